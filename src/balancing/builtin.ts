@@ -1,0 +1,15 @@
+import { leastRequest } from './least-request.js';
+import { peakEwma } from './peak-ewma.js';
+import { random } from './random.js';
+import type { PolicyFactory } from './registry.js';
+import { roundRobin } from './round-robin.js';
+import { weightedRoundRobin } from './weighted-round-robin.js';
+
+/** Every policy that can be named in configuration. A new one is a file and a line here. */
+export const builtinPolicies: readonly PolicyFactory<never>[] = [
+  roundRobin,
+  weightedRoundRobin,
+  random,
+  leastRequest,
+  peakEwma,
+];

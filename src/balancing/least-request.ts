@@ -1,0 +1,54 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { integer, readOptions } from '../runtime/options.js';
+import type { Random } from '../runtime/random.js';
+import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
+import { definePolicy, type PolicyFactory } from './registry.js';
+import { WeightedSampler } from './weighted-sampler.js';
+
+export interface LeastRequestOptions {
+  /** How many endpoints are compared per call. Default 2; 2 to 16. */
+  readonly choices?: number;
+}
+
+/**
+ * Two at random, the one with fewer calls in flight wins. Two choices are exponentially better than one (Mitzenmacher,
+ * "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001) and, unlike the true minimum, do not
+ * send every client to the same server. With unequal weights endpoints are drawn by weight and compared by calls per
+ * weight.
+ *
+ * Cost: O(choices). Blind to response time: prefer `peak_ewma` where servers differ in speed.
+ */
+export const leastRequest: PolicyFactory<LeastRequestOptions> = definePolicy('least_request', (options): Policy => {
+  const { choices } = readOptions<Required<LeastRequestOptions>>('least_request', options, {
+    choices: integer(2, 2, 16),
+  });
+  return {
+    name: 'least_request',
+    needsLatency: false,
+    create: (context) => new LeastRequestPicker(context.random, choices),
+  };
+});
+
+class LeastRequestPicker implements Picker {
+  readonly #sampler: WeightedSampler;
+  readonly #choices: number;
+
+  constructor(random: Random, choices: number) {
+    this.#sampler = new WeightedSampler(random);
+    this.#choices = choices;
+  }
+
+  update(rotation: Rotation): void {
+    this.#sampler.update(rotation.ready);
+  }
+
+  pick(request: PickRequest): Endpoint {
+    const sampler = this.#sampler;
+    let best = sampler.drawUntried(request.tried);
+    for (let choice = 1; choice < this.#choices; choice++) {
+      const other = sampler.drawOther(best, request.tried);
+      if ((other.inflight + 1) * best.weight < (best.inflight + 1) * other.weight) best = other;
+    }
+    return best;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
+
+/**
+ * Contract: a load-balancing policy. The core owns the counters (calls in flight, latency, weight); a policy reads them
+ * and chooses. Everything here runs on the event loop, never concurrently with itself.
+ */
+export interface Policy {
+  /** The name in configuration and metrics, snake_case. */
+  readonly name: string;
+  /**
+   * Whether the core must measure response times for it. Reading the clock costs several times a pick, so a policy
+   * that does not need it must not ask for it. Also decides whether `PickRequest.nowMs` is set.
+   */
+  readonly needsLatency: boolean;
+  /** Time constant of the peak EWMA in `Endpoint.latencyMs`, milliseconds; only with `needsLatency`. Default 10,000. */
+  readonly decayMs?: number;
+  /**
+   * Whether the key decides where a call goes. Then a returning endpoint is probed by a call that belongs to it, never
+   * by one whose key belongs elsewhere.
+   */
+  readonly usesKey?: boolean;
+  /** Called once per service or subset that uses the policy. */
+  create(context: PolicyContext): Picker;
+}
+
+export interface PolicyContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The service's name, for error messages. */
+  readonly service: string;
+}
+
+/** A policy at work on one service or subset. */
+export interface Picker {
+  /**
+   * Called with every new rotation, before the first pick, and seldom compared with picks: do here whatever can be done
+   * here. What was learnt about an endpoint that stays must be kept; endpoints are compared by object identity.
+   * May allocate; must not throw.
+   */
+  update(rotation: Rotation): void;
+  /**
+   * Chooses one of `rotation.ready`, which is not empty. Must avoid `request.tried` while there is an endpoint not in
+   * it, and ignore `tried` when all were. Synchronous, O(1) or O(log n); does not throw, does not allocate, does not
+   * keep the request (the object is reused).
+   */
+  pick(request: PickRequest): Endpoint;
+  /**
+   * Called when a call ends, before the endpoint's counters are read again. For policies that keep statistics of their
+   * own; `latencyMs` and `nowMs` are NaN unless `needsLatency`. Must not throw or allocate.
+   */
+  observe?(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void;
+}
+
+/** The endpoints that may be picked now. Immutable: a change makes a new one. */
+export interface Rotation {
+  /** May be picked; never empty while the service has any endpoint that the view may use. */
+  readonly ready: readonly Endpoint[];
+  /** All that discovery lists and the view covers, healthy or not: what a hash ring is built from. */
+  readonly members: readonly Endpoint[];
+  /** So few are healthy that health is being ignored. */
+  readonly panic: boolean;
+}
+
+/** What a call is hashed or kept together by. Bytes are taken as they are, strings as UTF-8. */
+export type RoutingKey = string | Uint8Array;
+
+export interface PickRequest {
+  /** What to hash or to be sticky by; undefined where the caller gave none. */
+  readonly key: RoutingKey | undefined;
+  /** Endpoints that this call already tried, by object identity. */
+  readonly tried: readonly Endpoint[] | undefined;
+  /** The clock's time, if the policy needs latency; NaN otherwise. */
+  readonly nowMs: number;
+}

@@ -1,0 +1,27 @@
+import { readOptions } from '../runtime/options.js';
+import type { Picker, Policy } from './policy.js';
+import { definePolicy, type PolicyFactory } from './registry.js';
+import { WeightedSampler } from './weighted-sampler.js';
+
+/**
+ * One at random, in proportion to its weight. Needs no state that clients would have to share, so it is the yardstick
+ * for the others: the fullest of n servers under n calls holds about ln n / ln ln n.
+ *
+ * Cost: O(1), one draw (two with unequal weights).
+ */
+export const random: PolicyFactory<Record<string, never>> = definePolicy('random', (options) => {
+  readOptions('random', options, {});
+  return policy;
+});
+
+const policy: Policy = {
+  name: 'random',
+  needsLatency: false,
+  create: (context): Picker => {
+    const sampler = new WeightedSampler(context.random);
+    return {
+      update: (rotation) => sampler.update(rotation.ready),
+      pick: (request) => sampler.drawUntried(request.tried),
+    };
+  },
+};

@@ -1,0 +1,65 @@
+import { FairleadError } from '../runtime/errors.js';
+import { invalidOption } from '../runtime/options.js';
+import type { Policy } from './policy.js';
+
+/**
+ * Makes a policy from its options and knows its name: `peakEwma({ decayMs: 5_000 })`. Throws FAIRLEAD_INVALID_OPTION
+ * for options it does not have.
+ */
+export interface PolicyFactory<Options = unknown> {
+  (options?: Options): Policy;
+  readonly policyName: string;
+}
+
+/** A policy, its name in the registry, or `{ name: options }` as a config file writes it. */
+export type PolicySpec = Policy | string | { readonly [name: string]: unknown };
+
+/** Joins a policy's name to its factory. */
+export function definePolicy<Options>(policyName: string, make: (options?: Options) => Policy): PolicyFactory<Options> {
+  return Object.assign((options?: Options) => make(options), { policyName });
+}
+
+/** Policy names to policies. One per mesh, so that one user's policy cannot surprise another's mesh. */
+export class PolicyRegistry {
+  readonly #factories = new Map<string, PolicyFactory<never>>();
+
+  constructor(factories: readonly PolicyFactory<never>[]) {
+    for (const factory of factories) this.define(factory);
+  }
+
+  /** Adds a policy. Throws FAIRLEAD_CONFLICT when the name is taken. */
+  define(factory: PolicyFactory<never>): void {
+    const { policyName } = factory;
+    if (this.#factories.has(policyName)) {
+      throw new FairleadError(
+        'FAIRLEAD_CONFLICT',
+        `A policy named '${policyName}' exists already: choose another name.`,
+      );
+    }
+    this.#factories.set(policyName, factory);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#factories.keys()];
+  }
+
+  /** The policy that a spec means. Throws FAIRLEAD_INVALID_OPTION, with the list of what exists. */
+  resolve(spec: PolicySpec, option: string): Policy {
+    if (typeof spec === 'string') return this.#make(spec, undefined, option);
+    if (typeof spec === 'object' && spec !== null) {
+      if (typeof (spec as Policy).create === 'function') return spec as Policy;
+      const entries = Object.entries(spec);
+      if (entries.length === 1) {
+        const [name, options] = entries[0] as [string, unknown];
+        return this.#make(name, options, option);
+      }
+    }
+    throw invalidOption(option, spec, `a policy, its name, or { name: options }; names are ${this.names.join(', ')}`);
+  }
+
+  #make(name: string, options: unknown, option: string): Policy {
+    const factory = this.#factories.get(name) as PolicyFactory | undefined;
+    if (factory === undefined) throw invalidOption(option, name, `one of ${this.names.join(', ')}`);
+    return factory(options);
+  }
+}

@@ -1,0 +1,54 @@
+import { addressOf, type EndpointSpec } from '../endpoint/endpoint.js';
+import { invalidOption } from '../runtime/options.js';
+import type { EndpointInput } from './resolver.js';
+
+const KEYS: readonly string[] = ['id', 'host', 'port', 'weight', 'priority', 'zone', 'tags', 'meta'];
+
+/**
+ * The spec a user means by `'127.0.0.1:5001'`, `'[::1]:5001'` or an object. Defaults: id `host:port`, weight 1, priority
+ * 0, no zone, tags or meta. Throws FAIRLEAD_INVALID_OPTION.
+ */
+export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
+  if (typeof input === 'string') return complete(parseAddress(input, name));
+  if (typeof input !== 'object' || input === null) throw invalidOption(name, input, "'host:port' or an object");
+  for (const key of Object.keys(input)) {
+    if (!KEYS.includes(key)) throw invalidOption(`${name}.${key}`, 'unknown', `one of ${KEYS.join(', ')}`);
+  }
+  const { host, port, weight, priority } = input;
+  if (typeof host !== 'string' || host === '') throw invalidOption(`${name}.host`, host, 'a host name or address');
+  checkPort(port, `${name}.port`);
+  if (weight !== undefined && !(weight > 0 && weight <= 65_535)) {
+    throw invalidOption(`${name}.weight`, weight, 'above 0 to 65535');
+  }
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 127)) {
+    throw invalidOption(`${name}.priority`, priority, 'a whole number from 0 to 127');
+  }
+  return complete(input);
+}
+
+function complete(input: Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>): EndpointSpec {
+  return {
+    id: input.id ?? addressOf(input),
+    host: input.host,
+    port: input.port,
+    weight: input.weight ?? 1,
+    priority: input.priority ?? 0,
+    zone: input.zone ?? '',
+    tags: input.tags ?? [],
+    meta: input.meta ?? {},
+  };
+}
+
+function parseAddress(address: string, name: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(address);
+  if (match === null) throw invalidOption(name, address, "'host:port', with brackets around IPv6");
+  const port = Number(match[3]);
+  checkPort(port, name);
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+function checkPort(port: unknown, name: string): void {
+  if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65_535) {
+    throw invalidOption(name, port, 'a port from 1 to 65535');
+  }
+}

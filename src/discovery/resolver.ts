@@ -1,0 +1,40 @@
+import type { EndpointSpec } from '../endpoint/endpoint.js';
+
+/**
+ * Contract: a resolver tells the endpoints of a service, by push, for as long as somebody watches.
+ */
+export interface Resolver {
+  /** The name in events and error messages. */
+  readonly name: string;
+  /**
+   * Checks the query's parameters when the service is made. Throws a FairleadError that names the parameter, the value
+   * and what is allowed.
+   */
+  check?(query: ServiceQuery): void;
+  /**
+   * Begins to watch. Never throws; errors go to the sink while the last snapshot stays in force. Ends when the signal
+   * aborts: from then on the sink is not called.
+   */
+  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void;
+  /** Releases sockets and shared watches. */
+  close?(): void;
+}
+
+export interface ServiceQuery {
+  readonly service: string;
+  /** Parameters for this resolver, such as Consul's datacenter or filter. */
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface ResolverSink {
+  /**
+   * The endpoints as of now: the whole list, not a difference. Calling again with an equal `version` says that the list
+   * is confirmed unchanged, which renews its age at no other cost.
+   */
+  snapshot(endpoints: readonly EndpointSpec[], version: string): void;
+  /** Something failed; the last snapshot stays in force and grows older. */
+  error(error: Error): void;
+}
+
+/** What a user may write for an endpoint: `'host:port'`, or an object of which host and port are needed. */
+export type EndpointInput = string | (Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>);

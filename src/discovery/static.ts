@@ -1,0 +1,55 @@
+import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { readEndpoint } from './endpoint-input.js';
+import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
+
+/** A resolver whose lists are told by the program. */
+export interface StaticResolver extends Resolver {
+  /**
+   * Replaces the endpoints of one service, at once, for everybody who watches it. An empty list is believed. Throws
+   * FAIRLEAD_INVALID_OPTION and changes nothing when one of them is not right.
+   */
+  update(service: string, endpoints: readonly EndpointInput[]): void;
+}
+
+/**
+ * Endpoints written down: for programs without a registry, for tests, for what changes by other means.
+ *
+ * ```ts
+ * const resolver = staticResolver({ users: ['127.0.0.1:5001', { host: '127.0.0.1', port: 5002, weight: 3 }] });
+ * resolver.update('users', ['127.0.0.1:5003']);
+ * ```
+ */
+export function staticResolver(services: Readonly<Record<string, readonly EndpointInput[]>> = {}): StaticResolver {
+  return new StaticLists(services);
+}
+
+class StaticLists implements StaticResolver {
+  readonly name = 'static';
+  readonly #lists = new Map<string, readonly EndpointSpec[]>();
+  readonly #sinks = new Map<string, Set<ResolverSink>>();
+  #version = 0;
+
+  constructor(services: Readonly<Record<string, readonly EndpointInput[]>>) {
+    for (const [service, endpoints] of Object.entries(services)) this.#lists.set(service, readList(service, endpoints));
+  }
+
+  update(service: string, endpoints: readonly EndpointInput[]): void {
+    const list = readList(service, endpoints);
+    this.#lists.set(service, list);
+    this.#version++;
+    for (const sink of this.#sinks.get(service) ?? []) sink.snapshot(list, String(this.#version));
+  }
+
+  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const sinks = this.#sinks.get(query.service) ?? new Set();
+    this.#sinks.set(query.service, sinks.add(sink));
+    signal.addEventListener('abort', () => sinks.delete(sink), { once: true });
+    const list = this.#lists.get(query.service);
+    if (list !== undefined) sink.snapshot(list, String(this.#version));
+  }
+}
+
+function readList(service: string, endpoints: readonly EndpointInput[]): readonly EndpointSpec[] {
+  return endpoints.map((endpoint, index) => readEndpoint(endpoint, `staticResolver.${service}[${index}]`));
+}

@@ -1,0 +1,62 @@
+/**
+ * Contract: what an instance of a service is. The spec is a value that a resolver tells; the endpoint is the one live
+ * object per instance whose counters survive every update of membership.
+ */
+export interface EndpointSpec {
+  /** Unique within the service and stable over restarts of the client: identity for hashing, affinity and events. */
+  readonly id: string;
+  /** A host name or an address; IPv6 without brackets. */
+  readonly host: string;
+  /** 1 to 65,535. */
+  readonly port: number;
+  /** Share of traffic relative to the other endpoints: above 0 to 65,535; default 1. */
+  readonly weight: number;
+  /** 0 is used first, higher numbers when too few of the lower are healthy; a whole number from 0 to 127. */
+  readonly priority: number;
+  /** Where it runs; '' where unknown. */
+  readonly zone: string;
+  readonly tags: readonly string[];
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/**
+ * - `ready`: may be picked.
+ * - `unhealthy`: an active check says no.
+ * - `ejected`: out because of outcomes, for a while.
+ * - `probing`: its ejection is over; one call goes to it first, and its outcome decides.
+ * - `draining`: gone from discovery, finishing its calls.
+ */
+export type EndpointState = 'ready' | 'unhealthy' | 'ejected' | 'probing' | 'draining';
+
+/** One live instance. Read-only for everybody but the core. */
+export interface Endpoint {
+  readonly spec: EndpointSpec;
+  readonly state: EndpointState;
+  /** Calls in progress, counted from acquire. */
+  readonly inflight: number;
+  /** Weight in use: the spec's after slow start. Never 0. */
+  readonly weight: number;
+  /**
+   * Peak EWMA of the response time as of `latencyAtMs`; NaN before the first sample, and for as long as no policy of
+   * the service needs latency.
+   */
+  readonly latencyMs: number;
+  /** The clock's time of the last latency sample. */
+  readonly latencyAtMs: number;
+  /** EWMA of failures, 0 to 1, with the same decay as the latency. Kept only where latency is. */
+  readonly failureRatio: number;
+  /**
+   * Summed ages of the calls in progress at `nowMs`, in milliseconds: divided by `inflight` it is their mean age, which
+   * tells of a stuck server before any of its calls returns. 0 where latency is not measured.
+   */
+  inflightAgeMs(nowMs: number): number;
+  /** Calls acquired since the endpoint was first seen. */
+  readonly calls: number;
+  /** Calls whose outcome spoke against the endpoint. */
+  readonly failures: number;
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function addressOf(spec: Pick<EndpointSpec, 'host' | 'port'>): string {
+  return spec.host.includes(':') ? `[${spec.host}]:${spec.port}` : `${spec.host}:${spec.port}`;
+}

@@ -1,0 +1,82 @@
+import { Outcome } from '../runtime/outcome.js';
+import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
+
+/**
+ * The endpoint as the core sees it: the same object for as long as the instance exists, mutated in place. Everybody
+ * else gets it as the read-only `Endpoint`.
+ */
+export class LiveEndpoint implements Endpoint {
+  spec: EndpointSpec;
+  state: EndpointState = 'ready';
+  inflight = 0;
+  weight: number;
+  latencyMs: number = Number.NaN;
+  latencyAtMs: number = Number.NaN;
+  failureRatio = 0;
+  calls = 0;
+  failures = 0;
+  /** The lease that is probing it, while its state is `probing` and that call is in progress. */
+  probe: object | undefined = undefined;
+  /** How many ejections it has behind it, for display. */
+  ejections = 0;
+  /** Sum of the start times of the calls in progress, so that their mean age costs no list of them. */
+  #startSumMs = 0;
+
+  constructor(spec: EndpointSpec) {
+    this.spec = spec;
+    this.weight = spec.weight;
+  }
+
+  inflightAgeMs(nowMs: number): number {
+    return this.#startSumMs === 0 ? 0 : nowMs * this.inflight - this.#startSumMs;
+  }
+
+  /** A call begins whose latency is not measured. */
+  begin(): void {
+    this.inflight++;
+    this.calls++;
+  }
+
+  /** A call begins whose latency is measured. */
+  beginTimed(nowMs: number): void {
+    this.inflight++;
+    this.calls++;
+    this.#startSumMs += nowMs;
+  }
+
+  /** A call that was begun by `begin` ends. */
+  end(outcome: Outcome): void {
+    this.inflight--;
+    this.#count(outcome);
+  }
+
+  /**
+   * A call that was begun by `beginTimed` ends. Updates the peak EWMA: a sample above the estimate replaces it at once,
+   * one below pulls it down with weight 1 - e^(-Δt/decay). From Finagle's PeakEwma; the unevenly spaced average is
+   * Eckner's ("Algorithms for Unevenly Spaced Time Series", 2012).
+   */
+  endTimed(outcome: Outcome, latencyMs: number, nowMs: number, decayMs: number): void {
+    this.inflight--;
+    // Re-anchored whenever idle, so that rounding errors cannot add up.
+    this.#startSumMs = this.inflight === 0 ? 0 : this.#startSumMs - (nowMs - latencyMs);
+    this.#count(outcome);
+    if (outcome === Outcome.Cancelled) return;
+    const failed = outcome === Outcome.Failure || outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout;
+    const first = Number.isNaN(this.latencyAtMs);
+    const keep = first ? 0 : Math.exp((this.latencyAtMs - nowMs) / decayMs);
+    this.failureRatio = this.failureRatio * keep + (failed ? 1 - keep : 0);
+    this.latencyAtMs = nowMs;
+    // How fast a failure came says nothing about how fast an answer would have come.
+    if (outcome === Outcome.Failure || outcome === Outcome.ConnectFailure) {
+      if (!first) this.latencyMs *= keep;
+      return;
+    }
+    const estimate = this.latencyMs;
+    this.latencyMs = estimate >= latencyMs ? estimate * keep + latencyMs * (1 - keep) : latencyMs;
+  }
+
+  #count(outcome: Outcome): void {
+    if (outcome === Outcome.Failure || outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout)
+      this.failures++;
+  }
+}

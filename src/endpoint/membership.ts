@@ -1,0 +1,146 @@
+import { FairleadError } from '../runtime/errors.js';
+import { addressOf, type EndpointSpec } from './endpoint.js';
+import { LiveEndpoint } from './live-endpoint.js';
+
+export interface MembershipChange {
+  readonly arrived: readonly LiveEndpoint[];
+  /** Same instance, other weight, priority, zone, tags or meta. */
+  readonly changed: readonly LiveEndpoint[];
+  /** No longer listed; from now on draining. */
+  readonly departed: readonly LiveEndpoint[];
+  /** Specs that were left out, and why. */
+  readonly refused: readonly FairleadError[];
+}
+
+/**
+ * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id and its address stay:
+ * an id that comes back at another address is a new process with nothing to inherit. One that left and returns while
+ * its last calls are still running is revived with all its counters.
+ */
+export class Membership {
+  readonly #service: string;
+  #byId = new Map<string, LiveEndpoint>();
+  #members: readonly LiveEndpoint[] = [];
+  readonly #draining = new Set<LiveEndpoint>();
+
+  constructor(service: string) {
+    this.#service = service;
+  }
+
+  /** What discovery lists, in the order of the ids, so that every client sees the same order. */
+  get members(): readonly LiveEndpoint[] {
+    return this.#members;
+  }
+
+  get draining(): ReadonlySet<LiveEndpoint> {
+    return this.#draining;
+  }
+
+  byId(id: string): LiveEndpoint | undefined {
+    return this.#byId.get(id);
+  }
+
+  apply(specs: readonly EndpointSpec[]): MembershipChange {
+    const arrived: LiveEndpoint[] = [];
+    const changed: LiveEndpoint[] = [];
+    const refused: FairleadError[] = [];
+    const next = new Map<string, LiveEndpoint>();
+    for (const spec of specs) {
+      const reason = whyInvalid(spec, next);
+      if (reason !== undefined) {
+        refused.push(this.#refuse(spec, reason));
+        continue;
+      }
+      const known = this.#byId.get(spec.id) ?? this.#findDraining(spec);
+      if (known === undefined || !sameAddress(known.spec, spec)) {
+        const endpoint = new LiveEndpoint(spec);
+        next.set(spec.id, endpoint);
+        arrived.push(endpoint);
+        continue;
+      }
+      next.set(spec.id, known);
+      if (this.#draining.delete(known)) {
+        known.state = 'ready';
+        known.spec = spec;
+        known.weight = spec.weight;
+        arrived.push(known);
+      } else if (!sameSpec(known.spec, spec)) {
+        known.spec = spec;
+        known.weight = spec.weight;
+        changed.push(known);
+      }
+    }
+    const departed: LiveEndpoint[] = [];
+    for (const endpoint of this.#members) {
+      if (next.get(endpoint.spec.id) === endpoint) continue;
+      endpoint.state = 'draining';
+      departed.push(endpoint);
+      if (endpoint.inflight > 0) this.#draining.add(endpoint);
+    }
+    this.#byId = next;
+    if (arrived.length > 0 || departed.length > 0) {
+      this.#members = [...next.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
+    }
+    return { arrived, changed, departed, refused };
+  }
+
+  /** A call on a draining endpoint ended. True when it was the last one: nothing is kept of it any longer. */
+  drained(endpoint: LiveEndpoint): boolean {
+    return endpoint.inflight === 0 && this.#draining.delete(endpoint);
+  }
+
+  #findDraining(spec: EndpointSpec): LiveEndpoint | undefined {
+    for (const endpoint of this.#draining) {
+      if (endpoint.spec.id === spec.id && sameAddress(endpoint.spec, spec)) return endpoint;
+    }
+    return undefined;
+  }
+
+  #refuse(spec: EndpointSpec, reason: string): FairleadError {
+    const id = String(spec?.id);
+    return new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `Endpoint '${id}' of service '${this.#service}' is left out: ${reason}.`,
+      { service: this.#service, endpoint: id },
+    );
+  }
+}
+
+const MAX_WEIGHT = 65_535;
+const MAX_PRIORITY = 127;
+
+/** Specs come from the network: whatever is wrong with one must not reach the arithmetic of a policy. */
+function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>): string | undefined {
+  if (typeof spec !== 'object' || spec === null) return 'it is not an object';
+  if (typeof spec.id !== 'string' || spec.id === '') return 'it has no id';
+  if (seen.has(spec.id)) return 'another endpoint has the same id';
+  if (typeof spec.host !== 'string' || spec.host === '') return 'it has no host';
+  if (!Number.isInteger(spec.port) || spec.port < 1 || spec.port > 65_535) return `its port is ${spec.port}`;
+  if (!(spec.weight > 0 && spec.weight <= MAX_WEIGHT)) return `its weight is ${spec.weight}`;
+  if (!Number.isInteger(spec.priority) || spec.priority < 0 || spec.priority > MAX_PRIORITY) {
+    return `its priority is ${spec.priority}`;
+  }
+  return undefined;
+}
+
+function sameAddress(a: EndpointSpec, b: EndpointSpec): boolean {
+  return a.port === b.port && a.host === b.host;
+}
+
+function sameSpec(a: EndpointSpec, b: EndpointSpec): boolean {
+  return (
+    a === b ||
+    (addressOf(a) === addressOf(b) &&
+      a.weight === b.weight &&
+      a.priority === b.priority &&
+      a.zone === b.zone &&
+      a.tags.length === b.tags.length &&
+      a.tags.every((tag, index) => tag === b.tags[index]) &&
+      sameMeta(a.meta, b.meta))
+  );
+}
+
+function sameMeta(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

@@ -1,0 +1,55 @@
+import type { Endpoint } from './endpoint/endpoint.js';
+import { Outcome } from './runtime/outcome.js';
+
+/** One call in progress on one endpoint. */
+export interface Lease extends Disposable {
+  readonly endpoint: Endpoint;
+  /** Ends it. Idempotent: only the first call counts. Disposing without it counts as cancelled. */
+  done(outcome: Outcome): void;
+}
+
+/** Who is told when a lease ends. */
+export interface LeaseOwner<E extends Endpoint> {
+  finish(lease: object, endpoint: E, startTick: number, outcome: Outcome): void;
+}
+
+/** The start tick of a call whose latency is not measured. */
+export const UNTIMED: number = -(2 ** 31);
+
+/**
+ * Milliseconds as a 32-bit count of microseconds, which V8 keeps inside the object; a double would be 16 bytes more per
+ * lease. Wraps every 71 minutes.
+ */
+export function toTick(nowMs: number): number {
+  const tick = (nowMs * 1000) | 0;
+  return tick === UNTIMED ? tick + 1 : tick;
+}
+
+/** The milliseconds between two ticks; calls longer than 35 minutes come out negative. */
+export function ticksToMs(startTick: number, endTick: number): number {
+  return ((endTick - startTick) | 0) / 1000;
+}
+
+/** A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end somebody else's call. */
+export class CallLease<E extends Endpoint> implements Lease {
+  readonly endpoint: E;
+  #owner: LeaseOwner<E> | undefined;
+  readonly #startTick: number;
+
+  constructor(owner: LeaseOwner<E>, endpoint: E, startTick: number) {
+    this.endpoint = endpoint;
+    this.#owner = owner;
+    this.#startTick = startTick;
+  }
+
+  done(outcome: Outcome): void {
+    const owner = this.#owner;
+    if (owner === undefined) return;
+    this.#owner = undefined;
+    owner.finish(this, this.endpoint, this.#startTick, outcome);
+  }
+
+  [Symbol.dispose](): void {
+    this.done(Outcome.Cancelled);
+  }
+}

@@ -1,0 +1,124 @@
+import { builtinPolicies } from './balancing/builtin.js';
+import { type PolicyFactory, PolicyRegistry } from './balancing/registry.js';
+import type { Resolver } from './discovery/resolver.js';
+import { staticResolver } from './discovery/static.js';
+import { type Clock, systemClock } from './runtime/clock.js';
+import { FairleadError } from './runtime/errors.js';
+import { invalidOption, number, readOptions } from './runtime/options.js';
+import { type Random, systemRandom } from './runtime/random.js';
+import { LiveService, type Service } from './service.js';
+import type { ServiceOptions } from './service-options.js';
+
+export interface MeshOptions {
+  /** Where endpoints come from. Default: an empty `staticResolver()`. */
+  readonly resolver?: Resolver;
+  /** Options by service name, for services that are asked for without any: a gRPC target, for instance. */
+  readonly services?: Readonly<Record<string, ServiceOptions>>;
+  /** Options for services that have none of their own. */
+  readonly defaults?: ServiceOptions;
+  /** Policies beside the built-in ones, to be named in options. */
+  readonly policies?: readonly PolicyFactory<never>[];
+  /** For tests: `ManualClock` of `fairlead/testing`. */
+  readonly clock?: Clock;
+  /** For tests: `seededRandom`. */
+  readonly random?: Random;
+}
+
+/** Services by name, over one resolver. */
+export interface Mesh extends AsyncDisposable {
+  /**
+   * The service of that name, made on first use: from `options`, else from the mesh's `services`, else from its
+   * `defaults`. Later calls give the same one; options on such a call throw FAIRLEAD_CONFLICT, because the service
+   * cannot have two sets of them.
+   */
+  service(name: string, options?: ServiceOptions): Service;
+  /** The services made so far. */
+  readonly services: ReadonlyMap<string, Service>;
+  readonly policies: PolicyRegistry;
+  /**
+   * Closes every service: discovery stops, new calls are refused, calls in progress may finish within `deadlineMs`
+   * (default 10,000). Idempotent.
+   */
+  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+}
+
+/**
+ * A mesh over one resolver.
+ *
+ * ```ts
+ * const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:5001', '127.0.0.1:5002'] }) });
+ * await mesh.service('users').call((endpoint) => fetch(`http://${endpoint.spec.host}:${endpoint.spec.port}/`));
+ * ```
+ */
+export function createMesh(options?: MeshOptions): Mesh {
+  return new LiveMesh(options);
+}
+
+const resolver = (value: unknown, name: string): Resolver => {
+  if (value === undefined) return staticResolver();
+  if (typeof (value as Resolver)?.watch === 'function') return value as Resolver;
+  throw invalidOption(name, value, 'a resolver, such as staticResolver({ … })');
+};
+
+class LiveMesh implements Mesh {
+  readonly policies: PolicyRegistry;
+  readonly services: Map<string, LiveService> = new Map();
+  readonly #options: Required<MeshOptions>;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: MeshOptions | undefined) {
+    this.#options = readOptions<Required<MeshOptions>>('createMesh', options, {
+      resolver,
+      services: (value) => (value ?? {}) as Readonly<Record<string, ServiceOptions>>,
+      defaults: (value) => (value ?? {}) as ServiceOptions,
+      policies: (value) => (value ?? []) as readonly PolicyFactory<never>[],
+      clock: (value) => (value ?? systemClock) as Clock,
+      random: (value) => (value ?? systemRandom()) as Random,
+    });
+    this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
+  }
+
+  service(name: string, options?: ServiceOptions): Service {
+    if (typeof name !== 'string' || name === '')
+      throw invalidOption('service name', name, 'a string that is not empty');
+    const known = this.services.get(name);
+    if (known !== undefined) {
+      if (options === undefined) return known;
+      throw new FairleadError(
+        'FAIRLEAD_CONFLICT',
+        `Service '${name}' exists already: give its options on the first call, or in createMesh({ services }).`,
+        { service: name },
+      );
+    }
+    if (this.#closing !== undefined) {
+      throw new FairleadError('FAIRLEAD_CLOSED', `The mesh is closed: service '${name}' cannot be made.`, {
+        service: name,
+      });
+    }
+    const { resolver, clock, random, services, defaults } = this.#options;
+    const own = Object.hasOwn(services, name) ? services[name] : undefined;
+    const service = new LiveService(
+      { name, resolver, clock, random, registry: this.policies },
+      options ?? own ?? defaults,
+    );
+    this.services.set(name, service);
+    return service;
+  }
+
+  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
+      deadlineMs: number(10_000, 0, Number.MAX_SAFE_INTEGER),
+    });
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    await Promise.all([...this.services.values()].map((service) => service.close({ deadlineMs })));
+    this.#options.resolver.close?.();
+  }
+}

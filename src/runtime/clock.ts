@@ -1,0 +1,68 @@
+/**
+ * The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test can
+ * be one.
+ */
+
+export interface Timer {
+  /** Idempotent. A cancelled timer never fires. */
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since an arbitrary origin. Monotonic: it never goes back, whatever the wall clock does. */
+  now(): number;
+  /**
+   * Runs `fire` once, `delayMs` from now (0 or less: as soon as possible, never synchronously). Such a timer
+   * belongs to background work and does not keep the process alive.
+   */
+  after(delayMs: number, fire: () => void): Timer;
+  /** Like `after`, for work that somebody awaits: the process stays alive until it fired or was cancelled. */
+  awaited(delayMs: number, fire: () => void): Timer;
+  /** Milliseconds since the Unix epoch; only for what leaves the process (tokens, displays), never for durations. */
+  wallMs(): number;
+}
+
+/** Node clamps a longer delay to 1 ms, which would turn a far deadline into an immediate one. */
+const MAX_TIMER_DELAY_MS = 2 ** 31 - 1;
+
+class SystemTimer implements Timer {
+  #handle: NodeJS.Timeout | undefined;
+  constructor(delayMs: number, fire: () => void, keepAlive: boolean) {
+    this.#handle = setTimeout(fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_DELAY_MS));
+    if (!keepAlive) this.#handle.unref();
+  }
+  cancel(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+}
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (delayMs, fire) => new SystemTimer(delayMs, fire, false),
+  awaited: (delayMs, fire) => new SystemTimer(delayMs, fire, true),
+  wallMs: () => Date.now(),
+};
+
+/**
+ * Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. The process stays alive
+ * meanwhile.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.awaited(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,47 @@
+import { EventEmitter } from 'node:events';
+
+/**
+ * Events for users: a listener that throws, or that returns a rejected promise, stops neither the other listeners nor
+ * us. What it threw is reported once per emit as a process warning, and an 'error' event nobody hears does not crash.
+ */
+export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly unknown[] }> {
+  readonly #emitter = new EventEmitter();
+
+  on<Name extends keyof Events & string>(name: Name, listener: (...args: Events[Name]) => void): () => void {
+    this.#emitter.on(name, listener as never);
+    return () => {
+      this.#emitter.off(name, listener as never);
+    };
+  }
+
+  /** True where somebody listens: ask before building a costly payload. */
+  hears(name: keyof Events & string): boolean {
+    return this.#emitter.listenerCount(name) > 0;
+  }
+
+  emit<Name extends keyof Events & string>(name: Name, ...args: Events[Name]): void {
+    for (const listener of this.#emitter.listeners(name))
+      runSafely(listener as (...a: unknown[]) => unknown, args, name);
+  }
+
+  clear(): void {
+    this.#emitter.removeAllListeners();
+  }
+}
+
+function runSafely(listener: (...args: unknown[]) => unknown, args: readonly unknown[], name: string): void {
+  try {
+    const result = listener(...args);
+    if (result instanceof Promise) result.catch((thrown: unknown) => warn(name, thrown));
+  } catch (thrown) {
+    warn(name, thrown);
+  }
+}
+
+function warn(name: string, thrown: unknown): void {
+  const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  process.emitWarning(`A listener of '${name}' threw: ${reason}`, {
+    type: 'FairleadWarning',
+    code: 'FAIRLEAD_LISTENER',
+  });
+}

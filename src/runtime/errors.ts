@@ -1,0 +1,59 @@
+/**
+ * One error class, told apart by `code`. Match on the code, not on the message: messages may be reworded in any
+ * release, codes may not. Nothing that is secret (token, password, DSN) is ever put into one.
+ */
+export type FairleadErrorCode =
+  /** An option, policy name, endpoint or configuration was refused. */
+  | 'FAIRLEAD_INVALID_OPTION'
+  /** The service knows no endpoint at all, or none that this subset may use. */
+  | 'FAIRLEAD_NO_ENDPOINT'
+  /** Affinity is set to fail and the endpoint of this session is not available. */
+  | 'FAIRLEAD_AFFINITY_LOST'
+  /** The deadline of the call passed. */
+  | 'FAIRLEAD_DEADLINE_EXCEEDED'
+  /** The caller's signal aborted. */
+  | 'FAIRLEAD_CANCELLED'
+  /** The mesh, service or subset was closed. */
+  | 'FAIRLEAD_CLOSED'
+  /** The registry of instances could not be read, or answered something that is no list of instances. */
+  | 'FAIRLEAD_DISCOVERY'
+  /** An instance could not be registered or deregistered. */
+  | 'FAIRLEAD_REGISTRATION'
+  /** The name is taken by something with other options. */
+  | 'FAIRLEAD_CONFLICT';
+
+export interface FairleadErrorDetails {
+  readonly service?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+const BRAND = Symbol.for('fairlead.error');
+
+/** What fairlead throws and rejects with. The message says what happened, to what, and what to do. */
+export class FairleadError extends Error {
+  override readonly name: string = 'FairleadError';
+  readonly code: FairleadErrorCode;
+  /** The service it happened to, where there is one. */
+  readonly service: string | undefined;
+  /** The id of the endpoint it happened to, where there is one. */
+  readonly endpoint: string | undefined;
+
+  constructor(code: FairleadErrorCode, message: string, details: FairleadErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.service = details.service;
+    this.endpoint = details.endpoint;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** True also for errors of another copy of fairlead in the same process. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true;
+  }
+}
+
+/** The thrown thing as an Error: callers may throw anything at all. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,128 @@
+import { FairleadError } from './errors.js';
+
+/**
+ * Reads options at the door: each reader takes one value and gives it back, or refuses it by an error that names the
+ * option, the value and what is allowed. A schema library would do the same at 50 ms per import; these are a few
+ * lines.
+ */
+export type Reader<T> = (value: unknown, name: string) => T;
+export type Schema<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
+
+/** The error for a refused option. `shown` is the value as shown; secrets pass a placeholder. */
+export function invalidOption(name: string, value: unknown, allowed: string): FairleadError {
+  return new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is ${show(value)}: allowed is ${allowed}.`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  if (typeof value === 'function') return 'a function';
+  return String(value);
+}
+
+/**
+ * Reads a whole options object. Unknown keys are refused with the list of the known ones; `undefined` for the whole
+ * means no options given. `context` leads every message: `peak_ewma` gives `peak_ewma.decayMs is -1: allowed is …`.
+ */
+export function readOptions<T>(context: string, options: unknown, schema: Schema<T>): T {
+  if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
+    throw invalidOption(context, options, `an object with ${listNames(Object.keys(schema))}`);
+  }
+  const given = (options ?? {}) as Record<string, unknown>;
+  for (const key of Object.keys(given)) {
+    if (!Object.hasOwn(schema, key)) {
+      throw new FairleadError(
+        'FAIRLEAD_INVALID_OPTION',
+        `${context}.${key} is not an option: there ${listNames(Object.keys(schema))}.`,
+      );
+    }
+  }
+  const read: Record<string, unknown> = {};
+  for (const [key, reader] of Object.entries(schema) as [string, Reader<unknown>][]) {
+    read[key] = reader(given[key], `${context}.${key}`);
+  }
+  return read as T;
+}
+
+function listNames(names: readonly string[]): string {
+  if (names.length === 0) return 'are none';
+  return `${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+}
+
+/** A number from `min` to `max`, both included; infinite only where `max` is Infinity. */
+export function number(fallback: number, min: number, max: number): Reader<number> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (typeof value === 'number' && value >= min && value <= max) return value;
+    throw invalidOption(name, value, `a number from ${min} to ${max}`);
+  };
+}
+
+/** A whole number from `min` to `max`, both included. */
+export function integer(fallback: number, min: number, max: number): Reader<number> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
+    throw invalidOption(name, value, `a whole number from ${min} to ${max}`);
+  };
+}
+
+export function boolean(fallback: boolean): Reader<boolean> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (typeof value === 'boolean') return value;
+    throw invalidOption(name, value, 'true or false');
+  };
+}
+
+export function oneOf<const T extends string>(fallback: T, ...allowed: readonly T[]): Reader<T> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (allowed.includes(value as T)) return value as T;
+    throw invalidOption(name, value, `one of ${allowed.join(', ')}`);
+  };
+}
+
+/** A non-empty string, or `fallback` where none is given. */
+export function text<T extends string | undefined>(fallback: T): Reader<string | T> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (typeof value === 'string' && value.length > 0) return value;
+    throw invalidOption(name, value, 'a string that is not empty');
+  };
+}
+
+/** Like `text`, for tokens and passwords: the value is never shown. */
+export function secret(): Reader<string | undefined> {
+  return (value, name) => {
+    if (value === undefined) return undefined;
+    if (typeof value === 'string' && value.length > 0) return value;
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is not a string that is not empty (value not shown).`);
+  };
+}
+
+export function textList(): Reader<readonly string[]> {
+  return (value, name) => {
+    if (value === undefined) return [];
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw invalidOption(name, value, 'an array of strings');
+  };
+}
+
+/** A function, or undefined where none is given. */
+export function callback<T extends (...args: never[]) => unknown>(): Reader<T | undefined> {
+  return (value, name) => {
+    if (value === undefined || typeof value === 'function') return value as T | undefined;
+    throw invalidOption(name, value, 'a function');
+  };
+}
+
+/** Anything the reader takes, or undefined where none is given. */
+export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
+  return (value, name) => (value === undefined ? undefined : reader(value, name));
+}
+
+/** Any value, unread: for what is checked where it is used. */
+export function given<T>(): Reader<T | undefined> {
+  return (value) => value as T | undefined;
+}

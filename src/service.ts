@@ -1,0 +1,403 @@
+import type { AffinityEvent } from './affinity/affinity.js';
+import { memoryStore } from './affinity/memory-store.js';
+import type { Policy } from './balancing/policy.js';
+import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
+import { type CallOptions, runCall } from './call.js';
+import type { Resolver } from './discovery/resolver.js';
+import { Ejection, type EjectionEvent } from './endpoint/ejection.js';
+import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
+import type { LiveEndpoint } from './endpoint/live-endpoint.js';
+import { Membership } from './endpoint/membership.js';
+import { type Lease, ticksToMs, toTick, UNTIMED } from './lease.js';
+import type { Clock, Timer } from './runtime/clock.js';
+import { SafeEmitter } from './runtime/emitter.js';
+import { FairleadError, toError } from './runtime/errors.js';
+import { classifyError, type Outcome } from './runtime/outcome.js';
+import type { Random } from './runtime/random.js';
+import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
+import { StickySessions } from './sticky-sessions.js';
+import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
+import { publishCall, publishEndpoint } from './telemetry/channels.js';
+import { type AcquireRequest, View, type ViewHost } from './view.js';
+
+export interface ServiceEvents {
+  /** The membership changed. Listeners see the new rotation already. */
+  readonly endpoints: readonly [change: EndpointsEvent];
+  /** What may be picked changed, for whatever reason. */
+  readonly rotation: readonly [];
+  readonly ejected: readonly [event: EjectionEvent];
+  readonly returned: readonly [endpoint: Endpoint];
+  /** A session left its endpoint, or was refused because it could not. */
+  readonly affinity: readonly [event: AffinityEvent];
+  /** Discovery failed, or told of an endpoint that was left out. The last good list stays in force. */
+  readonly error: readonly [error: Error];
+}
+
+export interface EndpointsEvent {
+  readonly arrived: readonly Endpoint[];
+  readonly changed: readonly Endpoint[];
+  readonly departed: readonly Endpoint[];
+}
+
+/** What is known about the data behind the endpoints. */
+export interface DiscoveryStatus {
+  /** Milliseconds since the list was last confirmed; Infinity before the first. */
+  readonly ageMs: number;
+  /** The resolver's version of the list, '' before the first. */
+  readonly version: string;
+  /** Why it grows old: the last error since the list was confirmed. */
+  readonly error: Error | undefined;
+}
+
+/** A named upstream: endpoints from discovery, a policy that picks one per call, and the health that outcomes tell of. */
+export interface Service extends AsyncDisposable {
+  readonly name: string;
+  /** All that discovery lists now, in the order of their ids. */
+  readonly endpoints: readonly Endpoint[];
+  /** The endpoints that may be picked now. */
+  readonly rotation: readonly Endpoint[];
+  readonly discovery: DiscoveryStatus;
+  /**
+   * Picks an endpoint and counts a call on it until the lease is done. Synchronous. Throws FAIRLEAD_NO_ENDPOINT when
+   * there is none, FAIRLEAD_AFFINITY_LOST, FAIRLEAD_CLOSED.
+   */
+  acquire(request?: AcquireRequest): Lease;
+  /**
+   * Acquires, runs, and judges how it ended. Waits for the first endpoints (`waitForReadyMs`). Rejects with what `run`
+   * threw, or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED and what `acquire` throws.
+   */
+  call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  /** Resolves once there is an endpoint to pick. Rejects with the signal's reason, or FAIRLEAD_CLOSED. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** A live view over some of the endpoints, with a picker of its own and the same counters and health. */
+  subset(options: SubsetOptions): Subset;
+  /** Gives a function that stops listening. What a listener throws is reported as a warning and stops nothing. */
+  on<Name extends keyof ServiceEvents & string>(
+    name: Name,
+    listener: (...args: ServiceEvents[Name]) => void,
+  ): () => void;
+  /**
+   * Stops discovery and refuses new calls, then waits until the calls in progress are done, at most `deadlineMs`
+   * (default 10,000). Idempotent.
+   */
+  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+}
+
+export interface ServiceContext {
+  readonly name: string;
+  readonly resolver: Resolver;
+  readonly registry: PolicyRegistry;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** How long a removed endpoint's calls may go on before it is forgotten anyway. Their leases stay valid. */
+const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
+
+/** The time constant of latency estimates where no policy sets one: Finagle's. */
+const DEFAULT_DECAY_MS = 10_000;
+
+export class LiveService implements Service, ViewHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly panicThreshold: number;
+  readonly sticky: StickySessions | undefined;
+  readonly options: ReadServiceOptions;
+  readonly #registry: PolicyRegistry;
+  readonly #membership: Membership;
+  readonly #ejection: Ejection;
+  readonly #events = new SafeEmitter<ServiceEvents>();
+  readonly #view: View;
+  /** The service's own view first, then those of the subsets. */
+  readonly #views = new Set<View>();
+  /** Views whose picker keeps statistics of its own. */
+  #observers: readonly View[] = [];
+  readonly #stop = new AbortController();
+  #timed: boolean;
+  #decayMs: number | undefined;
+  #version = '';
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #lastError: Error | undefined;
+  #inflight = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ServiceContext, options: ServiceOptions | undefined) {
+    this.name = context.name;
+    this.clock = context.clock;
+    this.random = context.random;
+    this.#registry = context.registry;
+    const read = readServiceOptions(this.name, options);
+    this.options = read;
+    this.panicThreshold = read.panicThreshold;
+    const query = { service: this.name, params: read.discovery };
+    context.resolver.check?.(query);
+    const policy = this.#resolvePolicy(read.policy);
+    this.#timed = policy.needsLatency || read.measureLatency;
+    this.#decayMs = policy.needsLatency ? (policy.decayMs ?? DEFAULT_DECAY_MS) : undefined;
+    this.#membership = new Membership(this.name);
+    this.sticky = this.#createSticky();
+    this.#ejection = this.#createEjection();
+    this.#view = new View(this, policy, undefined);
+    this.#addView(this.#view);
+    context.resolver.watch(query, { snapshot: this.#onSnapshot, error: this.#onError }, this.#stop.signal);
+  }
+
+  get members(): readonly LiveEndpoint[] {
+    return this.#membership.members;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#membership.members;
+  }
+
+  get rotation(): readonly Endpoint[] {
+    return this.#view.rotation.ready;
+  }
+
+  get timed(): boolean {
+    return this.#timed;
+  }
+
+  get discovery(): DiscoveryStatus {
+    return { ageMs: this.clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#lastError };
+  }
+
+  acquire(request?: AcquireRequest): Lease {
+    const lease = this.#view.acquire(request);
+    this.#inflight++;
+    return lease;
+  }
+
+  call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
+    return runCall(this, run, options);
+  }
+
+  finish(lease: object, endpoint: LiveEndpoint, startTick: number, outcome: Outcome): void {
+    this.#inflight--;
+    let latencyMs = Number.NaN;
+    let nowMs = Number.NaN;
+    if (startTick === UNTIMED) {
+      endpoint.end(outcome);
+    } else {
+      nowMs = this.clock.now();
+      latencyMs = ticksToMs(startTick, toTick(nowMs));
+      endpoint.endTimed(outcome, latencyMs, nowMs, this.#decayMs ?? DEFAULT_DECAY_MS);
+    }
+    for (let i = 0; i < this.#observers.length; i++) this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
+    if (endpoint.probe === lease) {
+      endpoint.probe = undefined;
+      this.#ejection.probed(endpoint, outcome);
+    } else {
+      this.#ejection.record(endpoint, outcome, latencyMs);
+    }
+    if (endpoint.state === 'draining') this.#membership.drained(endpoint);
+    publishCall(this.name, endpoint, outcome, latencyMs);
+    if (this.#inflight === 0) this.#idle?.();
+  }
+
+  ready(signal?: AbortSignal): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.reject(this.#closedError());
+    if (this.#view.rotation.ready.length > 0) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        stopListening();
+        signal?.removeEventListener('abort', onAbort);
+        this.#stop.signal.removeEventListener('abort', onClose);
+        settle();
+      };
+      const onAbort = (): void => end(() => reject(signal?.reason));
+      const onClose = (): void => end(() => reject(this.#closedError()));
+      const stopListening = this.#events.on('rotation', () => {
+        if (this.#view.rotation.ready.length > 0) end(resolve);
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#stop.signal.addEventListener('abort', onClose, { once: true });
+    });
+  }
+
+  subset(options: SubsetOptions): Subset {
+    if (this.#stop.signal.aborted) throw this.#closedError();
+    return new LiveSubset(this, options);
+  }
+
+  /** For LiveSubset: makes the view, turning on what its policy needs. */
+  openView(policySpec: PolicySpec | undefined, usable: (endpoint: Endpoint) => boolean): View {
+    const policy = this.#resolvePolicy(policySpec ?? this.options.policy);
+    if (policy.needsLatency) this.#measureFor(policy);
+    const view = new View(this, policy, usable);
+    this.#addView(view);
+    return view;
+  }
+
+  closeView(view: View): void {
+    this.#views.delete(view);
+    this.#observers = [...this.#views].filter((each) => each.observes);
+  }
+
+  /** For LiveSubset: a lease of one of its views begins. */
+  began(): void {
+    this.#inflight++;
+  }
+
+  on<Name extends keyof ServiceEvents & string>(
+    name: Name,
+    listener: (...args: ServiceEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(options.deadlineMs ?? DEFAULT_CLOSE_DEADLINE_MS);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  explainEmpty(usable: boolean): FairleadError {
+    if (this.#stop.signal.aborted) return this.#closedError();
+    const known = this.#membership.members.length;
+    const why =
+      usable && known > 0
+        ? `none of its ${known} endpoints may be used by this subset`
+        : this.#version === ''
+          ? 'discovery has not answered yet'
+          : 'discovery lists no endpoint for it';
+    const cause = this.#lastError;
+    const because = cause === undefined ? '' : ` (last discovery error: ${cause.message})`;
+    return new FairleadError('FAIRLEAD_NO_ENDPOINT', `No endpoint of service '${this.name}': ${why}${because}.`, {
+      service: this.name,
+      cause,
+    });
+  }
+
+  #closedError(): FairleadError {
+    return new FairleadError('FAIRLEAD_CLOSED', `Service '${this.name}' is closed.`, { service: this.name });
+  }
+
+  #resolvePolicy(spec: PolicySpec): Policy {
+    return this.#registry.resolve(spec, `service '${this.name}'.policy`);
+  }
+
+  /** Latency is estimated once per endpoint, so all policies of a service share its decay. */
+  #measureFor(policy: Policy): void {
+    const decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
+    if (this.#decayMs !== undefined && this.#decayMs !== decayMs) {
+      throw new FairleadError(
+        'FAIRLEAD_CONFLICT',
+        `Policy ${policy.name} of a subset of '${this.name}' wants decayMs ${decayMs}, but the service measures with ` +
+          `${this.#decayMs}: give both the same.`,
+        { service: this.name },
+      );
+    }
+    this.#decayMs = decayMs;
+    this.#timed = true;
+  }
+
+  #createSticky(): StickySessions | undefined {
+    const affinity = this.options.affinity;
+    if (affinity === undefined) return undefined;
+    const store = affinity.store ?? memoryStore({ clock: this.clock, ...affinity });
+    const host = {
+      name: this.name,
+      byId: (id: string) => this.#membership.byId(id),
+      moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
+    };
+    return new StickySessions(host, store, affinity.onUnavailable);
+  }
+
+  #createEjection(): Ejection {
+    const membership = this.#membership;
+    return new Ejection(
+      {
+        clock: this.clock,
+        random: this.random,
+        get members() {
+          return membership.members;
+        },
+        changed: () => this.#refresh(),
+        ejected: (event) => {
+          publishEndpoint(this.name, event.endpoint, 'ejected');
+          this.#events.emit('ejected', event);
+        },
+        returned: (endpoint) => {
+          publishEndpoint(this.name, endpoint, 'returned');
+          this.#events.emit('returned', endpoint);
+        },
+      },
+      this.options.health,
+      this.options.maxEjectionRatio,
+    );
+  }
+
+  #addView(view: View): void {
+    this.#views.add(view);
+    this.#observers = [...this.#views].filter((each) => each.observes);
+  }
+
+  #refresh(): void {
+    for (const view of this.#views) view.refresh();
+    this.#events.emit('rotation');
+  }
+
+  readonly #onSnapshot = (specs: readonly EndpointSpec[], version: string): void => {
+    if (this.#stop.signal.aborted) return;
+    this.#confirmedAtMs = this.clock.now();
+    this.#lastError = undefined;
+    if (version === this.#version && version !== '') return;
+    this.#version = version;
+    const before = new Map(this.#membership.members.map((endpoint) => [endpoint, endpoint.state]));
+    const change = this.#membership.apply(specs);
+    for (const endpoint of change.departed) {
+      const state = before.get(endpoint);
+      this.#ejection.forget(endpoint, state === 'ejected' || state === 'probing' ? 'out' : 'in');
+    }
+    for (const error of change.refused) this.#events.emit('error', error);
+    if (change.arrived.length + change.changed.length + change.departed.length === 0) return;
+    this.#refresh();
+    for (const endpoint of change.arrived) publishEndpoint(this.name, endpoint, 'arrived');
+    for (const endpoint of change.departed) publishEndpoint(this.name, endpoint, 'departed');
+    const { arrived, changed, departed } = change;
+    this.#events.emit('endpoints', { arrived, changed, departed });
+  };
+
+  readonly #onError = (error: Error): void => {
+    if (this.#stop.signal.aborted) return;
+    this.#lastError = toError(error);
+    this.#events.emit('error', this.#lastError);
+  };
+
+  async #drain(deadlineMs: number): Promise<void> {
+    this.#stop.abort();
+    if (this.#inflight > 0) {
+      let timer: Timer | undefined;
+      await new Promise<void>((resolve) => {
+        timer = this.clock.awaited(deadlineMs, resolve);
+        this.#idle = resolve;
+      });
+      timer?.cancel();
+      this.#idle = undefined;
+    }
+    this.#ejection.close();
+    this.sticky?.clear();
+    this.#events.clear();
+  }
+
+  get closed(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  classify(thrown: unknown): Outcome {
+    const { classify } = this.options;
+    if (classify === undefined) return classifyError(thrown);
+    try {
+      return classify(thrown);
+    } catch {
+      return classifyError(thrown);
+    }
+  }
+}

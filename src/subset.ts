@@ -1,0 +1,78 @@
+import type { PolicySpec } from './balancing/registry.js';
+import type { Endpoint } from './endpoint/endpoint.js';
+import type { Lease } from './lease.js';
+import { FairleadError } from './runtime/errors.js';
+import { given, invalidOption, readOptions } from './runtime/options.js';
+import type { LiveService } from './service.js';
+import type { AcquireRequest, View } from './view.js';
+
+export interface SubsetOptions {
+  /**
+   * Which endpoints belong to it. Asked for every member on every refresh, never per call. One that throws counts as no.
+   */
+  readonly usable: (endpoint: Endpoint) => boolean;
+  /** Default: the service's. */
+  readonly policy?: PolicySpec;
+}
+
+/** A live view of a service: some of its endpoints, a picker of its own, the same counters and health. */
+export interface Subset extends Disposable {
+  /** The endpoints that may be picked now. */
+  readonly rotation: readonly Endpoint[];
+  /** As `Service.acquire`, among the usable ones. */
+  acquire(request?: AcquireRequest): Lease;
+  /** What makes an endpoint usable changed. Costs O(members). */
+  refresh(): void;
+  close(): void;
+}
+
+export class LiveSubset implements Subset {
+  readonly #service: LiveService;
+  readonly #view: View;
+  #closed = false;
+
+  constructor(service: LiveService, options: SubsetOptions) {
+    const read = readOptions<{ usable: SubsetOptions['usable']; policy: PolicySpec | undefined }>('subset', options, {
+      usable: (value, name) => {
+        if (typeof value === 'function') return value as SubsetOptions['usable'];
+        throw invalidOption(name, value, 'a function');
+      },
+      policy: given<PolicySpec>(),
+    });
+    this.#service = service;
+    this.#view = service.openView(read.policy, (endpoint) => {
+      try {
+        return read.usable(endpoint);
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  get rotation(): readonly Endpoint[] {
+    return this.#view.rotation.ready;
+  }
+
+  acquire(request?: AcquireRequest): Lease {
+    if (this.#closed) {
+      const { name } = this.#service;
+      throw new FairleadError('FAIRLEAD_CLOSED', `This subset of service '${name}' is closed.`, { service: name });
+    }
+    const lease = this.#view.acquire(request);
+    this.#service.began();
+    return lease;
+  }
+
+  refresh(): void {
+    if (!this.#closed) this.#view.refresh();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#service.closeView(this.#view);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,2 @@
+export { seededRandom } from '../runtime/random.js';
+export { ManualClock } from './manual-clock.js';

@@ -1,0 +1,25 @@
+import type { EndpointInput } from 'fairlead';
+import { createMesh, type Mesh, type MeshOptions, type StaticResolver, staticResolver } from 'fairlead';
+import { ManualClock, seededRandom } from 'fairlead/testing';
+
+export interface TestMesh {
+  readonly mesh: Mesh;
+  readonly clock: ManualClock;
+  readonly resolver: StaticResolver;
+}
+
+/** A mesh whose time stands still and whose dice are loaded. */
+export function testMesh(
+  services: Readonly<Record<string, readonly EndpointInput[]>>,
+  options: Omit<MeshOptions, 'resolver' | 'clock' | 'random'> & { readonly seed?: number } = {},
+): TestMesh {
+  const { seed = 1, ...rest } = options;
+  const clock = new ManualClock(1_000);
+  const resolver = staticResolver(services);
+  return { mesh: createMesh({ ...rest, resolver, clock, random: seededRandom(seed) }), clock, resolver };
+}
+
+/** `count` endpoints named e0, e1, … on ports of their own. */
+export function endpoints(count: number, more: Partial<Exclude<EndpointInput, string>> = {}): EndpointInput[] {
+  return Array.from({ length: count }, (_, i) => ({ id: `e${i}`, host: '127.0.0.1', port: 5_000 + i, ...more }));
+}

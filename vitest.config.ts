@@ -1,0 +1,25 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+// Tests import the package by its public names; this condition makes those names mean the sources.
+const conditions = ['fairlead-source', 'module', 'node', 'import', 'default'];
+const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    projects: [
+      { ...source, test: { name: 'unit', include: ['test/**/*.test.ts'] } },
+      {
+        ...source,
+        test: {
+          name: 'integration',
+          include: ['integration/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 240_000,
+          // Two cores: servers and clients of one file at a time, or timing assertions measure the neighbours.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
+export default config;
