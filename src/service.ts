@@ -373,6 +373,7 @@ export class LiveService implements Service, ViewHost {
 
   async #drain(deadlineMs: number): Promise<void> {
     this.#stop.abort();
+    for (const view of this.#views) view.close();
     if (this.#inflight > 0) {
       let timer: Timer | undefined;
       await new Promise<void>((resolve) => {

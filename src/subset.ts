@@ -64,11 +64,12 @@ export class LiveSubset implements Subset {
   }
 
   refresh(): void {
-    if (!this.#closed) this.#view.refresh();
+    this.#view.refresh();
   }
 
   close(): void {
     this.#closed = true;
+    this.#view.close();
     this.#service.closeView(this.#view);
   }
 

@@ -50,6 +50,7 @@ export class View {
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
+  #closed = false;
   #ready: ReadonlySet<LiveEndpoint> = new Set();
 
   constructor(host: ViewHost, policy: Policy, usable: ((endpoint: Endpoint) => boolean) | undefined) {
@@ -64,8 +65,15 @@ export class View {
     return this.#rotation;
   }
 
+  /** Nothing may be picked any longer, for good. */
+  close(): void {
+    this.#closed = true;
+    this.#rotation = EMPTY_ROTATION;
+  }
+
   /** Something that decides about the rotation changed. */
   refresh(): void {
+    if (this.#closed) return;
     this.#rotation = computeRotation(this.#host.members, this.#usable, {
       panicThreshold: this.#host.panicThreshold,
       probingInList: this.#probingInList,

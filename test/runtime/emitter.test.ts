@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { SafeEmitter } from '../../src/runtime/emitter.js';
+
+interface Events {
+  readonly tick: readonly [count: number];
+  readonly error: readonly [error: Error];
+}
+
+describe('events', () => {
+  it('reach every listener although one throws, and the throw is reported as a warning', async () => {
+    const emitter = new SafeEmitter<Events>();
+    const heard: number[] = [];
+    emitter.on('tick', () => {
+      throw new Error('listener bug');
+    });
+    emitter.on('tick', (count) => heard.push(count));
+    const warning = once(process, 'warning');
+    emitter.emit('tick', 7);
+    expect(heard).toEqual([7]);
+    const [warned] = await warning;
+    expect(warned).toMatchObject({ code: 'FAIRLEAD_LISTENER' });
+    expect(String(warned)).toContain('listener bug');
+  });
+
+  it('survive a listener whose promise rejects', async () => {
+    const emitter = new SafeEmitter<Events>();
+    emitter.on('tick', (() => Promise.reject(new Error('late bug'))) as () => void);
+    const warning = once(process, 'warning');
+    emitter.emit('tick', 1);
+    expect(String((await warning)[0])).toContain('late bug');
+  });
+
+  it("do not crash the process when nobody hears an 'error'", () => {
+    expect(() => new SafeEmitter<Events>().emit('error', new Error('unheard'))).not.toThrow();
+  });
+
+  it('stop when the listener says so', () => {
+    const emitter = new SafeEmitter<Events>();
+    const heard: number[] = [];
+    const stop = emitter.on('tick', (count) => heard.push(count));
+    emitter.emit('tick', 1);
+    stop();
+    emitter.emit('tick', 2);
+    expect(heard).toEqual([1]);
+    expect(emitter.hears('tick')).toBe(false);
+  });
+});
