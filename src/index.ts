@@ -23,4 +23,5 @@ export type { DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
 export type { Subset, SubsetOptions } from './subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
+export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';
 export type { AcquireRequest } from './view.js';
