@@ -15,8 +15,10 @@ export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/c
 export type { HealthContext, HealthSignal, HealthTracker } from './health/health.js';
 export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
-export type { Clock, Timer } from './runtime/clock.js';
+export { type Clock, systemClock, type Timer } from './runtime/clock.js';
+export { currentRoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
+export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
 export type { Random } from './runtime/random.js';
 export type { DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';

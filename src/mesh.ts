@@ -35,6 +35,8 @@ export interface Mesh extends AsyncDisposable {
   /** The services made so far. */
   readonly services: ReadonlyMap<string, Service>;
   readonly policies: PolicyRegistry;
+  /** What tells the time in it: adapters use no other. */
+  readonly clock: Clock;
   /**
    * Closes every service: discovery stops, new calls are refused, calls in progress may finish within `deadlineMs`
    * (default 10,000). Idempotent.
@@ -63,6 +65,7 @@ const resolver = (value: unknown, name: string): Resolver => {
 class LiveMesh implements Mesh {
   readonly policies: PolicyRegistry;
   readonly services: Map<string, LiveService> = new Map();
+  readonly clock: Clock;
   readonly #options: Required<MeshOptions>;
   #closing: Promise<void> | undefined;
 
@@ -75,6 +78,7 @@ class LiveMesh implements Mesh {
       clock: (value) => (value ?? systemClock) as Clock,
       random: (value) => (value ?? systemRandom()) as Random,
     });
+    this.clock = this.#options.clock;
     this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
   }
 

@@ -1,0 +1,24 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RoutingKey } from '../balancing/policy.js';
+
+/**
+ * The routing key of whatever runs now. Nothing is tracked, and nothing costs, before the first `withRoutingKey`.
+ */
+const keys = new AsyncLocalStorage<RoutingKey | undefined>();
+
+/**
+ * Runs `run` with a routing key that every call made in it may go by, however deep: for code that calls through a
+ * driver which knows no keys. `undefined` takes the key away again. Gives what `run` gives.
+ *
+ * ```ts
+ * await withRoutingKey(session.userId, () => handle(request));
+ * ```
+ */
+export function withRoutingKey<T>(key: RoutingKey | undefined, run: () => T): T {
+  return keys.run(key, run);
+}
+
+/** The key of the innermost `withRoutingKey` that is running now. */
+export function currentRoutingKey(): RoutingKey | undefined {
+  return keys.getStore();
+}
