@@ -1,0 +1,306 @@
+/**
+ * Cuts SQL into the tokens that decide where a statement may run. Not a parser: it knows what is a word, a string, a
+ * comment and a variable in MySQL and MariaDB, so that a keyword inside a string is never taken for one, and nothing
+ * more. It never throws and never looks at a character twice.
+ *
+ * Sources: MySQL 9 Reference Manual, "Language Structure" (literals, comments, user variables); MariaDB Knowledge Base,
+ * "Comment Syntax" (`/*M!`).
+ */
+
+/** Kinds of token below the keywords, whose numbers begin at FIRST_KEYWORD. */
+export const Token = {
+  End: 0,
+  /** A word that is no keyword here, a quoted identifier included. */
+  Word: 1,
+  Text: 2,
+  Number: 3,
+  /** `@name`. */
+  UserVariable: 4,
+  /** `@@name`, with what leads it. */
+  SystemVariable: 5,
+  /** `:=` */
+  Assign: 6,
+  Open: 7,
+  Close: 8,
+  Semicolon: 9,
+  Dot: 10,
+  /** Any other character. */
+  Other: 11,
+  /** A comment whose text the server executes: `/*!`, `/*M!`. */
+  ExecutableComment: 12,
+  /** A string, quoted name or comment without an end. */
+  Unterminated: 13,
+} as const;
+
+export const FIRST_KEYWORD = 32;
+
+/** Finds a word in a fixed list without cutting it out of the text. */
+export class Keywords {
+  readonly #slots: Int32Array;
+  readonly #words: readonly string[];
+
+  constructor(words: readonly string[]) {
+    this.#words = words;
+    this.#slots = new Int32Array(SLOTS);
+    for (const [index, word] of words.entries()) {
+      let slot = hashOf(word) & SLOT_MASK;
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & SLOT_MASK;
+      this.#slots[slot] = index + 1;
+    }
+  }
+
+  /** The token of sql[start, end), whose hash is `hash`. */
+  find(sql: string, start: number, end: number, hash: number): number {
+    for (let slot = hash & SLOT_MASK; ; slot = (slot + 1) & SLOT_MASK) {
+      const entry = this.#slots[slot]!;
+      if (entry === 0) return Token.Word;
+      const word = this.#words[entry - 1]!;
+      if (word.length === end - start && equalsIgnoringCase(sql, start, word)) return FIRST_KEYWORD + entry - 1;
+    }
+  }
+}
+
+/** A power of two well above the number of keywords: most words that are none hit an empty slot at once. */
+const SLOTS = 2_048;
+const SLOT_MASK = SLOTS - 1;
+
+function hashOf(word: string): number {
+  let hash = 0;
+  for (let i = 0; i < word.length; i++) hash = (Math.imul(hash, 31) + (word.charCodeAt(i) | 0x20)) | 0;
+  return hash;
+}
+
+function equalsIgnoringCase(sql: string, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) {
+    if ((sql.charCodeAt(start + i) | 0x20) !== (word.charCodeAt(i) | 0x20)) return false;
+  }
+  return true;
+}
+
+/** Character codes, by name. */
+const C = {
+  space: 32,
+  doubleQuote: 34,
+  hash: 35,
+  dollar: 36,
+  quote: 39,
+  open: 40,
+  close: 41,
+  star: 42,
+  minus: 45,
+  dot: 46,
+  slash: 47,
+  zero: 48,
+  nine: 57,
+  colon: 58,
+  semicolon: 59,
+  equals: 61,
+  at: 64,
+  upperA: 65,
+  upperM: 77,
+  upperZ: 90,
+  backslash: 92,
+  underscore: 95,
+  backtick: 96,
+  lowerA: 97,
+  lowerM: 109,
+  lowerZ: 122,
+  bang: 33,
+  firstNonAscii: 128,
+} as const;
+
+export interface LexerOptions {
+  /** Whether `\` escapes in strings; false under sql_mode NO_BACKSLASH_ESCAPES. */
+  readonly backslashEscapes: boolean;
+}
+
+/** One statement text at a time; `start` makes it ready for the next. */
+export class Lexer {
+  readonly #keywords: Keywords;
+  #sql = '';
+  #at = 0;
+  #backslashEscapes = true;
+  /** Where the latest token stands in the text. */
+  tokenStart = 0;
+  /** Whether a quote was met whose meaning depends on whether backslashes escape. */
+  sawEscapedQuote = false;
+
+  constructor(keywords: Keywords) {
+    this.#keywords = keywords;
+  }
+
+  start(sql: string, options: LexerOptions): void {
+    this.#sql = sql;
+    this.#at = 0;
+    this.#backslashEscapes = options.backslashEscapes;
+    this.sawEscapedQuote = false;
+  }
+
+  get tokenEnd(): number {
+    return this.#at;
+  }
+
+  next(): number {
+    const sql = this.#sql;
+    for (;;) {
+      if (this.#at >= sql.length) return Token.End;
+      this.tokenStart = this.#at;
+      const c = sql.charCodeAt(this.#at);
+      if (isWordStart(c)) return this.#word();
+      if (c <= C.space) {
+        this.#at++;
+        continue;
+      }
+      switch (c) {
+        case C.quote:
+        case C.doubleQuote:
+          return this.#quoted(c);
+        case C.backtick:
+          return this.#identifier();
+        case C.hash:
+          this.#skipLine();
+          continue;
+        case C.minus:
+          if (!this.#atDashComment()) return this.#single(Token.Other);
+          this.#skipLine();
+          continue;
+        case C.slash: {
+          if (sql.charCodeAt(this.#at + 1) !== C.star) return this.#single(Token.Other);
+          const comment = this.#comment();
+          if (comment !== Token.End) return comment;
+          continue;
+        }
+        case C.open:
+          return this.#single(Token.Open);
+        case C.close:
+          return this.#single(Token.Close);
+        case C.semicolon:
+          return this.#single(Token.Semicolon);
+        case C.dot:
+          return this.#single(Token.Dot);
+        case C.colon:
+          if (sql.charCodeAt(this.#at + 1) !== C.equals) return this.#single(Token.Other);
+          this.#at += 2;
+          return Token.Assign;
+        case C.at:
+          return this.#variable();
+        default:
+          return isDigit(c) ? this.#number() : this.#single(Token.Other);
+      }
+    }
+  }
+
+  #single(token: number): number {
+    this.#at++;
+    return token;
+  }
+
+  #word(): number {
+    const sql = this.#sql;
+    const start = this.#at;
+    let at = start;
+    let hash = 0;
+    let c = sql.charCodeAt(at);
+    do {
+      hash = (Math.imul(hash, 31) + (c | 0x20)) | 0;
+      c = sql.charCodeAt(++at);
+    } while (isWordPart(c));
+    this.#at = at;
+    return this.#keywords.find(sql, start, at, hash);
+  }
+
+  /** A number, or a word that begins with digits: `1abc` is a name in MySQL. Neither decides anything. */
+  #number(): number {
+    do this.#at++;
+    while (isWordPart(this.#sql.charCodeAt(this.#at)));
+    return Token.Number;
+  }
+
+  #quoted(quote: number): number {
+    const sql = this.#sql;
+    for (let at = this.#at + 1; at < sql.length; at++) {
+      const c = sql.charCodeAt(at);
+      if (c === C.backslash) {
+        const escaped = sql.charCodeAt(at + 1);
+        // What follows ends the string, or does not, by a mode of the session: `'\'` and `'\\'` read both ways.
+        if (escaped === quote || escaped === C.backslash) this.sawEscapedQuote = true;
+        if (this.#backslashEscapes) at++;
+      } else if (c === quote) {
+        if (sql.charCodeAt(at + 1) !== quote) {
+          this.#at = at + 1;
+          return Token.Text;
+        }
+        at++;
+      }
+    }
+    this.#at = sql.length;
+    return Token.Unterminated;
+  }
+
+  #identifier(): number {
+    const end = this.#sql.indexOf('`', this.#at + 1);
+    this.#at = end === -1 ? this.#sql.length : end + 1;
+    return end === -1 ? Token.Unterminated : Token.Word;
+  }
+
+  /** `--` begins a comment only before white space, a control character or the end. */
+  #atDashComment(): boolean {
+    const sql = this.#sql;
+    if (sql.charCodeAt(this.#at + 1) !== C.minus) return false;
+    return this.#at + 2 >= sql.length || sql.charCodeAt(this.#at + 2) <= C.space;
+  }
+
+  #skipLine(): void {
+    const end = this.#sql.indexOf('\n', this.#at);
+    this.#at = end === -1 ? this.#sql.length : end + 1;
+  }
+
+  /** Skips a comment. Gives Token.End when it was an ordinary one. */
+  #comment(): number {
+    const sql = this.#sql;
+    const after = sql.charCodeAt(this.#at + 2);
+    const end = sql.indexOf('*/', this.#at + 2);
+    const executable =
+      after === C.bang || ((after === C.upperM || after === C.lowerM) && sql.charCodeAt(this.#at + 3) === C.bang);
+    this.#at = end === -1 ? sql.length : end + 2;
+    if (executable) return Token.ExecutableComment;
+    return end === -1 ? Token.Unterminated : Token.End;
+  }
+
+  #variable(): number {
+    const sql = this.#sql;
+    let at = this.#at + 1;
+    const system = sql.charCodeAt(at) === C.at;
+    if (system) at++;
+    this.#at = at;
+    const c = sql.charCodeAt(at);
+    // @'name', @"name", @`name`
+    if (c === C.quote || c === C.doubleQuote) {
+      if (this.#quoted(c) === Token.Unterminated) return Token.Unterminated;
+    } else if (c === C.backtick) {
+      if (this.#identifier() === Token.Unterminated) return Token.Unterminated;
+    } else {
+      while (isWordPart(sql.charCodeAt(this.#at)) || sql.charCodeAt(this.#at) === C.dot) this.#at++;
+    }
+    return system ? Token.SystemVariable : Token.UserVariable;
+  }
+}
+
+function isWordStart(c: number): boolean {
+  return (
+    (c >= C.lowerA && c <= C.lowerZ) ||
+    (c >= C.upperA && c <= C.upperZ) ||
+    c === C.underscore ||
+    c === C.dollar ||
+    c >= C.firstNonAscii
+  );
+}
+
+function isDigit(c: number): boolean {
+  return c >= C.zero && c <= C.nine;
+}
+
+/** NaN, past the end, is no part of a word. */
+function isWordPart(c: number): boolean {
+  return isWordStart(c) || isDigit(c);
+}
