@@ -1,0 +1,14 @@
+/** Real servers for the integration tests: `await using consul = await startConsul()`. */
+export { NoServersHere } from './backend.js';
+export {
+  Consul,
+  type ConsulCluster,
+  type ConsulOptions,
+  type ConsulTls,
+  startConsul,
+  startConsulCluster,
+} from './consul.js';
+export { freePort, freePorts } from './ports.js';
+export { Redis, type RedisClusterHandle, type RedisOptions, startRedis, startRedisCluster } from './redis.js';
+export type { Server } from './server.js';
+export { until } from './until.js';
