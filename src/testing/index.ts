@@ -1,2 +1,24 @@
-export { seededRandom } from '../runtime/random.js';
+export { type Random, seededRandom } from '../runtime/random.js';
+export { fakeEndpoints } from './fake-endpoints.js';
 export { ManualClock } from './manual-clock.js';
+export {
+  type ScriptedResolver,
+  type ScriptedResolverOptions,
+  type ScriptStep,
+  scriptedResolver,
+} from './scripted-resolver.js';
+export {
+  type Arrivals,
+  type ClosedLoop,
+  closedLoop,
+  constantRate,
+  type OpenLoop,
+  poisson,
+  varyingPoisson,
+} from './simulation/arrivals.js';
+export type { CallBehaviour, FailedAttempt } from './simulation/calls.js';
+export { constant, type Distribution, exponential, lognormal, normal, uniform } from './simulation/distributions.js';
+export type { FailFault, Fault, KillFault, SlowFault, StallFault, UnlistFault } from './simulation/faults.js';
+export type { EjectionRecord, ServerReport, SimulationReport } from './simulation/report.js';
+export { type SimulatedServer, servers } from './simulation/server.js';
+export { type Simulation, simulate } from './simulation/simulate.js';

@@ -1,10 +1,5 @@
 import type { Clock, Timer } from '../runtime/clock.js';
-
-interface Armed {
-  readonly atMs: number;
-  readonly order: number;
-  readonly fire: () => void;
-}
+import { EventQueue } from './event-queue.js';
 
 /**
  * A clock that stands still until it is told to go on. Timers fire in the order of their times, each seeing the time it
@@ -12,10 +7,10 @@ interface Armed {
  */
 export class ManualClock implements Clock {
   #nowMs: number;
-  #order = 0;
-  readonly #armed = new Set<Armed>();
   readonly #epochMs: number;
+  readonly #queue = new EventQueue();
 
+  /** `startMs` is what `now()` begins with; `epochMs` is what `wallMs()` begins with (default: November 2023). */
   constructor(startMs = 0, epochMs = 1_700_000_000_000) {
     this.#nowMs = startMs;
     this.#epochMs = epochMs - startMs;
@@ -30,9 +25,9 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, fire: () => void): Timer {
-    const armed: Armed = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, fire };
-    this.#armed.add(armed);
-    return { cancel: () => void this.#armed.delete(armed) };
+    const queue = this.#queue;
+    const event = queue.add(this.#nowMs + Math.max(0, delayMs), fire);
+    return { cancel: () => queue.cancel(event) };
   }
 
   awaited(delayMs: number, fire: () => void): Timer {
@@ -41,17 +36,13 @@ export class ManualClock implements Clock {
 
   /** Timers armed now: none may be left when everything is closed. */
   get pending(): number {
-    return this.#armed.size;
+    return this.#queue.size;
   }
 
   /** Goes on by so many milliseconds and fires what falls due, also what that arms. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
-    for (let next = this.#earliest(untilMs); next !== undefined; next = this.#earliest(untilMs)) {
-      this.#armed.delete(next);
-      this.#nowMs = next.atMs;
-      next.fire();
-    }
+    while (this.#step(untilMs));
     this.#nowMs = untilMs;
   }
 
@@ -59,25 +50,18 @@ export class ManualClock implements Clock {
   async advanceAsync(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await settle();
-    for (let next = this.#earliest(untilMs); next !== undefined; next = this.#earliest(untilMs)) {
-      this.#armed.delete(next);
-      this.#nowMs = next.atMs;
-      next.fire();
-      await settle();
-    }
+    while (this.#step(untilMs)) await settle();
     this.#nowMs = untilMs;
     await settle();
   }
 
-  #earliest(untilMs: number): Armed | undefined {
-    let first: Armed | undefined;
-    for (const armed of this.#armed) {
-      if (armed.atMs > untilMs) continue;
-      if (first === undefined || armed.atMs < first.atMs || (armed.atMs === first.atMs && armed.order < first.order)) {
-        first = armed;
-      }
-    }
-    return first;
+  /** Fires the next timer due by `untilMs`; false when there is none. */
+  #step(untilMs: number): boolean {
+    const next = this.#queue.take(untilMs);
+    if (next === undefined) return false;
+    this.#nowMs = next.atMs;
+    next.fire();
+    return true;
   }
 }
 
