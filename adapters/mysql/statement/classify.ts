@@ -168,6 +168,12 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
   const checkWords = options.primaryFunctions.size > 0;
   let token = lexer.next();
   for (;;) {
+    // Most tokens; spared the long way through the cases.
+    if (token <= Token.Other && token > (checkWords ? Token.Word : Token.End)) {
+      before = token;
+      token = lexer.next();
+      continue;
+    }
     switch (token) {
       case Token.End:
         return verdict;

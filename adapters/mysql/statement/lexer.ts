@@ -14,18 +14,18 @@ export const Token = {
   Word: 1,
   Text: 2,
   Number: 3,
+  Open: 4,
+  Close: 5,
+  Dot: 6,
+  /** Any other character. The tokens from Word to here decide nothing by themselves. */
+  Other: 7,
+  Semicolon: 8,
   /** `@name`. */
-  UserVariable: 4,
+  UserVariable: 9,
   /** `@@name`, with what leads it. */
-  SystemVariable: 5,
+  SystemVariable: 10,
   /** `:=` */
-  Assign: 6,
-  Open: 7,
-  Close: 8,
-  Semicolon: 9,
-  Dot: 10,
-  /** Any other character. */
-  Other: 11,
+  Assign: 11,
   /** A comment whose text the server executes: `/*!`, `/*M!`. */
   ExecutableComment: 12,
   /** A string, quoted name or comment without an end. */
@@ -82,7 +82,6 @@ const C = {
   space: 32,
   doubleQuote: 34,
   hash: 35,
-  dollar: 36,
   quote: 39,
   open: 40,
   close: 41,
@@ -90,23 +89,15 @@ const C = {
   minus: 45,
   dot: 46,
   slash: 47,
-  zero: 48,
-  nine: 57,
   colon: 58,
   semicolon: 59,
   equals: 61,
   at: 64,
-  upperA: 65,
   upperM: 77,
-  upperZ: 90,
   backslash: 92,
-  underscore: 95,
   backtick: 96,
-  lowerA: 97,
   lowerM: 109,
-  lowerZ: 122,
   bang: 33,
-  firstNonAscii: 128,
 } as const;
 
 export interface LexerOptions {
@@ -197,23 +188,30 @@ export class Lexer {
 
   #word(): number {
     const sql = this.#sql;
+    const { length } = sql;
     const start = this.#at;
     let at = start;
     let hash = 0;
-    let c = sql.charCodeAt(at);
-    do {
+    // The bound is asked first: past the end charCodeAt gives NaN, which would turn the loop's integers into doubles.
+    while (at < length) {
+      const c = sql.charCodeAt(at);
+      if (c < FIRST_NON_ASCII && (CLASSES[c]! & WORD_PART) === 0) break;
       hash = (Math.imul(hash, 31) + (c | 0x20)) | 0;
-      c = sql.charCodeAt(++at);
-    } while (isWordPart(c));
+      at++;
+    }
     this.#at = at;
     return this.#keywords.find(sql, start, at, hash);
   }
 
   /** A number, or a word that begins with digits: `1abc` is a name in MySQL. Neither decides anything. */
   #number(): number {
-    do this.#at++;
-    while (isWordPart(this.#sql.charCodeAt(this.#at)));
+    this.#skipWordParts();
     return Token.Number;
+  }
+
+  #skipWordParts(): void {
+    const sql = this.#sql;
+    while (this.#at < sql.length && isWordPart(sql.charCodeAt(this.#at))) this.#at++;
   }
 
   #quoted(quote: number): number {
@@ -280,27 +278,38 @@ export class Lexer {
     } else if (c === C.backtick) {
       if (this.#identifier() === Token.Unterminated) return Token.Unterminated;
     } else {
-      while (isWordPart(sql.charCodeAt(this.#at)) || sql.charCodeAt(this.#at) === C.dot) this.#at++;
+      this.#skipWordParts();
+      while (sql.charCodeAt(this.#at) === C.dot) {
+        this.#at++;
+        this.#skipWordParts();
+      }
     }
     return system ? Token.SystemVariable : Token.UserVariable;
   }
 }
 
+const FIRST_NON_ASCII = 128;
+
+/** Bits of what an ASCII character may be part of. */
+const WORD_START = 1;
+const WORD_PART = 2;
+const DIGIT = 4;
+
+const CLASSES: Uint8Array = Uint8Array.from({ length: FIRST_NON_ASCII }, (_, c) => {
+  const character = String.fromCharCode(c);
+  if (/[0-9]/.test(character)) return DIGIT | WORD_PART;
+  return /[A-Za-z_$]/.test(character) ? WORD_START | WORD_PART : 0;
+});
+
+/** Every character beyond ASCII may stand in a name. */
 function isWordStart(c: number): boolean {
-  return (
-    (c >= C.lowerA && c <= C.lowerZ) ||
-    (c >= C.upperA && c <= C.upperZ) ||
-    c === C.underscore ||
-    c === C.dollar ||
-    c >= C.firstNonAscii
-  );
+  return c >= FIRST_NON_ASCII || (CLASSES[c]! & WORD_START) !== 0;
+}
+
+function isWordPart(c: number): boolean {
+  return c >= FIRST_NON_ASCII || (CLASSES[c]! & WORD_PART) !== 0;
 }
 
 function isDigit(c: number): boolean {
-  return c >= C.zero && c <= C.nine;
-}
-
-/** NaN, past the end, is no part of a word. */
-function isWordPart(c: number): boolean {
-  return isWordStart(c) || isDigit(c);
+  return c < FIRST_NON_ASCII && (CLASSES[c]! & DIGIT) !== 0;
 }
