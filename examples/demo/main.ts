@@ -1,0 +1,103 @@
+import pc from 'picocolors';
+import { type Client, createClient } from './client.js';
+import { Fleet } from './fleet.js';
+import { Load } from './load.js';
+import { startRegistry } from './registry.js';
+import { FIRST_SERVERS, type Finding, play } from './scenes.js';
+import { createScreen } from './screen.js';
+import { Watch } from './watch.js';
+
+/**
+ * What fairlead does, on real parts: a registry, gRPC servers in processes of their own, and a client that calls them
+ * while they are killed, hung, woken and joined by others. Ends by itself; exit code 0 only if every claim held.
+ *
+ *     npm run demo
+ */
+const CALLS_PER_SECOND = 250;
+/** More failed calls than this and the demo itself counts as failed. */
+const MAX_FAILED_RATIO = 0.02;
+/** Exit codes of a process ended by a signal, by the shells' convention. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+const interrupted = new AbortController();
+const endings: (() => Promise<void>)[] = [];
+const emergencies: (() => void)[] = [];
+let exitCode = 0;
+
+for (const [name, code] of Object.entries(SIGNALS)) {
+  process.on(name, () => {
+    exitCode = code;
+    interrupted.abort();
+  });
+}
+// Whatever ends this process in another way: no child shall outlive it.
+process.on('exit', () => {
+  for (const end of emergencies) end();
+});
+
+async function demo(): Promise<void> {
+  const { signal } = interrupted;
+  const screen = createScreen();
+  const registry = await startRegistry();
+  endings.push(registry.stop);
+  emergencies.push(registry.stopNow);
+  screen.event(registry.description);
+
+  const fleet = new Fleet(registry.address);
+  endings.push(() => fleet.stop());
+  emergencies.push(() => fleet.stopNow());
+  screen.event(`starting ${Object.keys(FIRST_SERVERS).length} gRPC servers, each a process of its own`);
+  await Promise.all(Object.entries(FIRST_SERVERS).map(([id, delayMs]) => fleet.start(id, delayMs)));
+  signal.throwIfAborted();
+
+  const client = createClient(registry.address);
+  endings.push(client.close);
+  const watch = new Watch(client.service, (event) => screen.event(event));
+  const load = await begin(client);
+  screen.show(watch, load);
+  endings.push(async () => {
+    await load.stop();
+    watch.close();
+    screen.end();
+  });
+
+  const findings = await play({ fleet, watch, screen }, signal);
+  await load.stop();
+  screen.end();
+  summarize(findings, load);
+}
+
+/** Calls begin when there is somebody to call. */
+async function begin(client: Client): Promise<Load> {
+  await client.service.ready(AbortSignal.any([interrupted.signal, AbortSignal.timeout(10_000)]));
+  return new Load(client, CALLS_PER_SECOND);
+}
+
+function summarize(findings: readonly Finding[], load: Load): void {
+  const ratio = load.failed / load.calls;
+  const few = { claim: `fewer than ${MAX_FAILED_RATIO * 100} % of the calls fail`, ok: ratio < MAX_FAILED_RATIO };
+  const all = [...findings, few];
+  console.log('');
+  for (const { claim, ok } of all) console.log(`${ok ? pc.green('yes') : pc.red('NO ')}  ${claim}`);
+  const why = load.failures.map(([name, count]) => `${count} ${name}`).join(', ');
+  console.log('');
+  console.log(
+    `${pc.bold(`${load.failed} of ${load.calls} calls failed`)} (${(100 * ratio).toFixed(2)} %)${why && `: ${why}`}`,
+  );
+  console.log(
+    `what callers saw: p50 ${load.percentileMs(50).toFixed(1)} ms, p99 ${load.percentileMs(99).toFixed(1)} ms`,
+  );
+  if (all.some(({ ok }) => !ok)) exitCode = 1;
+}
+
+try {
+  await demo();
+} catch (error) {
+  if (!interrupted.signal.aborted) {
+    exitCode = 1;
+    console.error(error);
+  }
+} finally {
+  for (const end of endings.reverse()) await end().catch((error: unknown) => console.error(error));
+}
+process.exit(exitCode);
