@@ -344,9 +344,9 @@ export class LiveService implements Service, ViewHost {
     this.#events.emit('rotation');
   }
 
-  readonly #onSnapshot = (specs: readonly EndpointSpec[], version: string): void => {
+  readonly #onSnapshot = (specs: readonly EndpointSpec[], version: string, ageMs = 0): void => {
     if (this.#stop.signal.aborted) return;
-    this.#confirmedAtMs = this.clock.now();
+    this.#confirmedAtMs = this.clock.now() - ageMs;
     this.#lastError = undefined;
     if (version === this.#version && version !== '') return;
     this.#version = version;

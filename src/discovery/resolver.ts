@@ -29,9 +29,10 @@ export interface ServiceQuery {
 export interface ResolverSink {
   /**
    * The endpoints as of now: the whole list, not a difference. Calling again with an equal `version` says that the list
-   * is confirmed unchanged, which renews its age at no other cost.
+   * is confirmed unchanged, which renews its age at no other cost. `ageMs` (default 0) is how old the registry says the
+   * list is: an answer from a cache, or from a server that has lost its leader.
    */
-  snapshot(endpoints: readonly EndpointSpec[], version: string): void;
+  snapshot(endpoints: readonly EndpointSpec[], version: string, ageMs?: number): void;
   /** Something failed; the last snapshot stays in force and grows older. */
   error(error: Error): void;
 }

@@ -60,3 +60,27 @@ export interface Endpoint {
 export function addressOf(spec: Pick<EndpointSpec, 'host' | 'port'>): string {
   return spec.host.includes(':') ? `[${spec.host}]:${spec.port}` : `${spec.host}:${spec.port}`;
 }
+
+export function sameAddress(a: EndpointSpec, b: EndpointSpec): boolean {
+  return a.port === b.port && a.host === b.host;
+}
+
+/** Whether two specs say the same. Cheapest where they are one object. */
+export function sameSpec(a: EndpointSpec, b: EndpointSpec): boolean {
+  return (
+    a === b ||
+    (a.id === b.id &&
+      sameAddress(a, b) &&
+      a.weight === b.weight &&
+      a.priority === b.priority &&
+      a.zone === b.zone &&
+      a.tags.length === b.tags.length &&
+      a.tags.every((tag, index) => tag === b.tags[index]) &&
+      sameMeta(a.meta, b.meta))
+  );
+}
+
+function sameMeta(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

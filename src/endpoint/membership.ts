@@ -1,5 +1,5 @@
 import { FairleadError } from '../runtime/errors.js';
-import { addressOf, type EndpointSpec } from './endpoint.js';
+import { type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
 import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
@@ -121,26 +121,4 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
     return `its priority is ${spec.priority}`;
   }
   return undefined;
-}
-
-function sameAddress(a: EndpointSpec, b: EndpointSpec): boolean {
-  return a.port === b.port && a.host === b.host;
-}
-
-function sameSpec(a: EndpointSpec, b: EndpointSpec): boolean {
-  return (
-    a === b ||
-    (addressOf(a) === addressOf(b) &&
-      a.weight === b.weight &&
-      a.priority === b.priority &&
-      a.zone === b.zone &&
-      a.tags.length === b.tags.length &&
-      a.tags.every((tag, index) => tag === b.tags[index]) &&
-      sameMeta(a.meta, b.meta))
-  );
-}
-
-function sameMeta(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }

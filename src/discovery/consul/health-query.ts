@@ -1,0 +1,142 @@
+import {
+  boolean,
+  integer,
+  invalidOption,
+  oneOf,
+  optional,
+  type Reader,
+  readOptions,
+  text,
+} from '../../runtime/options.js';
+import type { EntryOptions } from './health-entry.js';
+
+/** How fresh an answer has to be; see `docs/consul.md`. */
+export type Consistency = 'default' | 'stale' | 'consistent' | 'cached';
+
+/**
+ * What to ask Consul for. Given to `consulResolver` it holds for all services; a service overrides it by its option
+ * `discovery`.
+ */
+export interface ConsulQueryOptions {
+  /** Consul's name of the service. Default: the name it has in the mesh. */
+  readonly name?: string;
+  /** Default: the agent's own. */
+  readonly datacenter?: string;
+  /** Consul Enterprise. Default: CONSUL_NAMESPACE. */
+  readonly namespace?: string;
+  /** Consul Enterprise. Default: CONSUL_PARTITION. */
+  readonly partition?: string;
+  /** A cluster peer (Consul 1.14 and later) to take the instances from. */
+  readonly peer?: string;
+  /** Only instances that have this tag, or all of these. */
+  readonly tag?: string | readonly string[];
+  /** A filter expression of Consul, such as `Service.Meta.version == "2"`, evaluated by its servers. */
+  readonly filter?: string;
+  /** Only instances on nodes with these metadata. */
+  readonly nodeMeta?: Readonly<Record<string, string>>;
+  /** A node's name, or `_agent`: Consul sorts by round-trip time from there. Takes effect together with `limit`. */
+  readonly near?: string;
+  /** Keep the first so many healthy instances of the answer: with `near`, the nearest. Default: all; 1 to 1,000,000. */
+  readonly limit?: number;
+  /**
+   * - `stale` (default): any server answers, also without a leader; an answer older than `maxStaleMs` is not adopted.
+   * - `default`: the leader answers.
+   * - `consistent`: the leader answers after asking its peers. - `cached`: the agent answers from its cache.
+   */
+  readonly consistency?: Consistency;
+  /** Leave out instances in state warning. Default false: they get the weight they have for it. */
+  readonly passingOnly?: boolean;
+  /** The key of service or node metadata that holds the zone. Default `zone`. */
+  readonly zoneKey?: string;
+  /** Use this tagged address (`wan`, `lan_ipv6`, …) where an instance has it. */
+  readonly addressTag?: string;
+}
+
+/** A query, read and checked. */
+export interface HealthQuery {
+  readonly service: string;
+  /** Equal for queries that one watch can answer. */
+  readonly key: string;
+  /** What goes into the URL, save for index, wait and consistency. */
+  readonly url: Readonly<Record<string, string | readonly string[]>>;
+  readonly consistency: Consistency;
+  readonly entries: EntryOptions;
+  readonly limit: number;
+}
+
+type Optional<T> = { readonly [Key in keyof T]-?: T[Key] | undefined };
+
+const tags: Reader<readonly string[] | undefined> = (value, name) => {
+  if (value === undefined) return undefined;
+  const list = typeof value === 'string' ? [value] : value;
+  if (Array.isArray(list) && list.length > 0 && list.every((tag) => typeof tag === 'string' && tag !== '')) {
+    return [...list].sort();
+  }
+  throw invalidOption(name, value, 'a tag or an array of tags');
+};
+
+const pairs: Reader<Readonly<Record<string, string>> | undefined> = (value, name) => {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(name, value, 'an object of strings');
+  }
+  for (const [key, each] of Object.entries(value)) {
+    if (typeof each !== 'string') throw invalidOption(`${name}.${key}`, each, 'a string');
+  }
+  return value as Record<string, string>;
+};
+
+/** Readers of the query's options, to be spread into the schema of the resolver. */
+export const querySchema: { readonly [Key in keyof ConsulQueryOptions]-?: Reader<unknown> } = {
+  name: text(undefined),
+  datacenter: text(undefined),
+  namespace: text(undefined),
+  partition: text(undefined),
+  peer: text(undefined),
+  tag: tags,
+  filter: text(undefined),
+  nodeMeta: pairs,
+  near: text(undefined),
+  limit: optional(integer(1, 1, 1_000_000)),
+  consistency: optional(oneOf('stale', 'default', 'stale', 'consistent', 'cached')),
+  passingOnly: optional(boolean(false)),
+  zoneKey: text(undefined),
+  addressTag: text(undefined),
+};
+
+/** The query of one service: its own parameters over the resolver's. Throws FAIRLEAD_INVALID_OPTION. */
+export function readQuery(service: string, params: unknown, defaults: Optional<ConsulQueryOptions>): HealthQuery {
+  const own = readOptions<Optional<ConsulQueryOptions>>(`service '${service}'.discovery`, params, querySchema as never);
+  const asked = <Key extends keyof ConsulQueryOptions>(key: Key): Optional<ConsulQueryOptions>[Key] =>
+    own[key] ?? defaults[key];
+  const nodeMeta = Object.entries(asked('nodeMeta') ?? {}).map(([key, value]) => `${key}:${value}`);
+  const passingOnly = asked('passingOnly') ?? false;
+  const url = withoutUndefined({
+    dc: asked('datacenter'),
+    ns: asked('namespace'),
+    partition: asked('partition'),
+    peer: asked('peer'),
+    tag: asked('tag'),
+    filter: asked('filter'),
+    'node-meta': nodeMeta.length > 0 ? nodeMeta.sort() : undefined,
+    near: asked('near'),
+    // The servers leave the others out, which saves bytes and wake-ups.
+    passing: passingOnly ? '1' : undefined,
+  });
+  const query = {
+    service: asked('name') ?? service,
+    url,
+    consistency: asked('consistency') ?? 'stale',
+    entries: { passingOnly, zoneKey: asked('zoneKey') ?? 'zone', addressTag: asked('addressTag') },
+    limit: asked('limit') ?? Number.POSITIVE_INFINITY,
+  };
+  return { ...query, key: JSON.stringify(query) };
+}
+
+function withoutUndefined(
+  record: Readonly<Record<string, string | readonly string[] | undefined>>,
+): Record<string, string | readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, string | readonly string[]] => entry[1] !== undefined),
+  );
+}

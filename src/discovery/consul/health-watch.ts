@@ -1,0 +1,219 @@
+import type { EndpointSpec } from '../../endpoint/endpoint.js';
+import { type Clock, sleep } from '../../runtime/clock.js';
+import { FairleadError, toError } from '../../runtime/errors.js';
+import type { Random } from '../../runtime/random.js';
+import { Backoff } from '../backoff.js';
+import { TokenBucket } from '../token-bucket.js';
+import { type AnswerHead, RefusedError, readHead } from './answer.js';
+import { ArraySplitter } from './array-splitter.js';
+import type { HealthQuery } from './health-query.js';
+import { InstanceTable } from './instance-table.js';
+import type { QuerySlots } from './query-slots.js';
+import { ShrinkGuard, type ShrinkGuardOptions } from './shrink-guard.js';
+import type { ConsulTransport } from './transport.js';
+import { WatchAudience } from './watch-audience.js';
+
+/** The loop's own settings; see `ConsulResolverOptions` for what they mean. */
+export interface WatchOptions extends ShrinkGuardOptions {
+  readonly waitMs: number;
+  readonly requestTimeoutMs: number;
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+  readonly maxBackoffMs: number;
+  readonly maxStaleMs: number;
+  readonly maxBodyBytes: number;
+}
+
+export interface WatchContext {
+  readonly transport: ConsulTransport;
+  readonly slots: QuerySlots;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: WatchOptions;
+}
+
+/** First ceiling of the backoff: a restarted agent is back within a few of these; milliseconds. */
+const BACKOFF_BASE_MS = 50;
+
+/** A watch for which no blocking query is to be had looks this often; milliseconds, plus up to as much by chance. */
+const POLL_MS = 1_000;
+
+/**
+ * One query to Consul, for ever, for all who watch it: a loop of blocking queries whose rules are
+ *
+ * 1. The next index is that of the last answer. It is forgotten, so that the next read does not block, when it went
+ *    backwards, was missing or zero, and **after any failure**: an agent that came back may have lost its state, and
+ *    would leave us blocking on an index that it reaches in an hour, or has already and by chance equals ours.
+ * 2. Every request takes a token. The first changes of a burst are seen at once, a storm at the bucket's steady rate.
+ * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second.
+ * 4. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
+ */
+export class HealthWatch {
+  readonly audience: WatchAudience;
+  readonly #context: WatchContext;
+  readonly #query: HealthQuery;
+  readonly #table: InstanceTable;
+  readonly #guard: ShrinkGuard;
+  readonly #bucket: TokenBucket;
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  #index = 0n;
+  #listed: readonly EndpointSpec[] = [];
+  /** The last stale answer was too old: ask the leader once. */
+  #askLeader = false;
+
+  constructor(query: HealthQuery, context: WatchContext) {
+    const { clock, random, options } = context;
+    this.#query = query;
+    this.#context = context;
+    this.audience = new WatchAudience(clock);
+    this.#table = new InstanceTable(query.entries, query.limit);
+    this.#guard = new ShrinkGuard(clock, options);
+    this.#bucket = new TokenBucket(clock, options.requestsPerSecond, options.burst);
+    this.#backoff = new Backoff(random, BACKOFF_BASE_MS, options.maxBackoffMs);
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.#pause(this.#bucket.take());
+      if (signal.aborted) return;
+      let pauseMs: number;
+      try {
+        pauseMs = await this.#turn();
+      } catch (thrown) {
+        pauseMs = this.#failed(toError(thrown));
+      }
+      await this.#pause(pauseMs);
+    }
+  }
+
+  /** One query and what follows from it. The milliseconds to wait before the next. */
+  async #turn(): Promise<number> {
+    const { slots, random } = this.#context;
+    let release = this.#index > 0n ? slots.tryBlock() : undefined;
+    const blocking = release !== undefined;
+    if (!blocking && this.#index > 0n) await this.#pause(POLL_MS * (1 + random.float()));
+    release ??= await slots.read();
+    try {
+      if (this.#stop.signal.aborted) return 0;
+      const [head, listed] = await this.#read(blocking);
+      return this.#stop.signal.aborted ? 0 : this.#adopt(head, listed);
+    } finally {
+      release();
+    }
+  }
+
+  async #read(blocking: boolean): Promise<readonly [AnswerHead, () => readonly EndpointSpec[]]> {
+    const { transport, options, clock } = this.#context;
+    const update = this.#table.begin();
+    const splitter = new ArraySplitter(update.add, options.maxBodyBytes);
+    const waitMs = this.#waitMs();
+    const response = await transport.send({
+      method: 'GET',
+      name: 'health.service',
+      path: '/health/service/{service}',
+      params: { service: this.#query.service },
+      query: {
+        ...this.#query.url,
+        ...this.#consistency(),
+        ...(blocking ? { index: String(this.#index), wait: `${waitMs}ms` } : {}),
+      },
+      // The server adds up to a sixteenth to what it is asked to wait.
+      timeoutMs: options.requestTimeoutMs + (blocking ? Math.ceil((waitMs * 17) / 16) : 0),
+      signal: this.#stop.signal,
+      reader: splitter,
+    });
+    if (response.status !== 200) {
+      throw new RefusedError(transport.address, this.#query.service, response, clock.wallMs());
+    }
+    splitter.end();
+    return [readHead(response.headers), () => update.commit()];
+  }
+
+  /** Held departures are looked at again when their time is over, and that by the leader. */
+  #waitMs(): number {
+    return Math.ceil(this.#guard.recheckMs || this.#context.options.waitMs);
+  }
+
+  #consistency(): Readonly<Record<string, string>> {
+    const { consistency } = this.#query;
+    if (consistency === 'consistent') return { consistent: '1' };
+    if (consistency === 'default' || this.#askLeader || this.#guard.recheckMs > 0) return {};
+    return { [consistency]: '1' };
+  }
+
+  #adopt(head: AnswerHead, commit: () => readonly EndpointSpec[]): number {
+    const { maxStaleMs } = this.#context.options;
+    const tooOld = this.#query.consistency === 'stale' && head.ageMs > maxStaleMs && !this.#askLeader;
+    if (tooOld && this.audience.version !== '') {
+      this.#askLeader = true;
+      throw this.#error(`the answer is ${head.ageMs} ms old, allowed is ${maxStaleMs}: the leader is asked next`);
+    }
+    this.#askLeader = false;
+    const regressed = head.index < this.#index;
+    if (regressed || head.doubtful) this.#guard.trouble();
+    this.#index = regressed ? 0n : head.index;
+    this.#tell(commit(), head);
+    if (head.index > 0n) {
+      this.#backoff.reset();
+      return 0;
+    }
+    this.#guard.trouble();
+    this.audience.error(this.#error('the answer has no usable X-Consul-Index: polling instead of waiting for changes'));
+    return this.#backoff.next();
+  }
+
+  #tell(listed: readonly EndpointSpec[], head: AnswerHead): void {
+    const before = this.#listed;
+    this.#listed = sameMembers(before, listed) ? before : listed;
+    const { endpoints, held, recheckMs } = this.#guard.admit(this.#listed);
+    if (held === 0) {
+      this.audience.snapshot(endpoints, String(head.index), head.ageMs);
+      return;
+    }
+    this.audience.partial(endpoints, String(head.index));
+    const kept = `${held} that it no longer lists are kept until a read in ${Math.ceil(recheckMs)} ms confirms it`;
+    this.audience.error(this.#error(`only ${listed.length} instances are listed: ${kept}`));
+  }
+
+  #failed(error: Error): number {
+    if (this.#stop.signal.aborted) return 0;
+    this.#index = 0n;
+    this.#guard.trouble();
+    this.audience.error(error);
+    const backoffMs = this.#backoff.next();
+    return error instanceof RefusedError && error.retryAfterMs > 0 ? error.retryAfterMs + backoffMs : backoffMs;
+  }
+
+  #error(what: string): FairleadError {
+    const { service } = this.#query;
+    return new FairleadError(
+      'FAIRLEAD_DISCOVERY',
+      `Consul at ${this.#context.transport.address}, service '${service}': ${what}.`,
+      { service },
+    );
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    if (delayMs <= 0) return;
+    try {
+      await sleep(this.#context.clock, delayMs, this.#stop.signal);
+    } catch {
+      // Stopped: the caller looks.
+    }
+  }
+}
+
+/** Whether both say the same, whatever the order: specs that did not change are the same objects. */
+function sameMembers(a: readonly EndpointSpec[], b: readonly EndpointSpec[]): boolean {
+  if (a.length !== b.length) return false;
+  if (a.every((spec, index) => spec === b[index])) return true;
+  const known = new Set(a);
+  return b.every((spec) => known.has(spec));
+}

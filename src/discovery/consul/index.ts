@@ -1,0 +1,3 @@
+export type { ConsulConnectionOptions, ConsulTlsOptions } from './connection.js';
+export { type ConsulResolverOptions, consulResolver } from './consul-resolver.js';
+export type { Consistency, ConsulQueryOptions } from './health-query.js';

@@ -1,0 +1,240 @@
+import { EventEmitter } from 'node:events';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import { PassThrough, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import Consul from 'consul';
+import type { Clock, Timer } from '../../runtime/clock.js';
+import { FairleadError, toError } from '../../runtime/errors.js';
+import { showAddress } from './address.js';
+import type { Connection } from './connection.js';
+import type { BodyReader, ConsulRequest, ConsulResponse, ConsulTransport } from './transport.js';
+
+/** Beginning of an error's body that is kept for its message; bytes. */
+const TEXT_LIMIT = 300;
+
+/** The event loop gets a turn after this much work on one body; milliseconds. */
+const SLICE_MS = 4;
+
+/** A dead host is noticed by TCP after this much silence (and Node's ten probes, a second apart); milliseconds. */
+const TCP_KEEPALIVE_MS = 10_000;
+
+/** What the package's client can do with a request, beyond what its types tell. */
+interface PackageClient {
+  _request(request: Readonly<Record<string, unknown>>): Promise<IncomingMessage>;
+}
+interface PackageExchange {
+  transport: { request(options: RequestOptions): ClientRequest };
+}
+
+/**
+ * The transport of the `consul` package, through its one-shot request, which all of its methods end in.
+ *
+ * Its own methods (`health.service()` …) are one level too high for us: they do not send `cached`, `ns` or `peer`, drop the
+ * weights of a registration, read no gzip, and parse the whole body in one go, which for 5,000 instances stops the
+ * event loop for 100 ms. Two more things are mended through its hooks: a body cut off in the middle never settles its
+ * promise, and its errors carry the request with the token, so none of them leaves this file.
+ */
+export class PackageTransport implements ConsulTransport {
+  readonly address: string;
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #client: PackageClient;
+  readonly #agent: http.Agent;
+
+  constructor(connection: Connection, clock: Clock) {
+    const { address, tls } = connection;
+    this.address = showAddress(address);
+    this.#connection = connection;
+    this.#clock = clock;
+    const options = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+    this.#agent = address.secure ? new https.Agent({ ...options, ...tls }) : new http.Agent(options);
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    const client = new Consul({
+      ...tls,
+      baseUrl: `${address.secure ? 'https' : 'http'}://${host}:${address.port}${address.prefix}/v1`,
+      ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
+      agent: this.#agent,
+    } as ConstructorParameters<typeof Consul>[0]);
+    this.#client = client as unknown as PackageClient;
+  }
+
+  async send(request: ConsulRequest): Promise<ConsulResponse> {
+    const exchange = new Exchange(request, this.#clock);
+    try {
+      const response = await exchange.run(this.#client, this.#headers());
+      if (response.status === 403) this.#connection.token?.refresh();
+      return { ...response, text: this.#redact(response.text) };
+    } catch (thrown) {
+      throw this.#describe(request, thrown);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #headers(): Record<string, string> {
+    const { token, auth, compress } = this.#connection;
+    const headers: Record<string, string> = {};
+    if (token !== undefined) headers['x-consul-token'] = token.value();
+    if (auth !== undefined) headers['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
+    if (compress) headers['accept-encoding'] = 'gzip';
+    return headers;
+  }
+
+  /** A new error: the package's own carry the request, and with it the token. */
+  #describe(request: ConsulRequest, thrown: unknown): FairleadError {
+    const error = toError(thrown);
+    if (error instanceof FairleadError) return error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const what = this.#redact(error.message === '' ? (code ?? 'unknown error') : error.message);
+    return new FairleadError('FAIRLEAD_DISCOVERY', `Consul at ${this.address}, ${request.name}: ${what}.`);
+  }
+
+  /** A proxy's error page may repeat the request, headers and all. */
+  #redact(text: string): string {
+    const { token, auth } = this.#connection;
+    const secrets = [token?.value(), auth, auth && Buffer.from(auth).toString('base64')];
+    return secrets.reduce<string>((shown, each) => (each ? shown.replaceAll(each, '[secret]') : shown), text);
+  }
+}
+
+/** One request and its answer. */
+class Exchange {
+  readonly #request: ConsulRequest;
+  readonly #clock: Clock;
+  /** The package aborts its request when this emits `cancel`. */
+  readonly #cancel = new EventEmitter();
+  readonly #entry = new PassThrough();
+  #response: IncomingMessage | undefined;
+  #body: Promise<void> | undefined;
+  #text = '';
+  #timer: Timer | undefined;
+  #failure: Error | undefined;
+
+  constructor(request: ConsulRequest, clock: Clock) {
+    this.#request = request;
+    this.#clock = clock;
+  }
+
+  async run(client: PackageClient, headers: Record<string, string>): Promise<ConsulResponse> {
+    const { method, name, path, params, query, body, signal } = this.#request;
+    signal.throwIfAborted();
+    const onAbort = (): void => this.#fail(toError(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#expectProgress();
+    try {
+      await this.#settle(
+        client._request({
+          ...{ method, name, path, params, query, body, headers },
+          ctx: this.#cancel,
+          pipe: this.#entry,
+          exts: { onRequest: [this.#guard] },
+        }),
+      );
+    } catch (thrown) {
+      this.#entry.destroy();
+      throw this.#failure ?? thrown;
+    } finally {
+      this.#timer?.cancel();
+      signal.removeEventListener('abort', onAbort);
+    }
+    const { statusCode = 0, headers: received } = this.#response!;
+    return { status: statusCode, headers: received, text: this.#text };
+  }
+
+  /** An answer that is no success is an answer all the same; and the body is read to its end. */
+  async #settle(sent: Promise<IncomingMessage>): Promise<void> {
+    try {
+      await sent;
+    } catch (thrown) {
+      if (this.#response?.complete !== true) throw thrown;
+    }
+    await this.#body;
+  }
+
+  /** Runs before each request is sent: sees the answer first, and tells of one that is cut off. */
+  readonly #guard = (exchange: PackageExchange, next: () => void): void => {
+    const { transport } = exchange;
+    exchange.transport = {
+      request: (options) => {
+        const sent = transport.request(options);
+        sent.on('response', (response: IncomingMessage) => {
+          this.#begin(response);
+          response.on('close', () => {
+            if (!response.complete) sent.emit('error', new Error('the connection closed in the middle of the answer'));
+          });
+        });
+        return sent;
+      },
+    };
+    next();
+  };
+
+  #begin(response: IncomingMessage): void {
+    this.#response = response;
+    const reader = response.statusCode === 200 ? this.#request.reader : this.#textReader();
+    const sink = new SlicedSink(this.#clock, reader ?? { write: () => {} }, () => this.#expectProgress());
+    this.#body =
+      response.headers['content-encoding'] === 'gzip'
+        ? pipeline(this.#entry, createGunzip(), sink)
+        : pipeline(this.#entry, sink);
+    this.#body.catch((thrown: unknown) => this.#fail(toError(thrown)));
+  }
+
+  #textReader(): BodyReader {
+    return {
+      write: (chunk) => {
+        if (this.#text.length < TEXT_LIMIT) this.#text += chunk.toString('utf8', 0, TEXT_LIMIT);
+      },
+    };
+  }
+
+  #expectProgress(): void {
+    this.#timer?.cancel();
+    const { timeoutMs } = this.#request;
+    this.#timer = this.#clock.after(timeoutMs, () => this.#fail(new Error(`no answer within ${timeoutMs} ms`)));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#timer?.cancel();
+    this.#entry.destroy();
+    this.#cancel.emit('cancel');
+  }
+}
+
+/** Hands chunks to the reader, and lets the event loop turn when they were much work. */
+class SlicedSink extends Writable {
+  readonly #clock: Clock;
+  readonly #reader: BodyReader;
+  readonly #progress: () => void;
+  #busyMs = 0;
+
+  constructor(clock: Clock, reader: BodyReader, progress: () => void) {
+    super();
+    this.#clock = clock;
+    this.#reader = reader;
+    this.#progress = progress;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    const startMs = this.#clock.now();
+    this.#progress();
+    try {
+      this.#reader.write(chunk);
+    } catch (thrown) {
+      done(toError(thrown));
+      return;
+    }
+    this.#busyMs += this.#clock.now() - startMs;
+    if (this.#busyMs < SLICE_MS) {
+      done();
+      return;
+    }
+    this.#busyMs = 0;
+    this.#clock.awaited(0, done);
+  }
+}

@@ -1,0 +1,87 @@
+import { addressOf, type EndpointSpec } from '../../endpoint/endpoint.js';
+import type { Clock } from '../../runtime/clock.js';
+
+export interface ShrinkGuardOptions {
+  /** A list that lost more than this share of its endpoints at once is sharply shrunk; 0 to 1. */
+  readonly maxShrinkRatio: number;
+  /** How long after it was first seen a shrunk list is confirmed by another read, while all was well before. */
+  readonly confirmMs: number;
+  /** The same after trouble: an agent that lost its state, or whose checks have not run yet, lists too few at first. */
+  readonly graceMs: number;
+}
+
+export interface Verdict {
+  /** The endpoints to use now. */
+  readonly endpoints: readonly EndpointSpec[];
+  /** How many of them are kept although Consul does not list them. */
+  readonly held: number;
+  /** When another read may decide about those; 0 where nothing is held. */
+  readonly recheckMs: number;
+}
+
+/**
+ * Does not believe an empty or sharply shrunk list until it was read again after a while. What such a list adds or
+ * changes is believed at once; only its departures wait, because a call to an instance that is gone costs one try, and a
+ * wrongly empty list costs all of them. An instance that is listed under another id at the same address has not
+ * departed.
+ */
+export class ShrinkGuard {
+  readonly #clock: Clock;
+  readonly #options: ShrinkGuardOptions;
+  #told: readonly EndpointSpec[] = [];
+  /** How many there were when all were last believed. */
+  #baseline = 0;
+  #shrunkAtMs = Number.NaN;
+  #troubleAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, options: ShrinkGuardOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** The agent failed, restarted or is not sure of what it says: shrunk lists wait for the grace period from now. */
+  trouble(): void {
+    this.#troubleAtMs = this.#clock.now();
+  }
+
+  /** Milliseconds until a held list may be confirmed; 0 where nothing is held. */
+  get recheckMs(): number {
+    if (Number.isNaN(this.#shrunkAtMs)) return 0;
+    return Math.max(1, this.#shrunkAtMs + this.#holdMs - this.#clock.now());
+  }
+
+  admit(listed: readonly EndpointSpec[]): Verdict {
+    if (!this.#isSharp(listed.length)) return this.#believe(listed);
+    const nowMs = this.#clock.now();
+    if (Number.isNaN(this.#shrunkAtMs)) this.#shrunkAtMs = nowMs;
+    else if (nowMs - this.#shrunkAtMs >= this.#holdMs) return this.#believe(listed);
+    const kept = this.#missingFrom(listed);
+    if (kept.length === 0) return this.#believe(listed);
+    this.#told = [...listed, ...kept];
+    return { endpoints: this.#told, held: kept.length, recheckMs: this.recheckMs };
+  }
+
+  get #holdMs(): number {
+    const { confirmMs, graceMs } = this.#options;
+    const troubled = this.#shrunkAtMs - this.#troubleAtMs < graceMs || this.#troubleAtMs > this.#shrunkAtMs;
+    return troubled ? Math.max(confirmMs, graceMs) : confirmMs;
+  }
+
+  #isSharp(count: number): boolean {
+    if (this.#baseline === 0) return false;
+    return count === 0 || count < this.#baseline * (1 - this.#options.maxShrinkRatio);
+  }
+
+  #believe(listed: readonly EndpointSpec[]): Verdict {
+    this.#told = listed;
+    this.#baseline = listed.length;
+    this.#shrunkAtMs = Number.NaN;
+    return { endpoints: listed, held: 0, recheckMs: 0 };
+  }
+
+  #missingFrom(listed: readonly EndpointSpec[]): readonly EndpointSpec[] {
+    const ids = new Set(listed.map((spec) => spec.id));
+    const addresses = new Set(listed.map(addressOf));
+    return this.#told.filter((spec) => !ids.has(spec.id) && !addresses.has(addressOf(spec)));
+  }
+}

@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Takes a body as it arrives. What it throws fails the request. */
+export interface BodyReader {
+  write(chunk: Buffer): void;
+}
+
+export interface ConsulRequest {
+  readonly method: 'GET' | 'PUT';
+  /** For messages: `health.service`. */
+  readonly name: string;
+  /** The path after `/v1`, with `{name}` where `params` go. */
+  readonly path: string;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | readonly string[]>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Until the head of the answer is here, and then between any two pieces of its body; milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Reads the body of a 200. Default: it is thrown away. */
+  readonly reader?: BodyReader;
+}
+
+export interface ConsulResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** The beginning of the body where the status is not 200, for messages. No secret is in it. */
+  readonly text: string;
+}
+
+/**
+ * One exchange with an agent. Resolves with any status; rejects with a FAIRLEAD_DISCOVERY error, which contains no secret,
+ * when there was no whole answer: refused, reset, cut off, timed out.
+ */
+export interface ConsulTransport {
+  /** For messages: where it talks to. */
+  readonly address: string;
+  send(request: ConsulRequest): Promise<ConsulResponse>;
+  /** Closes the idle connections. */
+  close(): void;
+}

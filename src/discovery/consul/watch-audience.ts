@@ -1,0 +1,91 @@
+import type { EndpointSpec } from '../../endpoint/endpoint.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { ResolverSink } from '../resolver.js';
+
+/** An error that stays the same is told again after this long; milliseconds. */
+const REPEAT_ERROR_MS = 10_000;
+
+/** Those who share a watch. Each newcomer is told at once what the others know. */
+export class WatchAudience {
+  readonly #clock: Clock;
+  readonly #sinks = new Set<ResolverSink>();
+  #endpoints: readonly EndpointSpec[] = [];
+  #version = '';
+  #changes = 0;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #error: Error | undefined;
+  #errorAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The version of the list that was told last, '' before the first. */
+  get version(): string {
+    return this.#version;
+  }
+
+  get size(): number {
+    return this.#sinks.size;
+  }
+
+  add(sink: ResolverSink): void {
+    this.#sinks.add(sink);
+    const ageMs = this.#clock.now() - this.#confirmedAtMs;
+    if (this.#version !== '') run(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
+    const error = this.#error;
+    if (error !== undefined) run(() => sink.error(error));
+  }
+
+  delete(sink: ResolverSink): void {
+    this.#sinks.delete(sink);
+  }
+
+  /** The whole list, confirmed. */
+  snapshot(endpoints: readonly EndpointSpec[], index: string, ageMs: number): void {
+    this.#confirmedAtMs = this.#clock.now() - ageMs;
+    this.#error = undefined;
+    this.#publish(endpoints, index);
+  }
+
+  /** A list of which a part is not confirmed: it is told when it changed something, and its age goes on. */
+  partial(endpoints: readonly EndpointSpec[], index: string): void {
+    if (!sameList(endpoints, this.#endpoints)) this.#publish(endpoints, index);
+  }
+
+  error(error: Error): void {
+    const nowMs = this.#clock.now();
+    const known = this.#error?.message === error.message && nowMs - this.#errorAtMs < REPEAT_ERROR_MS;
+    this.#error = error;
+    if (known) return;
+    this.#errorAtMs = nowMs;
+    for (const sink of this.#sinks) run(() => sink.error(error));
+  }
+
+  #publish(endpoints: readonly EndpointSpec[], index: string): void {
+    if (this.#version === '' || !sameList(endpoints, this.#endpoints)) {
+      // Not the index alone: after a restart the same index may stand for another list.
+      this.#version = `${index}.${++this.#changes}`;
+      this.#endpoints = endpoints;
+    }
+    const ageMs = this.#clock.now() - this.#confirmedAtMs;
+    for (const sink of this.#sinks) run(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
+  }
+}
+
+function sameList(a: readonly EndpointSpec[], b: readonly EndpointSpec[]): boolean {
+  return a === b || (a.length === b.length && a.every((spec, index) => spec === b[index]));
+}
+
+/** A sink that throws must not cost the others their update, nor stop the watch. */
+function run(tell: () => void): void {
+  try {
+    tell();
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    process.emitWarning(`Who watches a service threw: ${reason}`, {
+      type: 'FairleadWarning',
+      code: 'FAIRLEAD_LISTENER',
+    });
+  }
+}
