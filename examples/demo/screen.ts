@@ -89,9 +89,12 @@ class LiveScreen implements Screen {
 
   #add(text: string): void {
     const line = `${pc.dim(clockTime())}  ${text}`;
+    if (this.#source === undefined) {
+      console.log(line);
+      return;
+    }
     this.#events.push(line);
-    if (this.#source === undefined) console.log(line);
-    else this.#draw();
+    this.#draw();
   }
 
   #draw(): void {

@@ -50,9 +50,9 @@ export class Watch {
     this.#notes.set(id, note);
   }
 
-  /** Calls the server was given in its current life. */
+  /** Calls the server was given, in all its lives. */
   callsOf(id: string): number {
-    return this.#lives.get(id)?.at(-1)?.calls ?? 0;
+    return (this.#lives.get(id) ?? []).reduce((sum, { calls }) => sum + calls, 0);
   }
 
   isReady(id: string): boolean {

@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What each example must print. A new example needs a line here. */
+const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
+  'static.ts': [/^ejected 127\.0\.0\.1:\d+$/m, /^answers: \{"a":\d+,"b":\d+,"c":\d+\}, failed: [1-5] of 300$/m],
+};
+
+/** Runs it as its comment tells the reader to. */
+async function run(example: string): Promise<string> {
+  const args = ['--import', 'tsx', '--conditions=fairlead-source', `examples/${example}`];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 50_000 });
+  return stdout;
+}
+
+describe('examples', () => {
+  it.each(readdirSync(`${ROOT}/examples`).filter((name) => name.endsWith('.ts')))('%s does what it says', async (name) => {
+    const output = await run(name);
+    const expected = EXPECTED[name];
+    expect(expected, `examples/${name} is not described in this test`).toBeDefined();
+    for (const line of expected ?? []) expect(output).toMatch(line);
+  });
+});
