@@ -19,10 +19,13 @@ async function run(example: string): Promise<string> {
 }
 
 describe('examples', () => {
-  it.each(readdirSync(`${ROOT}/examples`).filter((name) => name.endsWith('.ts')))('%s does what it says', async (name) => {
-    const output = await run(name);
-    const expected = EXPECTED[name];
-    expect(expected, `examples/${name} is not described in this test`).toBeDefined();
-    for (const line of expected ?? []) expect(output).toMatch(line);
-  });
+  it.each(readdirSync(`${ROOT}/examples`).filter((name) => name.endsWith('.ts')))(
+    '%s does what it says',
+    async (name) => {
+      const output = await run(name);
+      const expected = EXPECTED[name];
+      expect(expected, `examples/${name} is not described in this test`).toBeDefined();
+      for (const line of expected ?? []) expect(output).toMatch(line);
+    },
+  );
 });
