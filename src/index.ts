@@ -1,9 +1,16 @@
 export type { AffinityEvent, AffinityMoveReason, AffinityStore } from './affinity/affinity.js';
+export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
+export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
+export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';
+export type { Ring } from './balancing/hashing/ring.js';
+export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
+export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export type { Picker, PickRequest, Policy, PolicyContext, Rotation, RoutingKey } from './balancing/policy.js';
 export { random } from './balancing/random.js';
 export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } from './balancing/registry.js';
+export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions } from './call.js';

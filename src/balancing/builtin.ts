@@ -1,7 +1,11 @@
+import { consistentHash } from './consistent-hash.js';
+import { ipHash } from './ip-hash.js';
 import { leastRequest } from './least-request.js';
+import { maglev } from './maglev.js';
 import { peakEwma } from './peak-ewma.js';
 import { random } from './random.js';
 import type { PolicyFactory } from './registry.js';
+import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
 import { weightedRoundRobin } from './weighted-round-robin.js';
 
@@ -12,4 +16,8 @@ export const builtinPolicies: readonly PolicyFactory<never>[] = [
   random,
   leastRequest,
   peakEwma,
+  consistentHash,
+  maglev,
+  rendezvous,
+  ipHash,
 ];

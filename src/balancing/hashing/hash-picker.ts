@@ -1,0 +1,163 @@
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { Random } from '../../runtime/random.js';
+import type { Picker, PickRequest, Rotation, RoutingKey } from '../policy.js';
+import type { BoundedLoad } from './bounded-load.js';
+import type { HashTable, HashTableBuilder } from './hash-table.js';
+import { mix32, murmur3 } from './murmur3.js';
+
+export interface HashPickerOptions {
+  readonly random: Random;
+  readonly hash: (key: RoutingKey) => number;
+  readonly table: HashTableBuilder;
+  /** Keeps endpoints from being loaded above their share; undefined where only the key counts. */
+  readonly bound: BoundedLoad | undefined;
+}
+
+/**
+ * The picker of all policies that go by key. The key's owner takes the call; where it is ejected, was tried, or is
+ * full, the next one that the table names for this key does, so that an ejection moves the keys of the ejected endpoint
+ * and no others, and its return brings back just those.
+ *
+ * An endpoint in slow start takes that part of its keys which its weight in use is of its full weight; the keys it takes
+ * are always the same and only grow in number.
+ *
+ * A call without a key goes where a random key would: to any endpoint, by weight.
+ */
+export class HashPicker implements Picker {
+  readonly #random: Random;
+  readonly #hash: (key: RoutingKey) => number;
+  readonly #builder: HashTableBuilder;
+  protected readonly bound: BoundedLoad | undefined;
+  #ready: readonly Endpoint[] = [];
+  /** What the table was built from, in the order of ids. */
+  #endpoints: readonly Endpoint[] = [];
+  #built: readonly Built[] = [];
+  #table: HashTable | undefined;
+  /** For each endpoint of the table, the share of its keys that it takes now, in 2^30ths: 0 out, `ALL` in full. */
+  #open: Int32Array = new Int32Array(0);
+
+  constructor(options: HashPickerOptions) {
+    this.#random = options.random;
+    this.#hash = options.hash;
+    this.#builder = options.table;
+    this.bound = options.bound;
+  }
+
+  update(rotation: Rotation): void {
+    const { ready, members } = rotation;
+    // Where few of the members are ready (a subset, a zone), walking past all others would cost more than it is worth.
+    const overReady = this.#builder.over === 'ready' || ready.length * MAX_MEMBERS_PER_READY < members.length;
+    const endpoints = byId(overReady ? ready : members);
+    this.#ready = ready;
+    this.#endpoints = endpoints;
+    const full = this.#builder.over === 'ready';
+    if (!sameServers(endpoints, this.#built, full)) {
+      this.#built = endpoints.map((endpoint) => describe(endpoint, full));
+      this.#table = this.#builder.build(endpoints);
+    }
+    const isReady = new Set(ready);
+    this.#open = Int32Array.from(endpoints, (endpoint) => {
+      if (!isReady.has(endpoint)) return 0;
+      return full ? ALL : Math.max(1, Math.round(Math.min(1, endpoint.weight / endpoint.spec.weight) * ALL));
+    });
+    this.bound?.update(ready);
+  }
+
+  pick(request: PickRequest): Endpoint {
+    const { key, tried } = request;
+    const hash = key === undefined ? this.#anyHash() : this.#hash(key);
+    const table = this.#table!;
+    const { bound } = this;
+    let first: Endpoint | undefined;
+    let cursor = table.seek(hash);
+    for (let step = 0; step < MAX_STEPS; step++) {
+      const owner = table.owner(cursor);
+      if (this.#takes(owner, hash)) {
+        const endpoint = this.#endpoints[owner]!;
+        first ??= endpoint;
+        if ((tried === undefined || !tried.includes(endpoint)) && (bound === undefined || bound.hasRoom(endpoint))) {
+          bound?.began();
+          return endpoint;
+        }
+      }
+      cursor = table.advance(cursor, hash);
+    }
+    return this.#scan(hash, tried, first);
+  }
+
+  #takes(owner: number, hash: number): boolean {
+    const open = this.#open[owner]!;
+    // The owner's number would change with the membership, its id does not.
+    return open === ALL || (open > 0 && mix32(hash ^ this.#built[owner]!.salt) >>> 2 < open);
+  }
+
+  /** Nobody near takes it: all were tried, or nearly all are out, warming up or full. */
+  #scan(hash: number, tried: readonly Endpoint[] | undefined, first: Endpoint | undefined): Endpoint {
+    const ready = this.#ready;
+    const { bound } = this;
+    const start = (hash >>> 0) % ready.length;
+    let untried: Endpoint | undefined;
+    for (let i = 0; i < ready.length; i++) {
+      const endpoint = ready[(start + i) % ready.length]!;
+      if (tried?.includes(endpoint)) continue;
+      untried ??= endpoint;
+      if (bound !== undefined && !bound.hasRoom(endpoint)) continue;
+      untried = endpoint;
+      break;
+    }
+    bound?.began();
+    return untried ?? first ?? ready[start]!;
+  }
+
+  #anyHash(): number {
+    return (this.#random.below(HALF_HASH) << 16) | this.#random.below(HALF_HASH);
+  }
+}
+
+/** A hash picker that must be told when calls end. */
+export class BoundedHashPicker extends HashPicker {
+  observe(endpoint: Endpoint): void {
+    this.bound?.ended(endpoint);
+  }
+}
+
+export function createHashPicker(options: HashPickerOptions): Picker {
+  return options.bound === undefined ? new HashPicker(options) : new BoundedHashPicker(options);
+}
+
+/** What decides about an endpoint's place in a table. */
+interface Built {
+  readonly id: string;
+  readonly weight: number;
+  readonly salt: number;
+}
+
+function describe({ spec, weight }: Endpoint, inUse: boolean): Built {
+  return { id: spec.id, weight: inUse ? weight : spec.weight, salt: murmur3(spec.id, 0) };
+}
+
+function sameServers(endpoints: readonly Endpoint[], built: readonly Built[], inUse: boolean): boolean {
+  return (
+    endpoints.length === built.length &&
+    endpoints.every(({ spec, weight }, index) => {
+      const before = built[index]!;
+      return spec.id === before.id && (inUse ? weight : spec.weight) === before.weight;
+    })
+  );
+}
+
+/** All clients must build from the same order. Membership is in this order already; somebody else's list may not be. */
+function byId(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const sorted = endpoints.every((endpoint, i) => i === 0 || endpoints[i - 1]!.spec.id <= endpoint.spec.id);
+  return sorted ? endpoints : endpoints.toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
+}
+
+/** An endpoint that takes all its keys. */
+const ALL = 2 ** 30;
+const HALF_HASH = 2 ** 16;
+
+/** With one in 16 ready, a walk takes 16 steps on average. */
+const MAX_MEMBERS_PER_READY = 16;
+
+/** Then the walk has failed by bad luck in one of 15 million cases, if one in 16 is ready: 1 - (15/16)^256. */
+const MAX_STEPS = 256;

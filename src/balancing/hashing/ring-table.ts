@@ -1,0 +1,39 @@
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { HashTable, HashTableBuilder } from './hash-table.js';
+import type { KeyRing } from './key-ring.js';
+import type { Ring } from './ring.js';
+
+/** A ring as a picker's table: cursors are positions on it. */
+export class RingTableBuilder implements HashTableBuilder {
+  readonly over = 'members';
+  readonly #keys: KeyRing;
+
+  constructor(keys: KeyRing) {
+    this.#keys = keys;
+  }
+
+  build(endpoints: readonly Endpoint[]): HashTable {
+    this.#keys.update(endpoints.map(({ spec }) => ({ id: spec.id, weight: spec.weight })));
+    return new RingTable(this.#keys.ring);
+  }
+}
+
+class RingTable implements HashTable {
+  readonly #ring: Ring;
+
+  constructor(ring: Ring) {
+    this.#ring = ring;
+  }
+
+  seek(hash: number): number {
+    return this.#ring.find(hash);
+  }
+
+  owner(cursor: number): number {
+    return this.#ring.owners[cursor]!;
+  }
+
+  advance(cursor: number): number {
+    return this.#ring.next(cursor);
+  }
+}

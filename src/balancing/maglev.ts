@@ -1,0 +1,65 @@
+import { invalidOption, type Reader, readOptions } from '../runtime/options.js';
+import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
+import { createHashPicker } from './hashing/hash-picker.js';
+import { MaglevTableBuilder } from './hashing/maglev-table.js';
+import { murmur3 } from './hashing/murmur3.js';
+import type { Policy } from './policy.js';
+import { definePolicy, type PolicyFactory } from './registry.js';
+
+export interface MaglevOptions {
+  /**
+   * Entries of the table: a prime from 251 to 5,000,011, at least a hundred per endpoint for shares within 1 %. Default
+   * 65,537, good for 650 endpoints; the paper's larger one is 655,373. All clients must use the same.
+   */
+  readonly tableSize?: number;
+  /** Bounded loads, as for `consistent_hash`. Default: no bound. */
+  readonly maxLoadRatio?: number;
+}
+
+/**
+ * The key decides, by Google's Maglev table: shares are even to one entry, where those of a ring differ by a fifth. The
+ * price is that a change moves some keys between endpoints that stayed: about half as many again as on a ring.
+ * Ejections move the ejected endpoint's keys only. Calls without a key go to a random endpoint by weight.
+ *
+ * Cost: the key's hash (murmur3) and one read. A change of membership fills the table anew: about 15 ms for 65,537
+ * entries, 70 ms for 655,373.
+ */
+export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (options): Policy => {
+  const { tableSize, maxLoadRatio } = readOptions<ReadOptions>('maglev', options, {
+    tableSize: prime(65_537, 251, 5_000_011),
+    maxLoadRatio: maxLoadRatioReader,
+  });
+  return {
+    name: 'maglev',
+    needsLatency: false,
+    usesKey: true,
+    create: ({ random }) =>
+      createHashPicker({
+        random,
+        hash: (key) => murmur3(key, 0),
+        table: new MaglevTableBuilder(tableSize),
+        bound: boundedLoad(maxLoadRatio),
+      }),
+  };
+});
+
+interface ReadOptions {
+  readonly tableSize: number;
+  readonly maxLoadRatio: number | undefined;
+}
+
+/** An endpoint steps through the table by a number of its own; only a prime size lets every step reach every entry. */
+function prime(fallback: number, min: number, max: number): Reader<number> {
+  return (value, name) => {
+    if (value === undefined) return fallback;
+    if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max && isPrime(value as number)) {
+      return value as number;
+    }
+    throw invalidOption(name, value, `a prime number from ${min} to ${max}, such as 65537 or 655373`);
+  };
+}
+
+function isPrime(value: number): boolean {
+  for (let divisor = 2; divisor * divisor <= value; divisor++) if (value % divisor === 0) return false;
+  return value > 1;
+}
