@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { MAX_LINES, violations } from './support/architecture.js';
+
+const root = new URL('..', import.meta.url).pathname;
+const files = ['src', 'adapters']
+  .flatMap((room) => readdirSync(root + room, { recursive: true, encoding: 'utf8' }).map((path) => `${room}/${path}`))
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => ({ path, text: readFileSync(root + path, 'utf8') }));
+
+describe('the house rules', () => {
+  it('hold in every file of src/ and adapters/', () => {
+    expect(files.length).toBeGreaterThan(40);
+    expect(files.flatMap(violations)).toEqual([]);
+  });
+});
+
+describe('the checker', () => {
+  const forbidden: [rule: string, path: string, text: string][] = [
+    [
+      'a contract imports only contracts',
+      'src/balancing/policy.ts',
+      `import type { Rotation } from '../endpoint/rotation.js';`,
+    ],
+    [
+      'a policy does not import another room',
+      'src/balancing/p2c.ts',
+      `import { x } from '../health/consecutive-failures.js';`,
+    ],
+    ['not even its types', 'src/balancing/p2c.ts', `import type { Service } from '../service.js';`],
+    [
+      'a health signal does not know the service',
+      'src/health/rate.ts',
+      `import {\n  Service,\n} from '../service.js';`,
+    ],
+    ['a resolver does not import a policy', 'src/discovery/dns.ts', `export { random } from '../balancing/random.js';`],
+    ['a room does not load the mesh', 'src/telemetry/stats.ts', `import { createMesh } from '../mesh.js';`],
+    [
+      'an adapter sees only the face of src/',
+      'adapters/grpc/index.ts',
+      `import { Service } from '../../src/service.js';`,
+    ],
+    ['adapters do not import each other', 'adapters/redis/index.ts', `import { x } from '../mysql/index.js';`],
+    ['src/ never imports adapters/', 'src/mesh.ts', `import { x } from '../adapters/grpc/index.js';`],
+    ['src/ imports no driver', 'src/service.ts', `import type { Pool } from 'mysql2/promise';`],
+    ['nor loads one later', 'src/service.ts', `const grpc = await import('@grpc/grpc-js');`],
+    ['nor requires one', 'src/service.ts', `const grpc = require("ioredis");`],
+    ['an adapter imports no other driver than its own', 'adapters/redis/index.ts', `import mysql from 'mysql2';`],
+    ['for its side effects neither', 'src/service.ts', `import 'zod';`],
+    ['nobody reads the time', 'src/service.ts', `const now = performance.now();`],
+    ['nor the date', 'adapters/http/index.ts', `const now = new Date();`],
+    ['nobody arms a timer', 'src/service.ts', `setTimeout(() => {}, 5);`],
+    ['nor imports one', 'src/service.ts', `import { setTimeout as sleep } from 'node:timers/promises';`],
+    ['nor makes a signal that has one', 'src/service.ts', `const signal = AbortSignal.timeout(10);`],
+    ['nobody draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
+    ['nor makes identifiers by chance', 'src/lease.ts', `import { randomUUID } from 'node:crypto';`],
+    ['no file is too long', 'src/lease.ts', 'x\n'.repeat(MAX_LINES + 1)],
+  ];
+
+  it.each(forbidden)('finds that %s', (_, path, text) => {
+    expect(violations({ path, text })).not.toEqual([]);
+  });
+
+  const allowed: [what: string, path: string, text: string][] = [
+    [
+      'what a comment says',
+      'src/service.ts',
+      `// import mysql from 'mysql2';\n/** Date.now() is not for us. */\nconst url = 'http://x';`,
+    ],
+    ['what an error message says', 'src/service.ts', `throw new Error('do not call Math.random()');`],
+    [
+      'contracts in a policy',
+      'src/balancing/p2c.ts',
+      `import type { Endpoint } from '../endpoint/endpoint.js';\nimport type { Policy } from './policy.js';`,
+    ],
+    ['the driver in its adapter', 'adapters/mysql/driver.ts', `import type { Pool } from 'mysql2/promise';`],
+    ['the type of a service in a side room', 'src/routing/split.ts', `import type { Service } from '../service.js';`],
+    ['time in the clock', 'src/runtime/clock.ts', `export const now = () => performance.now();`],
+    ['a file of the greatest length', 'src/lease.ts', 'x\n'.repeat(MAX_LINES)],
+  ];
+
+  it.each(allowed)('allows %s', (_, path, text) => {
+    expect(violations({ path, text })).toEqual([]);
+  });
+});
