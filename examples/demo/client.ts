@@ -1,14 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
-import {
-  addressOf,
-  consecutiveFailures,
-  createMesh,
-  type Endpoint,
-  Outcome,
-  type Service,
-  staticResolver,
-} from 'fairlead';
+import { addressOf, consecutiveFailures, createMesh, type Endpoint, Outcome, type Service } from 'fairlead';
+import { consulResolver } from 'fairlead/consul';
 import { type User, type UsersClient, UsersConstructor } from './users.js';
 
 /** The program under demonstration: it asks `users` for something, and fairlead decides whom. */
@@ -19,10 +11,7 @@ export interface Client {
 }
 
 export function createClient(registry: string): Client {
-  const resolver = staticResolver();
-  const stop = new AbortController();
-  void watch(registry, stop.signal, (list) => resolver.update('users', list));
-  const mesh = createMesh({ resolver });
+  const mesh = createMesh({ resolver: consulResolver({ address: registry }) });
   const service = mesh.service('users', {
     policy: 'peak_ewma',
     health: [consecutiveFailures({ failures: 3, baseEjectionMs: 2_000 })],
@@ -48,26 +37,8 @@ export function createClient(registry: string): Client {
         });
       }),
     close: async () => {
-      stop.abort();
       await mesh.close({ deadlineMs: 1_000 });
       for (const client of clients.values()) client.close();
     },
   };
-}
-
-async function watch(registry: string, signal: AbortSignal, update: (list: never[]) => void): Promise<void> {
-  let index = 0;
-  while (!signal.aborted) {
-    try {
-      const response = await fetch(
-        `http://${registry}/v1/health/service/users?passing=1&wait=30s${index > 0 ? `&index=${index}` : ''}`,
-        { signal },
-      );
-      index = Number(response.headers.get('x-consul-index'));
-      const list = (await response.json()) as { Service: { ID: string; Address: string; Port: number } }[];
-      update(list.map(({ Service }) => ({ id: Service.ID, host: Service.Address, port: Service.Port })) as never);
-    } catch {
-      if (!signal.aborted) await sleep(200);
-    }
-  }
 }

@@ -25,14 +25,16 @@ const START_TIMEOUT_MS = 10_000;
 
 /** A Consul agent where the machine has one, otherwise the registry that the demo brings along. */
 export async function startRegistry(): Promise<Registry> {
-  if (process.env.DEMO_REGISTRY !== 'embedded') {
+  const embeddedWanted = process.env.DEMO_REGISTRY === 'embedded';
+  if (!embeddedWanted) {
     for (const binary of findConsul()) {
       const agent = await startConsul(binary).catch(() => undefined);
       if (agent !== undefined) return agent;
     }
   }
   const embedded = await startEmbeddedRegistry();
-  const description = `embedded registry with Consul's HTTP API at ${embedded.address} (no Consul found)`;
+  const why = embeddedWanted ? 'as DEMO_REGISTRY says' : 'no Consul found on this machine';
+  const description = `embedded registry with Consul's HTTP API at ${embedded.address} (${why})`;
   return { address: embedded.address, description, stop: embedded.close, stopNow: () => {} };
 }
 
