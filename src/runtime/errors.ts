@@ -7,6 +7,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_INVALID_OPTION'
   /** The service knows no endpoint at all, or none that this subset may use. */
   | 'FAIRLEAD_NO_ENDPOINT'
+  /** A pool gave no connection: its limit, its queue or the time to wait was exhausted. */
+  | 'FAIRLEAD_NO_CONNECTION'
   /** Affinity is set to fail and the endpoint of this session is not available. */
   | 'FAIRLEAD_AFFINITY_LOST'
   /** The deadline of the call passed. */

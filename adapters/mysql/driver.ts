@@ -1,0 +1,55 @@
+/**
+ * What we use of mysql2, by shape: the types of the driver are those of its public API only, and some of what a pool
+ * needs is documented behaviour without a type. Keeping it here keeps it out of everywhere else.
+ */
+import type { EventEmitter } from 'node:events';
+import mysql from 'mysql2';
+
+export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
+
+/** A command under way: an emitter of `fields`, `result`, `error`, `end`, with `stream()`. */
+export interface QueryCommand extends EventEmitter {
+  sql: string;
+  values: unknown;
+  onResult: QueryCallback | undefined;
+  namedPlaceholders: unknown;
+  stream(options?: unknown): NodeJS.ReadableStream;
+}
+
+/** A physical connection of mysql2. */
+export interface DriverConnection extends EventEmitter {
+  readonly config: Record<string, unknown>;
+  readonly threadId: number | null;
+  query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand;
+  execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
+  prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;
+  unprepare(sql: unknown): unknown;
+  changeUser(options: unknown, callback: QueryCallback): void;
+  ping(callback: (error: unknown) => void): void;
+  reset(callback: (error: unknown) => void): void;
+  end(callback?: (error: unknown) => void): void;
+  destroy(): void;
+  pause(): void;
+  resume(): void;
+  format(sql: string, values?: unknown, namedPlaceholders?: unknown): string;
+  escape(value: unknown): string;
+  escapeId(value: unknown): string;
+  readonly _fatalError?: unknown;
+  readonly _protocolError?: unknown;
+  readonly _closing?: boolean;
+  readonly stream?: { readonly destroyed?: boolean };
+}
+
+/** Opens a connection; it emits `connect` or `error`. */
+export function openConnection(options: Record<string, unknown>): DriverConnection {
+  return mysql.createConnection(options as never) as unknown as DriverConnection;
+}
+
+interface QueryFactory {
+  createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand;
+}
+
+/** A query command that is not sent yet: `connection.query(command)` sends it. mysql2's own pool works like this. */
+export function createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand {
+  return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
+}

@@ -1,0 +1,328 @@
+import { type Clock, FairleadError, type Random, type Timer } from '../../src/index.js';
+import { type DriverConnection, openConnection } from './driver.js';
+import { isOpen, type Physical } from './physical.js';
+
+export interface EndpointPoolOptions {
+  /** Connections to this endpoint at most. */
+  readonly connectionLimit: number;
+  /** Idle connections kept at most. */
+  readonly maxIdle: number;
+  /** An idle connection is closed after this long; milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** A connection is not used again after this long, less up to a tenth at random; milliseconds. */
+  readonly maxLifetimeMs: number;
+  /** Connections that may be in the making at once: a burst must not become as many handshakes. */
+  readonly maxConnecting: number;
+  /** Callers that may wait; 0 is unlimited, as in mysql2. */
+  readonly queueLimit: number;
+  /** False: refuse instead of waiting, as in mysql2. */
+  readonly waitForConnections: boolean;
+}
+
+/** What the pool tells of. */
+export interface EndpointPoolHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly endpointId: string;
+  readonly service: string;
+  /** The options of a new connection: host, port, credentials as of now. */
+  connectOptions(): Promise<Record<string, unknown>> | Record<string, unknown>;
+  /** Brings a new connection into the state every connection starts from. */
+  prepare(connection: DriverConnection, done: (error: unknown) => void): void;
+  opened(connection: DriverConnection): void;
+  enqueued(): void;
+}
+
+export type CheckoutCallback = (error: unknown, physical?: Physical) => void;
+
+interface Waiter {
+  readonly callback: CheckoutCallback;
+  readonly timer: Timer | undefined;
+}
+
+/**
+ * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the making are few, connections
+ * have a lifetime, and closing lets those in use finish.
+ */
+export class EndpointPool {
+  readonly #options: EndpointPoolOptions;
+  readonly #host: EndpointPoolHost;
+  /** The most recently used last: it is taken first, so that the others grow old and go. */
+  readonly #idle: Physical[] = [];
+  readonly #busy = new Set<Physical>();
+  readonly #waiters: Waiter[] = [];
+  #connecting = 0;
+  #sweep: Timer | undefined;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  get stats(): { readonly idle: number; readonly busy: number; readonly connecting: number; readonly waiting: number } {
+    return {
+      idle: this.#idle.length,
+      busy: this.#busy.size,
+      connecting: this.#connecting,
+      waiting: this.#waiters.length,
+    };
+  }
+
+  /** Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back synchronously twice. */
+  checkout(timeoutMs: number, callback: CheckoutCallback): void {
+    if (this.#closed) {
+      callback(this.#closedError());
+      return;
+    }
+    const idle = this.#takeIdle();
+    if (idle !== undefined) {
+      this.#busy.add(idle);
+      callback(null, idle);
+      return;
+    }
+    const full = this.#size >= this.#options.connectionLimit;
+    if (full && !this.#options.waitForConnections) {
+      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'No connections available.', this.#where));
+      return;
+    }
+    const { queueLimit } = this.#options;
+    if (full && queueLimit > 0 && this.#waiters.length >= queueLimit) {
+      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
+      return;
+    }
+    if (full) this.#host.enqueued();
+    const waiter: Waiter = {
+      callback,
+      timer: timeoutMs > 0 ? this.#host.clock.awaited(timeoutMs, () => this.#expire(waiter, timeoutMs)) : undefined,
+    };
+    this.#waiters.push(waiter);
+    this.#connectForWaiters();
+  }
+
+  /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
+  release(physical: Physical): void {
+    if (!this.#busy.delete(physical)) return;
+    const nowMs = this.#host.clock.now();
+    if (this.#closed || !physical.usable || !isOpen(physical.connection) || nowMs >= physical.expiresAtMs) {
+      this.#discard(physical);
+    } else {
+      const waiter = this.#nextWaiter();
+      if (waiter !== undefined) {
+        this.#busy.add(physical);
+        waiter.callback(null, physical);
+        return;
+      }
+      physical.idleSinceMs = nowMs;
+      this.#idle.push(physical);
+      while (this.#idle.length > this.#options.maxIdle) this.#discard(this.#idle.shift()!);
+      this.#armSweep();
+    }
+    this.#connectForWaiters();
+    this.#checkDrained();
+  }
+
+  /** Makes connections until `count` are there, and resolves when they are; rejects when one cannot be made. */
+  async warm(count: number): Promise<void> {
+    const missing = Math.min(count, this.#options.connectionLimit) - this.#size;
+    const checkouts = Array.from({ length: Math.max(0, missing) }, () => {
+      return new Promise<Physical>((resolve, reject) => {
+        this.#connect((error, physical) => (physical === undefined ? reject(error) : resolve(physical)));
+      });
+    });
+    const results = await Promise.allSettled(checkouts);
+    for (const result of results) if (result.status === 'fulfilled') this.release(result.value);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Refuses new callers, closes what is idle, and resolves when those in use have come back. */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#sweep?.cancel();
+      for (let waiter = this.#nextWaiter(); waiter !== undefined; waiter = this.#nextWaiter()) {
+        waiter.callback(this.#closedError());
+      }
+      for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
+    }
+    return new Promise((resolve) => {
+      const before = this.#drained;
+      this.#drained = () => {
+        before?.();
+        resolve();
+      };
+      this.#checkDrained();
+    });
+  }
+
+  /** Ends the connections in use as well: their statements fail. */
+  destroy(): void {
+    void this.close();
+    for (const physical of this.#busy) physical.connection.destroy();
+    this.#busy.clear();
+    this.#checkDrained();
+  }
+
+  get #size(): number {
+    return this.#idle.length + this.#busy.size + this.#connecting;
+  }
+
+  get #where(): { service: string; endpoint: string } {
+    return { service: this.#host.service, endpoint: this.#host.endpointId };
+  }
+
+  #closedError(): FairleadError {
+    return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', this.#where);
+  }
+
+  #takeIdle(): Physical | undefined {
+    const nowMs = this.#host.clock.now();
+    for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
+      if (physical.usable && isOpen(physical.connection) && nowMs < physical.expiresAtMs) return physical;
+      this.#discard(physical);
+    }
+    return undefined;
+  }
+
+  #nextWaiter(): Waiter | undefined {
+    const waiter = this.#waiters.shift();
+    waiter?.timer?.cancel();
+    return waiter;
+  }
+
+  #expire(waiter: Waiter, timeoutMs: number): void {
+    const at = this.#waiters.indexOf(waiter);
+    if (at === -1) return;
+    this.#waiters.splice(at, 1);
+    const { busy, connecting } = this.stats;
+    const message =
+      `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${timeoutMs}: ` +
+      `${busy} in use, ${connecting} in the making, limit ${this.#options.connectionLimit}.`;
+    waiter.callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
+  }
+
+  /** As many connections in the making as callers wait, within both limits. */
+  #connectForWaiters(): void {
+    const { connectionLimit, maxConnecting } = this.#options;
+    while (
+      !this.#closed &&
+      this.#connecting < Math.min(maxConnecting, this.#waiters.length) &&
+      this.#size < connectionLimit
+    ) {
+      this.#connect((error, physical) => {
+        const waiter = this.#nextWaiter();
+        if (physical === undefined) {
+          waiter?.callback(error);
+          this.#connectForWaiters();
+        } else if (waiter === undefined) {
+          this.release(physical);
+        } else {
+          waiter.callback(null, physical);
+        }
+      });
+    }
+  }
+
+  #connect(callback: CheckoutCallback): void {
+    this.#connecting++;
+    const finish = (error: unknown, connection?: DriverConnection): void => {
+      this.#connecting--;
+      if (connection === undefined || this.#closed) {
+        if (connection !== undefined) this.#end(connection);
+        callback(connection === undefined ? error : this.#closedError());
+        this.#checkDrained();
+        return;
+      }
+      callback(null, this.#adopt(connection));
+      this.#connectForWaiters();
+    };
+    Promise.resolve()
+      .then(() => this.#host.connectOptions())
+      .then((options) => this.#open(options, finish))
+      .catch((error: unknown) => finish(error));
+  }
+
+  #open(options: Record<string, unknown>, finish: (error: unknown, connection?: DriverConnection) => void): void {
+    const connection = openConnection(options);
+    let settled = false;
+    const settle = (error: unknown): void => {
+      if (settled) return;
+      settled = true;
+      connection.off('error', settle);
+      if (error) {
+        // An 'error' after this one would be nobody's.
+        connection.on('error', () => {});
+        connection.destroy();
+        finish(error);
+      } else finish(null, connection);
+    };
+    connection.once('error', settle);
+    connection.once('connect', () => {
+      if (!settled) this.#host.prepare(connection, settle);
+    });
+  }
+
+  #adopt(connection: DriverConnection): Physical {
+    const { maxLifetimeMs } = this.#options;
+    const { clock, random } = this.#host;
+    const physical: Physical = {
+      connection,
+      // Connections of one start must not all end in the same moment.
+      expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
+      idleSinceMs: 0,
+      usable: true,
+    };
+    const lost = (): void => {
+      physical.usable = false;
+      const at = this.#idle.indexOf(physical);
+      if (at !== -1) this.#idle.splice(at, 1);
+      this.#checkDrained();
+    };
+    connection.on('error', lost);
+    connection.once('end', lost);
+    this.#busy.add(physical);
+    this.#host.opened(connection);
+    return physical;
+  }
+
+  #discard(physical: Physical): void {
+    physical.usable = false;
+    if (isOpen(physical.connection)) this.#end(physical.connection);
+    else physical.connection.destroy();
+  }
+
+  /** Says goodbye where the server listens; a connection that does not answer is cut. */
+  #end(connection: DriverConnection): void {
+    connection.on('error', () => {});
+    const cut = this.#host.clock.after(GOODBYE_MS, () => connection.destroy());
+    connection.end(() => cut.cancel());
+  }
+
+  #armSweep(): void {
+    if (this.#sweep !== undefined || this.#closed || this.#idle.length === 0) return;
+    const { clock } = this.#host;
+    const dueMs = this.#idle[0]!.idleSinceMs + this.#options.idleTimeoutMs - clock.now();
+    this.#sweep = clock.after(Math.max(dueMs, 1), () => {
+      this.#sweep = undefined;
+      const nowMs = clock.now();
+      while (this.#idle.length > 0 && nowMs - this.#idle[0]!.idleSinceMs >= this.#options.idleTimeoutMs) {
+        this.#discard(this.#idle.shift()!);
+      }
+      this.#armSweep();
+    });
+  }
+
+  #checkDrained(): void {
+    if (!this.#closed || this.#busy.size > 0 || this.#connecting > 0) return;
+    this.#drained?.();
+    this.#drained = undefined;
+  }
+}
+
+/** A tenth of the lifetime spreads a thousand connections of a ten-minute lifetime over a minute. */
+const LIFETIME_JITTER = 0.1;
+
+/** COM_QUIT needs no answer; a second is for the socket to take it. */
+const GOODBYE_MS = 1_000;

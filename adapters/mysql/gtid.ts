@@ -1,0 +1,130 @@
+/**
+ * Positions in a primary's history. MySQL: `source:first-last` intervals, where the source is a UUID, with a tag since
+ * 8.3 (MySQL Reference Manual, "GTID Format and Storage"). MariaDB: `domain-server-sequence`, one number per domain
+ * (MariaDB Knowledge Base, "Global Transaction ID"). Text that is neither is ignored: a position that cannot be read
+ * must not stop anybody, and what it stood for is read at the primary.
+ */
+
+interface Interval {
+  first: number;
+  last: number;
+}
+
+const MYSQL_SOURCE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const MARIADB = /^(\d+)-(\d+)-(\d+)$/;
+const INTERVAL = /^(\d+)(?:-(\d+))?$/;
+
+/** Where one server is, as its prober read it: a set that can be asked whether it covers a token. */
+export class GtidPosition {
+  readonly #intervals = new Map<string, Interval[]>();
+  readonly #domains = new Map<string, number>();
+
+  /** From @@gtid_executed (MySQL) or @@gtid_current_pos (MariaDB). */
+  static parse(text: string): GtidPosition {
+    const position = new GtidPosition();
+    eachGtid(text, {
+      mysql: (source, interval) => {
+        const known = position.#intervals.get(source);
+        if (known === undefined) position.#intervals.set(source, [interval]);
+        else known.push(interval);
+      },
+      mariadb: (domain, _server, sequence) => {
+        position.#domains.set(domain, Math.max(sequence, position.#domains.get(domain) ?? 0));
+      },
+    });
+    return position;
+  }
+
+  hasInterval(source: string, wanted: Interval): boolean {
+    return (this.#intervals.get(source) ?? []).some(({ first, last }) => first <= wanted.first && wanted.last <= last);
+  }
+
+  hasSequence(domain: string, sequence: number): boolean {
+    return (this.#domains.get(domain) ?? 0) >= sequence;
+  }
+}
+
+/**
+ * What a session wrote, as one interval per source: from its first write to its last. The writes of others between them
+ * precede its last one in the same history, so waiting for them costs nothing more, and the token stays small.
+ */
+export class GtidToken {
+  readonly #intervals = new Map<string, Interval>();
+  readonly #domains = new Map<string, { server: string; sequence: number }>();
+
+  /** Adds what a write reported, or a whole token that was exported. */
+  add(text: string): void {
+    eachGtid(text, {
+      mysql: (source, interval) => {
+        const known = this.#intervals.get(source);
+        if (known === undefined) this.#bounded(this.#intervals, source, interval);
+        else {
+          known.first = Math.min(known.first, interval.first);
+          known.last = Math.max(known.last, interval.last);
+        }
+      },
+      mariadb: (domain, server, sequence) => {
+        const known = this.#domains.get(domain);
+        if (known === undefined || known.sequence < sequence) this.#bounded(this.#domains, domain, { server, sequence });
+      },
+    });
+  }
+
+  get empty(): boolean {
+    return this.#intervals.size === 0 && this.#domains.size === 0;
+  }
+
+  /** True where a server at this position has everything the token stands for. */
+  coveredBy(position: GtidPosition): boolean {
+    for (const [source, interval] of this.#intervals) if (!position.hasInterval(source, interval)) return false;
+    for (const [domain, { sequence }] of this.#domains) if (!position.hasSequence(domain, sequence)) return false;
+    return true;
+  }
+
+  /** As WAIT_FOR_EXECUTED_GTID_SET or MASTER_GTID_WAIT take it. */
+  toString(): string {
+    const mysql = [...this.#intervals].map(([source, { first, last }]) => `${source}:${first}-${last}`);
+    const mariadb = [...this.#domains].map(([domain, { server, sequence }]) => `${domain}-${server}-${sequence}`);
+    return [...mysql, ...mariadb].join(',');
+  }
+
+  /** A session meets a new source at every failover: forget the oldest before their number matters. */
+  #bounded<T>(map: Map<string, T>, key: string, value: T): void {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size > MAX_SOURCES) map.delete(map.keys().next().value!);
+  }
+}
+
+/** Sources (servers that were primary) one session can have written to; ten failovers in one session are many. */
+const MAX_SOURCES = 16;
+
+interface Visitor {
+  mysql(source: string, interval: Interval): void;
+  mariadb(domain: string, server: string, sequence: number): void;
+}
+
+function eachGtid(text: string, visitor: Visitor): void {
+  for (const part of text.split(',')) {
+    const gtid = part.trim();
+    const mariadb = MARIADB.exec(gtid);
+    if (mariadb !== null) visitor.mariadb(mariadb[1]!, mariadb[2]!, Number(mariadb[3]));
+    else eachInterval(gtid, visitor);
+  }
+}
+
+/** `source:1-5:7` and `source:tag:1-5:othertag:7`. */
+function eachInterval(gtid: string, visitor: Visitor): void {
+  const [source, ...rest] = gtid.split(':');
+  if (source === undefined || !MYSQL_SOURCE.test(source)) return;
+  let key = source.toLowerCase();
+  for (const piece of rest) {
+    const interval = INTERVAL.exec(piece);
+    if (interval === null) {
+      key = `${source.toLowerCase()}:${piece}`;
+      continue;
+    }
+    const first = Number(interval[1]);
+    visitor.mysql(key, { first, last: Number(interval[2] ?? first) });
+  }
+}
