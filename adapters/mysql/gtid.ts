@@ -65,7 +65,8 @@ export class GtidToken {
       },
       mariadb: (domain, server, sequence) => {
         const known = this.#domains.get(domain);
-        if (known === undefined || known.sequence < sequence) this.#bounded(this.#domains, domain, { server, sequence });
+        if (known === undefined || known.sequence < sequence)
+          this.#bounded(this.#domains, domain, { server, sequence });
       },
     });
   }
