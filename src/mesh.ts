@@ -14,7 +14,7 @@ export interface MeshOptions {
   readonly resolver?: Resolver;
   /** Options by service name, for services that are asked for without any: a gRPC target, for instance. */
   readonly services?: Readonly<Record<string, ServiceOptions>>;
-  /** Options for services that have none of their own. */
+  /** Options for all services, where their own say nothing. */
   readonly defaults?: ServiceOptions;
   /** Policies beside the built-in ones, to be named in options. */
   readonly policies?: readonly PolicyFactory<never>[];
@@ -27,8 +27,8 @@ export interface MeshOptions {
 /** Services by name, over one resolver. */
 export interface Mesh extends AsyncDisposable {
   /**
-   * The service of that name, made on first use: from `options`, else from the mesh's `services`, else from its
-   * `defaults`. Later calls give the same one; options on such a call throw FAIRLEAD_CONFLICT, because the service
+   * The service of that name, made on first use. Each option is taken from `options`, else from the mesh's `services`,
+   * else from its `defaults`. Later calls give the same one; options on such a call throw FAIRLEAD_CONFLICT, because the service
    * cannot have two sets of them.
    */
   service(name: string, options?: ServiceOptions): Service;
@@ -103,7 +103,7 @@ class LiveMesh implements Mesh {
     const own = Object.hasOwn(services, name) ? services[name] : undefined;
     const service = new LiveService(
       { name, resolver, clock, random, registry: this.policies },
-      options ?? own ?? defaults,
+      { ...defaults, ...own, ...options },
     );
     this.services.set(name, service);
     return service;

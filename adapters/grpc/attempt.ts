@@ -1,0 +1,137 @@
+import { experimental, type Metadata, type status } from '@grpc/grpc-js';
+import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
+import type { Leaf } from './leaf.js';
+import { type Classify, outcomeOf } from './status.js';
+
+/**
+ * A lease on its way through grpc-js, and the pick result that carries it. Picked: counted in flight and pending.
+ * Started: grpc-js has opened the stream. Ended: the lease is done. grpc-js may drop a pick without a word (the call was
+ * cancelled while credentials were fetched, the connection was lost before the stream was opened), so a pending attempt
+ * does not stay for ever: see `PendingAttempts`.
+ */
+export class Attempt implements experimental.PickResult {
+  readonly pickResultType: experimental.PickResultType = experimental.PickResultType.COMPLETE;
+  readonly status: null = null;
+  readonly subchannel: experimental.SubchannelInterface;
+  /** grpc-js calls it without `this`. */
+  readonly onCallEnded: (code: status, details: string, metadata: Metadata) => void;
+  pending = true;
+  /** Neighbours in the list of pending attempts. */
+  older: Attempt | undefined = undefined;
+  newer: Attempt | undefined = undefined;
+  /** The sweep before which it was picked. */
+  readonly sweep: number;
+  readonly #lease: Lease;
+  readonly #list: PendingAttempts;
+
+  constructor(
+    lease: Lease,
+    subchannel: experimental.SubchannelInterface,
+    leaf: Leaf,
+    list: PendingAttempts,
+    classify: Classify | undefined,
+  ) {
+    const connection = leaf.connection;
+    this.subchannel = subchannel;
+    this.#lease = lease;
+    this.#list = list;
+    this.sweep = list.add(this);
+    this.onCallEnded = (code, details, metadata) => {
+      this.#settle();
+      lease.done(judge(code, details, metadata, leaf, connection, classify));
+    };
+  }
+
+  get endpoint(): Endpoint {
+    return this.#lease.endpoint;
+  }
+
+  /** Called by grpc-js, with `this`, once the stream is open. */
+  onCallStarted(): void {
+    this.#settle();
+  }
+
+  /** It will not start. */
+  abandon(): void {
+    this.#settle();
+    this.#lease.done(Outcome.Cancelled);
+  }
+
+  #settle(): void {
+    if (!this.pending) return;
+    this.pending = false;
+    this.#list.remove(this);
+  }
+}
+
+function judge(
+  code: status,
+  details: string,
+  metadata: Metadata,
+  leaf: Leaf,
+  connection: number,
+  classify: Classify | undefined,
+): Outcome {
+  if (classify !== undefined) {
+    try {
+      const outcome = classify({ code, details, metadata });
+      if (outcome !== undefined) return outcome;
+    } catch {
+      // The user's function failed; the code speaks for itself.
+    }
+  }
+  const outcome = outcomeOf(code);
+  // A lost connection fails every call on it at once. That is one event, not a streak of failures: the first call tells
+  // of it, the others say nothing new. (The endpoint has left the rotation anyway until it is connected again.)
+  if (outcome === Outcome.Failure && leaf.connection !== connection && !leaf.reportLoss(connection)) {
+    return Outcome.Cancelled;
+  }
+  return outcome;
+}
+
+/**
+ * How long a pick may wait for its stream, credentials included; milliseconds. Long enough to fetch a token, short enough
+ * that what was abandoned does not weigh on its endpoint. A call that starts later still goes out; it is only not counted.
+ */
+const PENDING_MS = 2_000;
+
+/** Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs no allocation. */
+export class PendingAttempts {
+  readonly #clock: Clock;
+  #oldest: Attempt | undefined;
+  #newest: Attempt | undefined;
+  #sweeps = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Adds it as the newest; gives the number of sweeps so far. */
+  add(attempt: Attempt): number {
+    attempt.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = attempt;
+    else this.#newest.newer = attempt;
+    this.#newest = attempt;
+    this.#timer ??= this.#clock.after(PENDING_MS, this.#sweep);
+    return this.#sweeps;
+  }
+
+  remove(attempt: Attempt): void {
+    const { older, newer } = attempt;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    attempt.older = undefined;
+    attempt.newer = undefined;
+  }
+
+  /** Abandons those that were there at the last sweep already, and comes again while there are any. */
+  readonly #sweep = (): void => {
+    this.#timer = undefined;
+    while (this.#oldest !== undefined && this.#oldest.sweep < this.#sweeps) this.#oldest.abandon();
+    this.#sweeps++;
+    if (this.#oldest !== undefined) this.#timer = this.#clock.after(PENDING_MS, this.#sweep);
+  };
+}

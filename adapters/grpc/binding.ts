@@ -1,0 +1,100 @@
+import { type ChannelOptions, experimental, type ServiceConfig } from '@grpc/grpc-js';
+import {
+  type Clock,
+  type Endpoint,
+  FairleadError,
+  type Mesh,
+  type Service,
+  type ServiceOptions,
+  type Subset,
+} from '../../src/index.js';
+import { CallConfigurator } from './call.js';
+import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
+import { MethodConfigs, readChannelServiceConfig } from './service-config.js';
+import type { Classify } from './status.js';
+import { parseTarget, type TargetUri } from './target.js';
+
+/** A key with this prefix is not part of a connection's identity. */
+const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
+
+/** Ties one channel to one service: made with the channel, given by its resolver to its load balancer. */
+export class ChannelBinding {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly classify: Classify | undefined;
+  readonly discoveryTimeoutMs: number;
+  /** For the resolver to hand on. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly serviceConfig: ServiceConfig;
+  readonly #target: ReadTargetOptions;
+
+  /** Throws a FairleadError that says what is wrong with the target or the channel's service config. */
+  constructor(mesh: Mesh, options: ReadGrpcOptions, uri: TargetUri, channelOptions: ChannelOptions) {
+    const { service: name, options: query } = parseTarget(uri);
+    const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
+    const code = own ?? options.defaults;
+    const channel = readChannelServiceConfig(channelOptions['grpc.service_config'], mesh.policies.names);
+    readTargetOptions(`${uri.scheme}:///${name}`, query);
+    readTargetOptions('grpc.service_config', channel.balancing ?? {});
+    const merged = { ...code.target, ...channel.balancing, ...query };
+    this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
+    this.clock = mesh.clock;
+    this.classify = options.classify;
+    this.discoveryTimeoutMs = options.discoveryTimeoutMs;
+    this.service = serviceOf(mesh, name, this.#target.service);
+    // A policy that is refused must be refused here, where the program that made the channel sees it.
+    this.openSubset(() => false).close();
+    const methods = new MethodConfigs([channel.serviceConfig, code.serviceConfig]);
+    const retryThrottling = channel.serviceConfig.retryThrottling ?? code.serviceConfig.retryThrottling;
+    this.serviceConfig = {
+      loadBalancingConfig: [{ fairlead: {} }],
+      methodConfig: [],
+      ...(retryThrottling === undefined ? {} : { retryThrottling }),
+    };
+    this.attributes = {
+      [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(methods, this.#target.keyHeader),
+      [ATTRIBUTE]: this,
+    };
+  }
+
+  openSubset(usable: (endpoint: Endpoint) => boolean): Subset {
+    const { policy } = this.#target;
+    return this.service.subset(policy === undefined ? { usable } : { usable, policy });
+  }
+}
+
+/** The binding in what a load balancer is given; undefined where another scheme's resolver gave it. */
+export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
+  const value: unknown = (options as Record<string, unknown>)[ATTRIBUTE];
+  return value instanceof ChannelBinding ? value : undefined;
+}
+
+/** The `:authority` that a target asks for: its service, or what its query says. */
+export function authorityOf(options: ReadGrpcOptions, uri: TargetUri): string {
+  const { service, options: query } = parseTarget(uri);
+  const own = Object.hasOwn(options.services, service) ? options.services[service] : undefined;
+  const { authority } = query;
+  return typeof authority === 'string' ? authority : ((own ?? options.defaults).target.authority ?? service);
+}
+
+/** Service options that targets gave, by mesh and service: a second channel may say the same, but nothing else. */
+const given = new WeakMap<Mesh, Map<string, string>>();
+
+function serviceOf(mesh: Mesh, name: string, options: ServiceOptions | undefined): Service {
+  if (options === undefined) return mesh.service(name);
+  const services = given.get(mesh) ?? new Map<string, string>();
+  given.set(mesh, services);
+  const said = JSON.stringify(Object.entries(options).sort());
+  const before = services.get(name);
+  if (before === said) return mesh.service(name);
+  if (before !== undefined || mesh.services.has(name)) {
+    throw new FairleadError(
+      'FAIRLEAD_CONFLICT',
+      `Service '${name}' exists already with other options than a gRPC target now gives (${said}): give them once, in createMesh({ services }).`,
+      { service: name },
+    );
+  }
+  const service = mesh.service(name, options);
+  services.set(name, said);
+  return service;
+}

@@ -1,0 +1,79 @@
+import { type experimental, type Metadata, type MethodConfig, status } from '@grpc/grpc-js';
+import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
+import type { Attempt } from './attempt.js';
+import { routingKeyOf } from './routing-key.js';
+import type { MethodConfigs } from './service-config.js';
+
+type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
+
+/**
+ * One call over all its attempts. grpc-js carries this object, unread, from the config selector to every pick of the
+ * call, as `pickInformation`: so a retry or a hedge knows where the call has been, and the key is read once.
+ */
+export class Call implements AcquireRequest {
+  readonly key: RoutingKey | undefined;
+  /** Endpoints of earlier attempts. */
+  tried: readonly Endpoint[] | undefined = undefined;
+  readonly #hedged: boolean;
+  /** The attempt that was picked last. */
+  #last: Attempt | undefined = undefined;
+
+  constructor(key: RoutingKey | undefined, hedged: boolean) {
+    this.key = key;
+    this.#hedged = hedged;
+  }
+
+  /** Before a pick. */
+  beginAttempt(): void {
+    const last = this.#last;
+    if (last === undefined) return;
+    // Picked and never started, and picked again: the connection was lost in between, and nothing was tried. A hedged
+    // call may have several attempts on their way, so there the last one may yet start.
+    if (last.pending && !this.#hedged) last.abandon();
+    else this.tried = this.tried === undefined ? [last.endpoint] : [...this.tried, last.endpoint];
+    this.#last = undefined;
+  }
+
+  /** After a pick. */
+  picked(attempt: Attempt): void {
+    this.#last = attempt;
+  }
+}
+
+const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
+
+/**
+ * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the selector part of a
+ * connection's identity, and a new one would mean new connections.
+ */
+export class CallConfigurator implements experimental.ConfigSelector {
+  readonly #methods: MethodConfigs;
+  readonly #keyHeader: string | undefined;
+
+  constructor(methods: MethodConfigs, keyHeader: string | undefined) {
+    this.#methods = methods;
+    this.#keyHeader = keyHeader;
+  }
+
+  /** Runs when a call starts, in the context of its caller. Must not throw. */
+  invoke(path: string, metadata: Metadata): CallConfig {
+    const methodConfig = this.#methods.get(path);
+    if (methodConfig.waitForReady !== undefined) applyWaitForReady(metadata, methodConfig);
+    const call = new Call(routingKeyOf(metadata, this.#keyHeader), methodConfig.hedgingPolicy !== undefined);
+    return {
+      methodConfig,
+      pickInformation: call as unknown as Record<string, string>,
+      status: status.OK,
+      dynamicFilterFactories: NO_FILTERS,
+    };
+  }
+
+  /** Called at every resolution; there is nothing to let go of. */
+  unref(): void {}
+}
+
+/** grpc-js validates `waitForReady` and then does not use it; the metadata is the call's own copy. */
+function applyWaitForReady(metadata: Metadata, { waitForReady }: MethodConfig): void {
+  const options = metadata.getOptions();
+  if (options.waitForReady === undefined) metadata.setOptions({ ...options, waitForReady: waitForReady === true });
+}

@@ -1,0 +1,258 @@
+import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
+import { type Clock, type Endpoint, FairleadError, type Subset, type Timer } from '../../src/index.js';
+import { PendingAttempts } from './attempt.js';
+import { bindingOf, type ChannelBinding } from './binding.js';
+import { Leaf, type LeafOwner } from './leaf.js';
+import { ConnectedPicker } from './picker.js';
+
+const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
+
+/** The name in service configs. */
+export const POLICY_NAME = 'fairlead';
+
+/**
+ * The load-balancing policy that grpc-js knows: it keeps one connection per endpoint of the service and leaves every
+ * choice to the core, through a subset of the endpoints that are connected. It holds connections and nothing else; what a
+ * channel must not forget when it goes idle (health, sessions, counters) is the service's.
+ */
+export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwner {
+  readonly helper: experimental.ChannelControlHelper;
+  readonly #leaves = new Map<Endpoint, Leaf>();
+  #binding: ChannelBinding | undefined;
+  #subset: Subset | undefined;
+  #refresh: Refresh | undefined;
+  #picker: experimental.Picker | undefined;
+  #connected = 0;
+  #trying = 0;
+  #publishing = false;
+  #destroyed = false;
+
+  constructor(helper: experimental.ChannelControlHelper) {
+    this.helper = helper;
+  }
+
+  /** Called by grpc-js with every resolution. The list itself comes from the service, which knows it already. */
+  updateAddressList(
+    resolution: experimental.StatusOr<experimental.Endpoint[]>,
+    _config: experimental.TypedLoadBalancingConfig,
+    options: ChannelOptions,
+    resolutionNote: string,
+  ): boolean {
+    if (!resolution.ok) {
+      if (this.#leaves.size === 0) this.#fail(resolution.error.details);
+      return true;
+    }
+    try {
+      const binding = bindingOf(options);
+      if (binding === undefined) {
+        this.#fail('The policy "fairlead" balances targets of registerGrpc() only: "fairlead:///service".');
+        return true;
+      }
+      this.#open(binding);
+      this.#sync(binding, connectionOptions(options), resolutionNote);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error));
+    }
+    return true;
+  }
+
+  /** grpc-js calls it before every call. Connections are never idle here, so there is nothing to do. */
+  exitIdle(): void {}
+
+  resetBackoff(): void {
+    for (const leaf of this.#leaves.values()) leaf.retryNow();
+  }
+
+  destroy(): void {
+    this.#destroyed = true;
+    for (const leaf of this.#leaves.values()) leaf.close();
+    this.#leaves.clear();
+    this.#refresh?.cancel();
+    this.#subset?.close();
+  }
+
+  getTypeName(): string {
+    return POLICY_NAME;
+  }
+
+  leafChanged(leaf: Leaf, from: connectivityState, to: connectivityState): void {
+    if (from === to || !this.#leaves.has(leaf.endpoint)) return;
+    this.#count(from, -1);
+    this.#count(to, 1);
+    if (from === READY) this.#refresh?.mustHappen();
+    else if (to === READY) this.#refresh?.mayWait();
+    else this.#publishSoon();
+  }
+
+  #open(binding: ChannelBinding): void {
+    if (this.#subset !== undefined) return;
+    this.#binding = binding;
+    const subset = binding.openSubset((endpoint) => this.#leaves.get(endpoint)?.subchannel !== undefined);
+    const refresh = new Refresh(binding.clock, () => {
+      subset.refresh();
+      this.#publishSoon();
+    });
+    this.#subset = subset;
+    this.#refresh = refresh;
+    this.#picker = new ConnectedPicker({
+      subset,
+      leaves: this.#leaves,
+      pending: new PendingAttempts(binding.clock),
+      classify: binding.classify,
+      settle: () => refresh.settle(),
+    });
+  }
+
+  /** One leaf per endpoint. The core has taken departed endpoints out of the subset already. */
+  #sync(binding: ChannelBinding, options: ChannelOptions, resolutionNote: string): void {
+    const listed = new Set(binding.service.endpoints);
+    for (const [endpoint, leaf] of this.#leaves) {
+      if (listed.has(endpoint)) continue;
+      this.#leaves.delete(endpoint);
+      this.#count(leaf.state, -1);
+      leaf.close();
+    }
+    for (const endpoint of listed) {
+      const known = this.#leaves.get(endpoint);
+      if (known !== undefined) {
+        known.rediscovered();
+        continue;
+      }
+      const leaf = new Leaf(endpoint, this, options, resolutionNote);
+      this.#leaves.set(endpoint, leaf);
+      this.#count(leaf.state, 1);
+      leaf.connect();
+    }
+    this.#publishSoon();
+  }
+
+  #count(state: connectivityState, by: 1 | -1): void {
+    if (state === READY) this.#connected += by;
+    else if (state !== TRANSIENT_FAILURE) this.#trying += by;
+  }
+
+  /** Tells grpc-js once per burst of changes, and never from inside a pick. */
+  #publishSoon(): void {
+    if (this.#publishing) return;
+    this.#publishing = true;
+    queueMicrotask(() => {
+      this.#publishing = false;
+      if (!this.#destroyed) this.#publish();
+    });
+  }
+
+  #publish(): void {
+    this.#refresh?.settle();
+    if (this.#connected > 0) this.helper.updateState(READY, this.#picker!, null);
+    else if (this.#trying > 0) this.helper.updateState(CONNECTING, new experimental.QueuePicker(this), null);
+    else this.#fail(this.#whyUnavailable());
+  }
+
+  #fail(details: string): void {
+    this.helper.updateState(TRANSIENT_FAILURE, new experimental.UnavailablePicker({ details }), details);
+  }
+
+  #whyUnavailable(): string {
+    const service = this.#binding?.service;
+    if (this.#leaves.size === 0) {
+      try {
+        this.#subset?.acquire()[Symbol.dispose]();
+      } catch (error) {
+        if (error instanceof FairleadError) return error.message;
+      }
+      return `No endpoint of service '${service?.name}'.`;
+    }
+    const errors = [...this.#leaves.values()].map(
+      ({ endpoint, lastError }) => `${endpoint.spec.id}: ${lastError || 'not connected'}`,
+    );
+    const shown = errors.slice(0, MAX_SHOWN_ERRORS).join('; ');
+    const more = errors.length > MAX_SHOWN_ERRORS ? `; and ${errors.length - MAX_SHOWN_ERRORS} more` : '';
+    return `No connection to any of the ${errors.length} endpoints of service '${service?.name}' (${shown}${more}).`;
+  }
+}
+
+/** In an error message; more would hide the point. */
+const MAX_SHOWN_ERRORS = 3;
+
+/**
+ * What identifies a connection: two channels share one where these are equal. The config selector is each channel's own and
+ * has nothing to do with it.
+ */
+function connectionOptions(options: ChannelOptions): ChannelOptions {
+  const { [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: _selector, ...rest } = options as Record<string, unknown>;
+  return rest as ChannelOptions;
+}
+
+/** Two refreshes in a row are this far apart at least, where nothing was lost; milliseconds. */
+const MIN_REFRESH_GAP_MS = 5;
+/** At most one part in so many of the time is spent on refreshing: rings of thousands of endpoints take long to build. */
+const REFRESH_SHARE = 20;
+/** And yet a new connection is used within this time; milliseconds. */
+const MAX_REFRESH_GAP_MS = 100;
+
+/**
+ * When to compute the subset anew. A lost connection must be out before the next pick. A new one may wait a moment while
+ * many connect at once (the first is never delayed): else N connections would cost N computations over N endpoints.
+ */
+class Refresh {
+  readonly #clock: Clock;
+  readonly #run: () => void;
+  #due = false;
+  #timer: Timer | undefined;
+  #nextAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, run: () => void) {
+    this.#clock = clock;
+    this.#run = run;
+  }
+
+  /** Before the next pick. */
+  mustHappen(): void {
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => this.settle());
+  }
+
+  mayWait(): void {
+    if (this.#due || this.#timer !== undefined) return;
+    const waitMs = this.#nextAtMs - this.#clock.now();
+    if (waitMs <= 0) this.mustHappen();
+    else this.#timer = this.#clock.after(waitMs, () => this.#now());
+  }
+
+  /** Runs if it must. One comparison otherwise. */
+  settle(): void {
+    if (this.#due) this.#now();
+  }
+
+  cancel(): void {
+    this.#due = false;
+    this.#timer?.cancel();
+  }
+
+  #now(): void {
+    this.#due = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const startMs = this.#clock.now();
+    this.#run();
+    const endMs = this.#clock.now();
+    const gapMs = Math.max(MIN_REFRESH_GAP_MS, (endMs - startMs) * REFRESH_SHARE);
+    this.#nextAtMs = endMs + Math.min(gapMs, MAX_REFRESH_GAP_MS);
+  }
+}
+
+/** Has no content of its own: what the user wrote was read, and refused where wrong, when the channel was made. */
+export class FairleadConfig implements experimental.TypedLoadBalancingConfig {
+  static createFromJson(_json: unknown): FairleadConfig {
+    return new FairleadConfig();
+  }
+
+  getLoadBalancerName(): string {
+    return POLICY_NAME;
+  }
+
+  toJsonObject(): object {
+    return { [POLICY_NAME]: {} };
+  }
+}

@@ -1,0 +1,78 @@
+import { experimental, Metadata, status } from '@grpc/grpc-js';
+import type { Endpoint, Lease, Subset } from '../../src/index.js';
+import { Outcome } from '../../src/index.js';
+import { Attempt, type PendingAttempts } from './attempt.js';
+import { Call } from './call.js';
+import type { Leaf } from './leaf.js';
+import type { Classify } from './status.js';
+
+const { PickResultType } = experimental;
+
+export interface PickerContext {
+  readonly subset: Subset;
+  readonly leaves: ReadonlyMap<Endpoint, Leaf>;
+  readonly pending: PendingAttempts;
+  readonly classify: Classify | undefined;
+  /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
+  settle(): void;
+}
+
+const QUEUE: experimental.PickResult = {
+  pickResultType: PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
+/**
+ * Picks among the connected endpoints, through the core: policy, health, sessions and counters are all there. The call
+ * counts on its endpoint from here on, not from the moment its stream opens, or a burst would go to one server.
+ */
+export class ConnectedPicker implements experimental.Picker {
+  readonly #context: PickerContext;
+
+  constructor(context: PickerContext) {
+    this.#context = context;
+  }
+
+  /** Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled. */
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    const { subset, leaves, pending, classify } = this.#context;
+    let lease: Lease | undefined;
+    try {
+      this.#context.settle();
+      const call = callOf(args);
+      call.beginAttempt();
+      lease = subset.acquire(call);
+      const leaf = leaves.get(lease.endpoint);
+      if (leaf?.subchannel === undefined) {
+        // Its connection went away this moment; the pick is repeated when the channel's state is told.
+        lease.done(Outcome.Cancelled);
+        return QUEUE;
+      }
+      const attempt = new Attempt(lease, leaf.subchannel, leaf, pending, classify);
+      call.picked(attempt);
+      return attempt;
+    } catch (error) {
+      lease?.done(Outcome.Cancelled);
+      return unavailable(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** The call, unless somebody else's config selector is in between: then each attempt is a call of its own. */
+function callOf(args: experimental.PickArgs): Call {
+  const info: unknown = args.extraPickInfo;
+  return info instanceof Call ? info : new Call(undefined, false);
+}
+
+function unavailable(details: string): experimental.PickResult {
+  return {
+    pickResultType: PickResultType.TRANSIENT_FAILURE,
+    subchannel: null,
+    status: { code: status.UNAVAILABLE, details, metadata: new Metadata() },
+    onCallStarted: null,
+    onCallEnded: null,
+  };
+}

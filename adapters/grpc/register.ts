@@ -1,0 +1,86 @@
+import { type ChannelOptions, experimental } from '@grpc/grpc-js';
+import { FairleadError, type Mesh } from '../../src/index.js';
+import { authorityOf, ChannelBinding } from './binding.js';
+import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
+import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './options.js';
+import { ServiceResolver } from './resolver.js';
+import { shieldFromProxy } from './target.js';
+
+/** The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are. */
+export interface GrpcRegistration extends Disposable {
+  readonly scheme: string;
+  close(): void;
+}
+
+interface Registered {
+  readonly mesh: Mesh;
+  readonly options: ReadGrpcOptions;
+}
+
+/** grpc-js keeps its registries per process and cannot forget; who may use which scheme is decided here. */
+const schemes = new Map<string, Registered | undefined>();
+
+/**
+ * Makes `fairlead:///service` a target of every grpc-js client in the process: calls go to the endpoints that the mesh
+ * finds, balanced call by call, by the policy and the health of the service.
+ *
+ * ```ts
+ * registerGrpc(mesh);
+ * const users = new UsersClient('fairlead:///users?policy=peak_ewma', credentials.createInsecure());
+ * ```
+ *
+ * Throws FAIRLEAD_INVALID_OPTION, and FAIRLEAD_CONFLICT where another mesh has the scheme. A target that is wrong makes
+ * the constructor of the client throw.
+ */
+export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistration {
+  const read = readGrpcOptions(options);
+  const { scheme } = read;
+  checkPolicies(mesh, read);
+  const before = schemes.get(scheme);
+  if (before !== undefined) {
+    throw new FairleadError(
+      'FAIRLEAD_CONFLICT',
+      `The scheme '${scheme}' is registered already: close() that registration first, or give this one another scheme.`,
+    );
+  }
+  if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
+  if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
+  const registered: Registered = { mesh, options: read };
+  schemes.set(scheme, registered);
+  const close = (): void => {
+    if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
+  };
+  return { scheme, close, [Symbol.dispose]: close };
+}
+
+/** A policy that does not exist must not wait for the first channel that wants it. */
+function checkPolicies(mesh: Mesh, { services, defaults }: ReadGrpcOptions): void {
+  for (const [name, { target }] of Object.entries({ ...services, '': defaults })) {
+    const at = name === '' ? 'registerGrpc.defaults.policy' : `registerGrpc.services.${name}.policy`;
+    if (target.policy !== undefined) mesh.policies.resolve(target.policy, at);
+  }
+}
+
+function find(scheme: string): Registered {
+  const registered = schemes.get(scheme);
+  if (registered !== undefined) return registered;
+  throw new FairleadError('FAIRLEAD_CLOSED', `The scheme '${scheme}' is no longer registered: call registerGrpc().`);
+}
+
+/** grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets a class of its own. */
+function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
+  return class extends ServiceResolver {
+    constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
+      const { mesh, options: read } = find(scheme);
+      super(new ChannelBinding(mesh, read, uri, options), listener);
+    }
+
+    /** Asked while a channel is made, before the proxy of the environment is considered, and for every connection. */
+    static getDefaultAuthority(uri: experimental.GrpcUri): string {
+      const registered = schemes.get(scheme);
+      const authority = authorityOf((registered ?? find(scheme)).options, uri);
+      shieldFromProxy(uri);
+      return authority;
+    }
+  };
+}

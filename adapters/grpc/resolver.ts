@@ -1,0 +1,76 @@
+import { experimental, Metadata, status } from '@grpc/grpc-js';
+import { currentRoutingKey, type Timer, withRoutingKey } from '../../src/index.js';
+import type { ChannelBinding } from './binding.js';
+
+/**
+ * What grpc-js takes for the name resolver of a channel: it tells the channel when the service's endpoints change. One per
+ * channel; it is stopped when the channel goes idle and started again with the next call.
+ */
+export class ServiceResolver implements experimental.Resolver {
+  readonly #binding: ChannelBinding;
+  readonly #listener: experimental.ResolverListener;
+  #stop: (() => void) | undefined;
+  #patience: Timer | undefined;
+
+  constructor(binding: ChannelBinding, listener: experimental.ResolverListener) {
+    this.#binding = binding;
+    this.#listener = listener;
+  }
+
+  /** Starts to listen. Called again for every wish to have fresh data, which come by themselves. */
+  updateResolution(): void {
+    if (this.#stop !== undefined) return;
+    const { service, clock, discoveryTimeoutMs } = this.#binding;
+    const stopEndpoints = service.on('endpoints', () => this.#publish());
+    const stopErrors = service.on('error', (error) => this.#reportUnlessKnown(error.message));
+    let stopped = false;
+    this.#stop = () => {
+      stopped = true;
+      stopEndpoints();
+      stopErrors();
+    };
+    // The channel must never be told from inside this call.
+    queueMicrotask(() => {
+      // A service that has no endpoint yet may soon have one: calls wait for it as long as for discovery itself.
+      if (!stopped && this.#binding.service.endpoints.length > 0) this.#publish();
+    });
+    this.#patience = clock.after(discoveryTimeoutMs, () =>
+      this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
+    );
+  }
+
+  destroy(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#patience?.cancel();
+  }
+
+  #isKnown(): boolean {
+    return this.#binding.service.discovery.ageMs !== Number.POSITIVE_INFINITY;
+  }
+
+  #publish(): void {
+    this.#patience?.cancel();
+    this.#tell(experimental.statusOrFromValue([]));
+  }
+
+  /** Errors matter to calls only while there is nothing to go by: later, the last good list is in force. */
+  #reportUnlessKnown(reason: string): void {
+    if (this.#isKnown()) {
+      this.#publish();
+      return;
+    }
+    const details = `The endpoints of service '${this.#binding.service.name}' are not known: ${reason}.`;
+    this.#tell(experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata: new Metadata() }));
+  }
+
+  #tell(result: experimental.StatusOr<experimental.Endpoint[]>): void {
+    const { attributes, serviceConfig } = this.#binding;
+    const config = experimental.statusOrFromValue(serviceConfig);
+    const tell = (): void => void this.#listener(result, attributes, config, '');
+    // grpc-js starts the calls that waited for this in the context of whoever resolves, which is often the context of the
+    // call that came first: its key must not become everybody's. (Where no key is set, none is: that costs nothing.)
+    if (currentRoutingKey() === undefined) tell();
+    else withRoutingKey(undefined, tell);
+  }
+}

@@ -1,0 +1,92 @@
+// One gRPC server in a process of its own, told by its parent what to be. Messages are JSON in plain bytes, so that no
+// generated code stands between a test and what it tests.
+//
+// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0 }.
+import { readFileSync } from 'node:fs';
+import grpc from '@grpc/grpc-js';
+
+const settings = { port: 0, delayMs: 0, code: 0, ...JSON.parse(process.argv[2] ?? '{}') };
+let calls = 0;
+
+const json = {
+  requestSerialize: (value) => Buffer.from(JSON.stringify(value)),
+  requestDeserialize: (bytes) => JSON.parse(bytes.toString() || '{}'),
+  responseSerialize: (value) => Buffer.from(JSON.stringify(value)),
+  responseDeserialize: (bytes) => JSON.parse(bytes.toString()),
+};
+const method = (name, requestStream, responseStream) => ({
+  path: `/test.Echo/${name}`,
+  requestStream,
+  responseStream,
+  ...json,
+});
+
+const answer = (call) => ({
+  id: settings.id,
+  pid: process.pid,
+  attempt: Number(call.metadata.get('grpc-previous-rpc-attempts')[0] ?? 0),
+  authority: call.getHost(),
+});
+const failure = (code) => ({ code, details: `told to answer ${code}` });
+
+/** Waits, fails or answers: as the request says, else as the server is set. */
+const handle = (call, request, done) => {
+  calls++;
+  const { delayMs = settings.delayMs, code = settings.code } = request;
+  setTimeout(() => (code === 0 ? done(null, answer(call)) : done(failure(code))), delayMs);
+};
+
+const implementation = {
+  Unary: (call, callback) => handle(call, call.request, callback),
+  /** `count` messages, `everyMs` apart. */
+  Server: (call) => {
+    calls++;
+    const { count = 3, everyMs = 0 } = call.request;
+    let sent = 0;
+    const send = () => {
+      if (sent === count) return call.end();
+      call.write({ ...answer(call), n: sent++ });
+      setTimeout(send, everyMs);
+    };
+    send();
+  },
+  Client: (call, callback) => {
+    let count = 0;
+    call.on('data', () => count++);
+    call.on('end', () => handle(call, {}, (error, value) => callback(error, { ...value, count })));
+  },
+  Bidi: (call) => {
+    calls++;
+    call.on('data', (message) => call.write({ ...answer(call), echo: message }));
+    call.on('end', () => call.end());
+  },
+};
+
+const server = new grpc.Server();
+server.addService(
+  {
+    Unary: method('Unary', false, false),
+    Server: method('Server', false, true),
+    Client: method('Client', true, false),
+    Bidi: method('Bidi', true, true),
+  },
+  implementation,
+);
+
+const credentials = settings.tls
+  ? grpc.ServerCredentials.createSsl(null, [
+      { private_key: readFileSync(settings.tls.key), cert_chain: readFileSync(settings.tls.cert) },
+    ])
+  : grpc.ServerCredentials.createInsecure();
+
+server.bindAsync(`127.0.0.1:${settings.port}`, credentials, (error, port) => {
+  if (error) throw error;
+  process.send?.({ port });
+});
+
+process.on('message', (message) => {
+  if (message === 'calls') process.send({ calls });
+  else if (message === 'drain') server.tryShutdown(() => process.exit(0));
+  else Object.assign(settings, message);
+});
+process.on('disconnect', () => process.exit(0));
