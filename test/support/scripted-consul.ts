@@ -33,7 +33,7 @@ export interface SeenRequest {
 }
 
 /** Takes an answer over. Gives false to leave this request to the ordinary behaviour. */
-export type Script = (request: SeenRequest, response: ServerResponse) => boolean | void;
+export type Script = (request: SeenRequest, response: ServerResponse) => boolean | undefined;
 
 /**
  * A server on loopback that answers Consul's health endpoint as an agent does, blocking included, and otherwise does
@@ -78,9 +78,14 @@ export class ScriptedConsul {
   async down(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
+    this.cut();
+    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+  }
+
+  /** Resets every connection; the next ones are served. */
+  cut(): void {
     this.#waiting.clear();
     for (const socket of this.#sockets) socket.destroy();
-    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
   }
 
   /** What is listed from now on, at the next index (or at `index`); those who wait are answered. */
@@ -163,7 +168,14 @@ export class ScriptedConsul {
 
 function toEntry(instance: ScriptedInstance): unknown {
   if (instance.raw !== undefined) return instance.raw;
-  const { id, host = '10.0.0.1', port = 80, status = 'passing', node = 'n1', nodeAddress = '10.1.0.1' } = instance;
+  const {
+    id,
+    host = '10.0.0.1',
+    port = portOf(id),
+    status = 'passing',
+    node = 'n1',
+    nodeAddress = '10.1.0.1',
+  } = instance;
   return {
     Node: { Node: node, Address: nodeAddress, Datacenter: 'dc1', Meta: instance.nodeMeta ?? {} },
     Service: {
@@ -180,4 +192,11 @@ function toEntry(instance: ScriptedInstance): unknown {
       { CheckID: `service:${id}`, Status: status },
     ],
   };
+}
+
+/** A port of its own for each id, so that instances of one host are told apart. */
+function portOf(id: string): number {
+  let port = 1_000;
+  for (const char of id) port = (port * 31 + char.charCodeAt(0)) % 60_000;
+  return port + 1_000;
 }

@@ -28,7 +28,9 @@ export class ArraySplitter implements BodyReader {
   /** The beginning of an element whose end is in a later chunk. */
   #carry: Buffer[] = [];
   #bytes = 0;
+  /** An element just ended. */
   #needComma = false;
+  #any = false;
 
   constructor(element: (bytes: Buffer) => void, maxBytes: number) {
     this.#element = element;
@@ -55,7 +57,7 @@ export class ArraySplitter implements BodyReader {
     if (this.#place === Place.Within) this.#carry.push(chunk.subarray(start));
   }
 
-  /** To be called when the body is complete: throws when the array is not. */
+  /** The body is complete: throws when the array is not. */
   end(): void {
     if (this.#place === Place.Before) throw new Error('the answer is empty or no list');
     if (this.#place !== Place.After) throw new Error('the list is cut off');
@@ -72,13 +74,14 @@ export class ArraySplitter implements BodyReader {
       if (byte === OPEN_BRACE && !this.#needComma) {
         this.#place = Place.Within;
         this.#needComma = true;
+        this.#any = true;
         return true;
       }
       if (byte === COMMA && this.#needComma) {
         this.#needComma = false;
         return false;
       }
-      if (byte === CLOSE_BRACKET) {
+      if (byte === CLOSE_BRACKET && (this.#needComma || !this.#any)) {
         this.#place = Place.After;
         return false;
       }

@@ -132,7 +132,6 @@ export class HealthWatch {
     if (response.status !== 200) {
       throw new RefusedError(transport.address, this.#query.service, response, clock.wallMs());
     }
-    splitter.end();
     return [readHead(response.headers), () => update.commit()];
   }
 

@@ -79,7 +79,7 @@ export class PackageTransport implements ConsulTransport {
     const { token, auth, compress } = this.#connection;
     const headers: Record<string, string> = {};
     if (token !== undefined) headers['x-consul-token'] = token.value();
-    if (auth !== undefined) headers['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
+    if (auth !== undefined) headers.authorization = `Basic ${Buffer.from(auth).toString('base64')}`;
     if (compress) headers['accept-encoding'] = 'gzip';
     return headers;
   }
@@ -236,5 +236,14 @@ class SlicedSink extends Writable {
     }
     this.#busyMs = 0;
     this.#clock.awaited(0, done);
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    try {
+      this.#reader.end?.();
+      done();
+    } catch (thrown) {
+      done(toError(thrown));
+    }
   }
 }

@@ -3,6 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** Takes a body as it arrives. What it throws fails the request. */
 export interface BodyReader {
   write(chunk: Buffer): void;
+  /** The body is complete. */
+  end?(): void;
 }
 
 export interface ConsulRequest {
