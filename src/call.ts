@@ -3,13 +3,15 @@ import type { Endpoint } from './endpoint/endpoint.js';
 import type { Lease } from './lease.js';
 import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
-import { given, number, optional, readOptions, type Schema } from './runtime/options.js';
+import { given, number, optional, readOptions, type Schema, text } from './runtime/options.js';
 import { Outcome } from './runtime/outcome.js';
 import type { AcquireRequest } from './view.js';
 
 export interface CallOptions {
   /** What to hash by, or to be sticky by. Default: none. */
   readonly key?: RoutingKey | undefined;
+  /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
+  readonly prefer?: string | undefined;
   /** Cancels the call: it rejects with FAIRLEAD_CANCELLED whose cause is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** The call, waiting included, may last this long; milliseconds. Default: no deadline. */
@@ -25,11 +27,14 @@ export interface CallHost {
   readonly rotation: readonly Endpoint[];
   acquire(request?: AcquireRequest): Lease;
   ready(signal?: AbortSignal): Promise<void>;
+  /** What must be waited for before `acquire` can serve this key; undefined where nothing must. */
+  prepare(key: RoutingKey): Promise<void> | undefined;
   classify(thrown: unknown): Outcome;
 }
 
 const schema: Schema<CallOptions> = {
   key: given<RoutingKey>(),
+  prefer: text(undefined),
   signal: given<AbortSignal>(),
   deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),
 };
@@ -40,12 +45,14 @@ export async function runCall<T>(
   run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T,
   options?: CallOptions,
 ): Promise<T> {
-  const { key, signal, deadlineMs } = options === undefined ? NO_OPTIONS : readOptions('call', options, schema);
+  const { key, prefer, signal, deadlineMs } = options === undefined ? NO_OPTIONS : readOptions('call', options, schema);
   const scope = new CallScope(host, signal, deadlineMs);
   try {
     if (host.rotation.length === 0 && !host.closed) await waitForReady(host, scope);
+    const preparing = key === undefined ? undefined : host.prepare(key);
+    if (preparing !== undefined) await preparing;
     scope.throwIfEnded();
-    const lease = host.acquire({ key });
+    const lease = host.acquire({ key, prefer });
     try {
       const result = await scope.race(run(lease.endpoint, scope.signal));
       lease.done(Outcome.Success);

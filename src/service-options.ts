@@ -1,15 +1,20 @@
-import type { AffinityStore } from './affinity/affinity.js';
+import type { AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
 import type { PolicySpec } from './balancing/registry.js';
+import type { ApertureOptions, ReadApertureOptions } from './endpoint/rotation/aperture.js';
+import { readAperture, readPriority, readSlowStart, readZone } from './endpoint/rotation/options.js';
+import type { PriorityOptions } from './endpoint/rotation/priority.js';
+import type { ReadSlowStartOptions, SlowStartOptions } from './endpoint/rotation/slow-start.js';
+import type { ReadZoneOptions, ZoneOptions } from './endpoint/rotation/zone.js';
 import { consecutiveFailures } from './health/consecutive-failures.js';
 import type { HealthSignal } from './health/health.js';
 import {
   boolean,
   callback,
-  given,
   integer,
   invalidOption,
   number,
   oneOf,
+  optional,
   type Reader,
   readOptions,
 } from './runtime/options.js';
@@ -22,8 +27,23 @@ export interface AffinityOptions {
   readonly capacity?: number;
   /** When the session's endpoint cannot be used: `move` (default) binds it to another, `fail` refuses the call. */
   readonly onUnavailable?: 'move' | 'fail';
-  /** Where sessions are kept. Default: a table in this process, to which alone `ttlMs` and `capacity` apply. */
-  readonly store?: AffinityStore;
+  /**
+   * For so long sessions stay with an endpoint that left discovery, unless it fails a call; milliseconds. For servers
+   * that go on serving while they shut down. Default 0: they move at once, as gRPC's stateful sessions do unless told
+   * otherwise (gRFC A55); 0 to 86,400,000.
+   */
+  readonly drainMs?: number;
+  /**
+   * Where sessions are kept. Default: a table in this process. A shared store has a table of `capacity` in front of it; a
+   * synchronous one of your own has its own TTL and capacity.
+   */
+  readonly store?: AffinityStore | SharedAffinityStore;
+  /** With a shared store: for so long a binding is believed without asking again; ms. Default 10,000; 1 to 86,400,000. */
+  readonly cacheMs?: number;
+  /** With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to 60,000. */
+  readonly loadTimeoutMs?: number;
+  /** With a shared store: bindings that wait to be written, at most. Default 10,000; 1 to 1,000,000. */
+  readonly maxPending?: number;
 }
 
 export interface ServiceOptions {
@@ -35,6 +55,14 @@ export interface ServiceOptions {
   readonly maxEjectionRatio?: number;
   /** Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0 switches it off. */
   readonly panicThreshold?: number;
+  /** How endpoints of lower priorities (higher numbers) step in. Default `{ overprovisioning: 1.4 }`. */
+  readonly priority?: PriorityOptions;
+  /** Calls stay in this process's zone as far as it can carry them. Default off. */
+  readonly zone?: ZoneOptions;
+  /** Use only some of the endpoints, so that many clients do not each connect to all of many. Default off. */
+  readonly aperture?: ApertureOptions;
+  /** Endpoints that come new, or return, get their weight little by little. Default off. */
+  readonly slowStart?: SlowStartOptions;
   /** Sticky sessions by key: `true` for the defaults. Default off. */
   readonly affinity?: boolean | AffinityOptions;
   /** Parameters for the resolver, such as Consul's `datacenter`. Checked by the resolver. */
@@ -55,6 +83,10 @@ export interface ReadServiceOptions {
   readonly health: readonly HealthSignal[];
   readonly maxEjectionRatio: number;
   readonly panicThreshold: number;
+  readonly priority: Required<PriorityOptions>;
+  readonly zone: ReadZoneOptions | undefined;
+  readonly aperture: ReadApertureOptions | undefined;
+  readonly slowStart: ReadSlowStartOptions | undefined;
   readonly affinity: ReadAffinityOptions | undefined;
   readonly discovery: Readonly<Record<string, unknown>>;
   readonly waitForReadyMs: number;
@@ -66,11 +98,23 @@ export interface ReadAffinityOptions {
   readonly ttlMs: number;
   readonly capacity: number;
   readonly onUnavailable: 'move' | 'fail';
-  readonly store: AffinityStore | undefined;
+  readonly drainMs: number;
+  readonly store: AffinityStore | SharedAffinityStore | undefined;
+  readonly cacheMs: number;
+  readonly loadTimeoutMs: number;
+  readonly maxPending: number;
 }
 
 const YEAR_MS = 31_536_000_000;
+const DAY_MS = 86_400_000;
 const HALF_HOUR_MS = 1_800_000;
+
+const affinityStore: Reader<ReadAffinityOptions['store']> = optional((value, name) => {
+  const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
+  const isLocal = typeof get === 'function' && typeof set === 'function';
+  if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
+  throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
+});
 
 const affinity: Reader<ReadAffinityOptions | undefined> = (value, name) => {
   if (value === undefined || value === false) return undefined;
@@ -78,7 +122,11 @@ const affinity: Reader<ReadAffinityOptions | undefined> = (value, name) => {
     ttlMs: number(HALF_HOUR_MS, 1, YEAR_MS),
     capacity: integer(100_000, 1, 10_000_000),
     onUnavailable: oneOf('move', 'move', 'fail'),
-    store: given<AffinityStore>(),
+    drainMs: number(0, 0, DAY_MS),
+    store: affinityStore,
+    cacheMs: number(10_000, 1, DAY_MS),
+    loadTimeoutMs: number(250, 1, 60_000),
+    maxPending: integer(10_000, 1, 1_000_000),
   });
 };
 
@@ -100,6 +148,10 @@ export function readServiceOptions(service: string, options: ServiceOptions | un
     health: signals,
     maxEjectionRatio: number(0.5, 0, 1),
     panicThreshold: number(0.5, 0, 1),
+    priority: readPriority,
+    zone: readZone,
+    aperture: readAperture,
+    slowStart: readSlowStart,
     affinity,
     discovery: record,
     waitForReadyMs: number(5_000, 0, YEAR_MS),

@@ -1,6 +1,7 @@
 import type { AffinityEvent } from './affinity/affinity.js';
 import { memoryStore } from './affinity/memory-store.js';
-import type { Policy } from './balancing/policy.js';
+import { SharedSessions } from './affinity/shared-sessions.js';
+import type { Policy, RoutingKey } from './balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { type CallOptions, runCall } from './call.js';
 import type { Resolver } from './discovery/resolver.js';
@@ -8,11 +9,12 @@ import { Ejection, type EjectionEvent } from './endpoint/ejection.js';
 import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { Membership } from './endpoint/membership.js';
+import { Reach } from './endpoint/reach.js';
 import { type Lease, ticksToMs, toTick, UNTIMED } from './lease.js';
 import type { Clock, Timer } from './runtime/clock.js';
 import { SafeEmitter } from './runtime/emitter.js';
 import { FairleadError, toError } from './runtime/errors.js';
-import { classifyError, type Outcome } from './runtime/outcome.js';
+import { classifyError, isFailure, type Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
 import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
 import { StickySessions } from './sticky-sessions.js';
@@ -56,6 +58,8 @@ export interface Service extends AsyncDisposable {
   readonly endpoints: readonly Endpoint[];
   /** The endpoints that may be picked now. */
   readonly rotation: readonly Endpoint[];
+  /** The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is set. */
+  readonly aperture: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;
   /**
    * Picks an endpoint and counts a call on it until the lease is done. Synchronous. Throws FAIRLEAD_NO_ENDPOINT when
@@ -101,11 +105,12 @@ export class LiveService implements Service, ViewHost {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly panicThreshold: number;
+  readonly rotationOptions: ViewHost['rotationOptions'];
   readonly sticky: StickySessions | undefined;
   readonly options: ReadServiceOptions;
   readonly #registry: PolicyRegistry;
   readonly #membership: Membership;
+  readonly #reach: Reach;
   readonly #ejection: Ejection;
   readonly #events = new SafeEmitter<ServiceEvents>();
   readonly #view: View;
@@ -130,13 +135,19 @@ export class LiveService implements Service, ViewHost {
     this.#registry = context.registry;
     const read = readServiceOptions(this.name, options);
     this.options = read;
-    this.panicThreshold = read.panicThreshold;
+    this.rotationOptions = {
+      panicThreshold: read.panicThreshold,
+      overprovisioning: read.priority.overprovisioning,
+      zone: read.zone,
+    };
     const query = { service: this.name, params: read.discovery };
     context.resolver.check?.(query);
     const policy = this.#resolvePolicy(read.policy);
-    this.#timed = policy.needsLatency || read.measureLatency;
+    this.#timed =
+      policy.needsLatency || read.measureLatency || read.health.some((signal) => signal.needsLatency === true);
     this.#decayMs = policy.needsLatency ? (policy.decayMs ?? DEFAULT_DECAY_MS) : undefined;
     this.#membership = new Membership(this.name);
+    this.#reach = new Reach(this.clock, this.random, read, () => this.#refresh());
     this.sticky = this.#createSticky();
     this.#ejection = this.#createEjection();
     this.#view = new View(this, policy, undefined);
@@ -144,8 +155,21 @@ export class LiveService implements Service, ViewHost {
     context.resolver.watch(query, { snapshot: this.#onSnapshot, error: this.#onError }, this.#stop.signal);
   }
 
+  /** Those that this client uses: what views, health and checks are about. */
   get members(): readonly LiveEndpoint[] {
-    return this.#membership.members;
+    return this.#reach.members;
+  }
+
+  get aperture(): readonly Endpoint[] {
+    return this.#reach.members;
+  }
+
+  byId(id: string): LiveEndpoint | undefined {
+    return this.#membership.byId(id);
+  }
+
+  probe(endpoint: LiveEndpoint, lease: object): void {
+    this.#ejection.beginProbe(endpoint, lease);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -187,14 +211,23 @@ export class LiveService implements Service, ViewHost {
     }
     for (let i = 0; i < this.#observers.length; i++) this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
     if (endpoint.probe === lease) {
-      endpoint.probe = undefined;
       this.#ejection.probed(endpoint, outcome);
     } else {
       this.#ejection.record(endpoint, outcome, latencyMs);
     }
-    if (endpoint.state === 'draining') this.#membership.drained(endpoint);
+    if (endpoint.state === 'draining') this.#endedDraining(endpoint, outcome);
     publishCall(this.name, endpoint, outcome, latencyMs);
     if (this.#inflight === 0) this.#idle?.();
+  }
+
+  #endedDraining(endpoint: LiveEndpoint, outcome: Outcome): void {
+    this.#membership.drained(endpoint);
+    if (isFailure(outcome)) this.sticky?.abandon(endpoint);
+  }
+
+  /** For `call`: what must be waited for before `acquire` can serve this key; undefined where nothing must. */
+  prepare(key: RoutingKey): Promise<void> | undefined {
+    return this.sticky?.prepare(key);
   }
 
   ready(signal?: AbortSignal): Promise<void> {
@@ -301,30 +334,37 @@ export class LiveService implements Service, ViewHost {
   #createSticky(): StickySessions | undefined {
     const affinity = this.options.affinity;
     if (affinity === undefined) return undefined;
-    const store = affinity.store ?? memoryStore({ clock: this.clock, ...affinity });
+    const { clock } = this;
+    const failed = (error: Error): void => this.#events.emit('error', error);
+    const { store: given } = affinity;
+    const shared = given !== undefined && 'load' in given ? new SharedSessions(given, clock, affinity, failed) : given;
+    const store = shared ?? memoryStore({ clock, ttlMs: affinity.ttlMs, capacity: affinity.capacity });
     const host = {
       name: this.name,
+      clock,
       byId: (id: string) => this.#membership.byId(id),
       moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
     };
-    return new StickySessions(host, store, affinity.onUnavailable);
+    return new StickySessions(host, store, affinity);
   }
 
   #createEjection(): Ejection {
-    const membership = this.#membership;
+    const reach = this.#reach;
     return new Ejection(
       {
         clock: this.clock,
         random: this.random,
         get members() {
-          return membership.members;
+          return reach.members;
         },
         changed: () => this.#refresh(),
         ejected: (event) => {
           publishEndpoint(this.name, event.endpoint, 'ejected');
           this.#events.emit('ejected', event);
         },
+        failed: (error) => this.#events.emit('error', error),
         returned: (endpoint) => {
+          this.#reach.warmUp(endpoint);
           publishEndpoint(this.name, endpoint, 'returned');
           this.#events.emit('returned', endpoint);
         },
@@ -339,7 +379,8 @@ export class LiveService implements Service, ViewHost {
     this.#observers = [...this.#views].filter((each) => each.observes);
   }
 
-  #refresh(): void {
+  #refresh(respecified = false): void {
+    this.#reach.update(this.#membership.members, respecified);
     for (const view of this.#views) view.refresh();
     this.#events.emit('rotation');
   }
@@ -349,16 +390,19 @@ export class LiveService implements Service, ViewHost {
     this.#confirmedAtMs = this.clock.now() - ageMs;
     this.#lastError = undefined;
     if (version === this.#version && version !== '') return;
+    const first = this.#version === '';
     this.#version = version;
-    const before = new Map(this.#membership.members.map((endpoint) => [endpoint, endpoint.state]));
     const change = this.#membership.apply(specs);
     for (const endpoint of change.departed) {
-      const state = before.get(endpoint);
-      this.#ejection.forget(endpoint, state === 'ejected' || state === 'probing' ? 'out' : 'in');
+      this.#ejection.forget(endpoint);
+      this.#reach.forget(endpoint);
+      this.sticky?.departed(endpoint);
     }
+    // Where all are new, nobody is colder than the others.
+    if (!first) for (const endpoint of change.arrived) this.#reach.warmUp(endpoint);
     for (const error of change.refused) this.#events.emit('error', error);
     if (change.arrived.length + change.changed.length + change.departed.length === 0) return;
-    this.#refresh();
+    this.#refresh(change.changed.length > 0);
     for (const endpoint of change.arrived) publishEndpoint(this.name, endpoint, 'arrived');
     for (const endpoint of change.departed) publishEndpoint(this.name, endpoint, 'departed');
     const { arrived, changed, departed } = change;
@@ -384,6 +428,7 @@ export class LiveService implements Service, ViewHost {
       this.#idle = undefined;
     }
     this.#ejection.close();
+    this.#reach.close();
     this.sticky?.clear();
     this.#events.clear();
   }

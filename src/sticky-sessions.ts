@@ -1,15 +1,36 @@
 import type { AffinityEvent, AffinityStore } from './affinity/affinity.js';
+import type { SharedSessions } from './affinity/shared-sessions.js';
+import { storeKey } from './affinity/store-key.js';
 import type { RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
+import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
 
 /** What affinity needs of the service. */
 export interface StickyHost {
   readonly name: string;
+  readonly clock: Clock;
   byId(id: string): LiveEndpoint | undefined;
   moved(event: AffinityEvent): void;
 }
+
+export interface StickyOptions {
+  readonly onUnavailable: 'move' | 'fail';
+  /** For how long sessions stay with an endpoint that left discovery. */
+  readonly drainMs: number;
+}
+
+/** Whether an endpoint may be used now for a session that is bound to it. */
+type Usable = (endpoint: LiveEndpoint) => boolean;
+
+interface Leaving {
+  readonly endpoint: LiveEndpoint;
+  readonly untilMs: number;
+}
+
+/** Endpoints that left discovery and keep their sessions, at most: of those that left first is let go. */
+const MAX_LEAVING = 10_000;
 
 /**
  * A key keeps its endpoint. What happens when the endpoint cannot be used is `onUnavailable`: `move` picks another and
@@ -17,45 +38,41 @@ export interface StickyHost {
  */
 export class StickySessions {
   readonly #host: StickyHost;
-  readonly #store: AffinityStore;
-  readonly #onUnavailable: 'move' | 'fail';
+  readonly #store: AffinityStore | SharedSessions;
+  readonly #options: StickyOptions;
+  /** By id, those that left discovery and keep their sessions for a while; the earliest first. */
+  readonly #leaving = new Map<string, Leaving>();
   /** The binding that `find` saw to be unusable and `bind` is about to replace. */
   #lost: { id: string; reason: AffinityEvent['reason'] } | undefined;
 
-  constructor(host: StickyHost, store: AffinityStore, onUnavailable: 'move' | 'fail') {
+  constructor(host: StickyHost, store: AffinityStore | SharedSessions, options: StickyOptions) {
     this.#host = host;
     this.#store = store;
-    this.#onUnavailable = onUnavailable;
+    this.#options = options;
   }
 
   get size(): number {
     return this.#store.size;
   }
 
+  /** For calls that can wait: asks a shared store about the session. Undefined where nothing must be asked. */
+  prepare(key: RoutingKey): Promise<void> | undefined {
+    return 'prepare' in this.#store ? this.#store.prepare(storeKey(key)) : undefined;
+  }
+
   /** The endpoint this key is bound to, if it can be used; undefined says: pick one and `bind` it. */
-  find(
-    key: RoutingKey,
-    tried: readonly Endpoint[] | undefined,
-    ready: ReadonlySet<LiveEndpoint>,
-  ): LiveEndpoint | undefined {
-    this.#lost = undefined;
+  find(key: RoutingKey, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
     const name = storeKey(key);
     const id = this.#store.get(name);
-    if (id === undefined) return undefined;
-    const endpoint = this.#host.byId(id);
-    if (endpoint !== undefined && ready.has(endpoint) && !tried?.includes(endpoint)) return endpoint;
-    const reason = endpoint === undefined ? 'departed' : ready.has(endpoint) ? 'tried' : 'unavailable';
-    if (this.#onUnavailable === 'fail') {
-      this.#host.moved({ key: name, from: id, to: undefined, reason });
-      throw new FairleadError(
-        'FAIRLEAD_AFFINITY_LOST',
-        `The session's endpoint '${id}' of service '${this.#host.name}' is not available (${reason}); ` +
-          `affinity.onUnavailable is 'fail', so no other was tried.`,
-        { service: this.#host.name, endpoint: id },
-      );
-    }
-    this.#lost = { id, reason };
-    return undefined;
+    this.#lost = undefined;
+    return id === undefined ? undefined : this.#resolve(name, id, tried, usable);
+  }
+
+  /** The same for a call that names its endpoint; undefined says: pick one. An id that nobody has is no session. */
+  prefer(id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
+    const endpoint = this.#resolve('', id, tried, usable);
+    this.#lost = undefined;
+    return endpoint;
   }
 
   bind(key: RoutingKey, endpoint: LiveEndpoint): void {
@@ -68,12 +85,57 @@ export class StickySessions {
     }
   }
 
+  /** It left discovery: its sessions may stay for a while. */
+  departed(endpoint: LiveEndpoint): void {
+    const { drainMs } = this.#options;
+    if (drainMs === 0) return;
+    const nowMs = this.#host.clock.now();
+    this.#leaving.delete(endpoint.spec.id);
+    this.#leaving.set(endpoint.spec.id, { endpoint, untilMs: nowMs + drainMs });
+    // All stay equally long, so those whose time is over are in front.
+    for (const [id, { untilMs }] of this.#leaving) {
+      if (untilMs > nowMs && this.#leaving.size <= MAX_LEAVING) break;
+      this.#leaving.delete(id);
+    }
+  }
+
+  /** It failed a call after it had left discovery: it is not draining but gone. */
+  abandon(endpoint: LiveEndpoint): void {
+    if (this.#leaving.get(endpoint.spec.id)?.endpoint === endpoint) this.#leaving.delete(endpoint.spec.id);
+  }
+
   clear(): void {
     this.#store.clear();
+    this.#leaving.clear();
   }
-}
 
-/** Bytes as Latin-1: one character per byte, so that different keys stay different. */
-function storeKey(key: RoutingKey): string {
-  return typeof key === 'string' ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+  #resolve(name: string, id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
+    const endpoint = this.#host.byId(id) ?? this.#draining(id);
+    let reason: AffinityEvent['reason'] = 'departed';
+    if (endpoint !== undefined) {
+      const wasTried = tried?.includes(endpoint) === true;
+      const isUsable = usable(endpoint);
+      if (isUsable && !wasTried) return endpoint;
+      reason = isUsable ? 'tried' : 'unavailable';
+    }
+    if (this.#options.onUnavailable === 'fail' && !(name === '' && endpoint === undefined)) {
+      this.#host.moved({ key: name, from: id, to: undefined, reason });
+      throw new FairleadError(
+        'FAIRLEAD_AFFINITY_LOST',
+        `The session's endpoint '${id}' of service '${this.#host.name}' is not available (${reason}); ` +
+          `affinity.onUnavailable is 'fail', so no other was tried.`,
+        { service: this.#host.name, endpoint: id },
+      );
+    }
+    this.#lost = { id, reason };
+    return undefined;
+  }
+
+  #draining(id: string): LiveEndpoint | undefined {
+    const leaving = this.#leaving.get(id);
+    if (leaving === undefined) return undefined;
+    if (leaving.untilMs > this.#host.clock.now()) return leaving.endpoint;
+    this.#leaving.delete(id);
+    return undefined;
+  }
 }

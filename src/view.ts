@@ -1,7 +1,8 @@
-import type { Picker, PickRequest, Policy, RoutingKey } from './balancing/policy.js';
+import type { PickRequest, Policy, RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
-import { computeRotation, EMPTY_ROTATION, type LiveRotation } from './endpoint/rotation.js';
+import { computeRotation, EMPTY_ROTATION, type LiveRotation, type RotationOptions } from './endpoint/rotation.js';
+import { GroupPickers } from './group-pickers.js';
 import { CallLease, type Lease, type LeaseOwner, toTick, UNTIMED } from './lease.js';
 import type { Clock } from './runtime/clock.js';
 import type { FairleadError } from './runtime/errors.js';
@@ -15,6 +16,11 @@ export interface AcquireRequest {
   readonly key?: RoutingKey | undefined;
   /** Endpoints this call tried before: avoided while there is another. */
   readonly tried?: readonly Endpoint[] | undefined;
+  /**
+   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream said. When it may
+   * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
+   */
+  readonly prefer?: string | undefined;
 }
 
 /** What a view needs of the service it belongs to. */
@@ -23,10 +29,13 @@ export interface ViewHost extends LeaseOwner<LiveEndpoint> {
   readonly clock: Clock;
   readonly random: Random;
   readonly members: readonly LiveEndpoint[];
-  readonly panicThreshold: number;
+  readonly rotationOptions: Omit<RotationOptions, 'probingInList'>;
   /** Whether some policy of the service needs response times. */
   readonly timed: boolean;
   readonly sticky: StickySessions | undefined;
+  byId(id: string): LiveEndpoint | undefined;
+  /** A lease on an endpoint that is about to return began: its outcome decides. */
+  probe(endpoint: LiveEndpoint, lease: object): void;
   /** Why there is no endpoint: closed, discovery failed, none registered. */
   explainEmpty(usable: boolean): FairleadError;
 }
@@ -45,18 +54,21 @@ interface MutablePickRequest extends PickRequest {
 export class View {
   readonly #host: ViewHost;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
-  readonly #picker: Picker;
+  readonly #pickers: GroupPickers;
   readonly #probingInList: boolean;
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
   #closed = false;
-  #ready: ReadonlySet<LiveEndpoint> = new Set();
+  /** `rotation.healthy` as a set, made when somebody asks by endpoint. */
+  #healthy: ReadonlySet<LiveEndpoint> | undefined;
+  /** Where the search for an endpoint to probe goes on. */
+  #nextProbe = 0;
 
   constructor(host: ViewHost, policy: Policy, usable: ((endpoint: Endpoint) => boolean) | undefined) {
     this.#host = host;
     this.#usable = usable;
-    this.#picker = policy.create({ clock: host.clock, random: host.random, service: host.name });
+    this.#pickers = new GroupPickers(policy, host);
     this.#probingInList = policy.usesKey === true || host.sticky !== undefined;
     this.refresh();
   }
@@ -69,17 +81,19 @@ export class View {
   close(): void {
     this.#closed = true;
     this.#rotation = EMPTY_ROTATION;
+    this.#healthy = undefined;
   }
 
   /** Something that decides about the rotation changed. */
   refresh(): void {
     if (this.#closed) return;
     this.#rotation = computeRotation(this.#host.members, this.#usable, {
-      panicThreshold: this.#host.panicThreshold,
+      ...this.#host.rotationOptions,
       probingInList: this.#probingInList,
     });
-    this.#ready = new Set(this.#rotation.ready);
-    if (this.#rotation.ready.length > 0) this.#picker.update(this.#rotation);
+    this.#healthy = undefined;
+    this.#nextProbe = 0;
+    if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
   }
 
   acquire(request: AcquireRequest = NO_REQUEST): Lease {
@@ -88,67 +102,91 @@ export class View {
     const pick = this.#request;
     pick.key = request.key;
     pick.tried = request.tried;
+    const { prefer } = request;
     if (!host.timed) {
-      const endpoint = this.#choose(pick);
+      const endpoint = this.#choose(pick, prefer);
       endpoint.begin();
       return this.#lease(endpoint, UNTIMED);
     }
     const nowMs = host.clock.now();
     pick.nowMs = nowMs;
-    const endpoint = this.#choose(pick);
+    const endpoint = this.#choose(pick, prefer);
     endpoint.beginTimed(nowMs);
     return this.#lease(endpoint, toTick(nowMs));
   }
 
-  /** Told by the service about every call that ends on one of this view's endpoints. */
+  /** Told by the service about every call that ends on one of its endpoints. */
   observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
-    this.#picker.observe?.(endpoint, outcome, latencyMs, nowMs);
+    this.#pickers.observe(endpoint, outcome, latencyMs, nowMs);
   }
 
   get observes(): boolean {
-    return this.#picker.observe !== undefined;
+    return this.#pickers.observes;
   }
 
   #lease(endpoint: LiveEndpoint, startTick: number): Lease {
     const lease = new CallLease(this.#host, endpoint, startTick);
-    if (endpoint.state === 'probing' && endpoint.probe === undefined) endpoint.probe = lease;
+    if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
     return lease;
   }
 
-  #choose(pick: MutablePickRequest): LiveEndpoint {
+  #choose(pick: MutablePickRequest, prefer: string | undefined): LiveEndpoint {
+    if (prefer !== undefined) {
+      const preferred = this.#preferred(prefer, pick);
+      if (preferred !== undefined) return preferred;
+    }
     const { probing } = this.#rotation;
     if (probing.length > 0) {
       const returning = this.#probe(pick, probing);
       if (returning !== undefined) return returning;
     }
     const sticky = this.#host.sticky;
-    if (sticky !== undefined && pick.key !== undefined) {
-      const bound = sticky.find(pick.key, pick.tried, this.#ready);
-      if (bound !== undefined && !this.#busyProbing(bound)) return bound;
-      const chosen = this.#pick(pick);
-      sticky.bind(pick.key, chosen);
-      return chosen;
-    }
-    return this.#pick(pick);
+    if (sticky === undefined || pick.key === undefined) return this.#pick(pick);
+    const bound = sticky.find(pick.key, pick.tried, this.#usableNow);
+    if (bound !== undefined) return bound;
+    const chosen = this.#pick(pick);
+    sticky.bind(pick.key, chosen);
+    return chosen;
   }
+
+  #preferred(id: string, pick: PickRequest): LiveEndpoint | undefined {
+    const sticky = this.#host.sticky;
+    if (sticky !== undefined) return sticky.prefer(id, pick.tried, this.#usableNow);
+    const endpoint = this.#host.byId(id);
+    if (endpoint === undefined || !this.#usableNow(endpoint) || pick.tried?.includes(endpoint)) return undefined;
+    return endpoint;
+  }
+
+  /** Whether a call that asks for this endpoint may have it. */
+  readonly #usableNow = (endpoint: LiveEndpoint): boolean => {
+    if (this.#busyProbing(endpoint)) return false;
+    this.#healthy ??= new Set(this.#rotation.healthy);
+    if (this.#healthy.has(endpoint)) return true;
+    // Gone from discovery, and asked for by a session that may keep it: only what the view covers.
+    return endpoint.state === 'draining' && (this.#usable === undefined || this.#usable(endpoint));
+  };
 
   /** The first call without a key, or whose key is nobody's business, goes to a returning endpoint. */
   #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (this.#probingInList && pick.key !== undefined) return undefined;
-    for (const endpoint of probing) {
-      if (endpoint.probe === undefined && !pick.tried?.includes(endpoint)) return endpoint;
+    // Those that are being probed already are behind: each is looked at once.
+    for (; this.#nextProbe < probing.length; this.#nextProbe++) {
+      const endpoint = probing[this.#nextProbe]!;
+      if (endpoint.probe !== undefined || endpoint.state !== 'probing') continue;
+      // Left for a call that has not been there yet.
+      return pick.tried?.includes(endpoint) ? undefined : endpoint;
     }
     return undefined;
   }
 
   #pick(pick: MutablePickRequest): LiveEndpoint {
-    const first = this.#picker.pick(pick) as LiveEndpoint;
+    const first = this.#pickers.pick(pick);
     if (!this.#busyProbing(first)) return first;
     // Rare: it is being probed by one call, and that is all it shall get. Each turn rules one more endpoint out.
     const avoid: Endpoint[] = [...(pick.tried ?? []), first];
     for (;;) {
       pick.tried = avoid;
-      const next = this.#picker.pick(pick) as LiveEndpoint;
+      const next = this.#pickers.pick(pick);
       if (!this.#busyProbing(next) || avoid.includes(next)) return next;
       avoid.push(next);
     }

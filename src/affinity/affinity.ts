@@ -13,11 +13,31 @@ export interface AffinityStore {
   clear(): void;
 }
 
+/**
+ * Contract: a store that several processes share (Redis, say), so that a session keeps its endpoint whichever of them
+ * it comes through. Asynchronous; the core keeps a table in front of it, so that `acquire` stays synchronous. Rejections
+ * are reported and survived.
+ */
+export interface SharedAffinityStore {
+  /** The id of the endpoint the key is bound to, if any. Renews the TTL to `ttlMs`. */
+  load(key: string, ttlMs: number): Promise<string | undefined>;
+  /**
+   * In one atomic step: binds the key to `endpointId` if it has no binding, or still the one to `replaces`. Gives the id
+   * that the key is bound to now: another one when another process was first.
+   */
+  bind(key: string, endpointId: string, ttlMs: number, replaces: string | undefined): Promise<string>;
+  /** The service closes. Sessions stay. */
+  close?(): void;
+}
+
 /** Why a session left its endpoint. */
 export type AffinityMoveReason = 'unavailable' | 'departed' | 'tried';
 
 export interface AffinityEvent {
-  /** As the store knows it: bytes of a binary key as Latin-1. */
+  /**
+   * As the store knows it: bytes of a binary key as Latin-1, keys of more than 128 characters as their SHA-256, and '' for
+   * a call that preferred an endpoint by its id.
+   */
   readonly key: string;
   /** The id of the endpoint it had. */
   readonly from: string;

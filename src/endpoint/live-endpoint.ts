@@ -1,6 +1,9 @@
 import { Outcome } from '../runtime/outcome.js';
 import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
 
+/** What outcomes made of an endpoint: in rotation, out for a while, or waiting for the call that decides. */
+export type Standing = 'in' | 'ejected' | 'probing';
+
 /**
  * The endpoint as the core sees it: the same object for as long as the instance exists, mutated in place. Everybody
  * else gets it as the read-only `Endpoint`.
@@ -15,16 +18,61 @@ export class LiveEndpoint implements Endpoint {
   failureRatio = 0;
   calls = 0;
   failures = 0;
-  /** The lease that is probing it, while its state is `probing` and that call is in progress. */
+  /** The lease that is probing it, while its standing is `probing` and that call is in progress. */
   probe: object | undefined = undefined;
   /** How many ejections it has behind it, for display. */
   ejections = 0;
+  /** Share of its weight that slow start lets it have by now, above 0 to 1. */
+  warmth = 1;
+  /** Share of it that lies within this client's aperture, above 0 to 1. */
+  arcShare = 1;
+  #standing: Standing = 'in';
+  #gone = false;
+  /** Active checks that say no. */
+  #failingChecks = 0;
   /** Sum of the start times of the calls in progress, so that their mean age costs no list of them. */
   #startSumMs = 0;
 
   constructor(spec: EndpointSpec) {
     this.spec = spec;
     this.weight = spec.weight;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** What `state` shows is the gravest of three things: gone from discovery, failing a check, out because of outcomes. */
+  stand(standing: Standing): void {
+    this.#standing = standing;
+    this.#settle();
+  }
+
+  depart(): void {
+    this.#gone = true;
+    this.#settle();
+  }
+
+  revive(): void {
+    this.#gone = false;
+    this.#settle();
+  }
+
+  /** One active check more, or one less, says that it is not well. */
+  countFailingChecks(change: 1 | -1): void {
+    this.#failingChecks += change;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#gone) this.state = 'draining';
+    else if (this.#failingChecks > 0) this.state = 'unhealthy';
+    else this.state = this.#standing === 'in' ? 'ready' : this.#standing;
+  }
+
+  /** The weight in use follows from what discovery told, slow start and the aperture. */
+  weigh(): void {
+    this.weight = this.spec.weight * this.warmth * this.arcShare;
   }
 
   inflightAgeMs(nowMs: number): number {

@@ -60,20 +60,20 @@ export class Membership {
       }
       next.set(spec.id, known);
       if (this.#draining.delete(known)) {
-        known.state = 'ready';
+        known.revive();
         known.spec = spec;
-        known.weight = spec.weight;
+        known.weigh();
         arrived.push(known);
       } else if (!sameSpec(known.spec, spec)) {
         known.spec = spec;
-        known.weight = spec.weight;
+        known.weigh();
         changed.push(known);
       }
     }
     const departed: LiveEndpoint[] = [];
     for (const endpoint of this.#members) {
       if (next.get(endpoint.spec.id) === endpoint) continue;
-      endpoint.state = 'draining';
+      endpoint.depart();
       departed.push(endpoint);
       if (endpoint.inflight > 0) this.#draining.add(endpoint);
     }

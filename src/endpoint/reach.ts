@@ -1,0 +1,83 @@
+import type { Clock } from '../runtime/clock.js';
+import type { Random } from '../runtime/random.js';
+import type { LiveEndpoint } from './live-endpoint.js';
+import { Aperture, type ReadApertureOptions } from './rotation/aperture.js';
+import { type ReadSlowStartOptions, SlowStart } from './rotation/slow-start.js';
+import type { ReadZoneOptions } from './rotation/zone.js';
+
+export interface ReachOptions {
+  readonly aperture: ReadApertureOptions | undefined;
+  readonly slowStart: ReadSlowStartOptions | undefined;
+  readonly zone: ReadZoneOptions | undefined;
+}
+
+/**
+ * Which members this client uses, and with what weight: what is the same for all views of a service. An aperture is
+ * chosen within each priority, and within each zone where calls go by zone, so that there is something to fail over to.
+ */
+export class Reach {
+  readonly #options: ReachOptions;
+  readonly #identity: string;
+  readonly #apertures = new Map<string, { aperture: Aperture; members: readonly LiveEndpoint[] }>();
+  readonly #slowStart: SlowStart | undefined;
+  /** The membership that the parts were made from. */
+  #all: readonly LiveEndpoint[] = [];
+  #members: readonly LiveEndpoint[] = [];
+
+  constructor(clock: Clock, random: Random, options: ReachOptions, changed: () => void) {
+    this.#options = options;
+    this.#identity = options.aperture?.identity ?? `${random.below(2 ** 30)}-${random.below(2 ** 30)}`;
+    if (options.slowStart !== undefined) this.#slowStart = new SlowStart(clock, options.slowStart, changed);
+  }
+
+  get members(): readonly LiveEndpoint[] {
+    return this.#members;
+  }
+
+  /** The membership, the health or the spec of an endpoint changed. */
+  update(all: readonly LiveEndpoint[], respecified = false): void {
+    if (this.#options.aperture === undefined) {
+      this.#members = all;
+      return;
+    }
+    if (all !== this.#all || respecified) this.#divide(all, this.#options.aperture);
+    const chosen = new Set<LiveEndpoint>();
+    for (const { aperture, members } of this.#apertures.values()) {
+      for (const endpoint of aperture.choose(members)) chosen.add(endpoint);
+    }
+    for (const endpoint of all) endpoint.weigh();
+    // The same list while nothing changed: whoever compares sees that.
+    if (chosen.size === this.#members.length && this.#members.every((endpoint) => chosen.has(endpoint))) return;
+    this.#members = all.filter((endpoint) => chosen.has(endpoint));
+  }
+
+  /** It arrived, or is back: slow start begins, where there is one. */
+  warmUp(endpoint: LiveEndpoint): void {
+    this.#slowStart?.begin(endpoint);
+  }
+
+  forget(endpoint: LiveEndpoint): void {
+    this.#slowStart?.forget(endpoint);
+  }
+
+  close(): void {
+    this.#slowStart?.close();
+  }
+
+  #divide(all: readonly LiveEndpoint[], options: ReadApertureOptions): void {
+    const parts = new Map<string, LiveEndpoint[]>();
+    for (const endpoint of all) {
+      const { priority, zone } = endpoint.spec;
+      const key = this.#options.zone === undefined ? String(priority) : `${priority}/${zone}`;
+      const part = parts.get(key);
+      if (part === undefined) parts.set(key, [endpoint]);
+      else part.push(endpoint);
+    }
+    this.#all = all;
+    for (const key of this.#apertures.keys()) if (!parts.has(key)) this.#apertures.delete(key);
+    for (const [key, members] of parts) {
+      const aperture = this.#apertures.get(key)?.aperture ?? new Aperture(options, this.#identity);
+      this.#apertures.set(key, { aperture, members });
+    }
+  }
+}
