@@ -1,4 +1,4 @@
-export type { AffinityEvent, AffinityMoveReason, AffinityStore } from './affinity/affinity.js';
+export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
 export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
 export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';
@@ -18,8 +18,14 @@ export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './disc
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { EjectionEvent } from './endpoint/ejection.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState } from './endpoint/endpoint.js';
+export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
+export type { PriorityOptions } from './endpoint/rotation/priority.js';
+export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
+export type { ZoneOptions } from './endpoint/rotation/zone.js';
+export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
-export type { HealthContext, HealthSignal, HealthTracker } from './health/health.js';
+export type { EjectionTimes } from './health/ejection-times.js';
+export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
 export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
