@@ -35,6 +35,26 @@ export class GtidPosition {
     return position;
   }
 
+  /** True where a server at this position has everything that one at `other` has. */
+  includes(other: GtidPosition): boolean {
+    for (const [source, wanted] of other.#intervals) {
+      for (const interval of wanted) if (!this.hasInterval(source, interval)) return false;
+    }
+    for (const [domain, sequence] of other.#domains) if (!this.hasSequence(domain, sequence)) return false;
+    return true;
+  }
+
+  /** The newest run of transactions of each source, as a token takes them. */
+  get newest(): string {
+    const newest: string[] = [];
+    for (const [source, intervals] of this.#intervals) {
+      const { first, last } = intervals.reduce((a, b) => (a.last > b.last ? a : b));
+      newest.push(`${source}:${first}-${last}`);
+    }
+    for (const [domain, sequence] of this.#domains) newest.push(`${domain}-0-${sequence}`);
+    return newest.join(',');
+  }
+
   hasInterval(source: string, wanted: Interval): boolean {
     return (this.#intervals.get(source) ?? []).some(({ first, last }) => first <= wanted.first && wanted.last <= last);
   }

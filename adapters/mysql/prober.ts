@@ -1,0 +1,132 @@
+import type { Clock, Endpoint, Timer } from '../../src/index.js';
+import { type DriverConnection, openConnection } from './driver.js';
+import { GtidPosition } from './gtid.js';
+import { isOpen } from './physical.js';
+
+/** What one look at a server told. */
+export interface Probe {
+  /** @@global.read_only: the truth about its role, whatever discovery's tags say. */
+  readonly readOnly: boolean;
+  readonly flavor: 'mysql' | 'mariadb';
+  readonly position: GtidPosition;
+  readonly positionText: string;
+  /** Clock time at which the look began: the position is at least as new as what was committed by then. */
+  readonly atMs: number;
+}
+
+export interface ProberHost {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> | Record<string, unknown>;
+  probed(endpoint: Endpoint, probe: Probe): void;
+  /** It could not be asked; called once per failed look. */
+  failed(endpoint: Endpoint, error: unknown): void;
+}
+
+/**
+ * Looks at one server again and again, on a connection of its own, so that a pool in trouble does not hide what the
+ * server is. One round trip, and no privilege beyond logging in: system variables tell role and position; lag follows
+ * from the positions (see `Replication`).
+ */
+export class Prober {
+  readonly #endpoint: Endpoint;
+  readonly #host: ProberHost;
+  #connection: DriverConnection | undefined;
+  #flavor: 'mysql' | 'mariadb' | undefined;
+  #timer: Timer | undefined;
+  #closed = false;
+  #looking: Promise<void> | undefined;
+
+  constructor(endpoint: Endpoint, host: ProberHost) {
+    this.#endpoint = endpoint;
+    this.#host = host;
+    void this.look();
+  }
+
+  /** Looks now; while one look is under way, a second caller gets that one. Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#drop();
+  }
+
+  async #lookOnce(): Promise<void> {
+    this.#timer?.cancel();
+    const { clock, intervalMs, timeoutMs } = this.#host;
+    const atMs = clock.now();
+    try {
+      const row = await withTimeout(clock, timeoutMs, this.#ask());
+      if (!this.#closed) this.#host.probed(this.#endpoint, readProbe(row, this.#flavor ?? 'mysql', atMs));
+    } catch (error) {
+      this.#drop();
+      if (!this.#closed) this.#host.failed(this.#endpoint, error);
+    }
+    if (!this.#closed)
+      this.#timer = clock.after(Math.max(0, intervalMs - (clock.now() - atMs)), () => void this.look());
+  }
+
+  async #ask(): Promise<Record<string, unknown>> {
+    const connection = await this.#connected();
+    if (this.#flavor === undefined) {
+      const row = await queryRow(connection, 'SELECT @@version AS version');
+      this.#flavor = /mariadb/i.test(String(row.version)) ? 'mariadb' : 'mysql';
+    }
+    return queryRow(connection, PROBES[this.#flavor]);
+  }
+
+  async #connected(): Promise<DriverConnection> {
+    if (this.#connection !== undefined && isOpen(this.#connection)) return this.#connection;
+    this.#flavor = undefined;
+    const options = await this.#host.connectOptions(this.#endpoint);
+    return new Promise((resolve, reject) => {
+      const connection = openConnection(options);
+      this.#connection = connection;
+      // Stays: an error while it is idle is noticed at the next look.
+      connection.on('error', reject);
+      connection.once('connect', () => resolve(connection));
+    });
+  }
+
+  #drop(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+}
+
+const PROBES = {
+  mysql: 'SELECT @@global.read_only AS readOnly, @@global.gtid_executed AS position',
+  mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
+} as const;
+
+function readProbe(row: Record<string, unknown>, flavor: 'mysql' | 'mariadb', atMs: number): Probe {
+  const positionText = String(row.position ?? '');
+  // MariaDB 12 names more than two states; only 0 / OFF is writable.
+  const readOnly = !['0', 'OFF'].includes(String(row.readOnly).toUpperCase());
+  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText, atMs };
+}
+
+function queryRow(connection: DriverConnection, sql: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    connection.query(sql, [], (error, rows) => {
+      if (error) reject(error);
+      else resolve((rows as Record<string, unknown>[])[0] ?? {});
+    });
+  });
+}
+
+function withTimeout<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(timeoutMs, () => {
+      reject(Object.assign(new Error(`No answer to a probe within ${timeoutMs} ms.`), { code: 'ETIMEDOUT' }));
+    });
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
