@@ -1,72 +1,122 @@
+import { AttemptRace } from './attempt-race.js';
 import type { RoutingKey } from './balancing/policy.js';
+import type { CallOptions, CallPlan, ServicePlan } from './call-plan.js';
+import { CallScope } from './call-scope.js';
 import type { Endpoint } from './endpoint/endpoint.js';
+import { fail } from './failed-attempt.js';
+import type { Guard } from './guard.js';
 import type { Lease } from './lease.js';
+import { AttemptLog, rememberAttempts } from './resilience/attempts.js';
+import { retryDelayMs } from './resilience/retry.js';
+import type { Classify } from './resilience/verdict.js';
 import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
-import { given, number, optional, readOptions, type Schema, text } from './runtime/options.js';
 import { Outcome } from './runtime/outcome.js';
+import type { Random } from './runtime/random.js';
 import type { AcquireRequest } from './view.js';
 
-export interface CallOptions {
-  /** What to hash by, or to be sticky by. Default: none. */
-  readonly key?: RoutingKey | undefined;
-  /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
-  readonly prefer?: string | undefined;
-  /** Cancels the call: it rejects with FAIRLEAD_CANCELLED whose cause is the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** The call, waiting included, may last this long; milliseconds. Default: no deadline. */
-  readonly deadlineMs?: number | undefined;
-}
+/** What is called: once per attempt, each on another endpoint where there is one. */
+export type Run<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T;
 
 /** What a call needs of its service. */
 export interface CallHost {
   readonly name: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly closed: boolean;
-  readonly options: { readonly waitForReadyMs: number };
+  readonly options: {
+    readonly waitForReadyMs: number;
+    readonly classify: Classify | undefined;
+    readonly affinity: object | undefined;
+  };
   readonly rotation: readonly Endpoint[];
-  acquire(request?: AcquireRequest): Lease;
+  readonly plan: ServicePlan;
+  readonly guard: Guard | undefined;
+  /** A lease; undefined where a limit or a breaker refuses the call; throws where there is no endpoint. */
+  tryAcquire(request: AcquireRequest): Lease | undefined;
   ready(signal?: AbortSignal): Promise<void>;
-  /** What must be waited for before `acquire` can serve this key; undefined where nothing must. */
+  /** What must be waited for before a lease for this key can be had; undefined where nothing must. */
   prepare(key: RoutingKey): Promise<void> | undefined;
-  classify(thrown: unknown): Outcome;
 }
 
-const schema: Schema<CallOptions> = {
-  key: given<RoutingKey>(),
-  prefer: text(undefined),
-  signal: given<AbortSignal>(),
-  deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),
-};
-
-/** Acquire, run, judge. */
-export async function runCall<T>(
-  host: CallHost,
-  run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T,
-  options?: CallOptions,
-): Promise<T> {
-  const { key, prefer, signal, deadlineMs } = options === undefined ? NO_OPTIONS : readOptions('call', options, schema);
-  const scope = new CallScope(host, signal, deadlineMs);
+/** Acquire, run, judge; again where that is safe. A call that is refused is so at once, before anything is set up. */
+export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
+  let plan: CallPlan;
   try {
-    if (host.rotation.length === 0 && !host.closed) await waitForReady(host, scope);
-    const preparing = key === undefined ? undefined : host.prepare(key);
-    if (preparing !== undefined) await preparing;
+    plan = host.plan.read(options);
+    const { guard } = host;
+    if (guard === undefined || plan.signal?.aborted) return conduct(host, run, plan, undefined);
+    if (!guard.admitKey(plan.clientKey)) return refused(host, guard);
+    if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
+      return conduct(host, run, plan, undefined);
+    }
+    const lease = host.tryAcquire(plan);
+    if (lease === undefined && !guard.worthWaiting) return refused(host, guard);
+    return conduct(host, run, plan, lease);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {
+  const scope = new CallScope(host.name, host.clock, plan.signal, plan.deadlineMs);
+  let log: AttemptLog | undefined;
+  try {
     scope.throwIfEnded();
-    const lease = host.acquire({ key, prefer });
-    try {
-      const result = await scope.race(run(lease.endpoint, scope.signal));
-      lease.done(Outcome.Success);
-      return result;
-    } catch (thrown) {
-      lease.done(scope.outcome ?? host.classify(thrown));
-      throw scope.error ?? thrown;
+    const atOnce = host.guard === undefined && mayBeginAtOnce(host, plan) ? host.tryAcquire(plan) : undefined;
+    let current = lease ?? atOnce ?? (await begin(host, plan, scope));
+    host.plan.deposit(host.clock.now());
+    const raced = AttemptRace.needed(host, plan);
+    for (;;) {
+      try {
+        if (raced) {
+          log ??= new AttemptLog();
+          return await new AttemptRace(host, run, plan, scope, log).start(current);
+        }
+        const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
+        current.done(Outcome.Success);
+        return result;
+      } catch (thrown) {
+        log ??= new AttemptLog();
+        if (!raced) endFailed(host, plan, scope, log, current, thrown);
+        current = await next(host, plan, scope, log, thrown);
+      }
     }
   } finally {
     scope.end();
   }
 }
 
-const NO_OPTIONS: CallOptions = {};
+/** Whether there is somebody to pick and nothing to look up for the key first. */
+function mayBeginAtOnce(host: CallHost, plan: CallPlan): boolean {
+  return host.rotation.length > 0 && (plan.key === undefined || host.options.affinity === undefined);
+}
+
+/**
+ * A function that takes no signal, in a call that nothing can end, gets one that never aborts: making one costs more
+ * than the rest of the call.
+ */
+function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
+  return run.length < 2 && !scope.limited ? NEVER : scope.signal;
+}
+
+const NEVER: AbortSignal = new AbortController().signal;
+
+/** The first lease, where it was not to be had at once. */
+async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {
+  const { guard } = host;
+  if (host.rotation.length === 0 && !host.closed) {
+    await waitForReady(host, scope);
+    scope.throwIfEnded();
+  }
+  const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
+  if (preparing !== undefined) await scope.race(preparing);
+  if (guard?.distributed !== undefined) {
+    const admitted = await scope.race(guard.admitDistributed(guard.distributed, plan.clientKey));
+    if (!admitted) throw refusal(host, guard);
+  }
+  return acquire(host, plan, scope);
+}
 
 async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
   const patience = new AbortController();
@@ -80,68 +130,105 @@ async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
   }
 }
 
-/** The deadline and the caller's signal of one call, and which of them ended it. */
-class CallScope {
-  readonly #host: CallHost;
-  readonly #abort = new AbortController();
-  readonly #caller: AbortSignal | undefined;
-  readonly #onCallerAbort = (): void => this.#cancel();
-  readonly #timer: { cancel(): void } | undefined;
-  #reject: ((error: FairleadError) => void) | undefined;
-  outcome: Outcome | undefined;
-  error: FairleadError | undefined;
-
-  constructor(host: CallHost, caller: AbortSignal | undefined, deadlineMs: number | undefined) {
-    this.#host = host;
-    this.#caller = caller;
-    if (caller?.aborted) this.#cancel();
-    else caller?.addEventListener('abort', this.#onCallerAbort, { once: true });
-    if (deadlineMs !== undefined) this.#timer = host.clock.awaited(deadlineMs, () => this.#expire(deadlineMs));
+/** Takes its turn where the service's limits let calls wait. */
+async function acquire(host: CallHost, request: AcquireRequest, scope: CallScope): Promise<Lease> {
+  const { guard } = host;
+  let waited = false;
+  try {
+    for (;;) {
+      if (waited || guard?.crowded !== true) {
+        const lease = host.tryAcquire(request);
+        if (lease !== undefined || guard === undefined) return lease as Lease;
+        if (!guard.worthWaiting) throw refusal(host, guard);
+      }
+      if (!waited && !guard.mayLineUp) throw refusal(host, guard);
+      await scope.until<void>((resolve) => guard.line.join(resolve, waited));
+      waited = true;
+      scope.throwIfEnded();
+    }
+  } finally {
+    // Whatever came of its turn, the next one has theirs: there may be room for more than one, or no more reason to wait.
+    if (waited) guard?.line.next();
   }
+}
 
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+/** The one attempt that was made without a race failed. */
+function endFailed(
+  host: CallHost,
+  plan: CallPlan,
+  scope: CallScope,
+  log: AttemptLog,
+  lease: Lease,
+  thrown: unknown,
+): void {
+  if (scope.error === undefined || scope.outcome === undefined) {
+    fail(host, plan, log, lease, thrown, false);
+    return;
   }
+  lease.done(scope.outcome);
+  log.add(lease.endpoint, scope.outcome, 'idempotent', scope.error, false);
+}
 
-  throwIfEnded(): void {
-    if (this.error !== undefined) throw this.error;
+/** After a failed attempt: the lease of the next one, or what the call rejects with. */
+async function next(
+  host: CallHost,
+  plan: CallPlan,
+  scope: CallScope,
+  log: AttemptLog,
+  thrown: unknown,
+): Promise<Lease> {
+  if (scope.error !== undefined) throw surface(host, log, scope.error);
+  const delayMs = nextDelayMs(host, plan, scope, log);
+  if (delayMs < 0) throw surface(host, log, thrown);
+  try {
+    if (delayMs > 0) await scope.sleep(delayMs);
+    const lease = await acquire(host, { key: plan.key, prefer: plan.prefer, tried: log.tried }, scope);
+    host.plan.stats.retries++;
+    return lease;
+  } catch {
+    // That it could not be repeated is less than why it had to be.
+    throw surface(host, log, scope.error ?? thrown);
   }
+}
 
-  /** The result of `running`, unless the call ends before: a function that ignores its signal cannot hold the caller. */
-  race<T>(running: Promise<T> | T): Promise<T> {
-    if (this.#timer === undefined && this.#caller === undefined) return Promise.resolve(running);
-    return new Promise<T>((resolve, reject) => {
-      this.#reject = reject;
-      Promise.resolve(running).then(resolve, reject);
-      if (this.error !== undefined) reject(this.error);
-    });
-  }
+/** Milliseconds until the next attempt; -1 where there shall be none. */
+function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: AttemptLog): number {
+  const { retry, idempotent } = plan;
+  if (retry === undefined || log.verdict === undefined) return -1;
+  const { repeat, retryAfterMs } = log.verdict;
+  const attempts = log.attempts.length;
+  const elsewhere = host.rotation.some((endpoint) => !log.tried.includes(endpoint));
+  const delayMs = retryDelayMs(retry, { repeat, idempotent, retryAfterMs, attempts, elsewhere }, host.random);
+  // Not worth waiting for what the deadline will not let begin.
+  if (delayMs < 0 || delayMs >= scope.remainingMs) return -1;
+  if (host.plan.retryBudget.tryWithdraw(host.clock.now())) return delayMs;
+  host.plan.stats.retriesOutOfBudget++;
+  return -1;
+}
 
-  end(): void {
-    this.#timer?.cancel();
-    this.#caller?.removeEventListener('abort', this.#onCallerAbort);
+/**
+ * What the call rejects with: what was thrown, as it is, so that errors of drivers stay what they are; unless it would
+ * mislead. An error that says "never sent" or "exists already" after an attempt whose end is not known is no answer.
+ */
+function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
+  const { name: service } = host;
+  const last = log.attempts.at(-1);
+  let error = thrown;
+  if (last?.mayHaveTakenEffect === false && log.earlierIsUncertain) {
+    const message =
+      `A call to '${service}' failed after ${log.attempts.length} attempts, and one before the last may have taken ` +
+      'effect: look at attemptsOf(error), and at its cause for the last failure.';
+    error = new FairleadError('FAIRLEAD_UNCERTAIN', message, { service, endpoint: last.endpoint, cause: thrown });
   }
+  rememberAttempts(error, log.attempts);
+  return error;
+}
 
-  #cancel(): void {
-    const { name: service } = this.#host;
-    const cause = this.#caller?.reason;
-    this.#finish(
-      Outcome.Cancelled,
-      new FairleadError('FAIRLEAD_CANCELLED', `A call to '${service}' was cancelled.`, { service, cause }),
-    );
-  }
+function refused(host: CallHost, guard: Guard): Promise<never> {
+  return Promise.reject(refusal(host, guard));
+}
 
-  #expire(deadlineMs: number): void {
-    const { name: service } = this.#host;
-    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms.`;
-    this.#finish(Outcome.Timeout, new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service }));
-  }
-
-  #finish(outcome: Outcome, error: FairleadError): void {
-    if (this.error !== undefined) return;
-    this.outcome = outcome;
-    this.error = error;
-    this.#abort.abort(error);
-    this.#reject?.(error);
-  }
+function refusal(host: CallHost, guard: Guard): FairleadError {
+  host.plan.stats.refused++;
+  return guard.refusal();
 }

@@ -13,7 +13,7 @@ export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } fro
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
-export type { CallOptions } from './call.js';
+export type { CallOptions, CallStats } from './call-plan.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { EjectionEvent } from './endpoint/ejection.js';
@@ -28,13 +28,41 @@ export type { EjectionTimes } from './health/ejection-times.js';
 export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
 export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
+export { type Attempt, attemptsOf } from './resilience/attempts.js';
+export { fullJitterMs } from './resilience/backoff.js';
+export {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitChange,
+  type CircuitReason,
+  type CircuitState,
+} from './resilience/circuit-breaker.js';
+export { ClientThrottle, type ClientThrottleOptions } from './resilience/client-throttle.js';
+export {
+  DistributedLimit,
+  type DistributedLimitOptions,
+  type RateLimiterLike,
+} from './resilience/distributed-limit.js';
+export { Gate, type GateParts } from './resilience/gate.js';
+export { GradientLimit, type GradientLimitOptions } from './resilience/gradient-limit.js';
+export type { HedgeOptions, HedgeOverrides } from './resilience/hedging.js';
+export { KeyedRate, type KeyedRateOptions } from './resilience/keyed-rate.js';
+export { KeyedWindow, type KeyedWindowOptions } from './resilience/keyed-window.js';
+export { LatencyPercentile } from './resilience/latency-percentile.js';
+export type { LimitOptions, ResilienceOptions } from './resilience/options.js';
+export { isRefusal, type RefusalReason, refusalError } from './resilience/refusal.js';
+export type { RetryOptions, RetryOverrides } from './resilience/retry.js';
+export { NEVER_REPEAT, parseRetryAfter, parseRetryPushback, retryAfterOf } from './resilience/retry-after.js';
+export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.js';
+export { type RateOptions, TokenBucket } from './resilience/token-bucket.js';
+export { type Classify, type Repeat, repeatAfter, type Verdict } from './resilience/verdict.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
 export { currentRoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
 export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
 export type { Random } from './runtime/random.js';
-export type { DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
+export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
 export type { Subset, SubsetOptions } from './subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';

@@ -7,6 +7,8 @@ import type { ReadSlowStartOptions, SlowStartOptions } from './endpoint/rotation
 import type { ReadZoneOptions, ZoneOptions } from './endpoint/rotation/zone.js';
 import { consecutiveFailures } from './health/consecutive-failures.js';
 import type { HealthSignal } from './health/health.js';
+import { type ReadResilience, type ResilienceOptions, readResilience } from './resilience/options.js';
+import type { Classify } from './resilience/verdict.js';
 import {
   boolean,
   callback,
@@ -18,7 +20,6 @@ import {
   type Reader,
   readOptions,
 } from './runtime/options.js';
-import type { Outcome } from './runtime/outcome.js';
 
 export interface AffinityOptions {
   /** A session unused for this long is forgotten; milliseconds. Default 1,800,000 (30 minutes); 1 to 31,536,000,000. */
@@ -72,10 +73,12 @@ export interface ServiceOptions {
    * once.
    */
   readonly waitForReadyMs?: number;
-  /** The outcome of what a call's function threw. Default: `classifyError`. One that throws itself is not asked again for that call. */
-  readonly classify?: (thrown: unknown) => Outcome;
+  /** What a call's function threw says: an outcome, or a verdict with what is known of a repeat. Default: `classifyError`. One that throws itself is not asked again for that call. */
+  readonly classify?: Classify;
   /** Measure response times although the policy does not need them (for display). Default false. */
   readonly measureLatency?: boolean;
+  /** Retries, hedging, breakers, limits, deadlines. Default: what was provably not sent is repeated elsewhere. */
+  readonly resilience?: ResilienceOptions;
 }
 
 export interface ReadServiceOptions {
@@ -90,8 +93,9 @@ export interface ReadServiceOptions {
   readonly affinity: ReadAffinityOptions | undefined;
   readonly discovery: Readonly<Record<string, unknown>>;
   readonly waitForReadyMs: number;
-  readonly classify: ((thrown: unknown) => Outcome) | undefined;
+  readonly classify: Classify | undefined;
   readonly measureLatency: boolean;
+  readonly resilience: ReadResilience;
 }
 
 export interface ReadAffinityOptions {
@@ -157,5 +161,6 @@ export function readServiceOptions(service: string, options: ServiceOptions | un
     waitForReadyMs: number(5_000, 0, YEAR_MS),
     classify: callback(),
     measureLatency: boolean(false),
+    resilience: readResilience,
   });
 }

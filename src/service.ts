@@ -3,18 +3,21 @@ import { memoryStore } from './affinity/memory-store.js';
 import { SharedSessions } from './affinity/shared-sessions.js';
 import type { Policy, RoutingKey } from './balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
-import { type CallOptions, runCall } from './call.js';
+import { runCall } from './call.js';
+import { type CallOptions, type CallStats, ServicePlan } from './call-plan.js';
 import type { Resolver } from './discovery/resolver.js';
 import { Ejection, type EjectionEvent } from './endpoint/ejection.js';
 import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { Membership } from './endpoint/membership.js';
 import { Reach } from './endpoint/reach.js';
+import { Guard, type LeaseSource } from './guard.js';
 import { type Lease, ticksToMs, toTick, UNTIMED } from './lease.js';
+import type { CircuitChange } from './resilience/circuit-breaker.js';
 import type { Clock, Timer } from './runtime/clock.js';
 import { SafeEmitter } from './runtime/emitter.js';
 import { FairleadError, toError } from './runtime/errors.js';
-import { classifyError, isFailure, type Outcome } from './runtime/outcome.js';
+import { isFailure, type Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
 import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
 import { StickySessions } from './sticky-sessions.js';
@@ -31,8 +34,15 @@ export interface ServiceEvents {
   readonly returned: readonly [endpoint: Endpoint];
   /** A session left its endpoint, or was refused because it could not. */
   readonly affinity: readonly [event: AffinityEvent];
+  /** A circuit breaker changed its state: that of an endpoint, or the service's own. */
+  readonly breaker: readonly [event: BreakerEvent];
   /** Discovery failed, or told of an endpoint that was left out. The last good list stays in force. */
   readonly error: readonly [error: Error];
+}
+
+export interface BreakerEvent extends CircuitChange {
+  /** Undefined for the breaker of the whole service. */
+  readonly endpoint: Endpoint | undefined;
 }
 
 export interface EndpointsEvent {
@@ -61,14 +71,20 @@ export interface Service extends AsyncDisposable {
   /** The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is set. */
   readonly aperture: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;
+  /** Repeats, hedges and refusals so far; live. */
+  readonly callStats: CallStats;
   /**
    * Picks an endpoint and counts a call on it until the lease is done. Synchronous. Throws FAIRLEAD_NO_ENDPOINT when
-   * there is none, FAIRLEAD_AFFINITY_LOST, FAIRLEAD_CLOSED.
+   * there is none, FAIRLEAD_AFFINITY_LOST, FAIRLEAD_CLOSED; where limits or breakers are configured and refuse,
+   * FAIRLEAD_TOO_MANY_CALLS, FAIRLEAD_RATE_LIMITED, FAIRLEAD_THROTTLED, FAIRLEAD_CIRCUIT_OPEN. Limits per client key
+   * are for `call()`.
    */
   acquire(request?: AcquireRequest): Lease;
   /**
-   * Acquires, runs, and judges how it ended. Waits for the first endpoints (`waitForReadyMs`). Rejects with what `run`
-   * threw, or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED and what `acquire` throws.
+   * Acquires, runs, and judges how it ended; again on another endpoint where it failed and a repeat is safe (see
+   * `ServiceOptions.resilience`). Waits for the first endpoints (`waitForReadyMs`). Rejects with what `run` threw last,
+   * or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED, FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf`
+   * tells the attempts behind it.
    */
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /** Resolves once there is an endpoint to pick. Rejects with the signal's reason, or FAIRLEAD_CLOSED. */
@@ -108,6 +124,8 @@ export class LiveService implements Service, ViewHost {
   readonly rotationOptions: ViewHost['rotationOptions'];
   readonly sticky: StickySessions | undefined;
   readonly options: ReadServiceOptions;
+  readonly plan: ServicePlan;
+  readonly guard: Guard | undefined;
   readonly #registry: PolicyRegistry;
   readonly #membership: Membership;
   readonly #reach: Reach;
@@ -140,6 +158,8 @@ export class LiveService implements Service, ViewHost {
       overprovisioning: read.priority.overprovisioning,
       zone: read.zone,
     };
+    this.plan = new ServicePlan(read.resilience);
+    this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     const query = { service: this.name, params: read.discovery };
     context.resolver.check?.(query);
     const policy = this.#resolvePolicy(read.policy);
@@ -188,10 +208,42 @@ export class LiveService implements Service, ViewHost {
     return { ageMs: this.clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#lastError };
   }
 
+  get callStats(): CallStats {
+    return this.plan.stats;
+  }
+
   acquire(request?: AcquireRequest): Lease {
-    const lease = this.#view.acquire(request);
+    return this.acquireFrom(this.#view, request);
+  }
+
+  /** As `acquire`, on one of the views. */
+  acquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease {
+    const lease = this.#tryAcquireFrom(view, request);
+    if (lease === undefined) {
+      this.plan.stats.refused++;
+      throw this.guard?.refusal();
+    }
+    return lease;
+  }
+
+  tryAcquire(request: AcquireRequest): Lease | undefined {
+    return this.#tryAcquireFrom(this.#view, request);
+  }
+
+  #tryAcquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease | undefined {
+    return this.guard === undefined ? this.lease(view, request) : this.guard.tryAcquire(request, view);
+  }
+
+  /** Past all limits. */
+  lease(view: LeaseSource, request: AcquireRequest | undefined): Lease {
+    const lease = view.acquire(request);
     this.#inflight++;
     return lease;
+  }
+
+  /** For the guard. */
+  breaker(endpoint: Endpoint | undefined, change: CircuitChange): void {
+    this.#events.emit('breaker', { endpoint, ...change });
   }
 
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
@@ -268,11 +320,6 @@ export class LiveService implements Service, ViewHost {
   closeView(view: View): void {
     this.#views.delete(view);
     this.#observers = [...this.#views].filter((each) => each.observes);
-  }
-
-  /** For LiveSubset: a lease of one of its views begins. */
-  began(): void {
-    this.#inflight++;
   }
 
   on<Name extends keyof ServiceEvents & string>(
@@ -435,15 +482,5 @@ export class LiveService implements Service, ViewHost {
 
   get closed(): boolean {
     return this.#stop.signal.aborted;
-  }
-
-  classify(thrown: unknown): Outcome {
-    const { classify } = this.options;
-    if (classify === undefined) return classifyError(thrown);
-    try {
-      return classify(thrown);
-    } catch {
-      return classifyError(thrown);
-    }
   }
 }

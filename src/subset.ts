@@ -58,9 +58,7 @@ export class LiveSubset implements Subset {
       const { name } = this.#service;
       throw new FairleadError('FAIRLEAD_CLOSED', `This subset of service '${name}' is closed.`, { service: name });
     }
-    const lease = this.#view.acquire(request);
-    this.#service.began();
-    return lease;
+    return this.#service.acquireFrom(this.#view, request);
   }
 
   refresh(): void {

@@ -15,6 +15,16 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_DEADLINE_EXCEEDED'
   /** The caller's signal aborted. */
   | 'FAIRLEAD_CANCELLED'
+  /** Refused here: the circuit breaker is open. Nothing was sent; `retryAfterMs` says when to come back. */
+  | 'FAIRLEAD_CIRCUIT_OPEN'
+  /** Refused here: as many calls as allowed are in flight, and as many as allowed wait. Nothing was sent. */
+  | 'FAIRLEAD_TOO_MANY_CALLS'
+  /** Refused here: a rate limit is reached. Nothing was sent. */
+  | 'FAIRLEAD_RATE_LIMITED'
+  /** Refused here: the service turns away too many calls. Nothing was sent. */
+  | 'FAIRLEAD_THROTTLED'
+  /** A call failed for good (its `cause` says how), but an earlier attempt of it may have taken effect. */
+  | 'FAIRLEAD_UNCERTAIN'
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
   /** The registry of instances could not be read, or answered something that is no list of instances. */
@@ -28,6 +38,7 @@ export interface FairleadErrorDetails {
   readonly service?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
 }
 
 const BRAND = Symbol.for('fairlead.error');
@@ -40,13 +51,20 @@ export class FairleadError extends Error {
   readonly service: string | undefined;
   /** The id of the endpoint it happened to, where there is one. */
   readonly endpoint: string | undefined;
+  /** Milliseconds after which the same call is worth another try, where that is known. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: FairleadErrorCode, message: string, details: FairleadErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.service = details.service;
     this.endpoint = details.endpoint;
-    Object.defineProperty(this, BRAND, { value: true });
+    this.retryAfterMs = details.retryAfterMs;
+  }
+
+  static {
+    // On the prototype: defining it on each error costs as much as all the rest of one without a stack.
+    Object.defineProperty(FairleadError.prototype, BRAND, { value: true });
   }
 
   /** True also for errors of another copy of fairlead in the same process. */

@@ -43,7 +43,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
 /** An answer that is no success. */
 export class RefusedError extends FairleadError {
   /** How long the server asked us to stay away; 0 where it did not. */
-  readonly retryAfterMs: number;
+  override readonly retryAfterMs: number;
 
   constructor(address: string, service: string, response: ConsulResponse, wallMs: number) {
     const { status, headers, text } = response;

@@ -1,0 +1,188 @@
+import type { CallHost, Run } from './call.js';
+import type { CallPlan } from './call-plan.js';
+import type { CallScope } from './call-scope.js';
+import { fail } from './failed-attempt.js';
+import type { Lease } from './lease.js';
+import type { AttemptLog } from './resilience/attempts.js';
+import type { Timer } from './runtime/clock.js';
+import { FairleadError } from './runtime/errors.js';
+import { Outcome } from './runtime/outcome.js';
+
+interface Racer {
+  readonly lease: Lease;
+  readonly abort: AbortController;
+  readonly startedMs: number;
+  readonly hedge: boolean;
+  timer: Timer | undefined;
+}
+
+/**
+ * One attempt that may time out by itself and may get company: when it is slow, another is started beside it on another
+ * endpoint (hedging: Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). The first answer wins, an error of the
+ * application being an answer; the others are cancelled by their signals. Fails when all have failed.
+ */
+export class AttemptRace<T> {
+  readonly #host: CallHost;
+  readonly #run: Run<T>;
+  readonly #plan: CallPlan;
+  readonly #scope: CallScope;
+  readonly #log: AttemptLog;
+  readonly #racers = new Set<Racer>();
+  #started = 0;
+  #hedgeTimer: Timer | undefined;
+  #resolve: (value: T) => void = unset;
+  #reject: (error: unknown) => void = unset;
+
+  constructor(host: CallHost, run: Run<T>, plan: CallPlan, scope: CallScope, log: AttemptLog) {
+    this.#host = host;
+    this.#run = run;
+    this.#plan = plan;
+    this.#scope = scope;
+    this.#log = log;
+  }
+
+  /** Whether a call by this plan needs a race at all. */
+  static needed(host: CallHost, plan: CallPlan): boolean {
+    return (
+      plan.retry?.attemptTimeoutMs !== undefined ||
+      (plan.hedge !== undefined && plan.idempotent) ||
+      host.plan.percentile !== undefined
+    );
+  }
+
+  start(first: Lease): Promise<T> {
+    return this.#scope.until<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      const hedgeAfterMs = this.#host.plan.hedgeAfterMs(this.#plan, this.#host.clock.now());
+      if (hedgeAfterMs !== undefined) this.#armHedge(hedgeAfterMs);
+      this.#launch(first, false);
+      return () => this.#scopeEnded();
+    });
+  }
+
+  #launch(lease: Lease, hedge: boolean): void {
+    const { clock } = this.#host;
+    const racer: Racer = { lease, abort: new AbortController(), startedMs: clock.now(), hedge, timer: undefined };
+    this.#started++;
+    this.#racers.add(racer);
+    const timeoutMs = this.#plan.retry?.attemptTimeoutMs;
+    if (timeoutMs !== undefined) racer.timer = clock.awaited(timeoutMs, () => this.#timedOut(racer, timeoutMs));
+    invoke(this.#run, lease, racer.abort.signal).then(
+      (value) => this.#answered(racer, value),
+      (thrown: unknown) => this.#failed(racer, thrown),
+    );
+  }
+
+  #armHedge(afterMs: number): void {
+    this.#hedgeTimer = this.#host.clock.awaited(afterMs, () => {
+      this.#hedge();
+      const { hedge } = this.#plan;
+      if (this.#racers.size > 0 && hedge !== undefined && this.#started < hedge.maxAttempts) this.#armHedge(afterMs);
+    });
+  }
+
+  /** Starts another beside those that are slow: on another endpoint, within the budget, or not at all. */
+  #hedge(): void {
+    const { plan, clock, rotation } = this.#host;
+    for (const { lease } of this.#racers) this.#log.avoid(lease.endpoint);
+    if (rotation.every((endpoint) => this.#log.tried.includes(endpoint))) return;
+    if (plan.hedgeBudget?.tryWithdraw(clock.now()) !== true) {
+      plan.stats.hedgesOutOfBudget++;
+      return;
+    }
+    const lease = this.#acquireOther();
+    if (lease === undefined) return;
+    plan.stats.hedges++;
+    this.#launch(lease, true);
+  }
+
+  #acquireOther(): Lease | undefined {
+    const { tried } = this.#log;
+    try {
+      const lease = this.#host.tryAcquire({ key: this.#plan.key, prefer: this.#plan.prefer, tried });
+      if (lease === undefined || !tried.includes(lease.endpoint)) return lease;
+      lease.done(Outcome.Cancelled);
+    } catch {
+      // No endpoint, or closed meanwhile: those that are at work go on.
+    }
+    return undefined;
+  }
+
+  #answered(racer: Racer, value: T): void {
+    if (!this.#leave(racer)) return;
+    racer.lease.done(Outcome.Success);
+    this.#sample(racer);
+    if (racer.hedge) this.#host.plan.stats.hedgesWon++;
+    this.#cancelOthers(racer);
+    this.#resolve(value);
+  }
+
+  #failed(racer: Racer, thrown: unknown): void {
+    if (!this.#leave(racer)) return;
+    const verdict = fail(this.#host, this.#plan, this.#log, racer.lease, thrown, racer.hedge);
+    if (verdict.repeat === 'never') this.#cancelOthers(racer);
+    else if (this.#racers.size > 0) return;
+    this.#hedgeTimer?.cancel();
+    this.#reject(thrown);
+  }
+
+  #timedOut(racer: Racer, timeoutMs: number): void {
+    const { name: service } = this.#host;
+    const endpoint = racer.lease.endpoint.spec.id;
+    const message = `An attempt at '${service}' on endpoint '${endpoint}' did not end within its ${timeoutMs} ms.`;
+    const error = new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service, endpoint });
+    this.#failed(racer, error);
+    racer.abort.abort(error);
+  }
+
+  /** The call's deadline passed or its caller gave up. */
+  #scopeEnded(): void {
+    this.#hedgeTimer?.cancel();
+    const { error, outcome = Outcome.Cancelled } = this.#scope;
+    for (const racer of [...this.#racers]) {
+      this.#leave(racer);
+      racer.lease.done(outcome);
+      this.#log.add(racer.lease.endpoint, outcome, 'idempotent', error, racer.hedge);
+      racer.abort.abort(error);
+    }
+  }
+
+  /**
+   * Those that lost. One that began before the winner and was overtaken did not answer in time while another did, which
+   * is what its endpoint has to hear, or slow endpoints would go on being picked; of one that began after it nothing is
+   * known.
+   */
+  #cancelOthers(winner: Racer): void {
+    this.#hedgeTimer?.cancel();
+    for (const racer of [...this.#racers]) {
+      this.#leave(racer);
+      const overtaken = racer.startedMs < winner.startedMs;
+      racer.lease.done(overtaken ? Outcome.Timeout : Outcome.Cancelled);
+      // A lower bound of what it would have taken. Without it the percentile would forget the tail it is there for.
+      if (overtaken) this.#sample(racer);
+      const { name: service } = this.#host;
+      racer.abort.abort(
+        new FairleadError('FAIRLEAD_CANCELLED', `An attempt at '${service}' was overtaken by another.`, { service }),
+      );
+    }
+  }
+
+  #sample(racer: Racer): void {
+    const nowMs = this.#host.clock.now();
+    this.#host.plan.percentile?.record(nowMs - racer.startedMs, nowMs);
+  }
+
+  /** False where it had left before: what it says now is too late. */
+  #leave(racer: Racer): boolean {
+    racer.timer?.cancel();
+    return this.#racers.delete(racer);
+  }
+}
+
+/** What throws at once rejects. */
+async function invoke<T>(run: Run<T>, lease: Lease, signal: AbortSignal): Promise<T> {
+  return run(lease.endpoint, signal);
+}
+
+function unset(): void {}

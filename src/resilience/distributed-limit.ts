@@ -1,0 +1,149 @@
+import type { Clock } from '../runtime/clock.js';
+import {
+  boolean,
+  callback,
+  integer,
+  invalidOption,
+  number,
+  oneOf,
+  type Reader,
+  readOptions,
+} from '../runtime/options.js';
+
+/**
+ * What is needed of a limiter of the package `rate-limiter-flexible` (`RateLimiterRedis` and its siblings): `consume`
+ * resolves if there were points left; rejects with an Error when the store failed, and otherwise with an object whose
+ * `msBeforeNext` says when there are points again.
+ */
+export interface RateLimiterLike {
+  consume(key: string | number, points?: number): Promise<unknown>;
+}
+
+export interface DistributedLimitOptions {
+  /** A limiter of `rate-limiter-flexible`. */
+  readonly limiter: RateLimiterLike;
+  /** When the store fails or is slow: let the call pass (default), or refuse it. */
+  readonly onStoreFailure?: 'allow' | 'refuse';
+  /** How long the store may take; milliseconds. Default 100; 1 to 60,000. */
+  readonly timeoutMs?: number;
+  /** Keys remembered as refused, so that refusing them again asks nobody. Default 10,000; 0 to 1,000,000. */
+  readonly blockedCapacity?: number;
+  /** Told when the store failed. What it throws is ignored. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /** One limit for all calls instead of one per client key. Default false. */
+  readonly shared?: boolean;
+}
+
+export interface ReadDistributedLimit {
+  readonly limiter: RateLimiterLike;
+  readonly onStoreFailure: 'allow' | 'refuse';
+  readonly timeoutMs: number;
+  readonly blockedCapacity: number;
+  readonly onError: ((error: unknown) => void) | undefined;
+  readonly shared: boolean;
+}
+
+/** When to come back after a store failure that refuses, where nobody knows: about how long a failover takes. */
+const STORE_FAILURE_RETRY_MS = 1_000;
+
+/** A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose scripts and stores are its own. */
+export class DistributedLimit {
+  readonly #options: ReadDistributedLimit;
+  readonly #clock: Clock;
+  /** Until when a key is known to have no points, in the order in which that was learnt. */
+  readonly #blockedUntilMs = new Map<string, number>();
+
+  constructor(options: DistributedLimitOptions, clock: Clock) {
+    this.#options = readDistributedLimit(options, 'distributed');
+    this.#clock = clock;
+  }
+
+  /** Whether all calls share one limit. */
+  get shared(): boolean {
+    return this.#options.shared;
+  }
+
+  /** Milliseconds for which the key is known to be refused; 0 where the store must be asked. */
+  blockedMs(key: string, nowMs: number): number {
+    const untilMs = this.#blockedUntilMs.get(key);
+    if (untilMs === undefined) return 0;
+    if (untilMs > nowMs) return untilMs - nowMs;
+    this.#blockedUntilMs.delete(key);
+    return 0;
+  }
+
+  /** Takes a point of the key. 0 lets the call pass; else the milliseconds until it may. Never rejects. */
+  async tryAcquire(key: string): Promise<number> {
+    const blockedMs = this.blockedMs(key, this.#clock.now());
+    if (blockedMs > 0) return blockedMs;
+    try {
+      await this.#consumeInTime(key);
+      return 0;
+    } catch (thrown) {
+      const waitMs = msBeforeNext(thrown);
+      if (waitMs === undefined) return this.#storeFailed(thrown);
+      this.#block(key, waitMs);
+      return waitMs;
+    }
+  }
+
+  #consumeInTime(key: string): Promise<unknown> {
+    const { limiter, timeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.awaited(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+      const settle = (end: () => void): void => {
+        timer.cancel();
+        end();
+      };
+      consume(limiter, key).then(
+        (result) => settle(() => resolve(result)),
+        (thrown: unknown) => settle(() => reject(thrown)),
+      );
+    });
+  }
+
+  #storeFailed(thrown: unknown): number {
+    try {
+      this.#options.onError?.(thrown);
+    } catch {
+      // A callback of the user's does not decide about calls.
+    }
+    return this.#options.onStoreFailure === 'allow' ? 0 : STORE_FAILURE_RETRY_MS;
+  }
+
+  #block(key: string, waitMs: number): void {
+    const { blockedCapacity } = this.#options;
+    if (blockedCapacity === 0) return;
+    this.#blockedUntilMs.delete(key);
+    // Forgetting one costs a question to the store, nothing else.
+    if (this.#blockedUntilMs.size >= blockedCapacity) {
+      this.#blockedUntilMs.delete(this.#blockedUntilMs.keys().next().value as string);
+    }
+    this.#blockedUntilMs.set(key, this.#clock.now() + waitMs);
+  }
+}
+
+/** A limiter that throws at once is one that rejects. */
+async function consume(limiter: RateLimiterLike, key: string): Promise<unknown> {
+  return limiter.consume(key);
+}
+
+/** At least 1: a refusal of 0 ms would be none. Undefined for what is no refusal. */
+function msBeforeNext(thrown: unknown): number | undefined {
+  if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return undefined;
+  const { msBeforeNext: waitMs } = thrown as { msBeforeNext?: unknown };
+  return typeof waitMs === 'number' ? Math.max(1, waitMs) : undefined;
+}
+
+export const readDistributedLimit: Reader<ReadDistributedLimit> = (value, name) =>
+  readOptions<ReadDistributedLimit>(name, value, {
+    limiter: (given, at) => {
+      if (typeof (given as RateLimiterLike | undefined)?.consume === 'function') return given as RateLimiterLike;
+      throw invalidOption(at, given, "a limiter of 'rate-limiter-flexible'");
+    },
+    onStoreFailure: oneOf('allow', 'allow', 'refuse'),
+    timeoutMs: number(100, 1, 60_000),
+    blockedCapacity: integer(10_000, 0, 1_000_000),
+    onError: callback(),
+    shared: boolean(false),
+  });

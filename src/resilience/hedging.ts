@@ -1,0 +1,68 @@
+import { FairleadError } from '../runtime/errors.js';
+import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
+
+export interface HedgeOverrides {
+  /** A second attempt is started when the first has not answered for this long; milliseconds; 0 to 3,600,000. */
+  readonly afterMs?: number | undefined;
+  /** Attempts in flight at once at most. Default 2; 2 to 10. */
+  readonly maxAttempts?: number;
+}
+
+export interface HedgeOptions extends HedgeOverrides {
+  /**
+   * Instead of a fixed delay: this percentile of the service's response times in the latest 30 s, so that about
+   * 100 - percentile calls of a hundred are hedged; above 0 to below 100. While fewer than 100 calls are known,
+   * `afterMs` applies if given, else there is no hedging. Default, with no `afterMs`: 99.
+   */
+  readonly percentile?: number | undefined;
+  /** Shared by all calls of the service. Default: 10 % of the calls plus 10 per second, window 10 s. */
+  readonly budget?: RetryBudgetOptions;
+}
+
+export interface ReadHedge {
+  readonly afterMs: number | undefined;
+  readonly percentile: number | undefined;
+  readonly maxAttempts: number;
+}
+
+export interface ReadServiceHedge extends ReadHedge {
+  readonly budget: Required<RetryBudgetOptions>;
+}
+
+/** How far back a live percentile looks; milliseconds. Long enough for a tail, short enough to follow the day. */
+export const PERCENTILE_WINDOW_MS = 30_000;
+/** A 99th percentile of fewer calls is just their maximum. */
+export const PERCENTILE_MIN_SAMPLES = 100;
+
+const delay = optional(number(0, 0, 3_600_000));
+
+export const readHedge: Reader<ReadServiceHedge> = (value, name) => {
+  const read = readOptions<ReadServiceHedge>(name, value, {
+    afterMs: delay,
+    percentile: optional(number(99, Number.MIN_VALUE, 99.9999)),
+    maxAttempts: integer(2, 2, 10),
+    budget: (budget, at) => readRetryBudget({ ratio: 0.1, ...(budget as object | undefined) }, at),
+  });
+  const percentile = read.percentile ?? (read.afterMs === undefined ? 99 : undefined);
+  return { ...read, percentile };
+};
+
+/** One call's own options over those of the service; without those there is no budget to hedge from. */
+export function overrideHedge(value: unknown, name: string, base: ReadHedge | undefined): ReadHedge {
+  const read = readOptions<{ afterMs: number | undefined; maxAttempts: number | undefined }>(name, value, {
+    afterMs: delay,
+    maxAttempts: optional(integer(2, 2, 10)),
+  });
+  if (base === undefined) {
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `${name} is given, but its service does not hedge: give the service the option resilience.hedge.`,
+    );
+  }
+  return {
+    afterMs: read.afterMs ?? base.afterMs,
+    percentile: read.afterMs === undefined ? base.percentile : undefined,
+    maxAttempts: read.maxAttempts ?? base.maxAttempts,
+  };
+}

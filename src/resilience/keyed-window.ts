@@ -1,0 +1,71 @@
+import { integer, invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
+import { RollingCounts } from './rolling-counts.js';
+
+export interface KeyedWindowOptions {
+  /** Calls per key within the window; 1 to 1,000,000,000. */
+  readonly max: number;
+  /** Length of the window; milliseconds. Default 60,000; 10 to 86,400,000. */
+  readonly windowMs?: number;
+  /** Keys known at a time. Default 10,000; 1 to 1,000,000. About 400 bytes each. */
+  readonly capacity?: number;
+}
+
+/**
+ * At most `max` calls per key in every period of `windowMs`, wherever it begins, in bounded memory. Counted in ten slots
+ * per window, of which the oldest counts whole until it has left: it never admits more, and up to a tenth of the window
+ * later than an exact log of times, which would be `max` numbers per key.
+ *
+ * Keys that have used nothing within the window are forgotten; while the table is full of others, new keys share one
+ * window (see `KeyedRate`).
+ */
+export class KeyedWindow {
+  readonly #options: Required<KeyedWindowOptions>;
+  /** In the order in which they were last charged. */
+  readonly #windows = new Map<string, RollingCounts>();
+  readonly #strangers: RollingCounts;
+
+  constructor(options: KeyedWindowOptions) {
+    this.#options = readKeyedWindow(options, 'windowPerKey');
+    this.#strangers = new RollingCounts(this.#options.windowMs);
+  }
+
+  /** Keys in memory. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Counts a call and gives 0, or counts none and gives the milliseconds until there is room. */
+  tryAcquire(key: string, nowMs: number): number {
+    let window = this.#windows.get(key);
+    const known = window !== undefined;
+    window ??= this.#makeRoom(nowMs) ? new RollingCounts(this.#options.windowMs) : this.#strangers;
+    window.advance(nowMs);
+    if (window.secondWithOldest >= this.#options.max) return window.secondShrinksInMs(nowMs);
+    window.add(0, 1);
+    if (window === this.#strangers) return 0;
+    if (known) this.#windows.delete(key);
+    this.#windows.set(key, window);
+    return 0;
+  }
+
+  #makeRoom(nowMs: number): boolean {
+    for (let forgotten = 0; forgotten < 2; forgotten++) {
+      const oldest = this.#windows.entries().next().value;
+      if (oldest === undefined) break;
+      oldest[1].advance(nowMs);
+      if (oldest[1].secondWithOldest > 0) break;
+      this.#windows.delete(oldest[0]);
+    }
+    return this.#windows.size < this.#options.capacity;
+  }
+}
+
+export const readKeyedWindow: Reader<Required<KeyedWindowOptions>> = (value, name) =>
+  readOptions<Required<KeyedWindowOptions>>(name, value, {
+    max: (given, at) => {
+      if (given === undefined) throw invalidOption(at, given, 'a whole number from 1 to 1,000,000,000');
+      return integer(1, 1, 1e9)(given, at);
+    },
+    windowMs: number(60_000, 10, 86_400_000),
+    capacity: integer(10_000, 1, 1_000_000),
+  });

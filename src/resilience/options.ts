@@ -1,0 +1,114 @@
+import { boolean, integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { type CircuitBreakerOptions, readCircuitBreaker } from './circuit-breaker.js';
+import { type ClientThrottleOptions, readClientThrottle } from './client-throttle.js';
+import { type DistributedLimitOptions, type ReadDistributedLimit, readDistributedLimit } from './distributed-limit.js';
+import { type GradientLimitOptions, readGradientLimit } from './gradient-limit.js';
+import { type HedgeOptions, type ReadServiceHedge, readHedge } from './hedging.js';
+import { type KeyedRateOptions, type ReadKeyedRate, readKeyedRate } from './keyed-rate.js';
+import { type KeyedWindowOptions, readKeyedWindow } from './keyed-window.js';
+import { type ReadServiceRetry, type RetryOptions, readRetry } from './retry.js';
+import { type RateOptions, type ReadRate, readRate } from './token-bucket.js';
+
+export interface LimitOptions {
+  /** Calls in flight to the whole service; 1 to 1,000,000. Default: no limit. */
+  readonly maxInflight?: number;
+  /** Calls in flight to each endpoint; 1 to 1,000,000. Default: no limit. */
+  readonly maxInflightPerEndpoint?: number;
+  /** How many calls of `call()` may wait for one of the limits above; 0 to 1,000,000. Default 0: refused at once. */
+  readonly maxPending?: number;
+  /** A limit of calls in flight that finds itself: `true` for the defaults. Default off. */
+  readonly adaptive?: boolean | GradientLimitOptions;
+  /** The same, one for each endpoint. Default off. */
+  readonly adaptivePerEndpoint?: boolean | GradientLimitOptions;
+  /** Calls per second to the whole service. Default: no limit. */
+  readonly rate?: RateOptions;
+  /** Calls per second to each endpoint. Default: no limit. */
+  readonly ratePerEndpoint?: RateOptions;
+  /** Calls per second for each client key. Default: no limit. */
+  readonly ratePerKey?: KeyedRateOptions;
+  /** Calls per window for each client key. Default: no limit. */
+  readonly windowPerKey?: KeyedWindowOptions;
+  /** A limit shared with other processes; only for `call()`. Default: none. */
+  readonly distributed?: DistributedLimitOptions;
+}
+
+export interface ResilienceOptions {
+  /** Every call, its waits and repeats included, may last this long unless it says otherwise; milliseconds. Default: no deadline. */
+  readonly deadlineMs?: number;
+  /** Whether all calls of this service may safely be made twice, unless a call says otherwise. Default false. */
+  readonly idempotent?: boolean;
+  /**
+   * Repeats of failed calls. Default on: what was provably not sent is repeated on another endpoint, anything else only
+   * for idempotent calls. `false` switches it off.
+   */
+  readonly retry?: boolean | RetryOptions;
+  /** A second attempt beside one that is slow, for idempotent calls. Default off. */
+  readonly hedge?: boolean | HedgeOptions;
+  /** A circuit breaker for the whole service. Default off. */
+  readonly breaker?: boolean | CircuitBreakerOptions;
+  /** One for each endpoint, beside the ejection of `health`: without its cap. Default off. */
+  readonly breakerPerEndpoint?: boolean | CircuitBreakerOptions;
+  /** Refuse calls here when the service turns most of them away. Default off. */
+  readonly throttle?: boolean | ClientThrottleOptions;
+  readonly limits?: LimitOptions;
+}
+
+export interface ReadLimits {
+  readonly maxInflight: number | undefined;
+  readonly maxInflightPerEndpoint: number | undefined;
+  readonly maxPending: number;
+  readonly adaptive: Required<GradientLimitOptions> | undefined;
+  readonly adaptivePerEndpoint: Required<GradientLimitOptions> | undefined;
+  readonly rate: ReadRate | undefined;
+  readonly ratePerEndpoint: ReadRate | undefined;
+  readonly ratePerKey: ReadKeyedRate | undefined;
+  readonly windowPerKey: Required<KeyedWindowOptions> | undefined;
+  readonly distributed: ReadDistributedLimit | undefined;
+}
+
+export interface ReadResilience {
+  readonly deadlineMs: number | undefined;
+  readonly idempotent: boolean;
+  readonly retry: ReadServiceRetry | undefined;
+  readonly hedge: ReadServiceHedge | undefined;
+  readonly breaker: Required<CircuitBreakerOptions> | undefined;
+  readonly breakerPerEndpoint: Required<CircuitBreakerOptions> | undefined;
+  readonly throttle: Required<ClientThrottleOptions> | undefined;
+  readonly limits: ReadLimits;
+}
+
+const YEAR_MS = 31_536_000_000;
+
+/** `true` for the defaults, `false` for none, or options. */
+function onOff<T>(reader: Reader<T>, fallback: boolean): Reader<T | undefined> {
+  return (value, name) => {
+    const given = value ?? fallback;
+    return given === false ? undefined : reader(given === true ? {} : given, name);
+  };
+}
+
+const limits: Reader<ReadLimits> = (value, name) =>
+  readOptions<ReadLimits>(name, value, {
+    maxInflight: optional(integer(1, 1, 1_000_000)),
+    maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
+    maxPending: integer(0, 0, 1_000_000),
+    adaptive: onOff(readGradientLimit, false),
+    adaptivePerEndpoint: onOff(readGradientLimit, false),
+    rate: optional(readRate),
+    ratePerEndpoint: optional(readRate),
+    ratePerKey: optional(readKeyedRate),
+    windowPerKey: optional(readKeyedWindow),
+    distributed: optional(readDistributedLimit),
+  });
+
+export const readResilience: Reader<ReadResilience> = (value, name) =>
+  readOptions<ReadResilience>(name, value, {
+    deadlineMs: optional(number(0, 0, YEAR_MS)),
+    idempotent: boolean(false),
+    retry: onOff(readRetry, true),
+    hedge: onOff(readHedge, false),
+    breaker: onOff(readCircuitBreaker, false),
+    breakerPerEndpoint: onOff(readCircuitBreaker, false),
+    throttle: onOff(readClientThrottle, false),
+    limits,
+  });

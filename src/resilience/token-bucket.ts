@@ -1,0 +1,57 @@
+import { invalidOption, number, optional, type Reader, readOptions } from '../runtime/options.js';
+
+export interface RateOptions {
+  /** Calls per second in the long run; above 0 to 1,000,000,000. */
+  readonly perSecond: number;
+  /** Calls at once after a pause. Default: one second's worth, at least 1; 1 to 1,000,000,000. */
+  readonly burst?: number;
+}
+
+export interface ReadRate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/**
+ * A token bucket: `burst` tokens, refilled at `perSecond`, one taken per call. Over any period of T seconds it admits at
+ * most `burst` + `perSecond`·T calls.
+ *
+ * Kept as one number, the time at which the bucket will be full again: the "generic cell rate algorithm" (ITU-T I.371),
+ * which is the same limit without a timer that refills. O(1), no allocation.
+ */
+export class TokenBucket {
+  readonly #intervalMs: number;
+  readonly #slackMs: number;
+  #fullAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RateOptions) {
+    const { perSecond, burst } = readRate(options, 'rate');
+    this.#intervalMs = 1_000 / perSecond;
+    this.#slackMs = (burst - 1) * this.#intervalMs;
+  }
+
+  /** Milliseconds until there is a token; 0 where there is one. */
+  waitMs(nowMs: number): number {
+    const waitMs = this.#fullAtMs - this.#slackMs - nowMs;
+    return waitMs > 0 ? waitMs : 0;
+  }
+
+  /** Takes a token and gives 0, or takes none and gives the milliseconds until there is one. */
+  tryAcquire(nowMs: number): number {
+    const waitMs = this.waitMs(nowMs);
+    if (waitMs === 0) this.#fullAtMs = Math.max(this.#fullAtMs, nowMs) + this.#intervalMs;
+    return waitMs;
+  }
+}
+
+export const readRate: Reader<ReadRate> = (value, name) => {
+  const { perSecond, burst } = readOptions<{ perSecond: number; burst: number | undefined }>(name, value, {
+    perSecond: (given, at) => {
+      // There is no rate that would suit everybody, so there is no default.
+      if (typeof given === 'number' && given > 0 && given <= 1e9) return given;
+      throw invalidOption(at, given, 'a number above 0, to 1,000,000,000');
+    },
+    burst: optional(number(1, 1, 1e9)),
+  });
+  return { perSecond, burst: burst ?? Math.max(1, perSecond) };
+};
