@@ -45,7 +45,7 @@ export class WeightedSampler {
       const endpoint = this.draw();
       if (!tried.includes(endpoint)) return endpoint;
     }
-    return this.#scanUntried(tried);
+    return this.#scan(undefined, tried) ?? this.draw();
   }
 
   /**
@@ -57,17 +57,18 @@ export class WeightedSampler {
       const endpoint = this.drawUntried(tried);
       if (endpoint !== first) return endpoint;
     }
-    return first;
+    return this.#scan(first, tried) ?? first;
   }
 
-  #scanUntried(tried: readonly Endpoint[]): Endpoint {
+  /** One that is neither `other` nor tried, from a random place on; undefined where there is none. */
+  #scan(other: Endpoint | undefined, tried: readonly Endpoint[] | undefined): Endpoint | undefined {
     const { length } = this.#endpoints;
     const start = this.#random.below(length);
     for (let step = 0; step < length; step++) {
       const endpoint = this.#endpoints[(start + step) % length]!;
-      if (!tried.includes(endpoint)) return endpoint;
+      if (endpoint !== other && !tried?.includes(endpoint)) return endpoint;
     }
-    return this.#endpoints[start]!;
+    return undefined;
   }
 
   #build(endpoints: readonly Endpoint[]): void {

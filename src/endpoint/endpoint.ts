@@ -41,9 +41,12 @@ export interface Endpoint {
    * the service needs latency.
    */
   readonly latencyMs: number;
-  /** The clock's time of the last latency sample. */
+  /** The clock's time of the last outcome that told something; NaN before the first. */
   readonly latencyAtMs: number;
-  /** EWMA of failures, 0 to 1, with the same decay as the latency. Kept only where latency is. */
+  /**
+   * EWMA of calls that were not served, 0 to 1: failures, timeouts and refusals for overload. Decays as the latency
+   * does, but each call weighs at least an eighth. As of `latencyAtMs`; kept only where latency is.
+   */
   readonly failureRatio: number;
   /**
    * Summed ages of the calls in progress at `nowMs`, in milliseconds: divided by `inflight` it is their mean age, which

@@ -30,8 +30,10 @@ export class LiveEndpoint implements Endpoint {
   #gone = false;
   /** Active checks that say no. */
   #failingChecks = 0;
-  /** Sum of the start times of the calls in progress, so that their mean age costs no list of them. */
+  /** Sum of the start times of the timed calls in progress, so that their mean age costs no list of them. */
   #startSumMs = 0;
+  /** How many these are: all in progress, but for those begun before the service measured latency. */
+  #timed = 0;
 
   constructor(spec: EndpointSpec) {
     this.spec = spec;
@@ -76,7 +78,7 @@ export class LiveEndpoint implements Endpoint {
   }
 
   inflightAgeMs(nowMs: number): number {
-    return this.#startSumMs === 0 ? 0 : nowMs * this.inflight - this.#startSumMs;
+    return nowMs * this.#timed - this.#startSumMs;
   }
 
   /** A call begins whose latency is not measured. */
@@ -89,6 +91,7 @@ export class LiveEndpoint implements Endpoint {
   beginTimed(nowMs: number): void {
     this.inflight++;
     this.calls++;
+    this.#timed++;
     this.#startSumMs += nowMs;
   }
 
@@ -105,20 +108,29 @@ export class LiveEndpoint implements Endpoint {
    */
   endTimed(outcome: Outcome, latencyMs: number, nowMs: number, decayMs: number): void {
     this.inflight--;
+    this.#timed--;
     // Re-anchored whenever idle, so that rounding errors cannot add up.
-    this.#startSumMs = this.inflight === 0 ? 0 : this.#startSumMs - (nowMs - latencyMs);
+    this.#startSumMs = this.#timed === 0 ? 0 : this.#startSumMs - (nowMs - latencyMs);
     this.#count(outcome);
-    if (outcome === Outcome.Cancelled) return;
-    const failed = outcome === Outcome.Failure || outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout;
-    const first = Number.isNaN(this.latencyAtMs);
-    const keep = first ? 0 : Math.exp((this.latencyAtMs - nowMs) / decayMs);
-    this.failureRatio = this.failureRatio * keep + (failed ? 1 - keep : 0);
-    this.latencyAtMs = nowMs;
-    // How fast a failure came says nothing about how fast an answer would have come.
-    if (outcome === Outcome.Failure || outcome === Outcome.ConnectFailure) {
-      if (!first) this.latencyMs *= keep;
+    const keep = Number.isNaN(this.latencyAtMs) ? 0 : Math.exp((this.latencyAtMs - nowMs) / decayMs);
+    if (outcome === Outcome.Cancelled) {
+      // All it says is that an answer takes longer than this: news where that is above the estimate. Without it, a slow
+      // endpoint whose calls are all hedged away or given up by their callers would never be known as slow.
+      if (latencyMs > this.latencyMs * keep) {
+        this.latencyMs = latencyMs;
+        this.latencyAtMs = nowMs;
+      } else if (Number.isNaN(this.latencyAtMs)) {
+        // Tried, yet unknown: how soon a caller gave up is no estimate to begin with.
+        this.latencyAtMs = nowMs;
+      }
       return;
     }
+    const refused = outcome !== Outcome.Success && outcome !== Outcome.ApplicationError;
+    this.failureRatio += Math.max(1 - keep, MIN_FAILURE_WEIGHT) * ((refused ? 1 : 0) - this.failureRatio);
+    this.latencyAtMs = nowMs;
+    // How fast a failure came says nothing about how fast an answer would have come: the estimate stands as it was, and
+    // does not decay over failures, or a server that only fails would look faster and faster. A timeout does tell.
+    if (refused && outcome !== Outcome.Timeout) return;
     const estimate = this.latencyMs;
     this.latencyMs = estimate >= latencyMs ? estimate * keep + latencyMs * (1 - keep) : latencyMs;
   }
@@ -128,3 +140,10 @@ export class LiveEndpoint implements Endpoint {
       this.failures++;
   }
 }
+
+/**
+ * A call weighs at least this much in the failure ratio. By time alone, a busy endpoint that begins to fail fast would
+ * collect thousands of calls before its ratio tells: at 100 calls a second one call weighs a thousandth. With an eighth,
+ * eight failures bring it to 0.66, and one among good answers is forgotten after some sixteen of them.
+ */
+const MIN_FAILURE_WEIGHT = 1 / 8;
