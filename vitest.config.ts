@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { leftOutFiles } from './integration/harness/left-out.js';
 
 // Tests import the package by its public names; this condition makes those names mean the sources.
 const conditions = ['fairlead-source', 'module', 'node', 'import', 'default'];
@@ -13,6 +14,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'integration',
           include: ['integration/**/*.test.ts'],
+          exclude: leftOutFiles(),
+          globalSetup: './integration/harness/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 240_000,
           // Two cores: servers and clients of one file at a time, or timing assertions measure the neighbours.

@@ -35,6 +35,11 @@ export function chooseBackend(): Backend {
   return chosen;
 }
 
+/** Whether servers can be had here at all. */
+export function serversCanBeHad(): boolean {
+  return canFetch() || containerEngine() !== undefined;
+}
+
 /** For servers that only the native way offers, such as a Consul cluster on loopback addresses of its own. */
 export function requireNative(what: string): void {
   if (!canFetch()) throw new NoServersHere(`${what} needs Debian packages, and this machine is no Debian`);
