@@ -61,7 +61,7 @@ export { currentRoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
 export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
-export type { Random } from './runtime/random.js';
+export { type Random, systemRandom } from './runtime/random.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
 export type { Subset, SubsetOptions } from './subset.js';

@@ -53,3 +53,18 @@ interface QueryFactory {
 export function createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand {
   return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
 }
+
+/** What the driver makes of connection options: defaults, flags, formats. */
+export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {
+  const { ConnectionConfig } = mysql as unknown as {
+    ConnectionConfig: new (options: unknown) => Record<string, unknown>;
+  };
+  return new ConnectionConfig(options);
+}
+
+/** The driver's own escaping. */
+export const escaping: {
+  format(sql: string, values: unknown, stringifyObjects: unknown, timezone: unknown): string;
+  escape(value: unknown, stringifyObjects: unknown, timezone: unknown): string;
+  escapeId(value: unknown, forbidQualified?: boolean): string;
+} = mysql as never;

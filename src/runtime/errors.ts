@@ -9,6 +9,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_NO_ENDPOINT'
   /** A pool gave no connection: its limit, its queue or the time to wait was exhausted. */
   | 'FAIRLEAD_NO_CONNECTION'
+  /** Two servers of a replicated database accept writes, and nothing says which one is right. */
+  | 'FAIRLEAD_TWO_PRIMARIES'
   /** Affinity is set to fail and the endpoint of this session is not available. */
   | 'FAIRLEAD_AFFINITY_LOST'
   /** The deadline of the call passed. */

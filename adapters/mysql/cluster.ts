@@ -1,0 +1,352 @@
+import { EventEmitter } from 'node:events';
+import {
+  type Clock,
+  type Endpoint,
+  FairleadError,
+  type Lease,
+  type Mesh,
+  Outcome,
+  type Random,
+  type Service,
+  type Subset,
+  systemClock,
+  systemRandom,
+} from '../../src/index.js';
+import type { DriverConnection } from './driver.js';
+import { EndpointPool } from './endpoint-pool.js';
+import { meaningOf } from './errors.js';
+import type { DriverPoolOptions, ReadPoolOptions } from './options.js';
+import type { Physical } from './physical.js';
+import { Prober } from './prober.js';
+import { Replication } from './replication.js';
+
+/** A connection to one server, taken for a while. */
+export interface Checkout {
+  readonly endpoint: Endpoint;
+  readonly physical: Physical;
+  readonly pool: EndpointPool;
+  readonly lease: Lease;
+}
+
+export type ClusterCallback = (error: unknown, checkout?: Checkout) => void;
+
+export interface ClusterOptions {
+  readonly own: ReadPoolOptions;
+  readonly pool: DriverPoolOptions;
+  readonly connection: Readonly<Record<string, unknown>>;
+}
+
+interface Node {
+  readonly pool: EndpointPool;
+  readonly prober: Prober;
+  /** Its first connections are made, or none are wanted. */
+  warm: boolean;
+}
+
+/** Events: `connection` for every new connection, `enqueue` when a caller waits, `change` when roles or lag changed. */
+export class Cluster extends EventEmitter {
+  readonly service: Service;
+  readonly replication: Replication = new Replication();
+  readonly clock: Clock = systemClock;
+  readonly #random: Random = systemRandom();
+  readonly #options: ClusterOptions;
+  readonly #nodes = new Map<Endpoint, Node>();
+  readonly #primaries: Subset;
+  readonly #replicas: Subset;
+  readonly #stopListening: (() => void)[] = [];
+  #closed = false;
+
+  constructor(mesh: Mesh, options: ClusterOptions) {
+    super();
+    // One listener per waiting caller: their number is bounded by the application, not by a leak.
+    this.setMaxListeners(0);
+    this.#options = options;
+    this.service = mesh.service(options.own.service);
+    const policy = options.own.policy === undefined ? {} : { policy: options.own.policy };
+    this.#primaries = this.service.subset({ usable: (endpoint) => this.#isPrimary(endpoint) });
+    this.#replicas = this.service.subset({ usable: (endpoint) => this.#isReadable(endpoint), ...policy });
+    this.#stopListening.push(
+      this.service.on('endpoints', ({ arrived, departed }) => {
+        for (const endpoint of departed) this.#remove(endpoint);
+        for (const endpoint of arrived) this.#add(endpoint);
+        this.#changed();
+      }),
+    );
+    for (const endpoint of this.service.endpoints) this.#add(endpoint);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The endpoint of the primary, if there is exactly one that may be used. */
+  get primary(): Endpoint | undefined {
+    return this.#primaries.rotation[0];
+  }
+
+  get replicas(): readonly Endpoint[] {
+    return this.#replicas.rotation;
+  }
+
+  /** Connections by server, for monitoring. */
+  stats(): ReadonlyMap<Endpoint, EndpointPool['stats']> {
+    return new Map([...this.#nodes].map(([endpoint, { pool }]) => [endpoint, pool.stats]));
+  }
+
+  /**
+   * A connection to the primary, or to a replica that `tried` does not list; where no replica can serve, to the primary.
+   * Waits for a server to be found and for a connection, both within `acquireTimeoutMs`.
+   */
+  checkout(route: 'primary' | 'replica', tried: readonly Endpoint[], callback: ClusterCallback): void {
+    const { acquireTimeoutMs } = this.#options.own;
+    const deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock.now() + acquireTimeoutMs;
+    this.#checkoutBefore(deadlineMs, route, tried, callback);
+  }
+
+  /** A connection to this one, whatever its role. */
+  checkoutFrom(endpoint: Endpoint, lease: Lease, timeoutMs: number, callback: ClusterCallback): void {
+    const node = this.#nodes.get(endpoint);
+    if (node === undefined) {
+      lease.done(Outcome.Cancelled);
+      callback(this.#noServer('primary'));
+      return;
+    }
+    const { pool } = node;
+    pool.checkout(timeoutMs, (error, physical) => {
+      if (physical === undefined) {
+        // A full pool of ours says nothing about the server.
+        lease.done(error instanceof FairleadError ? Outcome.Cancelled : meaningOf(error, true).outcome);
+        callback(error);
+      } else callback(null, { endpoint, physical, pool, lease });
+    });
+  }
+
+  release(checkout: Checkout, outcome: Outcome): void {
+    checkout.lease.done(outcome);
+    checkout.pool.release(checkout.physical);
+  }
+
+  /** A statement found out that this server refuses writes: look again at all of them, at once. */
+  demoted(endpoint: Endpoint): void {
+    this.replication.demoted(endpoint);
+    this.#changed();
+    for (const { prober } of this.#nodes.values()) void prober.look();
+  }
+
+  /** Refuses new callers and resolves when every connection in use has come back. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#stopListening) stop();
+    this.#primaries.close();
+    this.#replicas.close();
+    this.emit('change');
+    await Promise.all(
+      [...this.#nodes.values()].map(({ pool, prober }) => {
+        prober.close();
+        return pool.close();
+      }),
+    );
+    this.#nodes.clear();
+  }
+
+  #checkoutBefore(
+    deadlineMs: number,
+    route: 'primary' | 'replica',
+    tried: readonly Endpoint[],
+    callback: ClusterCallback,
+  ): void {
+    if (this.#closed) {
+      callback(new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name }));
+      return;
+    }
+    const subset = this.#subsetFor(route, tried);
+    const remainingMs = deadlineMs - this.clock.now();
+    if (subset === undefined) {
+      const broken = this.#tooManyPrimaries();
+      if (broken !== undefined) callback(broken);
+      else this.#waitForServer(deadlineMs, route, tried, callback);
+      return;
+    }
+    let lease: Lease;
+    try {
+      lease = subset.acquire({ tried });
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    this.checkoutFrom(lease.endpoint, lease, Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0, callback);
+  }
+
+  #subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined {
+    if (route === 'replica' && this.#replicas.rotation.some((endpoint) => !tried.includes(endpoint))) {
+      return this.#replicas;
+    }
+    if (this.#primaries.rotation.length > 0) return this.#primaries;
+    // Nobody to write to, but reads may go on, also on one that was tried.
+    return route === 'replica' && this.#replicas.rotation.length > 0 ? this.#replicas : undefined;
+  }
+
+  #waitForServer(
+    deadlineMs: number,
+    route: 'primary' | 'replica',
+    tried: readonly Endpoint[],
+    callback: ClusterCallback,
+  ): void {
+    const remainingMs = deadlineMs - this.clock.now();
+    if (remainingMs <= 0) {
+      callback(this.#noServer(route));
+      return;
+    }
+    const onChange = (): void => {
+      if (!this.#closed && this.#subsetFor(route, tried) === undefined && this.#tooManyPrimaries() === undefined)
+        return;
+      end();
+      this.#checkoutBefore(deadlineMs, route, tried, callback);
+    };
+    const timer = Number.isFinite(remainingMs)
+      ? this.clock.awaited(remainingMs, () => {
+          end();
+          callback(this.#noServer(route));
+        })
+      : undefined;
+    const end = (): void => {
+      timer?.cancel();
+      this.off('change', onChange);
+    };
+    this.on('change', onChange);
+  }
+
+  #noServer(route: 'primary' | 'replica'): FairleadError {
+    const { name, endpoints, discovery } = this.service;
+    const roles = endpoints.map((e) => `${e.spec.id} is ${this.replication.stateOf(e).role}`).join(', ');
+    const message = `No ${route === 'primary' ? 'primary' : 'server'} of service '${name}' to run this on: ${roles || 'discovery lists no server'}.`;
+    return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error });
+  }
+
+  #tooManyPrimaries(): FairleadError | undefined {
+    const { writable } = this.replication;
+    if (writable.length < 2 || this.primary !== undefined) return undefined;
+    const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
+    const message =
+      `Servers ${ids} of service '${this.service.name}' both accept writes: refused, because writing to both would ` +
+      `part their data. Set read_only on all but one, or let onTwoPrimaries 'tagged' decide.`;
+    return new FairleadError('FAIRLEAD_TWO_PRIMARIES', message, { service: this.service.name });
+  }
+
+  #isPrimary(endpoint: Endpoint): boolean {
+    const { writable } = this.replication;
+    if (!writable.includes(endpoint) || this.#nodes.get(endpoint)?.warm !== true) return false;
+    if (writable.length === 1) return true;
+    if (this.#options.own.onTwoPrimaries === 'refuse') return false;
+    const tagged = writable.filter((each) => each.spec.tags.includes('primary'));
+    return tagged.length === 1 && tagged[0] === endpoint;
+  }
+
+  #isReadable(endpoint: Endpoint): boolean {
+    const { role, lagMs } = this.replication.stateOf(endpoint);
+    if (role !== 'replica' || this.#nodes.get(endpoint)?.warm !== true) return false;
+    // NaN, no primary seen yet: old data beats none while there is nobody to be behind.
+    return !(lagMs > this.#options.own.maxLagMs);
+  }
+
+  #add(endpoint: Endpoint): void {
+    if (this.#nodes.has(endpoint)) return;
+    const { own, pool: limits } = this.#options;
+    const pool = new EndpointPool(
+      { ...limits, maxLifetimeMs: own.maxLifetimeMs, maxConnecting: own.maxConnecting },
+      {
+        clock: this.clock,
+        random: this.#random,
+        endpointId: endpoint.spec.id,
+        service: this.service.name,
+        connectOptions: () => this.#connectOptions(endpoint),
+        prepare: (connection, done) => this.prepare(endpoint, connection, done),
+        opened: (connection) => this.emit('connection', connection),
+        enqueued: () => this.emit('enqueue'),
+      },
+    );
+    const prober = new Prober(endpoint, {
+      clock: this.clock,
+      intervalMs: own.probeIntervalMs,
+      timeoutMs: Math.max(own.probeIntervalMs, MIN_PROBE_TIMEOUT_MS),
+      connectOptions: async () => ({
+        ...(await this.#connectOptions(endpoint)),
+        ...own.probeUser,
+        database: undefined,
+      }),
+      probed: (each, probe) => {
+        if (this.replication.probed(each, probe, this.clock.now())) this.#changed();
+      },
+      failed: (each) => {
+        if (this.replication.failed(each)) this.#changed();
+      },
+    });
+    const node: Node = { pool, prober, warm: own.minIdle === 0 };
+    this.#nodes.set(endpoint, node);
+    if (!node.warm) void this.#warmUp(node, own.minIdle);
+  }
+
+  /** Tries until it works: a server whose connections cannot be made must not serve. */
+  async #warmUp(node: Node, count: number): Promise<void> {
+    for (let attempt = 0; !this.#closed && !node.warm; attempt++) {
+      try {
+        await node.pool.warm(count);
+        node.warm = true;
+        this.#changed();
+      } catch {
+        await new Promise<void>((resolve) =>
+          this.clock.after(Math.min(100 * 2 ** attempt, MAX_WARM_UP_PAUSE_MS), resolve),
+        );
+      }
+    }
+  }
+
+  #remove(endpoint: Endpoint): void {
+    const node = this.#nodes.get(endpoint);
+    if (node === undefined) return;
+    node.prober.close();
+    // Transactions in progress finish; the pool forgets itself when the last connection is back.
+    void node.pool.close();
+    this.#nodes.delete(endpoint);
+    this.replication.forget(endpoint);
+  }
+
+  async #connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> {
+    const { password } = this.#options.pool;
+    return {
+      ...this.#options.connection,
+      host: endpoint.spec.host,
+      port: endpoint.spec.port,
+      password: typeof password === 'function' ? await password() : password,
+    };
+  }
+
+  /** Asks the server to tell the position of every write in its answer. Any user may. */
+  prepare(endpoint: Endpoint, connection: DriverConnection, done: (error: unknown) => void): void {
+    const flavor = this.replication.stateOf(endpoint).probe?.flavor;
+    if (flavor === undefined) {
+      done(null);
+      return;
+    }
+    connection.query(TRACK_POSITIONS[flavor], [], (error) => done(error));
+  }
+
+  #changed(): void {
+    this.#primaries.refresh();
+    this.#replicas.refresh();
+    this.emit('change');
+  }
+}
+
+const TRACK_POSITIONS = {
+  mysql: 'SET SESSION session_track_gtids = OWN_GTID',
+  mariadb:
+    "SET SESSION session_track_system_variables = IF(FIND_IN_SET('last_gtid', @@session_track_system_variables), " +
+    "@@session_track_system_variables, CONCAT(@@session_track_system_variables, ',last_gtid'))",
+} as const;
+
+/** A server that needs longer to answer a probe is not one to send statements to. */
+const MIN_PROBE_TIMEOUT_MS = 1_000;
+
+/** Between attempts to warm a server up. */
+const MAX_WARM_UP_PAUSE_MS = 5_000;

@@ -1,0 +1,118 @@
+import { type Endpoint, Outcome } from '../../src/index.js';
+import type { Checkout, Cluster, ClusterCallback } from './cluster.js';
+import { meaningOf } from './errors.js';
+import type { Consistency } from './options.js';
+import type { ConsistencySession } from './session.js';
+
+/**
+ * Finds a server for a read that has everything its session wrote: a replica whose last probe shows that it has; else
+ * one that gets there within `waitMs`; else the primary.
+ */
+export class Freshness {
+  readonly #cluster: Cluster;
+  readonly #waitMs: number;
+  /** Tokens that servers were seen to have reached since their last probe. */
+  readonly #reached = new WeakMap<Endpoint, string>();
+
+  constructor(cluster: Cluster, waitMs: number) {
+    this.#cluster = cluster;
+    this.#waitMs = waitMs;
+  }
+
+  /** Whether a read of the session may run on this server, as far as is known without asking. */
+  isFresh(endpoint: Endpoint, session: ConsistencySession, consistency: Consistency): boolean {
+    if (consistency === 'eventual' || !this.#owes(session)) return true;
+    return session.untoldWriteAtMs === Number.NEGATIVE_INFINITY && this.#has(endpoint, session);
+  }
+
+  checkoutFresh(
+    session: ConsistencySession,
+    consistency: Consistency,
+    tried: readonly Endpoint[],
+    callback: ClusterCallback,
+  ): void {
+    const cluster = this.#cluster;
+    if (consistency === 'eventual' || !this.#owes(session)) {
+      cluster.checkout('replica', tried, callback);
+      return;
+    }
+    if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY) {
+      cluster.checkout('primary', tried, callback);
+      return;
+    }
+    const behind = cluster.replicas.filter((endpoint) => !this.#has(endpoint, session));
+    const someAhead = behind.length < cluster.replicas.length;
+    cluster.checkout('replica', someAhead ? [...tried, ...behind] : tried, (error, checkout) => {
+      if (checkout === undefined) callback(error);
+      else this.#ensure(checkout, session, tried, callback);
+    });
+  }
+
+  /** Whether the session wrote anything that replicas may not have. */
+  #owes(session: ConsistencySession): boolean {
+    if (session.untoldWriteAtMs === Number.NEGATIVE_INFINITY) return !session.token.empty;
+    const { primary, replication } = this.#cluster;
+    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
+    if (probe !== undefined && probe.atMs > session.untoldWriteAtMs) {
+      session.token.add(probe.position.newest);
+      session.untoldWriteAtMs = Number.NEGATIVE_INFINITY;
+    }
+    return true;
+  }
+
+  #has(endpoint: Endpoint, session: ConsistencySession): boolean {
+    const { probe } = this.#cluster.replication.stateOf(endpoint);
+    if (probe !== undefined && session.token.coveredBy(probe.position)) return true;
+    return this.#reached.get(endpoint) === session.token.toString();
+  }
+
+  #ensure(
+    checkout: Checkout,
+    session: ConsistencySession,
+    tried: readonly Endpoint[],
+    callback: ClusterCallback,
+  ): void {
+    const { role, probe } = this.#cluster.replication.stateOf(checkout.endpoint);
+    if (role === 'primary' || this.#has(checkout.endpoint, session)) {
+      callback(null, checkout);
+      return;
+    }
+    const token = session.token.toString();
+    this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (reached) => {
+      if (reached) {
+        this.#reached.set(checkout.endpoint, token);
+        callback(null, checkout);
+        return;
+      }
+      this.#cluster.checkout('primary', tried, callback);
+    });
+  }
+
+  /** Lets the server itself wait until it has the position. Releases the connection when it has not. */
+  #waitOn(checkout: Checkout, flavor: 'mysql' | 'mariadb', token: string, done: (reached: boolean) => void): void {
+    const sql = WAITS[flavor];
+    const timeout = this.#waitMs + ANSWER_GRACE_MS;
+    const values = [token, this.#waitMs / 1000];
+    checkout.physical.connection.query({ sql, values, timeout }, undefined, (error, rows) => {
+      if (error) {
+        const meaning = meaningOf(error);
+        if (!meaning.connectionUsable) checkout.physical.usable = false;
+        this.#cluster.release(checkout, meaning.outcome);
+        done(false);
+        return;
+      }
+      const reached = Number(Object.values((rows as Record<string, unknown>[])[0] ?? {})[0]) === 0;
+      if (!reached) this.#cluster.release(checkout, Outcome.Success);
+      done(reached);
+    });
+  }
+}
+
+/** Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. */
+const WAITS = {
+  mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)',
+  mariadb: 'SELECT MASTER_GTID_WAIT(?, ?)',
+} as const;
+
+/** A server that does not even answer that it has waited in vain is hung: its connection is cut. */
+const ANSWER_GRACE_MS = 1_000;

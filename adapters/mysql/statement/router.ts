@@ -1,0 +1,55 @@
+import { LRUCache } from 'lru-cache';
+import { classify, type Statement } from './classify.js';
+
+export interface RouterOptions {
+  readonly primaryFunctions: readonly string[];
+  /** The user's word on a statement, which goes before the scanner's. */
+  readonly override: ((sql: string) => Statement['route'] | undefined) | undefined;
+}
+
+/** Texts remembered. Applications with placeholders have hundreds; those without have no end of them. */
+const MAX_TEXTS = 2_000;
+
+/** Longer texts are bulk inserts and the like, each one different: scanning them costs less than keeping them. */
+const MAX_CACHED_LENGTH = 8_192;
+
+/** A comment with fairlead:primary or fairlead:replica at the head of a statement. */
+const HINT = /^\s*\/\*\s*fairlead:(primary|replica)\s*\*\//i;
+
+/** Where statements may run, remembered by their text. */
+export class Router {
+  readonly #cache = new LRUCache<string, Statement>({ max: MAX_TEXTS });
+  readonly #functions: { readonly primaryFunctions: ReadonlySet<string> };
+  readonly #override: RouterOptions['override'];
+
+  constructor(options: RouterOptions) {
+    this.#functions = { primaryFunctions: new Set(options.primaryFunctions.map((name) => name.toLowerCase())) };
+    this.#override = options.override;
+  }
+
+  route(sql: string): Statement {
+    const known = this.#cache.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#judge(sql);
+    if (sql.length <= MAX_CACHED_LENGTH) this.#cache.set(sql, statement);
+    return statement;
+  }
+
+  #judge(sql: string): Statement {
+    const scanned = classify(sql, this.#functions);
+    const asked = this.#ask(sql);
+    if (asked !== undefined) return { ...scanned, route: asked, reason: 'the classify option says so' };
+    const hint = HINT.exec(sql)?.[1]?.toLowerCase();
+    if (hint === undefined) return scanned;
+    return { ...scanned, route: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
+  }
+
+  #ask(sql: string): Statement['route'] | undefined {
+    try {
+      const answer = this.#override?.(sql);
+      return answer === 'primary' || answer === 'replica' ? answer : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
