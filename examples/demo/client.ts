@@ -1,7 +1,8 @@
 import grpc from '@grpc/grpc-js';
-import { addressOf, consecutiveFailures, createMesh, type Endpoint, Outcome, type Service } from 'fairlead';
+import { consecutiveFailures, createMesh, type Service } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
-import { type User, type UsersClient, UsersConstructor } from './users.js';
+import { registerGrpc } from 'fairlead/grpc';
+import { type User, UsersConstructor } from './users.js';
 
 /** The program under demonstration: it asks `users` for something, and fairlead decides whom. */
 export interface Client {
@@ -11,34 +12,44 @@ export interface Client {
 }
 
 export function createClient(registry: string): Client {
-  const mesh = createMesh({ resolver: consulResolver({ address: registry }) });
-  const service = mesh.service('users', {
-    policy: 'peak_ewma',
-    health: [consecutiveFailures({ failures: 3, baseEjectionMs: 2_000 })],
-    classify: (error) => {
-      const { code } = error as { readonly code?: unknown };
-      if (code === grpc.status.UNAVAILABLE) return Outcome.Failure;
-      return code === grpc.status.DEADLINE_EXCEEDED ? Outcome.Timeout : Outcome.ApplicationError;
+  const mesh = createMesh({
+    resolver: consulResolver({ address: registry }),
+    services: {
+      users: {
+        // All of this has good defaults. Here times are shorter, so that half a minute is enough to see everything: an old
+        // response time is forgotten within seconds (10 s by default), an ejection is 2 s (30 s).
+        policy: { peak_ewma: { decayMs: 2_000 } },
+        health: [consecutiveFailures({ failures: 3, baseEjectionMs: 2_000 })],
+      },
     },
   });
-  const clients = new Map<Endpoint, UsersClient>();
+  // From here on it is any grpc-js client: the target is all that says fairlead.
+  const registration = registerGrpc(mesh, { services: { users: { serviceConfig: { methodConfig: [RETRIES] } } } });
+  const client = new UsersConstructor('fairlead:///users', grpc.credentials.createInsecure());
   return {
-    service,
+    service: mesh.service('users'),
     get: (id, deadlineMs) =>
-      service.call((endpoint) => {
-        let client = clients.get(endpoint);
-        if (client === undefined) {
-          client = new UsersConstructor(addressOf(endpoint.spec), grpc.credentials.createInsecure());
-          clients.set(endpoint, client);
-        }
-        const options = { deadline: Date.now() + deadlineMs };
-        return new Promise<User>((resolve, reject) => {
-          client.get({ id }, options, (error, user) => (error === null ? resolve(user!) : reject(error)));
-        });
+      new Promise((resolve, reject) => {
+        client.get({ id }, { deadline: Date.now() + deadlineMs }, (error, user) =>
+          error === null ? resolve(user!) : reject(error),
+        );
       }),
     close: async () => {
+      client.close();
+      registration.close();
       await mesh.close({ deadlineMs: 1_000 });
-      for (const client of clients.values()) client.close();
     },
   };
 }
+
+/** What a lost connection swallowed is asked of another server. Reading a user twice does no harm. */
+const RETRIES = {
+  name: [{ service: 'demo.Users', method: 'Get' }],
+  retryPolicy: {
+    maxAttempts: 3,
+    initialBackoff: '0.01s',
+    maxBackoff: '0.1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  },
+};
