@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { createMesh, staticResolver } from 'fairlead';
 
 /**
- * The shortest program without a registry: three servers, written down, called with `fetch`. One of them stops half
- * way; nobody has to be told.
+ * The shortest program without a registry: three servers, written down, called with `fetch`. One of them stops on the
+ * way; nobody has to be told, and no call fails: what cannot have reached a server is repeated on another one.
  *
  *     npx tsx --conditions=fairlead-source examples/static.ts
  */
