@@ -34,7 +34,8 @@ const OVERLOAD_BACKOFF = 0.9;
  *     gradient = clamp(tolerance · long / sample, 0.5, 1)
  *     limit    = (1 - smoothing) · limit + smoothing · (limit · gradient + queueSize)
  *
- * It does not grow while less than half of it is used: unused room proves nothing.
+ * It does not grow while less than half of it is used: unused room proves nothing. Where a service stays saturated for
+ * thousands of calls the long-term average follows, and the limit creeps up again: `max` is what bounds it then.
  */
 export class GradientLimit {
   readonly #options: Required<GradientLimitOptions>;
