@@ -4,6 +4,7 @@ export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/ha
 export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';
 export type { Ring } from './balancing/hashing/ring.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
+export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
@@ -12,6 +13,7 @@ export { random } from './balancing/random.js';
 export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } from './balancing/registry.js';
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
+export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions, CallStats } from './call-plan.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';

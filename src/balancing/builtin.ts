@@ -1,5 +1,6 @@
 import { consistentHash } from './consistent-hash.js';
 import { ipHash } from './ip-hash.js';
+import { leastConnections } from './least-connections.js';
 import { leastRequest } from './least-request.js';
 import { maglev } from './maglev.js';
 import { peakEwma } from './peak-ewma.js';
@@ -7,6 +8,7 @@ import { random } from './random.js';
 import type { PolicyFactory } from './registry.js';
 import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
+import { weightedLeastConnections } from './weighted-least-connections.js';
 import { weightedRoundRobin } from './weighted-round-robin.js';
 
 /** Every policy that can be named in configuration. A new one is a file and a line here. */
@@ -14,6 +16,8 @@ export const builtinPolicies: readonly PolicyFactory<never>[] = [
   roundRobin,
   weightedRoundRobin,
   random,
+  leastConnections,
+  weightedLeastConnections,
   leastRequest,
   peakEwma,
   consistentHash,

@@ -31,6 +31,11 @@ export type EndpointState = 'ready' | 'unhealthy' | 'ejected' | 'probing' | 'dra
 /** One live instance. Read-only for everybody but the core. */
 export interface Endpoint {
   readonly spec: EndpointSpec;
+  /**
+   * A small whole number of its own among the endpoints that discovery lists now, for arrays kept by endpoint; another
+   * gets it when this one is gone.
+   */
+  readonly ordinal: number;
   readonly state: EndpointState;
   /** Calls in progress, counted from acquire. */
   readonly inflight: number;

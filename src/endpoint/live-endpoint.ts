@@ -10,6 +10,7 @@ export type Standing = 'in' | 'ejected' | 'probing';
  */
 export class LiveEndpoint implements Endpoint {
   spec: EndpointSpec;
+  ordinal: number;
   state: EndpointState = 'ready';
   inflight = 0;
   weight: number;
@@ -35,7 +36,8 @@ export class LiveEndpoint implements Endpoint {
   /** How many these are: all in progress, but for those begun before the service measured latency. */
   #timed = 0;
 
-  constructor(spec: EndpointSpec) {
+  constructor(spec: EndpointSpec, ordinal = 0) {
+    this.ordinal = ordinal;
     this.spec = spec;
     this.weight = spec.weight;
   }

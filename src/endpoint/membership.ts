@@ -22,6 +22,8 @@ export class Membership {
   #byId = new Map<string, LiveEndpoint>();
   #members: readonly LiveEndpoint[] = [];
   readonly #draining = new Set<LiveEndpoint>();
+  readonly #freeOrdinals: number[] = [];
+  #ordinals = 0;
 
   constructor(service: string) {
     this.#service = service;
@@ -53,7 +55,7 @@ export class Membership {
       }
       const known = this.#byId.get(spec.id) ?? this.#findDraining(spec);
       if (known === undefined || !sameAddress(known.spec, spec)) {
-        const endpoint = new LiveEndpoint(spec);
+        const endpoint = new LiveEndpoint(spec, this.#takeOrdinal());
         next.set(spec.id, endpoint);
         arrived.push(endpoint);
         continue;
@@ -61,6 +63,7 @@ export class Membership {
       next.set(spec.id, known);
       if (this.#draining.delete(known)) {
         known.revive();
+        known.ordinal = this.#takeOrdinal();
         known.spec = spec;
         known.weigh();
         arrived.push(known);
@@ -75,6 +78,7 @@ export class Membership {
       if (next.get(endpoint.spec.id) === endpoint) continue;
       endpoint.depart();
       departed.push(endpoint);
+      this.#freeOrdinals.push(endpoint.ordinal);
       if (endpoint.inflight > 0) this.#draining.add(endpoint);
     }
     this.#byId = next;
@@ -87,6 +91,11 @@ export class Membership {
   /** A call on a draining endpoint ended. True when it was the last one: nothing is kept of it any longer. */
   drained(endpoint: LiveEndpoint): boolean {
     return endpoint.inflight === 0 && this.#draining.delete(endpoint);
+  }
+
+  /** Those of departed endpoints first, so that ordinals stay below the largest membership there was. */
+  #takeOrdinal(): number {
+    return this.#freeOrdinals.pop() ?? this.#ordinals++;
   }
 
   #findDraining(spec: EndpointSpec): LiveEndpoint | undefined {

@@ -23,12 +23,13 @@ export class RendezvousTableBuilder implements HashTableBuilder {
 /** Cursors are the endpoints' numbers. */
 export class RendezvousTable implements HashTable {
   readonly #ids: Int32Array;
-  readonly #weights: Float64Array;
+  /** One over the weights: the mean of what each draws. */
+  readonly #means: Float64Array;
   readonly #equal: boolean;
 
   constructor(ids: readonly string[], weights: readonly number[]) {
     this.#ids = Int32Array.from(ids, (id) => murmur3(id, 0));
-    this.#weights = Float64Array.from(weights);
+    this.#means = Float64Array.from(weights, (weight) => 1 / weight);
     this.#equal = weights.every((weight) => weight === weights[0]);
   }
 
@@ -64,14 +65,14 @@ export class RendezvousTable implements HashTable {
   /** The least of those that come after (score, number) `last`; -1 where none does. */
   #best(hash: number, last: number, lastScore: number): number {
     const ids = this.#ids;
-    const weights = this.#weights;
+    const means = this.#means;
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < ids.length; i++) {
       const share = (mix32(hash ^ ids[i]!) >>> 0) * UNIT;
       // -log(1 - u) is at least u: most can be ruled out without the logarithm.
-      if (share / weights[i]! >= least) continue;
-      const score = -Math.log1p(-share) / weights[i]!;
+      if (share * means[i]! >= least) continue;
+      const score = -Math.log1p(-share) * means[i]!;
       if (score < least && (score > lastScore || (score === lastScore && i > last))) {
         least = score;
         best = i;
@@ -81,7 +82,7 @@ export class RendezvousTable implements HashTable {
   }
 
   #score(index: number, hash: number): number {
-    return -Math.log1p(-(mix32(hash ^ this.#ids[index]!) >>> 0) * UNIT) / this.#weights[index]!;
+    return -Math.log1p(-(mix32(hash ^ this.#ids[index]!) >>> 0) * UNIT) * this.#means[index]!;
   }
 }
 

@@ -1,0 +1,68 @@
+/**
+ * A binary heap of numbered classes, least load first; classes of equal load take turns, the one whose turn is due
+ * first (earliest deadline first, as in `EdfSchedule`). In typed arrays; O(log n).
+ */
+export class ClassHeap {
+  readonly #heap: Int32Array;
+  /** Where each class stands in the heap. */
+  readonly #places: Int32Array;
+  readonly #loads: Float64Array;
+  readonly #turns: Float64Array;
+
+  constructor(loads: readonly number[]) {
+    this.#loads = Float64Array.from(loads);
+    this.#turns = new Float64Array(loads.length);
+    this.#heap = Int32Array.from(loads.keys()).sort((a, b) => loads[a]! - loads[b]!);
+    this.#places = new Int32Array(loads.length);
+    for (let place = 0; place < this.#heap.length; place++) this.#places[this.#heap[place]!] = place;
+  }
+
+  /** The class of least load whose turn it is. */
+  get top(): number {
+    return this.#heap[0]!;
+  }
+
+  set(index: number, load: number): void {
+    this.#loads[index] = load;
+    // It may have been away from the top for long: turns it did not take are not made up for.
+    const now = this.#turns[this.top]!;
+    if (this.#turns[index]! < now) this.#turns[index] = now;
+    this.#settle(index);
+  }
+
+  /** The class had its turn; its next is so much later. */
+  delay(index: number, by: number): void {
+    this.#turns[index] = this.#turns[index]! + by;
+    this.#settle(index);
+  }
+
+  #settle(index: number): void {
+    const heap = this.#heap;
+    let at = this.#places[index]!;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!this.#before(index, heap[parent]!)) break;
+      this.#put(heap[parent]!, at);
+      at = parent;
+    }
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && this.#before(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#before(heap[child]!, index)) break;
+      this.#put(heap[child]!, at);
+      at = child;
+    }
+    this.#put(index, at);
+  }
+
+  #put(index: number, place: number): void {
+    this.#heap[place] = index;
+    this.#places[index] = place;
+  }
+
+  #before(a: number, b: number): boolean {
+    const difference = this.#loads[a]! - this.#loads[b]!;
+    return difference < 0 || (difference === 0 && this.#turns[a]! < this.#turns[b]!);
+  }
+}

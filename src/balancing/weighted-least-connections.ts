@@ -1,0 +1,25 @@
+import { readOptions } from '../runtime/options.js';
+import { LeastLoadedPicker } from './least-loaded/least-loaded-picker.js';
+import type { Policy } from './policy.js';
+import { definePolicy, type PolicyFactory } from './registry.js';
+
+/**
+ * The endpoint with the fewest calls in flight per weight: the true minimum of all, as Linux's `wlc` and nginx's
+ * `least_conn` define it. Where several have it (all of them, when none has a call) they share the calls by weight.
+ *
+ * Cost: O(log of the number of different weights), whatever the number of endpoints; a retry that avoids the least
+ * loaded one O(n).
+ */
+export const weightedLeastConnections: PolicyFactory<Record<string, never>> = definePolicy(
+  'weighted_least_connections',
+  (options) => {
+    readOptions('weighted_least_connections', options, {});
+    return policy;
+  },
+);
+
+const policy: Policy = {
+  name: 'weighted_least_connections',
+  needsLatency: false,
+  create: ({ random }) => new LeastLoadedPicker(random, ({ weight }) => weight),
+};
