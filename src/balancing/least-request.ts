@@ -14,7 +14,7 @@ export interface LeastRequestOptions {
  * Two at random, the one with fewer calls in flight wins. Two choices are exponentially better than one (Mitzenmacher,
  * "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001) and, unlike the true minimum, do not
  * send every client to the same server. With unequal weights endpoints are drawn by weight and compared by calls per
- * weight.
+ * weight; of two idle ones the first drawn is taken, so that light endpoints have their share at low load too.
  *
  * Cost: O(choices). Blind to response time: prefer `peak_ewma` where servers differ in speed.
  */
@@ -47,7 +47,7 @@ class LeastRequestPicker implements Picker {
     let best = sampler.drawUntried(request.tried);
     for (let choice = 1; choice < this.#choices; choice++) {
       const other = sampler.drawOther(best, request.tried);
-      if ((other.inflight + 1) * best.weight < (best.inflight + 1) * other.weight) best = other;
+      if (other.inflight * best.weight < best.inflight * other.weight) best = other;
     }
     return best;
   }

@@ -20,7 +20,7 @@ export interface PeakEwmaOptions {
 /**
  * Two at random, the one with the lower expected cost wins:
  *
- *     cost = expected ms × (calls in flight + 1) / weight × (1 + failurePenalty × f / (1 - f))
+ *     cost = expected ms × (calls in flight / relative weight + 1) × (1 + failurePenalty × f / (1 - f))
  *
  * The expected time is the peak EWMA of the response time, which jumps up at once with a slow answer and comes down with
  * `decayMs`, also while no call is made: a server that stalls loses its traffic after one answer and earns it back. From
@@ -34,6 +34,9 @@ export interface PeakEwmaOptions {
  *   flight + 1 alone would send it a call whenever it is idle, however slow: with 15 calls in flight at each of the
  *   others, one that is 12 times slower would still look cheaper.
  * - **Cancelled calls tell.** One given up, or hedged away, after longer than the estimate raises it.
+ *
+ * Weights count in the draw, and in the cost by the calls in flight only (relative to the mean weight): an idle light
+ * endpoint is no dearer than an idle heavy one, or it would get no calls at low load.
  *
  * An endpoint without an answer yet gets one call, and more once that is answered.
  *
@@ -62,6 +65,7 @@ class PeakEwmaPicker implements Picker {
   readonly #choices: number;
   readonly #decayMs: number;
   readonly #failurePenalty: number;
+  readonly #scratch = new Float64Array(5);
 
   constructor(random: Random, options: Required<PeakEwmaOptions>) {
     this.#sampler = new WeightedSampler(random);
@@ -75,47 +79,64 @@ class PeakEwmaPicker implements Picker {
   }
 
   pick(request: PickRequest): Endpoint {
-    const { tried, nowMs } = request;
+    const { tried } = request;
     const sampler = this.#sampler;
+    const scratch = this.#scratch;
+    scratch[NOW] = request.nowMs;
     let best = sampler.drawUntried(tried);
+    this.#assess(best, BEST);
     for (let choice = 1; choice < this.#choices; choice++) {
       const other = sampler.drawOther(best, tried);
-      if (this.#isCheaper(other, best, nowMs)) best = other;
+      this.#assess(other, OTHER);
+      if (!this.#otherIsCheaper()) continue;
+      best = other;
+      scratch.copyWithin(BEST, OTHER, OTHER + 2);
     }
     return best;
   }
 
-  #isCheaper(a: Endpoint, b: Endpoint, nowMs: number): boolean {
-    const keepA = Math.exp((a.latencyAtMs - nowMs) / this.#decayMs);
-    const keepB = Math.exp((b.latencyAtMs - nowMs) / this.#decayMs);
-    let msA = expectedMs(a, keepA, nowMs);
-    let msB = expectedMs(b, keepB, nowMs);
+  #otherIsCheaper(): boolean {
+    const scratch = this.#scratch;
+    let best = scratch[BEST]!;
+    let other = scratch[OTHER]!;
     // Nothing but failures so far: taken to be as fast as the other, the failures decide.
-    if (Number.isNaN(msA)) msA = Number.isNaN(msB) ? 1 : msB;
-    if (Number.isNaN(msB)) msB = msA;
-    if (msA > msB * STRAGGLER_RATIO) msA *= msA / (msB * STRAGGLER_RATIO);
-    else if (msB > msA * STRAGGLER_RATIO) msB *= msB / (msA * STRAGGLER_RATIO);
-    return msA * this.#load(a, keepA) < msB * this.#load(b, keepB);
+    if (Number.isNaN(best)) best = Number.isNaN(other) ? 1 : other;
+    if (Number.isNaN(other)) other = best;
+    if (best > other * STRAGGLER_RATIO) best *= best / (other * STRAGGLER_RATIO);
+    else if (other > best * STRAGGLER_RATIO) other *= other / (best * STRAGGLER_RATIO);
+    return other * scratch[OTHER + 1]! < best * scratch[BEST + 1]!;
   }
 
-  #load(endpoint: Endpoint, keep: number): number {
-    const load = (endpoint.inflight + 1) / endpoint.weight;
-    if (endpoint.failureRatio === 0) return load;
-    const failing = Math.min(endpoint.failureRatio * keep, MAX_FAILURE_RATIO);
-    return load * (1 + (this.#failurePenalty * failing) / (1 - failing));
+  /**
+   * Writes how long the endpoint's next call is expected to take, NaN where there were calls but no answer yet, and its
+   * load. Into an array, because doubles that functions give back are boxed: a pick shall allocate nothing.
+   */
+  #assess(endpoint: Endpoint, into: number): void {
+    const scratch = this.#scratch;
+    const nowMs = scratch[NOW]!;
+    const { inflight, latencyMs, failureRatio } = endpoint;
+    const keep = Math.exp((endpoint.latencyAtMs - nowMs) / this.#decayMs);
+    if (!Number.isNaN(latencyMs)) {
+      const decayedMs = latencyMs * keep;
+      scratch[into] = inflight === 0 ? decayedMs : Math.max(decayedMs, endpoint.inflightAgeMs(nowMs) / inflight);
+    } else if (inflight > 0) {
+      scratch[into] = UNKNOWN_BUSY_MS;
+    } else {
+      scratch[into] = Number.isNaN(keep) ? UNKNOWN_IDLE_MS : Number.NaN;
+    }
+    let load = (inflight * this.#sampler.meanWeight) / endpoint.weight + 1;
+    if (failureRatio !== 0) {
+      const failing = Math.min(failureRatio * keep, MAX_FAILURE_RATIO);
+      load *= 1 + (this.#failurePenalty * failing) / (1 - failing);
+    }
+    scratch[into + 1] = load;
   }
 }
 
-/** How long the next call is expected to take; NaN where there were calls but no answer yet. */
-function expectedMs(endpoint: Endpoint, keep: number, nowMs: number): number {
-  const { inflight, latencyMs } = endpoint;
-  if (Number.isNaN(latencyMs)) {
-    if (inflight > 0) return UNKNOWN_BUSY_MS;
-    return Number.isNaN(keep) ? UNKNOWN_IDLE_MS : Number.NaN;
-  }
-  const decayedMs = latencyMs * keep;
-  return inflight === 0 ? decayedMs : Math.max(decayedMs, endpoint.inflightAgeMs(nowMs) / inflight);
-}
+/** Places in the scratch array: for each of the two its expected time and its load; the time of the pick. */
+const BEST = 0;
+const OTHER = 2;
+const NOW = 4;
 
 /**
  * From this ratio of expected times on the slower one's excess counts twice. Between 2 and 4 Linkerd's scenario has 21 to

@@ -1,11 +1,13 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { readOptions } from '../runtime/options.js';
+import type { Random } from '../runtime/random.js';
 import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 
 /**
  * Each endpoint in turn, whatever its weight: `weighted_round_robin` is the one that minds weights. The turn starts at a
- * random place, so that many clients started at once do not all begin with the same server.
+ * random place, so that many clients started at once do not all begin with the same server. An endpoint in slow start
+ * takes one turn of several: as many of them as its weight in use is of its full weight.
  *
  * Cost: O(1), one increment. Blind to load: a slow server gets as many calls as a fast one.
  */
@@ -17,17 +19,22 @@ export const roundRobin: PolicyFactory<Record<string, never>> = definePolicy('ro
 const policy: Policy = {
   name: 'round_robin',
   needsLatency: false,
-  create: ({ random }) => new RoundRobinPicker(random.below(2 ** 30)),
+  create: ({ random }) => new RoundRobinPicker(random),
 };
 
 class RoundRobinPicker implements Picker {
+  readonly #random: Random;
   #ready: readonly Endpoint[] = [];
-  #next: number;
+  #next = 0;
   #start: number | undefined;
+  /** The share of its turns that each takes, in 2^30ths; empty while all take all. */
+  #shares: Int32Array = NO_SHARES;
+  /** What each has put by of the turns it let pass: with a whole one it takes its turn. */
+  #credits: Int32Array = NO_SHARES;
 
-  constructor(start: number) {
-    this.#next = 0;
-    this.#start = start;
+  constructor(random: Random) {
+    this.#random = random;
+    this.#start = random.below(WHOLE);
   }
 
   update(rotation: Rotation): void {
@@ -38,6 +45,16 @@ class RoundRobinPicker implements Picker {
     if (this.#start !== undefined) this.#next = this.#start % this.#ready.length;
     else this.#next = lastAt === -1 ? this.#next % this.#ready.length : (lastAt + 1) % this.#ready.length;
     this.#start = undefined;
+    this.#slowDown(rotation.ready);
+  }
+
+  /** Relative to the one that takes the most, so that somebody takes every turn and the search for who does ends. */
+  #slowDown(ready: readonly Endpoint[]): void {
+    const shares = Float64Array.from(ready, ({ spec, weight }) => weight / spec.weight);
+    const most = shares.reduce((highest, share) => Math.max(highest, share), 0);
+    const equal = shares.every((share) => share === most);
+    this.#shares = equal ? NO_SHARES : Int32Array.from(shares, (share) => Math.round((share / most) * WHOLE));
+    this.#credits = this.#shares.map(() => this.#random.below(WHOLE));
   }
 
   pick(request: PickRequest): Endpoint {
@@ -48,12 +65,23 @@ class RoundRobinPicker implements Picker {
       const other = this.#turn();
       if (!tried.includes(other)) return other;
     }
-    return this.#turn();
+    // Turns that slow start let pass may have gone to others twice.
+    for (const other of this.#ready) if (!tried.includes(other)) return other;
+    return endpoint;
   }
 
   #turn(): Endpoint {
-    const at = this.#next;
-    this.#next = at + 1 === this.#ready.length ? 0 : at + 1;
-    return this.#ready[at]!;
+    for (;;) {
+      const at = this.#next;
+      this.#next = at + 1 === this.#ready.length ? 0 : at + 1;
+      if (this.#shares.length === 0) return this.#ready[at]!;
+      const credit = this.#credits[at]! + this.#shares[at]!;
+      this.#credits[at] = credit >= WHOLE ? credit - WHOLE : credit;
+      if (credit >= WHOLE) return this.#ready[at]!;
+    }
   }
 }
+
+const NO_SHARES = new Int32Array(0);
+/** A whole turn; two of them less one still fit into 32 bits. */
+const WHOLE = 2 ** 30;

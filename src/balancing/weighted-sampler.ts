@@ -7,6 +7,8 @@ import type { Random } from '../runtime/random.js';
  * weights it is one plain draw.
  */
 export class WeightedSampler {
+  /** Of the endpoints. */
+  meanWeight = 1;
   readonly #random: Random;
   #endpoints: readonly Endpoint[] = [];
   /** Probability of keeping column i, in 2^30ths; empty where weights are equal. */
@@ -23,6 +25,7 @@ export class WeightedSampler {
 
   update(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
+    this.meanWeight = endpoints.reduce((sum, { weight }) => sum + weight, 0) / endpoints.length;
     const first = endpoints[0]?.weight;
     if (endpoints.every((endpoint) => endpoint.weight === first)) {
       this.#keep = new Int32Array(0);

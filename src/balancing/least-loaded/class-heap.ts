@@ -1,3 +1,5 @@
+import type { Random } from '../../runtime/random.js';
+
 /**
  * A binary heap of numbered classes, least load first; classes of equal load take turns, the one whose turn is due
  * first (earliest deadline first, as in `EdfSchedule`). In typed arrays; O(log n).
@@ -6,14 +8,17 @@ export class ClassHeap {
   readonly #heap: Int32Array;
   /** Where each class stands in the heap. */
   readonly #places: Int32Array;
+  readonly #weights: Float64Array;
   readonly #loads: Float64Array;
   readonly #turns: Float64Array;
 
-  constructor(loads: readonly number[]) {
-    this.#loads = Float64Array.from(loads);
-    this.#turns = new Float64Array(loads.length);
-    this.#heap = Int32Array.from(loads.keys()).sort((a, b) => loads[a]! - loads[b]!);
-    this.#places = new Int32Array(loads.length);
+  /** `counts` are the least calls in flight in each class. Integers go in and none but integers: doubles are boxed. */
+  constructor(weights: readonly number[], counts: readonly number[]) {
+    this.#weights = Float64Array.from(weights);
+    this.#loads = Float64Array.from(counts, (count, index) => count / weights[index]!);
+    this.#turns = new Float64Array(weights.length);
+    this.#heap = Int32Array.from(weights.keys()).sort((a, b) => this.#loads[a]! - this.#loads[b]!);
+    this.#places = new Int32Array(weights.length);
     for (let place = 0; place < this.#heap.length; place++) this.#places[this.#heap[place]!] = place;
   }
 
@@ -22,17 +27,25 @@ export class ClassHeap {
     return this.#heap[0]!;
   }
 
-  set(index: number, load: number): void {
-    this.#loads[index] = load;
+  /** The least count in a class changed. */
+  set(index: number, count: number): void {
+    this.#loads[index] = count / this.#weights[index]!;
     // It may have been away from the top for long: turns it did not take are not made up for.
     const now = this.#turns[this.top]!;
     if (this.#turns[index]! < now) this.#turns[index] = now;
     this.#settle(index);
   }
 
-  /** The class had its turn; its next is so much later. */
-  delay(index: number, by: number): void {
-    this.#turns[index] = this.#turns[index]! + by;
+  /** The class had its turn. Its share of the turns is its weight times the number of its least loaded endpoints. */
+  took(index: number, ties: number): void {
+    if (this.#heap.length === 1) return;
+    this.#turns[index] = this.#turns[index]! + 1 / (this.#weights[index]! * ties);
+    this.#settle(index);
+  }
+
+  /** Puts the first turn of a class at a random point within its first period. */
+  shuffle(index: number, ties: number, random: Random): void {
+    this.#turns[index] = random.float() / (this.#weights[index]! * ties);
     this.#settle(index);
   }
 

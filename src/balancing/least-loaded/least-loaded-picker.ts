@@ -23,7 +23,7 @@ export class LeastLoadedPicker implements Picker {
   #classes: readonly WeightClass[] = [];
   #classOf: Int32Array = new Int32Array(0);
   #memberOf: Int32Array = new Int32Array(0);
-  #heap: ClassHeap = new ClassHeap([]);
+  #heap: ClassHeap = new ClassHeap([], []);
 
   constructor(random: Random, weightOf: (endpoint: Endpoint) => number) {
     this.#random = random;
@@ -52,11 +52,12 @@ export class LeastLoadedPicker implements Picker {
       endpoints,
       buckets: new CountBuckets(endpoints.map(({ inflight }) => inflight)),
     }));
-    this.#heap = new ClassHeap(this.#classes.map(({ weight, buckets }) => buckets.least / weight));
+    this.#heap = new ClassHeap(
+      this.#classes.map(({ weight }) => weight),
+      this.#classes.map(({ buckets }) => buckets.least),
+    );
     // Where each class has its turn among equals is drawn anew, or frequent updates would favour some class.
-    for (let index = 0; index < this.#classes.length; index++) {
-      this.#heap.delay(index, this.#random.float() * turnOf(this.#classes[index]!));
-    }
+    for (const [index, { buckets }] of this.#classes.entries()) this.#heap.shuffle(index, buckets.ties, this.#random);
   }
 
   pick(request: PickRequest): Endpoint {
@@ -65,21 +66,21 @@ export class LeastLoadedPicker implements Picker {
     let refused = 0;
     for (;;) {
       const index = heap.top;
-      const { buckets, endpoints, weight } = this.#classes[index]!;
+      const { buckets, endpoints } = this.#classes[index]!;
       const { least } = buckets;
       const member = buckets.tied(this.#random.below(buckets.ties));
       const endpoint = endpoints[member]!;
       const { inflight } = endpoint;
       if (inflight > least) {
         buckets.set(member, inflight);
-        if (buckets.least !== least) heap.set(index, buckets.least / weight);
+        if (buckets.least !== least) heap.set(index, buckets.least);
         continue;
       }
       if (tried?.includes(endpoint)) {
         if (++refused < MAX_REDRAWS) continue;
         return this.#scanUntried(tried, endpoint);
       }
-      if (this.#classes.length > 1) heap.delay(index, turnOf(this.#classes[index]!));
+      heap.took(index, buckets.ties);
       return endpoint;
     }
   }
@@ -88,10 +89,10 @@ export class LeastLoadedPicker implements Picker {
     const slot = this.#slots.of(endpoint);
     if (slot === -1) return;
     const index = this.#classOf[slot]!;
-    const { buckets, weight } = this.#classes[index]!;
+    const { buckets } = this.#classes[index]!;
     const { least } = buckets;
     buckets.lower(this.#memberOf[slot]!, endpoint.inflight);
-    if (buckets.least !== least) this.#heap.set(index, buckets.least / weight);
+    if (buckets.least !== least) this.#heap.set(index, buckets.least);
   }
 
   /** A retry whose first endpoints are the least loaded: seldom, so it may look at all of them. */
@@ -116,11 +117,6 @@ interface WeightClass {
   readonly weight: number;
   readonly endpoints: readonly Endpoint[];
   readonly buckets: CountBuckets;
-}
-
-/** Among classes with the same load, one's share of the turns is the weight of its least loaded endpoints. */
-function turnOf({ weight, buckets }: WeightClass): number {
-  return 1 / (weight * buckets.ties);
 }
 
 /** A tried endpoint drawn again so often: there are few others with as little load, if any. */
