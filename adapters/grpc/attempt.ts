@@ -1,7 +1,16 @@
 import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
-import type { Leaf } from './leaf.js';
 import { type Classify, outcomeOf } from './status.js';
+
+/** What an attempt needs of the connection it goes over. */
+export interface Connection {
+  /** Where to send calls; undefined while not connected. */
+  readonly subchannel: experimental.SubchannelInterface | undefined;
+  /** Counts connections: a call whose number is no longer this one had its connection taken away. */
+  readonly connection: number;
+  /** True for the first call that tells of the loss of this connection. */
+  reportLoss(connection: number): boolean;
+}
 
 /**
  * A lease on its way through grpc-js, and the pick result that carries it. Picked: counted in flight and pending.
@@ -27,7 +36,7 @@ export class Attempt implements experimental.PickResult {
   constructor(
     lease: Lease,
     subchannel: experimental.SubchannelInterface,
-    leaf: Leaf,
+    leaf: Connection,
     list: PendingAttempts,
     classify: Classify | undefined,
   ) {
@@ -68,7 +77,7 @@ function judge(
   code: status,
   details: string,
   metadata: Metadata,
-  leaf: Leaf,
+  leaf: Connection,
   connection: number,
   classify: Classify | undefined,
 ): Outcome {

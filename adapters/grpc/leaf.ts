@@ -1,5 +1,6 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
 import type { Endpoint } from '../../src/index.js';
+import type { Connection } from './attempt.js';
 
 const { IDLE, READY } = connectivityState;
 
@@ -18,12 +19,10 @@ export interface LeafOwner {
  * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the rotation with its connection
  * up, and a first call never waits for a handshake. Reconnecting and its backoff are grpc-js's.
  */
-export class Leaf {
+export class Leaf implements Connection {
   readonly endpoint: Endpoint;
   state: connectivityState = IDLE;
-  /** Where to send calls; undefined while not connected. */
   subchannel: experimental.SubchannelInterface | undefined = undefined;
-  /** Counts connections: a call whose number is no longer this one had its connection taken away. */
   connection = 0;
   lastError = '';
   readonly #owner: LeafOwner;
@@ -70,7 +69,6 @@ export class Leaf {
     this.#real?.resetBackoff?.();
   }
 
-  /** True for the first call that tells of the loss of this connection. */
   reportLoss(connection: number): boolean {
     if (this.#reportedLoss >= connection) return false;
     this.#reportedLoss = connection;

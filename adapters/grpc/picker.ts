@@ -1,16 +1,15 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
 import type { Endpoint, Lease, Subset } from '../../src/index.js';
 import { Outcome } from '../../src/index.js';
-import { Attempt, type PendingAttempts } from './attempt.js';
+import { Attempt, type Connection, type PendingAttempts } from './attempt.js';
 import { Call } from './call.js';
-import type { Leaf } from './leaf.js';
 import type { Classify } from './status.js';
 
 const { PickResultType } = experimental;
 
 export interface PickerContext {
   readonly subset: Subset;
-  readonly leaves: ReadonlyMap<Endpoint, Leaf>;
+  readonly leaves: ReadonlyMap<Endpoint, Connection>;
   readonly pending: PendingAttempts;
   readonly classify: Classify | undefined;
   /** Takes lost connections out of the subset before it is asked, if that is still to be done. */

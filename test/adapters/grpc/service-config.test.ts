@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type GrpcMethodConfig,
+  MethodConfigs,
+  readChannelServiceConfig,
+  readServiceConfig,
+} from '../../../adapters/grpc/service-config.js';
+
+const read = (...methodConfig: object[]): ReturnType<typeof readServiceConfig> =>
+  readServiceConfig({ methodConfig }, 'config');
+
+const retryPolicy = {
+  maxAttempts: 3,
+  initialBackoff: '0.1s',
+  maxBackoff: '1s',
+  backoffMultiplier: 2,
+  retryableStatusCodes: ['UNAVAILABLE', 'aborted', 4],
+};
+
+describe('a service config', () => {
+  it('applies by the most specific name: method, service, all', () => {
+    const configs = new MethodConfigs([
+      read(
+        { name: [{}], timeout: '3s' },
+        { name: [{ service: 'a.B' }], timeout: '2s' },
+        { name: [{ service: 'a.B', method: 'C' }], timeout: '1s' },
+      ),
+    ]);
+    const seconds = (path: string): unknown => configs.get(path).timeout?.seconds;
+    expect(['/a.B/C', '/a.B/D', '/a.X/C', '/a.B/C'].map(seconds)).toEqual([1, 2, 3, 1]);
+  });
+
+  it('is read to the nanosecond', () => {
+    const timeout = (text: string): unknown =>
+      new MethodConfigs([read({ name: [{}], timeout: text })]).get('/a/b').timeout;
+    expect(timeout('0.5s')).toEqual({ seconds: 0, nanos: 500_000_000 });
+    expect(timeout('12.000000001s')).toEqual({ seconds: 12, nanos: 1 });
+    expect(timeout('7s')).toEqual({ seconds: 7, nanos: 0 });
+  });
+
+  it('of the channel comes first, field by field; what it does not say stays as in code', () => {
+    const channel = read({ name: [{ service: 'a.B' }], timeout: '1s' });
+    const code = read({ name: [{}], timeout: '9s', retryPolicy, waitForReady: true });
+    const config = new MethodConfigs([channel, code]).get('/a.B/C');
+    expect(config.timeout?.seconds).toBe(1);
+    expect(config.retryPolicy).toEqual(retryPolicy);
+    expect(config.waitForReady).toBe(true);
+  });
+
+  it('that hedges on the channel takes away the retries of code, and the other way round', () => {
+    const hedges = read({ name: [{}], hedgingPolicy: { maxAttempts: 2 } });
+    const retries = read({ name: [{}], retryPolicy });
+    expect(Object.keys(new MethodConfigs([hedges, retries]).get('/a/b'))).not.toContain('retryPolicy');
+    expect(Object.keys(new MethodConfigs([retries, hedges]).get('/a/b'))).not.toContain('hedgingPolicy');
+  });
+
+  it('is refused where it is wrong, naming option, value and what is allowed', () => {
+    const cases: [GrpcMethodConfig | object, RegExp][] = [
+      [{ name: [] }, /methodConfig\[0\]\.name is an array: allowed is an array of names/],
+      [{ name: [{ method: 'C' }] }, /name\[0\]\.method is "C": allowed is none without a service/],
+      [{ name: [{}], timeout: '5' }, /timeout is "5": allowed is a duration such as "0\.5s"/],
+      [
+        { name: [{}], retryPolicy: { ...retryPolicy, maxAttempts: 1 } },
+        /maxAttempts is 1: allowed is a whole number from 2/,
+      ],
+      [{ name: [{}], retryPolicy: { ...retryPolicy, maxBackoff: undefined } }, /maxBackoff is undefined/],
+      [
+        { name: [{}], retryPolicy: { ...retryPolicy, retryableStatusCodes: ['OOPS'] } },
+        /is "OOPS": allowed is a status/,
+      ],
+      [{ name: [{}], retryPolicy, hedgingPolicy: { maxAttempts: 2 } }, /hedgingPolicy is an object: allowed is none/],
+    ];
+    for (const [method, message] of cases) expect(() => read(method)).toThrow(message);
+    expect(() => read({ name: [{}] }, { name: [{ service: '' }] })).toThrow(/names "\/" twice/);
+    expect(() => readServiceConfig({ retryThrottling: { maxTokens: 0, tokenRatio: 1 } }, 'c')).toThrow(
+      /maxTokens is 0/,
+    );
+  });
+});
+
+describe('the service config of a channel', () => {
+  const policies = ['round_robin', 'peak_ewma'];
+  const balancing = (config: object): unknown => readChannelServiceConfig(JSON.stringify(config), policies).balancing;
+
+  it('chooses the first entry that is known', () => {
+    const loadBalancingConfig = [{ xds_thing: {} }, { peak_ewma: { decayMs: 5 } }, { round_robin: {} }];
+    expect(balancing({ loadBalancingConfig })).toEqual({ policy: { peak_ewma: { decayMs: 5 } } });
+    expect(balancing({ loadBalancingConfig: [{ fairlead: { keyHeader: 'x' } }] })).toEqual({ keyHeader: 'x' });
+  });
+
+  it('may use the name of the old field', () => {
+    expect(balancing({ loadBalancingPolicy: 'ROUND_ROBIN' })).toEqual({ policy: { round_robin: {} } });
+  });
+
+  it('is refused where nothing in it is known, or it is no JSON', () => {
+    expect(() => balancing({ loadBalancingConfig: [{ pick_first: {} }] })).toThrow(
+      /loadBalancingConfig is "pick_first": allowed is fairlead, round_robin, peak_ewma/,
+    );
+    expect(() => readChannelServiceConfig('{', policies)).toThrow(/grpc\.service_config is no JSON/);
+  });
+});
