@@ -32,7 +32,8 @@ export class Freshness {
     callback: ClusterCallback,
   ): void {
     const cluster = this.#cluster;
-    if (consistency === 'eventual' || !this.#owes(session)) {
+    const owes = this.#owes(session);
+    if (consistency === 'eventual' || (!owes && session.replica === undefined)) {
       cluster.checkout('replica', tried, callback);
       return;
     }
@@ -40,12 +41,33 @@ export class Freshness {
       cluster.checkout('primary', tried, callback);
       return;
     }
-    const behind = cluster.replicas.filter((endpoint) => !this.#has(endpoint, session));
-    const someAhead = behind.length < cluster.replicas.length;
-    cluster.checkout('replica', someAhead ? [...tried, ...behind] : tried, (error, checkout) => {
+    cluster.checkout('replica', this.#avoid(session, tried), (error, checkout) => {
       if (checkout === undefined) callback(error);
       else this.#ensure(checkout, session, tried, callback);
     });
+  }
+
+  /**
+   * A session of its own read on this server. On a replica it stays; what it saw on the primary, every replica it reads
+   * later must have too.
+   */
+  hasRead(session: ConsistencySession, endpoint: Endpoint): void {
+    if (this.#cluster.replication.stateOf(endpoint).role === 'replica') session.replica = endpoint;
+    else {
+      session.replica = undefined;
+      session.untoldWriteAtMs = this.#cluster.clock.now();
+    }
+  }
+
+  /**
+   * Which replicas not to choose: for a session with a replica of its own all others, since none is known to have what
+   * was read there; else those that are behind, unless all are.
+   */
+  #avoid(session: ConsistencySession, tried: readonly Endpoint[]): readonly Endpoint[] {
+    const { replicas } = this.#cluster;
+    if (session.replica !== undefined) return [...tried, ...replicas.filter((each) => each !== session.replica)];
+    const behind = replicas.filter((endpoint) => !this.#has(endpoint, session));
+    return behind.length < replicas.length ? [...tried, ...behind] : tried;
   }
 
   /** Whether the session wrote anything that replicas may not have. */

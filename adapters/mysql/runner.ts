@@ -17,6 +17,12 @@ export interface Operation {
   settle(error: unknown, result?: unknown): void;
 }
 
+/** An operation and the session it was asked for in: callbacks of the driver run in nobody's async context. */
+interface Job extends Operation {
+  readonly session: ConsistencySession;
+  readonly consistency: Consistency;
+}
+
 export interface RunnerContext {
   readonly cluster: Cluster;
   readonly freshness: Freshness;
@@ -51,7 +57,7 @@ const NONE: readonly Endpoint[] = [];
  */
 export class Runner {
   readonly #context: RunnerContext;
-  readonly #queue: Operation[] = [];
+  readonly #queue: Job[] = [];
   #running = false;
   #primary: Checkout | undefined;
   #replica: Checkout | undefined;
@@ -69,11 +75,15 @@ export class Runner {
   }
 
   run(operation: Operation): void {
+    const job: Job = Object.assign(operation, {
+      session: this.#context.session(),
+      consistency: this.#context.consistency(),
+    });
     if (this.#running || this.#queue.length > 0) {
-      this.#queue.push(operation);
+      this.#queue.push(job);
       return;
     }
-    this.#start(operation);
+    this.#start(job);
   }
 
   /** The connection the last statement ran on, while it is held. */
@@ -99,49 +109,49 @@ export class Runner {
     if (!this.#running) this.#giveBack();
   }
 
-  #start(operation: Operation): void {
+  #start(job: Job): void {
     this.#running = true;
     if (this.#lost !== undefined) {
-      this.#finish(operation, this.#lost);
+      this.#finish(job, this.#lost);
       return;
     }
-    this.#attempt(operation, NONE, 1);
+    this.#attempt(job, NONE, 1);
   }
 
-  #attempt(operation: Operation, tried: readonly Endpoint[], attempt: number): void {
-    const held = this.#heldFor(operation.statement);
+  #attempt(job: Job, tried: readonly Endpoint[], attempt: number): void {
+    const held = this.#heldFor(job);
     if (held !== undefined) {
-      this.#send(operation, held, tried, attempt);
+      this.#send(job, held, tried, attempt);
       return;
     }
-    const route = this.#routeOf(operation.statement);
+    const route = this.#routeOf(job);
     const { cluster, freshness } = this.#context;
     if (route === 'primary') {
       cluster.checkout('primary', tried, (error, checkout) => {
-        if (checkout === undefined) this.#finish(operation, error);
-        else this.#send(operation, this.#hold(checkout), tried, attempt);
+        if (checkout === undefined) this.#finish(job, error);
+        else this.#send(job, this.#hold(checkout), tried, attempt);
       });
       return;
     }
-    freshness.checkoutFresh(this.#context.session(), this.#context.consistency(), tried, (error, checkout) => {
-      if (checkout === undefined) this.#finish(operation, error);
-      else this.#send(operation, this.#hold(checkout), tried, attempt);
+    freshness.checkoutFresh(job.session, job.consistency, tried, (error, checkout) => {
+      if (checkout === undefined) this.#finish(job, error);
+      else this.#send(job, this.#hold(checkout), tried, attempt);
     });
   }
 
-  #routeOf(statement: Statement): 'primary' | 'replica' {
-    if (statement.route !== 'replica' || this.#context.consistency() === 'strong') return 'primary';
+  #routeOf({ statement, consistency }: Job): 'primary' | 'replica' {
+    if (statement.route !== 'replica' || consistency === 'strong') return 'primary';
     return 'replica';
   }
 
   /** A connection that this session has already and that the statement must or may run on. */
-  #heldFor(statement: Statement): Checkout | undefined {
+  #heldFor(job: Job): Checkout | undefined {
     if (this.#pinned !== undefined) return this.#pinned;
-    if (statement.route === 'same') return this.#last ?? this.#primary;
-    if (this.#routeOf(statement) === 'primary') return this.#primary;
+    if (job.statement.route === 'same') return this.#last ?? this.#primary;
+    if (this.#routeOf(job) === 'primary') return this.#primary;
     const replica = this.#replica;
     if (replica === undefined) return undefined;
-    if (this.#context.freshness.isFresh(replica.endpoint, this.#context.session(), this.#context.consistency())) {
+    if (this.#context.freshness.isFresh(replica.endpoint, job.session, job.consistency)) {
       return replica;
     }
     this.#drop(replica, Outcome.Success);
@@ -154,23 +164,23 @@ export class Runner {
     return checkout;
   }
 
-  #send(operation: Operation, checkout: Checkout, tried: readonly Endpoint[], attempt: number): void {
+  #send(job: Job, checkout: Checkout, tried: readonly Endpoint[], attempt: number): void {
     this.#last = checkout;
     const done = (error: unknown, result?: unknown): void => {
-      if (error) this.#failed(operation, checkout, error, tried, attempt);
-      else this.#succeeded(operation, checkout, result);
+      if (error) this.#failed(job, checkout, error, tried, attempt);
+      else this.#succeeded(job, checkout, result);
     };
     try {
-      operation.send(checkout, done);
+      job.send(checkout, done);
     } catch (error) {
       // Refused by the driver before anything was sent: parameters of a wrong type.
-      this.#finish(operation, error);
+      this.#finish(job, error);
     }
   }
 
-  #succeeded(operation: Operation, checkout: Checkout, result: unknown): void {
-    const { statement } = operation;
-    this.#learn(statement, result);
+  #succeeded(job: Job, checkout: Checkout, result: unknown): void {
+    const { statement } = job;
+    this.#learn(job, checkout, result);
     if (statement.effect === 'begin' || statement.effect === 'begin_read_only') this.#inTransaction = true;
     if (statement.effect === 'end') this.#inTransaction = false;
     if (statement.effect === 'session') this.#hasState = true;
@@ -178,13 +188,15 @@ export class Runner {
       if (packet.serverStatus !== undefined) this.#inTransaction = (packet.serverStatus & IN_TRANSACTION) !== 0;
     }
     this.#pinned = this.#inTransaction || this.#hasState ? checkout : undefined;
-    this.#finish(operation, null, result);
+    this.#finish(job, null, result);
   }
 
   /** Remembers the position of a write. */
-  #learn(statement: Statement, result: unknown): void {
-    if (statement.route === 'replica' && statement.effect !== 'end') return;
-    const session = this.#context.session();
+  #learn({ statement, session }: Job, checkout: Checkout, result: unknown): void {
+    if (statement.route === 'replica') {
+      if (session.sticky) this.#context.freshness.hasRead(session, checkout.endpoint);
+      return;
+    }
     let told = false;
     for (const { stateChanges } of okPackets(result)) {
       const gtids = stateChanges?.gtids;
@@ -206,7 +218,7 @@ export class Runner {
     }
   }
 
-  #failed(operation: Operation, checkout: Checkout, error: unknown, tried: readonly Endpoint[], attempt: number): void {
+  #failed(job: Job, checkout: Checkout, error: unknown, tried: readonly Endpoint[], attempt: number): void {
     const meaning = meaningOf(error);
     const pinned = this.#pinned !== undefined;
     if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
@@ -218,19 +230,18 @@ export class Runner {
       // The connection is well but leads to the wrong server.
       this.#drop(checkout, Outcome.ApplicationError);
     }
-    if (!pinned && attempt < MAX_ATTEMPTS && this.#mayRepeat(operation, meaning)) {
+    if (!pinned && attempt < MAX_ATTEMPTS && this.#mayRepeat(job, meaning)) {
       const next = meaning.demoted ? tried : [...tried, checkout.endpoint];
-      this.#attempt(operation, next, attempt + 1);
+      this.#attempt(job, next, attempt + 1);
       return;
     }
-    this.#finish(operation, operation.statement.route !== 'replica' ? markAmbiguous(error, meaning) : error);
+    this.#finish(job, job.statement.route !== 'replica' ? markAmbiguous(error, meaning) : error);
   }
 
-  #mayRepeat(operation: Operation, meaning: ErrorMeaning): boolean {
-    if (!operation.repeatable || meaning.effect === 'executed') return false;
-    if (meaning.effect === 'not_executed')
-      return operation.statement.effect === 'none' || operation.statement.effect === 'begin';
-    return this.#context.retryReads && operation.statement.route === 'replica' && operation.statement.effect === 'none';
+  #mayRepeat(job: Job, meaning: ErrorMeaning): boolean {
+    if (!job.repeatable || meaning.effect === 'executed') return false;
+    if (meaning.effect === 'not_executed') return job.statement.effect === 'none' || job.statement.effect === 'begin';
+    return this.#context.retryReads && job.statement.route === 'replica' && job.statement.effect === 'none';
   }
 
   #drop(checkout: Checkout, outcome: Outcome): void {
@@ -241,21 +252,21 @@ export class Runner {
     this.#context.cluster.release(checkout, outcome);
   }
 
-  #finish(operation: Operation, error: unknown, result?: unknown): void {
+  #finish(job: Job, error: unknown, result?: unknown): void {
     this.#running = false;
     if (this.#queue.length === 0 && this.#releasing) this.#giveBack();
-    else if (this.#replica !== undefined && this.#replica !== this.#pinned && !this.#keepsReplica()) {
+    else if (this.#replica !== undefined && this.#replica !== this.#pinned && !this.#keepsReplica(job)) {
       this.#drop(this.#replica, Outcome.Success);
     }
-    operation.settle(error, result);
+    job.settle(error, result);
     const next = this.#queue.shift();
     if (next !== undefined && !this.#running) this.#start(next);
     else if (next !== undefined) this.#queue.unshift(next);
   }
 
   /** Reads of one session stay on one replica, or the next could see less than the one before. */
-  #keepsReplica(): boolean {
-    return this.#context.consistency() === 'session';
+  #keepsReplica({ consistency }: Job): boolean {
+    return consistency === 'session';
   }
 
   #giveBack(): void {

@@ -1,0 +1,42 @@
+import { createMesh, type EndpointInput, type Mesh, type StaticResolver, staticResolver } from 'fairlead';
+import { type CreatePoolOptions, createPool } from 'fairlead/mysql/promise';
+import { SQL_USERS, type SqlServer, type SqlTopology } from '../harness/index.js';
+
+export type TestPool = ReturnType<typeof createPool>;
+
+export interface TestCluster extends AsyncDisposable {
+  readonly mesh: Mesh;
+  readonly resolver: StaticResolver;
+  readonly pool: TestPool;
+}
+
+/** Endpoints named db0 (the primary at first), db1, db2. */
+export function endpointsOf(topology: SqlTopology<SqlServer>): EndpointInput[] {
+  return [topology.primary, ...topology.replicas].map((server, i) => ({
+    id: `db${i}`,
+    host: server.host,
+    port: server.port,
+  }));
+}
+
+/** A mesh and a pool over the servers of a topology, as an application has them. */
+export function poolOver(topology: SqlTopology<SqlServer>, options: Partial<CreatePoolOptions> = {}): TestCluster {
+  const resolver = staticResolver({ mysql: endpointsOf(topology) });
+  const mesh = createMesh({ resolver });
+  const pool = createPool(mesh, {
+    service: 'mysql',
+    ...SQL_USERS.app,
+    database: topology.database,
+    probeIntervalMs: 200,
+    ...options,
+  });
+  return {
+    mesh,
+    resolver,
+    pool,
+    [Symbol.asyncDispose]: async () => {
+      await pool.end();
+      await mesh.close();
+    },
+  };
+}
