@@ -4,13 +4,13 @@ import { createMesh, staticResolver } from 'fairlead';
 
 /**
  * The shortest program without a registry: three servers, written down, called with `fetch`. One of them stops on the
- * way; nobody has to be told, and no call fails: what cannot have reached a server is repeated on another one.
+ * way; nobody has to be told, and no call fails: as they may be made twice, they are repeated on another server.
  *
  *     npx tsx --conditions=fairlead-source examples/static.ts
  */
 const servers = await Promise.all(['a', 'b', 'c'].map((name) => serve(name)));
 const mesh = createMesh({ resolver: staticResolver({ users: servers.map(({ address }) => address) }) });
-const users = mesh.service('users', { policy: 'least_request' });
+const users = mesh.service('users', { policy: 'least_request', resilience: { idempotent: true } });
 users.on('ejected', ({ endpoint }) => console.log(`ejected ${endpoint.spec.id}`));
 
 const answers = { a: 0, b: 0, c: 0 };
