@@ -37,39 +37,39 @@ export async function play(stage: Stage, signal: AbortSignal): Promise<readonly 
 
   screen.scene('Four servers, one of them slow: watch who gets how many calls.');
   await check('every server gets calls', () => Object.keys(FIRST_SERVERS).every((id) => watch.callsOf(id) > 0));
-  await pause(6_000, signal);
+  await pause(5_000, signal);
 
   screen.scene('Killing birch.');
   watch.note('birch', 'killed');
   fleet.kill('birch');
   await check('a killed server gets no more calls', quiet(watch, 'birch'));
-  await pause(6_000, signal);
+  await pause(5_000, signal);
 
   screen.scene('Hanging cedar: it keeps its connections and answers nothing.');
   watch.note('cedar', 'hung');
   fleet.hang('cedar');
   await check('a hung server gets no more calls', quiet(watch, 'cedar'));
-  await pause(6_000, signal);
+  await pause(5_000, signal);
 
   screen.scene('Waking cedar.');
   watch.note('cedar', 'was hung');
   const cedarBefore = watch.callsOf('cedar');
   fleet.wake('cedar');
   await check('a server that answers again is used again', () => usedSince(watch, 'cedar', cedarBefore));
-  await pause(4_000, signal);
+  await pause(3_000, signal);
 
   screen.scene('Starting birch anew.');
   const birchBefore = watch.callsOf('birch');
   await fleet.start('birch', FIRST_SERVERS.birch!);
   watch.note('birch', 'restarted');
   await check('a restarted server is used again', () => usedSince(watch, 'birch', birchBefore));
-  await pause(4_000, signal);
+  await pause(3_000, signal);
 
   screen.scene('Two more servers.');
   await Promise.all(Object.entries(LATER_SERVERS).map(([id, delayMs]) => fleet.start(id, delayMs)));
   for (const id of Object.keys(LATER_SERVERS)) watch.note(id, 'new');
   await check('new servers are used', () => Object.keys(LATER_SERVERS).every((id) => usedSince(watch, id, 0)));
-  await pause(6_000, signal);
+  await pause(5_000, signal);
   return findings;
 }
 
