@@ -8,7 +8,8 @@ const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { ...source, test: { name: 'unit', include: ['test/**/*.test.ts'] } },
+      // Unit tests take milliseconds; the limit is for machines that are busy with something else.
+      { ...source, test: { name: 'unit', include: ['test/**/*.test.ts'], testTimeout: 30_000 } },
       {
         ...source,
         test: {
