@@ -19,7 +19,8 @@ async function runDemo(env: Readonly<Record<string, string>>, onOutput?: (output
   const startMs = performance.now();
   const child = spawn('npm', ['run', 'demo'], {
     cwd: ROOT,
-    env: { ...process.env, ...env },
+    // In CI the colour library would colour the lines even without a terminal.
+    env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
