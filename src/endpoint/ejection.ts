@@ -138,6 +138,8 @@ export class Ejection {
       this.#host.changed();
       return;
     }
+    // Time spent waiting for the probe was no time in service.
+    this.#history.end(endpoint);
     let againMs = 0;
     for (const watch of this.#watches) {
       const forMs = this.#safely(() => watch.tracker.probed(endpoint, ok)) ?? 0;
@@ -145,7 +147,6 @@ export class Ejection {
     }
     this.#terms.delete(endpoint);
     endpoint.stand('in');
-    this.#history.end(endpoint);
     if (!ok && againMs > 0) {
       this.#carryOut(endpoint, againMs, term.watch, { probes: 1 });
       return;

@@ -1,0 +1,96 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { boolean, integer, number, readOptions } from '../runtime/options.js';
+import type { Outcome } from '../runtime/outcome.js';
+import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
+import type { HealthContext, HealthSignal, HealthTracker } from './health.js';
+import { IntervalWindow, type Tally } from './interval-window.js';
+
+export interface FailurePercentageOptions extends Partial<EjectionTimes> {
+  /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
+  readonly intervalMs?: number;
+  /** An endpoint that fails this share of its calls, or more, is ejected. Default 0.85; 0 to 1. */
+  readonly threshold?: number;
+  /** With fewer calls within the interval an endpoint is not judged. Default 50; 1 to 1,000,000. */
+  readonly requestVolume?: number;
+  /** So many endpoints must have had enough calls. Default 5; 1 to 1,000,000. */
+  readonly minimumHosts?: number;
+  /**
+   * With fewer than that: judge nevertheless where another endpoint with enough calls is below the threshold, so that a
+   * fault behind all of them ejects none. Default true; false is Envoy's way, no verdict.
+   */
+  readonly compareFew?: boolean;
+  /** The share of verdicts that is carried out. Default 1; 0 to 1. */
+  readonly enforcementRatio?: number;
+}
+
+type ReadOptions = Required<FailurePercentageOptions>;
+
+/**
+ * Ejects endpoints that fail too large a share of their calls, whatever the others do: Envoy's failure percentage outlier
+ * detection and gRFC A50's failure_percentage_ejection, with their defaults.
+ */
+export function failurePercentage(options?: FailurePercentageOptions): HealthSignal {
+  const read = readOptions<ReadOptions>('failure_percentage', options, {
+    intervalMs: number(10_000, 100, 3_600_000),
+    threshold: number(0.85, 0, 1),
+    requestVolume: integer(50, 1, 1_000_000),
+    minimumHosts: integer(5, 1, 1_000_000),
+    compareFew: boolean(true),
+    enforcementRatio: number(1, 0, 1),
+    ...ejectionTimes,
+  });
+  const { enforcementRatio } = read;
+  return { name: 'failure_percentage', enforcementRatio, create: (context) => new FailurePercentage(read, context) };
+}
+
+class FailurePercentage implements HealthTracker {
+  readonly #options: ReadOptions;
+  readonly #context: HealthContext;
+  readonly #window: IntervalWindow;
+
+  constructor(options: ReadOptions, context: HealthContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#window = new IntervalWindow(context.clock, options.intervalMs, (tallies) => this.#judge(tallies));
+  }
+
+  record(endpoint: Endpoint, outcome: Outcome): number {
+    this.#window.record(endpoint, outcome, Number.NaN);
+    return 0;
+  }
+
+  probed(endpoint: Endpoint, ok: boolean): number {
+    return ok ? 0 : this.#context.nextEjectionMs(endpoint, this.#options);
+  }
+
+  confirmed(endpoint: Endpoint): void {
+    this.#window.forget(endpoint);
+  }
+
+  forget(endpoint: Endpoint): void {
+    this.#window.forget(endpoint);
+  }
+
+  close(): void {
+    this.#window.close();
+  }
+
+  #judge(tallies: readonly Tally[]): void {
+    const { threshold, requestVolume, minimumHosts, compareFew } = this.#options;
+    const judged = tallies
+      .map(({ endpoint, answers, failures }) => {
+        const calls = answers + failures;
+        return { endpoint, calls, failureRatio: failures / calls };
+      })
+      .filter(({ calls }) => calls >= requestVolume)
+      // The worst first, as not all may go.
+      .sort((a, b) => b.failureRatio - a.failureRatio);
+    const someAreWell = judged.some(({ failureRatio }) => failureRatio < threshold);
+    if (judged.length < minimumHosts && !(compareFew && someAreWell)) return;
+    for (const { endpoint, failureRatio, calls } of judged) {
+      if (failureRatio < threshold) return;
+      const evidence = { failureRatio, threshold, calls, hosts: judged.length };
+      this.#context.eject(endpoint, this.#context.nextEjectionMs(endpoint, this.#options), evidence);
+    }
+  }
+}
