@@ -18,20 +18,33 @@ export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions, CallStats } from './call-plan.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
+export type { CheckEvent } from './endpoint/checks.js';
 export type { EjectionEvent } from './endpoint/ejection.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState } from './endpoint/endpoint.js';
 export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
 export type { PriorityOptions } from './endpoint/rotation/priority.js';
 export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
 export type { ZoneOptions } from './endpoint/rotation/zone.js';
+export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
+export {
+  type CheckProbe,
+  type CustomCheckOptions,
+  customCheck,
+  type GrpcCheckOptions,
+  type GrpcHealthProbe,
+  grpcCheck,
+  type ServingStatus,
+} from './health/custom-check.js';
 export type { EjectionTimes } from './health/ejection-times.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
 export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
+export { type ExpectedStatus, type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';
 export { type OutlierDetectionOptions, outlierDetection } from './health/outlier-detection.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
+export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
 export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';

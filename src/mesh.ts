@@ -2,6 +2,7 @@ import { builtinPolicies } from './balancing/builtin.js';
 import { type PolicyFactory, PolicyRegistry } from './balancing/registry.js';
 import type { Resolver } from './discovery/resolver.js';
 import { staticResolver } from './discovery/static.js';
+import { CheckHub } from './health/check-hub.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
 import { invalidOption, number, readOptions } from './runtime/options.js';
@@ -67,6 +68,8 @@ class LiveMesh implements Mesh {
   readonly services: Map<string, LiveService> = new Map();
   readonly clock: Clock;
   readonly #options: Required<MeshOptions>;
+  /** One for all services: an address that several of them list is checked once. */
+  readonly #checks: CheckHub;
   #closing: Promise<void> | undefined;
 
   constructor(options: MeshOptions | undefined) {
@@ -79,6 +82,7 @@ class LiveMesh implements Mesh {
       random: (value) => (value ?? systemRandom()) as Random,
     });
     this.clock = this.#options.clock;
+    this.#checks = new CheckHub(this.#options.clock, this.#options.random);
     this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
   }
 
@@ -102,7 +106,7 @@ class LiveMesh implements Mesh {
     const { resolver, clock, random, services, defaults } = this.#options;
     const own = Object.hasOwn(services, name) ? services[name] : undefined;
     const service = new LiveService(
-      { name, resolver, clock, random, registry: this.policies },
+      { name, resolver, clock, random, registry: this.policies, checks: this.#checks },
       { ...defaults, ...own, ...options },
     );
     this.services.set(name, service);

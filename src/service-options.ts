@@ -5,6 +5,7 @@ import { readAperture, readPriority, readSlowStart, readZone } from './endpoint/
 import type { PriorityOptions } from './endpoint/rotation/priority.js';
 import type { ReadSlowStartOptions, SlowStartOptions } from './endpoint/rotation/slow-start.js';
 import type { ReadZoneOptions, ZoneOptions } from './endpoint/rotation/zone.js';
+import type { ActiveCheck } from './health/active-check.js';
 import { consecutiveFailures } from './health/consecutive-failures.js';
 import type { HealthSignal } from './health/health.js';
 import { type ReadResilience, type ResilienceOptions, readResilience } from './resilience/options.js';
@@ -52,6 +53,8 @@ export interface ServiceOptions {
   readonly policy?: PolicySpec;
   /** Who judges outcomes. Default `[consecutiveFailures()]`; an empty list switches passive ejection off. */
   readonly health?: readonly HealthSignal[];
+  /** Active checks; an endpoint is used while all of them pass. Default none. */
+  readonly checks?: readonly ActiveCheck[];
   /** No more than this share of the members is ejected at once, but always at least one. Default 0.5; 0 to 1. */
   readonly maxEjectionRatio?: number;
   /** Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0 switches it off. */
@@ -84,6 +87,7 @@ export interface ServiceOptions {
 export interface ReadServiceOptions {
   readonly policy: PolicySpec;
   readonly health: readonly HealthSignal[];
+  readonly checks: readonly ActiveCheck[];
   readonly maxEjectionRatio: number;
   readonly panicThreshold: number;
   readonly priority: Required<PriorityOptions>;
@@ -140,6 +144,12 @@ const signals: Reader<readonly HealthSignal[]> = (value, name) => {
   throw invalidOption(name, value, 'an array of health signals, such as [consecutiveFailures({ failures: 3 })]');
 };
 
+const checks: Reader<readonly ActiveCheck[]> = (value, name) => {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.every((check) => typeof check?.ask === 'function')) return value;
+  throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
+};
+
 const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
   if (value === undefined) return {};
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -150,6 +160,7 @@ export function readServiceOptions(service: string, options: ServiceOptions | un
   return readOptions<ReadServiceOptions>(`service '${service}'`, options, {
     policy: (value) => (value ?? 'least_request') as PolicySpec,
     health: signals,
+    checks,
     maxEjectionRatio: number(0.5, 0, 1),
     panicThreshold: number(0.5, 0, 1),
     priority: readPriority,

@@ -6,12 +6,14 @@ import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { runCall } from './call.js';
 import { type CallOptions, type CallStats, ServicePlan } from './call-plan.js';
 import type { Resolver } from './discovery/resolver.js';
+import { type CheckEvent, Checks } from './endpoint/checks.js';
 import { Ejection } from './endpoint/ejection.js';
 import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { Membership } from './endpoint/membership.js';
 import { Reach } from './endpoint/reach.js';
 import { Guard, type LeaseSource } from './guard.js';
+import type { CheckHub } from './health/check-hub.js';
 import { type Lease, ticksToMs, toTick, UNTIMED } from './lease.js';
 import type { CircuitChange } from './resilience/circuit-breaker.js';
 import type { Clock, Timer } from './runtime/clock.js';
@@ -32,6 +34,7 @@ export interface ServiceContext {
   readonly name: string;
   readonly resolver: Resolver;
   readonly registry: PolicyRegistry;
+  readonly checks: CheckHub;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -54,6 +57,8 @@ export class LiveService implements Service, ViewHost {
   readonly #registry: PolicyRegistry;
   readonly #membership: Membership;
   readonly #reach: Reach;
+  readonly #checks: Checks;
+  #members: readonly LiveEndpoint[] = [];
   readonly #ejection: Ejection;
   readonly #events = new SafeEmitter<ServiceEvents>();
   readonly #view: View;
@@ -95,14 +100,15 @@ export class LiveService implements Service, ViewHost {
     this.#reach = new Reach(this.clock, this.random, read, () => this.#refresh());
     this.sticky = this.#createSticky();
     this.#ejection = this.#createEjection();
+    this.#checks = this.#createChecks(context.checks);
     this.#view = new View(this, policy, undefined);
     this.#addView(this.#view);
     context.resolver.watch(query, { snapshot: this.#onSnapshot, error: this.#onError }, this.#stop.signal);
   }
 
-  /** Those that this client uses: what views, health and checks are about. */
+  /** Those that this client uses, without those that wait for their first check: what views and health are about. */
   get members(): readonly LiveEndpoint[] {
-    return this.#reach.members;
+    return this.#members;
   }
 
   get aperture(): readonly Endpoint[] {
@@ -321,13 +327,13 @@ export class LiveService implements Service, ViewHost {
   }
 
   #createEjection(): Ejection {
-    const reach = this.#reach;
+    const members = (): readonly LiveEndpoint[] => this.#members;
     return new Ejection(
       {
         clock: this.clock,
         random: this.random,
         get members() {
-          return reach.members;
+          return members();
         },
         changed: () => this.#refresh(),
         ejected: (event) => {
@@ -346,6 +352,17 @@ export class LiveService implements Service, ViewHost {
     );
   }
 
+  #createChecks(hub: CheckHub): Checks {
+    return new Checks(hub, this.options.checks, {
+      changed: () => this.#refresh(),
+      vouched: (endpoint) => this.#ejection.release(endpoint),
+      checked: (event, endpoint) => {
+        if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
+        this.#events.emit('checked', event);
+      },
+    });
+  }
+
   #addView(view: View): void {
     this.#views.add(view);
     this.#observers = [...this.#views].filter((each) => each.observes);
@@ -353,6 +370,9 @@ export class LiveService implements Service, ViewHost {
 
   #refresh(respecified = false): void {
     this.#reach.update(this.#membership.members, respecified);
+    const reach = this.#reach.members;
+    this.#checks.follow(reach);
+    this.#members = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
     for (const view of this.#views) view.refresh();
     this.#events.emit('rotation');
   }
@@ -400,6 +420,7 @@ export class LiveService implements Service, ViewHost {
       this.#idle = undefined;
     }
     this.#ejection.close();
+    this.#checks.close();
     this.#reach.close();
     this.sticky?.clear();
     this.#events.clear();
@@ -408,4 +429,8 @@ export class LiveService implements Service, ViewHost {
   get closed(): boolean {
     return this.#stop.signal.aborted;
   }
+}
+
+function waitsForCheck(endpoint: LiveEndpoint): boolean {
+  return endpoint.uncheckedBy > 0;
 }

@@ -27,9 +27,11 @@ export class LiveEndpoint implements Endpoint {
   warmth = 1;
   /** Share of it that lies within this client's aperture, above 0 to 1. */
   arcShare = 1;
+  /** Active checks that must have passed before it is used and have not said anything yet. */
+  uncheckedBy = 0;
   #standing: Standing = 'in';
   #gone = false;
-  /** Active checks that say no. */
+  /** Active checks that say no, or have yet to say yes. */
   #failingChecks = 0;
   /** Sum of the start times of the timed calls in progress, so that their mean age costs no list of them. */
   #startSumMs = 0;

@@ -111,7 +111,7 @@ describe('priorities', () => {
       // 70 % with a standard deviation of 0.46 points.
       expect(first / 10_000).toBeGreaterThan(0.68);
       expect(first / 10_000).toBeLessThan(0.72);
-      expect([...calls.keys()].sort()).toEqual(['e2', 'e3', 's0', 's1', 's2', 's3']);
+      for (const id of ['e0', 'e1']) expect(calls.has(id)).toBe(false);
     },
   );
 

@@ -98,7 +98,7 @@ export class Aperture {
     for (const endpoint of this.#order) {
       if (healthy >= size || chosen.size >= size * WIDEST) break;
       chosen.add(endpoint);
-      if (endpoint.state === 'ready') healthy++;
+      if (mayBeUsed(endpoint)) healthy++;
     }
     return chosen;
   }
@@ -119,7 +119,7 @@ export class Aperture {
     let steps = Math.min(total, Math.max(1, Math.ceil((size / count) * total - ROUNDING)));
     for (;;) {
       const chosen = this.#cover(index / total, steps / total);
-      const healthy = [...chosen].reduce((sum, endpoint) => sum + (endpoint.state === 'ready' ? 1 : 0), 0);
+      const healthy = [...chosen].reduce((sum, endpoint) => sum + (mayBeUsed(endpoint) ? 1 : 0), 0);
       if (healthy >= size || steps >= total || chosen.size >= Math.max(size * WIDEST, count / total)) return chosen;
       steps++;
     }
@@ -134,6 +134,11 @@ export class Aperture {
     }
     return chosen;
   }
+}
+
+/** One that waits for its first check is taken for healthy here: it is on its way. */
+function mayBeUsed(endpoint: LiveEndpoint): boolean {
+  return endpoint.state === 'ready' || endpoint.uncheckedBy > 0;
 }
 
 /**

@@ -1,0 +1,33 @@
+import { connect } from 'node:net';
+import { integer, optional, readOptions } from '../runtime/options.js';
+import { type ActiveCheck, type CheckTiming, checkTiming, timingOf } from './active-check.js';
+
+export interface TcpCheckOptions extends Partial<CheckTiming> {
+  /** Where another port than the endpoint's answers checks; 1 to 65,535. Default the endpoint's. */
+  readonly port?: number;
+}
+
+/** Passes when a connection comes to be, and closes it. */
+export function tcpCheck(options?: TcpCheckOptions): ActiveCheck {
+  const read = readOptions<CheckTiming & { port: number | undefined }>('tcpCheck', options, {
+    ...checkTiming,
+    port: optional(integer(0, 1, 65_535)),
+  });
+  return {
+    name: 'tcp',
+    identity: `tcp ${read.port ?? ''}`,
+    timing: timingOf(read),
+    ask: ({ host, port }, signal) =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host, port: read.port ?? port });
+        const giveUp = (): void => void socket.destroy(signal.reason);
+        signal.addEventListener('abort', giveUp, { once: true });
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve();
+        });
+        socket.once('error', reject);
+        socket.once('close', () => signal.removeEventListener('abort', giveUp));
+      }),
+  };
+}
