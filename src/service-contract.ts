@@ -1,5 +1,6 @@
 import type { AffinityEvent } from './affinity/affinity.js';
 import type { CallOptions, CallStats } from './call-plan.js';
+import type { CheckEvent } from './endpoint/checks.js';
 import type { EjectionEvent } from './endpoint/ejection.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { Lease } from './lease.js';
@@ -14,6 +15,8 @@ export interface ServiceEvents {
   readonly rotation: readonly [];
   readonly ejected: readonly [event: EjectionEvent];
   readonly returned: readonly [endpoint: Endpoint];
+  /** An active check changed its mind about an endpoint, or told of it for the first time. */
+  readonly checked: readonly [event: CheckEvent];
   /** A session left its endpoint, or was refused because it could not. */
   readonly affinity: readonly [event: AffinityEvent];
   /** A circuit breaker changed its state: that of an endpoint, or the service's own. */

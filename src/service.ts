@@ -6,7 +6,7 @@ import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { runCall } from './call.js';
 import { type CallOptions, type CallStats, ServicePlan } from './call-plan.js';
 import type { Resolver } from './discovery/resolver.js';
-import { type CheckEvent, Checks } from './endpoint/checks.js';
+import { Checks } from './endpoint/checks.js';
 import { Ejection } from './endpoint/ejection.js';
 import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
