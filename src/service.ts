@@ -277,7 +277,9 @@ export class LiveService implements Service, ViewHost {
         ? `none of its ${known} endpoints may be used by this subset`
         : this.#version === ''
           ? 'discovery has not answered yet'
-          : 'discovery lists no endpoint for it';
+          : known > 0
+            ? `none of its ${known} endpoints has passed its first check yet`
+            : 'discovery lists no endpoint for it';
     const cause = this.#lastError;
     const because = cause === undefined ? '' : ` (last discovery error: ${cause.message})`;
     return new FairleadError('FAIRLEAD_NO_ENDPOINT', `No endpoint of service '${this.name}': ${why}${because}.`, {
