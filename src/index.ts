@@ -1,4 +1,14 @@
 export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
+export {
+  type ClientIpOptions,
+  clientIpKey,
+  cookieKey,
+  firstKey,
+  type HeaderSource,
+  headerKey,
+  type SessionKey,
+} from './affinity/session-keys.js';
+export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
 export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
 export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';

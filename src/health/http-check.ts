@@ -1,5 +1,3 @@
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import {
   boolean,
   integer,
@@ -67,7 +65,10 @@ export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
   };
 }
 
-function ask(check: ReadHttpCheck, target: CheckTarget, signal: AbortSignal): Promise<void> {
+async function ask(check: ReadHttpCheck, target: CheckTarget, signal: AbortSignal): Promise<void> {
+  // Loaded on the first check: programs without any need not pay for the modules.
+  const requestHttp = (await import('node:http')).request;
+  const requestHttps = (await import('node:https')).request;
   const { path, method, headers, expect, tls, verify, serverName } = check;
   const { host } = target;
   const port = check.port ?? target.port;

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { integer, optional, readOptions } from '../runtime/options.js';
 import { type ActiveCheck, type CheckTiming, checkTiming, timingOf } from './active-check.js';
 
@@ -17,17 +16,22 @@ export function tcpCheck(options?: TcpCheckOptions): ActiveCheck {
     name: 'tcp',
     identity: `tcp ${read.port ?? ''}`,
     timing: timingOf(read),
-    ask: ({ host, port }, signal) =>
-      new Promise((resolve, reject) => {
-        const socket = connect({ host, port: read.port ?? port });
-        const giveUp = (): void => void socket.destroy(signal.reason);
-        signal.addEventListener('abort', giveUp, { once: true });
-        socket.once('connect', () => {
-          socket.destroy();
-          resolve();
-        });
-        socket.once('error', reject);
-        socket.once('close', () => signal.removeEventListener('abort', giveUp));
-      }),
+    ask: ({ host, port }, signal) => ask(host, read.port ?? port, signal),
   };
+}
+
+async function ask(host: string, port: number, signal: AbortSignal): Promise<void> {
+  // Loaded on the first check: programs without any need not pay for the module.
+  const { connect } = await import('node:net');
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    const giveUp = (): void => void socket.destroy(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => signal.removeEventListener('abort', giveUp));
+  });
 }

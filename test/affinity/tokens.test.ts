@@ -1,0 +1,128 @@
+import { inspect } from 'node:util';
+import { affinityTokens, type TokenKey } from 'fairlead';
+import { ManualClock } from 'fairlead/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { endpoints, testMesh } from '../support/mesh.js';
+
+const secretOf = (letter: string): string => letter.repeat(32);
+const key = (id: string): TokenKey => ({ id, secret: secretOf(id[0]!) });
+
+function service(count = 3) {
+  const { mesh } = testMesh({ users: endpoints(count) });
+  return mesh.service('users');
+}
+
+describe('an affinity token', () => {
+  it('leads back to its endpoint', () => {
+    const users = service();
+    const tokens = affinityTokens({ keys: [key('a')] });
+    for (const endpoint of users.endpoints) {
+      const id = tokens.read(tokens.issue(endpoint), users.endpoints);
+      expect(users.acquire({ prefer: id }).endpoint).toBe(endpoint);
+    }
+  });
+
+  it('can be read by another process with the same key', () => {
+    const users = service();
+    const token = affinityTokens({ keys: [key('a')] }).issue(users.endpoints[1]!);
+    expect(affinityTokens({ keys: [key('a')] }).read(token, users.endpoints)).toBe('e1');
+  });
+
+  it('tells neither id nor address, and fits into a cookie', () => {
+    const { mesh } = testMesh({ users: [{ id: 'users-10.20.30.40', host: '10.20.30.40', port: 8_080 }] });
+    const token = affinityTokens({ keys: [key('a')] }).issue(mesh.service('users').endpoints[0]!);
+    expect(token).toMatch(/^[\w.-]{1,140}$/);
+    const decoded = token.split('.').map((part) => Buffer.from(part, 'base64url').toString('latin1'));
+    expect([token, ...decoded].join(' ')).not.toMatch(/10\.20|users|8080/);
+  });
+
+  it('is refused after a change of any character', () => {
+    const users = service();
+    const tokens = affinityTokens({ keys: [key('a'), key('b')] });
+    const token = tokens.issue(users.endpoints[1]!);
+    fc.assert(
+      fc.property(fc.nat(token.length - 1), fc.constantFrom(...'abAB01-_.'), (at, letter) => {
+        const changed = token.slice(0, at) + letter + token.slice(at + 1);
+        fc.pre(changed !== token);
+        // The last character of base64 holds bits that mean nothing.
+        fc.pre(
+          !Buffer.from(changed.split('.')[4] ?? '', 'base64url').equals(
+            Buffer.from(token.split('.')[4]!, 'base64url'),
+          ) || at < token.lastIndexOf('.'),
+        );
+        expect(tokens.read(changed, users.endpoints)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('is refused whatever else it is, without throwing', () => {
+    const users = service();
+    const tokens = affinityTokens({ keys: [key('a')] });
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(tokens.read(text, users.endpoints)).toBeUndefined();
+      }),
+    );
+    for (const odd of [undefined, '', '....', 'f1.a.b.c.d', 'x'.repeat(1_000_000), 'f1.__proto__.a.b.c']) {
+      expect(tokens.read(odd, users.endpoints)).toBeUndefined();
+    }
+  });
+
+  it('expires', () => {
+    const users = service();
+    const clock = new ManualClock();
+    const tokens = affinityTokens({ keys: [key('a')], ttlMs: 60_000, clock });
+    const token = tokens.issue(users.endpoints[0]!);
+    clock.advance(59_999);
+    expect(tokens.read(token, users.endpoints)).toBe('e0');
+    clock.advance(1_001);
+    expect(tokens.read(token, users.endpoints)).toBeUndefined();
+  });
+
+  it('outlives the rotation of keys until its key is dropped', () => {
+    const users = service();
+    const token = affinityTokens({ keys: [key('a')] }).issue(users.endpoints[2]!);
+    const rotated = affinityTokens({ keys: [key('b'), key('a')] });
+    expect(rotated.read(token, users.endpoints)).toBe('e2');
+    expect(rotated.issue(users.endpoints[0]!)).toMatch(/^f1\.b\./);
+    expect(affinityTokens({ keys: [key('b')] }).read(token, users.endpoints)).toBeUndefined();
+  });
+
+  it('is of one service and secret only', () => {
+    const users = service();
+    const token = affinityTokens({ keys: [key('a')], audience: 'users' }).issue(users.endpoints[0]!);
+    expect(affinityTokens({ keys: [key('a')], audience: 'orders' }).read(token, users.endpoints)).toBeUndefined();
+    const forged = affinityTokens({ keys: [{ id: 'a', secret: secretOf('x') }], audience: 'users' });
+    expect(forged.read(token, users.endpoints)).toBeUndefined();
+  });
+
+  it('is known for an endpoint that left after it was seen, so that its sessions may drain', () => {
+    const users = service();
+    const tokens = affinityTokens({ keys: [key('a')] });
+    const token = tokens.issue(users.endpoints[0]!);
+    expect(tokens.read(token, [])).toBe('e0');
+    expect(affinityTokens({ keys: [key('a')] }).read(token, users.endpoints.slice(1))).toBeUndefined();
+  });
+});
+
+describe('affinityTokens', () => {
+  it('shows its secrets to nobody', () => {
+    const tokens = affinityTokens({ keys: [key('a')] });
+    expect(inspect(tokens, { depth: 10, showHidden: true })).not.toContain('aaaa');
+    expect(JSON.stringify(tokens)).not.toContain('aaaa');
+    expect(() => affinityTokens({ keys: [{ id: 'a', secret: 'short-and-secret' }] })).toThrow(
+      /^(?!.*short-and-secret).*keys\[0\]\.secret is refused/,
+    );
+  });
+
+  it.each([
+    [{}, /affinityTokens\.keys is undefined/],
+    [{ keys: [] }, /affinityTokens\.keys is an array/],
+    [{ keys: [{ id: 'a.b', secret: secretOf('a') }] }, /keys\[0\]\.id is "a\.b"/],
+    [{ keys: [key('a'), key('a')] }, /keys with different ids/],
+    [{ keys: [key('a')], ttlMs: 0 }, /ttlMs is 0/],
+  ])('refuses %j', (options, message) => {
+    expect(() => affinityTokens(options as never)).toThrow(message);
+  });
+});
