@@ -26,6 +26,14 @@ export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions, CallStats } from './call-plan.js';
+export type {
+  InstanceInput,
+  Registrar,
+  Registration,
+  RegistrationEvents,
+  RegistrationStatus,
+  ReportedHealth,
+} from './discovery/registrar.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { CheckEvent } from './endpoint/checks.js';

@@ -48,6 +48,12 @@ export class Membership {
     const refused: FairleadError[] = [];
     const next = new Map<string, LiveEndpoint>();
     for (const spec of specs) {
+      // A resolver that keeps its objects makes the rest free: of a long list, little changes at a time.
+      const same = this.#byId.get(spec?.id);
+      if (same !== undefined && same.spec === spec && !next.has(spec.id)) {
+        next.set(spec.id, same);
+        continue;
+      }
       const reason = whyInvalid(spec, next);
       if (reason !== undefined) {
         refused.push(this.#refuse(spec, reason));

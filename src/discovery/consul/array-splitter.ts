@@ -93,25 +93,29 @@ export class ArraySplitter implements BodyReader {
   #scan(chunk: Buffer, from: number): number {
     let depth = this.#depth;
     let inString = this.#inString;
-    let escaped = this.#escaped;
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at]!;
+    let at = from;
+    if (this.#escaped) {
+      this.#escaped = false;
+      at++;
+    }
+    for (; at < chunk.length; at++) {
+      let byte = chunk[at]!;
       if (inString) {
-        if (escaped) escaped = false;
-        else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) inString = false;
+        // Most bytes are those of strings: a loop with nothing else in it.
+        while (byte !== QUOTE && byte !== BACKSLASH && ++at < chunk.length) byte = chunk[at]!;
+        if (at === chunk.length) break;
+        if (byte === QUOTE) inString = false;
+        else if (++at === chunk.length) this.#escaped = true;
       } else if (byte === QUOTE) inString = true;
       else if (byte === OPEN_BRACE) depth++;
       else if (byte === CLOSE_BRACE && --depth === 0) {
         this.#depth = 0;
         this.#inString = false;
-        this.#escaped = false;
         return at + 1;
       }
     }
     this.#depth = depth;
     this.#inString = inString;
-    this.#escaped = escaped;
     return -1;
   }
 

@@ -35,6 +35,12 @@ export interface WatchContext {
 /** First ceiling of the backoff: a restarted agent is back within a few of these; milliseconds. */
 const BACKOFF_BASE_MS = 50;
 
+/** From so many entries on, the event loop gets a turn between reading a list and using it. */
+const LONG_LIST = 500;
+
+/** The shortest pause there is; milliseconds. */
+const TURN_MS = 1;
+
 /** A watch for which no blocking query is to be had looks this often; milliseconds, plus up to as much by chance. */
 const POLL_MS = 1_000;
 
@@ -132,7 +138,9 @@ export class HealthWatch {
     if (response.status !== 200) {
       throw new RefusedError(transport.address, this.#query.service, response, clock.wallMs());
     }
-    return [readHead(response.headers), () => update.commit()];
+    // What is done with a long list may take a few milliseconds: the last of its bytes took some already.
+    if (update.byDigest.size > LONG_LIST) await this.#pause(TURN_MS);
+    return [readHead(response.headers), () => this.#table.commit(update)];
   }
 
   /** Held departures are looked at again when their time is over, and that by the leader. */

@@ -1,3 +1,5 @@
 export type { ConsulConnectionOptions, ConsulTlsOptions } from './connection.js';
+export { type ConsulRegistrarOptions, consulRegistrar } from './consul-registrar.js';
 export { type ConsulResolverOptions, consulResolver } from './consul-resolver.js';
 export type { Consistency, ConsulQueryOptions } from './health-query.js';
+export type { ConsulCheck, ConsulInstance } from './instance.js';

@@ -10,8 +10,8 @@ import { type EntryOptions, type Listed, readEntry } from './health-entry.js';
 export class InstanceTable {
   readonly #options: EntryOptions;
   readonly #limit: number;
-  #byDigest = new Map<string, Listed | undefined>();
-  #byId = new Map<string, EndpointSpec>();
+  #byDigest: ReadonlyMap<string, Listed | undefined> = new Map();
+  #byId: ReadonlyMap<string, EndpointSpec> = new Map();
 
   constructor(options: EntryOptions, limit: number) {
     this.#options = options;
@@ -20,65 +20,75 @@ export class InstanceTable {
 
   /** Reads one answer. Nothing changes here until it is committed, so an answer that breaks off leaves no trace. */
   begin(): ListUpdate {
-    return new ListUpdate(this.#options, this.#byDigest, (byDigest) => this.#commit(byDigest));
+    return new ListUpdate(this.#options, this.#byDigest, this.#byId);
   }
 
-  #commit(byDigest: Map<string, Listed | undefined>): readonly EndpointSpec[] {
-    let listed = [...byDigest.values()].filter((each) => each !== undefined);
-    if (listed.length > this.#limit) listed = listed.slice(0, this.#limit);
-    const specs = withUniqueIds(listed);
-    const byId = new Map<string, EndpointSpec>();
-    for (let i = 0; i < specs.length; i++) {
-      const known = this.#byId.get(specs[i]!.id);
-      if (known !== undefined && sameSpec(known, specs[i]!)) specs[i] = known;
-      byId.set(specs[i]!.id, specs[i]!);
-    }
-    this.#byDigest = byDigest;
-    this.#byId = byId;
+  /** The answer is complete: its endpoints, in Consul's order, from now on those of the table. */
+  commit(update: ListUpdate): readonly EndpointSpec[] {
+    const specs = update.specs(this.#limit);
+    this.#byDigest = update.byDigest;
+    this.#byId = update.byId;
     return specs;
   }
 }
 
-/** One answer being read. */
+/** One answer being read. All that takes time is done per entry, while the bytes arrive. */
 export class ListUpdate {
+  readonly byDigest: Map<string, Listed | undefined> = new Map();
+  readonly byId: Map<string, EndpointSpec> = new Map();
   readonly #options: EntryOptions;
   readonly #known: ReadonlyMap<string, Listed | undefined>;
-  readonly #next = new Map<string, Listed | undefined>();
-  readonly #adopt: (byDigest: Map<string, Listed | undefined>) => readonly EndpointSpec[];
+  readonly #knownById: ReadonlyMap<string, EndpointSpec>;
+  readonly #listed: Listed[] = [];
+  /** Ids that more than one node has. */
+  readonly #shared = new Set<string>();
 
   constructor(
     options: EntryOptions,
     known: ReadonlyMap<string, Listed | undefined>,
-    adopt: (byDigest: Map<string, Listed | undefined>) => readonly EndpointSpec[],
+    knownById: ReadonlyMap<string, EndpointSpec>,
   ) {
     this.#options = options;
     this.#known = known;
-    this.#adopt = adopt;
+    this.#knownById = knownById;
   }
 
   readonly add = (bytes: Buffer): void => {
     // Not for security: to tell equal bytes at a quarter of the cost of parsing them.
     const digest = createHash('sha1').update(bytes).digest('base64');
+    if (this.byDigest.has(digest)) return;
     const known = this.#known.get(digest);
-    this.#next.set(digest, known !== undefined || this.#known.has(digest) ? known : readEntry(bytes, this.#options));
+    const listed = known !== undefined || this.#known.has(digest) ? known : this.#read(bytes);
+    this.byDigest.set(digest, listed);
+    if (listed === undefined) return;
+    const { id } = listed.spec;
+    if (this.byId.has(id)) this.#shared.add(id);
+    this.byId.set(id, listed.spec);
+    this.#listed.push(listed);
   };
 
-  /** The answer is complete: its endpoints, in Consul's order, from now on those of the table. */
-  commit(): readonly EndpointSpec[] {
-    return this.#adopt(this.#next);
+  /**
+   * The first `limit` of what was read. A service id is unique on its node only: where two nodes have the same, each of
+   * those gets its node's name behind it, `web@node-1`.
+   */
+  specs(limit: number): readonly EndpointSpec[] {
+    const listed = this.#listed.length > limit ? this.#listed.slice(0, limit) : this.#listed;
+    if (this.#shared.size === 0) return listed.map(({ spec }) => spec);
+    return listed.map(({ spec, node }) => {
+      if (!this.#shared.has(spec.id)) return spec;
+      const named = this.#reuse({ ...spec, id: `${spec.id}@${node}` });
+      this.byId.set(named.id, named);
+      return named;
+    });
   }
-}
 
-/**
- * A service id is unique on its node only. Where two nodes have the same, each of those gets its node's name behind it:
- * `web@node-1`.
- */
-function withUniqueIds(listed: readonly Listed[]): EndpointSpec[] {
-  const seen = new Set<string>();
-  const shared = new Set<string>();
-  for (const { spec } of listed) {
-    if (seen.has(spec.id)) shared.add(spec.id);
-    seen.add(spec.id);
+  #read(bytes: Buffer): Listed | undefined {
+    const listed = readEntry(bytes, this.#options);
+    return listed && { ...listed, spec: this.#reuse(listed.spec) };
   }
-  return listed.map(({ spec, node }) => (shared.has(spec.id) ? { ...spec, id: `${spec.id}@${node}` } : spec));
+
+  #reuse(spec: EndpointSpec): EndpointSpec {
+    const known = this.#knownById.get(spec.id);
+    return known !== undefined && sameSpec(known, spec) ? known : spec;
+  }
 }

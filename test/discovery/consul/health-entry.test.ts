@@ -95,7 +95,7 @@ describe('the table of instances', () => {
   const list = (table: InstanceTable, ...entries: Buffer[]) => {
     const update = table.begin();
     for (const each of entries) update.add(each);
-    return update.commit();
+    return table.commit(update);
   };
 
   it('keeps the object of a spec that says the same, also where other fields of its entry changed', () => {
