@@ -206,7 +206,7 @@ describe('the Consul resolver at a real agent', () => {
     const { lists, service } = clientOf(consul);
     await lists('a');
     const late: number[] = [];
-    for (let i = 1; i <= 30; i++) {
+    for (let i = 1; i <= 20; i++) {
       await wait(280);
       const bare = nextAnswer(consul.host, consul.port);
       const ours = new Promise<number>((resolve) => {
@@ -222,7 +222,7 @@ describe('the Consul resolver at a real agent', () => {
     }
     late.sort((a, b) => a - b);
     // The median: single changes are at the mercy of whoever else uses the machine.
-    expect(late[15]).toBeLessThan(5);
+    expect(late[10]).toBeLessThan(5);
   });
 });
 
@@ -251,7 +251,7 @@ describe('the Consul resolver at a cluster', () => {
     await follower!.register(users('a', 5_001));
     await follower!.register(users('b', 5_002));
     const stale = clientOf(follower!);
-    const strict = clientOf(follower!, { consistency: 'default' });
+    const strict = clientOf(follower!, { consistency: 'default', waitMs: 2_000 });
     await Promise.all([stale.lists('a', 'b'), strict.lists('a', 'b')]);
     await leader.kill();
     stale.picks('a', 'b');
