@@ -23,6 +23,9 @@ export class ChannelBinding {
   readonly clock: Clock;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** The name to ask servers' health service for; undefined where it is not asked. */
+  readonly healthService: string | undefined;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly serviceConfig: ServiceConfig;
@@ -41,6 +44,8 @@ export class ChannelBinding {
     this.clock = mesh.clock;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
+    this.connectTimeoutMs = this.#target.connectTimeoutMs;
+    this.healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
     this.service = serviceOf(mesh, name, this.#target.service);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();

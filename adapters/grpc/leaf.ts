@@ -1,13 +1,10 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
-import type { Endpoint } from '../../src/index.js';
+import type { Clock, Endpoint } from '../../src/index.js';
 import type { Connection } from './attempt.js';
+import { Connecting } from './connecting.js';
+import { HealthWatch } from './health-watch.js';
 
-const { IDLE, READY } = connectivityState;
-
-/** What `getRealSubchannel()` gives: the class has the method, the interface does not tell of it. */
-interface ResettableSubchannel {
-  resetBackoff?(): void;
-}
+const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
 export interface LeafOwner {
   readonly helper: experimental.ChannelControlHelper;
@@ -15,9 +12,22 @@ export interface LeafOwner {
   leafChanged(leaf: Leaf, from: connectivityState, to: connectivityState): void;
 }
 
+export interface LeafSettings {
+  readonly clock: Clock;
+  readonly connectTimeoutMs: number;
+  /** The name to ask the health service for; undefined where it is not asked. */
+  readonly healthService: string | undefined;
+  /** What identifies the connection. */
+  readonly options: ChannelOptions;
+}
+
+/** Options that differ make connections that differ; grpc-js passes them by otherwise. */
+const GENERATION = 'fairlead.generation';
+
 /**
  * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the rotation with its connection
- * up, and a first call never waits for a handshake. Reconnecting and its backoff are grpc-js's.
+ * up (and, where that is asked for, its health service saying so), and a first call never waits for a handshake.
+ * Reconnecting and its backoff are grpc-js's.
  */
 export class Leaf implements Connection {
   readonly endpoint: Endpoint;
@@ -26,47 +36,44 @@ export class Leaf implements Connection {
   connection = 0;
   lastError = '';
   readonly #owner: LeafOwner;
-  readonly #balancer: experimental.LeafLoadBalancer;
+  readonly #settings: LeafSettings;
+  readonly #connecting: Connecting;
+  #balancer: experimental.LeafLoadBalancer;
+  #transport: connectivityState = IDLE;
+  #connected: experimental.SubchannelInterface | undefined;
+  #health: HealthWatch | undefined;
   #spec: Endpoint['spec'];
   #reportedLoss = -1;
-  #real: ResettableSubchannel | undefined;
+  #generation = 0;
+  /** An attempt to connect has timed out; until one succeeds, the endpoint is down, not about to be up. */
+  #stuck = false;
   #closed = false;
 
-  constructor(endpoint: Endpoint, owner: LeafOwner, options: ChannelOptions, resolutionNote: string) {
+  constructor(endpoint: Endpoint, owner: LeafOwner, settings: LeafSettings) {
     this.endpoint = endpoint;
     this.#owner = owner;
+    this.#settings = settings;
     this.#spec = endpoint.spec;
-    const { host, port } = endpoint.spec;
-    const helper = experimental.createChildChannelControlHelper(owner.helper, {
-      createSubchannel: (address, args) => this.#track(owner.helper.createSubchannel(address, args)),
-      updateState: (state, picker, error) => this.#update(state, picker, error),
-      // Discovery pushes; asking it again would tell nothing new.
-      requestReresolution: () => {},
-    });
-    this.#balancer = new experimental.LeafLoadBalancer(
-      { addresses: [{ host, port }] },
-      helper,
-      options,
-      resolutionNote,
-    );
+    this.#connecting = new Connecting(settings.clock, settings.connectTimeoutMs, () => this.#startOver());
+    this.#balancer = this.#createBalancer();
   }
 
   connect(): void {
     this.#balancer.startConnecting();
     // Connections are shared and outlive a departure for some seconds: this one may be waiting out a backoff from then.
-    if (this.state !== READY) this.retryNow();
+    if (this.#transport !== READY) this.retryNow();
   }
 
   /** Discovery told of the endpoint anew: if it is believed to be down, that is worth a try at once. */
   rediscovered(): void {
     if (this.#spec === this.endpoint.spec) return;
     this.#spec = this.endpoint.spec;
-    if (this.state !== READY) this.retryNow();
+    if (this.#transport !== READY) this.retryNow();
   }
 
   /** Ends a reconnect backoff. Does nothing while a connection is up or being made. */
   retryNow(): void {
-    this.#real?.resetBackoff?.();
+    this.#connecting.retryNow();
   }
 
   reportLoss(connection: number): boolean {
@@ -79,25 +86,83 @@ export class Leaf implements Connection {
   close(): void {
     this.#closed = true;
     this.subchannel = undefined;
+    this.#health?.close();
+    this.#connecting.stop();
     this.#balancer.destroy();
   }
 
-  #track(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
-    this.#real = subchannel.getRealSubchannel() as ResettableSubchannel;
-    return subchannel;
+  #createBalancer(): experimental.LeafLoadBalancer {
+    const { helper: parent } = this.#owner;
+    const helper = experimental.createChildChannelControlHelper(parent, {
+      createSubchannel: (address, args) => {
+        const subchannel = parent.createSubchannel(address, args);
+        this.#connecting.watch(subchannel);
+        return subchannel;
+      },
+      updateState: (state, picker, error) => this.#update(state, picker, error),
+      // Discovery pushes; asking it again would tell nothing new.
+      requestReresolution: () => {},
+    });
+    const { host, port } = this.endpoint.spec;
+    const { options } = this.#settings;
+    const own = this.#generation === 0 ? options : { ...options, [GENERATION]: this.#generation };
+    return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, helper, own, '');
+  }
+
+  /** The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make another. */
+  #startOver(): void {
+    if (this.#closed) return;
+    const { connectTimeoutMs } = this.#settings;
+    this.#connecting.abort();
+    this.#balancer.destroy();
+    this.#stuck = true;
+    this.#generation++;
+    this.#balancer = this.#createBalancer();
+    this.#settle(`no HTTP/2 connection within ${connectTimeoutMs} ms`);
+    this.#balancer.startConnecting();
   }
 
   #update(state: connectivityState, picker: experimental.Picker, error: string | null): void {
     if (this.#closed) return;
-    const from = this.state;
-    this.state = state;
-    if (from === READY && state !== READY) this.connection++;
-    // The picker of a connected leaf knows one subchannel and gives it for every pick.
-    this.subchannel = state === READY ? (picker.pick(NO_CALL).subchannel ?? undefined) : undefined;
-    if (error !== null) this.lastError = error;
-    this.#owner.leafChanged(this, from, state);
+    const before = this.#transport;
+    this.#transport = state;
+    if (before === READY && state !== READY) {
+      this.connection++;
+      this.#health?.close();
+      this.#health = undefined;
+    }
+    if (state === READY) {
+      this.#stuck = false;
+      // The picker of a connected leaf knows one subchannel and gives it for every pick.
+      const connected = picker.pick(NO_CALL).subchannel ?? undefined;
+      if (before !== READY || connected !== this.#connected) this.#watchHealth(connected);
+      this.#connected = connected;
+    }
+    this.#settle(error);
     // The connection was lost, or the server said GOAWAY: get the next one before a call asks for it.
     if (state === IDLE) this.#balancer.exitIdle();
+  }
+
+  #watchHealth(subchannel: experimental.SubchannelInterface | undefined): void {
+    const { healthService, clock } = this.#settings;
+    if (healthService === undefined || subchannel === undefined) return;
+    this.#health?.close();
+    this.#health = new HealthWatch(subchannel, healthService, clock, () => this.#settle(this.#health?.reason ?? null));
+  }
+
+  #settle(error: string | null): void {
+    if (error) this.lastError = error;
+    const from = this.state;
+    const to = this.#derive();
+    this.state = to;
+    this.subchannel = to === READY ? this.#connected : undefined;
+    this.#owner.leafChanged(this, from, to);
+  }
+
+  #derive(): connectivityState {
+    if (this.#transport !== READY) return this.#stuck ? TRANSIENT_FAILURE : this.#transport;
+    if (this.#health === undefined || this.#health.healthy === true) return READY;
+    return this.#health.healthy === undefined ? CONNECTING : TRANSIENT_FAILURE;
   }
 }
 

@@ -36,7 +36,6 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
     resolution: experimental.StatusOr<experimental.Endpoint[]>,
     _config: experimental.TypedLoadBalancingConfig,
     options: ChannelOptions,
-    resolutionNote: string,
   ): boolean {
     if (!resolution.ok) {
       if (this.#leaves.size === 0) this.#fail(resolution.error.details);
@@ -49,7 +48,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
         return true;
       }
       this.#open(binding);
-      this.#sync(binding, connectionOptions(options), resolutionNote);
+      this.#sync(binding, connectionOptions(options));
     } catch (error) {
       this.#fail(error instanceof Error ? error.message : String(error));
     }
@@ -104,7 +103,9 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
   }
 
   /** One leaf per endpoint. The core has taken departed endpoints out of the subset already. */
-  #sync(binding: ChannelBinding, options: ChannelOptions, resolutionNote: string): void {
+  #sync(binding: ChannelBinding, options: ChannelOptions): void {
+    const { clock, connectTimeoutMs, healthService } = binding;
+    const settings = { clock, connectTimeoutMs, healthService, options };
     const listed = new Set(binding.service.endpoints);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;
@@ -118,7 +119,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
         known.rediscovered();
         continue;
       }
-      const leaf = new Leaf(endpoint, this, options, resolutionNote);
+      const leaf = new Leaf(endpoint, this, settings);
       this.#leaves.set(endpoint, leaf);
       this.#count(leaf.state, 1);
       leaf.connect();

@@ -12,6 +12,16 @@ export interface GrpcTargetOptions {
   readonly keyHeader?: string;
   /** The `:authority` of calls and the server name expected by TLS. Default: the service's name. */
   readonly authority?: string;
+  /**
+   * How long a connection may take, the server's first word included; milliseconds. Default 5,000; 10 to 600,000. Without
+   * it a peer that accepts and never speaks is waited for without end.
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * The name to watch in each server's `grpc.health.v1.Health` service, over the connection that calls use: an endpoint is
+   * used while it says SERVING, or has no such service (gRFC A17). '' asks for the server as a whole. Default: not asked.
+   */
+  readonly healthService?: string;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
   readonly affinity?: ServiceOptions['affinity'];
   readonly maxEjectionRatio?: number;
@@ -60,6 +70,8 @@ export interface ReadTargetOptions {
   readonly policy: PolicySpec | undefined;
   readonly keyHeader: string | undefined;
   readonly authority: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly healthService: string | undefined;
   /** What is not the channel's but the service's; undefined where nothing is said. */
   readonly service: ServiceOptions | undefined;
 }
@@ -96,13 +108,19 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
     policy: given<PolicySpec>() as never,
     keyHeader: optional(text(undefined)) as never,
     authority: optional(text(undefined)) as never,
+    connectTimeoutMs: number(5_000, 10, 600_000),
+    healthService: given() as never,
     affinity: given() as never,
     maxEjectionRatio: given() as never,
     panicThreshold: given() as never,
     discovery: given() as never,
     measureLatency: given() as never,
   });
-  const { policy, keyHeader, authority, ...rest } = read;
+  const { policy, keyHeader, authority, connectTimeoutMs, healthService, ...rest } = read;
+  if (healthService !== undefined && typeof healthService !== 'string') {
+    throw optionReaders.invalidOption(`${context}.healthService`, healthService, "a string; '' for the whole server");
+  }
   const said = Object.entries(rest).filter(([, value]) => value !== undefined);
-  return { policy, keyHeader, authority, service: said.length === 0 ? undefined : Object.fromEntries(said) };
+  const channel = { policy, keyHeader, authority, connectTimeoutMs: connectTimeoutMs as number, healthService };
+  return { ...channel, service: said.length === 0 ? undefined : Object.fromEntries(said) };
 }

@@ -11,6 +11,8 @@ export interface GrpcServiceConfig {
   readonly methodConfig?: readonly GrpcMethodConfig[];
   /** Stops retries and hedges of the whole channel while too many calls fail (gRFC A6). */
   readonly retryThrottling?: { readonly maxTokens: number; readonly tokenRatio: number };
+  /** Whom to ask the servers' health service for (gRFC A17); the option `healthService` comes first. */
+  readonly healthCheckConfig?: { readonly serviceName: string };
 }
 
 export interface GrpcMethodConfig {
@@ -41,6 +43,7 @@ export function readServiceConfig(value: unknown, name: string): GrpcServiceConf
   const read = readOptions<{
     methodConfig: readonly GrpcMethodConfig[];
     retryThrottling: GrpcServiceConfig['retryThrottling'];
+    healthCheckConfig: GrpcServiceConfig['healthCheckConfig'];
   }>(name, value, {
     methodConfig: (list, at) => {
       if (list === undefined) return [];
@@ -53,10 +56,17 @@ export function readServiceConfig(value: unknown, name: string): GrpcServiceConf
         tokenRatio: required(number(0, Number.MIN_VALUE, 1_000)),
       }),
     ),
+    healthCheckConfig: optional((health, at) =>
+      readOptions<{ serviceName: string }>(at, health, {
+        serviceName: (value, option) => {
+          if (value === undefined || typeof value === 'string') return value ?? '';
+          throw invalidOption(option, value, "a string; '' for the whole server");
+        },
+      }),
+    ),
   });
   refuseDuplicates(read.methodConfig, name);
-  const { methodConfig, retryThrottling } = read;
-  return retryThrottling === undefined ? { methodConfig } : { methodConfig, retryThrottling };
+  return withoutUndefined(read) as GrpcServiceConfig;
 }
 
 function readMethod(value: unknown, name: string): GrpcMethodConfig {

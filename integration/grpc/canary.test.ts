@@ -13,7 +13,7 @@ interface Probe {
   instances: number;
   readonly seen: experimental.GrpcUri[];
   options: ChannelOptions | undefined;
-  subchannel: { resetBackoff?: unknown } | undefined;
+  subchannel: { resetBackoff?: unknown; connector?: unknown } | undefined;
   state: connectivityState;
 }
 
@@ -276,9 +276,10 @@ describe('grpc-js', () => {
     );
   });
 
-  it('has resetBackoff on the real subchannel', async () => {
+  it('has resetBackoff on the real subchannel, and keeps the session that is being made in its connector', async () => {
     await withClient((client) => client.unary());
     expect(typeof probe.subchannel?.resetBackoff).toBe('function');
+    expect(probe.subchannel?.connector).toHaveProperty('session', null);
   });
 
   it('starts the calls that waited for the first resolution in the context of whoever resolves', async () => {

@@ -1,7 +1,8 @@
 // One gRPC server in a process of its own, told by its parent what to be. Messages are JSON in plain bytes, so that no
 // generated code stands between a test and what it tests.
 //
-// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0 }.
+// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health }; `health` is the status that the
+// standard health service tells (1: serving, 2: not); without it there is no such service.
 import { readFileSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
 
@@ -73,6 +74,34 @@ server.addService(
   implementation,
 );
 
+const watchers = new Set();
+const healthStatus = () => Buffer.from([0x08, settings.health]);
+const asked = [];
+if (settings.health !== undefined) {
+  const same = (bytes) => bytes;
+  server.addService(
+    {
+      Watch: {
+        path: '/grpc.health.v1.Health/Watch',
+        requestStream: false,
+        responseStream: true,
+        requestSerialize: same,
+        requestDeserialize: same,
+        responseSerialize: same,
+        responseDeserialize: same,
+      },
+    },
+    {
+      Watch: (call) => {
+        asked.push(call.request.toString('latin1'));
+        watchers.add(call);
+        call.on('cancelled', () => watchers.delete(call));
+        call.write(healthStatus());
+      },
+    },
+  );
+}
+
 const credentials = settings.tls
   ? grpc.ServerCredentials.createSsl(null, [
       { private_key: readFileSync(settings.tls.key), cert_chain: readFileSync(settings.tls.cert) },
@@ -85,8 +114,11 @@ server.bindAsync(`127.0.0.1:${settings.port}`, credentials, (error, port) => {
 });
 
 process.on('message', (message) => {
-  if (message === 'calls') process.send({ calls });
+  if (message === 'calls') process.send({ calls, asked, watchers: watchers.size });
   else if (message === 'drain') server.tryShutdown(() => process.exit(0));
-  else Object.assign(settings, message);
+  else {
+    Object.assign(settings, message);
+    if (message.health !== undefined) for (const call of watchers) call.write(healthStatus());
+  }
 });
 process.on('disconnect', () => process.exit(0));

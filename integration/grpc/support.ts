@@ -19,6 +19,16 @@ export interface ServerSettings {
   readonly delayMs?: number;
   readonly code?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** What its health service says: 1 serving, 2 not serving. Without it there is no such service. */
+  readonly health?: number;
+}
+
+export interface ServerCounts {
+  readonly calls: number;
+  /** Requests to watch its health, as bytes in Latin-1. */
+  readonly asked: readonly string[];
+  /** Open watches. */
+  readonly watchers: number;
 }
 
 /** A gRPC server in a process of its own. */
@@ -54,10 +64,13 @@ export class TestServer {
     this.#process?.send(settings);
   }
 
-  async calls(): Promise<number> {
+  async counts(): Promise<ServerCounts> {
     this.#process?.send('calls');
-    const [{ calls }] = (await once(this.#process!, 'message')) as [{ calls: number }];
-    return calls;
+    return ((await once(this.#process!, 'message')) as [ServerCounts])[0];
+  }
+
+  async calls(): Promise<number> {
+    return (await this.counts()).calls;
   }
 
   signal(signal: NodeJS.Signals): void {
