@@ -46,6 +46,10 @@ export class CallScope {
     return this.#timer !== undefined || this.#caller !== undefined;
   }
 
+  /**
+   * Aborts when the scope ends. Never the caller's own: that may live as long as the process, and would collect the
+   * listeners that calls forget on it.
+   */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();

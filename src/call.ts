@@ -224,8 +224,13 @@ function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
   return error;
 }
 
+/**
+ * Rejects a turn later, when the caller has attached its handler: Node keeps account of every promise that is rejected
+ * before, which would double the cost of a refusal.
+ */
 function refused(host: CallHost, guard: Guard): Promise<never> {
-  return Promise.reject(refusal(host, guard));
+  const error = refusal(host, guard);
+  return new Promise((_, reject) => queueMicrotask(() => reject(error)));
 }
 
 function refusal(host: CallHost, guard: Guard): FairleadError {

@@ -1,0 +1,25 @@
+// A server in a process of its own. Prints its port; `GET /mode/<mode>` changes how it answers, `GET /seen` counts.
+import { createServer } from 'node:http';
+
+let mode = 'ok';
+let seen = 0;
+
+const server = createServer((request, response) => {
+  const path = request.url ?? '/';
+  if (path.startsWith('/mode/')) {
+    mode = path.slice('/mode/'.length);
+    response.end();
+    return;
+  }
+  if (path === '/seen') {
+    response.end(String(seen));
+    return;
+  }
+  seen++;
+  if (mode === 'busy') response.writeHead(503, { 'retry-after': '0' }).end('busy');
+  else if (mode === 'limited') response.writeHead(429, { 'retry-after': '1' }).end('less');
+  else if (mode === 'missing') response.writeHead(404).end('missing');
+  else setTimeout(() => response.end('ok'), mode === 'slow' ? 2_000 : 5);
+});
+
+server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));
