@@ -174,7 +174,32 @@ export class Cluster extends EventEmitter {
       callback(error);
       return;
     }
-    this.checkoutFrom(lease.endpoint, lease, Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0, callback);
+    const { endpoint } = lease;
+    this.checkoutFrom(
+      endpoint,
+      lease,
+      Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0,
+      (error, checkout) => {
+        // Nothing was sent yet, so another server, or this one a little later, may be tried whatever the statement is.
+        if (checkout !== undefined || error instanceof FairleadError || !isPassing(error)) callback(error, checkout);
+        else this.#checkoutAgain(deadlineMs, route, tried, endpoint, error, callback);
+      },
+    );
+  }
+
+  #checkoutAgain(
+    deadlineMs: number,
+    route: 'primary' | 'replica',
+    tried: readonly Endpoint[],
+    failed: Endpoint,
+    error: unknown,
+    callback: ClusterCallback,
+  ): void {
+    if (route === 'replica' && !tried.includes(failed)) {
+      this.#checkoutBefore(deadlineMs, route, [...tried, failed], callback);
+    } else if (this.clock.now() + RETRY_PAUSE_MS < deadlineMs) {
+      this.clock.awaited(RETRY_PAUSE_MS, () => this.#checkoutBefore(deadlineMs, route, tried, callback));
+    } else callback(error);
   }
 
   #subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined {
@@ -278,7 +303,9 @@ export class Cluster extends EventEmitter {
         if (this.replication.probed(each, probe, this.clock.now())) this.#changed();
       },
       failed: (each) => {
-        if (this.replication.failed(each)) this.#changed();
+        if (!this.replication.failed(each)) return;
+        this.#nodes.get(each)?.pool.cut();
+        this.#changed();
       },
     });
     const node: Node = { pool, prober, warm: own.minIdle === 0 };
@@ -337,6 +364,14 @@ export class Cluster extends EventEmitter {
     this.emit('change');
   }
 }
+
+/** Whether a failure to connect may pass: everything but a refused login. */
+function isPassing(error: unknown): boolean {
+  return meaningOf(error, true).outcome !== Outcome.ApplicationError;
+}
+
+/** Before the same server is tried again: a restart takes seconds, and twenty attempts each are enough. */
+const RETRY_PAUSE_MS = 50;
 
 const TRACK_POSITIONS = {
   mysql: 'SET SESSION session_track_gtids = OWN_GTID',

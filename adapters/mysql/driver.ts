@@ -37,7 +37,7 @@ export interface DriverConnection extends EventEmitter {
   readonly _fatalError?: unknown;
   readonly _protocolError?: unknown;
   readonly _closing?: boolean;
-  readonly stream?: { readonly destroyed?: boolean };
+  readonly stream?: { readonly destroyed?: boolean; destroy?(error: Error): void };
 }
 
 /** Opens a connection; it emits `connect` or `error`. */

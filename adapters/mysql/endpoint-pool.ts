@@ -157,12 +157,23 @@ export class EndpointPool {
     });
   }
 
-  /** Ends the connections in use as well: their statements fail. */
-  destroy(): void {
-    void this.close();
-    for (const physical of this.#busy) physical.connection.destroy();
-    this.#busy.clear();
-    this.#checkDrained();
+  /**
+   * The server does not answer any more: ends every connection, so that what waits on one fails now instead of hanging.
+   * New ones may be made.
+   */
+  cut(): void {
+    for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
+    // Their holders see the error and give them back.
+    for (const physical of this.#busy) this.#discardDead(physical);
+  }
+
+  #discardDead(physical: Physical): void {
+    physical.usable = false;
+    const { connection } = physical;
+    // Destroying alone tells nobody: mysql2 fails what waits when its socket reports an error.
+    if (connection.stream?.destroy !== undefined) {
+      connection.stream.destroy(Object.assign(new Error('The server stopped answering.'), { code: 'ETIMEDOUT' }));
+    } else connection.destroy();
   }
 
   get #size(): number {

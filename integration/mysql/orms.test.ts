@@ -7,6 +7,7 @@ import knexFactory from 'knex';
 import { Kysely, MysqlDialect } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
+import { selectsOf } from './support.js';
 
 let topology: SqlTopology<Mysql>;
 let mesh: Mesh;
@@ -27,12 +28,6 @@ afterAll(async () => {
 
 const newPool = (): ReturnType<typeof createPool> =>
   createPool(mesh, { service: 'mysql', ...SQL_USERS.app, database: topology.database });
-
-/** SELECTs that a server has run, so that it can be told where reads went. */
-async function selectsOf(server: Mysql): Promise<number> {
-  const [row] = await server.sql<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Com_select'");
-  return Number(row!.Value);
-}
 
 describe('kysely', () => {
   it('selects from replicas, writes, runs a transaction, streams and closes', async () => {

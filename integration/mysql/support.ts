@@ -40,3 +40,9 @@ export function poolOver(topology: SqlTopology<SqlServer>, options: Partial<Crea
     },
   };
 }
+
+/** SELECTs that a server has run, so that it can be told where reads went. */
+export async function selectsOf(server: SqlServer): Promise<number> {
+  const [row] = await server.sql<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Com_select'");
+  return Number(row!.Value);
+}
