@@ -1,4 +1,5 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { FairleadError } from '../runtime/errors.js';
 import { readEndpoint } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
 
@@ -40,6 +41,13 @@ class StaticLists implements StaticResolver {
     for (const sink of this.#sinks.get(service) ?? []) sink.snapshot(list, String(this.#version));
   }
 
+  /** A list may still come by `update`, but a misspelt name is more likely: whoever asks for an endpoint should be told. */
+  #unknown(service: string): FairleadError {
+    const known = [...this.#lists.keys()].map((name) => `'${name}'`).join(', ');
+    const message = `staticResolver has no list for '${service}', only for ${known || 'no service at all'}`;
+    return new FairleadError('FAIRLEAD_DISCOVERY', message, { service });
+  }
+
   watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void {
     if (signal.aborted) return;
     const sinks = this.#sinks.get(query.service) ?? new Set();
@@ -47,6 +55,7 @@ class StaticLists implements StaticResolver {
     signal.addEventListener('abort', () => sinks.delete(sink), { once: true });
     const list = this.#lists.get(query.service);
     if (list !== undefined) sink.snapshot(list, String(this.#version));
+    else sink.error(this.#unknown(query.service));
   }
 }
 

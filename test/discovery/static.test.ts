@@ -47,4 +47,9 @@ describe('static resolver', () => {
     resolver.update('late', ['h:1']);
     expect(service.endpoints).toHaveLength(1);
   });
+
+  it('tells whoever asks for an endpoint of a service that it has no list for', () => {
+    const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:5001'] }) });
+    expect(() => mesh.service('user').acquire()).toThrow(/staticResolver has no list for 'user', only for 'users'/);
+  });
 });
