@@ -15,7 +15,7 @@ export interface MemoryStoreOptions {
  * full. The TTL is checked when a session is asked for; there is no timer. `sliding: false` counts it from when the session
  * was set instead.
  *
- * Memory: about 130 bytes per session with keys of 36 characters, of which 30 are taken at once for the whole capacity.
+ * Memory: about 130 bytes per session with keys of 36 characters, of which 44 are taken at once for the whole capacity.
  */
 export function memoryStore(options: MemoryStoreOptions): AffinityStore {
   const { clock, ttlMs, capacity, sliding = true } = options;

@@ -41,7 +41,8 @@ export class SharedSessions implements AffinityStore {
   readonly #fresh: AffinityStore;
   readonly #loading = new Map<string, Promise<void>>();
   readonly #pending = new Map<string, Pending>();
-  #writing = 0;
+  /** Bindings that are being written. */
+  readonly #writing = new Set<string>();
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #resume: Timer | undefined;
   #closed = false;
@@ -67,8 +68,9 @@ export class SharedSessions implements AffinityStore {
 
   get(key: string): string | undefined {
     const endpointId = this.#table.get(key);
-    // Asked for without `prepare`: this call uses what is known, the next one what the store says.
-    if (this.#mustAsk(key)) void this.#load(key);
+    // Asked for without `prepare`: this call uses what is known, the next one what the store says. Where nothing is known
+    // the session is about to be bound, and the store answers to that.
+    if (endpointId !== undefined && this.#mustAsk(key)) void this.#load(key);
     return endpointId;
   }
 
@@ -99,7 +101,8 @@ export class SharedSessions implements AffinityStore {
   }
 
   #mustAsk(key: string): boolean {
-    return !this.#closed && this.#fresh.get(key) === undefined && !this.#pending.has(key) && !this.#paused;
+    if (this.#closed || this.#paused || this.#pending.has(key) || this.#writing.has(key)) return false;
+    return this.#fresh.get(key) === undefined;
   }
 
   get #paused(): boolean {
@@ -118,7 +121,7 @@ export class SharedSessions implements AffinityStore {
   async #ask(key: string): Promise<void> {
     try {
       const found = await this.#withinTimeout(() => this.#store.load(key, this.#options.ttlMs));
-      if (this.#closed || this.#pending.has(key)) return;
+      if (this.#closed || this.#pending.has(key) || this.#writing.has(key)) return;
       if (typeof found === 'string') {
         this.#table.set(key, found);
         this.#fresh.set(key, found);
@@ -157,9 +160,11 @@ export class SharedSessions implements AffinityStore {
       return;
     }
     for (const [key, { endpointId, replaces }] of this.#pending) {
-      if (this.#writing >= CONCURRENT_WRITES) return;
+      if (this.#writing.size >= CONCURRENT_WRITES) return;
+      // One after the other for one session, or the older might win.
+      if (this.#writing.has(key)) continue;
       this.#pending.delete(key);
-      this.#writing++;
+      this.#writing.add(key);
       void this.#bind(key, endpointId, replaces);
     }
   }
@@ -175,7 +180,7 @@ export class SharedSessions implements AffinityStore {
       // The binding is in the table still: it is written when its session is next seen.
       this.#fail(thrown);
     } finally {
-      this.#writing--;
+      this.#writing.delete(key);
       if (!this.#closed) this.#drain();
     }
   }

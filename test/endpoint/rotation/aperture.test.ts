@@ -59,6 +59,24 @@ describe('deterministic aperture', () => {
     for (const load of used.values()) expect(load).toBeCloseTo(12, 6);
   });
 
+  it('bounds a herd of 10,000 clients and 10,000 endpoints: 12 connections on either side, loads equal', () => {
+    const count = 10_000;
+    const ends = Float64Array.from({ length: count }, (_, i) => (i + 1) / count);
+    const connections = new Uint32Array(count);
+    const load = new Float64Array(count);
+    for (let index = 0; index < count; index++) {
+      const covered = coverArc(ends, index / count, 12 / count);
+      expect(covered.length).toBeLessThanOrEqual(13);
+      for (const [i, share] of covered) {
+        connections[i]!++;
+        load[i]! += share / 12;
+      }
+    }
+    expect(Math.min(...connections)).toBeGreaterThanOrEqual(12);
+    expect(Math.max(...connections)).toBeLessThanOrEqual(13);
+    for (const each of load) expect(Math.abs(each - 1)).toBeLessThan(1e-6);
+  });
+
   it('asks a peer function again with every rotation and keeps the last good answer', () => {
     const { mesh, resolver } = testMesh({ users: endpoints(40) });
     let peer: () => { index: number; total: number } = () => ({ index: 0, total: 10 });

@@ -1,0 +1,174 @@
+import { type AffinityEvent, type AffinityOptions, FairleadError, Outcome, type Service } from 'fairlead';
+import { describe, expect, it } from 'vitest';
+import { endpoints, testMesh } from './support/mesh.js';
+
+function sticky(affinity: AffinityOptions | true = true, count = 4) {
+  const test = testMesh({ users: endpoints(count) });
+  const service = test.mesh.service('users', { policy: 'random', affinity });
+  const events: AffinityEvent[] = [];
+  service.on('affinity', (event) => events.push(event));
+  return { ...test, service, events };
+}
+
+function call(service: Service, key: string, outcome: Outcome = Outcome.Success): string {
+  const lease = service.acquire({ key });
+  lease.done(outcome);
+  return lease.endpoint.spec.id;
+}
+
+/** Fails calls of a session until its endpoint is out. */
+function eject(service: Service, key: string): string {
+  let id = '';
+  for (let i = 0; i < 5; i++) id = call(service, key, Outcome.Failure);
+  return id;
+}
+
+const listWithout = (id: string, count = 4) => endpoints(count).filter((each) => (each as { id: string }).id !== id);
+
+describe('affinity', () => {
+  it('keeps each key with its endpoint', () => {
+    const { service } = sticky();
+    for (const key of ['ada', 'bob', 'eve', '__proto__', '']) {
+      const first = call(service, key);
+      for (let i = 0; i < 20; i++) expect(call(service, key)).toBe(first);
+    }
+  });
+
+  it('moves a session whose endpoint is out, says so once, and does not move it back', () => {
+    const { service, clock, events } = sticky();
+    const before = eject(service, 'ada');
+    const after = call(service, 'ada');
+    expect(after).not.toBe(before);
+    expect(events).toEqual([{ key: 'ada', from: before, to: after, reason: 'unavailable' }]);
+    clock.advance(40_000);
+    for (let i = 0; i < 10; i++) expect(call(service, 'ada')).toBe(after);
+    expect(events).toHaveLength(1);
+  });
+
+  it('with fail refuses the call and keeps the binding for when the endpoint is back', () => {
+    const { service, clock, events } = sticky({ onUnavailable: 'fail' });
+    const id = eject(service, 'ada');
+    try {
+      call(service, 'ada');
+      expect.unreachable();
+    } catch (error) {
+      expect((error as FairleadError).code).toBe('FAIRLEAD_AFFINITY_LOST');
+      expect((error as FairleadError).endpoint).toBe(id);
+    }
+    expect(events).toEqual([{ key: 'ada', from: id, to: undefined, reason: 'unavailable' }]);
+    clock.advance(40_000);
+    expect(call(service, 'ada')).toBe(id);
+    expect(service.rotation).toHaveLength(4);
+  });
+
+  it('avoids what the call tried, and stays with the other', () => {
+    const { service, events } = sticky();
+    const first = service.acquire({ key: 'ada' }).endpoint;
+    const second = service.acquire({ key: 'ada', tried: [first] }).endpoint;
+    expect(second).not.toBe(first);
+    expect(service.acquire({ key: 'ada' }).endpoint).toBe(second);
+    expect(events[0]!.reason).toBe('tried');
+  });
+
+  it('moves sessions at once when their endpoint leaves discovery', () => {
+    const { service, resolver, events } = sticky();
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    expect(call(service, 'ada')).not.toBe(before);
+    expect(events[0]!.reason).toBe('departed');
+  });
+});
+
+describe('drainMs', () => {
+  it('lets sessions stay with an endpoint that left discovery until it is over, and sends it no new ones', () => {
+    const { service, resolver, clock } = sticky({ drainMs: 10_000 });
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    for (let i = 0; i < 20; i++) expect(call(service, `new-${i}`)).not.toBe(before);
+    clock.advance(9_999);
+    expect(call(service, 'ada')).toBe(before);
+    clock.advance(1);
+    expect(call(service, 'ada')).not.toBe(before);
+  });
+
+  it('ends with the first call that the endpoint fails', () => {
+    const { service, resolver } = sticky({ drainMs: 10_000 });
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    expect(call(service, 'ada', Outcome.ConnectFailure)).toBe(before);
+    expect(call(service, 'ada')).not.toBe(before);
+  });
+
+  it('is over when the endpoint comes back as another process', () => {
+    const { service, resolver } = sticky({ drainMs: 10_000 });
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    const again = endpoints(4).map((each) => ({
+      ...(each as { id: string; host: string }),
+      port: 7_000 + Number((each as { id: string }).id.slice(1)),
+    }));
+    resolver.update('users', again);
+    const lease = service.acquire({ key: 'ada' });
+    expect(lease.endpoint.spec.id).toBe(before);
+    expect(lease.endpoint.spec.port).toBeGreaterThanOrEqual(7_000);
+  });
+
+  it('closes only when calls on draining endpoints are done', async () => {
+    const { service, resolver, clock } = sticky({ drainMs: 10_000 });
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    const lease = service.acquire({ key: 'ada' });
+    let closed = false;
+    const closing = service.close().then(() => {
+      closed = true;
+    });
+    await clock.advanceAsync(100);
+    expect(closed).toBe(false);
+    lease.done(Outcome.Success);
+    await closing;
+  });
+});
+
+describe('prefer', () => {
+  it('sends a call to the endpoint it names, with and without affinity', () => {
+    const plain = testMesh({ users: endpoints(4) }).mesh.service('users');
+    for (const service of [sticky().service, plain]) {
+      for (const id of ['e0', 'e1', 'e2', 'e3']) expect(service.acquire({ prefer: id }).endpoint.spec.id).toBe(id);
+    }
+  });
+
+  it('is ignored where nobody has that id, and where the endpoint was tried or is out', () => {
+    const { service } = sticky();
+    expect(service.acquire({ prefer: 'e9' }).endpoint).toBeDefined();
+    const e1 = service.endpoints[1]!;
+    expect(service.acquire({ prefer: 'e1', tried: [e1] }).endpoint).not.toBe(e1);
+    for (let i = 0; i < 5; i++) service.acquire({ prefer: 'e1' }).done(Outcome.Failure);
+    expect(e1.state).toBe('ejected');
+    expect(service.acquire({ prefer: 'e1' }).endpoint).not.toBe(e1);
+  });
+
+  it('fails with onUnavailable fail where the endpoint is there but out', () => {
+    const { service } = sticky({ onUnavailable: 'fail' });
+    for (let i = 0; i < 5; i++) service.acquire({ prefer: 'e1' }).done(Outcome.Failure);
+    expect(() => service.acquire({ prefer: 'e1' })).toThrow(FairleadError);
+  });
+
+  it('reaches an endpoint of a priority that gets no other calls', () => {
+    const { mesh } = testMesh({ users: [...endpoints(2), { id: 'spare', host: '127.0.0.1', port: 9, priority: 1 }] });
+    const service = mesh.service('users');
+    expect(service.rotation.map(({ spec }) => spec.id)).toEqual(['e0', 'e1']);
+    expect(service.acquire({ prefer: 'spare' }).endpoint.spec.id).toBe('spare');
+  });
+
+  it('may be the call that probes', () => {
+    const { service, clock } = sticky();
+    for (let i = 0; i < 5; i++) service.acquire({ prefer: 'e1' }).done(Outcome.Failure);
+    clock.advance(40_000);
+    expect(service.endpoints[1]!.state).toBe('probing');
+    const probe = service.acquire({ prefer: 'e1' });
+    expect(probe.endpoint.spec.id).toBe('e1');
+    expect(service.acquire({ prefer: 'e1' }).endpoint.spec.id).not.toBe('e1');
+    probe.done(Outcome.Success);
+    expect(service.endpoints[1]!.state).toBe('ready');
+  });
+});
