@@ -1,5 +1,5 @@
 import { FairleadError } from '../runtime/errors.js';
-import { type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
+import { addressOf, type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
 import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
@@ -47,6 +47,9 @@ export class Membership {
     const changed: LiveEndpoint[] = [];
     const refused: FairleadError[] = [];
     const next = new Map<string, LiveEndpoint>();
+    // By identity, once: a list that is new from end to end would search all of them for each of its endpoints.
+    const draining =
+      this.#draining.size === 0 ? undefined : new Map([...this.#draining].map((each) => [identityOf(each.spec), each]));
     for (const spec of specs) {
       // A resolver that keeps its objects makes the rest free: of a long list, little changes at a time.
       const same = this.#byId.get(spec?.id);
@@ -59,7 +62,7 @@ export class Membership {
         refused.push(this.#refuse(spec, reason));
         continue;
       }
-      const known = this.#byId.get(spec.id) ?? this.#findDraining(spec);
+      const known = this.#byId.get(spec.id) ?? draining?.get(identityOf(spec));
       if (known === undefined || !sameAddress(known.spec, spec)) {
         const endpoint = new LiveEndpoint(spec, this.#takeOrdinal());
         next.set(spec.id, endpoint);
@@ -104,13 +107,6 @@ export class Membership {
     return this.#freeOrdinals.pop() ?? this.#ordinals++;
   }
 
-  #findDraining(spec: EndpointSpec): LiveEndpoint | undefined {
-    for (const endpoint of this.#draining) {
-      if (endpoint.spec.id === spec.id && sameAddress(endpoint.spec, spec)) return endpoint;
-    }
-    return undefined;
-  }
-
   #refuse(spec: EndpointSpec, reason: string): FairleadError {
     const id = String(spec?.id);
     return new FairleadError(
@@ -136,4 +132,9 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
     return `its priority is ${spec.priority}`;
   }
   return undefined;
+}
+
+/** The same instance while these stay. */
+function identityOf(spec: EndpointSpec): string {
+  return `${spec.id} ${addressOf(spec)}`;
 }
