@@ -1,6 +1,7 @@
 import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
-import { type Classify, outcomeOf } from './status.js';
+import type { Call } from './call.js';
+import { type Classify, isDiscardedHedge, outcomeOf } from './status.js';
 
 /** What an attempt needs of the connection it goes over. */
 export interface Connection {
@@ -38,6 +39,7 @@ export class Attempt implements experimental.PickResult {
     subchannel: experimental.SubchannelInterface,
     leaf: Connection,
     list: PendingAttempts,
+    call: Call,
     classify: Classify | undefined,
   ) {
     const connection = leaf.connection;
@@ -47,7 +49,9 @@ export class Attempt implements experimental.PickResult {
     this.sweep = list.add(this);
     this.onCallEnded = (code, details, metadata) => {
       this.#settle();
-      lease.done(judge(code, details, metadata, leaf, connection, classify));
+      // It was given so long that another attempt was started, and that one answered.
+      const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);
+      lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, connection, classify));
     };
   }
 

@@ -10,7 +10,7 @@ import {
 } from '../../src/index.js';
 import { CallConfigurator } from './call.js';
 import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
-import { MethodConfigs, readChannelServiceConfig } from './service-config.js';
+import { MethodConfigs, readChannelServiceConfig, throttlingOf } from './service-config.js';
 import type { Classify } from './status.js';
 import { parseTarget, type TargetUri } from './target.js';
 
@@ -49,8 +49,9 @@ export class ChannelBinding {
     this.service = serviceOf(mesh, name, this.#target.service);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();
-    const methods = new MethodConfigs([channel.serviceConfig, code.serviceConfig]);
-    const retryThrottling = channel.serviceConfig.retryThrottling ?? code.serviceConfig.retryThrottling;
+    const sources = [channel.serviceConfig, code.serviceConfig];
+    const methods = new MethodConfigs(sources);
+    const retryThrottling = throttlingOf(sources);
     this.serviceConfig = {
       loadBalancingConfig: [{ fairlead: {} }],
       methodConfig: [],

@@ -34,6 +34,11 @@ export class Call implements AcquireRequest {
     this.#last = undefined;
   }
 
+  /** Whether another attempt was picked after this one. */
+  hasNewerThan(attempt: Attempt): boolean {
+    return this.#last !== attempt;
+  }
+
   /** After a pick. */
   picked(attempt: Attempt): void {
     this.#last = attempt;

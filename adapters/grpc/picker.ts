@@ -50,7 +50,7 @@ export class ConnectedPicker implements experimental.Picker {
         lease.done(Outcome.Cancelled);
         return QUEUE;
       }
-      const attempt = new Attempt(lease, leaf.subchannel, leaf, pending, classify);
+      const attempt = new Attempt(lease, leaf.subchannel, leaf, pending, call, classify);
       call.picked(attempt);
       return attempt;
     } catch (error) {

@@ -41,6 +41,14 @@ export function outcomeOf(code: status): Outcome {
   return OUTCOMES[code] ?? Outcome.ApplicationError;
 }
 
+/**
+ * True where grpc-js itself ended a hedged attempt because another one won. It says so in words only; CANCELLED from
+ * anywhere else has others.
+ */
+export function isDiscardedHedge(code: status, details: string): boolean {
+  return code === status.CANCELLED && details === 'Discarded in favor of other hedged attempt';
+}
+
 /** How a call ended, as the user's `classify` sees it. */
 export interface CallStatus {
   readonly code: status;

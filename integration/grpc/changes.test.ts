@@ -32,7 +32,8 @@ describe('while calls go on', () => {
     const [a, b, c, d] = servers as [TestServer, TestServer, TestServer, TestServer];
     echo = new EchoMesh([a, b]);
     const client = echo.connect('fairlead:///echo?policy=round_robin');
-    await client.unary();
+    await until(async () => (await client.unary()).id === 'a', 'a is connected');
+    await until(async () => (await client.unary()).id === 'b', 'b is connected');
     const slow = Array.from({ length: 4 }, () => client.unary({ delayMs: 1_500 }));
     const seen: Answer[] = [];
     const streams = Array.from({ length: 4 }, () =>

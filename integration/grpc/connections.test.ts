@@ -1,7 +1,6 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Load, sleep, startServers, TestServer, tally, until } from './support.js';
+import { Load, Mute, sleep, startServers, TestServer, tally, until } from './support.js';
 import { EchoMesh } from './support-mesh.js';
 
 let servers: TestServer[] = [];
@@ -13,36 +12,11 @@ afterEach(async () => {
   await Promise.all(mutes.splice(0).map((mute) => mute.stop()));
 });
 
-/** Accepts connections and never says a word, as a stopped process does. */
-class Mute {
-  readonly sockets = new Set<Socket>();
-  accepted = 0;
-  readonly #server: NetServer = createServer((socket) => {
-    this.accepted++;
-    this.sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.resume();
-  });
-  port = 0;
-
-  async start(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.port = (this.#server.address() as { port: number }).port;
-    mutes.push(this);
-    return this;
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-}
-
 describe('a peer that accepts and never speaks', () => {
   it('gets no call, keeps no socket, and is used as soon as there is a server in its place', async () => {
     servers = await startServers(1);
     const mute = await new Mute().start();
+    mutes.push(mute);
     echo = new EchoMesh(servers, {}, { defaults: { connectTimeoutMs: 150 } });
     const late = new TestServer({ id: 'late' });
     late.port = mute.port;
@@ -59,6 +33,7 @@ describe('a peer that accepts and never speaks', () => {
 
   it('fails calls with the reason when it is the only one, instead of letting them hang', async () => {
     const mute = await new Mute().start();
+    mutes.push(mute);
     echo = new EchoMesh([], {}, { defaults: { connectTimeoutMs: 100 } });
     echo.resolver.update('echo', [{ id: 'mute', host: '127.0.0.1', port: mute.port }]);
     const error = await echo

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   type CallOptions,
@@ -205,5 +206,34 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
     await sleep(10);
+  }
+}
+
+/** Accepts connections and never says a word, as a stopped process does. */
+export class Mute {
+  readonly sockets: Set<Socket> = new Set();
+  accepted = 0;
+  readonly #server: NetServer = createServer((socket) => {
+    this.accepted++;
+    this.sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.resume();
+  });
+  port = 0;
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.port = (this.#server.address() as { port: number }).port;
+    return this;
+  }
+
+  get endpoint(): { id: string; host: string; port: number } {
+    return { id: 'mute', host: '127.0.0.1', port: this.port };
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

@@ -92,6 +92,17 @@ describe('an attempt', () => {
     expect(inflight()).toBe(3);
   });
 
+  it('of a hedged call that another attempt overtook counts as a timeout, the newest one as nothing', () => {
+    const { pick, service } = setUp();
+    const call = new Call(undefined, true);
+    const [first, second] = [pick(call), pick(call)];
+    const discarded = 'Discarded in favor of other hedged attempt';
+    for (const attempt of [first, second]) attempt.onCallEnded(status.CANCELLED, discarded, NO_METADATA);
+    const failures = (attempt: Attempt): number => attempt.endpoint.failures;
+    expect([failures(first), failures(second)]).toEqual([1, 0]);
+    expect(service.endpoints.reduce((sum, endpoint) => sum + endpoint.failures, 0)).toBe(1);
+  });
+
   it('that dies with its connection counts against the endpoint once per connection', () => {
     const { pick, service, leaves } = setUp(1);
     const [endpoint] = service.endpoints;

@@ -4,6 +4,7 @@ import {
   MethodConfigs,
   readChannelServiceConfig,
   readServiceConfig,
+  throttlingOf,
 } from '../../../adapters/grpc/service-config.js';
 
 const read = (...methodConfig: object[]): ReturnType<typeof readServiceConfig> =>
@@ -52,6 +53,18 @@ describe('a service config', () => {
     const retries = read({ name: [{}], retryPolicy });
     expect(Object.keys(new MethodConfigs([hedges, retries]).get('/a/b'))).not.toContain('retryPolicy');
     expect(Object.keys(new MethodConfigs([retries, hedges]).get('/a/b'))).not.toContain('hedgingPolicy');
+  });
+
+  it('makes idempotent methods hedged and throttled, unless it says otherwise', () => {
+    const idempotent = read({ name: [{}], idempotent: true });
+    expect(new MethodConfigs([idempotent]).get('/a/b').hedgingPolicy?.maxAttempts).toBe(3);
+    expect(throttlingOf([idempotent])).toEqual({ maxTokens: 200, tokenRatio: 0.2 });
+    const own = readServiceConfig({ retryThrottling: { maxTokens: 1, tokenRatio: 1 } }, 'config');
+    expect(throttlingOf([idempotent, own])).toEqual({ maxTokens: 1, tokenRatio: 1 });
+    expect(throttlingOf([read({ name: [{}] })])).toBeUndefined();
+    const retried = new MethodConfigs([read({ name: [{}], idempotent: true, retryPolicy })]).get('/a/b');
+    expect(retried.hedgingPolicy).toBeUndefined();
+    expect(Object.keys(retried)).not.toContain('idempotent');
   });
 
   it('is refused where it is wrong, naming option, value and what is allowed', () => {
