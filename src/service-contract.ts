@@ -74,6 +74,11 @@ export interface Service extends AsyncDisposable {
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /** Resolves once there is an endpoint to pick. Rejects with the signal's reason, or FAIRLEAD_CLOSED. */
   ready(signal?: AbortSignal): Promise<void>;
+  /**
+   * Somebody who asked the endpoint itself (an adapter's own probe) says that it is well: ends its ejection now, without
+   * waiting for the time to pass or for a probing call. Does nothing for an endpoint that is not ejected.
+   */
+  recovered(endpoint: Endpoint): void;
   /** A live view over some of the endpoints, with a picker of its own and the same counters and health. */
   subset(options: SubsetOptions): Subset;
   /** Gives a function that stops listening. What a listener throws is reported as a warning and stops nothing. */

@@ -234,6 +234,11 @@ export class LiveService implements Service, ViewHost {
     });
   }
 
+  recovered(endpoint: Endpoint): void {
+    const live = this.#membership.byId(endpoint.spec.id);
+    if (live === endpoint) this.#ejection.release(live);
+  }
+
   subset(options: SubsetOptions): Subset {
     if (this.#stop.signal.aborted) throw this.#closedError();
     return new LiveSubset(this, options);

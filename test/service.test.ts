@@ -50,6 +50,21 @@ describe('service', () => {
     expect(service.rotation).toHaveLength(3);
   });
 
+  it('lets an ejected endpoint return at once when an adapter vouches for it', () => {
+    const { mesh, clock } = testMesh({ users: endpoints(3) });
+    const service = mesh.service('users', { policy: 'round_robin' });
+    for (let i = 0; i < 15; i++) {
+      const lease = service.acquire();
+      lease.done(lease.endpoint.spec.id === 'e1' ? Outcome.Failure : Outcome.Success);
+    }
+    const ejected = service.endpoints[1]!;
+    expect(service.rotation).not.toContain(ejected);
+    service.recovered(ejected);
+    expect(service.rotation).toContain(ejected);
+    expect(clock.pending).toBe(0);
+    service.recovered(ejected);
+  });
+
   it('throws FAIRLEAD_NO_ENDPOINT when there is none, saying why', () => {
     const { mesh } = testMesh({ users: [] });
     try {

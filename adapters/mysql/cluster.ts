@@ -300,6 +300,7 @@ export class Cluster extends EventEmitter {
         database: undefined,
       }),
       probed: (each, probe) => {
+        this.service.recovered(each);
         if (this.replication.probed(each, probe, this.clock.now())) this.#changed();
       },
       failed: (each) => {
