@@ -46,6 +46,8 @@ class ConsecutiveFailures implements HealthTracker {
   readonly #options: Required<ConsecutiveFailuresOptions>;
   readonly #context: HealthContext;
   readonly #rows = new Map<Endpoint, Row>();
+  /** Rows long enough, but of timeouts while nobody answered; with the answers of the service at that time. */
+  readonly #waiting = new Map<Endpoint, number>();
   #answers = 0;
 
   constructor(options: Required<ConsecutiveFailuresOptions>, context: HealthContext) {
@@ -57,7 +59,8 @@ class ConsecutiveFailures implements HealthTracker {
     if (!isFailure(outcome)) {
       if (outcome === Outcome.Cancelled) return 0;
       this.#answers++;
-      if (this.#rows.size > 0) this.#rows.delete(endpoint);
+      if (this.#rows.size > 0) this.#forgetRow(endpoint);
+      if (this.#waiting.size > 0) this.#convict();
       return 0;
     }
     if (outcome === Outcome.ConnectFailure && !this.#options.countConnectFailures) return 0;
@@ -69,6 +72,8 @@ class ConsecutiveFailures implements HealthTracker {
     row.failures++;
     if (outcome === Outcome.Timeout) row.timeouts++;
     const othersAnswer = this.#answers > row.answersBefore;
+    // Calls begun together at a hung server expire together, before anybody else could be seen to answer.
+    if (!othersAnswer && row.failures >= this.#options.failures) this.#waiting.set(endpoint, this.#answers);
     const counted = othersAnswer ? row.failures : row.failures - row.timeouts;
     return counted >= this.#options.failures ? this.#context.nextEjectionMs(endpoint, this.#options) : 0;
   }
@@ -79,15 +84,34 @@ class ConsecutiveFailures implements HealthTracker {
   }
 
   probed(endpoint: Endpoint, ok: boolean): number {
-    this.#rows.delete(endpoint);
+    this.#forgetRow(endpoint);
     return ok ? 0 : this.#context.nextEjectionMs(endpoint, this.#options);
   }
 
   confirmed(endpoint: Endpoint): void {
-    this.#rows.delete(endpoint);
+    this.#forgetRow(endpoint);
   }
 
   forget(endpoint: Endpoint): void {
+    this.#forgetRow(endpoint);
+  }
+
+  #forgetRow(endpoint: Endpoint): void {
     this.#rows.delete(endpoint);
+    this.#waiting.delete(endpoint);
+  }
+
+  /**
+   * Ejects those who have not answered once while the service answered `failures` times per member. After an outage of
+   * all, each would have had its turn by then: the chance that one had none is e^-failures, 0.7 % for five.
+   */
+  #convict(): void {
+    const enough = this.#options.failures * this.#context.members().length;
+    for (const [endpoint, answers] of this.#waiting) {
+      if (this.#answers - answers < enough) continue;
+      this.#waiting.delete(endpoint);
+      const forMs = this.#context.nextEjectionMs(endpoint, this.#options);
+      this.#context.eject(endpoint, forMs, this.explain(endpoint));
+    }
   }
 }

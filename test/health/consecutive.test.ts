@@ -37,6 +37,31 @@ describe('consecutive_failures', () => {
     expect(run(() => Outcome.Timeout)).toEqual([]);
   });
 
+  it('ejects a server whose calls all expired together, once the others have answered five times each', () => {
+    const { mesh } = testMesh({ users: endpoints(2) });
+    const service = mesh.service('users', { policy: 'round_robin' });
+    const seen = ejections(service);
+    const hung = Array.from({ length: 20 }, () => service.acquire()).filter((lease) => lease.endpoint.spec.id === 'e0');
+    for (const lease of hung) lease.done(Outcome.Timeout);
+    const answer = (): void => {
+      const lease = service.acquire({ tried: [hung[0]!.endpoint] });
+      lease.done(Outcome.Success);
+    };
+    for (let i = 0; i < 9; i++) answer();
+    expect(seen).toEqual([]);
+    answer();
+    expect(ids(seen)).toEqual(['e0']);
+  });
+
+  it('acquits a server that answers before that, as after an outage of all', () => {
+    const { mesh } = testMesh({ users: endpoints(2) });
+    const service = mesh.service('users', { policy: 'round_robin' });
+    const seen = ejections(service);
+    drive(service, 20, () => Outcome.Timeout);
+    drive(service, 40);
+    expect(seen).toEqual([]);
+  });
+
   it('lets each ejection last longer, up to the maximum, and forgets one per base period in service', () => {
     const { mesh, clock } = testMesh({ users: endpoints(2) });
     const health = [consecutiveFailures({ jitterRatio: 0, maxEjectionMs: 100_000 })];
