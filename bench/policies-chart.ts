@@ -34,7 +34,7 @@ interface Panel {
 const panels: readonly Panel[] = [
   {
     title: 'Servers alike',
-    detail: 'exponential 20 ms, 2 at once, load 80 %',
+    detail: '20 ms, 2 at once, load 80 %',
     kind: 'latency',
     simulation: {
       ...base,
@@ -44,7 +44,7 @@ const panels: readonly Panel[] = [
   },
   {
     title: 'Speeds differ, weights tell',
-    detail: '10 to 55 ms, weight by speed, load 70 %',
+    detail: '10 to 55 ms, 8 at once, load 70 %',
     kind: 'latency',
     simulation: {
       ...base,
@@ -58,7 +58,7 @@ const panels: readonly Panel[] = [
   },
   {
     title: 'One slow for a while',
-    detail: 'lognormal 20 ms; ten times slower for 15 s',
+    detail: '20 ms; ten times slower for 15 s',
     kind: 'latency',
     simulation: {
       ...base,
@@ -69,7 +69,7 @@ const panels: readonly Panel[] = [
   },
   {
     title: 'One fails fast',
-    detail: 'all its calls in 1 ms, for 15 s; calls failed',
+    detail: 'within 1 ms, for 15 s; share of calls',
     kind: 'failed',
     simulation: {
       ...base,
@@ -106,12 +106,12 @@ function measure(policy: string, { simulation }: Panel): Cell | undefined {
 }
 
 const ROW = 26;
-const TOP = 78;
-const LEFT = 190;
+const TOP = 50;
+const LEFT = 210;
 const PANEL = 190;
 const GAP = 24;
 const PLOT = 128;
-const AXIS_MS = { from: 10, to: 10_000 };
+const AXIS_MS = { from: 10, to: 20_000 };
 const MAX_FAILED = 0.25;
 
 const x = (ms: number): number =>
@@ -140,7 +140,7 @@ function draw(cell: Cell, kind: Panel['kind'], left: number, y: number): string 
 const policies = createMesh().policies.names.filter((name) =>
   measure(name, { ...panels[0]!, simulation: { ...panels[0]!.simulation, durationMs: 10 } }),
 );
-const height = TOP + policies.length * ROW + 44;
+const height = TOP + policies.length * ROW + 26;
 const width = LEFT + panels.length * (PANEL + GAP);
 const bottom = TOP + policies.length * ROW;
 const parts: string[] = [];
@@ -153,7 +153,7 @@ policies.forEach((policy, row) => {
 panels.forEach((panel, column) => {
   const left = LEFT + column * (PANEL + GAP);
   parts.push(
-    `<text class="title" x="${left}" y="44">${panel.title}</text><text class="detail" x="${left}" y="62">${panel.detail}</text>`,
+    `<text class="title" x="${left}" y="20">${panel.title}</text><text class="detail" x="${left}" y="38">${panel.detail}</text>`,
   );
   const ticks = panel.kind === 'latency' ? [10, 100, 1_000, 10_000] : [0, 0.1, 0.2];
   for (const tick of ticks) {
@@ -184,8 +184,8 @@ text { font: 12px system-ui, sans-serif; fill: #24292f } .policy, .value { font-
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .detail, .tick { fill: #9198a1 } .range { stroke: #4493f8 }
 .median { fill: #4493f8 } .tail, .bar { fill: #f0883e } }`;
 const legend =
-  `<circle class="median" cx="18" cy="40" r="4"/><text x="28" y="44">median</text>` +
-  `<circle class="tail" cx="88" cy="40" r="4"/><text x="98" y="44">99th percentile</text>`;
+  `<circle class="median" cx="18" cy="${bottom + 12}" r="4"/><text x="28" y="${bottom + 16}">median</text>` +
+  `<circle class="tail" cx="84" cy="${bottom + 12}" r="4"/><text x="94" y="${bottom + 16}">99th percentile</text>`;
 const svg =
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
   `aria-label="Simulated response times per policy: median and 99th percentile">\n<style>${style}\n</style>\n` +

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -48,37 +48,6 @@ describe('README.md', () => {
 });
 
 describe('documentation', () => {
-  it('has only code that compiles', async () => {
-    // Inside the repository, because only there a package finds itself by its name.
-    const folder = `${ROOT}/.snippets-${process.pid}`;
-    mkdirSync(folder);
-    try {
-      for (const page of ['README.md', 'docs/getting-started.md', 'docs/errors.md']) {
-        const name = page.replaceAll(/\W/g, '-');
-        for (const [at, code] of snippets(page).entries())
-          writeFileSync(`${folder}/${name}-${at}.ts`, `${code}export {};\n`);
-      }
-      const config = {
-        extends: '../tsconfig.json',
-        compilerOptions: {
-          isolatedDeclarations: false,
-          declaration: false,
-          declarationMap: false,
-          rootDir: '..',
-          noUnusedLocals: false,
-        },
-        include: ['*.ts'],
-      };
-      writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));
-      const { stdout } = await run('npx', ['tsc', '-p', folder], { cwd: ROOT }).catch(
-        (error: { stdout: string }) => error,
-      );
-      expect(stdout).toBe('');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
   it('links to pages that exist', () => {
     for (const page of ['README.md', 'docs/getting-started.md', 'docs/errors.md', 'docs/architecture.md']) {
       const text = readFileSync(`${ROOT}/${page}`, 'utf8');

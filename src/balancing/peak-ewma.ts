@@ -65,7 +65,6 @@ class PeakEwmaPicker implements Picker {
   readonly #choices: number;
   readonly #decayMs: number;
   readonly #failurePenalty: number;
-  readonly #scratch = new Float64Array(5);
 
   constructor(random: Random, options: Required<PeakEwmaOptions>) {
     this.#sampler = new WeightedSampler(random);
@@ -81,62 +80,67 @@ class PeakEwmaPicker implements Picker {
   pick(request: PickRequest): Endpoint {
     const { tried } = request;
     const sampler = this.#sampler;
-    const scratch = this.#scratch;
-    scratch[NOW] = request.nowMs;
     let best = sampler.drawUntried(tried);
-    this.#assess(best, BEST);
     for (let choice = 1; choice < this.#choices; choice++) {
       const other = sampler.drawOther(best, tried);
-      this.#assess(other, OTHER);
-      if (!this.#otherIsCheaper()) continue;
-      best = other;
-      scratch.copyWithin(BEST, OTHER, OTHER + 2);
+      if (this.#isCheaper(other, best, request)) best = other;
     }
     return best;
   }
 
-  #otherIsCheaper(): boolean {
-    const scratch = this.#scratch;
-    let best = scratch[BEST]!;
-    let other = scratch[OTHER]!;
-    // Nothing but failures so far: taken to be as fast as the other, the failures decide.
-    if (Number.isNaN(best)) best = Number.isNaN(other) ? 1 : other;
-    if (Number.isNaN(other)) other = best;
-    if (best > other * STRAGGLER_RATIO) best *= best / (other * STRAGGLER_RATIO);
-    else if (other > best * STRAGGLER_RATIO) other *= other / (best * STRAGGLER_RATIO);
-    return other * scratch[OTHER + 1]! < best * scratch[BEST + 1]!;
+  /**
+   * Written out, and given the request rather than its time: a double that crosses a call which V8 does not inline
+   * becomes a heap object, three of them per pick.
+   */
+  #isCheaper(a: Endpoint, b: Endpoint, request: PickRequest): boolean {
+    const { nowMs } = request;
+    const keepA = Math.exp((a.latencyAtMs - nowMs) / this.#decayMs);
+    const keepB = Math.exp((b.latencyAtMs - nowMs) / this.#decayMs);
+    let costA = a.latencyMs * keepA;
+    let costB = b.latencyMs * keepB;
+    if (!(costA >= 0 && costB >= 0)) return this.#isCheaperUnanswered(a, b, request);
+    if (a.inflight > 0) {
+      const meanAgeMs = a.inflightAgeMs(nowMs) / a.inflight;
+      if (meanAgeMs > costA) costA = meanAgeMs;
+    }
+    if (b.inflight > 0) {
+      const meanAgeMs = b.inflightAgeMs(nowMs) / b.inflight;
+      if (meanAgeMs > costB) costB = meanAgeMs;
+    }
+    if (costA > costB * STRAGGLER_RATIO) costA *= costA / (costB * STRAGGLER_RATIO);
+    else if (costB > costA * STRAGGLER_RATIO) costB *= costB / (costA * STRAGGLER_RATIO);
+    if (a.failureRatio > 0) costA *= 1 + this.#failurePenalty * odds(a.failureRatio * keepA);
+    if (b.failureRatio > 0) costB *= 1 + this.#failurePenalty * odds(b.failureRatio * keepB);
+    const { meanWeight } = this.#sampler;
+    return costA * ((a.inflight * meanWeight) / a.weight + 1) < costB * ((b.inflight * meanWeight) / b.weight + 1);
   }
 
-  /**
-   * Writes how long the endpoint's next call is expected to take, NaN where there were calls but no answer yet, and its
-   * load. Into an array, because doubles that functions give back are boxed: a pick shall allocate nothing.
-   */
-  #assess(endpoint: Endpoint, into: number): void {
-    const scratch = this.#scratch;
-    const nowMs = scratch[NOW]!;
-    const { inflight, latencyMs, failureRatio } = endpoint;
-    const keep = Math.exp((endpoint.latencyAtMs - nowMs) / this.#decayMs);
-    if (!Number.isNaN(latencyMs)) {
-      const decayedMs = latencyMs * keep;
-      scratch[into] = inflight === 0 ? decayedMs : Math.max(decayedMs, endpoint.inflightAgeMs(nowMs) / inflight);
-    } else if (inflight > 0) {
-      scratch[into] = UNKNOWN_BUSY_MS;
-    } else {
-      scratch[into] = Number.isNaN(keep) ? UNKNOWN_IDLE_MS : Number.NaN;
+  /** The same where at least one of the two has not answered any call yet. */
+  #isCheaperUnanswered(a: Endpoint, b: Endpoint, { nowMs }: PickRequest): boolean {
+    if (b.latencyMs >= 0) {
+      if (a.inflight > 0) return false;
+      if (Number.isNaN(a.latencyAtMs)) return true;
+    } else if (a.latencyMs >= 0) {
+      if (b.inflight > 0) return true;
+      if (Number.isNaN(b.latencyAtMs)) return false;
     }
-    let load = (inflight * this.#sampler.meanWeight) / endpoint.weight + 1;
-    if (failureRatio !== 0) {
-      const failing = Math.min(failureRatio * keep, MAX_FAILURE_RATIO);
-      load *= 1 + (this.#failurePenalty * failing) / (1 - failing);
-    }
-    scratch[into + 1] = load;
+    // Both are new, or one has failed all its calls: taken to be as fast as the other, failures and load decide.
+    return this.#load(a, nowMs) < this.#load(b, nowMs);
+  }
+
+  #load(endpoint: Endpoint, nowMs: number): number {
+    const { inflight, weight, failureRatio, latencyAtMs } = endpoint;
+    const load = (inflight * this.#sampler.meanWeight) / weight + 1;
+    if (failureRatio === 0) return load;
+    const failing = failureRatio * Math.exp((latencyAtMs - nowMs) / this.#decayMs);
+    return load * (1 + this.#failurePenalty * odds(failing));
   }
 }
 
-/** Places in the scratch array: for each of the two its expected time and its load; the time of the pick. */
-const BEST = 0;
-const OTHER = 2;
-const NOW = 4;
+/** Failures to expect for each call that is served. */
+function odds(failureRatio: number): number {
+  return failureRatio < MAX_FAILURE_RATIO ? failureRatio / (1 - failureRatio) : MAX_ODDS;
+}
 
 /**
  * From this ratio of expected times on the slower one's excess counts twice. Between 2 and 4 Linkerd's scenario has 21 to
@@ -145,11 +149,6 @@ const NOW = 4;
  */
 const STRAGGLER_RATIO = 3;
 
-/** Above any response time: while the first call is on its way all others go elsewhere. Finagle's 2^47 ns, 39 hours. */
-const UNKNOWN_BUSY_MS = 140_737_488;
-
-/** Below any response time: somebody has to be the first. */
-const UNKNOWN_IDLE_MS = 1e-9;
-
 /** Keeps the odds finite; after so many failures in a row more of them say nothing new. */
 const MAX_FAILURE_RATIO = 0.99;
+const MAX_ODDS = MAX_FAILURE_RATIO / (1 - MAX_FAILURE_RATIO);
