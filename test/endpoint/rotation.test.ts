@@ -226,7 +226,9 @@ function acquireId(service: Service, key: string): string {
 function eject(service: Service, ids: readonly string[]): void {
   const failing = new Set(ids);
   for (let i = 0; failing.size > 0 && i < 10_000; i++) {
-    const lease = service.acquire({ key: `eject-${i}` });
+    // Steered there: a policy that minds failures would not go a second time by itself.
+    const tried = service.endpoints.filter(({ spec }) => !failing.has(spec.id));
+    const lease = service.acquire({ key: `eject-${i}`, tried });
     lease.done(ids.includes(lease.endpoint.spec.id) ? Outcome.Failure : Outcome.Success);
     if (lease.endpoint.state === 'ejected') failing.delete(lease.endpoint.spec.id);
   }
