@@ -1,6 +1,6 @@
 /**
  * From a change in Consul to a changed pick, beside a bare blocking query on the same agent; and how long an update of
- * 5,000 instances stops the event loop. `npx tsx --conditions=fairlead-source bench/discovery.ts [instances]`
+ * 5,000 instances stops the event loop. `npm run bench:discovery`
  */
 import { Agent, get } from 'node:http';
 import { createMesh, type Mesh, Outcome } from 'fairlead';

@@ -1,9 +1,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { createMesh } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAddress } from '../../../src/discovery/consul/address.js';
 import {
   type ConsulConnectionOptions,
@@ -12,6 +14,7 @@ import {
 } from '../../../src/discovery/consul/connection.js';
 import { readOptions } from '../../../src/runtime/options.js';
 import { consulWorld } from '../../support/consul.js';
+import { until } from '../../support/until.js';
 
 const read = (env: Record<string, string>, options: ConsulConnectionOptions = {}) =>
   readConnection('consulResolver', readOptions('consulResolver', { ...options, env }, connectionSchema as never));
@@ -42,6 +45,28 @@ describe('the address of an agent', () => {
     expect(() => consulResolver({ address: 'http://me:hunter2@consul:8500', env: {} })).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
     );
+  });
+});
+
+describe('a Unix domain socket', () => {
+  it('is spoken to as any address', async () => {
+    const path = join(folder, 'consul.sock');
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.url ?? '');
+      response.writeHead(200, { 'x-consul-index': '1' });
+      if (!request.url?.includes('index=')) response.end('[]');
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const mesh = createMesh({ resolver: consulResolver({ env: { CONSUL_HTTP_ADDR: `unix://${path}` } }) });
+    onTestFinished(async () => {
+      await mesh.close();
+      server.closeAllConnections();
+      server.close();
+    });
+    const service = mesh.service('users');
+    await until(() => service.discovery.version !== '');
+    expect(seen[0]).toBe('/v1/health/service/users?stale=1');
   });
 });
 
