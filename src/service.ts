@@ -379,6 +379,7 @@ export class LiveService implements Service, ViewHost {
     this.#reach.update(this.#membership.members, respecified);
     const reach = this.#reach.members;
     this.#checks.follow(reach);
+    if (this.options.aperture !== undefined) this.#ejection.confine(reach);
     this.#members = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
     for (const view of this.#views) view.refresh();
     this.#events.emit('rotation');
@@ -389,7 +390,7 @@ export class LiveService implements Service, ViewHost {
     this.#confirmedAtMs = this.clock.now() - ageMs;
     this.#lastError = undefined;
     if (version === this.#version && version !== '') return;
-    const first = this.#version === '';
+    const first = this.#membership.members.length === 0;
     this.#version = version;
     const change = this.#membership.apply(specs);
     for (const endpoint of change.departed) {

@@ -163,6 +163,16 @@ export class Ejection {
     this.#host.changed();
   }
 
+  /**
+   * Only these are used from now on. An ejection of any other ends: nobody would probe it, and it would count among those
+   * that are out.
+   */
+  confine(members: readonly LiveEndpoint[]): void {
+    if (this.#terms.size === 0) return;
+    const used = new Set(members);
+    for (const endpoint of this.#terms.keys()) if (!used.has(endpoint)) this.#end(endpoint);
+  }
+
   /** The endpoint left the membership. */
   forget(endpoint: LiveEndpoint): void {
     this.#end(endpoint);

@@ -39,7 +39,7 @@ export interface Endpoint {
   readonly state: EndpointState;
   /** Calls in progress, counted from acquire. */
   readonly inflight: number;
-  /** Weight in use: the spec's after slow start. Never 0. */
+  /** Weight in use: the spec's after slow start, and as far as it lies within this client's aperture. Above 0. */
   readonly weight: number;
   /**
    * Peak EWMA of the response time as of `latencyAtMs`; NaN before the first sample, and for as long as no policy of
