@@ -46,17 +46,11 @@ export type { ZoneOptions } from './endpoint/rotation/zone.js';
 export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
-export {
-  type CheckProbe,
-  type CustomCheckOptions,
-  customCheck,
-  type GrpcCheckOptions,
-  type GrpcHealthProbe,
-  grpcCheck,
-  type ServingStatus,
-} from './health/custom-check.js';
+export { type CheckProbe, type CustomCheckOptions, customCheck } from './health/custom-check.js';
 export type { EjectionTimes } from './health/ejection-times.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
+export { type GrpcCheckOptions, type GrpcHealthProbe, grpcCheck } from './health/grpc-check.js';
+export type { ServingStatus } from './health/grpc-health.js';
 export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
 export { type ExpectedStatus, type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';

@@ -232,7 +232,7 @@ describe('grpcCheck', () => {
     expect(asked).toEqual(['users.Users']);
   });
 
-  it('refuses to be without a probe', () => {
-    expect(() => grpcCheck({} as never)).toThrow(/grpcCheck\.probe is undefined: allowed is a function/);
+  it('refuses a probe that is none', () => {
+    expect(() => grpcCheck({ probe: 3 as never })).toThrow(/grpcCheck\.probe is 3: allowed is a function/);
   });
 });

@@ -1,0 +1,120 @@
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
+import { addressOf } from '../endpoint/endpoint.js';
+import type { CheckTarget } from './active-check.js';
+
+/** What a gRPC server says of a service, by the names of grpc.health.v1.HealthCheckResponse.ServingStatus. */
+export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN' | 'UNIMPLEMENTED';
+
+export interface GrpcHealthTls {
+  readonly tls: boolean;
+  readonly verify: boolean;
+  readonly serverName: string | undefined;
+}
+
+/** By number in the protocol. */
+const STATUSES: readonly ServingStatus[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+
+const OK = 0;
+const NOT_FOUND = 5;
+const UNIMPLEMENTED = 12;
+
+/** The answer is 7 bytes; a server that sends more is asked no further. */
+const LONGEST_ANSWER_BYTES = 1_024;
+
+/** The compression flag and four bytes of length before each message. */
+const PREFIX_BYTES = 5;
+
+/**
+ * One unary call of grpc.health.v1.Health/Check over HTTP/2. Request and response are one field each, so their protobuf
+ * is written and read by hand, and no gRPC library is needed.
+ */
+export async function askGrpcHealth(
+  target: CheckTarget,
+  service: string,
+  { tls, verify, serverName }: GrpcHealthTls,
+  signal: AbortSignal,
+): Promise<ServingStatus> {
+  // Loaded on the first check: programs without any need not pay for the module.
+  const { connect } = await import('node:http2');
+  const session = connect(`${tls ? 'https' : 'http'}://${addressOf(target)}`, {
+    rejectUnauthorized: verify,
+    ...(serverName !== undefined && { servername: serverName }),
+  });
+  try {
+    return await call(session, service, signal);
+  } finally {
+    session.destroy();
+  }
+}
+
+function call(session: ClientHttp2Session, service: string, signal: AbortSignal): Promise<ServingStatus> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    session.on('close', () => signal.removeEventListener('abort', giveUp));
+    session.on('error', reject);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const chunks: Buffer[] = [];
+    let received = 0;
+    let headers: IncomingHttpHeaders = {};
+    // An answer without a message has its status in the headers, any other in the trailers.
+    stream.on('response', (each) => {
+      headers = { ...headers, ...each };
+    });
+    stream.on('trailers', (each) => {
+      headers = { ...headers, ...each };
+    });
+    stream.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > LONGEST_ANSWER_BYTES) reject(new Error('the server answers the health check with too much'));
+      else chunks.push(chunk);
+    });
+    stream.on('error', reject);
+    stream.on('close', () => {
+      try {
+        resolve(readAnswer(headers, Buffer.concat(chunks)));
+      } catch (thrown) {
+        reject(thrown);
+      }
+    });
+    stream.end(request(service));
+  });
+}
+
+function request(service: string): Buffer {
+  const name = Buffer.from(service);
+  // Field 1, a string. An empty one is left out, as protobuf has it.
+  const message = name.length === 0 ? name : Buffer.concat([Buffer.of(0x0a), varint(name.length), name]);
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return Buffer.of(...bytes, rest);
+}
+
+function readAnswer(headers: IncomingHttpHeaders, body: Buffer): ServingStatus {
+  const status = Number(headers['grpc-status'] ?? Number.NaN);
+  if (status === NOT_FOUND) return 'SERVICE_UNKNOWN';
+  if (status === UNIMPLEMENTED) return 'UNIMPLEMENTED';
+  if (status !== OK) {
+    const told = Number.isNaN(status) ? `HTTP status ${headers[':status'] ?? 'none'}` : `gRPC status ${status}`;
+    throw new Error(`the server answered the health check with ${told}`);
+  }
+  const message = body.subarray(PREFIX_BYTES);
+  // Field 1, a number. Left out it is 0.
+  const serving = message.length === 0 ? 0 : message[0] === 0x08 ? message[1]! : -1;
+  const name = STATUSES[serving];
+  if (name === undefined) throw new Error('the server answered the health check with something else');
+  return name;
+}
