@@ -9,6 +9,7 @@ export {
   type SessionKey,
 } from './affinity/session-keys.js';
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
+export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
 export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
 export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';

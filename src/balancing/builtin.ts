@@ -1,3 +1,4 @@
+import { adaptiveWeight } from './adaptive-weight.js';
 import { consistentHash } from './consistent-hash.js';
 import { ipHash } from './ip-hash.js';
 import { leastConnections } from './least-connections.js';
@@ -20,6 +21,7 @@ export const builtinPolicies: readonly PolicyFactory<never>[] = [
   weightedLeastConnections,
   leastRequest,
   peakEwma,
+  adaptiveWeight,
   consistentHash,
   maglev,
   rendezvous,

@@ -11,9 +11,14 @@ export class WeightedSampler {
   meanWeight = 1;
   readonly #random: Random;
   #endpoints: readonly Endpoint[] = [];
-  /** Probability of keeping column i, in 2^30ths; empty where weights are equal. */
+  #equal = true;
+  /** Probability of keeping column i, in 2^30ths. */
   #keep: Int32Array = new Int32Array(0);
+  /** Who has the rest of column i. */
   #alias: Int32Array = new Int32Array(0);
+  /** Room to build in. */
+  #scaled: Float64Array = new Float64Array(0);
+  #columns: Int32Array = new Int32Array(0);
 
   constructor(random: Random) {
     this.#random = random;
@@ -23,21 +28,34 @@ export class WeightedSampler {
     return this.#endpoints;
   }
 
-  update(endpoints: readonly Endpoint[]): void {
+  /** Takes endpoints with their weights in use, or with others. */
+  update(endpoints: readonly Endpoint[], weights?: Float64Array): void {
+    const count = endpoints.length;
     this.#endpoints = endpoints;
-    this.meanWeight = endpoints.reduce((sum, { weight }) => sum + weight, 0) / endpoints.length;
-    const first = endpoints[0]?.weight;
-    if (endpoints.every((endpoint) => endpoint.weight === first)) {
-      this.#keep = new Int32Array(0);
-      return;
+    this.#keep = new Int32Array(count);
+    this.#alias = new Int32Array(count);
+    this.#scaled = new Float64Array(count);
+    this.#columns = new Int32Array(count);
+    this.reweigh(weights ?? Float64Array.from(endpoints, ({ weight }) => weight));
+  }
+
+  /** The same endpoints with other weights, in the same order. O(n); allocates nothing. */
+  reweigh(weights: Float64Array): void {
+    let total = 0;
+    let equal = true;
+    for (let i = 0; i < weights.length; i++) {
+      total += weights[i]!;
+      equal &&= weights[i] === weights[0];
     }
-    this.#build(endpoints);
+    this.meanWeight = total / weights.length;
+    this.#equal = equal;
+    if (!equal) this.#build(weights);
   }
 
   draw(): Endpoint {
     const endpoints = this.#endpoints;
     const column = this.#random.below(endpoints.length);
-    if (this.#keep.length === 0 || this.#random.below(PRECISION) < this.#keep[column]!) return endpoints[column]!;
+    if (this.#equal || this.#random.below(PRECISION) < this.#keep[column]!) return endpoints[column]!;
     return endpoints[this.#alias[column]!]!;
   }
 
@@ -74,26 +92,28 @@ export class WeightedSampler {
     return undefined;
   }
 
-  #build(endpoints: readonly Endpoint[]): void {
-    const count = endpoints.length;
-    let total = 0;
-    for (const endpoint of endpoints) total += endpoint.weight;
-    const scaled = Float64Array.from(endpoints, (endpoint) => (endpoint.weight * count) / total);
-    const keep = new Int32Array(count).fill(PRECISION);
-    const alias = new Int32Array(count);
-    const small: number[] = [];
-    const large: number[] = [];
-    for (let i = 0; i < count; i++) (scaled[i]! < 1 ? small : large).push(i);
-    while (small.length > 0 && large.length > 0) {
-      const less = small.pop()!;
-      const more = large.pop()!;
-      keep[less] = Math.round(scaled[less]! * PRECISION);
-      alias[less] = more;
-      scaled[more] = scaled[more]! + scaled[less]! - 1;
-      (scaled[more]! < 1 ? small : large).push(more);
+  #build(weights: Float64Array): void {
+    const scaled = this.#scaled;
+    const columns = this.#columns;
+    const count = weights.length;
+    // Columns with less than the mean are stacked from the front of one array, the others from its end.
+    let small = 0;
+    let large = count;
+    for (let i = 0; i < count; i++) {
+      scaled[i] = weights[i]! / this.meanWeight;
+      columns[scaled[i]! < 1 ? small++ : --large] = i;
     }
-    this.#keep = keep;
-    this.#alias = alias;
+    this.#keep.fill(PRECISION);
+    while (small > 0 && large < count) {
+      const less = columns[--small]!;
+      const more = columns[large]!;
+      this.#keep[less] = Math.round(scaled[less]! * PRECISION);
+      this.#alias[less] = more;
+      scaled[more] = scaled[more]! + scaled[less]! - 1;
+      if (scaled[more]! >= 1) continue;
+      large++;
+      columns[small++] = more;
+    }
   }
 }
 

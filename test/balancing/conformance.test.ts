@@ -1,4 +1,5 @@
 import {
+  adaptiveWeight,
   consistentHash,
   createMesh,
   ipHash,
@@ -29,6 +30,8 @@ const suites: readonly (readonly [string, () => Policy, Traits])[] = [
   ['least_request', leastRequest, { weightsWithin: 0.4 }],
   // An estimate decays while an endpoint is idle, so that light ones have more than their share at low load.
   ['peak_ewma', peakEwma, { weightsWithin: 1 }],
+  ['adaptive_weight', adaptiveWeight, { weightsWithin: 0.1 }],
+  ['adaptive_weight with thresholds', () => adaptiveWeight({ thresholds: true }), {}],
   ['consistent_hash', consistentHash, RING],
   ['consistent_hash with murmur3', () => consistentHash({ hash: 'murmur3' }), RING],
   ['consistent_hash with bounded loads', () => consistentHash({ maxLoadRatio: 1.25 }), RING],
