@@ -1,4 +1,4 @@
-import type { Picker, PickRequest, Policy, PolicyContext } from './balancing/policy.js';
+import type { Picker, PickRequest, Policy, PolicyContext, ProbeSource } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import type { RotationGroup } from './endpoint/rotation.js';
@@ -17,6 +17,7 @@ export interface PickerHost {
   readonly name: string;
   readonly clock: PolicyContext['clock'];
   readonly random: Random;
+  readonly probes: ProbeSource | undefined;
 }
 
 /**
@@ -35,7 +36,7 @@ export class GroupPickers {
 
   constructor(policy: Policy, host: PickerHost) {
     this.#policy = policy;
-    this.#context = { clock: host.clock, random: host.random, service: host.name };
+    this.#context = { clock: host.clock, random: host.random, service: host.name, probes: host.probes };
     // Made at once: what the policy refuses is refused when the service is made, not when endpoints come.
     this.#only = policy.create(this.#context);
     this.#byKey.set(FIRST, this.#only);

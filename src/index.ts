@@ -19,7 +19,16 @@ export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
-export type { Picker, PickRequest, Policy, PolicyContext, Rotation, RoutingKey } from './balancing/policy.js';
+export type {
+  Picker,
+  PickRequest,
+  Policy,
+  PolicyContext,
+  ProbeSource,
+  Rotation,
+  RoutingKey,
+} from './balancing/policy.js';
+export { type PrequalOptions, prequal } from './balancing/prequal.js';
 export { random } from './balancing/random.js';
 export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } from './balancing/registry.js';
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';

@@ -1,4 +1,5 @@
 import type { AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
+import type { ProbeSource } from './balancing/policy.js';
 import type { PolicySpec } from './balancing/registry.js';
 import type { ApertureOptions, ReadApertureOptions } from './endpoint/rotation/aperture.js';
 import { readAperture, readPriority, readSlowStart, readZone } from './endpoint/rotation/options.js';
@@ -69,6 +70,8 @@ export interface ServiceOptions {
   readonly slowStart?: SlowStartOptions;
   /** Sticky sessions by key: `true` for the defaults. Default off. */
   readonly affinity?: boolean | AffinityOptions;
+  /** Asks servers how busy they are, for policies that go by it (`prequal`). Default: nobody does. */
+  readonly probes?: ProbeSource;
   /** Parameters for the resolver, such as Consul's `datacenter`. Checked by the resolver. */
   readonly discovery?: Readonly<Record<string, unknown>>;
   /**
@@ -95,6 +98,7 @@ export interface ReadServiceOptions {
   readonly aperture: ReadApertureOptions | undefined;
   readonly slowStart: ReadSlowStartOptions | undefined;
   readonly affinity: ReadAffinityOptions | undefined;
+  readonly probes: ProbeSource | undefined;
   readonly discovery: Readonly<Record<string, unknown>>;
   readonly waitForReadyMs: number;
   readonly classify: Classify | undefined;
@@ -156,6 +160,11 @@ const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
   throw invalidOption(name, value, 'an object');
 };
 
+const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
+  if (typeof (value as ProbeSource | null)?.probe === 'function') return value as ProbeSource;
+  throw invalidOption(name, value, 'an object with a probe function');
+});
+
 export function readServiceOptions(service: string, options: ServiceOptions | undefined): ReadServiceOptions {
   return readOptions<ReadServiceOptions>(`service '${service}'`, options, {
     policy: (value) => (value ?? 'least_request') as PolicySpec,
@@ -168,6 +177,7 @@ export function readServiceOptions(service: string, options: ServiceOptions | un
     aperture: readAperture,
     slowStart: readSlowStart,
     affinity,
+    probes: probeSource,
     discovery: record,
     waitForReadyMs: number(5_000, 0, YEAR_MS),
     classify: callback(),

@@ -1,7 +1,7 @@
 import type { AffinityEvent } from './affinity/affinity.js';
 import { memoryStore } from './affinity/memory-store.js';
 import { SharedSessions } from './affinity/shared-sessions.js';
-import type { Policy, RoutingKey } from './balancing/policy.js';
+import type { Policy, ProbeSource, RoutingKey } from './balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { runCall } from './call.js';
 import { type CallOptions, type CallStats, ServicePlan } from './call-plan.js';
@@ -51,6 +51,7 @@ export class LiveService implements Service, ViewHost {
   readonly random: Random;
   readonly rotationOptions: ViewHost['rotationOptions'];
   readonly sticky: StickySessions | undefined;
+  readonly probes: ProbeSource | undefined;
   readonly options: ReadServiceOptions;
   readonly plan: ServicePlan;
   readonly guard: Guard | undefined;
@@ -83,6 +84,7 @@ export class LiveService implements Service, ViewHost {
     this.#registry = context.registry;
     const read = readServiceOptions(this.name, options);
     this.options = read;
+    this.probes = read.probes;
     this.rotationOptions = {
       panicThreshold: read.panicThreshold,
       overprovisioning: read.priority.overprovisioning,

@@ -1,4 +1,4 @@
-import type { PickRequest, Policy, RoutingKey } from './balancing/policy.js';
+import type { PickRequest, Policy, ProbeSource, RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { computeRotation, EMPTY_ROTATION, type LiveRotation, type RotationOptions } from './endpoint/rotation.js';
@@ -33,6 +33,7 @@ export interface ViewHost extends LeaseOwner<LiveEndpoint> {
   /** Whether some policy of the service needs response times. */
   readonly timed: boolean;
   readonly sticky: StickySessions | undefined;
+  readonly probes: ProbeSource | undefined;
   byId(id: string): LiveEndpoint | undefined;
   /** A lease on an endpoint that is about to return began: its outcome decides. */
   probe(endpoint: LiveEndpoint, lease: object): void;

@@ -5,6 +5,7 @@ import { leastConnections } from './least-connections.js';
 import { leastRequest } from './least-request.js';
 import { maglev } from './maglev.js';
 import { peakEwma } from './peak-ewma.js';
+import { prequal } from './prequal.js';
 import { random } from './random.js';
 import type { PolicyFactory } from './registry.js';
 import { rendezvous } from './rendezvous.js';
@@ -26,4 +27,5 @@ export const builtinPolicies: readonly PolicyFactory<never>[] = [
   maglev,
   rendezvous,
   ipHash,
+  prequal,
 ];

@@ -31,6 +31,18 @@ export interface PolicyContext {
   readonly random: Random;
   /** The service's name, for error messages. */
   readonly service: string;
+  /** For policies that ask servers how busy they are: undefined where nobody can. */
+  readonly probes?: ProbeSource | undefined;
+}
+
+/** Asks servers how busy they are: given to a service by those whose protocol can carry the question. */
+export interface ProbeSource {
+  /**
+   * Asks one endpoint. `reply` takes the server's calls in progress and how long it takes for a call under that load,
+   * milliseconds; later or at once, or never where there is no answer. Called up to a few times per call, so it should
+   * be cheap; what it throws counts as no answer.
+   */
+  probe(endpoint: Endpoint, reply: (inflight: number, latencyMs: number) => void): void;
 }
 
 /** A policy at work on one service or subset. */

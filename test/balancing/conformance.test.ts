@@ -8,6 +8,7 @@ import {
   maglev,
   type Policy,
   peakEwma,
+  prequal,
   random,
   rendezvous,
   roundRobin,
@@ -39,6 +40,11 @@ const suites: readonly (readonly [string, () => Policy, Traits])[] = [
   ['maglev with bounded loads', () => maglev({ tableSize: 65_537, maxLoadRatio: 2 }), TABLE],
   ['rendezvous', rendezvous, TABLE],
   ['ip_hash', ipHash, RING],
+  [
+    'prequal',
+    prequal,
+    { evenWithin: 0.2, context: () => ({ probes: { probe: (endpoint, reply) => reply(endpoint.inflight, 10) } }) },
+  ],
 ];
 
 for (const [name, make, traits] of suites) conformance(name, make, traits);
