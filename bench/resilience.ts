@@ -1,6 +1,6 @@
 /**
  * What resilience costs per call, and how soon an outage is noticed, beside opossum and cockatiel.
- * `node --expose-gc --max-semi-space-size=512 --import tsx --conditions=fairlead-source bench/resilience.ts`
+ * `npm run bench:resilience`
  */
 import { mock } from 'node:test';
 import {

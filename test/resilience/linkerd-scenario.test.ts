@@ -74,4 +74,15 @@ describe("hedging in Linkerd's scenario", () => {
     },
     30_000,
   );
+
+  it('is told by a loop that gives round robin what Linkerd published: 1 - 1/11 · 30/60 within a second', async () => {
+    const result = await run(1, { policy: 'round_robin', health: [] });
+    expect(result.within1s / CALLS).toBeCloseTo(1 - 1 / 22, 4);
+  }, 30_000);
+
+  it('is needed: without it some calls take longer, whatever the policy knows', async () => {
+    const result = await run(1, { policy: 'peak_ewma' });
+    expect(result.within1s).toBeLessThan(CALLS);
+    expect(result.extra).toBe(0);
+  }, 30_000);
 });
