@@ -17,6 +17,7 @@ export type { Ring } from './balancing/hashing/ring.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
+export { type LoadReport, type LoadReportOptions, reportLoad } from './balancing/load-reports.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export type {
@@ -34,7 +35,7 @@ export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } fro
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
-export { weightedRoundRobin } from './balancing/weighted-round-robin.js';
+export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions, CallStats } from './call-plan.js';
 export type {
   InstanceInput,

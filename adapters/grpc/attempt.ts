@@ -1,6 +1,7 @@
 import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import type { Call } from './call.js';
+import { takeLoadReport } from './orca.js';
 import { type Classify, isDiscardedHedge, outcomeOf } from './status.js';
 
 /** What an attempt needs of the connection it goes over. */
@@ -9,6 +10,8 @@ export interface Connection {
   readonly subchannel: experimental.SubchannelInterface | undefined;
   /** Counts connections: a call whose number is no longer this one had its connection taken away. */
   readonly connection: number;
+  /** Calls on it now. */
+  streams: number;
   /** True for the first call that tells of the loss of this connection. */
   reportLoss(connection: number): boolean;
 }
@@ -32,6 +35,8 @@ export class Attempt implements experimental.PickResult {
   /** The sweep before which it was picked. */
   readonly sweep: number;
   readonly #lease: Lease;
+  #ended = false;
+  readonly #leaf: Connection;
   readonly #list: PendingAttempts;
 
   constructor(
@@ -43,12 +48,15 @@ export class Attempt implements experimental.PickResult {
     classify: Classify | undefined,
   ) {
     const connection = leaf.connection;
+    leaf.streams++;
     this.subchannel = subchannel;
     this.#lease = lease;
+    this.#leaf = leaf;
     this.#list = list;
     this.sweep = list.add(this);
     this.onCallEnded = (code, details, metadata) => {
-      this.#settle();
+      this.#end();
+      takeLoadReport(lease.endpoint, metadata, list.clock);
       // It was given so long that another attempt was started, and that one answered.
       const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);
       lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, connection, classify));
@@ -66,8 +74,16 @@ export class Attempt implements experimental.PickResult {
 
   /** It will not start. */
   abandon(): void {
-    this.#settle();
+    this.#end();
     this.#lease.done(Outcome.Cancelled);
+  }
+
+  /** Ended or abandoned, whichever came first. */
+  #end(): void {
+    this.#settle();
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#leaf.streams--;
   }
 
   #settle(): void {
@@ -110,14 +126,14 @@ const PENDING_MS = 2_000;
 
 /** Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs no allocation. */
 export class PendingAttempts {
-  readonly #clock: Clock;
+  readonly clock: Clock;
   #oldest: Attempt | undefined;
   #newest: Attempt | undefined;
   #sweeps = 0;
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** Adds it as the newest; gives the number of sweeps so far. */
@@ -126,7 +142,7 @@ export class PendingAttempts {
     if (this.#newest === undefined) this.#oldest = attempt;
     else this.#newest.newer = attempt;
     this.#newest = attempt;
-    this.#timer ??= this.#clock.after(PENDING_MS, this.#sweep);
+    this.#timer ??= this.clock.after(PENDING_MS, this.#sweep);
     return this.#sweeps;
   }
 
@@ -145,6 +161,6 @@ export class PendingAttempts {
     this.#timer = undefined;
     while (this.#oldest !== undefined && this.#oldest.sweep < this.#sweeps) this.#oldest.abandon();
     this.#sweeps++;
-    if (this.#oldest !== undefined) this.#timer = this.#clock.after(PENDING_MS, this.#sweep);
+    if (this.#oldest !== undefined) this.#timer = this.clock.after(PENDING_MS, this.#sweep);
   };
 }

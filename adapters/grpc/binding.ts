@@ -9,6 +9,7 @@ import {
   type Subset,
 } from '../../src/index.js';
 import { CallConfigurator } from './call.js';
+import type { LeafSettings } from './leaf.js';
 import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
 import { MethodConfigs, readChannelServiceConfig, throttlingOf } from './service-config.js';
 import type { Classify } from './status.js';
@@ -23,9 +24,8 @@ export class ChannelBinding {
   readonly clock: Clock;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  /** The name to ask servers' health service for; undefined where it is not asked. */
-  readonly healthService: string | undefined;
+  /** How connections are made and checked. */
+  readonly connections: Omit<LeafSettings, 'clock' | 'options'>;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly serviceConfig: ServiceConfig;
@@ -44,8 +44,9 @@ export class ChannelBinding {
     this.clock = mesh.clock;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
-    this.connectTimeoutMs = this.#target.connectTimeoutMs;
-    this.healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
+    const { connectTimeoutMs, maxConnections, streamsPerConnection } = this.#target;
+    const healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
+    this.connections = { connectTimeoutMs, healthService, maxConnections, streamsPerConnection };
     this.service = serviceOf(mesh, name, this.#target.service);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();

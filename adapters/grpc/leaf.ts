@@ -1,8 +1,8 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
 import type { Clock, Endpoint } from '../../src/index.js';
-import type { Connection } from './attempt.js';
 import { Connecting } from './connecting.js';
 import { HealthWatch } from './health-watch.js';
+import type { PickableConnection } from './picker.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -17,27 +17,34 @@ export interface LeafSettings {
   readonly connectTimeoutMs: number;
   /** The name to ask the health service for; undefined where it is not asked. */
   readonly healthService: string | undefined;
+  /** How many connections to the endpoint there may be, and from how many calls on each another one is wanted. */
+  readonly maxConnections: number;
+  readonly streamsPerConnection: number;
   /** What identifies the connection. */
   readonly options: ChannelOptions;
 }
 
 /** Options that differ make connections that differ; grpc-js passes them by otherwise. */
 const GENERATION = 'fairlead.generation';
+const CONNECTION = 'fairlead.connection';
 
 /**
  * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the rotation with its connection
  * up (and, where that is asked for, its health service saying so), and a first call never waits for a handshake.
  * Reconnecting and its backoff are grpc-js's.
  */
-export class Leaf implements Connection {
+export class Leaf implements PickableConnection {
   readonly endpoint: Endpoint;
   state: connectivityState = IDLE;
   subchannel: experimental.SubchannelInterface | undefined = undefined;
   connection = 0;
+  streams = 0;
   lastError = '';
   readonly #owner: LeafOwner;
   readonly #settings: LeafSettings;
   readonly #connecting: Connecting;
+  /** Further connections to the endpoint, opened when calls ran out of room. */
+  readonly #more: Leaf[] = [];
   #balancer: experimental.LeafLoadBalancer;
   #transport: connectivityState = IDLE;
   #connected: experimental.SubchannelInterface | undefined;
@@ -76,6 +83,29 @@ export class Leaf implements Connection {
     this.#connecting.retryNow();
   }
 
+  roomiest(): Leaf {
+    const { maxConnections, streamsPerConnection } = this.#settings;
+    if (maxConnections === 1 || this.streams < streamsPerConnection) return this;
+    let roomiest: Leaf = this;
+    let opening = false;
+    for (const leaf of this.#more) {
+      if (leaf.subchannel === undefined) opening = true;
+      else if (leaf.streams < roomiest.streams) roomiest = leaf;
+    }
+    // One at a time: a burst shall not open all that are allowed before the first of them is up.
+    if (roomiest.streams >= streamsPerConnection && !opening && this.#more.length + 1 < maxConnections) this.#addLeaf();
+    return roomiest;
+  }
+
+  #addLeaf(): void {
+    const options = { ...this.#settings.options, [CONNECTION]: this.#more.length + 1 };
+    // Whether the endpoint is up is told by the first connection alone.
+    const owner: LeafOwner = { helper: this.#owner.helper, leafChanged: () => {} };
+    const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, maxConnections: 1, options });
+    this.#more.push(leaf);
+    leaf.connect();
+  }
+
   reportLoss(connection: number): boolean {
     if (this.#reportedLoss >= connection) return false;
     this.#reportedLoss = connection;
@@ -89,6 +119,7 @@ export class Leaf implements Connection {
     this.#health?.close();
     this.#connecting.stop();
     this.#balancer.destroy();
+    for (const leaf of this.#more) leaf.close();
   }
 
   #createBalancer(): experimental.LeafLoadBalancer {

@@ -104,8 +104,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
 
   /** One leaf per endpoint. The core has taken departed endpoints out of the subset already. */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
-    const { clock, connectTimeoutMs, healthService } = binding;
-    const settings = { clock, connectTimeoutMs, healthService, options };
+    const settings = { ...binding.connections, clock: binding.clock, options };
     const listed = new Set(binding.service.endpoints);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;

@@ -2,7 +2,7 @@ import { optionReaders, type PolicySpec, type ServiceOptions } from '../../src/i
 import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 import type { Classify } from './status.js';
 
-const { callback, given, number, optional, readOptions, text } = optionReaders;
+const { callback, given, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
 
 /** What a channel may be told by its target's query, by its service config, or in code. */
 export interface GrpcTargetOptions {
@@ -22,6 +22,13 @@ export interface GrpcTargetOptions {
    * used while it says SERVING, or has no such service (gRFC A17). '' asks for the server as a whole. Default: not asked.
    */
   readonly healthService?: string;
+  /**
+   * Connections to each endpoint at most. Default 1; 1 to 100. A further one is opened when those there are have
+   * `streamsPerConnection` calls each, and stays open.
+   */
+  readonly maxConnections?: number;
+  /** Default 100, which many servers allow on a connection at once (SETTINGS_MAX_CONCURRENT_STREAMS). */
+  readonly streamsPerConnection?: number;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
   readonly affinity?: ServiceOptions['affinity'];
   readonly maxEjectionRatio?: number;
@@ -72,6 +79,8 @@ export interface ReadTargetOptions {
   readonly authority: string | undefined;
   readonly connectTimeoutMs: number;
   readonly healthService: string | undefined;
+  readonly maxConnections: number;
+  readonly streamsPerConnection: number;
   /** What is not the channel's but the service's; undefined where nothing is said. */
   readonly service: ServiceOptions | undefined;
 }
@@ -83,7 +92,7 @@ export function readGrpcOptions(options: GrpcOptions | undefined): ReadGrpcOptio
     scheme: (value, name) => {
       if (value === undefined) return 'fairlead';
       if (typeof value === 'string' && SCHEME.test(value)) return value;
-      throw optionReaders.invalidOption(name, value, 'a URI scheme in lower case, such as "fairlead"');
+      throw invalidOption(name, value, 'a URI scheme in lower case, such as "fairlead"');
     },
     services: (value, name) => {
       const services = (value ?? {}) as Record<string, unknown>;
@@ -104,23 +113,29 @@ function readService(value: unknown, name: string): ReadServiceOptions {
 
 /** Checks the names of all, and the values of those that the channel itself uses; the service checks its own. */
 export function readTargetOptions(context: string, options: GrpcTargetOptions): ReadTargetOptions {
-  const read = readOptions<GrpcTargetOptions>(context, options, {
-    policy: given<PolicySpec>() as never,
-    keyHeader: optional(text(undefined)) as never,
-    authority: optional(text(undefined)) as never,
+  type Channel = Omit<ReadTargetOptions, 'service'>;
+  type OfService = {
+    [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
+  };
+  const read = readOptions<Channel & OfService>(context, options, {
+    policy: given<PolicySpec>(),
+    keyHeader: optional(text(undefined)),
+    authority: optional(text(undefined)),
     connectTimeoutMs: number(5_000, 10, 600_000),
-    healthService: given() as never,
-    affinity: given() as never,
-    maxEjectionRatio: given() as never,
-    panicThreshold: given() as never,
-    discovery: given() as never,
-    measureLatency: given() as never,
+    healthService: (value, name) => {
+      if (value === undefined || typeof value === 'string') return value;
+      throw invalidOption(name, value, "a string; '' for the whole server");
+    },
+    maxConnections: integer(1, 1, 100),
+    streamsPerConnection: integer(100, 1, 1_000_000),
+    affinity: given(),
+    maxEjectionRatio: given(),
+    panicThreshold: given(),
+    discovery: given(),
+    measureLatency: given(),
   });
-  const { policy, keyHeader, authority, connectTimeoutMs, healthService, ...rest } = read;
-  if (healthService !== undefined && typeof healthService !== 'string') {
-    throw optionReaders.invalidOption(`${context}.healthService`, healthService, "a string; '' for the whole server");
-  }
-  const said = Object.entries(rest).filter(([, value]) => value !== undefined);
-  const channel = { policy, keyHeader, authority, connectTimeoutMs: connectTimeoutMs as number, healthService };
+  const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency, ...channel } = read;
+  const ofService = { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency };
+  const said = Object.entries(ofService).filter(([, value]) => value !== undefined);
   return { ...channel, service: said.length === 0 ? undefined : Object.fromEntries(said) };
 }

@@ -7,9 +7,14 @@ import type { Classify } from './status.js';
 
 const { PickResultType } = experimental;
 
+export interface PickableConnection extends Connection {
+  /** Itself, or another connection to the same endpoint where this one is full. */
+  roomiest(): Connection;
+}
+
 export interface PickerContext {
   readonly subset: Subset;
-  readonly leaves: ReadonlyMap<Endpoint, Connection>;
+  readonly leaves: ReadonlyMap<Endpoint, PickableConnection>;
   readonly pending: PendingAttempts;
   readonly classify: Classify | undefined;
   /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
@@ -50,7 +55,8 @@ export class ConnectedPicker implements experimental.Picker {
         lease.done(Outcome.Cancelled);
         return QUEUE;
       }
-      const attempt = new Attempt(lease, leaf.subchannel, leaf, pending, call, classify);
+      const connection = leaf.roomiest();
+      const attempt = new Attempt(lease, connection.subchannel ?? leaf.subchannel, connection, pending, call, classify);
       call.picked(attempt);
       return attempt;
     } catch (error) {

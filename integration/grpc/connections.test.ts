@@ -100,3 +100,46 @@ describe('with a health service to ask', () => {
     await until(async () => (await a.counts()).watchers === 0, 'the watch has ended');
   });
 });
+
+describe('when a connection has no room for more calls', () => {
+  it('another is opened to the endpoint, as many as are allowed', async () => {
+    servers = await startServers(1, { streams: 10, delayMs: 20 });
+    const [a] = servers as [TestServer];
+    echo = new EchoMesh(servers);
+    const client = echo.connect('fairlead:///echo?maxConnections=3&streamsPerConnection=10');
+    const load = new Load(() => client.unary(), 60);
+    await until(async () => (await a.counts()).connections === 3, 'three connections are used');
+    await sleep(200);
+    await load.stop();
+    expect(load.errors, load.summary).toEqual([]);
+    expect((await a.counts()).connections).toBe(3);
+  });
+
+  it('none is opened unless that is asked for', async () => {
+    servers = await startServers(1, { streams: 10, delayMs: 20 });
+    const [a] = servers as [TestServer];
+    echo = new EchoMesh(servers);
+    const client = echo.connect('fairlead:///echo');
+    await Promise.all(Array.from({ length: 60 }, () => client.unary()));
+    expect((await a.counts()).connections).toBe(1);
+  });
+});
+
+describe('with load reports', () => {
+  it('weighted_round_robin gives shares by them, and the mean to an endpoint without one', async () => {
+    servers = [
+      ...(await startServers(1, { load: [300, 0.5] })),
+      await new TestServer({ id: 'b', load: [100, 0.5] }).start(),
+      await new TestServer({ id: 'c' }).start(),
+    ];
+    const loadReports = { blackoutMs: 0, updateMs: 100 };
+    echo = new EchoMesh(servers, { policy: { weighted_round_robin: { loadReports } } });
+    const client = echo.connect('fairlead:///echo');
+    const calls = (): Promise<Record<string, number>> =>
+      Promise.all(Array.from({ length: 60 }, () => client.unary())).then(tally);
+    await until(
+      async () => JSON.stringify(Object.entries(await calls()).sort()) === '[["a",30],["b",10],["c",20]]',
+      '3:1:2',
+    );
+  });
+});

@@ -1,13 +1,16 @@
 // One gRPC server in a process of its own, told by its parent what to be. Messages are JSON in plain bytes, so that no
 // generated code stands between a test and what it tests.
 //
-// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health }; `health` is the status that the
-// standard health service tells (1: serving, 2: not); without it there is no such service.
+// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health, streams, load };
+// `health` is the status that the
+// standard health service tells (1: serving, 2: not); without it there is no such service. `streams` is how many calls a
+// connection may have at once. `load` is [requests a second, utilization], reported with every answer.
 import { readFileSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
 
 const settings = { port: 0, delayMs: 0, code: 0, ...JSON.parse(process.argv[2] ?? '{}') };
 let calls = 0;
+const peers = new Set();
 
 const json = {
   requestSerialize: (value) => Buffer.from(JSON.stringify(value)),
@@ -28,13 +31,26 @@ const answer = (call) => ({
   attempt: Number(call.metadata.get('grpc-previous-rpc-attempts')[0] ?? 0),
   authority: call.getHost(),
 });
+/** An OrcaLoadReport: field 6, requests a second, and field 9, utilization of the application, both doubles. */
+const trailers = () => {
+  const metadata = new grpc.Metadata();
+  if (settings.load === undefined) return metadata;
+  const report = Buffer.alloc(18);
+  report[0] = (6 << 3) | 1;
+  report.writeDoubleLE(settings.load[0], 1);
+  report[9] = (9 << 3) | 1;
+  report.writeDoubleLE(settings.load[1], 10);
+  metadata.set('endpoint-load-metrics-bin', report);
+  return metadata;
+};
 const failure = (code) => ({ code, details: `told to answer ${code}` });
 
 /** Waits, fails or answers: as the request says, else as the server is set. */
 const handle = (call, request, done) => {
   calls++;
+  peers.add(call.getPeer());
   const { delayMs = settings.delayMs, code = settings.code } = request;
-  setTimeout(() => (code === 0 ? done(null, answer(call)) : done(failure(code))), delayMs);
+  setTimeout(() => (code === 0 ? done(null, answer(call), trailers()) : done(failure(code))), delayMs);
 };
 
 const implementation = {
@@ -63,7 +79,9 @@ const implementation = {
   },
 };
 
-const server = new grpc.Server();
+const server = new grpc.Server(
+  settings.streams === undefined ? {} : { 'grpc.max_concurrent_streams': settings.streams },
+);
 server.addService(
   {
     Unary: method('Unary', false, false),
@@ -114,7 +132,7 @@ server.bindAsync(`127.0.0.1:${settings.port}`, credentials, (error, port) => {
 });
 
 process.on('message', (message) => {
-  if (message === 'calls') process.send({ calls, asked, watchers: watchers.size });
+  if (message === 'calls') process.send({ calls, asked, watchers: watchers.size, connections: peers.size });
   else if (message === 'drain') server.tryShutdown(() => process.exit(0));
   else {
     Object.assign(settings, message);

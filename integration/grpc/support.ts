@@ -22,6 +22,10 @@ export interface ServerSettings {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** What its health service says: 1 serving, 2 not serving. Without it there is no such service. */
   readonly health?: number;
+  /** Calls that a connection may have at once. */
+  readonly streams?: number;
+  /** Requests a second and utilization, reported with every answer (ORCA). */
+  readonly load?: readonly [number, number];
 }
 
 export interface ServerCounts {
@@ -30,6 +34,8 @@ export interface ServerCounts {
   readonly asked: readonly string[];
   /** Open watches. */
   readonly watchers: number;
+  /** Connections that calls came over. */
+  readonly connections: number;
 }
 
 /** A gRPC server in a process of its own. */

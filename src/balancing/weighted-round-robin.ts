@@ -1,11 +1,21 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { readOptions } from '../runtime/options.js';
+import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import { type LoadReportOptions, loadReportOptions, weightsByLoad } from './load-reports.js';
 import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { EdfSchedule } from './schedule/edf.js';
 import type { Schedule } from './schedule/schedule.js';
 import { smoothSchedule } from './schedule/smooth.js';
+
+export interface WeightedRoundRobinOptions {
+  /**
+   * Weigh endpoints by what they report of their load (gRFC A58, ORCA) instead of by configuration; one that does not
+   * report gets the mean. `true` for the defaults. Default false.
+   */
+  readonly loadReports?: boolean | LoadReportOptions;
+}
 
 /**
  * Each endpoint in turn, in proportion to its weight, spread out evenly: weights 5, 1, 1 give a a b a c a a. Small sets
@@ -13,21 +23,27 @@ import { smoothSchedule } from './schedule/smooth.js';
  * long to lay out (thousands of endpoints, weights without a common divisor), earliest deadline first gives the same
  * shares.
  *
- * Cost: O(1) from the table, O(log n) otherwise. Blind to load.
+ * Cost: O(1) from the table, O(log n) otherwise; with `loadReports` the clock, and O(n) each `updateMs`. Blind to load
+ * without them.
  */
-export const weightedRoundRobin: PolicyFactory<Record<string, never>> = definePolicy(
+export const weightedRoundRobin: PolicyFactory<WeightedRoundRobinOptions> = definePolicy(
   'weighted_round_robin',
   (options): Policy => {
-    readOptions('weighted_round_robin', options, {});
-    return policy;
+    const { loadReports } = readOptions<{ loadReports: Required<LoadReportOptions> | undefined }>(
+      'weighted_round_robin',
+      options,
+      { loadReports: loadReportOptions },
+    );
+    return {
+      name: 'weighted_round_robin',
+      needsLatency: loadReports !== undefined,
+      create: ({ random, clock }) =>
+        loadReports === undefined
+          ? new WeightedRoundRobinPicker(random)
+          : new ReportedRoundRobinPicker(random, loadReports, clock.now()),
+    };
   },
 );
-
-const policy: Policy = {
-  name: 'weighted_round_robin',
-  needsLatency: false,
-  create: ({ random }) => new WeightedRoundRobinPicker(random),
-};
 
 class WeightedRoundRobinPicker implements Picker {
   readonly #random: Random;
@@ -39,9 +55,15 @@ class WeightedRoundRobinPicker implements Picker {
   }
 
   update(rotation: Rotation): void {
-    const weights = rotation.ready.map((endpoint) => endpoint.weight);
+    this.schedule(
+      rotation.ready,
+      rotation.ready.map((endpoint) => endpoint.weight),
+    );
+  }
+
+  protected schedule(ready: readonly Endpoint[], weights: readonly number[]): void {
     const position = this.#schedule?.position ?? 0;
-    this.#ready = rotation.ready;
+    this.#ready = ready;
     this.#schedule = smoothSchedule(weights, position) ?? new EdfSchedule(weights, this.#random);
   }
 
@@ -62,3 +84,40 @@ class WeightedRoundRobinPicker implements Picker {
 
 /** A retry skips at most this many turns of endpoints already tried before it looks through the list. */
 const MAX_SKIPS = 16;
+
+/** The same, by weights that are worked out anew every so often. */
+class ReportedRoundRobinPicker extends WeightedRoundRobinPicker {
+  readonly #options: Required<LoadReportOptions>;
+  #endpoints: readonly Endpoint[] = [];
+  #weights: readonly number[] = [];
+  #nowMs: number;
+  #dueMs: number;
+
+  constructor(random: Random, options: Required<LoadReportOptions>, nowMs: number) {
+    super(random);
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#dueMs = nowMs + options.updateMs;
+  }
+
+  override update(rotation: Rotation): void {
+    this.#endpoints = rotation.ready;
+    this.#weights = [];
+    this.#reschedule();
+  }
+
+  observe(_endpoint: Endpoint, _outcome: Outcome, _latencyMs: number, nowMs: number): void {
+    if (nowMs < this.#dueMs) return;
+    this.#nowMs = nowMs;
+    this.#dueMs = nowMs + this.#options.updateMs;
+    if (this.#endpoints.length > 0) this.#reschedule();
+  }
+
+  #reschedule(): void {
+    const weights = weightsByLoad(this.#endpoints, this.#options, this.#nowMs);
+    // The turn goes on as it was while nothing new was learnt.
+    const same = weights.length === this.#weights.length && weights.every((weight, i) => weight === this.#weights[i]);
+    this.#weights = weights;
+    if (!same) this.schedule(this.#endpoints, weights);
+  }
+}

@@ -3,16 +3,20 @@ import { Outcome, outcomeName, type Subset } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { type Attempt, type Connection, PendingAttempts } from '../../../adapters/grpc/attempt.js';
 import { Call } from '../../../adapters/grpc/call.js';
-import { ConnectedPicker } from '../../../adapters/grpc/picker.js';
+import { ConnectedPicker, type PickableConnection } from '../../../adapters/grpc/picker.js';
 import { outcomeOf } from '../../../adapters/grpc/status.js';
 import { endpoints, testMesh } from '../../support/mesh.js';
 
 const NO_METADATA = new Metadata();
 
-class TestConnection implements Connection {
+class TestConnection implements PickableConnection {
   subchannel: Connection['subchannel'] = {} as never;
   connection = 0;
+  streams = 0;
   #reported = -1;
+  roomiest(): this {
+    return this;
+  }
   reportLoss(connection: number): boolean {
     const first = this.#reported < connection;
     this.#reported = connection;
@@ -82,6 +86,19 @@ describe('an attempt', () => {
     expect(call.tried).toEqual([second.endpoint]);
     expect(third.endpoint).not.toBe(second.endpoint);
     expect(first.pending).toBe(false);
+  });
+
+  it('counts on its connection until it ends or is let go of, once', () => {
+    const { pick, clock, leaves } = setUp(1);
+    const [connection] = leaves.values();
+    const [ends, abandoned] = [pick(), pick()];
+    expect(connection!.streams).toBe(2);
+    ends.onCallStarted();
+    ends.onCallEnded(status.OK, '', NO_METADATA);
+    expect(connection!.streams).toBe(1);
+    clock.advance(10_000);
+    abandoned.onCallEnded(status.OK, '', NO_METADATA);
+    expect(connection!.streams).toBe(0);
   });
 
   it('of a hedged call may be on its way while the next is picked', () => {

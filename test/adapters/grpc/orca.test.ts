@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeHealthStatus, encodeHealthRequest } from '../../../adapters/grpc/health-watch.js';
+import { decodeLoadReport } from '../../../adapters/grpc/orca.js';
+
+/** One field of protobuf: a double. */
+function double(field: number, value: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes[0] = (field << 3) | 1;
+  bytes.writeDoubleLE(value, 1);
+  return bytes;
+}
+
+describe('a load report', () => {
+  it('is read past the fields that balancing does not need', () => {
+    const report = Buffer.concat([
+      double(1, 0.25),
+      double(2, 0.9),
+      Buffer.from([0x18, 0x96, 0x01]),
+      Buffer.from([0x22, 0x03, 1, 2, 3]),
+      double(6, 120.5),
+      double(7, 2),
+    ]);
+    expect(decodeLoadReport(report)).toEqual({ requestsPerSecond: 120.5, errorsPerSecond: 2, utilization: 0.25 });
+    const withApplication = Buffer.concat([report, double(9, 0.75)]);
+    expect(decodeLoadReport(withApplication)?.utilization).toBe(0.75);
+  });
+
+  it('that is cut off, or is something else, is passed over without harm', () => {
+    const whole = Buffer.concat([double(6, 1), Buffer.from([0x22, 0x03, 1, 2, 3])]);
+    for (let length = 1; length < whole.length; length++) {
+      if (length !== 9) expect(decodeLoadReport(whole.subarray(0, length))).toBeUndefined();
+    }
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => void decodeLoadReport(bytes)));
+  });
+});
+
+describe('the health messages', () => {
+  it('are those of protobuf', () => {
+    expect(encodeHealthRequest('')).toEqual(Buffer.alloc(0));
+    expect(encodeHealthRequest('a.B').toString('latin1')).toBe('\n\u0003a.B');
+    const long = encodeHealthRequest('x'.repeat(200));
+    expect([...long.subarray(0, 3)]).toEqual([0x0a, 0xc8, 0x01]);
+    expect(long).toHaveLength(203);
+    expect(decodeHealthStatus(Buffer.from([0x08, 0x01]))).toBe(1);
+    expect(decodeHealthStatus(Buffer.alloc(0))).toBe(0);
+  });
+});
