@@ -102,10 +102,10 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
     });
   }
 
-  /** One leaf per endpoint. The core has taken departed endpoints out of the subset already. */
+  /** One leaf per endpoint that this client should know. The core has taken departed ones out of the subset already. */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
     const settings = { ...binding.connections, clock: binding.clock, options };
-    const listed = new Set(binding.service.endpoints);
+    const listed = new Set(binding.service.aperture);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;
       this.#leaves.delete(endpoint);

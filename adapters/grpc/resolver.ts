@@ -1,5 +1,5 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import { currentRoutingKey, type Timer, withRoutingKey } from '../../src/index.js';
+import { currentRoutingKey, type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
 /**
@@ -11,6 +11,8 @@ export class ServiceResolver implements experimental.Resolver {
   readonly #listener: experimental.ResolverListener;
   #stop: (() => void) | undefined;
   #patience: Timer | undefined;
+  /** As it was last told. */
+  #aperture: readonly Endpoint[] = [];
 
   constructor(binding: ChannelBinding, listener: experimental.ResolverListener) {
     this.#binding = binding;
@@ -22,11 +24,13 @@ export class ServiceResolver implements experimental.Resolver {
     if (this.#stop !== undefined) return;
     const { service, clock, discoveryTimeoutMs } = this.#binding;
     const stopEndpoints = service.on('endpoints', () => this.#publish());
+    const stopRotation = service.on('rotation', () => this.#followAperture());
     const stopErrors = service.on('error', (error) => this.#reportUnlessKnown(error.message));
     let stopped = false;
     this.#stop = () => {
       stopped = true;
       stopEndpoints();
+      stopRotation();
       stopErrors();
     };
     // The channel must never be told from inside this call.
@@ -49,8 +53,18 @@ export class ServiceResolver implements experimental.Resolver {
     return this.#binding.service.discovery.ageMs !== Number.POSITIVE_INFINITY;
   }
 
+  /** Which endpoints this client should know may change with their health, while discovery says nothing new. */
+  #followAperture(): void {
+    const { aperture, endpoints } = this.#binding.service;
+    // The service has none: its endpoints change by discovery alone.
+    if (aperture === endpoints) return;
+    const known = this.#aperture;
+    if (aperture.length !== known.length || aperture.some((endpoint, i) => endpoint !== known[i])) this.#publish();
+  }
+
   #publish(): void {
     this.#patience?.cancel();
+    this.#aperture = this.#binding.service.aperture;
     this.#tell(experimental.statusOrFromValue([]));
   }
 
