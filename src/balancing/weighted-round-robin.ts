@@ -5,7 +5,7 @@ import type { Random } from '../runtime/random.js';
 import { type LoadReportOptions, loadReportOptions, weightsByLoad } from './load-reports.js';
 import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
-import { EdfSchedule } from './schedule/edf.js';
+import { dueSchedule } from './schedule/grouped.js';
 import type { Schedule } from './schedule/schedule.js';
 import { smoothSchedule } from './schedule/smooth.js';
 
@@ -64,7 +64,7 @@ class WeightedRoundRobinPicker implements Picker {
   protected schedule(ready: readonly Endpoint[], weights: readonly number[]): void {
     const position = this.#schedule?.position ?? 0;
     this.#ready = ready;
-    this.#schedule = smoothSchedule(weights, position) ?? new EdfSchedule(weights, this.#random);
+    this.#schedule = smoothSchedule(weights, position) ?? dueSchedule(weights, this.#random);
   }
 
   pick(request: PickRequest): Endpoint {
