@@ -9,7 +9,15 @@ const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       // Unit tests take milliseconds; the limit is for machines that are busy with something else.
-      { ...source, test: { name: 'unit', include: ['test/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        ...source,
+        test: {
+          name: 'unit',
+          setupFiles: ['test/support/setup.ts'],
+          include: ['test/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
       {
         ...source,
         test: {

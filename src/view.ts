@@ -43,6 +43,9 @@ export interface ViewHost extends LeaseOwner<LiveEndpoint> {
 
 const NO_REQUEST: AcquireRequest = {};
 
+/** An endpoint with an even share of the keys gets none of its own in so many calls per member once in e^5, 150 times. */
+const PATIENCE_CALLS = 5;
+
 interface MutablePickRequest extends PickRequest {
   key: RoutingKey | undefined;
   tried: readonly Endpoint[] | undefined;
@@ -63,6 +66,8 @@ export class View {
   #closed = false;
   /** `rotation.healthy` as a set, made when somebody asks by endpoint. */
   #healthy: ReadonlySet<LiveEndpoint> | undefined;
+  /** Calls with a key since the last probe, or since somebody waits for one. */
+  #notItsOwn = 0;
   /** Where the search for an endpoint to probe goes on. */
   #nextProbe = 0;
 
@@ -142,11 +147,11 @@ export class View {
       if (returning !== undefined) return returning;
     }
     const sticky = this.#host.sticky;
-    if (sticky === undefined || pick.key === undefined) return this.#pick(pick);
-    const bound = sticky.find(pick.key, pick.tried, this.#usableNow);
+    if (pick.key === undefined) return this.#pick(pick);
+    const bound = sticky?.find(pick.key, pick.tried, this.#usableNow);
     if (bound !== undefined) return bound;
-    const chosen = this.#pick(pick);
-    sticky.bind(pick.key, chosen);
+    const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);
+    sticky?.bind(pick.key, chosen);
     return chosen;
   }
 
@@ -170,6 +175,20 @@ export class View {
   /** The first call without a key, or whose key is nobody's business, goes to a returning endpoint. */
   #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (this.#probingInList && pick.key !== undefined) return undefined;
+    return this.#nextWaiting(pick, probing);
+  }
+
+  /**
+   * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever. After so many calls
+   * that were not its own, the next one that is bound to nobody decides.
+   */
+  #probeForWantOfOwn(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
+    if (++this.#notItsOwn < PATIENCE_CALLS * this.#rotation.members.length) return undefined;
+    this.#notItsOwn = 0;
+    return this.#nextWaiting(pick, probing);
+  }
+
+  #nextWaiting(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     // Those that are being probed already are behind: each is looked at once.
     for (; this.#nextProbe < probing.length; this.#nextProbe++) {
       const endpoint = probing[this.#nextProbe]!;

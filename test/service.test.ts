@@ -50,6 +50,25 @@ describe('service', () => {
     expect(service.rotation).toHaveLength(3);
   });
 
+  it('lets endpoints return that no key leads to while their whole priority is out', () => {
+    const first = endpoints(2);
+    const spare = [
+      { id: 'spare0', host: '127.0.0.1', port: 6_000, priority: 1 },
+      { id: 'spare1', host: '127.0.0.1', port: 6_001, priority: 1 },
+    ];
+    const { mesh, clock } = testMesh({ users: [...first, ...spare] });
+    const service = mesh.service('users', { policy: 'maglev' });
+    const call = (key: string, outcomeOf: (id: string) => Outcome): void => {
+      const lease = service.acquire({ key });
+      lease.done(outcomeOf(lease.endpoint.spec.id));
+    };
+    for (let i = 0; i < 100; i++) call(`k${i}`, (id) => (id.startsWith('e') ? Outcome.Failure : Outcome.Success));
+    expect(service.rotation.map(({ spec }) => spec.id)).toEqual(['spare0', 'spare1']);
+    clock.advance(40_000);
+    for (let i = 0; i < 100; i++) call(`k${i}`, () => Outcome.Success);
+    expect(service.endpoints.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready', 'ready']);
+  });
+
   it('lets an ejected endpoint return at once when an adapter vouches for it', () => {
     const { mesh, clock } = testMesh({ users: endpoints(3) });
     const service = mesh.service('users', { policy: 'round_robin' });
