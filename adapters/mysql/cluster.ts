@@ -12,11 +12,11 @@ import {
   systemClock,
   systemRandom,
 } from '../../src/index.js';
-import type { DriverConnection } from './driver.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { meaningOf } from './errors.js';
 import type { DriverPoolOptions, ReadPoolOptions } from './options.js';
 import type { Physical } from './physical.js';
+import { trackPositions } from './positions.js';
 import { Prober } from './prober.js';
 import { Replication } from './replication.js';
 
@@ -41,6 +41,8 @@ interface Node {
   readonly prober: Prober;
   /** Its first connections are made, or none are wanted. */
   warm: boolean;
+  /** Why it could not be asked for its role. */
+  probeError: unknown;
 }
 
 /** Events: `connection` for every new connection, `enqueue` when a caller waits, `change` when roles or lag changed. */
@@ -121,6 +123,23 @@ export class Cluster extends EventEmitter {
     });
   }
 
+  /** Whether it is known to accept writes, alone or not. */
+  isPrimary(endpoint: Endpoint): boolean {
+    return this.replication.stateOf(endpoint).role === 'primary';
+  }
+
+  /** A further call on a connection that is held: counted like any other. None where the endpoint may not be picked. */
+  leaseOn(endpoint: Endpoint): Lease | undefined {
+    try {
+      const lease = this.service.acquire({ prefer: endpoint.spec.id });
+      if (lease.endpoint === endpoint) return lease;
+      lease.done(Outcome.Cancelled);
+    } catch {
+      // Nobody may be picked now; a session in progress goes on all the same.
+    }
+    return undefined;
+  }
+
   release(checkout: Checkout, outcome: Outcome): void {
     checkout.lease.done(outcome);
     checkout.pool.release(checkout.physical);
@@ -133,19 +152,19 @@ export class Cluster extends EventEmitter {
     for (const { prober } of this.#nodes.values()) void prober.look();
   }
 
-  /** Refuses new callers and resolves when every connection in use has come back. */
+  /** Refuses new callers and resolves when every connection in use has come back, or was cut after `endTimeoutMs`. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stopListening) stop();
     this.#primaries.close();
     this.#replicas.close();
     this.emit('change');
-    await Promise.all(
-      [...this.#nodes.values()].map(({ pool, prober }) => {
-        prober.close();
-        return pool.close();
-      }),
-    );
+    for (const { prober } of this.#nodes.values()) prober.close();
+    const cut = this.clock.awaited(this.#options.own.endTimeoutMs, () => {
+      for (const { pool } of this.#nodes.values()) pool.abandon();
+    });
+    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.close()));
+    cut.cancel();
     this.#nodes.clear();
   }
 
@@ -245,7 +264,8 @@ export class Cluster extends EventEmitter {
     const { name, endpoints, discovery } = this.service;
     const roles = endpoints.map((e) => `${e.spec.id} is ${this.replication.stateOf(e).role}`).join(', ');
     const message = `No ${route === 'primary' ? 'primary' : 'server'} of service '${name}' to run this on: ${roles || 'discovery lists no server'}.`;
-    return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error });
+    const probeError = [...this.#nodes.values()].find((node) => node.probeError !== undefined)?.probeError;
+    return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
   }
 
   #tooManyPrimaries(): FairleadError | undefined {
@@ -285,7 +305,7 @@ export class Cluster extends EventEmitter {
         endpointId: endpoint.spec.id,
         service: this.service.name,
         connectOptions: () => this.#connectOptions(endpoint),
-        prepare: (connection, done) => this.prepare(endpoint, connection, done),
+        prepare: trackPositions,
         opened: (connection) => this.emit('connection', connection),
         enqueued: () => this.emit('enqueue'),
       },
@@ -300,23 +320,32 @@ export class Cluster extends EventEmitter {
         database: undefined,
       }),
       probed: (each, probe) => {
-        this.service.recovered(each);
+        node.probeError = undefined;
+        // It was gone and is back: what failed then says nothing about it now.
+        if (probe.reconnected) {
+          pool.resume();
+          this.service.recovered(each);
+        }
         if (this.replication.probed(each, probe, this.clock.now())) this.#changed();
       },
-      failed: (each) => {
-        if (!this.replication.failed(each)) return;
+      failed: (each, error) => {
+        node.probeError = error;
+        // A full server, or one that refuses this login, is alive: what is open there works on.
+        const { outcome } = meaningOf(error, true);
+        const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
+        if (alive || !this.replication.failed(each)) return;
         this.#nodes.get(each)?.pool.cut();
         this.#changed();
       },
     });
-    const node: Node = { pool, prober, warm: own.minIdle === 0 };
+    const node: Node = { pool, prober, warm: own.minIdle === 0, probeError: undefined };
     this.#nodes.set(endpoint, node);
-    if (!node.warm) void this.#warmUp(node, own.minIdle);
+    if (!node.warm) void this.#warmUp(endpoint, node, own.minIdle);
   }
 
   /** Tries until it works: a server whose connections cannot be made must not serve. */
-  async #warmUp(node: Node, count: number): Promise<void> {
-    for (let attempt = 0; !this.#closed && !node.warm; attempt++) {
+  async #warmUp(endpoint: Endpoint, node: Node, count: number): Promise<void> {
+    for (let attempt = 0; this.#nodes.get(endpoint) === node && !this.#closed && !node.warm; attempt++) {
       try {
         await node.pool.warm(count);
         node.warm = true;
@@ -349,16 +378,6 @@ export class Cluster extends EventEmitter {
     };
   }
 
-  /** Asks the server to tell the position of every write in its answer. Any user may. */
-  prepare(endpoint: Endpoint, connection: DriverConnection, done: (error: unknown) => void): void {
-    const flavor = this.replication.stateOf(endpoint).probe?.flavor;
-    if (flavor === undefined) {
-      done(null);
-      return;
-    }
-    connection.query(TRACK_POSITIONS[flavor], [], (error) => done(error));
-  }
-
   #changed(): void {
     this.#primaries.refresh();
     this.#replicas.refresh();
@@ -373,13 +392,6 @@ function isPassing(error: unknown): boolean {
 
 /** Before the same server is tried again: a restart takes seconds, and twenty attempts each are enough. */
 const RETRY_PAUSE_MS = 50;
-
-const TRACK_POSITIONS = {
-  mysql: 'SET SESSION session_track_gtids = OWN_GTID',
-  mariadb:
-    "SET SESSION session_track_system_variables = IF(FIND_IN_SET('last_gtid', @@session_track_system_variables), " +
-    "@@session_track_system_variables, CONCAT(@@session_track_system_variables, ',last_gtid'))",
-} as const;
 
 /** A server that needs longer to answer a probe is not one to send statements to. */
 const MIN_PROBE_TIMEOUT_MS = 1_000;

@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
+import * as promises from 'mysql2/promise';
 
 export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
 
@@ -13,8 +14,27 @@ export interface QueryCommand extends EventEmitter {
   values: unknown;
   onResult: QueryCallback | undefined;
   namedPlaceholders: unknown;
+  timeout: number | undefined;
+  /** Whom its stream pauses and resumes. */
+  _connection: DriverConnection | null;
   stream(options?: unknown): NodeJS.ReadableStream;
 }
+
+/** What `prepare` gives. */
+export interface PreparedStatement {
+  readonly id: unknown;
+  readonly query: unknown;
+  readonly columns: unknown;
+  readonly parameters: unknown;
+  execute(values: unknown, callback: QueryCallback): unknown;
+  close(): unknown;
+}
+
+/** mysql2's promise wrappers, exported without types. */
+export const promiseWrappers: {
+  readonly PromisePool: new (pool: unknown, promise?: unknown) => object;
+  readonly PromisePoolConnection: new (connection: unknown, promise?: unknown) => object;
+} = promises as never;
 
 /** A physical connection of mysql2. */
 export interface DriverConnection extends EventEmitter {
@@ -37,7 +57,9 @@ export interface DriverConnection extends EventEmitter {
   readonly _fatalError?: unknown;
   readonly _protocolError?: unknown;
   readonly _closing?: boolean;
-  readonly stream?: { readonly destroyed?: boolean; destroy?(error: Error): void };
+  /** The server's greeting. */
+  readonly _handshakePacket?: { readonly serverVersion?: string };
+  readonly stream?: { readonly destroyed?: boolean; destroy?(error?: Error): void };
 }
 
 /** Opens a connection; it emits `connect` or `error`. */
@@ -53,6 +75,29 @@ interface QueryFactory {
 export function createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand {
   return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
 }
+
+/** MariaDB says so in its greeting. */
+export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
+  return /mariadb/i.test(connection._handshakePacket?.serverVersion ?? '') ? 'mariadb' : 'mysql';
+}
+
+/** Keeps secrets out of a printed connection; the driver, which reads them to change the user, still finds them. */
+export function hideSecrets(config: Record<string, unknown>): void {
+  for (const name of SECRETS) {
+    let value = config[name];
+    if (value === undefined) continue;
+    Object.defineProperty(config, name, {
+      configurable: true,
+      enumerable: false,
+      get: () => value,
+      set: (changed: unknown) => {
+        value = changed;
+      },
+    });
+  }
+}
+
+const SECRETS = ['password', 'password1', 'password2', 'password3', 'passwordSha1', 'ssl'] as const;
 
 /** What the driver makes of connection options: defaults, flags, formats. */
 export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {

@@ -1,6 +1,8 @@
-import { type Clock, FairleadError, type Random, type Timer } from '../../src/index.js';
-import { type DriverConnection, openConnection } from './driver.js';
-import { isOpen, type Physical } from './physical.js';
+import { type Clock, FairleadError, Outcome, type Random, type Timer } from '../../src/index.js';
+import { ConnectPause } from './connect-pause.js';
+import { type DriverConnection, hideSecrets, openConnection } from './driver.js';
+import { meaningOf } from './errors.js';
+import { cutConnection, isOpen, isReusable, type Physical } from './physical.js';
 
 export interface EndpointPoolOptions {
   /** Connections to this endpoint at most. */
@@ -31,6 +33,8 @@ export interface EndpointPoolHost {
   prepare(connection: DriverConnection, done: (error: unknown) => void): void;
   opened(connection: DriverConnection): void;
   enqueued(): void;
+  /** For tests; default: mysql2. */
+  open?(options: Record<string, unknown>): DriverConnection;
 }
 
 export type CheckoutCallback = (error: unknown, physical?: Physical) => void;
@@ -53,12 +57,15 @@ export class EndpointPool {
   readonly #waiters: Waiter[] = [];
   #connecting = 0;
   #sweep: Timer | undefined;
+  readonly #pause: ConnectPause;
+  #resume: Timer | undefined;
   #closed = false;
   #drained: (() => void) | undefined;
 
   constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
     this.#options = options;
     this.#host = host;
+    this.#pause = new ConnectPause(host.clock, host.random);
   }
 
   get stats(): { readonly idle: number; readonly busy: number; readonly connecting: number; readonly waiting: number } {
@@ -80,6 +87,10 @@ export class EndpointPool {
     if (idle !== undefined) {
       this.#busy.add(idle);
       callback(null, idle);
+      return;
+    }
+    if (this.#pause.remainingMs > 0 && this.#busy.size === 0) {
+      callback(this.#pause.error);
       return;
     }
     const full = this.#size >= this.#options.connectionLimit;
@@ -105,7 +116,7 @@ export class EndpointPool {
   release(physical: Physical): void {
     if (!this.#busy.delete(physical)) return;
     const nowMs = this.#host.clock.now();
-    if (this.#closed || !physical.usable || !isOpen(physical.connection) || nowMs >= physical.expiresAtMs) {
+    if (this.#closed || !isReusable(physical) || nowMs >= physical.expiresAtMs) {
       this.#discard(physical);
     } else {
       const waiter = this.#nextWaiter();
@@ -142,9 +153,8 @@ export class EndpointPool {
     if (!this.#closed) {
       this.#closed = true;
       this.#sweep?.cancel();
-      for (let waiter = this.#nextWaiter(); waiter !== undefined; waiter = this.#nextWaiter()) {
-        waiter.callback(this.#closedError());
-      }
+      this.#resume?.cancel();
+      for (const waiter of this.#takeWaiters()) waiter.callback(this.#closedError());
       for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
     }
     return new Promise((resolve) => {
@@ -165,6 +175,13 @@ export class EndpointPool {
     for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
     // Their holders see the error and give them back.
     for (const physical of this.#busy) this.#discardDead(physical);
+  }
+
+  /** Cuts what did not come back, and counts on it no more. */
+  abandon(): void {
+    this.cut();
+    this.#busy.clear();
+    this.#checkDrained();
   }
 
   #discardDead(physical: Physical): void {
@@ -191,7 +208,7 @@ export class EndpointPool {
   #takeIdle(): Physical | undefined {
     const nowMs = this.#host.clock.now();
     for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
-      if (physical.usable && isOpen(physical.connection) && nowMs < physical.expiresAtMs) return physical;
+      if (isReusable(physical) && nowMs < physical.expiresAtMs) return physical;
       this.#discard(physical);
     }
     return undefined;
@@ -217,23 +234,57 @@ export class EndpointPool {
   /** As many connections in the making as callers wait, within both limits. */
   #connectForWaiters(): void {
     const { connectionLimit, maxConnecting } = this.#options;
+    if (this.#pause.remainingMs > 0) {
+      this.#resumeLater();
+      return;
+    }
     while (
       !this.#closed &&
       this.#connecting < Math.min(maxConnecting, this.#waiters.length) &&
       this.#size < connectionLimit
     ) {
       this.#connect((error, physical) => {
-        const waiter = this.#nextWaiter();
         if (physical === undefined) {
-          waiter?.callback(error);
-          this.#connectForWaiters();
-        } else if (waiter === undefined) {
+          this.#connectFailed(error);
+          return;
+        }
+        const waiter = this.#nextWaiter();
+        if (waiter === undefined) {
           this.release(physical);
         } else {
           waiter.callback(null, physical);
         }
       });
     }
+  }
+
+  /** The server is known to be well: no more rest between attempts. */
+  resume(): void {
+    this.#pause.end();
+    this.#connectForWaiters();
+  }
+
+  /** A server full of connections, some of them ours, will have room when one of ours comes back: its callers wait. */
+  #connectFailed(error: unknown): void {
+    this.#pause.failed(error);
+    const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
+    if (full && this.#options.waitForConnections) this.#resumeLater();
+    else if (this.#connecting === 0) for (const waiter of this.#takeWaiters()) waiter.callback(error);
+    else this.#nextWaiter()?.callback(error);
+  }
+
+  #resumeLater(): void {
+    if (this.#resume !== undefined || this.#closed) return;
+    this.#resume = this.#host.clock.after(this.#pause.remainingMs, () => {
+      this.#resume = undefined;
+      this.#connectForWaiters();
+    });
+  }
+
+  #takeWaiters(): readonly Waiter[] {
+    const waiters = this.#waiters.splice(0);
+    for (const waiter of waiters) waiter.timer?.cancel();
+    return waiters;
   }
 
   #connect(callback: CheckoutCallback): void {
@@ -246,6 +297,7 @@ export class EndpointPool {
         this.#checkDrained();
         return;
       }
+      this.#pause.end();
       callback(null, this.#adopt(connection));
       this.#connectForWaiters();
     };
@@ -256,7 +308,7 @@ export class EndpointPool {
   }
 
   #open(options: Record<string, unknown>, finish: (error: unknown, connection?: DriverConnection) => void): void {
-    const connection = openConnection(options);
+    const connection = (this.#host.open ?? openConnection)(options);
     let settled = false;
     const settle = (error: unknown): void => {
       if (settled) return;
@@ -265,11 +317,11 @@ export class EndpointPool {
       if (error) {
         // An 'error' after this one would be nobody's.
         connection.on('error', () => {});
-        connection.destroy();
+        cutConnection(connection);
         finish(error);
       } else finish(null, connection);
     };
-    connection.once('error', settle);
+    connection.on('error', settle);
     connection.once('connect', () => {
       if (!settled) this.#host.prepare(connection, settle);
     });
@@ -284,7 +336,9 @@ export class EndpointPool {
       expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
       idleSinceMs: 0,
       usable: true,
+      retired: false,
     };
+    hideSecrets(connection.config);
     const lost = (): void => {
       physical.usable = false;
       const at = this.#idle.indexOf(physical);
@@ -299,15 +353,19 @@ export class EndpointPool {
   }
 
   #discard(physical: Physical): void {
+    const { connection } = physical;
+    if (physical.usable && isOpen(connection)) this.#end(connection);
+    else {
+      connection.on('error', () => {});
+      cutConnection(connection);
+    }
     physical.usable = false;
-    if (isOpen(physical.connection)) this.#end(physical.connection);
-    else physical.connection.destroy();
   }
 
   /** Says goodbye where the server listens; a connection that does not answer is cut. */
   #end(connection: DriverConnection): void {
     connection.on('error', () => {});
-    const cut = this.#host.clock.after(GOODBYE_MS, () => connection.destroy());
+    const cut = this.#host.clock.after(GOODBYE_MS, () => cutConnection(connection));
     connection.end(() => cut.cancel());
   }
 

@@ -16,6 +16,8 @@ export interface ErrorMeaning {
   readonly effect: 'not_executed' | 'unknown' | 'executed';
   /** The server refuses writes: it is no primary (any longer). */
   readonly demoted: boolean;
+  /** The statement's own time limit passed: a repeat would exceed what its caller allowed. */
+  readonly ownTimeout: boolean;
 }
 
 interface DriverError {
@@ -31,7 +33,8 @@ const meaning = (
   connectionUsable: boolean,
   effect: ErrorMeaning['effect'],
   demoted = false,
-): ErrorMeaning => Object.freeze({ outcome, connectionUsable, effect, demoted });
+  ownTimeout = false,
+): ErrorMeaning => Object.freeze({ outcome, connectionUsable, effect, demoted, ownTimeout });
 
 const APPLICATION = meaning(Outcome.ApplicationError, true, 'executed');
 /** The connect phase: no statement was sent. */
@@ -39,6 +42,7 @@ const UNREACHABLE = meaning(Outcome.ConnectFailure, false, 'not_executed');
 /** It went away while a statement was under way. */
 const LOST = meaning(Outcome.Failure, false, 'unknown');
 const TIMED_OUT = meaning(Outcome.Timeout, false, 'unknown');
+const OWN_TIMEOUT = meaning(Outcome.Timeout, false, 'unknown', false, true);
 const OVERLOADED = meaning(Outcome.Overloaded, false, 'not_executed');
 const READ_ONLY = meaning(Outcome.ApplicationError, true, 'not_executed', true);
 /** It is shutting down: it may have executed what it aborts. */
@@ -83,7 +87,8 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   if (connecting) return typeof number === 'number' && number > 0 && code !== 'ETIMEDOUT' ? REFUSED_LOGIN : UNREACHABLE;
   if (typeof code === 'string') {
     if (CONNECT_PHASE.has(code)) return UNREACHABLE;
-    if (code === 'PROTOCOL_SEQUENCE_TIMEOUT' || code === 'ETIMEDOUT') return TIMED_OUT;
+    if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') return OWN_TIMEOUT;
+    if (code === 'ETIMEDOUT') return TIMED_OUT;
     if (code === 'PROTOCOL_CONNECTION_LOST') return LOST;
   }
   // mysql2 refuses a command on a connection it knows to be closed, by message alone: nothing was written.

@@ -1,6 +1,7 @@
 import { type Endpoint, Outcome } from '../../src/index.js';
 import type { Checkout, Cluster, ClusterCallback } from './cluster.js';
 import { meaningOf } from './errors.js';
+import { GtidToken } from './gtid.js';
 import type { Consistency } from './options.js';
 import type { ConsistencySession } from './session.js';
 
@@ -67,7 +68,7 @@ export class Freshness {
     const { replicas } = this.#cluster;
     if (session.replica !== undefined) return [...tried, ...replicas.filter((each) => each !== session.replica)];
     const behind = replicas.filter((endpoint) => !this.#has(endpoint, session));
-    return behind.length < replicas.length ? [...tried, ...behind] : tried;
+    return behind.length > 0 && behind.length < replicas.length ? [...tried, ...behind] : tried;
   }
 
   /** Whether the session wrote anything that replicas may not have. */
@@ -75,7 +76,8 @@ export class Freshness {
     if (session.untoldWriteAtMs === Number.NEGATIVE_INFINITY) return !session.token.empty;
     const { primary, replication } = this.#cluster;
     const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
-    if (probe !== undefined && probe.atMs > session.untoldWriteAtMs) {
+    // Without GTIDs nothing ever shows that a replica has the write: reads stay on the primary.
+    if (probe !== undefined && probe.positionText !== '' && probe.atMs > session.untoldWriteAtMs) {
       session.token.add(probe.position.newest);
       session.untoldWriteAtMs = Number.NEGATIVE_INFINITY;
     }
@@ -99,6 +101,13 @@ export class Freshness {
       callback(null, checkout);
       return;
     }
+    const { lagMs } = this.#cluster.replication.stateOf(checkout.endpoint);
+    if (lagMs > this.#waitMs) {
+      // It will not get there in time.
+      this.#cluster.release(checkout, Outcome.Cancelled);
+      this.#checkoutPrimary(session, tried, callback);
+      return;
+    }
     const token = session.token.toString();
     this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (reached) => {
       if (reached) {
@@ -106,8 +115,26 @@ export class Freshness {
         callback(null, checkout);
         return;
       }
-      this.#cluster.checkout('primary', tried, callback);
+      this.#checkoutPrimary(session, tried, callback);
     });
+  }
+
+  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], callback: ClusterCallback): void {
+    this.#forgetLostWrites(session);
+    this.#cluster.checkout('primary', tried, callback);
+  }
+
+  /**
+   * What a failover lost, no server will ever have: a token that asks for it would keep its session on the primary for
+   * good. The primary has what there is, once it was asked after the write.
+   */
+  #forgetLostWrites(session: ConsistencySession): void {
+    const { primary, replication } = this.#cluster;
+    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
+    if (probe === undefined || probe.positionText === '' || probe.atMs <= session.toldWriteAtMs) return;
+    if (session.token.coveredBy(probe.position)) return;
+    session.token = new GtidToken();
+    session.token.add(probe.position.newest);
   }
 
   /** Lets the server itself wait until it has the position. Releases the connection when it has not. */

@@ -1,6 +1,6 @@
 import type { Pool, PoolOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
-import type { MysqlPoolOptions } from './options.js';
+import type { Consistency, MysqlPoolOptions } from './options.js';
 import { ReplicatedPool, type Route } from './pool.js';
 
 export type { Consistency, MysqlPoolOptions } from './options.js';
@@ -15,9 +15,18 @@ export type CreatePoolOptions = MysqlPoolOptions &
 
 /** What fairlead adds to the pool of mysql2. */
 export interface ReplicatedPoolApi {
+  /** Where a statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route;
+  /** Runs `run` as a session of its own, or as one that `exportSession` gave a token of. */
   session<T>(run: () => T, token?: string): T;
+  /** The position of the current session, as a token for `session`. Empty before a write. */
   exportSession(): string;
+  /** All that `run` does has this consistency. */
+  withConsistency<T>(consistency: Consistency, run: () => T): T;
+  /** All that `run` does goes there, where it may choose. */
+  withRoute<T>(route: 'primary' | 'replica', run: () => T): T;
+  /** Connections by endpoint id. */
+  stats(): ReturnType<ReplicatedPool['stats']>;
 }
 
 /**

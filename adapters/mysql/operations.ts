@@ -1,7 +1,10 @@
 import type { EventEmitter } from 'node:events';
+import { optionReaders as read } from '../../src/index.js';
 import type { Checkout } from './cluster.js';
-import { createQuery, type QueryCallback, type QueryCommand } from './driver.js';
+import { createQuery, type DriverConnection, type QueryCallback, type QueryCommand } from './driver.js';
+import { isPacket } from './ok-packet.js';
 import type { Operation } from './runner.js';
+import type { Scope } from './session.js';
 import type { Statement } from './statement/classify.js';
 import type { Router } from './statement/router.js';
 
@@ -11,6 +14,8 @@ export interface OperationContext {
   /** For statements without a timeout of their own; 0 for none. */
   readonly queryTimeoutMs: number;
 }
+
+type Done = (error: unknown, result?: unknown) => void;
 
 /** The statement's text, however it was given. */
 export function textOf(sql: unknown): string {
@@ -28,9 +33,19 @@ export function readArguments(
   return { values, callback: callback as QueryCallback | undefined };
 }
 
+const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
+const readRoute = read.optional(read.oneOf('primary', 'primary', 'replica'));
+
+/** `consistency` and `route` beside `sql` in an options object. */
+function callOf(sql: unknown): Scope | undefined {
+  if (typeof sql !== 'object' || sql === null || !('consistency' in sql || 'route' in sql)) return undefined;
+  const { consistency, route } = sql as Record<string, unknown>;
+  return { consistency: readConsistency(consistency, 'query.consistency'), route: readRoute(route, 'query.route') };
+}
+
 /**
- * A query, and the command that its caller holds. With a callback each attempt is a command of its own, so that a read
- * can be repeated; without one the caller listens to the command itself, which can be sent once.
+ * A query, and the command that its caller holds. With a callback a repeat is a command of its own; without one the
+ * caller listens to the command itself, which can be sent once.
  */
 export function queryOperation(
   context: OperationContext,
@@ -38,30 +53,24 @@ export function queryOperation(
   values: unknown,
   callback: QueryCallback | undefined,
 ): { readonly operation: Operation; readonly command: QueryCommand } {
-  const command = createQuery(sql, values, callback, context.config);
-  if (command.namedPlaceholders === undefined) command.namedPlaceholders = context.config.namedPlaceholders;
+  const command = newCommand(context, sql, values);
   const statement = context.router.route(textOf(sql));
-  const operation =
-    callback === undefined
-      ? streamed(statement, command)
-      : repeated(context, statement, { sql, values }, command, callback);
-  return { operation, command };
-}
-
-function repeated(
-  context: OperationContext,
-  statement: Statement,
-  given: { readonly sql: unknown; readonly values: unknown },
-  command: QueryCommand,
-  callback: QueryCallback,
-): Operation {
+  const call = callOf(sql);
+  if (callback === undefined) {
+    const start = (connection: DriverConnection): EventEmitter => connection.query(command);
+    return { operation: streamed(statement, call, command, start), command };
+  }
+  // Whoever looks for it finds the callback, as on mysql2's command.
+  command.onResult = callback;
   let fields: unknown;
-  return {
+  let first: QueryCommand | undefined = command;
+  const operation: Operation = {
     statement,
     repeatable: true,
+    call,
     send: (checkout, done) => {
-      const attempt = createQuery(withTimeout(given.sql, context), given.values, undefined, context.config);
-      attempt.namedPlaceholders = command.namedPlaceholders;
+      const attempt = first ?? newCommand(context, sql, values);
+      first = undefined;
       attempt.onResult = (error, rows, theFields) => {
         fields = theFields;
         done(error, rows);
@@ -71,70 +80,144 @@ function repeated(
     settle: (error, rows) => {
       if (error) callback(error);
       else callback(null, rows, fields);
+    },
+  };
+  return { operation, command };
+}
+
+function newCommand({ config, queryTimeoutMs }: OperationContext, sql: unknown, values: unknown): QueryCommand {
+  const command = createQuery(sql, values, undefined, config);
+  if (command.namedPlaceholders === undefined) command.namedPlaceholders = config.namedPlaceholders;
+  if (command.timeout === undefined && queryTimeoutMs > 0) command.timeout = queryTimeoutMs;
+  return command;
+}
+
+/** Rows go to the listeners of `command` as they come. */
+function streamed(
+  statement: Statement,
+  call: Scope | undefined,
+  command: QueryCommand,
+  start: (connection: DriverConnection, command: QueryCommand) => EventEmitter,
+): Operation {
+  let failed = false;
+  return {
+    statement,
+    repeatable: false,
+    call,
+    send: ({ physical }, done) => {
+      const { connection } = physical;
+      let packet: unknown;
+      const finish = (error: unknown): void => {
+        connection.off('error', lost);
+        command.off('error', onError);
+        command.off('result', onResult);
+        command.off('end', onEnd);
+        done(error, packet);
+      };
+      const onError = (error: unknown): void => {
+        failed = true;
+        finish(error);
+      };
+      // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for ever.
+      const lost = (error: unknown): void => finish(error);
+      const onResult = (result: unknown): void => {
+        if (isPacket(result)) packet = result;
+      };
+      const onEnd = (): void => finish(undefined);
+      command.on('error', onError);
+      command.on('result', onResult);
+      command.on('end', onEnd);
+      connection.on('error', lost);
+      try {
+        start(connection, command);
+      } catch (error) {
+        finish(error);
+      }
+    },
+    settle: (error) => {
+      if (!error || failed) return;
+      if (command.listenerCount('error') > 0) command.emit('error', error);
       command.emit('end');
     },
   };
 }
 
-function streamed(statement: Statement, command: QueryCommand): Operation {
-  let sent = false;
-  return {
-    statement,
-    repeatable: false,
-    send: (checkout, done) => {
-      sent = true;
-      let failure: unknown;
-      let packet: unknown;
-      command.on('error', (error) => {
-        failure ??= error;
-      });
-      command.on('result', (result: unknown) => {
-        if (typeof result === 'object' && result !== null && 'serverStatus' in result) packet = result;
-      });
-      command.once('end', () => done(failure, packet));
-      checkout.physical.connection.query(command);
-    },
-    settle: (error) => {
-      // What was sent told its listeners itself.
-      if (!sent && error) {
-        command.emit('error', error);
-        command.emit('end');
-      }
-    },
-  };
-}
-
-/** A prepared statement: prepared on each connection it runs on, and kept there by the driver. */
+/**
+ * A prepared statement: prepared on each connection it runs on, and kept there by the driver. The command has the events
+ * of the statement where there is no callback.
+ */
 export function executeOperation(
   context: OperationContext,
   sql: unknown,
   values: unknown,
   callback: QueryCallback | undefined,
-): Operation {
+): { readonly operation: Operation; readonly command: QueryCommand | undefined } {
+  const statement = context.router.route(textOf(sql));
+  const call = callOf(sql);
+  const timed = withTimeout(sql, context);
+  if (callback === undefined) {
+    const command = createQuery(sql, undefined, undefined, context.config);
+    const operation = streamed(statement, call, command, (connection) => {
+      command._connection = connection;
+      return forward(connection.execute(timed, values), command);
+    });
+    return { operation, command };
+  }
   let fields: unknown;
-  return {
-    statement: context.router.route(textOf(sql)),
-    repeatable: callback !== undefined,
+  const operation: Operation = {
+    statement,
+    repeatable: true,
+    call,
     send: (checkout, done) => {
-      checkout.physical.connection.execute(withTimeout(sql, context), values, (error, rows, theFields) => {
+      checkout.physical.connection.execute(timed, values, (error, rows, theFields) => {
         fields = theFields;
         done(error, rows);
       });
     },
     settle: (error, rows) => {
-      if (error) callback?.(error);
-      else callback?.(null, rows, fields);
+      if (error) callback(error);
+      else callback(null, rows, fields);
     },
   };
+  return { operation, command: undefined };
+}
+
+function forward(from: EventEmitter, to: EventEmitter): EventEmitter {
+  for (const name of ['fields', 'result', 'error', 'end']) {
+    from.on(name, (...args: unknown[]) => {
+      if (name !== 'error' || to.listenerCount('error') > 0) to.emit(name, ...args);
+    });
+  }
+  return to;
 }
 
 /** Anything else a connection can do, on the connection where its session is. */
 export function connectionOperation(
   statement: Statement,
-  send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => EventEmitter | unknown,
-  settle: (error: unknown, result?: unknown) => void,
+  send: (checkout: Checkout, done: Done) => unknown,
+  settle: Done,
 ): Operation {
-  return { statement, repeatable: false, send: (checkout, done) => void send(checkout, done), settle };
+  return {
+    statement,
+    repeatable: false,
+    call: undefined,
+    send: (checkout, done) => {
+      // Commands without rows tell mysql2's connection, not their callback, when it is lost.
+      const { connection } = checkout.physical;
+      const finish = (error: unknown, result?: unknown): void => {
+        connection.off('error', finish);
+        done(error, result);
+      };
+      connection.on('error', finish);
+      try {
+        send(checkout, finish);
+      } catch (error) {
+        connection.off('error', finish);
+        throw error;
+      }
+    },
+    settle,
+  };
 }
 
 function withTimeout(sql: unknown, context: OperationContext): unknown {

@@ -1,5 +1,4 @@
 import { type PolicySpec, optionReaders as read } from '../../src/index.js';
-import type { Statement } from './statement/classify.js';
 
 /** How fresh a read must be. See docs/mysql.md. */
 export type Consistency = 'eventual' | 'session' | 'strong';
@@ -39,6 +38,8 @@ export interface MysqlPoolOptions {
    * discovery tags `primary`, if just one is.
    */
   readonly onTwoPrimaries?: 'refuse' | 'tagged';
+  /** How long `end()` waits for connections in use before it cuts them; milliseconds. Default 10,000; 0 cuts at once. */
+  readonly endTimeoutMs?: number;
   /** Retries a read elsewhere when its server fails before the first row. Default true. */
   readonly retryReads?: boolean;
 }
@@ -57,9 +58,10 @@ export interface ReadPoolOptions {
   readonly probeIntervalMs: number;
   readonly probeUser: { readonly user: string; readonly password?: string } | undefined;
   readonly primaryFunctions: readonly string[];
-  readonly classify: ((sql: string) => Statement['route'] | undefined) | undefined;
+  readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   readonly onTwoPrimaries: 'refuse' | 'tagged';
   readonly retryReads: boolean;
+  readonly endTimeoutMs: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -84,6 +86,7 @@ const schema: read.Schema<ReadPoolOptions> = {
   classify: read.callback(),
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
   retryReads: read.boolean(true),
+  endTimeoutMs: read.number(10_000, 0, DAY_MS),
 };
 
 /** mysql2's own pool options with a meaning here; the rest of its options go to each connection as they are. */
@@ -93,6 +96,7 @@ export interface DriverPoolOptions {
   readonly idleTimeoutMs: number;
   readonly queueLimit: number;
   readonly waitForConnections: boolean;
+  readonly resetOnRelease: boolean;
   readonly password: string | (() => string | Promise<string>) | undefined;
 }
 
@@ -125,26 +129,38 @@ const POOL_KEYS: ReadonlySet<string> = new Set([
   'idleTimeout',
   'queueLimit',
   'waitForConnections',
+  'resetOnRelease',
+  'gracefulEnd',
+  'Promise',
   'password',
 ]);
+
+/** More than any server takes from one client. */
+const MAX_CONNECTIONS = 100_000;
 
 /** The defaults of mysql2: 10 connections, idle for 60 s, no bound on the queue. */
 function readDriverPool(given: Record<string, unknown>): DriverPoolOptions {
   const options = read.readOptions<Record<string, never>>('createPool', given, {
-    connectionLimit: read.integer(10, 1, 100_000),
+    connectionLimit: read.integer(10, 0, MAX_CONNECTIONS),
     maxIdle: read.optional(read.integer(0, 0, 100_000)),
     idleTimeout: read.number(60_000, 1, DAY_MS),
     queueLimit: read.integer(0, 0, 1_000_000),
     waitForConnections: read.boolean(true),
+    resetOnRelease: read.boolean(false),
+    // Connections always end gracefully here, and promise() takes its own.
+    gracefulEnd: read.boolean(true),
+    Promise: read.given(),
     password: (value: unknown) => value,
   } as never) as unknown as Record<string, unknown>;
-  const connectionLimit = options.connectionLimit as number;
+  // 0 means no limit, as in mysql2.
+  const connectionLimit = (options.connectionLimit as number) || MAX_CONNECTIONS;
   return {
     connectionLimit,
     maxIdle: (options.maxIdle as number | undefined) ?? connectionLimit,
     idleTimeoutMs: options.idleTimeout as number,
     queueLimit: options.queueLimit as number,
     waitForConnections: options.waitForConnections as boolean,
+    resetOnRelease: options.resetOnRelease as boolean,
     password: options.password as DriverPoolOptions['password'],
   };
 }

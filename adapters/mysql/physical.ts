@@ -7,8 +7,10 @@ export interface Physical {
   readonly expiresAtMs: number;
   /** Clock time at which it became idle. */
   idleSinceMs: number;
-  /** False once it broke, or holds what the next user must not inherit. */
+  /** False once it broke, or something may still run on it: it is cut, not ended. */
   usable: boolean;
+  /** Works, but must not serve another session: its database or user was changed. */
+  retired: boolean;
 }
 
 /** Whether mysql2 would still take a command on it. */
@@ -19,4 +21,15 @@ export function isOpen(connection: DriverConnection): boolean {
     !connection._closing &&
     connection.stream?.destroyed !== true
   );
+}
+
+/** Ends it now, whatever is under way. mysql2's destroy alone leaves the socket to a server that may never answer. */
+export function cutConnection(connection: DriverConnection): void {
+  connection.destroy();
+  connection.stream?.destroy?.();
+}
+
+/** Whether another session may have it. */
+export function isReusable({ usable, retired, connection }: Physical): boolean {
+  return usable && !retired && isOpen(connection);
 }

@@ -1,13 +1,21 @@
 import { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
+import { inspect } from 'node:util';
 import type { Mesh } from '../../src/index.js';
 import { type Checkout, Cluster } from './cluster.js';
-import { connectionConfig, type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver.js';
+import {
+  connectionConfig,
+  type DriverConnection,
+  escaping,
+  promiseWrappers,
+  type QueryCallback,
+  type QueryCommand,
+} from './driver.js';
 import { Freshness } from './freshness.js';
 import { executeOperation, type OperationContext, queryOperation, readArguments } from './operations.js';
-import { type Consistency, type ReadPoolOptions, readPoolOptions } from './options.js';
+import { type Consistency, type DriverPoolOptions, type ReadPoolOptions, readPoolOptions } from './options.js';
+import { trackPositions } from './positions.js';
 import { Runner, type RunnerContext } from './runner.js';
-import { ConsistencySession, currentSession } from './session.js';
+import { ConsistencySession, currentScope, withScope } from './session.js';
 import { Router } from './statement/router.js';
 import { VirtualConnection } from './virtual-connection.js';
 
@@ -24,36 +32,40 @@ export interface Route {
  */
 export class ReplicatedPool extends EventEmitter {
   readonly config: Record<string, unknown>;
-  readonly cluster: Cluster;
+  readonly #cluster: Cluster;
   readonly #own: ReadPoolOptions;
   readonly #operations: OperationContext;
   readonly #runnerContext: RunnerContext;
-  /** The session of statements that belong to no other: everything this pool wrote is seen by what it reads. */
-  readonly #session: ConsistencySession = new ConsistencySession(false);
+  /** For statements that belong to no other session: everything this pool wrote is seen by what it reads. */
+  readonly #session: ConsistencySession;
   _closed = false;
 
   constructor(mesh: Mesh, options: unknown) {
     super();
     const { own, pool, connection } = readPoolOptions(options);
     this.#own = own;
-    this.cluster = new Cluster(mesh, { own, pool, connection });
-    const parsed = connectionConfig({ ...connection });
-    this.config = { connectionConfig: parsed, ...pool };
+    const cluster = new Cluster(mesh, { own, pool, connection });
+    this.#cluster = cluster;
+    this.#session = new ConsistencySession(false, cluster.clock.now());
+    const parsed = connectionConfig(withoutSecrets(connection));
+    this.config = publicConfig(pool, parsed);
     this.#operations = {
       router: new Router({ primaryFunctions: own.primaryFunctions, override: own.classify }),
       config: parsed,
       queryTimeoutMs: own.queryTimeoutMs,
     };
     this.#runnerContext = {
-      cluster: this.cluster,
-      freshness: new Freshness(this.cluster, own.consistencyWaitMs),
+      cluster,
+      freshness: new Freshness(cluster, own.consistencyWaitMs),
       retryReads: own.retryReads,
-      consistency: () => this.#consistency(),
-      session: () => currentSession.getStore() ?? this.#session,
+      consistency: own.consistency,
+      resetOnRelease: pool.resetOnRelease,
+      scope: () => currentScope.getStore(),
+      session: this.#session,
       clean: (checkout, done) => this.#clean(checkout, done),
     };
-    this.cluster.on('connection', (each: DriverConnection) => this.emit('connection', each));
-    this.cluster.on('enqueue', () => this.emit('enqueue'));
+    cluster.on('connection', (each: DriverConnection) => this.#tell('connection', each));
+    cluster.on('enqueue', () => this.#tell('enqueue'));
   }
 
   /** Calls back with a connection at once: it finds its server with its first statement. */
@@ -64,9 +76,9 @@ export class ReplicatedPool extends EventEmitter {
         return;
       }
       const connection = new VirtualConnection(this.#operations, this.#runnerContext, (each) =>
-        this.emit('release', each),
+        this.#tell('release', each),
       );
-      this.emit('acquire', connection);
+      this.#tell('acquire', connection);
       callback(null, connection);
     });
   }
@@ -87,15 +99,23 @@ export class ReplicatedPool extends EventEmitter {
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): void {
     const read = readArguments(values, callback);
     const runner = new Runner(this.#runnerContext);
-    runner.run(executeOperation(this.#operations, sql, read.values, read.callback));
+    runner.run(executeOperation(this.#operations, sql, read.values, read.callback).operation);
     runner.release();
   }
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route {
-    const { route, effect, reason } = this.#operations.router.route(sql);
-    const target = route === 'same' ? 'same connection' : this.#consistency() === 'strong' ? 'primary' : route;
-    return { target, keepsSession: effect !== 'none' && effect !== 'end', reason };
+    const { route, effect, forced, reason } = this.#operations.router.route(sql);
+    const scope = currentScope.getStore();
+    const keepsSession = effect !== 'none' && effect !== 'end';
+    const asked = scope?.route ?? forced;
+    if (asked !== undefined) {
+      return { target: asked, keepsSession, reason: scope?.route === undefined ? reason : 'withRoute says so' };
+    }
+    if (route === 'same') return { target: 'same connection', keepsSession, reason };
+    const strong = (scope?.consistency ?? this.#own.consistency) === 'strong';
+    if (route === 'replica' && strong) return { target: 'primary', keepsSession, reason: 'strong consistency' };
+    return { target: route, keepsSession, reason };
   }
 
   /**
@@ -103,12 +123,40 @@ export class ReplicatedPool extends EventEmitter {
    * connections it takes. `token` continues a session exported elsewhere by `exportSession`.
    */
   session<T>(run: () => T, token?: string): T {
-    return currentSession.run(new ConsistencySession(true, token), run);
+    return withScope({ session: new ConsistencySession(true, this.#cluster.clock.now(), token) }, run);
+  }
+
+  /** Everything `run` does, however deep, has this consistency. */
+  withConsistency<T>(consistency: Consistency, run: () => T): T {
+    return withScope({ consistency }, run);
+  }
+
+  /** Every statement of `run` that may choose goes there. A session with state stays where its state is. */
+  withRoute<T>(route: 'primary' | 'replica', run: () => T): T {
+    return withScope({ route }, run);
   }
 
   /** The position of the current session, for a cookie or header: any process may continue it. Empty before a write. */
   exportSession(): string {
-    return (currentSession.getStore() ?? this.#session).token.toString();
+    return (currentScope.getStore()?.session ?? this.#session).token.toString();
+  }
+
+  /** Connections by endpoint id, for monitoring. */
+  stats(): Readonly<Record<string, { idle: number; busy: number; connecting: number; waiting: number }>> {
+    return Object.fromEntries([...this.#cluster.stats()].map(([endpoint, stats]) => [endpoint.spec.id, stats]));
+  }
+
+  /** What monitors of mysql2 read: how many connections there are, are idle, and how many callers wait. */
+  get _allConnections(): { readonly length: number } {
+    return { length: this.#sum(({ idle, busy, connecting }) => idle + busy + connecting) };
+  }
+
+  get _freeConnections(): { readonly length: number } {
+    return { length: this.#sum(({ idle }) => idle) };
+  }
+
+  get _connectionQueue(): { readonly length: number } {
+    return { length: this.#sum(({ waiting }) => waiting) };
   }
 
   format(sql: string, values?: unknown): string {
@@ -125,10 +173,10 @@ export class ReplicatedPool extends EventEmitter {
     return escaping.escapeId(value, false);
   }
 
-  /** Refuses new work and lets what runs finish: open transactions can commit. */
+  /** Refuses new work and lets what runs finish, for `endTimeoutMs` at most: open transactions can commit. */
   end(callback?: (error: unknown) => void): void {
     this._closed = true;
-    this.cluster.close().then(
+    this.#cluster.close().then(
       () => callback?.(null),
       (error) => callback?.(error),
     );
@@ -136,32 +184,85 @@ export class ReplicatedPool extends EventEmitter {
 
   /** The same pool with mysql2's promise API. */
   promise(promiseImplementation?: PromiseConstructor): unknown {
-    const { PromisePool } = createRequire(import.meta.url)('mysql2/promise') as {
-      PromisePool: new (pool: unknown, promise?: unknown) => unknown;
-    };
-    return new PromisePool(this, promiseImplementation);
+    return new promiseWrappers.PromisePool(this, promiseImplementation);
   }
 
   [Symbol.dispose](): void {
     if (!this._closed) this.end();
   }
 
-  #consistency(): Consistency {
-    return this.#own.consistency;
+  /** For util.inspect: what a person wants to see, and no more. */
+  describe(): string {
+    return `ReplicatedPool { service: ${inspect(this.#own.service)}, connections: ${inspect(this.stats())} }`;
+  }
+
+  #sum(count: (stats: { idle: number; busy: number; connecting: number; waiting: number }) => number): number {
+    let sum = 0;
+    for (const stats of this.#cluster.stats().values()) sum += count(stats);
+    return sum;
+  }
+
+  /** A listener that throws is uncaught, as with mysql2, but stops nothing here. */
+  #tell(event: string, ...args: unknown[]): void {
+    try {
+      this.emit(event, ...args);
+    } catch (thrown) {
+      process.nextTick(() => {
+        throw thrown;
+      });
+    }
   }
 
   /**
    * Resets a connection whose session holds state, unless listeners of `connection` set it up: what they did would be
    * lost by a reset, so such a connection is closed.
    */
-  #clean(checkout: Checkout, done: (usable: boolean) => void): void {
+  #clean({ physical }: Checkout, done: (usable: boolean) => void): void {
+    const { connection } = physical;
+    let over = false;
+    const finish = (error: unknown): void => {
+      if (over) return;
+      over = true;
+      connection.off('error', finish);
+      done(!error);
+    };
     if (this.listenerCount('connection') > 0) {
-      done(false);
+      finish(true);
       return;
     }
-    checkout.physical.connection.reset((error) => {
-      if (error) done(false);
-      else this.cluster.prepare(checkout.endpoint, checkout.physical.connection, (failed) => done(!failed));
+    connection.on('error', finish);
+    connection.reset((error) => {
+      if (error) finish(error);
+      else trackPositions(connection, (failed) => (failed ? finish(failed) : this.#useDatabase(connection, finish)));
     });
   }
+
+  /** A reset keeps the current database, and several statements in one may have changed it unseen. */
+  #useDatabase(connection: DriverConnection, done: (error: unknown) => void): void {
+    const { database } = this.#operations.config;
+    if (typeof database !== 'string' || database === '') done(null);
+    else connection.query(`USE ${escaping.escapeId(database, true)}`, [], (error) => done(error));
+  }
+}
+
+// Outside the class: a computed name has no type that declarations could be made of without a checker.
+Object.defineProperty(ReplicatedPool.prototype, inspect.custom, { value: ReplicatedPool.prototype.describe });
+
+/** The names and shape of mysql2's. */
+function publicConfig(pool: DriverPoolOptions, parsed: Record<string, unknown>): Record<string, unknown> {
+  return {
+    connectionConfig: parsed,
+    connectionLimit: pool.connectionLimit,
+    maxIdle: pool.maxIdle,
+    idleTimeout: pool.idleTimeoutMs,
+    queueLimit: pool.queueLimit,
+    waitForConnections: pool.waitForConnections,
+    resetOnRelease: pool.resetOnRelease,
+  };
+}
+
+const SECRETS: ReadonlySet<string> = new Set(['password1', 'password2', 'password3', 'passwordSha1', 'ssl']);
+
+function withoutSecrets(connection: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(connection).filter(([name]) => !SECRETS.has(name)));
 }

@@ -1,7 +1,7 @@
 import type { Clock, Endpoint, Timer } from '../../src/index.js';
-import { type DriverConnection, openConnection } from './driver.js';
+import { type DriverConnection, flavorOf, openConnection } from './driver.js';
 import { GtidPosition } from './gtid.js';
-import { isOpen } from './physical.js';
+import { cutConnection, isOpen } from './physical.js';
 
 /** What one look at a server told. */
 export interface Probe {
@@ -10,6 +10,8 @@ export interface Probe {
   readonly flavor: 'mysql' | 'mariadb';
   readonly position: GtidPosition;
   readonly positionText: string;
+  /** The look needed a new connection, and was not the first. */
+  readonly reconnected: boolean;
   /** Clock time at which the look began: the position is at least as new as what was committed by then. */
   readonly atMs: number;
 }
@@ -33,7 +35,7 @@ export class Prober {
   readonly #endpoint: Endpoint;
   readonly #host: ProberHost;
   #connection: DriverConnection | undefined;
-  #flavor: 'mysql' | 'mariadb' | undefined;
+  #connections = 0;
   #timer: Timer | undefined;
   #closed = false;
   #looking: Promise<void> | undefined;
@@ -62,9 +64,11 @@ export class Prober {
     this.#timer?.cancel();
     const { clock, intervalMs, timeoutMs } = this.#host;
     const atMs = clock.now();
+    const connectionsBefore = this.#connections;
     try {
       const row = await withTimeout(clock, timeoutMs, this.#ask());
-      if (!this.#closed) this.#host.probed(this.#endpoint, readProbe(row, this.#flavor ?? 'mysql', atMs));
+      const reconnected = connectionsBefore > 0 && this.#connections > connectionsBefore;
+      if (!this.#closed) this.#host.probed(this.#endpoint, { ...row, reconnected, atMs });
     } catch (error) {
       this.#drop();
       if (!this.#closed) this.#host.failed(this.#endpoint, error);
@@ -73,22 +77,19 @@ export class Prober {
       this.#timer = clock.after(Math.max(0, intervalMs - (clock.now() - atMs)), () => void this.look());
   }
 
-  async #ask(): Promise<Record<string, unknown>> {
+  async #ask(): Promise<Omit<Probe, 'reconnected' | 'atMs'>> {
     const connection = await this.#connected();
-    if (this.#flavor === undefined) {
-      const row = await queryRow(connection, 'SELECT @@version AS version');
-      this.#flavor = /mariadb/i.test(String(row.version)) ? 'mariadb' : 'mysql';
-    }
-    return queryRow(connection, PROBES[this.#flavor]);
+    const flavor = flavorOf(connection);
+    return readProbe(await queryRow(connection, PROBES[flavor]), flavor);
   }
 
   async #connected(): Promise<DriverConnection> {
     if (this.#connection !== undefined && isOpen(this.#connection)) return this.#connection;
-    this.#flavor = undefined;
     const options = await this.#host.connectOptions(this.#endpoint);
     return new Promise((resolve, reject) => {
       const connection = openConnection(options);
       this.#connection = connection;
+      this.#connections++;
       // Stays: an error while it is idle is noticed at the next look.
       connection.on('error', reject);
       connection.once('connect', () => resolve(connection));
@@ -96,7 +97,7 @@ export class Prober {
   }
 
   #drop(): void {
-    this.#connection?.destroy();
+    if (this.#connection !== undefined) cutConnection(this.#connection);
     this.#connection = undefined;
   }
 }
@@ -106,11 +107,11 @@ const PROBES = {
   mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
 } as const;
 
-function readProbe(row: Record<string, unknown>, flavor: 'mysql' | 'mariadb', atMs: number): Probe {
+function readProbe(row: Record<string, unknown>, flavor: 'mysql' | 'mariadb'): Omit<Probe, 'reconnected' | 'atMs'> {
   const positionText = String(row.position ?? '');
   // MariaDB 12 names more than two states; only 0 / OFF is writable.
   const readOnly = !['0', 'OFF'].includes(String(row.readOnly).toUpperCase());
-  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText, atMs };
+  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
 }
 
 function queryRow(connection: DriverConnection, sql: string): Promise<Record<string, unknown>> {

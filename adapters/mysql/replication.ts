@@ -20,7 +20,7 @@ interface Sample {
 /** Failed looks in a row after which a server's role is no longer believed: one may be a lost packet. */
 const FAILURES_UNTIL_UNKNOWN = 2;
 
-/** How many past positions of the primary are remembered: lag is known up to so many probe intervals. */
+/** How many past positions of the primary are remembered; the older, the further apart. */
 const MAX_SAMPLES = 120;
 
 /**
@@ -87,7 +87,8 @@ export class Replication {
       return;
     }
     this.#samples.push({ position: probe.position, atMs: probe.atMs });
-    if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
+    // Every second one goes: the oldest stays, or a replica could never be known to be further behind than the list.
+    if (this.#samples.length > MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 0);
   }
 
   #lagOf(probe: Probe, nowMs: number): number {

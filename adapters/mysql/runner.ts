@@ -1,9 +1,10 @@
-import { type Endpoint, FairleadError, Outcome } from '../../src/index.js';
+import { type Endpoint, FairleadError, type Lease, Outcome } from '../../src/index.js';
 import type { Checkout, Cluster } from './cluster.js';
 import { type ErrorMeaning, meaningOf } from './errors.js';
 import type { Freshness } from './freshness.js';
+import { AUTOCOMMIT, IN_TRANSACTION, packetsOf } from './ok-packet.js';
 import type { Consistency } from './options.js';
-import type { ConsistencySession } from './session.js';
+import type { ConsistencySession, Scope } from './session.js';
 import type { Statement } from './statement/classify.js';
 
 /** Something to be done on a physical connection. */
@@ -11,39 +12,37 @@ export interface Operation {
   readonly statement: Statement;
   /** Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw yet. */
   readonly repeatable: boolean;
-  /** Sends it. `done` is called once; `result` is what the driver gave. */
+  /** What its caller asked for with it: before what holds for the context or the pool. */
+  readonly call: Scope | undefined;
+  /** Sends it. `done` is called once it is over; `result` is what the driver gave. */
   send(checkout: Checkout, done: (error: unknown, result?: unknown) => void): void;
   /** It is over: with the result already told, or with the error still to be told. */
   settle(error: unknown, result?: unknown): void;
 }
 
-/** An operation and the session it was asked for in: callbacks of the driver run in nobody's async context. */
-interface Job extends Operation {
+/** An operation and the scope it was asked for in: callbacks of the driver run in nobody's async context. */
+interface Job {
+  readonly operation: Operation;
+  readonly statement: Statement;
   readonly session: ConsistencySession;
   readonly consistency: Consistency;
+  readonly route: 'primary' | 'replica' | 'same';
+  sent: boolean;
 }
 
 export interface RunnerContext {
   readonly cluster: Cluster;
   readonly freshness: Freshness;
   readonly retryReads: boolean;
-  consistency(): Consistency;
-  session(): ConsistencySession;
+  readonly consistency: Consistency;
+  /** mysql2's resetOnRelease: clean even what holds no state. */
+  readonly resetOnRelease: boolean;
+  scope(): Scope | undefined;
+  /** The session of statements that belong to no other. */
+  readonly session: ConsistencySession;
   /** A connection whose session was changed comes back: make it as new, or say that it is not. */
   clean(checkout: Checkout, done: (usable: boolean) => void): void;
 }
-
-/** What servers tell in their answers to writes. */
-interface OkPacket {
-  readonly serverStatus?: number;
-  readonly stateChanges?: {
-    readonly gtids?: readonly string[] | string | null;
-    readonly systemVariables?: Readonly<Record<string, string>> | null;
-  };
-}
-
-/** SERVER_STATUS_IN_TRANS of the protocol's status flags. */
-const IN_TRANSACTION = 1;
 
 /** Servers a read is tried on, and tries to find the primary, before the error is told. */
 const MAX_ATTEMPTS = 3;
@@ -51,21 +50,21 @@ const MAX_ATTEMPTS = 3;
 const NONE: readonly Endpoint[] = [];
 
 /**
- * One session of statements, which may span two connections: while it is clean, each read goes to a replica and each
- * write to the primary; once it holds state (a transaction, a variable, a lock) it stays where the state is. Statements
- * run one after the other, as on a connection of mysql2.
+ * One session of statements. While it is clean, each read goes to a replica and each write to the primary; once it holds
+ * state (a transaction, a variable, a lock) it stays where the state is. Statements run one after the other, as on a
+ * connection of mysql2. It never holds one connection while it waits for another: sessions cannot block each other.
  */
 export class Runner {
   readonly #context: RunnerContext;
-  readonly #queue: Job[] = [];
-  #running = false;
-  #primary: Checkout | undefined;
-  #replica: Checkout | undefined;
-  /** The connection that holds the state, while there is some. */
-  #pinned: Checkout | undefined;
+  #queue: Job[] | undefined;
+  /** What runs now. */
+  #job: Job | undefined;
+  #held: Checkout | undefined;
   #inTransaction = false;
+  #wroteInTransaction = false;
   #hasState = false;
-  #last: Checkout | undefined;
+  /** LAST_INSERT_ID() is worth something: reads stay here, but nothing is lost where they cannot. */
+  #hasInsertId = false;
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
   #releasing = false;
@@ -75,232 +74,269 @@ export class Runner {
   }
 
   run(operation: Operation): void {
-    const job: Job = Object.assign(operation, {
-      session: this.#context.session(),
-      consistency: this.#context.consistency(),
-    });
-    if (this.#running || this.#queue.length > 0) {
+    const { call, statement } = operation;
+    const scope = this.#context.scope();
+    const consistency = call?.consistency ?? scope?.consistency ?? this.#context.consistency;
+    const job: Job = {
+      operation,
+      statement,
+      session: scope?.session ?? this.#context.session,
+      consistency,
+      route: chooseRoute(statement, call?.route ?? scope?.route, consistency),
+      sent: false,
+    };
+    if (this.#job === undefined && this.#queue === undefined) this.#start(job);
+    else {
+      this.#queue ??= [];
       this.#queue.push(job);
-      return;
     }
-    this.#start(job);
   }
 
   /** The connection the last statement ran on, while it is held. */
   get current(): Checkout | undefined {
-    return this.#pinned ?? this.#last;
+    return this.#held;
+  }
+
+  /** Why this session cannot go on, once the connection with its state is lost. */
+  get lost(): unknown {
+    return this.#lost;
   }
 
   /** Gives everything back, after what is queued. Idempotent. */
   release(): void {
     this.#releasing = true;
-    if (!this.#running && this.#queue.length === 0) this.#giveBack();
+    if (this.#job === undefined) this.#giveBack();
   }
 
-  /** Cuts the connections: what runs fails. */
+  /** Cuts the connection: what runs and what is queued fails. */
   destroy(): void {
     this.#releasing = true;
-    for (const checkout of new Set([this.#primary, this.#replica, this.#pinned])) {
-      if (checkout !== undefined) {
-        checkout.physical.usable = false;
-        checkout.physical.connection.destroy();
-      }
+    const error = Object.assign(new Error('The connection was destroyed.'), {
+      code: 'PROTOCOL_CONNECTION_LOST',
+      fatal: true,
+    });
+    const failed = [...(this.#job === undefined ? [] : [this.#job]), ...(this.#queue ?? [])];
+    this.#job = this.#queue = undefined;
+    this.#lost = error;
+    if (this.#held !== undefined) {
+      this.#held.physical.usable = false;
+      this.#drop(Outcome.Cancelled);
     }
-    if (!this.#running) this.#giveBack();
+    for (const job of failed) settle(job, error);
   }
 
   #start(job: Job): void {
-    this.#running = true;
-    if (this.#lost !== undefined) {
-      this.#finish(job, this.#lost);
-      return;
-    }
-    this.#attempt(job, NONE, 1);
+    this.#job = job;
+    if (this.#lost !== undefined) this.#finish(job, this.#lost);
+    else this.#attempt(job, NONE, 1);
   }
 
   #attempt(job: Job, tried: readonly Endpoint[], attempt: number): void {
+    const { cluster, freshness } = this.#context;
     const held = this.#heldFor(job);
     if (held !== undefined) {
-      this.#send(job, held, tried, attempt);
+      this.#send(job, held, cluster.leaseOn(held.endpoint), tried, attempt);
       return;
     }
-    const route = this.#routeOf(job);
-    const { cluster, freshness } = this.#context;
-    if (route === 'primary') {
-      cluster.checkout('primary', tried, (error, checkout) => {
-        if (checkout === undefined) this.#finish(job, error);
-        else this.#send(job, this.#hold(checkout), tried, attempt);
-      });
-      return;
-    }
-    freshness.checkoutFresh(job.session, job.consistency, tried, (error, checkout) => {
-      if (checkout === undefined) this.#finish(job, error);
-      else this.#send(job, this.#hold(checkout), tried, attempt);
-    });
-  }
-
-  #routeOf({ statement, consistency }: Job): 'primary' | 'replica' {
-    if (statement.route !== 'replica' || consistency === 'strong') return 'primary';
-    return 'replica';
-  }
-
-  /** A connection that this session has already and that the statement must or may run on. */
-  #heldFor(job: Job): Checkout | undefined {
-    if (this.#pinned !== undefined) return this.#pinned;
-    if (job.statement.route === 'same') return this.#last ?? this.#primary;
-    if (this.#routeOf(job) === 'primary') return this.#primary;
-    const replica = this.#replica;
-    if (replica === undefined) return undefined;
-    if (this.#context.freshness.isFresh(replica.endpoint, job.session, job.consistency)) {
-      return replica;
-    }
-    this.#drop(replica, Outcome.Success);
-    return undefined;
-  }
-
-  #hold(checkout: Checkout): Checkout {
-    if (this.#context.cluster.replication.stateOf(checkout.endpoint).role === 'primary') this.#primary = checkout;
-    else this.#replica = checkout;
-    return checkout;
-  }
-
-  #send(job: Job, checkout: Checkout, tried: readonly Endpoint[], attempt: number): void {
-    this.#last = checkout;
-    const done = (error: unknown, result?: unknown): void => {
-      if (error) this.#failed(job, checkout, error, tried, attempt);
-      else this.#succeeded(job, checkout, result);
+    this.#drop(Outcome.Success);
+    const got = (error: unknown, checkout?: Checkout): void => {
+      if (this.#job !== job) {
+        // Destroyed meanwhile.
+        if (checkout !== undefined) cluster.release(checkout, Outcome.Cancelled);
+      } else if (checkout === undefined) this.#finish(job, error);
+      else {
+        this.#held = checkout;
+        this.#send(job, checkout, checkout.lease, tried, attempt);
+      }
     };
+    if (job.route === 'replica') freshness.checkoutFresh(job.session, job.consistency, tried, got);
+    else cluster.checkout('primary', tried, got);
+  }
+
+  /** Whether going on elsewhere would lose something. */
+  get #mustStay(): boolean {
+    return this.#inTransaction || this.#hasState;
+  }
+
+  /** The connection that this session has already, where the statement must or may run on it. */
+  #heldFor({ route, session, consistency }: Job): Checkout | undefined {
+    const held = this.#held;
+    if (held === undefined || this.#mustStay || route === 'same') return held;
+    const isPrimary = this.#context.cluster.isPrimary(held.endpoint);
+    if (route === 'primary' || this.#hasInsertId) return isPrimary ? held : undefined;
+    // Reads of one session stay on one replica, or the next could see less than the one before.
+    const stays = consistency !== 'eventual' && !isPrimary && held.physical.usable;
+    return stays && this.#context.freshness.isFresh(held.endpoint, session, consistency) ? held : undefined;
+  }
+
+  #send(job: Job, checkout: Checkout, lease: Lease | undefined, tried: readonly Endpoint[], attempt: number): void {
+    let over = false;
+    const done = (error: unknown, result?: unknown): void => {
+      if (over) return;
+      over = true;
+      if (error) this.#failed(job, checkout, lease, error, tried, attempt);
+      else {
+        lease?.done(Outcome.Success);
+        this.#succeeded(job, checkout, result);
+      }
+    };
+    job.sent = true;
     try {
-      job.send(checkout, done);
+      job.operation.send(checkout, done);
     } catch (error) {
       // Refused by the driver before anything was sent: parameters of a wrong type.
+      if (over) throw error;
+      over = true;
+      job.sent = false;
+      lease?.done(Outcome.Cancelled);
       this.#finish(job, error);
     }
   }
 
   #succeeded(job: Job, checkout: Checkout, result: unknown): void {
-    const { statement } = job;
+    if (this.#job !== job) return;
+    const { effect } = job.statement;
+    if (effect === 'begin' || effect === 'begin_read_only') this.#inTransaction = true;
+    else if (effect === 'end') this.#inTransaction = false;
+    else if (effect === 'session') this.#hasState = true;
     this.#learn(job, checkout, result);
-    if (statement.effect === 'begin' || statement.effect === 'begin_read_only') this.#inTransaction = true;
-    if (statement.effect === 'end') this.#inTransaction = false;
-    if (statement.effect === 'session') this.#hasState = true;
-    for (const packet of okPackets(result)) {
-      if (packet.serverStatus !== undefined) this.#inTransaction = (packet.serverStatus & IN_TRANSACTION) !== 0;
-    }
-    this.#pinned = this.#inTransaction || this.#hasState ? checkout : undefined;
     this.#finish(job, null, result);
   }
 
-  /** Remembers the position of a write. */
+  /** Takes from the server's answer what it says about the session, and the position of a write. */
   #learn({ statement, session }: Job, checkout: Checkout, result: unknown): void {
-    if (statement.route === 'replica') {
-      if (session.sticky) this.#context.freshness.hasRead(session, checkout.endpoint);
+    const { cluster, freshness } = this.#context;
+    const rows = Array.isArray(result);
+    const packets = packetsOf(result, statement.effect === 'session');
+    if (packets.length === 0 && statement.route === 'replica') {
+      if (session.sticky) freshness.hasRead(session, checkout.endpoint);
       return;
     }
     let told = false;
-    for (const { stateChanges } of okPackets(result)) {
-      const gtids = stateChanges?.gtids;
-      const lastGtid = stateChanges?.systemVariables?.last_gtid;
-      for (const gtid of typeof gtids === 'string' ? [gtids] : (gtids ?? [])) {
+    // Rows, as RETURNING and functions that write give: nothing tells whether and where it wrote.
+    let wrote = rows && statement.route === 'primary' && statement.effect !== 'begin';
+    for (const packet of packets) {
+      if (packet.serverStatus !== undefined) {
+        this.#inTransaction = (packet.serverStatus & IN_TRANSACTION) !== 0;
+        if ((packet.serverStatus & AUTOCOMMIT) === 0) this.#hasState = true;
+      }
+      if (packet.insertId) this.#hasInsertId = true;
+      if (packet.affectedRows) wrote = true;
+      // Neither a reset nor anything else brings the database of the login back.
+      if (packet.stateChanges?.schema) checkout.physical.retired = true;
+      for (const gtid of packet.gtids) {
         session.token.add(gtid);
         told = true;
       }
-      if (lastGtid) {
-        session.token.add(lastGtid);
-        told = true;
-      }
     }
-    // It answered with rows, as RETURNING and functions that write do: nothing tells whether and where it wrote.
-    const rows = Array.isArray(result) && okPackets(result).length === 0;
-    const mayHaveWritten = statement.route === 'primary' && statement.effect !== 'begin';
-    if (!told && rows && mayHaveWritten && !this.#inTransaction) {
-      session.untoldWriteAtMs = this.#context.cluster.clock.now();
-    }
-  }
-
-  #failed(job: Job, checkout: Checkout, error: unknown, tried: readonly Endpoint[], attempt: number): void {
-    const meaning = meaningOf(error);
-    const pinned = this.#pinned !== undefined;
-    if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
-    if (!meaning.connectionUsable) {
-      checkout.physical.usable = false;
-      this.#drop(checkout, meaning.outcome);
-      if (pinned) this.#lost = error;
-    } else if (meaning.demoted && !pinned) {
-      // The connection is well but leads to the wrong server.
-      this.#drop(checkout, Outcome.ApplicationError);
-    }
-    if (!pinned && attempt < MAX_ATTEMPTS && this.#mayRepeat(job, meaning)) {
-      const next = meaning.demoted ? tried : [...tried, checkout.endpoint];
-      this.#attempt(job, next, attempt + 1);
+    if (this.#inTransaction) {
+      this.#wroteInTransaction ||= wrote;
       return;
     }
+    wrote ||= this.#wroteInTransaction;
+    this.#wroteInTransaction = false;
+    if (told) session.toldWriteAtMs = cluster.clock.now();
+    else if (wrote) session.untoldWriteAtMs = cluster.clock.now();
+  }
+
+  #failed(
+    job: Job,
+    checkout: Checkout,
+    lease: Lease | undefined,
+    error: unknown,
+    tried: readonly Endpoint[],
+    attempt: number,
+  ): void {
+    const meaning = meaningOf(error);
+    lease?.done(meaning.outcome);
+    if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
+    if (this.#job !== job) return;
+    const { effect } = job.statement;
+    const mustStay = this.#mustStay;
+    if (!meaning.connectionUsable) {
+      checkout.physical.usable = false;
+      this.#drop(meaning.outcome);
+    } else if (meaning.effect === 'executed' && (effect === 'session' || effect === 'begin')) {
+      // Several statements in one fail in the middle: what came before may have left something.
+      this.#hasState = true;
+    } else if (meaning.demoted && !mustStay) this.#drop(Outcome.ApplicationError);
+    if (!mustStay && attempt < MAX_ATTEMPTS && this.#mayRepeat(job, meaning)) {
+      this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], attempt + 1);
+      return;
+    }
+    if (!meaning.connectionUsable && (mustStay || effect !== 'none')) this.#lost = error;
     this.#finish(job, job.statement.route !== 'replica' ? markAmbiguous(error, meaning) : error);
   }
 
-  #mayRepeat(job: Job, meaning: ErrorMeaning): boolean {
-    if (!job.repeatable || meaning.effect === 'executed') return false;
-    if (meaning.effect === 'not_executed') return job.statement.effect === 'none' || job.statement.effect === 'begin';
-    return this.#context.retryReads && job.statement.route === 'replica' && job.statement.effect === 'none';
+  #mayRepeat({ operation, statement }: Job, meaning: ErrorMeaning): boolean {
+    const { effect, route } = statement;
+    if (!operation.repeatable || meaning.effect === 'executed') return false;
+    if (meaning.effect === 'not_executed') return effect !== 'session' && effect !== 'end';
+    // A statement's own time limit covers all of its attempts.
+    return this.#context.retryReads && route === 'replica' && effect === 'none' && !meaning.ownTimeout;
   }
 
-  #drop(checkout: Checkout, outcome: Outcome): void {
-    if (this.#primary === checkout) this.#primary = undefined;
-    if (this.#replica === checkout) this.#replica = undefined;
-    if (this.#pinned === checkout) this.#pinned = undefined;
-    if (this.#last === checkout) this.#last = undefined;
-    this.#context.cluster.release(checkout, outcome);
+  /** Gives the connection back as it is: one without state, or one that is not usable. */
+  #drop(outcome: Outcome): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#inTransaction = this.#wroteInTransaction = this.#hasState = this.#hasInsertId = false;
+    this.#context.cluster.release(held, outcome);
   }
 
   #finish(job: Job, error: unknown, result?: unknown): void {
-    this.#running = false;
-    if (this.#queue.length === 0 && this.#releasing) this.#giveBack();
-    else if (this.#replica !== undefined && this.#replica !== this.#pinned && !this.#keepsReplica(job)) {
-      this.#drop(this.#replica, Outcome.Success);
-    }
-    job.settle(error, result);
-    const next = this.#queue.shift();
-    if (next !== undefined && !this.#running) this.#start(next);
-    else if (next !== undefined) this.#queue.unshift(next);
-  }
-
-  /** Reads of one session stay on one replica, or the next could see less than the one before. */
-  #keepsReplica({ consistency }: Job): boolean {
-    return consistency === 'session';
+    this.#job = undefined;
+    if (this.#releasing && this.#queue === undefined) this.#giveBack();
+    settle(job, error, result);
+    const next = this.#job === undefined ? this.#queue?.shift() : undefined;
+    if (this.#queue?.length === 0) this.#queue = undefined;
+    if (next !== undefined) this.#start(next);
   }
 
   #giveBack(): void {
-    const stateful = this.#pinned;
-    const held = new Set([this.#primary, this.#replica, this.#pinned]);
-    this.#primary = this.#replica = this.#pinned = this.#last = undefined;
-    for (const checkout of held) {
-      if (checkout === undefined) continue;
-      if (checkout === stateful && checkout.physical.usable) this.#cleanAndRelease(checkout);
-      else this.#context.cluster.release(checkout, Outcome.Success);
+    const { cluster, clean, resetOnRelease } = this.#context;
+    const held = this.#held;
+    if (held === undefined) return;
+    const dirty = (this.#mustStay || resetOnRelease) && held.physical.usable && !held.physical.retired;
+    if (!dirty) {
+      this.#drop(Outcome.Success);
+      return;
     }
-    this.#inTransaction = this.#hasState = false;
-  }
-
-  #cleanAndRelease(checkout: Checkout): void {
-    this.#context.clean(checkout, (usable) => {
-      if (!usable) checkout.physical.usable = false;
-      this.#context.cluster.release(checkout, Outcome.Success);
+    this.#held = undefined;
+    this.#inTransaction = this.#wroteInTransaction = this.#hasState = this.#hasInsertId = false;
+    clean(held, (usable) => {
+      if (!usable) held.physical.usable = false;
+      cluster.release(held, Outcome.Success);
     });
   }
 }
 
-/** The OK packets in a result: one, or several among the results of a CALL or of multiple statements. */
-function okPackets(result: unknown): readonly OkPacket[] {
-  if (typeof result !== 'object' || result === null) return [];
-  if (!Array.isArray(result)) return [result as OkPacket];
-  return result.filter(
-    (each) =>
-      typeof each === 'object' &&
-      each !== null &&
-      !Array.isArray(each) &&
-      'affectedRows' in each &&
-      'serverStatus' in each,
-  );
+function chooseRoute(
+  statement: Statement,
+  asked: 'primary' | 'replica' | undefined,
+  consistency: Consistency,
+): Job['route'] {
+  const forced = asked ?? statement.forced;
+  if (statement.route === 'same') return forced === undefined || forced === 'replica' ? 'same' : forced;
+  if (forced !== undefined) return forced;
+  return statement.route === 'replica' && consistency !== 'strong' ? 'replica' : 'primary';
+}
+
+/** Tells the caller. What its callback throws is uncaught, as with mysql2, but never stops what runs here. */
+function settle(job: Job, error: unknown, result?: unknown): void {
+  const tell = (): void => {
+    try {
+      job.operation.settle(error, result);
+    } catch (thrown) {
+      process.nextTick(() => {
+        throw thrown;
+      });
+    }
+  };
+  // An error before anything was sent may come before the caller has its listeners in place.
+  if (job.sent) tell();
+  else process.nextTick(tell);
 }
 
 /** Says of a write that was under way when its connection broke that it may have happened. */

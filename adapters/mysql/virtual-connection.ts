@@ -1,12 +1,21 @@
 import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
 import type { Checkout } from './cluster.js';
-import { type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver.js';
+import {
+  type DriverConnection,
+  escaping,
+  type PreparedStatement,
+  promiseWrappers,
+  type QueryCallback,
+  type QueryCommand,
+} from './driver.js';
 import {
   connectionOperation,
   executeOperation,
   type OperationContext,
   queryOperation,
   readArguments,
+  textOf,
 } from './operations.js';
 import { Runner, type RunnerContext } from './runner.js';
 import type { Statement } from './statement/classify.js';
@@ -45,6 +54,23 @@ export class VirtualConnection extends EventEmitter {
     return this;
   }
 
+  /** Set once the connection that held the session's state is lost: what validates pooled connections reads this. */
+  get _fatalError(): unknown {
+    return this.#runner.lost ?? null;
+  }
+
+  get _protocolError(): null {
+    return null;
+  }
+
+  get _closing(): boolean {
+    return this.#runner.lost !== undefined;
+  }
+
+  get stream(): { readonly destroyed: boolean } {
+    return { destroyed: this.#runner.lost !== undefined };
+  }
+
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand {
     const read = readArguments(values, callback);
     const { operation, command } = queryOperation(this.#context, sql, read.values, read.callback);
@@ -52,9 +78,11 @@ export class VirtualConnection extends EventEmitter {
     return command;
   }
 
-  execute(sql: unknown, values?: unknown, callback?: QueryCallback): void {
+  execute(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand | undefined {
     const read = readArguments(values, callback);
-    this.#runner.run(executeOperation(this.#context, sql, read.values, read.callback));
+    const { operation, command } = executeOperation(this.#context, sql, read.values, read.callback);
+    this.#runner.run(operation);
+    return command;
   }
 
   beginTransaction(callback?: QueryCallback): QueryCommand {
@@ -69,9 +97,17 @@ export class VirtualConnection extends EventEmitter {
     return this.query('ROLLBACK', callback);
   }
 
-  /** The prepared statement lives on one connection, so the session stays there. */
+  /** The prepared statement lives on one connection, chosen by its text, and the session stays there. */
   prepare(sql: unknown, callback: (error: unknown, statement?: unknown) => void): void {
-    this.#on(STATE, (connection, done) => connection.prepare(sql, done), callback);
+    const { route } = this.#context.router.route(textOf(sql));
+    this.#on(
+      { route, effect: 'session', reason: 'prepares a statement' },
+      (connection, done) => connection.prepare(sql, done),
+      (error, statement) => {
+        if (error) callback(error);
+        else callback(null, this.#prepared(sql, statement as PreparedStatement));
+      },
+    );
   }
 
   unprepare(sql: unknown): void {
@@ -89,12 +125,17 @@ export class VirtualConnection extends EventEmitter {
     this.#on(STATE, (connection, done) => connection.reset(done), callback);
   }
 
+  /** Another user's connection serves nobody after this one: it is closed when released. */
   changeUser(options: unknown, callback?: Callback): void {
     if (typeof options === 'function') {
       this.changeUser({}, options as Callback);
       return;
     }
-    this.#on(STATE, (connection, done) => connection.changeUser(options, done), callback);
+    const send = ({ physical }: Checkout, done: Callback): void => {
+      physical.retired = true;
+      physical.connection.changeUser(options, done);
+    };
+    this.#runner.run(connectionOperation(STATE, send, (error, result) => callback?.(error, result)));
   }
 
   connect(callback?: Callback): void {
@@ -121,6 +162,11 @@ export class VirtualConnection extends EventEmitter {
     return escaping.escapeId(value, false);
   }
 
+  /** The same connection with mysql2's promise API. */
+  promise(promiseImplementation?: PromiseConstructor): unknown {
+    return new promiseWrappers.PromisePoolConnection(this, promiseImplementation);
+  }
+
   /** Gives the session back. What is queued runs first. Idempotent. */
   release(): void {
     if (this.#released) return;
@@ -136,9 +182,10 @@ export class VirtualConnection extends EventEmitter {
   }
 
   destroy(): void {
+    // Also after a release: what was queued may still run.
+    this.#runner.destroy();
     if (this.#released) return;
     this.#released = true;
-    this.#runner.destroy();
     this.#onRelease(this);
   }
 
@@ -146,8 +193,40 @@ export class VirtualConnection extends EventEmitter {
     this.release();
   }
 
+  /** For util.inspect: what a person wants to see, and no more. */
+  describe(): string {
+    return `VirtualConnection { threadId: ${this.threadId}, released: ${this.#released} }`;
+  }
+
+  /** mysql2's statement, whose executions are known to the session. */
+  #prepared(sql: unknown, statement: PreparedStatement): unknown {
+    const { effect, reason } = this.#context.router.route(textOf(sql));
+    const execution: Statement = { route: 'same', effect, reason };
+    const execute = (values: unknown, callback?: QueryCallback): void => {
+      const read = readArguments(values, callback);
+      let fields: unknown;
+      this.#runner.run({
+        statement: execution,
+        repeatable: false,
+        call: undefined,
+        send: (_checkout, done) => {
+          statement.execute(read.values ?? [], (error, rows, theFields) => {
+            fields = theFields;
+            done(error, rows);
+          });
+        },
+        settle: (error, rows) => read.callback?.(error, rows, fields),
+      });
+    };
+    const { id, query, columns, parameters } = statement;
+    return { id, query, columns, parameters, execute, close: () => statement.close(), _connection: this };
+  }
+
   #on(statement: Statement, act: (connection: DriverConnection, done: Callback) => void, callback?: Callback): void {
     const send = (checkout: Checkout, done: Callback): void => act(checkout.physical.connection, done);
     this.#runner.run(connectionOperation(statement, send, (error, result) => callback?.(error, result)));
   }
 }
+
+// Outside the class: a computed name has no type that declarations could be made of without a checker.
+Object.defineProperty(VirtualConnection.prototype, inspect.custom, { value: VirtualConnection.prototype.describe });

@@ -17,6 +17,8 @@ export interface Statement {
    * tables, prepared statements), after which the session stays where it is.
    */
   readonly effect: 'none' | 'begin' | 'begin_read_only' | 'end' | 'session';
+  /** Where a hint or the `classify` option sends it, whatever the scanner says. */
+  readonly forced?: 'replica' | 'primary';
   /** Why, for people. */
   readonly reason: string;
 }
@@ -75,7 +77,8 @@ const BEGIN_READ_ONLY = statement('replica', 'begin_read_only', 'begins a read-o
 const END = statement('same', 'end', 'ends a transaction');
 const CHAIN = statement('same', 'begin', 'ends a transaction and begins the next');
 const IN_TRANSACTION = statement('same', 'none', 'a savepoint of its transaction');
-const SESSION = statement('same', 'session', 'changes the session');
+/** Replicas take it too, but a session with state stays, and most sessions write some time. */
+const SESSION = statement('primary', 'session', 'changes the session');
 const PRIMARY_SESSION = statement('primary', 'session', 'leaves something in the session');
 const SERVER = statement('primary', 'none', 'is about one server');
 

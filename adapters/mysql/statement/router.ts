@@ -4,7 +4,7 @@ import { classify, type Statement } from './classify.js';
 export interface RouterOptions {
   readonly primaryFunctions: readonly string[];
   /** The user's word on a statement, which goes before the scanner's. */
-  readonly override: ((sql: string) => Statement['route'] | undefined) | undefined;
+  readonly override: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
 }
 
 /** Texts remembered. Applications with placeholders have hundreds; those without have no end of them. */
@@ -38,13 +38,13 @@ export class Router {
   #judge(sql: string): Statement {
     const scanned = classify(sql, this.#functions);
     const asked = this.#ask(sql);
-    if (asked !== undefined) return { ...scanned, route: asked, reason: 'the classify option says so' };
+    if (asked !== undefined) return { ...scanned, forced: asked, reason: 'the classify option says so' };
     const hint = HINT.exec(sql)?.[1]?.toLowerCase();
     if (hint === undefined) return scanned;
-    return { ...scanned, route: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
+    return { ...scanned, forced: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
   }
 
-  #ask(sql: string): Statement['route'] | undefined {
+  #ask(sql: string): 'primary' | 'replica' | undefined {
     try {
       const answer = this.#override?.(sql);
       return answer === 'primary' || answer === 'replica' ? answer : undefined;
