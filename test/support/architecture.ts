@@ -40,6 +40,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/config\//, ['zod']],
   [/^src\/telemetry\//, ['@opentelemetry/api', 'prom-client', 'fastify']],
   [/^adapters\/grpc\//, ['@grpc/grpc-js']],
+  [/^adapters\/connect\//, ['@connectrpc/connect', '@connectrpc/connect-node']],
   [/^adapters\/mysql\//, ['mysql2', 'lru-cache']],
   [/^adapters\/redis\//, ['ioredis']],
   [/^adapters\/http\//, ['undici']],

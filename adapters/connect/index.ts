@@ -1,0 +1,1 @@
+export { type MeshTransport, type MeshTransportOptions, meshTransport, type PeerOptions } from './transport.js';
