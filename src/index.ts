@@ -13,6 +13,9 @@ export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
 export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
 export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';
+export { fillMaglev } from './balancing/hashing/maglev-table.js';
+export { murmur3 } from './balancing/hashing/murmur3.js';
+export { RendezvousTable } from './balancing/hashing/rendezvous-table.js';
 export type { Ring } from './balancing/hashing/ring.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';

@@ -27,6 +27,14 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_THROTTLED'
   /** A call failed for good (its `cause` says how), but an earlier attempt of it may have taken effect. */
   | 'FAIRLEAD_UNCERTAIN'
+  /** A command names keys of several shards and cannot be split. Nothing was sent. */
+  | 'FAIRLEAD_CROSS_SHARD'
+  /** A command that was split between shards failed on some of them. */
+  | 'FAIRLEAD_PARTIAL_RESULT'
+  /** The shard that owns a key is down. Nothing was sent. */
+  | 'FAIRLEAD_SHARD_UNAVAILABLE'
+  /** A command makes no sense over several shards. Nothing was sent. */
+  | 'FAIRLEAD_UNROUTABLE'
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
   /** The registry of instances could not be read, or answered something that is no list of instances. */

@@ -1,0 +1,208 @@
+/**
+ * What becomes of every command that has no key, and of those whose parts can go to several shards. The table in
+ * docs/redis.md is made from this file.
+ *
+ * - `one`: one shard answers for all; the first that can be used, by name.
+ * - `all`: sent to every shard; answered when all have answered, with the first one's reply.
+ * - `remembered`: as `all`, and repeated on every later connection.
+ * - `merged`: sent to every shard, the replies are put together.
+ * - `split`: each shard gets its own keys, the replies are put together.
+ * - `channel`: the shard of the channel.
+ * - `refused`: an error, and nothing is sent.
+ */
+export type Rule =
+  | { readonly to: 'one' | 'all' | 'remembered' | 'channel' }
+  | { readonly to: 'merged'; readonly merge: Merge }
+  | { readonly to: 'split'; readonly merge: 'values' | 'sum' | 'status' }
+  /** `evenWithKeys`: although its keys would say where it belongs. */
+  | { readonly to: 'refused'; readonly why: string; readonly evenWithKeys?: boolean };
+
+/** How replies of all shards become one. */
+export type Merge = 'sum' | 'concat' | 'union' | 'sections' | 'earliest' | 'every' | 'any' | 'counts' | 'most' | 'scan';
+
+const one: Rule = { to: 'one' };
+const all: Rule = { to: 'all' };
+const remembered: Rule = { to: 'remembered' };
+const channel: Rule = { to: 'channel' };
+const merged = (merge: Merge): Rule => ({ to: 'merged', merge });
+const refused = (why: string): Rule => ({ to: 'refused', why });
+
+const SHARED = 'connections are shared; use multi() with its commands chained to it';
+const PER_SERVER = 'its answer is about one server; ask shard(name)';
+const REPLICATION = 'it is about the replication of one server; ask shard(name)';
+const CONNECTION = 'it is about one connection, and there are several';
+
+/** By command, or by command and subcommand where that decides. */
+export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ['mget', { to: 'split', merge: 'values' }],
+  ['mset', { to: 'split', merge: 'status' }],
+  ['del', { to: 'split', merge: 'sum' }],
+  ['exists', { to: 'split', merge: 'sum' }],
+  ['touch', { to: 'split', merge: 'sum' }],
+  ['unlink', { to: 'split', merge: 'sum' }],
+
+  ['ping', one],
+  ['echo', one],
+  ['time', one],
+  ['lolwut', one],
+  ['command', one],
+  ['acl whoami', one],
+  ['acl cat', one],
+  ['acl genpass', one],
+  ['acl list', one],
+  ['acl users', one],
+  ['acl getuser', one],
+  ['acl dryrun', one],
+  ['acl help', one],
+  ['config get', one],
+  ['config help', one],
+  ['function list', one],
+  ['function dump', one],
+  ['function help', one],
+  ['script help', one],
+  ['object help', one],
+  ['memory help', one],
+  ['pubsub help', one],
+  ['xinfo help', one],
+  ['module list', one],
+  ['client getname', one],
+
+  ['flushall', all],
+  ['flushdb', all],
+  ['save', all],
+  ['bgsave', all],
+  ['bgrewriteaof', all],
+  ['swapdb', all],
+  ['acl setuser', all],
+  ['acl deluser', all],
+  ['acl load', all],
+  ['acl save', all],
+  ['config set', all],
+  ['config resetstat', all],
+  ['config rewrite', all],
+  ['script load', all],
+  ['script flush', all],
+  ['script kill', all],
+  ['function load', all],
+  ['function delete', all],
+  ['function flush', all],
+  ['function kill', all],
+  ['function restore', all],
+  ['latency reset', all],
+  ['slowlog reset', all],
+
+  ['select', remembered],
+  ['auth', remembered],
+  ['client setname', remembered],
+
+  ['dbsize', merged('sum')],
+  ['keys', merged('concat')],
+  ['randomkey', merged('any')],
+  ['scan', merged('scan')],
+  ['info', merged('sections')],
+  ['lastsave', merged('earliest')],
+  ['script exists', merged('every')],
+  ['pubsub channels', merged('union')],
+  ['pubsub shardchannels', merged('union')],
+  ['pubsub numsub', merged('counts')],
+  ['pubsub shardnumsub', merged('counts')],
+  ['pubsub numpat', merged('most')],
+  ['slowlog len', merged('sum')],
+
+  ['publish', channel],
+  ['spublish', channel],
+
+  ['multi', refused(SHARED)],
+  ['exec', refused(SHARED)],
+  ['discard', refused(SHARED)],
+  ['watch', { to: 'refused', why: SHARED, evenWithKeys: true }],
+  ['unwatch', refused(SHARED)],
+  ['monitor', refused(PER_SERVER)],
+  ['debug', refused(PER_SERVER)],
+  ['latency', refused(PER_SERVER)],
+  ['slowlog', refused(PER_SERVER)],
+  ['memory', refused(PER_SERVER)],
+  ['config', refused(PER_SERVER)],
+  ['acl', refused(PER_SERVER)],
+  ['module', refused(PER_SERVER)],
+  ['function', refused(PER_SERVER)],
+  ['script', refused(PER_SERVER)],
+  ['pubsub', refused(PER_SERVER)],
+  ['object', refused('it names no key')],
+  ['shutdown', refused(PER_SERVER)],
+  ['role', refused(REPLICATION)],
+  ['replicaof', refused(REPLICATION)],
+  ['slaveof', refused(REPLICATION)],
+  ['failover', refused(REPLICATION)],
+  ['psync', refused(REPLICATION)],
+  ['sync', refused(REPLICATION)],
+  ['replconf', refused(REPLICATION)],
+  ['wait', refused(REPLICATION)],
+  ['waitaof', refused(REPLICATION)],
+  ['client', refused(CONNECTION)],
+  ['hello', refused(CONNECTION)],
+  ['reset', refused(CONNECTION)],
+  ['readonly', refused(CONNECTION)],
+  ['readwrite', refused(CONNECTION)],
+  ['asking', refused(CONNECTION)],
+  ['cluster', refused('these are plain servers, not a cluster')],
+  ['sentinel', refused('these are plain servers, not sentinels')],
+  ['himport', refused('its field sets belong to one connection; ask shard(name)')],
+  ['ft.search', refused('an index covers one server; ask shard(name)')],
+  ['eval', refused('the script declares no key, so no shard is the right one')],
+  ['evalsha', refused('the script declares no key, so no shard is the right one')],
+  ['eval_ro', refused('the script declares no key, so no shard is the right one')],
+  ['evalsha_ro', refused('the script declares no key, so no shard is the right one')],
+  ['fcall', refused('the function is given no key, so no shard is the right one')],
+  ['fcall_ro', refused('the function is given no key, so no shard is the right one')],
+]);
+
+/** Commands that hold their connection for as long as they wait; XREAD and XREADGROUP only with BLOCK. */
+const BLOCKING: ReadonlySet<string> = new Set([
+  'blpop',
+  'brpop',
+  'brpoplpush',
+  'blmove',
+  'blmovem',
+  'blmpop',
+  'bzpopmin',
+  'bzpopmax',
+  'bzmpop',
+]);
+
+export function isBlocking(name: string, args: readonly unknown[]): boolean {
+  if (BLOCKING.has(name)) return true;
+  if (name !== 'xread' && name !== 'xreadgroup') return false;
+  for (const arg of args) {
+    const option = String(arg).toLowerCase();
+    if (option === 'block') return true;
+    // Behind it come keys, which may be called anything.
+    if (option === 'streams') return false;
+  }
+  return false;
+}
+
+export function isSubscription(name: string): boolean {
+  return SUBSCRIPTION.has(name);
+}
+
+const SUBSCRIPTION: ReadonlySet<string> = new Set([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+]);
+
+/** The rule of a command without keys, or of one whose keys may lie on several shards. */
+export function ruleOf(name: string, args: readonly unknown[]): Rule | undefined {
+  const rule = args.length === 0 ? undefined : RULES.get(`${name} ${subcommand(args[0])}`);
+  return rule ?? RULES.get(name);
+}
+
+/** Names of subcommands are short; a first argument may be a megabyte. */
+function subcommand(arg: unknown): string {
+  const text = typeof arg === 'string' || Buffer.isBuffer(arg) ? arg : '';
+  return text.length > 16 ? '' : text.toString().toLowerCase();
+}

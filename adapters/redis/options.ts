@@ -1,0 +1,139 @@
+import type { RedisOptions } from 'ioredis';
+import { type EndpointSpec, type KetamaCompatibility, optionReaders as read } from '../../src/index.js';
+import type { PlacementName } from './placement.js';
+
+/**
+ * What fairlead adds to the options of ioredis; those may be given beside these and go to every connection. Servers come
+ * from the mesh, so `host`, `port`, `path`, `sentinels` and what belongs to them are refused.
+ */
+export interface ShardedRedisOptions extends RedisOptions {
+  /** The service whose endpoints are the shards. */
+  readonly service: string;
+  /** Default `ketama`, the placement of other clients and proxies. */
+  readonly placement?: PlacementName;
+  /** Whose rounding of points per server `ketama` follows. Default `none`: that of none, which loses none. */
+  readonly compatibility?: KetamaCompatibility;
+  /**
+   * The name that decides which keys a server owns; it must outlive a change of address. Default: `meta.shard` of the
+   * endpoint, else its id. Of two endpoints with one name, the first by id is the shard.
+   */
+  readonly shardName?: (endpoint: EndpointSpec) => string;
+  /**
+   * What happens to keys whose shard is down. `fail` (default, for a store): their commands fail at once with
+   * FAIRLEAD_SHARD_UNAVAILABLE, the other shards notice nothing.
+   */
+  readonly onFailure?: 'fail';
+  /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
+  readonly probeIntervalMs?: number;
+  /** A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000. */
+  readonly downAfterMs?: number;
+  /** Commands that may wait for each shard's connection, and as many for discovery. Default 1,000; 0 to 1,000,000. */
+  readonly maxOfflineCommands?: number;
+  /** Connections per shard for blocking commands. Default 100; 1 to 10,000. */
+  readonly maxBlockingConnections?: number;
+  /**
+   * The keys of a command that ioredis does not know, such as one of a module. Default: the first argument is the key.
+   * Undefined leaves it to that.
+   */
+  readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
+}
+
+export interface ReadShardedOptions {
+  readonly service: string;
+  readonly placement: PlacementName;
+  readonly compatibility: KetamaCompatibility;
+  readonly shardName: ((endpoint: EndpointSpec) => string) | undefined;
+  readonly onFailure: 'fail';
+  readonly probeIntervalMs: number;
+  readonly downAfterMs: number;
+  readonly maxOfflineCommands: number;
+  readonly maxBlockingConnections: number;
+  readonly keysOf: ShardedRedisOptions['keysOf'] | undefined;
+}
+
+const MINUTE_MS = 60_000;
+
+const schema: read.Schema<ReadShardedOptions> = {
+  service: (value, name) => {
+    if (typeof value === 'string' && value !== '') return value;
+    throw read.invalidOption(name, value, "the name of a service, such as 'cache'");
+  },
+  placement: read.oneOf('ketama', 'ketama', 'rendezvous', 'maglev'),
+  compatibility: read.oneOf('none', 'none', 'hashring', 'libketama', 'twemproxy', 'libmemcached'),
+  shardName: read.callback(),
+  onFailure: read.oneOf('fail', 'fail'),
+  probeIntervalMs: read.number(200, 10, MINUTE_MS),
+  downAfterMs: read.number(600, 10, MINUTE_MS),
+  maxOfflineCommands: read.integer(1_000, 0, 1_000_000),
+  maxBlockingConnections: read.integer(100, 1, 10_000),
+  keysOf: read.callback(),
+};
+
+/** A command that takes longer fails: generous for a command, short for a caller that would else wait for ever. */
+const COMMAND_TIMEOUT_MS = 5_000;
+
+/** Options of ioredis that would be accepted and then do nothing here, or harm. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['host', 'unset: servers come from the service of the mesh'],
+  ['port', 'unset: servers come from the service of the mesh'],
+  ['path', 'unset: servers come from the service of the mesh'],
+  ['sentinels', 'unset: servers come from the service of the mesh'],
+  ['name', 'unset: it belongs to sentinels'],
+  ['role', 'unset: it belongs to sentinels'],
+  ['Connector', 'unset: servers come from the service of the mesh'],
+  ['himportFieldsets', 'unset: field sets belong to one connection'],
+  ['readOnly', 'unset: it belongs to clusters'],
+]);
+
+/** Values of ioredis' options that other clients set and that mean what happens here anyway; others are refused. */
+const FIXED: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
+  // Writes of one tick go out together as it is; a pipeline over all shards would let one hold up the others.
+  ['enableAutoPipelining', [false]],
+  // What was under way when a connection broke may have been executed: it fails, and is never sent twice.
+  ['autoResendUnfulfilledCommands', [false]],
+  ['maxRetriesPerRequest', [null, 0]],
+]);
+
+/** Splits what was given into ours and that of ioredis. */
+export function readShardedOptions(options: unknown): {
+  readonly own: ReadShardedOptions;
+  readonly driver: RedisOptions;
+} {
+  if (typeof options !== 'object' || options === null) {
+    throw read.invalidOption('ShardedRedis', options, 'an object with at least { service }');
+  }
+  const own: Record<string, unknown> = {};
+  const driver: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (Object.hasOwn(schema, key)) own[key] = value;
+    else driver[key] = checked(key, value);
+  }
+  return {
+    own: read.readOptions('ShardedRedis', own, schema),
+    driver: {
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      retryStrategy,
+      maxRetriesPerRequest: null,
+      autoResendUnfulfilledCommands: false,
+      ...driver,
+    },
+  };
+}
+
+/** Handshakes within a data centre take milliseconds; a host that swallows packets must not hold one up for long. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** 50 ms, doubled each time up to 1 s: servers that restart are found again within a second. */
+const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), 1_000);
+
+function checked(key: string, value: unknown): unknown {
+  const why = REFUSED.get(key);
+  if (why !== undefined && value !== null) throw read.invalidOption(`ShardedRedis.${key}`, value, why);
+  const allowed = FIXED.get(key);
+  if (allowed !== undefined && !allowed.includes(value)) {
+    throw read.invalidOption(`ShardedRedis.${key}`, value, allowed.join(' or '));
+  }
+  return value;
+}

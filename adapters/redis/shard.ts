@@ -1,0 +1,244 @@
+import {
+  addressOf,
+  type Clock,
+  type Endpoint,
+  Outcome,
+  type Service,
+  type Subset,
+  type Timer,
+} from '../../src/index.js';
+import { BlockingPool } from './blocking-pool.js';
+import { type Command, connectTo, ownCommand, type Redis, type RedisOptions, waitingOn } from './driver.js';
+import { connectionLost, shardUnavailable } from './errors.js';
+import type { ReadShardedOptions } from './options.js';
+
+/** What a shard needs from the client it belongs to. */
+export interface ShardHost {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly own: ReadShardedOptions;
+  /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
+  readonly driver: RedisOptions;
+  shardChanged(shard: Shard): void;
+  shardError(shard: Shard, error: Error): void;
+}
+
+/** `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once. */
+export type ShardState = 'connecting' | 'up' | 'down';
+
+/**
+ * One server that owns part of the keys: its connection, and whether it can be used.
+ *
+ * It is looked at by a PING every `probeIntervalMs` on the connection that the commands use. A server that answers
+ * nothing for `downAfterMs` is down until it answers again; the connection is kept, so that what it still has to execute
+ * comes before whatever is sent later. One whose connection breaks and cannot be made again is down at once.
+ */
+export class Shard {
+  readonly name: string;
+  /** Of its own among all shards that this client has seen: part of the cursor of SCAN. */
+  readonly ordinal: number;
+  readonly endpoint: Endpoint;
+  /** `host:port` of the connection. */
+  readonly address: string;
+  readonly connection: Redis;
+  readonly blocking: BlockingPool;
+  state: ShardState = 'connecting';
+  readonly #host: ShardHost;
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #health: Subset;
+  #timer: Timer | undefined;
+  #corked = false;
+  #unreadySinceMs: number;
+  #pingedAtMs: number | undefined;
+  #cause: Error | undefined;
+  #closed = false;
+
+  constructor(host: ShardHost, name: string, ordinal: number, endpoint: Endpoint) {
+    this.name = name;
+    this.ordinal = ordinal;
+    this.endpoint = endpoint;
+    this.address = addressOf(endpoint.spec);
+    // Of the moment: a later change of address makes another shard.
+    this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
+    this.#host = host;
+    this.#unreadySinceMs = host.clock.now();
+    const { id } = endpoint.spec;
+    this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
+    this.connection = this.connect();
+    this.connection.on('ready', () => this.#ready());
+    this.connection.on('close', () => this.#lost());
+    this.connection.on('error', (error: Error) => this.#failed(error));
+    this.blocking = new BlockingPool(host.own.maxBlockingConnections, this);
+    this.connection.connect().catch(() => {});
+    this.#watch();
+  }
+
+  /** Another connection to this server, with the options as they are now; not yet connected. */
+  connect(options: RedisOptions = {}): Redis {
+    const { service } = this.#host;
+    return connectTo(
+      { ...this.#host.driver, ...options, ...this.#target },
+      {
+        unsent: (cause) => shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
+        lost: (cause) => connectionLost(service.name, this.name, cause),
+      },
+    );
+  }
+
+  /** True for an endpoint at the address that this shard is connected to. */
+  serves({ spec }: Endpoint): boolean {
+    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address;
+  }
+
+  /** Why nothing can be sent now; undefined where it can. */
+  refusal(): Error | undefined {
+    const { service, own } = this.#host;
+    if (this.#closed) return shardUnavailable(service.name, this.name, 'is closed');
+    if (this.state === 'down') return shardUnavailable(service.name, this.name, 'is down', this.#cause);
+    if (this.connection.status !== 'ready' && waitingOn(this.connection) >= own.maxOfflineCommands) {
+      const why = `is not connected, and maxOfflineCommands ${own.maxOfflineCommands} wait for it already`;
+      return shardUnavailable(service.name, this.name, why, this.#cause);
+    }
+    return undefined;
+  }
+
+  /** Settles the command one way or the other. All that is sent in one tick leaves in one write. */
+  send(command: Command): void {
+    const refusal = this.refusal();
+    if (refusal === undefined) this.#write(command);
+    else command.reject(refusal);
+  }
+
+  #write(command: Command): void {
+    const { connection } = this;
+    if (!this.#corked && connection.status === 'ready') {
+      const { stream } = connection;
+      this.#corked = true;
+      stream.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        stream.uncork();
+      });
+    }
+    connection.sendCommand(command);
+  }
+
+  /** Lets the commands under way finish, then closes. */
+  async quit(): Promise<void> {
+    if (this.#closed) return;
+    this.#stop();
+    this.blocking.close();
+    const { connection } = this;
+    if (this.state === 'down') {
+      connection.disconnect();
+      return;
+    }
+    // A server that stops answering now must not keep anybody waiting.
+    const cut = this.#host.clock.after(QUIT_MS, () => connection.disconnect());
+    await connection.quit().catch(() => connection.disconnect());
+    cut.cancel();
+  }
+
+  disconnect(): void {
+    this.#stop();
+    this.blocking.close();
+    this.connection.disconnect();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#health.close();
+  }
+
+  #watch(): void {
+    if (this.#closed) return;
+    this.#timer = this.#host.clock.after(this.#host.own.probeIntervalMs, () => {
+      this.#look();
+      this.#watch();
+    });
+  }
+
+  #look(): void {
+    const nowMs = this.#host.clock.now();
+    const { downAfterMs } = this.#host.own;
+    if (this.connection.status !== 'ready') {
+      if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
+    } else if (this.#pingedAtMs === undefined) {
+      this.#ping(nowMs);
+    } else if (nowMs - this.#pingedAtMs >= downAfterMs) {
+      this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#pingedAtMs)} ms.`);
+      this.#down(Outcome.Timeout);
+    }
+  }
+
+  #ping(nowMs: number): void {
+    this.#pingedAtMs = nowMs;
+    const command = ownCommand('ping');
+    const answered = (outcome: Outcome): void => {
+      if (this.#pingedAtMs === nowMs) this.#pingedAtMs = undefined;
+      if (outcome !== Outcome.Failure) this.#up();
+      this.#report(outcome);
+    };
+    // An error is an answer too: NOAUTH and LOADING come from a server that lives.
+    command.promise.then(
+      () => answered(Outcome.Success),
+      (error: { name?: string }) => {
+        if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
+        else if (this.connection.status !== 'ready') answered(Outcome.Failure);
+        // else: its deadline passed, and the server still owes the answer. What comes next is seen by `#look`.
+        else if (this.state !== 'down') this.#down(Outcome.Timeout);
+      },
+    );
+    this.#write(command);
+  }
+
+  #ready(): void {
+    this.#pingedAtMs = undefined;
+    this.#cause = undefined;
+    this.#up();
+  }
+
+  #lost(): void {
+    this.#pingedAtMs = undefined;
+    if (this.#closed) return;
+    if (this.state === 'up') {
+      // Its server may have restarted in the meantime; the first attempt to connect again will tell.
+      this.state = 'connecting';
+      this.#unreadySinceMs = this.#host.clock.now();
+      this.#host.shardChanged(this);
+    } else this.#down(Outcome.ConnectFailure);
+  }
+
+  #failed(error: Error): void {
+    this.#cause = error;
+    if (!this.#closed) this.#host.shardError(this, error);
+  }
+
+  #up(): void {
+    if (this.#closed || this.state === 'up') return;
+    this.state = 'up';
+    this.#host.service.recovered(this.endpoint);
+    this.#host.shardChanged(this);
+  }
+
+  #down(outcome: Outcome): void {
+    this.#report(outcome);
+    if (this.#closed || this.state === 'down') return;
+    this.state = 'down';
+    this.blocking.abandon();
+    this.#host.shardChanged(this);
+  }
+
+  /** The service counts the probes, so that its health, events and figures tell of the shards as well. */
+  #report(outcome: Outcome): void {
+    try {
+      this.#health.acquire().done(outcome);
+    } catch {
+      // The service is closed, or refuses calls: nobody to tell.
+    }
+  }
+}
+
+/** QUIT is answered when all before it is. */
+const QUIT_MS = 2_000;

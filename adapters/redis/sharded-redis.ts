@@ -1,0 +1,287 @@
+import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
+import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
+import type { Callback, WriteableStream } from './driver-types.js';
+import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
+import type { PlacementName } from './placement.js';
+import { Router } from './router.js';
+import type { Shard, ShardState } from './shard.js';
+import type { ShardSet } from './shard-set.js';
+import { Subscriptions } from './subscriptions.js';
+import { Topology } from './topology.js';
+import { Transactions } from './transactions.js';
+import { Waiting } from './waiting.js';
+
+/** What the placement depends on, for people and for clients in other languages. */
+export interface RingDescription {
+  readonly service: string;
+  /** Counts the changes of the topology that this client has seen. */
+  readonly generation: number;
+  readonly placement: PlacementName;
+  /** Whose rounding of points per server, for `ketama`. */
+  readonly compatibility: string;
+  /** Sorted by name. */
+  readonly shards: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly weight: number;
+    readonly state: ShardState;
+  }[];
+}
+
+/**
+ * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis for whoever holds
+ * it: all commands, callbacks, Buffer variants, pipelines, transactions, scripts, streams and subscriptions.
+ *
+ * ```ts
+ * const redis = new ShardedRedis(mesh, { service: 'cache' });
+ * await redis.set('user:7', 'Ada');
+ * ```
+ *
+ * What differs over several shards is told in docs/redis.md: commands whose keys belong to several shards are split or
+ * refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table there.
+ */
+export class ShardedRedis extends Redis {
+  readonly #mesh: Mesh;
+  readonly #service: Service;
+  readonly #given: ShardedRedisOptions;
+  readonly #own: ReadShardedOptions;
+  readonly #topology: Topology;
+  readonly #router: Router;
+  readonly #transactions: Transactions;
+  readonly #subscriptions: Subscriptions;
+  readonly #waiting: Waiting;
+  #unlisten: (() => void) | undefined;
+  #started = false;
+  #ended = false;
+
+  /** Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, unless `lazyConnect` is set. */
+  constructor(mesh: Mesh, options: ShardedRedisOptions) {
+    const { own, driver } = readShardedOptions(options);
+    super({ ...driver, lazyConnect: true } as DriverOptions);
+    this.options.lazyConnect = driver.lazyConnect ?? false;
+    this.#mesh = mesh;
+    this.#given = options;
+    this.#own = own;
+    this.#service = mesh.service(own.service);
+    const clock: Clock = mesh.clock;
+    this.#topology = new Topology(
+      {
+        service: this.#service,
+        clock,
+        own,
+        driver: this.options,
+        shardChanged: (shard) => this.#shardChanged(shard),
+        shardError: (_, error) => this.#heard('error', error),
+      },
+      own,
+    );
+    this.#router = new Router({
+      own,
+      subscribe: (command, name) => this.#subscriptions.handle(command, name, this.#set),
+      remember: (name, args) => this.#remember(name, args),
+      currentSet: () => this.#set,
+    });
+    this.#transactions = new Transactions(this.#router);
+    this.#subscriptions = new Subscriptions((event, ...args) => void this.emit(event, ...args));
+    this.#waiting = new Waiting(
+      this.options.enableOfflineQueue ? own.maxOfflineCommands : 0,
+      own.service,
+      this.options.commandTimeout,
+      clock,
+    );
+    if (!this.options.lazyConnect) this.#start();
+  }
+
+  get #set(): ShardSet {
+    return this.#topology.set;
+  }
+
+  /** The name of the shard that owns the key. The option `keyPrefix` is applied, as to the key of a command. */
+  shardFor(key: string | Buffer): string {
+    return this.#anySet().ownerOf(this.#prefixed(key)).name;
+  }
+
+  /** The plain ioredis connection to one shard, for what means that one server. FAIRLEAD_NO_ENDPOINT for an unknown name. */
+  shard(name: string): Redis {
+    const shard = this.#set.shards.find((each) => each.name === name);
+    if (shard !== undefined) return shard.connection;
+    throw new FairleadError('FAIRLEAD_NO_ENDPOINT', `Service '${this.#own.service}' has no shard '${name}'.`, {
+      service: this.#own.service,
+    });
+  }
+
+  /** The connections to all shards, sorted by the shards' names. */
+  nodes(): Redis[] {
+    return this.#set.shards.map(({ connection }) => connection);
+  }
+
+  describeRing(): RingDescription {
+    const { generation, shards } = this.#set;
+    return {
+      service: this.#own.service,
+      generation,
+      placement: this.#own.placement,
+      compatibility: this.#own.compatibility,
+      shards: shards.map(({ name, address, endpoint, state }) => ({
+        name,
+        address,
+        weight: endpoint.spec.weight,
+        state,
+      })),
+    };
+  }
+
+  /** @internal Every command of every kind comes by here. */
+  override sendCommand(command: Command, stream?: WriteableStream): unknown {
+    // The parent's constructor sends nothing; a subclass of it may.
+    leavePipeline(command);
+    if (this.#ended) {
+      command.reject(new FairleadError('FAIRLEAD_CLOSED', 'Connection is closed.', { service: this.#own.service }));
+      return command.promise;
+    }
+    if (!this.#started) this.#start();
+    const name = command.name.toLowerCase();
+    if (name === 'quit') this.#quit(command);
+    else if (this.#set.shards.length === 0) this.#waiting.add(command, stream);
+    else this.#send(command, stream);
+    return command.promise;
+  }
+
+  #send(command: Command, stream: WriteableStream | undefined): void {
+    if (stream === undefined || !this.#transactions.take(command, stream)) this.#router.route(command);
+  }
+
+  /** Resolves when the shards are connected. Rejects when it is connecting or connected already, as ioredis does. */
+  override connect(callback?: Callback<void>): Promise<void> {
+    const promise = new Promise<void>((resolve, reject) => {
+      if (this.#started && !this.#ended) {
+        reject(new Error('Redis is already connecting/connected'));
+        return;
+      }
+      if (this.#ended) {
+        reject(new FairleadError('FAIRLEAD_CLOSED', 'This client was closed: make another, or duplicate() it.'));
+        return;
+      }
+      this.once('ready', resolve);
+      this.once('end', () => reject(new Error('Connection is closed.')));
+      this.#start();
+    });
+    if (callback !== undefined) {
+      promise.then(
+        () => callback(null),
+        (error: Error) => callback(error),
+      );
+    }
+    return promise;
+  }
+
+  override disconnect(reconnect = false): void {
+    if (reconnect) {
+      for (const { connection } of this.#set.shards) connection.disconnect(true);
+      return;
+    }
+    for (const shard of this.#set.shards) shard.disconnect();
+    this.#end();
+  }
+
+  /** Another client with the same options, except for those given. Over the same mesh and service. */
+  // biome-ignore lint/suspicious/noExplicitAny: the parent's return type depends on a type parameter that has no value here
+  override duplicate(override?: any): any {
+    return new ShardedRedis(this.#mesh, { ...this.#given, ...(override as Partial<ShardedRedisOptions>) });
+  }
+
+  override get mode(): 'normal' | 'subscriber' | 'monitor' {
+    return this.#subscriptions?.active ? 'subscriber' : 'normal';
+  }
+
+  override monitor(): Promise<Redis> {
+    const message = 'MONITOR shows one server, and there are several: use shard(name).duplicate().monitor().';
+    return Promise.reject(new FairleadError('FAIRLEAD_UNROUTABLE', message, { service: this.#own.service }));
+  }
+
+  #start(): void {
+    this.#started = true;
+    setStatus(this, 'connecting');
+    this.#unlisten = this.#service.on('endpoints', () => this.#update());
+    this.#update();
+  }
+
+  #update(): void {
+    if (this.#ended) return;
+    const left = this.#topology.update(this.#service.endpoints);
+    for (const shard of left) void shard.quit();
+    void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
+    if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
+    this.#updateStatus();
+  }
+
+  #shardChanged(shard: Shard): void {
+    if (this.#ended) return;
+    this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
+    this.#updateStatus();
+  }
+
+  /** Ready as soon as every shard is known to be up or down, and one is up. */
+  #updateStatus(): void {
+    const { shards } = this.#set;
+    const up = shards.some(({ state }) => state === 'up');
+    if (this.status === 'connecting' && up && shards.every(({ state }) => state !== 'connecting')) {
+      setStatus(this, 'connect');
+      setStatus(this, 'ready');
+    } else if (this.status === 'ready' && !up) {
+      setStatus(this, 'close');
+      setStatus(this, 'reconnecting');
+    } else if (this.status === 'reconnecting' && up) {
+      setStatus(this, 'connect');
+      setStatus(this, 'ready');
+    }
+  }
+
+  #remember(name: string, args: readonly (string | Buffer)[]): void {
+    const [first, second] = args.map(String);
+    if (name === 'select') {
+      this.options.db = Number(first);
+      this.#heard('select', this.options.db);
+    } else if (name === 'client') this.options.connectionName = second!;
+    else if (second === undefined) this.options.password = first!;
+    else {
+      this.options.username = first!;
+      this.options.password = second;
+    }
+  }
+
+  #quit(command: Command): void {
+    const { shards } = this.#set;
+    const done = Promise.all(shards.map((shard) => shard.quit()));
+    this.#end();
+    void done.then(() => command.resolve(Buffer.from('OK')));
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unlisten?.();
+    this.#subscriptions.close();
+    this.#waiting.close();
+    setStatus(this, 'close');
+    setStatus(this, 'end');
+  }
+
+  #heard(event: string, arg: unknown): void {
+    if (this.listenerCount(event) > 0) this.emit(event, arg);
+  }
+
+  #anySet(): ShardSet {
+    if (this.#set.shards.length > 0) return this.#set;
+    const { service } = this.#own;
+    throw new FairleadError('FAIRLEAD_NO_ENDPOINT', `Service '${service}' has no shards yet.`, { service });
+  }
+
+  #prefixed(key: string | Buffer): string | Buffer {
+    const prefix = this.options.keyPrefix ?? '';
+    if (prefix === '') return key;
+    return typeof key === 'string' ? prefix + key : Buffer.concat([Buffer.from(prefix), key]);
+  }
+}
+
+export type { RedisOptions };

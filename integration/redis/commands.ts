@@ -1,0 +1,248 @@
+import { FairleadError } from 'fairlead';
+import { CrossShardError, PartialResultError, type ShardedRedis } from 'fairlead/redis';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+
+/** The specification of the client, run for each version of ioredis. */
+export function describeCommands(version: string): void {
+  describe(`over three servers, by ioredis ${version}`, () => {
+    let servers: RedisServers;
+    let over: TestRedis;
+    let redis: ShardedRedis;
+
+    beforeAll(async () => {
+      servers = await startServers();
+      over = redisOver(servers.servers);
+      redis = over.redis;
+    });
+    afterAll(async () => {
+      await over?.[Symbol.asyncDispose]();
+      await servers?.[Symbol.asyncDispose]();
+    });
+    beforeEach(async () => {
+      await redis.flushall();
+    });
+
+    it('is an ioredis', () => {
+      expect(redis).toBeInstanceOf(Redis);
+      expect(redis.status).toBe('ready');
+    });
+
+    it('keeps each key on the shard that it names', async () => {
+      for (let i = 0; i < 60; i++) await redis.set(`k:${i}`, `v${i}`);
+      for (let i = 0; i < 60; i++) {
+        const name = redis.shardFor(`k:${i}`);
+        expect(await redis.shard(name).get(`k:${i}`)).toBe(`v${i}`);
+      }
+      const sizes = await Promise.all(redis.nodes().map((node) => node.dbsize()));
+      expect(sizes.every((size) => size > 0)).toBe(true);
+      expect(await redis.dbsize()).toBe(60);
+    });
+
+    it('serves callbacks and Buffer variants', async () => {
+      const set = await new Promise((resolve, reject) =>
+        redis.set('cb', 'x', (error, reply) => (error ? reject(error) : resolve(reply))),
+      );
+      expect(set).toBe('OK');
+      expect(await redis.getBuffer('cb')).toEqual(Buffer.from('x'));
+      const binary = Buffer.from([0xff, 0x00, 0xfe]);
+      await redis.set(binary, binary);
+      expect(await redis.getBuffer(binary)).toEqual(binary);
+      await redis.hset('h', { a: 1, b: 2 });
+      expect(await redis.hgetall('h')).toEqual({ a: '1', b: '2' });
+    });
+
+    it('rejects with the error of the server', async () => {
+      await redis.set('text', 'x');
+      await expect(redis.lpush('text', 'y')).rejects.toThrow(/WRONGTYPE/);
+    });
+
+    it('splits MGET, MSET, DEL, EXISTS, UNLINK and TOUCH', async () => {
+      const keys = [...keyOnEach(redis, 'a'), ...keyOnEach(redis, 'b')];
+      expect(await redis.mset(Object.fromEntries(keys.map((key) => [key, `v-${key}`])))).toBe('OK');
+      const asked = [keys[3]!, 'missing', ...keys, keys[0]!];
+      expect(await redis.mget(asked)).toEqual(asked.map((key) => (key === 'missing' ? null : `v-${key}`)));
+      expect((await redis.mgetBuffer(asked))[0]).toEqual(Buffer.from(`v-${keys[3]}`));
+      expect(await redis.exists(...keys, keys[0]!, 'missing')).toBe(keys.length + 1);
+      expect(await redis.touch(...keys)).toBe(keys.length);
+      expect(await redis.unlink(keys[0]!, keys[1]!, 'missing')).toBe(2);
+      expect(await redis.del(...keys)).toBe(keys.length - 2);
+    });
+
+    it('refuses other commands over several shards before anything is sent', async () => {
+      const [one, two] = keyOnEach(redis) as [string, string];
+      await redis.set(one, 'x');
+      const error = await redis.rename(one, two).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(CrossShardError);
+      expect(error).toMatchObject({
+        code: 'FAIRLEAD_CROSS_SHARD',
+        keys: [one, two],
+        shards: [redis.shardFor(one), redis.shardFor(two)],
+      });
+      expect(await redis.get(one)).toBe('x');
+      expect(error).not.toBeInstanceOf(PartialResultError);
+    });
+
+    it('keeps keys with one {tag} together', async () => {
+      await redis.set('{user:7}:a', '1');
+      expect(await redis.rename('{user:7}:a', '{user:7}:b')).toBe('OK');
+      expect(redis.shardFor('{user:7}:b')).toBe(redis.shardFor('user:7'));
+    });
+
+    it('takes hostile keys as any others', async () => {
+      const keys = ['__proto__', 'constructor', '', 'x'.repeat(1_000_000), '{', '{}', '\u0000', '💥', '0'];
+      await redis.mset(new Map(keys.map((key, i) => [key, String(i)])));
+      expect(await redis.mget(keys)).toEqual(keys.map((_, i) => String(i)));
+      expect(await redis.del(...keys)).toBe(keys.length);
+      expect(Object.keys(Object.prototype)).toEqual([]);
+    });
+
+    it('splits pipelines and gives results in order, errors in their slots', async () => {
+      const keys = keyOnEach(redis);
+      const pipeline = redis.pipeline();
+      for (const key of keys) pipeline.set(key, key).get(key);
+      pipeline.lpush(keys[0]!, 'x').mget(keys).rename(keys[0]!, keys[1]!).get(keys[2]!);
+      const results = (await pipeline.exec())!;
+      expect(results.slice(0, 6).map(([, value]) => value)).toEqual(keys.flatMap((key) => ['OK', key]));
+      expect(String(results[6]![0])).toMatch(/WRONGTYPE/);
+      expect(results[7]![1]).toEqual(keys);
+      expect(results[8]![0]).toBeInstanceOf(CrossShardError);
+      expect(results[9]).toEqual([null, keys[2]]);
+    });
+
+    it('runs MULTI on one shard, and refuses it over several without sending any of it', async () => {
+      const [one, two] = keyOnEach(redis) as [string, string];
+      const done = await redis.multi().set(`{${one}}:n`, 1).incr(`{${one}}:n`).exec();
+      expect(done).toEqual([
+        [null, 'OK'],
+        [null, 2],
+      ]);
+      await expect(redis.multi().set(one, 1).set(two, 2).exec()).rejects.toBeInstanceOf(CrossShardError);
+      expect(await redis.exists(one, two)).toBe(0);
+      const batch = [['set', two, 'a'], ['multi'], ['incr', 'n'], ['incr', 'n'], ['exec'], ['get', two]];
+      const mixed = await redis.pipeline(batch).exec();
+      expect(mixed!.map(([, value]) => value)).toEqual(['OK', 'OK', 'QUEUED', 'QUEUED', [1, 2], 'a']);
+    });
+
+    it('refuses what means one connection', async () => {
+      const refusal = { code: 'FAIRLEAD_UNROUTABLE' };
+      await expect(redis.watch('a')).rejects.toMatchObject(refusal);
+      await expect(redis.multi({ pipeline: false })).rejects.toMatchObject(refusal);
+      await expect(redis.wait(1, 1)).rejects.toMatchObject(refusal);
+      await expect(redis.monitor()).rejects.toMatchObject(refusal);
+      await expect(redis.eval('return 1', 0)).rejects.toMatchObject(refusal);
+      await expect(redis.call('FT.SEARCH', 'idx', '*')).rejects.toMatchObject(refusal);
+    });
+
+    it('runs scripts where their keys are, and loads them again when they are gone', async () => {
+      redis.defineCommand('double', { numberOfKeys: 1, lua: 'return {KEYS[1], ARGV[1] * 2}' });
+      const double = (key: string, n: number) =>
+        (redis as unknown as { double(key: string, n: number): Promise<unknown> }).double(key, n);
+      const keys = keyOnEach(redis);
+      for (const key of keys) expect(await double(key, 4)).toEqual([key, 8]);
+      await redis.script('FLUSH');
+      for (const key of keys) expect(await double(key, 5)).toEqual([key, 10]);
+      const [sha] = [(await redis.script('LOAD', 'return KEYS[1]')) as string];
+      expect(await redis.script('EXISTS', sha)).toEqual([1]);
+      for (const key of keys) expect(await redis.evalsha(sha, 1, key)).toBe(key);
+      await expect(redis.eval('return 1', 2, keys[0]!, keys[1]!)).rejects.toBeInstanceOf(CrossShardError);
+    });
+
+    it('scans all shards once, by cursor and by stream', async () => {
+      const keys = Array.from({ length: 300 }, (_, i) => `scan:${i}`);
+      await redis.mset(Object.fromEntries(keys.map((key) => [key, '1'])));
+      const found: string[] = [];
+      let cursor = '0';
+      do {
+        const [next, page] = await redis.scan(cursor, 'MATCH', 'scan:*', 'COUNT', 20);
+        found.push(...page);
+        cursor = next;
+      } while (cursor !== '0');
+      expect([...new Set(found)].sort()).toEqual([...keys].sort());
+      const streamed: string[] = [];
+      for await (const page of redis.scanStream({ match: 'scan:*', count: 50 })) streamed.push(...(page as string[]));
+      expect([...new Set(streamed)].sort()).toEqual([...keys].sort());
+      expect((await redis.keys('scan:*')).sort()).toEqual([...keys].sort());
+    });
+
+    it('merges the answers of all shards', async () => {
+      expect(await redis.info('server')).toMatch(/# Shard s0[\s\S]*# Shard s1[\s\S]*# Shard s2/);
+      expect(await redis.ping()).toBe('PONG');
+      expect(await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')).toBe('OK');
+      for (const node of redis.nodes()) {
+        expect(await node.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'allkeys-lru']);
+      }
+      expect(await redis.randomkey()).toBeNull();
+    });
+
+    it('delivers messages of channels and patterns once each, and counts subscriptions', async () => {
+      const subscriber = redis.duplicate() as ShardedRedis;
+      const heard: string[] = [];
+      subscriber.on('message', (channel, message) => heard.push(`${channel}=${message}`));
+      subscriber.on('pmessage', (pattern, channel, message) => heard.push(`${pattern}:${channel}=${message}`));
+      const channels = keyOnEach(redis, 'news');
+      expect(await subscriber.subscribe(...channels)).toBe(3);
+      expect(await subscriber.psubscribe('news:*')).toBe(4);
+      expect(subscriber.mode).toBe('subscriber');
+      for (const channel of channels) await redis.publish(channel, 'hi');
+      await expect.poll(() => heard.length).toBe(6);
+      expect([...heard].sort()).toEqual(
+        channels.flatMap((channel) => [`${channel}=hi`, `news:*:${channel}=hi`]).sort(),
+      );
+      expect(await subscriber.unsubscribe()).toBe(1);
+      expect(await subscriber.punsubscribe('news:*')).toBe(0);
+      expect(subscriber.mode).toBe('normal');
+      expect(await redis.publish(channels[0]!, 'nobody')).toBe(0);
+      subscriber.disconnect();
+    });
+
+    it('does not let blocking commands hold up others', async () => {
+      const [key] = keyOnEach(redis) as [string];
+      const popped = redis.blpop(key, 5);
+      expect(await redis.set(`{${key}}:other`, '1')).toBe('OK');
+      await redis.rpush(key, 'job');
+      expect(await popped).toEqual([key, 'job']);
+      expect(await redis.blpop(key, 0.05)).toBeNull();
+      expect(await redis.xread('BLOCK', 20, 'STREAMS', 'nothing', '$')).toBeNull();
+    });
+
+    it('applies the key prefix', async () => {
+      await using prefixed = redisOver(servers.servers, { keyPrefix: 'app:' });
+      await prefixed.redis.mset('a', '1', 'b', '2', 'c', '3');
+      expect(await redis.mget('app:a', 'app:b', 'app:c')).toEqual(['1', '2', '3']);
+      expect(prefixed.redis.shardFor('a')).toBe(redis.shardFor('app:a'));
+    });
+
+    it('remembers SELECT for every shard', async () => {
+      await using selected = redisOver(servers.servers);
+      expect(await selected.redis.select(3)).toBe('OK');
+      await selected.redis.mset('a', '1', 'b', '2', 'c', '3', 'd', '4');
+      expect(await selected.redis.dbsize()).toBe(4);
+      expect(await redis.dbsize()).toBe(0);
+    });
+
+    it('refuses bad options by name', () => {
+      const make = (options: object) => () => redisOver(servers.servers, options);
+      expect(make({ host: 'x' })).toThrow(/ShardedRedis\.host/);
+      expect(make({ enableAutoPipelining: true })).toThrow(/enableAutoPipelining/);
+      expect(make({ placement: 'modulo' })).toThrow(/placement/);
+      expect(make({ maxRetriesPerRequest: null })().redis.disconnect()).toBeUndefined();
+    });
+
+    it('quits once all is answered', async () => {
+      const own = redisOver(servers.servers);
+      const events: string[] = [];
+      for (const event of ['ready', 'close', 'end']) own.redis.on(event, () => events.push(event));
+      const [set, bye] = await Promise.all([own.redis.set('last', '1'), own.redis.quit()]);
+      expect([set, bye]).toEqual(['OK', 'OK']);
+      expect(own.redis.status).toBe('end');
+      await expect(own.redis.get('last')).rejects.toBeInstanceOf(FairleadError);
+      expect(events.slice(-2)).toEqual(['close', 'end']);
+      await own.mesh.close();
+    });
+  });
+}

@@ -1,0 +1,3 @@
+import { describeCommands } from './commands.js';
+
+describeCommands('6');
