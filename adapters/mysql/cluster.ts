@@ -16,7 +16,7 @@ import { EndpointPool } from './endpoint-pool.js';
 import { meaningOf } from './errors.js';
 import type { DriverPoolOptions, ReadPoolOptions } from './options.js';
 import type { Physical } from './physical.js';
-import { trackPositions } from './positions.js';
+import { prepareConnection } from './prepare.js';
 import { Prober } from './prober.js';
 import { Replication } from './replication.js';
 
@@ -34,6 +34,7 @@ export interface ClusterOptions {
   readonly own: ReadPoolOptions;
   readonly pool: DriverPoolOptions;
   readonly connection: Readonly<Record<string, unknown>>;
+  readonly initStatements: readonly string[];
 }
 
 interface Node {
@@ -60,7 +61,6 @@ export class Cluster extends EventEmitter {
 
   constructor(mesh: Mesh, options: ClusterOptions) {
     super();
-    // One listener per waiting caller: their number is bounded by the application, not by a leak.
     this.setMaxListeners(0);
     this.#options = options;
     this.service = mesh.service(options.own.service);
@@ -305,7 +305,7 @@ export class Cluster extends EventEmitter {
         endpointId: endpoint.spec.id,
         service: this.service.name,
         connectOptions: () => this.#connectOptions(endpoint),
-        prepare: trackPositions,
+        prepare: (connection, done) => prepareConnection(connection, this.#options.initStatements, done),
         opened: (connection) => this.emit('connection', connection),
         enqueued: () => this.emit('enqueue'),
       },

@@ -1,6 +1,7 @@
 import type { Pool, PoolOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
 import type { Consistency, MysqlPoolOptions } from './options.js';
+import { OrmDriver } from './orm-driver.js';
 import { ReplicatedPool, type Route } from './pool.js';
 
 export type { Consistency, MysqlPoolOptions } from './options.js';
@@ -27,6 +28,14 @@ export interface ReplicatedPoolApi {
   withRoute<T>(route: 'primary' | 'replica', run: () => T): T;
   /** Connections by endpoint id. */
   stats(): ReturnType<ReplicatedPool['stats']>;
+}
+
+/**
+ * For ORMs that load mysql2 themselves: the module with its `createPool`, `createPoolCluster` and `createConnection` over
+ * the servers of a service. TypeORM: `driver: createDriver(mesh, options)`. Sequelize: `dialectModule`.
+ */
+export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<string, unknown> {
+  return new OrmDriver(mesh, options as unknown as Readonly<Record<string, unknown>>).module();
 }
 
 /**

@@ -40,6 +40,8 @@ export interface MysqlPoolOptions {
   readonly onTwoPrimaries?: 'refuse' | 'tagged';
   /** How long `end()` waits for connections in use before it cuts them; milliseconds. Default 10,000; 0 cuts at once. */
   readonly endTimeoutMs?: number;
+  /** Statements run on each new connection: what a listener of `connection` would do, but kept by connections that are reset. */
+  readonly initStatements?: readonly string[];
   /** Retries a read elsewhere when its server fails before the first row. Default true. */
   readonly retryReads?: boolean;
 }
@@ -62,6 +64,7 @@ export interface ReadPoolOptions {
   readonly onTwoPrimaries: 'refuse' | 'tagged';
   readonly retryReads: boolean;
   readonly endTimeoutMs: number;
+  readonly initStatements: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
@@ -87,6 +90,7 @@ const schema: read.Schema<ReadPoolOptions> = {
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
   retryReads: read.boolean(true),
   endTimeoutMs: read.number(10_000, 0, DAY_MS),
+  initStatements: read.textList(),
 };
 
 /** mysql2's own pool options with a meaning here; the rest of its options go to each connection as they are. */

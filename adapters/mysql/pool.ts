@@ -13,7 +13,7 @@ import {
 import { Freshness } from './freshness.js';
 import { executeOperation, type OperationContext, queryOperation, readArguments } from './operations.js';
 import { type Consistency, type DriverPoolOptions, type ReadPoolOptions, readPoolOptions } from './options.js';
-import { trackPositions } from './positions.js';
+import { prepareConnection } from './prepare.js';
 import { Runner, type RunnerContext } from './runner.js';
 import { ConsistencySession, currentScope, withScope } from './session.js';
 import { Router } from './statement/router.js';
@@ -38,13 +38,17 @@ export class ReplicatedPool extends EventEmitter {
   readonly #runnerContext: RunnerContext;
   /** For statements that belong to no other session: everything this pool wrote is seen by what it reads. */
   readonly #session: ConsistencySession;
+  /** Run on every new connection, and again after a reset. */
+  readonly #initStatements: string[];
   _closed = false;
 
   constructor(mesh: Mesh, options: unknown) {
     super();
     const { own, pool, connection } = readPoolOptions(options);
     this.#own = own;
-    const cluster = new Cluster(mesh, { own, pool, connection });
+    this.#initStatements = [...own.initStatements];
+    const initStatements: readonly string[] = this.#initStatements;
+    const cluster = new Cluster(mesh, { own, pool, connection, initStatements });
     this.#cluster = cluster;
     this.#session = new ConsistencySession(false, cluster.clock.now());
     const parsed = connectionConfig(withoutSecrets(connection));
@@ -60,6 +64,7 @@ export class ReplicatedPool extends EventEmitter {
       retryReads: own.retryReads,
       consistency: own.consistency,
       resetOnRelease: pool.resetOnRelease,
+      keepsInsertId: true,
       scope: () => currentScope.getStore(),
       session: this.#session,
       clean: (checkout, done) => this.#clean(checkout, done),
@@ -81,6 +86,25 @@ export class ReplicatedPool extends EventEmitter {
       this.#tell('acquire', connection);
       callback(null, connection);
     });
+  }
+
+  /**
+   * As `getConnection`, at once, for an ORM that keeps its connections for long and takes insert ids from the answer: a
+   * session that calls `released` when it ends.
+   */
+  openConnection(released: () => void): VirtualConnection {
+    return new VirtualConnection(this.#operations, { ...this.#runnerContext, keepsInsertId: false }, released);
+  }
+
+  /**
+   * Runs on every connection that is made from now on. False, and not added, where connections without it may exist
+   * already.
+   */
+  addInitStatement(sql: string): boolean {
+    if (this.#initStatements.includes(sql)) return true;
+    if (this._allConnections.length > 0) return false;
+    this.#initStatements.push(sql);
+    return true;
   }
 
   releaseConnection(connection: VirtualConnection): void {
@@ -233,7 +257,10 @@ export class ReplicatedPool extends EventEmitter {
     connection.on('error', finish);
     connection.reset((error) => {
       if (error) finish(error);
-      else trackPositions(connection, (failed) => (failed ? finish(failed) : this.#useDatabase(connection, finish)));
+      else
+        prepareConnection(connection, this.#initStatements, (failed) =>
+          failed ? finish(failed) : this.#useDatabase(connection, finish),
+        );
     });
   }
 

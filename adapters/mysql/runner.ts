@@ -37,6 +37,8 @@ export interface RunnerContext {
   readonly consistency: Consistency;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
+  /** Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it. */
+  readonly keepsInsertId: boolean;
   scope(): Scope | undefined;
   /** The session of statements that belong to no other. */
   readonly session: ConsistencySession;
@@ -220,7 +222,7 @@ export class Runner {
         this.#inTransaction = (packet.serverStatus & IN_TRANSACTION) !== 0;
         if ((packet.serverStatus & AUTOCOMMIT) === 0) this.#hasState = true;
       }
-      if (packet.insertId) this.#hasInsertId = true;
+      if (packet.insertId && this.#context.keepsInsertId) this.#hasInsertId = true;
       if (packet.affectedRows) wrote = true;
       // Neither a reset nor anything else brings the database of the login back.
       if (packet.stateChanges?.schema) checkout.physical.retired = true;

@@ -78,11 +78,12 @@ export class VirtualConnection extends EventEmitter {
     return command;
   }
 
-  execute(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand | undefined {
+  /** As in mysql2 an emitter, which with a callback has nothing to tell. */
+  execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter {
     const read = readArguments(values, callback);
     const { operation, command } = executeOperation(this.#context, sql, read.values, read.callback);
     this.#runner.run(operation);
-    return command;
+    return command ?? new EventEmitter();
   }
 
   beginTransaction(callback?: QueryCallback): QueryCommand {
