@@ -1,1 +1,4 @@
-export { type MeshTransport, type MeshTransportOptions, meshTransport, type PeerOptions } from './transport.js';
+export type { FairleadTransportOptions, IdempotentMethod } from './options.js';
+export { type ConnectStatus, outcomeOf } from './outcome.js';
+export { routingKey } from './routing-key.js';
+export { createFairleadTransport, type FairleadTransport } from './transport.js';

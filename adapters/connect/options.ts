@@ -1,0 +1,80 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
+import { addressOf, type EndpointSpec, FairleadError, type Outcome, optionReaders } from '../../src/index.js';
+import type { ConnectStatus } from './outcome.js';
+
+/** Whether a call of this method may be made twice. */
+export type IdempotentMethod = (method: DescMethod) => boolean;
+
+/** What the transport of each endpoint is made with; where it goes is not for the user to say. */
+type EndpointTransportOptions<T> = Omit<T, 'baseUrl' | 'sessionManager' | 'httpVersion' | 'defaultTimeoutMs'>;
+
+export interface FairleadTransportOptions {
+  /** The service of the mesh to call. */
+  readonly service: string;
+  /** What the servers speak. Default: `grpc`. */
+  readonly protocol?: 'grpc' | 'connect';
+  /** The URL of an endpoint, without a path or with one. Default: `http://host:port`. */
+  readonly baseUrl?: (endpoint: EndpointSpec) => string;
+  /** The header whose value is the routing key of the call. Default: none. */
+  readonly keyHeader?: string;
+  /**
+   * Methods that may be repeated after they failed half-way, and hedged, beside those whose `idempotency_level` says so.
+   * Default: none. What the service's `resilience.idempotent` says holds for all.
+   */
+  readonly idempotent?: IdempotentMethod;
+  /** Milliseconds for calls that say none themselves, all attempts included. Default: the service's `deadlineMs`. */
+  readonly defaultTimeoutMs?: number;
+  /** Another judgement of an error than its code gives; undefined leaves it to `outcomeOf`. */
+  readonly classify?: (error: ConnectStatus) => Outcome | undefined;
+  /**
+   * For the transports to the endpoints: interceptors (they run once per attempt), compression, formats, size limits,
+   * `pingIntervalMs` and its like, and `nodeOptions` (certificates). Default: connect-node's.
+   */
+  readonly transport?: EndpointTransportOptions<GrpcTransportOptions> &
+    Partial<EndpointTransportOptions<ConnectTransportOptions & { httpVersion: '2' }>>;
+}
+
+export interface ReadOptions {
+  readonly service: string;
+  readonly protocol: 'grpc' | 'connect';
+  readonly baseUrl: (endpoint: EndpointSpec) => string;
+  readonly keyHeader: string | undefined;
+  readonly idempotent: IdempotentMethod | undefined;
+  readonly defaultTimeoutMs: number | undefined;
+  readonly classify: ((error: ConnectStatus) => Outcome | undefined) | undefined;
+  readonly transport: NonNullable<FairleadTransportOptions['transport']>;
+}
+
+const { callback, invalidOption, number, oneOf, optional, readOptions, text } = optionReaders;
+
+/** Decided here, per endpoint or per call; given to every endpoint's transport they would do something else. */
+const OURS = ['baseUrl', 'sessionManager', 'httpVersion', 'defaultTimeoutMs'];
+
+/** Throws FAIRLEAD_INVALID_OPTION. */
+export function readTransportOptions(options: FairleadTransportOptions): ReadOptions {
+  const read = readOptions<ReadOptions>('createFairleadTransport', options, {
+    service: (value, name) => {
+      if (typeof value === 'string' && value !== '') return value;
+      throw invalidOption(name, value, 'the name of a service');
+    },
+    protocol: oneOf('grpc', 'grpc', 'connect'),
+    baseUrl: (value, name) =>
+      callback<(endpoint: EndpointSpec) => string>()(value, name) ?? ((spec) => `http://${addressOf(spec)}`),
+    keyHeader: text(undefined),
+    idempotent: callback<IdempotentMethod>(),
+    defaultTimeoutMs: optional(number(0, 1, Number.MAX_SAFE_INTEGER)),
+    classify: callback<(error: ConnectStatus) => Outcome | undefined>(),
+    transport: (value, name) => {
+      if (value === undefined) return {};
+      if (typeof value === 'object' && value !== null) return value;
+      throw invalidOption(name, value, 'an object of options of connect-node');
+    },
+  });
+  for (const key of OURS) {
+    if (!Object.hasOwn(read.transport, key)) continue;
+    const message = `createFairleadTransport.transport.${key} is not an option: fairlead sets it for each endpoint.`;
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service: read.service });
+  }
+  return read;
+}
