@@ -86,7 +86,9 @@ describe('while calls go on', () => {
     const at = load.ok;
     await until(() => load.ok > at + 300, 'the others carry on');
     await load.stop();
-    expect(load.errors, load.summary).toEqual([]);
+    // Where the answer had begun the call is committed (gRFC A6): its server died between the first frame and the last.
+    const lost = load.errors.filter((error) => !(error as { answering?: boolean }).answering);
+    expect(lost, load.summary).toEqual([]);
   });
 
   it('a server that says GOAWAY finishes its calls and gets no new ones', async () => {

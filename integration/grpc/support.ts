@@ -122,16 +122,20 @@ export class EchoClient extends GrpcClient {
 
   unary(request: object = {}, metadata: Metadata = new Metadata(), options: CallOptions = {}): Promise<Answer> {
     const deadline = Date.now() + 20_000;
+    let answering = false;
     return new Promise((resolve, reject) => {
-      this.makeUnaryRequest(
+      const call = this.makeUnaryRequest(
         '/test.Echo/Unary',
         write,
         read,
         request,
         metadata,
         { deadline, ...options },
-        (error, value) => (error ? reject(error) : resolve(value!)),
+        (error, value) => (error ? reject(Object.assign(error, { answering })) : resolve(value!)),
       );
+      call.once('metadata', () => {
+        answering = true;
+      });
     });
   }
 
