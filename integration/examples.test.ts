@@ -3,18 +3,34 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { startServers } from './redis/support.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What each example must print. A new example needs a line here. */
 const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
   'grpc.ts': [/^served by a, b, c$/m],
+  'redis.ts': [
+    /^100 keys on 3 shards$/m,
+    /^read in order: true$/m,
+    /^transaction: \[\[null,"OK"\],\[null,2\]\]$/m,
+    /^refused: FAIRLEAD_CROSS_SHARD$/m,
+  ],
   'static.ts': [/^ejected 127\.0\.0\.1:\d+$/m, /^answers: \{"a":\d+,"b":\d+,"c":\d+\}, failed: 0 of 300$/m],
 };
 
 /** Runs it as its comment tells the reader to. */
 async function run(example: string): Promise<string> {
-  const args = ['--import', 'tsx', '--conditions=fairlead-source', `examples/${example}`];
+  if (example !== 'redis.ts') return await runWith(example, []);
+  await using servers = await startServers();
+  return await runWith(
+    example,
+    servers.servers.map(({ address }) => address),
+  );
+}
+
+async function runWith(example: string, given: readonly string[]): Promise<string> {
+  const args = ['--import', 'tsx', '--conditions=fairlead-source', `examples/${example}`, ...given];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 50_000 });
   return stdout;
 }

@@ -2,7 +2,8 @@
  * What becomes of every command that has no key, and of those whose parts can go to several shards. The table in
  * docs/redis.md is made from this file.
  *
- * - `one`: one shard answers for all; the first that can be used, by name.
+ * - `one`: one shard answers for all; the first that can be used, by name. Also for commands that always have a key: sent
+ *   without one, they are malformed, and the server says best how.
  * - `all`: sent to every shard; answered when all have answered, with the first one's reply.
  * - `remembered`: as `all`, and repeated on every later connection.
  * - `merged`: sent to every shard, the replies are put together.
@@ -63,7 +64,10 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['object help', one],
   ['memory help', one],
   ['pubsub help', one],
-  ['xinfo help', one],
+  ['xinfo', one],
+  ['xgroup', one],
+  ['xread', one],
+  ['xreadgroup', one],
   ['module list', one],
   ['client getname', one],
 
@@ -130,6 +134,10 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['pubsub', refused(PER_SERVER)],
   ['object', refused('it names no key')],
   ['shutdown', refused(PER_SERVER)],
+  ['backup', refused(PER_SERVER)],
+  ['hotkeys', refused(PER_SERVER)],
+  ['pfselftest', refused(PER_SERVER)],
+  ['trimslots', refused(PER_SERVER)],
   ['role', refused(REPLICATION)],
   ['replicaof', refused(REPLICATION)],
   ['slaveof', refused(REPLICATION)],
@@ -194,6 +202,19 @@ const SUBSCRIPTION: ReadonlySet<string> = new Set([
   'ssubscribe',
   'sunsubscribe',
 ]);
+
+/**
+ * The key of a container command, such as XGROUP CREATE: ioredis 5 finds none in these. Undefined for other commands, and
+ * for subcommands without a key.
+ */
+export function containerKey(name: string, args: readonly unknown[]): string | Buffer | undefined {
+  if (args.length < 2) return undefined;
+  if (name === 'memory' && subcommand(args[0]) !== 'usage') return undefined;
+  return CONTAINERS.has(name) ? (args[1] as string | Buffer) : undefined;
+}
+
+/** Their second argument is the key; for MEMORY only with USAGE. */
+const CONTAINERS: ReadonlySet<string> = new Set(['xgroup', 'xinfo', 'object', 'memory']);
 
 /** The rule of a command without keys, or of one whose keys may lie on several shards. */
 export function ruleOf(name: string, args: readonly unknown[]): Rule | undefined {

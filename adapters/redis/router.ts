@@ -1,4 +1,4 @@
-import { isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
+import { containerKey, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
 import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
 import { sendToAll } from './fan-out.js';
@@ -116,6 +116,8 @@ export class Router implements TransactionRouter {
     const keys = command.getKeys() as readonly RedisKey[];
     if (keys.length > 0 || command.args.length === 0) return keys;
     const name = command.name.toLowerCase();
+    const contained = containerKey(name, command.args);
+    if (contained !== undefined) return [contained];
     const own = this.#host.own.keysOf?.(name, command.args as (string | Buffer)[]);
     if (own !== undefined) return own;
     // What neither ioredis nor our table knows is a module's, and the first argument is the key in nearly all of them.

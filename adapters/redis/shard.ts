@@ -79,8 +79,10 @@ export class Shard {
     return connectTo(
       { ...this.#host.driver, ...options, ...this.#target },
       {
-        unsent: (cause) => shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
-        lost: (cause) => connectionLost(service.name, this.name, cause),
+        // Closed on purpose: what ioredis says then, which its users look for.
+        unsent: (cause) =>
+          this.#closed ? cause : shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
+        lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
       },
     );
   }

@@ -210,6 +210,16 @@ export function describeCommands(version: string): void {
       expect(await redis.xread('BLOCK', 20, 'STREAMS', 'nothing', '$')).toBeNull();
     });
 
+    it('finds the key behind a subcommand', async () => {
+      for (const key of keyOnEach(redis, 'stream')) {
+        expect(await redis.xgroup('CREATE', key, 'group', '$', 'MKSTREAM')).toBe('OK');
+        expect(await redis.shard(redis.shardFor(key)).exists(key)).toBe(1);
+        expect(await redis.xinfo('GROUPS', key)).toHaveLength(1);
+        expect(await redis.object('ENCODING', key)).toBe('stream');
+        expect(await redis.memory('USAGE', key)).toBeGreaterThan(0);
+      }
+    });
+
     it('applies the key prefix', async () => {
       await using prefixed = redisOver(servers.servers, { keyPrefix: 'app:' });
       await prefixed.redis.mset('a', '1', 'b', '2', 'c', '3');
