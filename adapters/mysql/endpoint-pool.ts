@@ -3,6 +3,7 @@ import { ConnectPause } from './connect-pause.js';
 import { type DriverConnection, hideSecrets, openConnection } from './driver.js';
 import { meaningOf } from './errors.js';
 import { cutConnection, isOpen, isReusable, type Physical } from './physical.js';
+import { WaitingCallers } from './waiting-callers.js';
 
 export interface EndpointPoolOptions {
   /** Connections to this endpoint at most. */
@@ -39,11 +40,6 @@ export interface EndpointPoolHost {
 
 export type CheckoutCallback = (error: unknown, physical?: Physical) => void;
 
-interface Waiter {
-  readonly callback: CheckoutCallback;
-  readonly timer: Timer | undefined;
-}
-
 /**
  * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the making are few, connections
  * have a lifetime, and closing lets those in use finish.
@@ -54,7 +50,7 @@ export class EndpointPool {
   /** The most recently used last: it is taken first, so that the others grow old and go. */
   readonly #idle: Physical[] = [];
   readonly #busy = new Set<Physical>();
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters: WaitingCallers<CheckoutCallback>;
   #connecting = 0;
   #sweep: Timer | undefined;
   readonly #pause: ConnectPause;
@@ -65,6 +61,7 @@ export class EndpointPool {
   constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
     this.#options = options;
     this.#host = host;
+    this.#waiters = new WaitingCallers(host.clock, (callback, timeoutMs) => this.#expire(callback, timeoutMs));
     this.#pause = new ConnectPause(host.clock, host.random);
   }
 
@@ -104,11 +101,7 @@ export class EndpointPool {
       return;
     }
     if (full) this.#host.enqueued();
-    const waiter: Waiter = {
-      callback,
-      timer: timeoutMs > 0 ? this.#host.clock.awaited(timeoutMs, () => this.#expire(waiter, timeoutMs)) : undefined,
-    };
-    this.#waiters.push(waiter);
+    this.#waiters.push(callback, timeoutMs);
     this.#connectForWaiters();
   }
 
@@ -119,10 +112,10 @@ export class EndpointPool {
     if (this.#closed || !isReusable(physical) || nowMs >= physical.expiresAtMs) {
       this.#discard(physical);
     } else {
-      const waiter = this.#nextWaiter();
+      const waiter = this.#waiters.shift();
       if (waiter !== undefined) {
         this.#busy.add(physical);
-        waiter.callback(null, physical);
+        waiter(null, physical);
         return;
       }
       physical.idleSinceMs = nowMs;
@@ -154,7 +147,7 @@ export class EndpointPool {
       this.#closed = true;
       this.#sweep?.cancel();
       this.#resume?.cancel();
-      for (const waiter of this.#takeWaiters()) waiter.callback(this.#closedError());
+      for (const waiter of this.#waiters.take()) waiter(this.#closedError());
       for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
     }
     return new Promise((resolve) => {
@@ -214,21 +207,12 @@ export class EndpointPool {
     return undefined;
   }
 
-  #nextWaiter(): Waiter | undefined {
-    const waiter = this.#waiters.shift();
-    waiter?.timer?.cancel();
-    return waiter;
-  }
-
-  #expire(waiter: Waiter, timeoutMs: number): void {
-    const at = this.#waiters.indexOf(waiter);
-    if (at === -1) return;
-    this.#waiters.splice(at, 1);
+  #expire(callback: CheckoutCallback, timeoutMs: number): void {
     const { busy, connecting } = this.stats;
     const message =
       `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${timeoutMs}: ` +
       `${busy} in use, ${connecting} in the making, limit ${this.#options.connectionLimit}.`;
-    waiter.callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
+    callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
   }
 
   /** As many connections in the making as callers wait, within both limits. */
@@ -248,11 +232,11 @@ export class EndpointPool {
           this.#connectFailed(error);
           return;
         }
-        const waiter = this.#nextWaiter();
+        const waiter = this.#waiters.shift();
         if (waiter === undefined) {
           this.release(physical);
         } else {
-          waiter.callback(null, physical);
+          waiter(null, physical);
         }
       });
     }
@@ -269,8 +253,8 @@ export class EndpointPool {
     this.#pause.failed(error);
     const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
     if (full && this.#options.waitForConnections) this.#resumeLater();
-    else if (this.#connecting === 0) for (const waiter of this.#takeWaiters()) waiter.callback(error);
-    else this.#nextWaiter()?.callback(error);
+    else if (this.#connecting === 0) for (const waiter of this.#waiters.take()) waiter(error);
+    else this.#waiters.shift()?.(error);
   }
 
   #resumeLater(): void {
@@ -279,12 +263,6 @@ export class EndpointPool {
       this.#resume = undefined;
       this.#connectForWaiters();
     });
-  }
-
-  #takeWaiters(): readonly Waiter[] {
-    const waiters = this.#waiters.splice(0);
-    for (const waiter of waiters) waiter.timer?.cancel();
-    return waiters;
   }
 
   #connect(callback: CheckoutCallback): void {
