@@ -2,7 +2,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { leftOutFiles } from './integration/harness/left-out.js';
 
 // Tests import the package by its public names; this condition makes those names mean the sources.
-const conditions = ['fairlead-source', 'module', 'node', 'import', 'default'];
+const conditions = ['fairlead-source', 'node', 'import', 'default'];
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 const config: ViteUserConfig = defineConfig({

@@ -110,6 +110,11 @@ export { type Random, systemRandom } from './runtime/random.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
 export type { Subset, SubsetOptions } from './subset.js';
-export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
+export type {
+  CallMessage,
+  EndpointMessage,
+  GrpcAttemptMessage,
+  GrpcConnectionMessage,
+} from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';
 export type { AcquireRequest } from './view.js';

@@ -54,8 +54,14 @@ export class Attempt implements experimental.PickResult {
     this.#leaf = leaf;
     this.#list = list;
     this.sweep = list.add(this);
+    const { telemetry, path } = call;
+    const startMs = telemetry?.timesAttempts === true ? list.clock.now() : Number.NaN;
+    telemetry?.attemptStarted(path, lease.endpoint);
     this.onCallEnded = (code, details, metadata) => {
       this.#end();
+      if (telemetry?.timesAttempts === true) {
+        telemetry.attemptEnded(path, lease.endpoint, code, list.clock.now() - startMs);
+      }
       takeLoadReport(lease.endpoint, metadata, list.clock);
       // It was given so long that another attempt was started, and that one answered.
       const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);

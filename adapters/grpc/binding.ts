@@ -14,6 +14,7 @@ import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from 
 import { MethodConfigs, readChannelServiceConfig, throttlingOf } from './service-config.js';
 import type { Classify } from './status.js';
 import { parseTarget, type TargetUri } from './target.js';
+import { ChannelTelemetry } from './telemetry.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
@@ -26,6 +27,7 @@ export class ChannelBinding {
   readonly discoveryTimeoutMs: number;
   /** How connections are made and checked. */
   readonly connections: Omit<LeafSettings, 'clock' | 'options'>;
+  readonly telemetry: ChannelTelemetry;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly serviceConfig: ServiceConfig;
@@ -42,6 +44,7 @@ export class ChannelBinding {
     const merged = { ...code.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
     this.clock = mesh.clock;
+    this.telemetry = new ChannelTelemetry(name, `${uri.scheme}:///${name}`);
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     const { connectTimeoutMs, maxConnections, streamsPerConnection } = this.#target;
@@ -59,7 +62,11 @@ export class ChannelBinding {
       ...(retryThrottling === undefined ? {} : { retryThrottling }),
     };
     this.attributes = {
-      [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(methods, this.#target.keyHeader),
+      [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(
+        methods,
+        this.#target.keyHeader,
+        this.telemetry,
+      ),
       [ATTRIBUTE]: this,
     };
   }

@@ -3,6 +3,7 @@ import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import type { Attempt } from './attempt.js';
 import { routingKeyOf } from './routing-key.js';
 import type { MethodConfigs } from './service-config.js';
+import type { ChannelTelemetry } from './telemetry.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
 
@@ -14,12 +15,17 @@ export class Call implements AcquireRequest {
   readonly key: RoutingKey | undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
+  /** `/package.Service/Method`; '' where the call did not come through our config selector. */
+  readonly path: string;
+  readonly telemetry: ChannelTelemetry | undefined;
   readonly #hedged: boolean;
   /** The attempt that was picked last. */
   #last: Attempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, hedged: boolean) {
+  constructor(key: RoutingKey | undefined, hedged: boolean, path = '', telemetry?: ChannelTelemetry) {
     this.key = key;
+    this.path = path;
+    this.telemetry = telemetry;
     this.#hedged = hedged;
   }
 
@@ -54,17 +60,20 @@ const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
 export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;
   readonly #keyHeader: string | undefined;
+  readonly #telemetry: ChannelTelemetry | undefined;
 
-  constructor(methods: MethodConfigs, keyHeader: string | undefined) {
+  constructor(methods: MethodConfigs, keyHeader: string | undefined, telemetry?: ChannelTelemetry) {
     this.#methods = methods;
     this.#keyHeader = keyHeader;
+    this.#telemetry = telemetry;
   }
 
   /** Runs when a call starts, in the context of its caller. Must not throw. */
   invoke(path: string, metadata: Metadata): CallConfig {
     const methodConfig = this.#methods.get(path);
     if (methodConfig.waitForReady !== undefined) applyWaitForReady(metadata, methodConfig);
-    const call = new Call(routingKeyOf(metadata, this.#keyHeader), methodConfig.hedgingPolicy !== undefined);
+    const key = routingKeyOf(metadata, this.#keyHeader);
+    const call = new Call(key, methodConfig.hedgingPolicy !== undefined, path, this.#telemetry);
     return {
       methodConfig,
       pickInformation: call as unknown as Record<string, string>,

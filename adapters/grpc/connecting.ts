@@ -15,13 +15,16 @@ interface RealSubchannel {
 export class Connecting {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  readonly #failed: () => void;
   readonly #expired: () => void;
   #subchannel: experimental.SubchannelInterface | undefined;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, timeoutMs: number, expired: () => void) {
+  /** `failed`: an attempt ended without a connection. `expired`: it has not ended in time. */
+  constructor(clock: Clock, timeoutMs: number, failed: () => void, expired: () => void) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
+    this.#failed = failed;
     this.#expired = expired;
   }
 
@@ -57,7 +60,11 @@ export class Connecting {
     return this.#subchannel?.getRealSubchannel() as RealSubchannel | undefined;
   }
 
-  readonly #listener: experimental.ConnectivityStateListener = (_subchannel, _previous, state) => this.#follow(state);
+  readonly #listener: experimental.ConnectivityStateListener = (_subchannel, previous, state) => {
+    const { CONNECTING, TRANSIENT_FAILURE } = connectivityState;
+    if (previous === CONNECTING && state === TRANSIENT_FAILURE) this.#failed();
+    this.#follow(state);
+  };
 
   #follow(state: connectivityState): void {
     if (state !== connectivityState.CONNECTING) {

@@ -3,6 +3,7 @@ import type { Clock, Endpoint } from '../../src/index.js';
 import { Connecting } from './connecting.js';
 import { HealthWatch } from './health-watch.js';
 import type { PickableConnection } from './picker.js';
+import type { ChannelTelemetry } from './telemetry.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -14,6 +15,7 @@ export interface LeafOwner {
 
 export interface LeafSettings {
   readonly clock: Clock;
+  readonly telemetry?: ChannelTelemetry;
   readonly connectTimeoutMs: number;
   /** The name to ask the health service for; undefined where it is not asked. */
   readonly healthService: string | undefined;
@@ -61,7 +63,9 @@ export class Leaf implements PickableConnection {
     this.#owner = owner;
     this.#settings = settings;
     this.#spec = endpoint.spec;
-    this.#connecting = new Connecting(settings.clock, settings.connectTimeoutMs, () => this.#startOver());
+    const { clock, connectTimeoutMs, telemetry } = settings;
+    const failed = (): void => telemetry?.connection(endpoint, 'failed');
+    this.#connecting = new Connecting(clock, connectTimeoutMs, failed, () => this.#startOver());
     this.#balancer = this.#createBalancer();
   }
 
@@ -114,6 +118,7 @@ export class Leaf implements PickableConnection {
 
   /** Calls in progress go on; the connection ends after the last one. */
   close(): void {
+    if (this.#transport === READY) this.#settings.telemetry?.connection(this.endpoint, 'closed');
     this.#closed = true;
     this.subchannel = undefined;
     this.#health?.close();
@@ -143,7 +148,8 @@ export class Leaf implements PickableConnection {
   /** The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make another. */
   #startOver(): void {
     if (this.#closed) return;
-    const { connectTimeoutMs } = this.#settings;
+    const { connectTimeoutMs, telemetry } = this.#settings;
+    telemetry?.connection(this.endpoint, 'failed');
     this.#connecting.abort();
     this.#balancer.destroy();
     this.#stuck = true;
@@ -157,6 +163,7 @@ export class Leaf implements PickableConnection {
     if (this.#closed) return;
     const before = this.#transport;
     this.#transport = state;
+    this.#tell(before, state);
     if (before === READY && state !== READY) {
       this.connection++;
       this.#health?.close();
@@ -172,6 +179,13 @@ export class Leaf implements PickableConnection {
     this.#settle(error);
     // The connection was lost, or the server said GOAWAY: get the next one before a call asks for it.
     if (state === IDLE) this.#balancer.exitIdle();
+  }
+
+  #tell(before: connectivityState, state: connectivityState): void {
+    if (before === state) return;
+    const { telemetry } = this.#settings;
+    if (state === READY) telemetry?.connection(this.endpoint, 'connected');
+    else if (before === READY) telemetry?.connection(this.endpoint, 'disconnected');
   }
 
   #watchHealth(subchannel: experimental.SubchannelInterface | undefined): void {

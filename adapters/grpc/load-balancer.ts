@@ -104,7 +104,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
 
   /** One leaf per endpoint that this client should know. The core has taken departed ones out of the subset already. */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
-    const settings = { ...binding.connections, clock: binding.clock, options };
+    const { clock, telemetry } = binding;
+    const settings = { ...binding.connections, clock, telemetry, options };
     const listed = new Set(binding.service.aperture);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;

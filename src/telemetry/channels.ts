@@ -29,3 +29,27 @@ export function publishCall(service: string, endpoint: Endpoint, outcome: Outcom
 export function publishEndpoint(service: string, endpoint: Endpoint, what: EndpointMessage['what']): void {
   if (endpoints.hasSubscribers) endpoints.publish({ service, endpoint, what } satisfies EndpointMessage);
 }
+
+/** Message of `fairlead:grpc:attempt`: the gRPC adapter picked an endpoint for an attempt of a call, or that attempt ended. */
+export interface GrpcAttemptMessage {
+  readonly service: string;
+  /** Without the options of its query: `fairlead:///users`. */
+  readonly target: string;
+  /** `package.Service/Method`. */
+  readonly method: string;
+  readonly endpoint: Endpoint;
+  readonly what: 'started' | 'ended';
+  /** The name of the status, `OK`; undefined while it goes on. */
+  readonly status: string | undefined;
+  /** From the pick to the end; NaN while it goes on, and where nobody had subscribed when it began. */
+  readonly durationMs: number;
+}
+
+/** Message of `fairlead:grpc:connection`: a channel's connection to an endpoint came, went, or did not come to be. */
+export interface GrpcConnectionMessage {
+  readonly service: string;
+  readonly target: string;
+  readonly endpoint: Endpoint;
+  /** `closed` is the channel's own doing: the endpoint has departed, or the channel is idle or closed. */
+  readonly what: 'connected' | 'failed' | 'disconnected' | 'closed';
+}

@@ -1,0 +1,1 @@
+export { type InstrumentMeshOptions, instrumentMesh } from './instrument-mesh.js';

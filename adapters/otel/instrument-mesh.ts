@@ -1,0 +1,65 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { MeterProvider } from '@opentelemetry/api';
+import {
+  type CallMessage,
+  type Endpoint,
+  type GrpcAttemptMessage,
+  type GrpcConnectionMessage,
+  type Mesh,
+  optionReaders,
+} from '../../src/index.js';
+import { GrpcMetrics } from './grpc-metrics.js';
+import { ServiceMetrics } from './service-metrics.js';
+import { WatchedMesh } from './watched-mesh.js';
+
+export interface InstrumentMeshOptions {
+  /** Where metrics go. As gRFC A66 wants it, the global provider is not taken in its place. */
+  readonly meterProvider: MeterProvider;
+}
+
+/**
+ * Records the metrics of one mesh, from now on, under the names of OpenTelemetry for gRPC and under fairlead's own. Gives a
+ * function that stops it. Until it is called nothing is measured and nothing costs. Throws FAIRLEAD_INVALID_OPTION.
+ *
+ * ```ts
+ * const stop = instrumentMesh(mesh, { meterProvider });
+ * ```
+ */
+export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () => void {
+  const { meterProvider } = optionReaders.readOptions<InstrumentMeshOptions>('instrumentMesh', options, {
+    meterProvider: (value, name) => {
+      if (typeof (value as MeterProvider | undefined)?.getMeter === 'function') return value as MeterProvider;
+      throw optionReaders.invalidOption(name, value, 'a MeterProvider of OpenTelemetry');
+    },
+  });
+  const meter = meterProvider.getMeter('fairlead');
+  const grpc = new GrpcMetrics(meter);
+  const watched = new WatchedMesh(mesh, (service, event) => {
+    metrics.ejected(service, event);
+    grpc.ejected(service, event);
+  });
+  const metrics: ServiceMetrics = new ServiceMetrics(meter, () => {
+    watched.discover();
+    return watched.services;
+  });
+  /** Only what concerns this mesh: other meshes of the process tell the same channels. */
+  const ours =
+    <M extends { readonly service: string; readonly endpoint: Endpoint }>(record: (message: M) => void) =>
+    (message: unknown): void => {
+      const known = message as M;
+      if (watched.owns(known.service, known.endpoint)) record(known);
+    };
+  const listeners = {
+    'fairlead:call': ours<CallMessage>((message) => metrics.called(message)),
+    // So that a service is followed from its first endpoint on, not from its first call.
+    'fairlead:endpoint': ours(() => {}),
+    'fairlead:grpc:attempt': ours<GrpcAttemptMessage>((message) => grpc.attempt(message)),
+    'fairlead:grpc:connection': ours<GrpcConnectionMessage>((message) => grpc.connection(message)),
+  };
+  for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);
+  return () => {
+    for (const [name, listener] of Object.entries(listeners)) unsubscribe(name, listener);
+    watched.stop();
+    metrics.stop();
+  };
+}
