@@ -50,6 +50,7 @@ export type {
 } from './discovery/registrar.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
+export type { ValueSink, ValueSource } from './discovery/value-source.js';
 export type { CheckEvent } from './endpoint/checks.js';
 export type { EjectionEvent } from './endpoint/ejection.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState } from './endpoint/endpoint.js';

@@ -36,6 +36,8 @@ export interface Mesh extends AsyncDisposable {
   /** The services made so far. */
   readonly services: ReadonlyMap<string, Service>;
   readonly policies: PolicyRegistry;
+  /** Aborts when the mesh begins to close: for what adapters run beside its services. */
+  readonly closing: AbortSignal;
   /** What tells the time in it: adapters use no other. */
   readonly clock: Clock;
   /**
@@ -70,6 +72,7 @@ class LiveMesh implements Mesh {
   readonly #options: Required<MeshOptions>;
   /** One for all services: an address that several of them list is checked once. */
   readonly #checks: CheckHub;
+  readonly #abort = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(options: MeshOptions | undefined) {
@@ -113,6 +116,10 @@ class LiveMesh implements Mesh {
     return service;
   }
 
+  get closing(): AbortSignal {
+    return this.#abort.signal;
+  }
+
   close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
     const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
       deadlineMs: number(10_000, 0, Number.MAX_SAFE_INTEGER),
@@ -126,6 +133,7 @@ class LiveMesh implements Mesh {
   }
 
   async #close(deadlineMs: number): Promise<void> {
+    this.#abort.abort();
     await Promise.all([...this.services.values()].map((service) => service.close({ deadlineMs })));
     this.#options.resolver.close?.();
   }

@@ -10,6 +10,7 @@ import {
 } from '../../src/index.js';
 import { CallConfigurator } from './call.js';
 import type { LeafSettings } from './leaf.js';
+import type { ServiceConfigs } from './live-config.js';
 import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
 import { MethodConfigs, readChannelServiceConfig, throttlingOf } from './service-config.js';
 import type { Classify } from './status.js';
@@ -34,7 +35,13 @@ export class ChannelBinding {
   readonly #target: ReadTargetOptions;
 
   /** Throws a FairleadError that says what is wrong with the target or the channel's service config. */
-  constructor(mesh: Mesh, options: ReadGrpcOptions, uri: TargetUri, channelOptions: ChannelOptions) {
+  constructor(
+    mesh: Mesh,
+    options: ReadGrpcOptions,
+    live: ServiceConfigs | undefined,
+    uri: TargetUri,
+    channelOptions: ChannelOptions,
+  ) {
     const { service: name, options: query } = parseTarget(uri);
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
     const code = own ?? options.defaults;
@@ -54,7 +61,7 @@ export class ChannelBinding {
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();
     const sources = [channel.serviceConfig, code.serviceConfig];
-    const methods = new MethodConfigs(sources);
+    const methods = new MethodConfigs(sources, live?.of(name));
     const retryThrottling = throttlingOf(sources);
     this.serviceConfig = {
       loadBalancingConfig: [{ fairlead: {} }],

@@ -1,4 +1,4 @@
-import { optionReaders, type PolicySpec, type ServiceOptions } from '../../src/index.js';
+import { optionReaders, type PolicySpec, type ServiceOptions, type ValueSource } from '../../src/index.js';
 import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 import type { Classify } from './status.js';
 
@@ -56,6 +56,17 @@ export interface GrpcOptions {
    * Calls that are `waitForReady` wait on.
    */
   readonly discoveryTimeoutMs?: number;
+  /**
+   * Where service configs are kept as JSON, by service, for operators to change while programs run: `consulKv()`. The
+   * method configs in force are the channel's own, then these, then those in code. A config that is refused is told to
+   * `onServiceConfigError` and the one before stays. What it says of `retryThrottling` and `healthCheckConfig` does not
+   * apply: grpc-js takes those when a channel is made, and such a config is refused.
+   */
+  readonly serviceConfigSource?: ValueSource;
+  /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
+  readonly serviceConfigPrefix?: string;
+  /** Told of failures of the source and of configs that were refused. Default: a process warning. */
+  readonly onServiceConfigError?: (service: string, error: Error) => void;
 }
 
 export interface ReadGrpcOptions {
@@ -64,6 +75,9 @@ export interface ReadGrpcOptions {
   readonly defaults: ReadServiceOptions;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
+  readonly serviceConfigSource: ValueSource | undefined;
+  readonly serviceConfigPrefix: string;
+  readonly onServiceConfigError: ((service: string, error: Error) => void) | undefined;
 }
 
 export interface ReadServiceOptions {
@@ -102,6 +116,12 @@ export function readGrpcOptions(options: GrpcOptions | undefined): ReadGrpcOptio
     defaults: (value, name) => readService(value, name),
     classify: callback<Classify>(),
     discoveryTimeoutMs: number(5_000, 0, 86_400_000),
+    serviceConfigSource: (value, name) => {
+      if (value === undefined || typeof (value as ValueSource)?.watch === 'function') return value as ValueSource;
+      throw invalidOption(name, value, 'a source of values, such as consulKv()');
+    },
+    serviceConfigPrefix: text('fairlead/grpc/'),
+    onServiceConfigError: callback<(service: string, error: Error) => void>(),
   });
 }
 

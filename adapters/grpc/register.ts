@@ -1,6 +1,7 @@
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
+import { ServiceConfigs } from './live-config.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './options.js';
 import { ServiceResolver } from './resolver.js';
@@ -15,6 +16,7 @@ export interface GrpcRegistration extends Disposable {
 interface Registered {
   readonly mesh: Mesh;
   readonly options: ReadGrpcOptions;
+  readonly configs: ServiceConfigs | undefined;
 }
 
 /** grpc-js keeps its registries per process and cannot forget; who may use which scheme is decided here. */
@@ -45,7 +47,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   }
   if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
   if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
-  const registered: Registered = { mesh, options: read };
+  const configs = read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, read);
+  const registered: Registered = { mesh, options: read, configs };
   schemes.set(scheme, registered);
   const close = (): void => {
     if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
@@ -71,8 +74,8 @@ function find(scheme: string): Registered {
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const { mesh, options: read } = find(scheme);
-      super(new ChannelBinding(mesh, read, uri, options), listener);
+      const { mesh, options: read, configs } = find(scheme);
+      super(new ChannelBinding(mesh, read, configs, uri, options), listener);
     }
 
     /** Asked while a channel is made, before the proxy of the environment is considered, and for every connection. */

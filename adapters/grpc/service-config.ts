@@ -198,20 +198,43 @@ const NO_CONFIG: MethodConfig = { name: [] };
 /** Methods remembered per channel; paths beyond are looked up each time. Only programs that make up paths have so many. */
 const MAX_REMEMBERED = 1_000;
 
+/** A service config that may change while channels are in use. */
+export interface LiveConfig {
+  readonly current: GrpcServiceConfig;
+  /** Another number for another config. */
+  readonly version: number;
+}
+
 /**
  * Which config applies to a method. Within one source the most specific name wins, as gRPC says; of the sources, the
  * first has precedence field by field, so that a timeout given by a channel leaves the retries given in code alone.
  */
 export class MethodConfigs {
-  readonly #sources: readonly GrpcServiceConfig[];
+  readonly #given: readonly GrpcServiceConfig[];
+  readonly #live: LiveConfig | undefined;
   readonly #known = new Map<string, MethodConfig>();
+  #sources: readonly GrpcServiceConfig[] = [];
+  #version = -1;
 
-  constructor(sources: readonly GrpcServiceConfig[]) {
+  /** `live` stands after the first of the given ones, the channel's own. */
+  constructor(given: readonly GrpcServiceConfig[], live?: LiveConfig) {
+    this.#given = given;
+    this.#live = live;
+  }
+
+  /** The live config changed: what was merged from the one before is forgotten. */
+  #refresh(version: number): void {
+    this.#version = version;
+    this.#known.clear();
+    const live = this.#live === undefined ? [] : [this.#live.current];
+    const sources = [...this.#given.slice(0, 1), ...live, ...this.#given.slice(1)];
     this.#sources = sources.filter((source) => (source.methodConfig?.length ?? 0) > 0);
   }
 
   /** `path` is `/package.Service/Method`. */
   get(path: string): MethodConfig {
+    const version = this.#live?.version ?? 0;
+    if (version !== this.#version) this.#refresh(version);
     if (this.#sources.length === 0) return NO_CONFIG;
     const known = this.#known.get(path);
     if (known !== undefined) return known;

@@ -1,0 +1,59 @@
+import { type Clock, systemClock } from '../../runtime/clock.js';
+import { number, readOptions, text } from '../../runtime/options.js';
+import { type Random, systemRandom } from '../../runtime/random.js';
+import type { ValueSource } from '../value-source.js';
+import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
+import { type KvWatchContext, watchKey } from './kv-watch.js';
+import { PackageTransport } from './package-transport.js';
+
+export interface ConsulKvOptions extends ConsulConnectionOptions {
+  /** Default: the agent's own. */
+  readonly datacenter?: string;
+  /** How long a query blocks when nothing changes; milliseconds. Default 30,000; 1,000 to 600,000. */
+  readonly waitMs?: number;
+  /** For tests. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+interface ReadKvOptions {
+  readonly datacenter: string | undefined;
+  readonly waitMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** An agent that does not begin to answer within this, blocking aside, is given up; milliseconds. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Values from Consul's KV store, by blocking queries, reads of any server allowed. An open watch keeps the process alive
+ * until its signal aborts. Throws FAIRLEAD_INVALID_OPTION.
+ *
+ * ```ts
+ * registerGrpc(mesh, { serviceConfigSource: consulKv() });   // keys fairlead/grpc/<service>
+ * ```
+ */
+export function consulKv(options?: ConsulKvOptions): ValueSource {
+  const read = readOptions<ReadKvOptions>('consulKv', options, {
+    ...connectionSchema,
+    datacenter: text(undefined),
+    waitMs: number(30_000, 1_000, 600_000),
+    clock: (value: unknown) => value ?? systemClock,
+    random: (value: unknown) => value ?? systemRandom(),
+  } as never);
+  const connection = readConnection('consulKv', read as never);
+  const query: Record<string, string> = { stale: '1' };
+  if (read.datacenter !== undefined) query.dc = read.datacenter;
+  if (connection.namespace !== undefined) query.ns = connection.namespace;
+  if (connection.partition !== undefined) query.partition = connection.partition;
+  const context: KvWatchContext = {
+    transport: new PackageTransport(connection, read.clock),
+    clock: read.clock,
+    random: read.random,
+    query,
+    waitMs: read.waitMs,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  };
+  return { name: 'consul kv', watch: (key, sink, signal) => void watchKey(key, context, sink, signal) };
+}

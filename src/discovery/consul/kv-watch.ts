@@ -1,0 +1,113 @@
+import { type Clock, sleep } from '../../runtime/clock.js';
+import { toError } from '../../runtime/errors.js';
+import type { Random } from '../../runtime/random.js';
+import { Backoff } from '../backoff.js';
+import { TokenBucket } from '../token-bucket.js';
+import type { ValueSink } from '../value-source.js';
+import { RefusedError, readHead } from './answer.js';
+import type { BodyReader, ConsulTransport } from './transport.js';
+
+export interface KvWatchContext {
+  readonly transport: ConsulTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly query: Readonly<Record<string, string>>;
+  readonly waitMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** Consul refuses values above 512 KiB (kv_max_value_size), unless it is configured otherwise. */
+const MAX_VALUE_BYTES = 4 * 1_024 * 1_024;
+
+/** First and largest ceiling of the backoff; milliseconds. The value is known: nothing is gained by hurrying. */
+const BACKOFF_BASE_MS = 50;
+const MAX_BACKOFF_MS = 5_000;
+
+/** A key that changes all the time is read twice a second, after a first few at once. */
+const READS_PER_SECOND = 2;
+const BURST = 4;
+
+const NOT_FOUND = 404;
+
+/**
+ * One key of Consul's KV store, for ever. The rules of the index are those of HealthWatch: it is forgotten when it is
+ * missing, zero or went backwards, and after any failure.
+ */
+export async function watchKey(
+  key: string,
+  context: KvWatchContext,
+  sink: ValueSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random } = context;
+  const bucket = new TokenBucket(clock, READS_PER_SECOND, BURST);
+  const backoff = new Backoff(random, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+  let index = 0n;
+  let told: { readonly text: string | undefined } | undefined;
+  while (!signal.aborted) {
+    let pauseMs = bucket.take();
+    try {
+      if (pauseMs > 0) await sleep(clock, pauseMs, signal);
+      const answer = await read(key, index, context, signal);
+      index = answer.index < index ? 0n : answer.index;
+      if (!signal.aborted && (told === undefined || told.text !== answer.text)) {
+        told = { text: answer.text };
+        sink.value(answer.text);
+      }
+      if (index > 0n) backoff.reset();
+      pauseMs = index > 0n ? 0 : backoff.next();
+    } catch (thrown) {
+      if (signal.aborted) return;
+      index = 0n;
+      sink.error(toError(thrown));
+      pauseMs = backoff.next() + (thrown instanceof RefusedError ? thrown.retryAfterMs : 0);
+    }
+    // Aborted while it slept: the loop's condition ends it.
+    if (pauseMs > 0) await sleep(clock, pauseMs, signal).catch(() => {});
+  }
+}
+
+async function read(
+  key: string,
+  index: bigint,
+  context: KvWatchContext,
+  signal: AbortSignal,
+): Promise<{ readonly index: bigint; readonly text: string | undefined }> {
+  const { transport, query, waitMs, requestTimeoutMs, clock } = context;
+  const body = new TextBody();
+  const response = await transport.send({
+    method: 'GET',
+    name: 'kv.get',
+    path: '/kv/{key}',
+    params: { key },
+    query: { ...query, raw: '1', ...(index > 0n ? { index: String(index), wait: `${waitMs}ms` } : {}) },
+    // The server adds up to a sixteenth to what it is asked to wait.
+    timeoutMs: requestTimeoutMs + (index > 0n ? Math.ceil((waitMs * 17) / 16) : 0),
+    signal,
+    reader: body,
+  });
+  if (response.status !== 200 && response.status !== NOT_FOUND) {
+    throw new RefusedError(transport.address, key, response, clock.wallMs());
+  }
+  const head = readHead(response.headers);
+  // A 404 without an index is no answer of the KV store: a proxy's page, or an agent without it.
+  if (response.status === NOT_FOUND && head.index === 0n) {
+    throw new RefusedError(transport.address, key, response, clock.wallMs());
+  }
+  return { index: head.index, text: response.status === 200 ? body.text : undefined };
+}
+
+class TextBody implements BodyReader {
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  write(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_VALUE_BYTES) throw new Error(`the value is larger than ${MAX_VALUE_BYTES} bytes`);
+    this.#chunks.push(chunk);
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+}
