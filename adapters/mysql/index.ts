@@ -1,4 +1,4 @@
-import type { Pool, PoolOptions } from 'mysql2';
+import type { Pool, PoolOptions, QueryOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
 import type { Consistency, MysqlPoolOptions } from './options.js';
 import { OrmDriver } from './orm-driver.js';
@@ -13,6 +13,12 @@ export type CreatePoolOptions = MysqlPoolOptions &
     /** The password, or a function that gives it for each new connection: for passwords that change. */
     readonly password?: string | (() => string | Promise<string>);
   };
+
+/** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' } as RoutedQueryOptions)`. */
+export interface RoutedQueryOptions extends QueryOptions {
+  readonly route?: 'primary' | 'replica';
+  readonly consistency?: Consistency;
+}
 
 /** What fairlead adds to the pool of mysql2. */
 export interface ReplicatedPoolApi {

@@ -4,7 +4,14 @@ import { promiseWrappers } from './driver.js';
 import { type CreatePoolOptions, createPool as createCallbackPool, type ReplicatedPoolApi } from './index.js';
 import type { Consistency } from './options.js';
 
-export type { Consistency, CreatePoolOptions, MysqlPoolOptions, ReplicatedPoolApi, Route } from './index.js';
+export type {
+  Consistency,
+  CreatePoolOptions,
+  MysqlPoolOptions,
+  ReplicatedPoolApi,
+  Route,
+  RoutedQueryOptions,
+} from './index.js';
 
 /**
  * mysql2's promise pool over the servers of a service: the driver's own promise wrapper around `createPool` of

@@ -176,7 +176,11 @@ export class Runner {
     const done = (error: unknown, result?: unknown): void => {
       if (over) return;
       over = true;
-      if (error) this.#failed(job, checkout, lease, error, tried, attempt);
+      const failed = (told: unknown): void => this.#failed(job, checkout, lease, told, tried, attempt);
+      if (error && isInterruption(error) && !this.#mustStay) {
+        // A server that shuts down says the same as one that was told to kill this statement: it answers no ping.
+        checkout.physical.connection.ping((gone) => failed(gone ?? error));
+      } else if (error) failed(error);
       else {
         lease?.done(Outcome.Success);
         this.#succeeded(job, checkout, result);
@@ -323,6 +327,11 @@ function chooseRoute(
   if (statement.route === 'same') return forced === undefined || forced === 'replica' ? 'same' : forced;
   if (forced !== undefined) return forced;
   return statement.route === 'replica' && consistency !== 'strong' ? 'replica' : 'primary';
+}
+
+/** ER_QUERY_INTERRUPTED. */
+function isInterruption(error: unknown): boolean {
+  return (error as { readonly errno?: unknown }).errno === 1317;
 }
 
 /** Tells the caller. What its callback throws is uncaught, as with mysql2, but never stops what runs here. */
