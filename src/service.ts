@@ -14,13 +14,14 @@ import { Membership } from './endpoint/membership.js';
 import { Reach } from './endpoint/reach.js';
 import { Guard, type LeaseSource } from './guard.js';
 import type { CheckHub } from './health/check-hub.js';
-import { type Lease, ticksToMs, toTick, UNTIMED } from './lease.js';
+import type { Lease } from './lease.js';
 import type { CircuitChange } from './resilience/circuit-breaker.js';
 import type { Clock, Timer } from './runtime/clock.js';
 import { SafeEmitter } from './runtime/emitter.js';
 import { FairleadError, toError } from './runtime/errors.js';
 import { isFailure, type Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
+import { ticksToMs, toTick, UNTIMED } from './runtime/ticks.js';
 import type { DiscoveryStatus, Service, ServiceEvents } from './service-contract.js';
 import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
 import { StickySessions } from './sticky-sessions.js';
@@ -69,6 +70,8 @@ export class LiveService implements Service, ViewHost {
   #observers: readonly View[] = [];
   readonly #stop = new AbortController();
   #timed: boolean;
+  /** Where no signal needs it, none is given it: a number passed on is a heap object. */
+  readonly #signalsNeedLatency: boolean;
   #decayMs: number | undefined;
   #version = '';
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -97,6 +100,7 @@ export class LiveService implements Service, ViewHost {
     const policy = this.#resolvePolicy(read.policy);
     this.#timed =
       policy.needsLatency || read.measureLatency || read.health.some((signal) => signal.needsLatency === true);
+    this.#signalsNeedLatency = read.health.some((signal) => signal.needsLatency === true);
     this.#decayMs = policy.needsLatency ? (policy.decayMs ?? DEFAULT_DECAY_MS) : undefined;
     this.#membership = new Membership(this.name);
     this.#reach = new Reach(this.clock, this.random, read, () => this.#refresh());
@@ -192,13 +196,13 @@ export class LiveService implements Service, ViewHost {
     } else {
       nowMs = this.clock.now();
       latencyMs = ticksToMs(startTick, toTick(nowMs));
-      endpoint.endTimed(outcome, latencyMs, nowMs, this.#decayMs ?? DEFAULT_DECAY_MS);
+      endpoint.endTimed(outcome, startTick, nowMs, this.#decayMs ?? DEFAULT_DECAY_MS);
     }
     for (let i = 0; i < this.#observers.length; i++) this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
     if (endpoint.probe === lease) {
       this.#ejection.probed(endpoint, outcome);
     } else {
-      this.#ejection.record(endpoint, outcome, latencyMs);
+      this.#ejection.record(endpoint, outcome, this.#signalsNeedLatency ? latencyMs : Number.NaN);
     }
     if (endpoint.state === 'draining') this.#endedDraining(endpoint, outcome);
     publishCall(this.name, endpoint, outcome, latencyMs);

@@ -3,11 +3,12 @@ import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { computeRotation, EMPTY_ROTATION, type LiveRotation, type RotationOptions } from './endpoint/rotation.js';
 import { GroupPickers } from './group-pickers.js';
-import { CallLease, type Lease, type LeaseOwner, toTick, UNTIMED } from './lease.js';
+import { CallLease, type Lease, type LeaseOwner } from './lease.js';
 import type { Clock } from './runtime/clock.js';
 import type { FairleadError } from './runtime/errors.js';
 import type { Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
+import { toTick, UNTIMED } from './runtime/ticks.js';
 import type { StickySessions } from './sticky-sessions.js';
 
 /** What a call may say about where it wants to go. */

@@ -1,7 +1,7 @@
 import { Outcome } from 'fairlead';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ticksToMs, toTick, UNTIMED } from '../src/lease.js';
+import { ticksToMs, toTick, UNTIMED } from '../src/runtime/ticks.js';
 import { endpoints, testMesh } from './support/mesh.js';
 
 describe('ticks', () => {

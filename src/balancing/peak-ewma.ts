@@ -1,4 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
+import { decayed, SMALL_RATIO } from '../runtime/decay.js';
 import { integer, number, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
@@ -94,8 +95,11 @@ class PeakEwmaPicker implements Picker {
    */
   #isCheaper(a: Endpoint, b: Endpoint, request: PickRequest): boolean {
     const { nowMs } = request;
-    const keepA = Math.exp((a.latencyAtMs - nowMs) / this.#decayMs);
-    const keepB = Math.exp((b.latencyAtMs - nowMs) / this.#decayMs);
+    const ratioA = (nowMs - a.latencyAtMs) / this.#decayMs;
+    const ratioB = (nowMs - b.latencyAtMs) / this.#decayMs;
+    // `decayed`, written out.
+    const keepA = ratioA < SMALL_RATIO ? 1 - ratioA * (1 - ratioA * (0.5 - ratioA / 6)) : Math.exp(-ratioA);
+    const keepB = ratioB < SMALL_RATIO ? 1 - ratioB * (1 - ratioB * (0.5 - ratioB / 6)) : Math.exp(-ratioB);
     let costA = a.latencyMs * keepA;
     let costB = b.latencyMs * keepB;
     if (!(costA >= 0 && costB >= 0)) return this.#isCheaperUnanswered(a, b, request);
@@ -132,7 +136,7 @@ class PeakEwmaPicker implements Picker {
     const { inflight, weight, failureRatio, latencyAtMs } = endpoint;
     const load = (inflight * this.#sampler.meanWeight) / weight + 1;
     if (failureRatio === 0) return load;
-    const failing = failureRatio * Math.exp((latencyAtMs - nowMs) / this.#decayMs);
+    const failing = failureRatio * decayed((nowMs - latencyAtMs) / this.#decayMs);
     return load * (1 + this.#failurePenalty * odds(failing));
   }
 }

@@ -1,4 +1,6 @@
+import { SMALL_RATIO } from '../runtime/decay.js';
 import { Outcome } from '../runtime/outcome.js';
+import { ticksToMs, toTick } from '../runtime/ticks.js';
 import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
 
 /** What outcomes made of an endpoint: in rotation, out for a while, or waiting for the call that decides. */
@@ -110,13 +112,18 @@ export class LiveEndpoint implements Endpoint {
    * one below pulls it down with weight 1 - e^(-Δt/decay). From Finagle's PeakEwma; the unevenly spaced average is
    * Eckner's ("Algorithms for Unevenly Spaced Time Series", 2012).
    */
-  endTimed(outcome: Outcome, latencyMs: number, nowMs: number, decayMs: number): void {
+  endTimed(outcome: Outcome, startTick: number, nowMs: number, decayMs: number): void {
+    // Worked out here and by the caller: as an argument it would be a heap object.
+    const latencyMs = ticksToMs(startTick, toTick(nowMs));
     this.inflight--;
     this.#timed--;
     // Re-anchored whenever idle, so that rounding errors cannot add up.
     this.#startSumMs = this.#timed === 0 ? 0 : this.#startSumMs - (nowMs - latencyMs);
     this.#count(outcome);
-    const keep = Number.isNaN(this.latencyAtMs) ? 0 : Math.exp((this.latencyAtMs - nowMs) / decayMs);
+    const ratio = (nowMs - this.latencyAtMs) / decayMs;
+    // `decayed`, written out; before the first sample there is nothing to keep.
+    let keep = ratio < SMALL_RATIO ? 1 - ratio * (1 - ratio * (0.5 - ratio / 6)) : Math.exp(-ratio);
+    if (!(keep >= 0)) keep = 0;
     if (outcome === Outcome.Cancelled) {
       // All it says is that an answer takes longer than this: news where that is above the estimate. Without it, a slow
       // endpoint whose calls are all hedged away or given up by their callers would never be known as slow.

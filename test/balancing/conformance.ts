@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Picker } from '../../src/balancing/policy.js';
 import { LiveEndpoint } from '../../src/endpoint/live-endpoint.js';
+import { toTick } from '../../src/runtime/ticks.js';
 
 /** What a policy claims about itself. */
 export interface Traits {
@@ -225,7 +226,8 @@ class Stage {
     const endpoint = this.#open.shift();
     if (endpoint === undefined) return;
     const nowMs = this.#policy.needsLatency ? this.#clock.now() : Number.NaN;
-    if (this.#policy.needsLatency) endpoint.endTimed(outcome, 10, nowMs, this.#policy.decayMs ?? 10_000);
+    if (this.#policy.needsLatency)
+      endpoint.endTimed(outcome, toTick(nowMs - 10), nowMs, this.#policy.decayMs ?? 10_000);
     else endpoint.end(outcome);
     this.#picker.observe?.(endpoint, outcome, this.#policy.needsLatency ? 10 : Number.NaN, nowMs);
   }
