@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Consul, startConsul, until } from '../harness/index.js';
 
 let consul: Consul;
-const stop = new AbortController();
+let stop: AbortController;
 beforeEach(async () => {
+  stop = new AbortController();
   consul = await startConsul({ persist: true });
 });
 afterEach(async () => {

@@ -27,7 +27,7 @@ interface ReadKvOptions {
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Values from Consul's KV store, by blocking queries, reads of any server allowed. An open watch keeps the process alive
+ * Values from Consul's KV store, by blocking queries to the leader. An open watch keeps the process alive
  * until its signal aborts. Throws FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
@@ -43,7 +43,8 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
     random: (value: unknown) => value ?? systemRandom(),
   } as never);
   const connection = readConnection('consulKv', read as never);
-  const query: Record<string, string> = { stale: '1' };
+  // By the leader: a server that was restarted and reads its log again answers stale reads with what was once true.
+  const query: Record<string, string> = {};
   if (read.datacenter !== undefined) query.dc = read.datacenter;
   if (connection.namespace !== undefined) query.ns = connection.namespace;
   if (connection.partition !== undefined) query.partition = connection.partition;
