@@ -1,9 +1,9 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { boolean, integer, number, readOptions } from '../runtime/options.js';
-import type { Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
-import type { HealthContext, HealthSignal, HealthTracker } from './health.js';
-import { IntervalWindow, spread, type Tally } from './interval-window.js';
+import type { HealthSignal } from './health.js';
+import { IntervalTracker } from './interval-tracker.js';
+import { spread, type Tally } from './interval-window.js';
 
 export interface SuccessRateOptions extends Partial<EjectionTimes> {
   /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
@@ -55,40 +55,9 @@ interface Judged {
   readonly calls: number;
 }
 
-class SuccessRate implements HealthTracker {
-  readonly #options: ReadOptions;
-  readonly #context: HealthContext;
-  readonly #window: IntervalWindow;
-
-  constructor(options: ReadOptions, context: HealthContext) {
-    this.#options = options;
-    this.#context = context;
-    this.#window = new IntervalWindow(context.clock, options.intervalMs, (tallies) => this.#judge(tallies));
-  }
-
-  record(endpoint: Endpoint, outcome: Outcome): number {
-    this.#window.record(endpoint, outcome, Number.NaN);
-    return 0;
-  }
-
-  probed(endpoint: Endpoint, ok: boolean): number {
-    return ok ? 0 : this.#context.nextEjectionMs(endpoint, this.#options);
-  }
-
-  confirmed(endpoint: Endpoint): void {
-    this.#window.forget(endpoint);
-  }
-
-  forget(endpoint: Endpoint): void {
-    this.#window.forget(endpoint);
-  }
-
-  close(): void {
-    this.#window.close();
-  }
-
-  #judge(tallies: readonly Tally[]): void {
-    const { requestVolume, minimumHosts, compareFew, stdevFactor } = this.#options;
+class SuccessRate extends IntervalTracker<ReadOptions> {
+  protected override judge(tallies: readonly Tally[]): void {
+    const { requestVolume, minimumHosts, compareFew, stdevFactor } = this.options;
     const judged = tallies
       .map(({ endpoint, answers, failures }): Judged => {
         const calls = answers + failures;
@@ -106,7 +75,7 @@ class SuccessRate implements HealthTracker {
       if (one.successRatio >= threshold) continue;
       const { endpoint, successRatio, calls } = one;
       const evidence = { successRatio, threshold, mean, stdev, calls, hosts: judged.length };
-      this.#context.eject(endpoint, this.#context.nextEjectionMs(endpoint, this.#options), evidence);
+      this.eject(endpoint, evidence);
     }
   }
 }
