@@ -5,10 +5,10 @@ import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
-import { invalidOption, number, readOptions } from './runtime/options.js';
+import { invalidOption, number, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
 import { LiveService, type Service } from './service.js';
-import type { ServiceOptions } from './service-options.js';
+import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
 
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */
@@ -48,7 +48,8 @@ export interface Mesh extends AsyncDisposable {
 }
 
 /**
- * A mesh over one resolver.
+ * A mesh over one resolver. Throws FAIRLEAD_INVALID_OPTION for what is wrong with its options, those of `services` and
+ * `defaults` included: not only when the service is first used.
  *
  * ```ts
  * const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:5001', '127.0.0.1:5002'] }) });
@@ -59,10 +60,29 @@ export function createMesh(options?: MeshOptions): Mesh {
   return new LiveMesh(options);
 }
 
-const resolver = (value: unknown, name: string): Resolver => {
-  if (value === undefined) return staticResolver();
-  if (typeof (value as Resolver)?.watch === 'function') return value as Resolver;
-  throw invalidOption(name, value, 'a resolver, such as staticResolver({ … })');
+/** A reader for a thing of ours or of the user's making, known by its methods; `make` gives the default. */
+function thing<T>(make: () => T, methods: readonly (keyof T & string)[], allowed: string): Reader<T> {
+  return (value, name) => {
+    if (value === undefined) return make();
+    const given = value as T | null;
+    if (methods.every((method) => typeof given?.[method] === 'function')) return value as T;
+    throw invalidOption(name, value, allowed);
+  };
+}
+
+const policies: Reader<readonly PolicyFactory<never>[]> = (value, name) => {
+  if (value === undefined) return [];
+  const isFactory = (each: unknown): boolean =>
+    typeof each === 'function' && typeof (each as PolicyFactory<never>).policyName === 'string';
+  if (Array.isArray(value) && value.every(isFactory)) return value;
+  throw invalidOption(name, value, 'an array of what definePolicy() gives');
+};
+
+const servicesByName: Reader<Readonly<Record<string, ServiceOptions>>> = (value, name) => {
+  if (value === undefined) return {};
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, ServiceOptions>;
+  throw invalidOption(name, value, 'an object of options by the name of the service');
 };
 
 class LiveMesh implements Mesh {
@@ -77,16 +97,24 @@ class LiveMesh implements Mesh {
 
   constructor(options: MeshOptions | undefined) {
     this.#options = readOptions<Required<MeshOptions>>('createMesh', options, {
-      resolver,
-      services: (value) => (value ?? {}) as Readonly<Record<string, ServiceOptions>>,
+      resolver: thing<Resolver>(staticResolver, ['watch'], 'a resolver, such as staticResolver({ … })'),
+      services: servicesByName,
+      // What it says is read below, with the name of what it is for.
       defaults: (value) => (value ?? {}) as ServiceOptions,
-      policies: (value) => (value ?? []) as readonly PolicyFactory<never>[],
-      clock: (value) => (value ?? systemClock) as Clock,
-      random: (value) => (value ?? systemRandom()) as Random,
+      policies,
+      clock: thing<Clock>(() => systemClock, ['now', 'after', 'awaited', 'wallMs'], 'a clock, such as a ManualClock'),
+      random: thing<Random>(systemRandom, ['below', 'float'], 'a source of random numbers, such as seededRandom(1)'),
     });
     this.clock = this.#options.clock;
     this.#checks = new CheckHub(this.#options.clock, this.#options.random);
     this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
+    this.#check('createMesh.defaults', this.#options.defaults);
+    for (const [name, own] of Object.entries(this.#options.services)) this.#check(`createMesh.services '${name}'`, own);
+  }
+
+  /** Reads options only to refuse them: whoever makes the service reads them again. */
+  #check(context: string, options: ServiceOptions): void {
+    this.policies.resolve(readServiceOptions(context, options).policy, `${context}.policy`);
   }
 
   service(name: string, options?: ServiceOptions): Service {
@@ -110,7 +138,7 @@ class LiveMesh implements Mesh {
     const own = Object.hasOwn(services, name) ? services[name] : undefined;
     const service = new LiveService(
       { name, resolver, clock, random, registry: this.policies, checks: this.#checks },
-      { ...defaults, ...own, ...options },
+      mergeServiceOptions(defaults, own, options),
     );
     this.services.set(name, service);
     return service;

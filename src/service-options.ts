@@ -165,8 +165,18 @@ const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
   throw invalidOption(name, value, 'an object with a probe function');
 });
 
-export function readServiceOptions(service: string, options: ServiceOptions | undefined): ReadServiceOptions {
-  return readOptions<ReadServiceOptions>(`service '${service}'`, options, {
+/** Each option from the last that gives it. One that is undefined is not given: it does not hide an earlier one. */
+export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer ?? {})) if (value !== undefined) merged[name] = value;
+  }
+  return merged;
+}
+
+/** `context` leads every message: `service 'users'`. */
+export function readServiceOptions(context: string, options: ServiceOptions | undefined): ReadServiceOptions {
+  return readOptions<ReadServiceOptions>(context, options, {
     policy: (value) => (value ?? 'least_request') as PolicySpec,
     health: signals,
     checks,

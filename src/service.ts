@@ -85,7 +85,7 @@ export class LiveService implements Service, ViewHost {
     this.clock = context.clock;
     this.random = context.random;
     this.#registry = context.registry;
-    const read = readServiceOptions(this.name, options);
+    const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
     this.probes = read.probes;
     this.rotationOptions = {

@@ -88,6 +88,40 @@ describe('mesh', () => {
     }
   });
 
+  it('refuses wrong options for its services when it is made, not when they are first used', () => {
+    const refused: [object, RegExp][] = [
+      [
+        { services: { users: { polcy: 'random' } } },
+        /createMesh\.services 'users'\.polcy is not an option: there are policy/,
+      ],
+      [
+        { services: { users: { policy: 'randm' } } },
+        /createMesh\.services 'users'\.policy is "randm": allowed is one of/,
+      ],
+      [{ services: [] }, /createMesh\.services is an array: allowed is an object of options/],
+      [
+        { defaults: { panicThreshold: 2 } },
+        /createMesh\.defaults\.panicThreshold is 2: allowed is a number from 0 to 1/,
+      ],
+      [{ defaults: 'random' }, /createMesh\.defaults is "random": allowed is an object/],
+      [{ policies: [() => undefined] }, /createMesh\.policies is an array: allowed is an array of what definePolicy/],
+      [{ clock: Date }, /createMesh\.clock is a function: allowed is a clock/],
+      [{ random: Math.random }, /createMesh\.random is a function: allowed is a source of random numbers/],
+      [{ resolver: null }, /createMesh\.resolver is null: allowed is a resolver/],
+    ];
+    for (const [options, message] of refused) {
+      expect(() => createMesh(options)).toThrow(message);
+      expect(codeOf(() => createMesh(options))).toBe('FAIRLEAD_INVALID_OPTION');
+    }
+  });
+
+  it('does not take an option that is undefined for one that is given', () => {
+    const { mesh } = testMesh({ a: endpoints(2) }, { defaults: { policy: 'peak_ewma' } });
+    const lease = mesh.service('a', { policy: undefined } as never).acquire();
+    lease.done(Outcome.Success);
+    expect(lease.endpoint.latencyMs).toBe(0);
+  });
+
   it('asks the resolver whether the parameters are right before it watches', () => {
     const resolver: Resolver = {
       name: 'picky',
