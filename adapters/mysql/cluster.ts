@@ -12,9 +12,11 @@ import {
   systemClock,
   systemRandom,
 } from '../../src/index.js';
+import { type ConnectOptionsHost, connectOptions } from './connect-options.js';
+import type { DriverPoolOptions } from './driver-options.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { meaningOf } from './errors.js';
-import type { DriverPoolOptions, ReadPoolOptions } from './options.js';
+import type { ReadPoolOptions } from './options.js';
 import type { Physical } from './physical.js';
 import { prepareConnection } from './prepare.js';
 import { Prober } from './prober.js';
@@ -53,6 +55,7 @@ export class Cluster extends EventEmitter {
   readonly clock: Clock = systemClock;
   readonly #random: Random = systemRandom();
   readonly #options: ClusterOptions;
+  readonly #connectTo: ConnectOptionsHost;
   readonly #nodes = new Map<Endpoint, Node>();
   readonly #primaries: Subset;
   readonly #replicas: Subset;
@@ -64,6 +67,7 @@ export class Cluster extends EventEmitter {
     this.setMaxListeners(0);
     this.#options = options;
     this.service = mesh.service(options.own.service);
+    this.#connectTo = { clock: this.clock, service: this.service.name, connection: options.connection };
     const policy = options.own.policy === undefined ? {} : { policy: options.own.policy };
     this.#primaries = this.service.subset({ usable: (endpoint) => this.#isPrimary(endpoint) });
     this.#replicas = this.service.subset({ usable: (endpoint) => this.#isReadable(endpoint), ...policy });
@@ -304,7 +308,7 @@ export class Cluster extends EventEmitter {
         random: this.#random,
         endpointId: endpoint.spec.id,
         service: this.service.name,
-        connectOptions: () => this.#connectOptions(endpoint),
+        connectOptions: () => connectOptions(this.#connectTo, endpoint.spec, { password: limits.password }),
         prepare: (connection, done) => prepareConnection(connection, this.#options.initStatements, done),
         opened: (connection) => this.emit('connection', connection),
         enqueued: () => this.emit('enqueue'),
@@ -314,11 +318,10 @@ export class Cluster extends EventEmitter {
       clock: this.clock,
       intervalMs: own.probeIntervalMs,
       timeoutMs: Math.max(own.probeIntervalMs, MIN_PROBE_TIMEOUT_MS),
-      connectOptions: async () => ({
-        ...(await this.#connectOptions(endpoint)),
-        ...own.probeUser,
-        database: undefined,
-      }),
+      connectOptions: () => {
+        const { password } = limits;
+        return connectOptions(this.#connectTo, endpoint.spec, { password, ...own.probeUser, database: undefined });
+      },
       probed: (each, probe) => {
         node.probeError = undefined;
         // It was gone and is back: what failed then says nothing about it now.
@@ -330,6 +333,8 @@ export class Cluster extends EventEmitter {
       },
       failed: (each, error) => {
         node.probeError = error;
+        // It was not asked: there is no password to log in with.
+        if (error instanceof FairleadError) return;
         // A full server, or one that refuses this login, is alive: what is open there works on.
         const { outcome } = meaningOf(error, true);
         const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
@@ -366,16 +371,6 @@ export class Cluster extends EventEmitter {
     void node.pool.close();
     this.#nodes.delete(endpoint);
     this.replication.forget(endpoint);
-  }
-
-  async #connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> {
-    const { password } = this.#options.pool;
-    return {
-      ...this.#options.connection,
-      host: endpoint.spec.host,
-      port: endpoint.spec.port,
-      password: typeof password === 'function' ? await password() : password,
-    };
   }
 
   #changed(): void {

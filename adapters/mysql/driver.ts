@@ -5,6 +5,7 @@
 import type { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
 import * as promises from 'mysql2/promise';
+import { FairleadError } from '../../src/index.js';
 
 export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
 
@@ -99,12 +100,19 @@ export function hideSecrets(config: Record<string, unknown>): void {
 
 const SECRETS = ['password', 'password1', 'password2', 'password3', 'passwordSha1', 'ssl'] as const;
 
-/** What the driver makes of connection options: defaults, flags, formats. */
+/** What the driver makes of connection options: defaults, flags, formats. Refuses what it refuses. */
 export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {
   const { ConnectionConfig } = mysql as unknown as {
     ConnectionConfig: new (options: unknown) => Record<string, unknown>;
   };
-  return new ConnectionConfig(options);
+  try {
+    return new ConnectionConfig(options);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `createPool: mysql2 refuses an option: ${message}.`, {
+      cause: error,
+    });
+  }
 }
 
 /** The driver's own escaping. */

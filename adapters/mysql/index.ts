@@ -1,18 +1,27 @@
-import type { Pool, PoolOptions, QueryOptions } from 'mysql2';
+import type { Pool, PoolOptions, QueryOptions, SslOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
+import type { Password } from './driver-options.js';
 import type { Consistency, MysqlPoolOptions } from './options.js';
 import { OrmDriver } from './orm-driver.js';
 import { ReplicatedPool, type Route } from './pool.js';
 
-export type { Consistency, MysqlPoolOptions } from './options.js';
+export type { Password } from './driver-options.js';
+export type { Consistency, MysqlPoolOptions, ProbeUser } from './options.js';
 export type { Route } from './pool.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */
 export type CreatePoolOptions = MysqlPoolOptions &
-  Omit<PoolOptions, 'host' | 'port' | 'socketPath' | 'uri' | 'stream' | 'password'> & {
+  Omit<PoolOptions, 'host' | 'port' | 'socketPath' | 'uri' | 'stream' | 'pool' | 'isServer' | 'password' | 'ssl'> & {
     /** The password, or a function that gives it for each new connection: for passwords that change. */
-    readonly password?: string | (() => string | Promise<string>);
+    readonly password?: Password;
+    readonly ssl?: string | TlsOptions;
   };
+
+/** mysql2's options of TLS, without those that it ignores. */
+export interface TlsOptions extends Omit<SslOptions, 'pfx' | 'crl'> {
+  /** The name to ask for (SNI) and, with `verifyIdentity`, to find in the certificate. Default: the endpoint's host. */
+  readonly servername?: string;
+}
 
 /** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' } as RoutedQueryOptions)`. */
 export interface RoutedQueryOptions extends QueryOptions {

@@ -1,7 +1,14 @@
 import { type PolicySpec, optionReaders as read } from '../../src/index.js';
+import { type DriverPoolOptions, type Password, readDriverOptions, readPassword } from './driver-options.js';
 
 /** How fresh a read must be. See docs/mysql.md. */
 export type Consistency = 'eventual' | 'session' | 'strong';
+
+/** The login of the prober. No privilege is needed. */
+export interface ProbeUser {
+  readonly user: string;
+  readonly password?: Password | undefined;
+}
 
 /** What fairlead adds to the options of mysql2's `createPool`; all of those may be given beside these. */
 export interface MysqlPoolOptions {
@@ -28,7 +35,7 @@ export interface MysqlPoolOptions {
   /** Between two looks at a server; milliseconds. Default 1,000; 10 to 3,600,000. */
   readonly probeIntervalMs?: number;
   /** Who looks; default: the pool's own user. No privilege is needed. */
-  readonly probeUser?: { readonly user: string; readonly password?: string };
+  readonly probeUser?: ProbeUser;
   /** Stored functions that write or depend on the session: statements calling one go to the primary. */
   readonly primaryFunctions?: readonly string[];
   /** Overrides the route of a statement; undefined leaves it to the scanner. One that throws is asked no more for that statement. */
@@ -58,7 +65,7 @@ export interface ReadPoolOptions {
   readonly maxConnecting: number;
   readonly minIdle: number;
   readonly probeIntervalMs: number;
-  readonly probeUser: { readonly user: string; readonly password?: string } | undefined;
+  readonly probeUser: ProbeUser | undefined;
   readonly primaryFunctions: readonly string[];
   readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   readonly onTwoPrimaries: 'refuse' | 'tagged';
@@ -68,6 +75,12 @@ export interface ReadPoolOptions {
 }
 
 const DAY_MS = 86_400_000;
+
+const readProbeUser: read.Reader<ProbeUser> = (value, name) =>
+  read.readOptions<ProbeUser>(name, value, {
+    user: (user, at) => read.text('')(user ?? null, at),
+    password: readPassword,
+  });
 
 const schema: read.Schema<ReadPoolOptions> = {
   service: (value, name) => {
@@ -84,7 +97,7 @@ const schema: read.Schema<ReadPoolOptions> = {
   maxConnecting: read.integer(4, 1, 1_000),
   minIdle: read.integer(0, 0, 10_000),
   probeIntervalMs: read.number(1_000, 10, 3_600_000),
-  probeUser: read.given(),
+  probeUser: read.optional(readProbeUser),
   primaryFunctions: read.textList(),
   classify: read.callback(),
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
@@ -93,18 +106,7 @@ const schema: read.Schema<ReadPoolOptions> = {
   initStatements: read.textList(),
 };
 
-/** mysql2's own pool options with a meaning here; the rest of its options go to each connection as they are. */
-export interface DriverPoolOptions {
-  readonly connectionLimit: number;
-  readonly maxIdle: number;
-  readonly idleTimeoutMs: number;
-  readonly queueLimit: number;
-  readonly waitForConnections: boolean;
-  readonly resetOnRelease: boolean;
-  readonly password: string | (() => string | Promise<string>) | undefined;
-}
-
-/** Splits what was given into ours, the pool's and the connection's. mysql2 warns of connection options it does not know. */
+/** Splits what was given into ours, the pool's and the connection's. Refuses what is no option of either. */
 export function readPoolOptions(options: unknown): {
   readonly own: ReadPoolOptions;
   readonly pool: DriverPoolOptions;
@@ -112,59 +114,10 @@ export function readPoolOptions(options: unknown): {
 } {
   if (typeof options !== 'object' || options === null) throw read.invalidOption('createPool', options, 'an object');
   const own: Record<string, unknown> = {};
-  const pool: Record<string, unknown> = {};
-  const connection: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) {
-    if (Object.hasOwn(schema, key)) own[key] = value;
-    else if (POOL_KEYS.has(key)) pool[key] = value;
-    else connection[key] = value;
-  }
-  for (const key of ['host', 'port', 'socketPath', 'uri', 'stream']) {
-    if (key in connection) {
-      throw read.invalidOption(`createPool.${key}`, 'set', 'unset: servers come from the service of the mesh');
-    }
-  }
-  return { own: read.readOptions('createPool', own, schema), pool: readDriverPool(pool), connection };
-}
-
-const POOL_KEYS: ReadonlySet<string> = new Set([
-  'connectionLimit',
-  'maxIdle',
-  'idleTimeout',
-  'queueLimit',
-  'waitForConnections',
-  'resetOnRelease',
-  'gracefulEnd',
-  'Promise',
-  'password',
-]);
-
-/** More than any server takes from one client. */
-const MAX_CONNECTIONS = 100_000;
-
-/** The defaults of mysql2: 10 connections, idle for 60 s, no bound on the queue. */
-function readDriverPool(given: Record<string, unknown>): DriverPoolOptions {
-  const options = read.readOptions<Record<string, never>>('createPool', given, {
-    connectionLimit: read.integer(10, 0, MAX_CONNECTIONS),
-    maxIdle: read.optional(read.integer(0, 0, 100_000)),
-    idleTimeout: read.number(60_000, 1, DAY_MS),
-    queueLimit: read.integer(0, 0, 1_000_000),
-    waitForConnections: read.boolean(true),
-    resetOnRelease: read.boolean(false),
-    // Connections always end gracefully here, and promise() takes its own.
-    gracefulEnd: read.boolean(true),
-    Promise: read.given(),
-    password: (value: unknown) => value,
-  } as never) as unknown as Record<string, unknown>;
-  // 0 means no limit, as in mysql2.
-  const connectionLimit = (options.connectionLimit as number) || MAX_CONNECTIONS;
+  const driver: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) (Object.hasOwn(schema, key) ? own : driver)[key] = value;
   return {
-    connectionLimit,
-    maxIdle: (options.maxIdle as number | undefined) ?? connectionLimit,
-    idleTimeoutMs: options.idleTimeout as number,
-    queueLimit: options.queueLimit as number,
-    waitForConnections: options.waitForConnections as boolean,
-    resetOnRelease: options.resetOnRelease as boolean,
-    password: options.password as DriverPoolOptions['password'],
+    own: read.readOptions('createPool', own, schema),
+    ...readDriverOptions(driver, Object.keys(schema)),
   };
 }

@@ -10,9 +10,10 @@ import {
   type QueryCallback,
   type QueryCommand,
 } from './driver.js';
+import type { DriverPoolOptions } from './driver-options.js';
 import { Freshness } from './freshness.js';
 import { executeOperation, type OperationContext, queryOperation, readArguments } from './operations.js';
-import { type Consistency, type DriverPoolOptions, type ReadPoolOptions, readPoolOptions } from './options.js';
+import { type Consistency, type ReadPoolOptions, readPoolOptions } from './options.js';
 import { prepareConnection } from './prepare.js';
 import { Runner, type RunnerContext } from './runner.js';
 import { ConsistencySession, currentScope, withScope } from './session.js';
@@ -45,13 +46,15 @@ export class ReplicatedPool extends EventEmitter {
   constructor(mesh: Mesh, options: unknown) {
     super();
     const { own, pool, connection } = readPoolOptions(options);
+    // Whole, so that what mysql2 refuses is refused now and not with each connection; then what may be shown.
+    connectionConfig(connection);
+    const parsed = connectionConfig(withoutSecrets(connection));
     this.#own = own;
     this.#initStatements = [...own.initStatements];
     const initStatements: readonly string[] = this.#initStatements;
     const cluster = new Cluster(mesh, { own, pool, connection, initStatements });
     this.#cluster = cluster;
     this.#session = new ConsistencySession(false, cluster.clock.now());
-    const parsed = connectionConfig(withoutSecrets(connection));
     this.config = publicConfig(pool, parsed);
     this.#operations = {
       router: new Router({ primaryFunctions: own.primaryFunctions, override: own.classify }),

@@ -8,9 +8,12 @@ export type {
   Consistency,
   CreatePoolOptions,
   MysqlPoolOptions,
+  Password,
+  ProbeUser,
   ReplicatedPoolApi,
   Route,
   RoutedQueryOptions,
+  TlsOptions,
 } from './index.js';
 
 /**
