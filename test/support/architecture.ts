@@ -53,9 +53,6 @@ const CLOCK = 'src/runtime/clock.ts';
 /** Long enough for the longest sensible class with its documentation; a longer file holds two ideas. */
 export const MAX_LINES = 400;
 
-/** Files that still wait to be split. */
-const LONGER: ReadonlyMap<string, number> = new Map([['src/service.ts', 450]]);
-
 const TIME =
   /\b(Date\.now|performance\.now|process\.hrtime|setTimeout|setInterval|AbortSignal\.timeout)\b|\bnew Date\(\s*\)/;
 const CHANCE = /\b(Math\.random|randomInt|randomBytes|randomUUID|getRandomValues|randomFill)\b/;
@@ -111,10 +108,9 @@ function judgeSenses(path: string, code: string): string[] {
   return problems;
 }
 
-function judgeLength({ path, text }: SourceFile): string[] {
+function judgeLength({ text }: SourceFile): string[] {
   const lines = text.trimEnd().split('\n').length;
-  const cap = LONGER.get(path) ?? MAX_LINES;
-  return lines > cap ? [`has ${lines} lines, more than ${cap}`] : [];
+  return lines > MAX_LINES ? [`has ${lines} lines, more than ${MAX_LINES}`] : [];
 }
 
 /** Static and dynamic imports, re-exports and require() calls with a literal name. */
