@@ -115,6 +115,7 @@ export type {
   CallMessage,
   EndpointMessage,
   GrpcAttemptMessage,
+  GrpcCallMessage,
   GrpcConnectionMessage,
 } from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';

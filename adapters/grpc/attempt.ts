@@ -1,5 +1,6 @@
 import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
+import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
 import { takeLoadReport } from './orca.js';
 import { type Classify, isDiscardedHedge, outcomeOf } from './status.js';
@@ -46,22 +47,18 @@ export class Attempt implements experimental.PickResult {
     list: PendingAttempts,
     call: Call,
     classify: Classify | undefined,
+    record?: AttemptRecord,
   ) {
     const connection = leaf.connection;
     leaf.streams++;
-    this.subchannel = subchannel;
+    this.subchannel = record === undefined ? subchannel : record.over(subchannel, lease.endpoint);
     this.#lease = lease;
     this.#leaf = leaf;
     this.#list = list;
     this.sweep = list.add(this);
-    const { telemetry, path } = call;
-    const startMs = telemetry?.timesAttempts === true ? list.clock.now() : Number.NaN;
-    telemetry?.attemptStarted(path, lease.endpoint);
     this.onCallEnded = (code, details, metadata) => {
       this.#end();
-      if (telemetry?.timesAttempts === true) {
-        telemetry.attemptEnded(path, lease.endpoint, code, list.clock.now() - startMs);
-      }
+      record?.end(code);
       takeLoadReport(lease.endpoint, metadata, list.clock);
       // It was given so long that another attempt was started, and that one answered.
       const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);

@@ -51,13 +51,13 @@ export class ChannelBinding {
     const merged = { ...code.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
     this.clock = mesh.clock;
-    this.telemetry = new ChannelTelemetry(name, `${uri.scheme}:///${name}`);
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     const { connectTimeoutMs, maxConnections, streamsPerConnection } = this.#target;
     const healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
     this.connections = { connectTimeoutMs, healthService, maxConnections, streamsPerConnection };
     this.service = serviceOf(mesh, name, this.#target.service);
+    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();
     const sources = [channel.serviceConfig, code.serviceConfig];

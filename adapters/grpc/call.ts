@@ -1,6 +1,7 @@
 import { type experimental, type Metadata, type MethodConfig, status } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import type { Attempt } from './attempt.js';
+import { CallRecord } from './call-record.js';
 import { routingKeyOf } from './routing-key.js';
 import type { MethodConfigs } from './service-config.js';
 import type { ChannelTelemetry } from './telemetry.js';
@@ -15,17 +16,15 @@ export class Call implements AcquireRequest {
   readonly key: RoutingKey | undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
-  /** `/package.Service/Method`; '' where the call did not come through our config selector. */
-  readonly path: string;
-  readonly telemetry: ChannelTelemetry | undefined;
+  /** Undefined while nobody measures. */
+  readonly record: CallRecord | undefined;
   readonly #hedged: boolean;
   /** The attempt that was picked last. */
   #last: Attempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, hedged: boolean, path = '', telemetry?: ChannelTelemetry) {
+  constructor(key: RoutingKey | undefined, hedged: boolean, record?: CallRecord) {
     this.key = key;
-    this.path = path;
-    this.telemetry = telemetry;
+    this.record = record;
     this.#hedged = hedged;
   }
 
@@ -73,12 +72,14 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const methodConfig = this.#methods.get(path);
     if (methodConfig.waitForReady !== undefined) applyWaitForReady(metadata, methodConfig);
     const key = routingKeyOf(metadata, this.#keyHeader);
-    const call = new Call(key, methodConfig.hedgingPolicy !== undefined, path, this.#telemetry);
+    const hedged = methodConfig.hedgingPolicy !== undefined;
+    const telemetry = this.#telemetry;
+    const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, hedged) : undefined;
     return {
       methodConfig,
-      pickInformation: call as unknown as Record<string, string>,
+      pickInformation: new Call(key, hedged, record) as unknown as Record<string, string>,
       status: status.OK,
-      dynamicFilterFactories: NO_FILTERS,
+      dynamicFilterFactories: record === undefined ? NO_FILTERS : [record],
     };
   }
 

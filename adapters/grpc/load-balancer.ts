@@ -3,7 +3,7 @@ import { type Clock, type Endpoint, FairleadError, type Subset, type Timer } fro
 import { PendingAttempts } from './attempt.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
 import { Leaf, type LeafOwner } from './leaf.js';
-import { ConnectedPicker } from './picker.js';
+import { ConnectedPicker, RefusingPicker, WaitingPicker } from './picker.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -145,12 +145,12 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
   #publish(): void {
     this.#refresh?.settle();
     if (this.#connected > 0) this.helper.updateState(READY, this.#picker!, null);
-    else if (this.#trying > 0) this.helper.updateState(CONNECTING, new experimental.QueuePicker(this), null);
+    else if (this.#trying > 0) this.helper.updateState(CONNECTING, new WaitingPicker(), null);
     else this.#fail(this.#whyUnavailable());
   }
 
   #fail(details: string): void {
-    this.helper.updateState(TRANSIENT_FAILURE, new experimental.UnavailablePicker({ details }), details);
+    this.helper.updateState(TRANSIENT_FAILURE, new RefusingPicker(details), details);
   }
 
   #whyUnavailable(): string {

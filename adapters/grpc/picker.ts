@@ -48,6 +48,7 @@ export class ConnectedPicker implements experimental.Picker {
       this.#context.settle();
       const call = callOf(args);
       call.beginAttempt();
+      const record = call.record?.attempt(args.metadata);
       lease = subset.acquire(call);
       const leaf = leaves.get(lease.endpoint);
       if (leaf?.subchannel === undefined) {
@@ -56,12 +57,13 @@ export class ConnectedPicker implements experimental.Picker {
         return QUEUE;
       }
       const connection = leaf.roomiest();
-      const attempt = new Attempt(lease, connection.subchannel ?? leaf.subchannel, connection, pending, call, classify);
+      const subchannel = connection.subchannel ?? leaf.subchannel;
+      const attempt = new Attempt(lease, subchannel, connection, pending, call, classify, record);
       call.picked(attempt);
       return attempt;
     } catch (error) {
       lease?.done(Outcome.Cancelled);
-      return unavailable(error instanceof Error ? error.message : String(error));
+      return refuse(args, error instanceof Error ? error.message : String(error));
     }
   }
 }
@@ -72,7 +74,31 @@ function callOf(args: experimental.PickArgs): Call {
   return info instanceof Call ? info : new Call(undefined, false);
 }
 
-function unavailable(details: string): experimental.PickResult {
+/** While no connection is up: calls wait. */
+export class WaitingPicker implements experimental.Picker {
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    callOf(args).record?.attempt(args.metadata);
+    return QUEUE;
+  }
+}
+
+/** While there is nothing to wait for. */
+export class RefusingPicker implements experimental.Picker {
+  readonly #details: string;
+
+  constructor(details: string) {
+    this.#details = details;
+  }
+
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    return refuse(args, this.#details);
+  }
+}
+
+/** Fails a call, or lets it wait if that is what it wants. */
+function refuse(args: experimental.PickArgs, details: string): experimental.PickResult {
+  const attempt = callOf(args).record?.attempt(args.metadata);
+  if (args.metadata.getOptions().waitForReady !== true) attempt?.end(status.UNAVAILABLE);
   return {
     pickResultType: PickResultType.TRANSIENT_FAILURE,
     subchannel: null,

@@ -1,55 +1,66 @@
 import { channel } from 'node:diagnostics_channel';
 import { status } from '@grpc/grpc-js';
-import type { Endpoint, GrpcAttemptMessage, GrpcConnectionMessage } from '../../src/index.js';
+import type {
+  Clock,
+  Endpoint,
+  GrpcAttemptMessage,
+  GrpcCallMessage,
+  GrpcConnectionMessage,
+  Service,
+} from '../../src/index.js';
 
+const calls = channel('fairlead:grpc:call');
 const attempts = channel('fairlead:grpc:attempt');
 const connections = channel('fairlead:grpc:connection');
 
+/** What of an attempt is not the channel's. */
+export type AttemptFigures = Omit<GrpcAttemptMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
+export type CallFigures = Omit<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
+
 /** Tells the diagnostics channels about one gRPC channel. Costs a comparison while nobody has subscribed. */
 export class ChannelTelemetry {
-  readonly #service: string;
+  readonly clock: Clock;
+  readonly #upstream: Service;
   readonly #target: string;
 
-  constructor(service: string, target: string) {
-    this.#service = service;
+  constructor(upstream: Service, target: string, clock: Clock) {
+    this.#upstream = upstream;
     this.#target = target;
+    this.clock = clock;
   }
 
-  /** Whether it is worth reading the clock. */
-  get timesAttempts(): boolean {
-    return attempts.hasSubscribers;
+  /** Whether somebody wants to hear of calls: those that begin meanwhile are followed. */
+  get followsCalls(): boolean {
+    return calls.hasSubscribers || attempts.hasSubscribers;
   }
 
-  attemptStarted(path: string, endpoint: Endpoint): void {
-    if (attempts.hasSubscribers) this.#attempt(path, endpoint, 'started', undefined, Number.NaN);
+  call(path: string, code: status, figures: CallFigures): void {
+    if (!calls.hasSubscribers) return;
+    const message: GrpcCallMessage = { ...this.#labels(path), status: nameOf(code), ...figures };
+    calls.publish(message);
   }
 
-  attemptEnded(path: string, endpoint: Endpoint, code: status, durationMs: number): void {
-    if (attempts.hasSubscribers) this.#attempt(path, endpoint, 'ended', status[code] ?? 'UNKNOWN', durationMs);
+  attempt(path: string, code: status | undefined, figures: AttemptFigures): void {
+    if (!attempts.hasSubscribers) return;
+    const name = code === undefined ? undefined : nameOf(code);
+    const message: GrpcAttemptMessage = { ...this.#labels(path), status: name, ...figures };
+    attempts.publish(message);
   }
 
   connection(endpoint: Endpoint, what: GrpcConnectionMessage['what']): void {
     if (!connections.hasSubscribers) return;
-    const message: GrpcConnectionMessage = { service: this.#service, target: this.#target, endpoint, what };
+    const { name: service } = this.#upstream;
+    const message: GrpcConnectionMessage = { service, target: this.#target, endpoint, what };
     connections.publish(message);
   }
 
-  #attempt(
-    path: string,
-    endpoint: Endpoint,
-    what: GrpcAttemptMessage['what'],
-    name: string | undefined,
-    durationMs: number,
-  ): void {
-    const message: GrpcAttemptMessage = {
-      service: this.#service,
-      target: this.#target,
-      method: path.startsWith('/') ? path.slice(1) : path,
-      endpoint,
-      what,
-      status: name,
-      durationMs,
-    };
-    attempts.publish(message);
+  #labels(path: string): Pick<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method'> {
+    const method = path.startsWith('/') ? path.slice(1) : path;
+    return { service: this.#upstream.name, upstream: this.#upstream, target: this.#target, method };
   }
+}
+
+/** A code that gRPC does not know is told as gRPC libraries read it: UNKNOWN. */
+function nameOf(code: status): string {
+  return status[code] ?? 'UNKNOWN';
 }

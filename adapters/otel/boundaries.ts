@@ -5,4 +5,14 @@ export const LATENCY_BOUNDARIES_S: number[] = [
   20, 50, 100,
 ];
 
+/** Boundaries of size histograms in bytes, from the same. */
+export const SIZE_BOUNDARIES: number[] = [
+  0, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864, 268_435_456,
+  1_073_741_824, 4_294_967_296,
+];
+
+/** Boundaries of the numbers of attempts, as gRFC A96 recommends them. */
+export const REPEAT_BOUNDARIES: number[] = [1, 2, 3, 4, 5];
+export const TRANSPARENT_RETRY_BOUNDARIES: number[] = [1, 2, 3, 4, 5, 10];
+
 export const MS_PER_S = 1_000;

@@ -1,14 +1,8 @@
-import type { Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
-import type { EjectionEvent, GrpcAttemptMessage, GrpcConnectionMessage } from '../../src/index.js';
-import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
+import type { Counter, Meter, UpDownCounter } from '@opentelemetry/api';
+import type { EjectionEvent, GrpcConnectionMessage } from '../../src/index.js';
 
-/**
- * gRPC's own names for what the gRPC adapter does: per-attempt metrics of gRFC A66, outlier detection of A91, subchannels of
- * A94.
- */
+/** Endpoints and connections of gRPC channels: outlier detection of gRFC A91, subchannels of A94. */
 export class GrpcMetrics {
-  readonly #started: Counter;
-  readonly #duration: Histogram;
   readonly #enforced: Counter;
   readonly #unenforced: Counter;
   readonly #succeeded: Counter;
@@ -19,15 +13,6 @@ export class GrpcMetrics {
   readonly #targets = new Map<string, Set<string>>();
 
   constructor(meter: Meter) {
-    this.#started = meter.createCounter('grpc.client.attempt.started', {
-      description: 'The total number of RPC attempts started, including those that have not completed.',
-      unit: '{attempt}',
-    });
-    this.#duration = meter.createHistogram('grpc.client.attempt.duration', {
-      description: 'Time from the pick of an endpoint to the end of the RPC attempt.',
-      unit: 's',
-      advice: { explicitBucketBoundaries: LATENCY_BOUNDARIES_S },
-    });
     this.#enforced = meter.createCounter('grpc.lb.outlier_detection.ejections_enforced', {
       description: 'Enforced outlier ejections by ejection reason',
       unit: '{ejection}',
@@ -54,17 +39,15 @@ export class GrpcMetrics {
     });
   }
 
-  attempt({ service, target, method, what, status, durationMs }: GrpcAttemptMessage): void {
-    this.#know(service, target);
-    const labels = { 'grpc.method': method, 'grpc.target': target };
-    if (what === 'started') this.#started.add(1, labels);
-    else if (!Number.isNaN(durationMs)) {
-      this.#duration.record(durationMs / MS_PER_S, { ...labels, 'grpc.status': status ?? 'UNKNOWN' });
-    }
+  /** A channel to this target was seen. */
+  know(service: string, target: string): void {
+    const targets = this.#targets.get(service);
+    if (targets === undefined) this.#targets.set(service, new Set([target]));
+    else targets.add(target);
   }
 
   connection({ service, target, what }: GrpcConnectionMessage): void {
-    this.#know(service, target);
+    this.know(service, target);
     const labels = { 'grpc.target': target };
     if (what === 'failed') {
       this.#failed.add(1, labels);
@@ -88,12 +71,6 @@ export class GrpcMetrics {
         this.#unenforced.add(1, { ...labels, 'grpc.lb.outlier_detection.unenforced_reason': reason });
       }
     }
-  }
-
-  #know(service: string, target: string): void {
-    const targets = this.#targets.get(service);
-    if (targets === undefined) this.#targets.set(service, new Set([target]));
-    else targets.add(target);
   }
 }
 

@@ -4,10 +4,13 @@ import {
   type CallMessage,
   type Endpoint,
   type GrpcAttemptMessage,
+  type GrpcCallMessage,
   type GrpcConnectionMessage,
   type Mesh,
   optionReaders,
+  type Service,
 } from '../../src/index.js';
+import { GrpcCallMetrics } from './grpc-call-metrics.js';
 import { GrpcMetrics } from './grpc-metrics.js';
 import { ServiceMetrics } from './service-metrics.js';
 import { WatchedMesh } from './watched-mesh.js';
@@ -34,6 +37,7 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
   });
   const meter = meterProvider.getMeter('fairlead');
   const grpc = new GrpcMetrics(meter);
+  const grpcCalls = new GrpcCallMetrics(meter);
   const watched = new WatchedMesh(mesh, (service, event) => {
     metrics.ejected(service, event);
     grpc.ejected(service, event);
@@ -49,11 +53,21 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
       const known = message as M;
       if (watched.owns(known.service, known.endpoint)) record(known);
     };
+  const ourCalls =
+    <M extends { readonly upstream: Service }>(record: (message: M) => void) =>
+    (message: unknown): void => {
+      const known = message as M;
+      if (watched.has(known.upstream)) record(known);
+    };
   const listeners = {
     'fairlead:call': ours<CallMessage>((message) => metrics.called(message)),
     // So that a service is followed from its first endpoint on, not from its first call.
     'fairlead:endpoint': ours(() => {}),
-    'fairlead:grpc:attempt': ours<GrpcAttemptMessage>((message) => grpc.attempt(message)),
+    'fairlead:grpc:call': ourCalls<GrpcCallMessage>((message) => grpcCalls.call(message)),
+    'fairlead:grpc:attempt': ourCalls<GrpcAttemptMessage>((message) => {
+      grpc.know(message.service, message.target);
+      grpcCalls.attempt(message);
+    }),
     'fairlead:grpc:connection': ours<GrpcConnectionMessage>((message) => grpc.connection(message)),
   };
   for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);

@@ -33,6 +33,14 @@ export class WatchedMesh {
     return this.#endpoints.has(endpoint);
   }
 
+  /** Whether the service is one of this mesh; it is followed from then on. */
+  has(service: Service): boolean {
+    if (this.#stops.has(service)) return true;
+    if (this.#mesh.services.get(service.name) !== service) return false;
+    this.#follow(service);
+    return true;
+  }
+
   stop(): void {
     for (const stop of this.#stops.values()) stop();
     this.#stops.clear();

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { type GrpcAttemptMessage, type GrpcConnectionMessage, Outcome } from 'fairlead';
+import { type GrpcConnectionMessage, Outcome } from 'fairlead';
 import { instrumentMesh } from 'fairlead/otel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../../support/mesh.js';
@@ -92,7 +92,13 @@ describe("fairlead's own metrics", () => {
     mesh.service('users').acquire().done(Outcome.Success);
     const all = await metrics.collect();
     expect(points(all.get('fairlead.call.duration'))).toMatchObject([[{}, { count: 1 }]]);
-    for (const name of ['fairlead:call', 'fairlead:endpoint', 'fairlead:grpc:attempt', 'fairlead:grpc:connection']) {
+    for (const name of [
+      'fairlead:call',
+      'fairlead:endpoint',
+      'fairlead:grpc:call',
+      'fairlead:grpc:attempt',
+      'fairlead:grpc:connection',
+    ]) {
       expect(channel(name).hasSubscribers, name).toBe(false);
     }
   });
@@ -106,17 +112,12 @@ describe("fairlead's own metrics", () => {
 describe("gRPC's metrics", () => {
   const target = 'fairlead:///users';
 
-  it('have the names, units and labels of gRFC A66, A91 and A94', async () => {
+  it('of endpoints and connections have the names, units and labels of gRFC A91 and A94', async () => {
     const { mesh, metrics } = instrumented();
     const service = mesh.service('users', { policy: 'round_robin' });
     const endpoint = service.endpoints[1]!;
-    const attempt = (message: Pick<GrpcAttemptMessage, 'what' | 'status' | 'durationMs'>): void =>
-      channel('fairlead:grpc:attempt').publish({ service: 'users', target, method: 'a.B/C', endpoint, ...message });
     const connection = (what: GrpcConnectionMessage['what']): void =>
       channel('fairlead:grpc:connection').publish({ service: 'users', target, endpoint, what });
-    attempt({ what: 'started', status: undefined, durationMs: Number.NaN });
-    attempt({ what: 'started', status: undefined, durationMs: Number.NaN });
-    attempt({ what: 'ended', status: 'UNAVAILABLE', durationMs: 1_500 });
     connection('failed');
     connection('connected');
     connection('connected');
@@ -131,21 +132,9 @@ describe("gRPC's metrics", () => {
     const seen = [...all.values()]
       .filter(({ descriptor }) => descriptor.name.startsWith('grpc.'))
       .map((metric) => [metric.descriptor.name, metric.descriptor.unit, points(metric)]);
-    const call = { 'grpc.method': 'a.B/C', 'grpc.target': target };
     const channelOnly = { 'grpc.target': target };
     const ejection = { ...channelOnly, 'grpc.lb.outlier_detection.detection_method': 'consecutive_failures' };
     expect(seen).toEqual([
-      ['grpc.client.attempt.started', '{attempt}', [[call, 2]]],
-      [
-        'grpc.client.attempt.duration',
-        's',
-        [
-          [
-            { ...call, 'grpc.status': 'UNAVAILABLE' },
-            { count: 1, sum: 1.5 },
-          ],
-        ],
-      ],
       ['grpc.lb.outlier_detection.ejections_enforced', '{ejection}', [[ejection, 1]]],
       ['grpc.subchannel.connection_attempts_succeeded', '{attempt}', [[channelOnly, 3]]],
       ['grpc.subchannel.connection_attempts_failed', '{attempt}', [[channelOnly, 1]]],
