@@ -1,4 +1,5 @@
 export { type Random, seededRandom } from '../runtime/random.js';
+export { type PolicyCheck, type PolicyTraits, policyChecks } from './conformance/policy-checks.js';
 export { fakeEndpoints } from './fake-endpoints.js';
 export { ManualClock } from './manual-clock.js';
 export {
