@@ -1,9 +1,9 @@
 import type { Merge } from './commands.js';
 import { type Command, partOf } from './driver.js';
 import { type KeyResult, PartialResultError } from './errors.js';
-import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { sum } from './split.js';
+import type { Target } from './target.js';
 
 /**
  * Sends a command to every shard and settles it with one reply. Where some shard fails it is rejected: with that
@@ -15,7 +15,7 @@ export function sendToAll(
   set: ShardSet,
   service: string,
 ): void {
-  const { shards } = set;
+  const shards = set.everyone;
   const replies = shards.map((shard) => {
     const part = partOf(command, command.args);
     shard.send(part);
@@ -39,7 +39,7 @@ export function sendToAll(
 }
 
 /** A command without keys: the shard's name stands in for one. */
-function toResult({ name }: Shard, settled: PromiseSettledResult<unknown>): KeyResult {
+function toResult({ name }: Target, settled: PromiseSettledResult<unknown>): KeyResult {
   return settled.status === 'fulfilled'
     ? { key: name, shard: name, value: settled.value, error: undefined }
     : { key: name, shard: name, value: undefined, error: settled.reason as Error };
@@ -50,7 +50,7 @@ type Replies = readonly unknown[];
 const lists = (replies: Replies): Buffer[][] => replies as Buffer[][];
 
 const merges: Readonly<
-  Record<Exclude<Merge, 'scan'> | 'first', (replies: Replies, shards: readonly Shard[]) => unknown>
+  Record<Exclude<Merge, 'scan'> | 'first', (replies: Replies, shards: readonly Target[]) => unknown>
 > = {
   first: (replies) => replies[0],
   sum,

@@ -4,9 +4,9 @@ import { CrossShardError, type RedisKey, unroutable } from './errors.js';
 import { sendToAll } from './fan-out.js';
 import type { ReadShardedOptions } from './options.js';
 import { sendScan } from './scan.js';
-import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { sendSplit } from './split.js';
+import type { Target } from './target.js';
 import type { TransactionRouter } from './transactions.js';
 
 /** What the router leaves to the client. */
@@ -38,11 +38,11 @@ export class Router implements TransactionRouter {
     }
     const set = this.#host.currentSet();
     // Nothing to decide, and so nothing to refuse: as ioredis itself.
-    if (set.shards.length === 1) this.#routeToOnly(command, name, set.shards[0]!);
+    if (set.shards.length === 1) this.#routeToOnly(command, name, set.shards[0]!.target);
     else this.#routeByKeys(command, name, set);
   }
 
-  #routeToOnly(command: Command, name: string, shard: Shard): void {
+  #routeToOnly(command: Command, name: string, shard: Target): void {
     if (ruleOf(name, command.args)?.to === 'remembered') this.#remember(command, name);
     if (isBlocking(name, command.args)) shard.blocking.send(command);
     else shard.send(command);
@@ -124,11 +124,11 @@ export class Router implements TransactionRouter {
     return ruleOf(name, command.args) === undefined && isUnknown(command) ? [command.args[0] as RedisKey] : keys;
   }
 
-  ownerOf(key: RedisKey): Shard {
+  ownerOf(key: RedisKey): Target {
     return this.#host.currentSet().ownerOf(key);
   }
 
-  any(): Shard {
+  any(): Target {
     return this.#host.currentSet().any;
   }
 

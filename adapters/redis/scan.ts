@@ -1,6 +1,6 @@
 import { type Command, partOf } from './driver.js';
-import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
+import type { Target } from './target.js';
 
 /**
  * The cursor of a SCAN over all shards: a decimal number as Redis' own, so that nobody who compares it with '0' or
@@ -28,7 +28,8 @@ export function decodeCursor(text: string): ScanPosition | undefined {
 }
 
 /** One step of SCAN: a page of one shard, then the next shard from its beginning; '0' after the last. */
-export function sendScan(command: Command, { shards }: ShardSet): void {
+export function sendScan(command: Command, set: ShardSet): void {
+  const shards = set.everyone;
   const [given, ...rest] = command.args as (string | Buffer)[];
   const position = decodeCursor(String(given ?? ''));
   if (position === undefined) {
@@ -36,27 +37,27 @@ export function sendScan(command: Command, { shards }: ShardSet): void {
     shards[0]!.send(command);
     return;
   }
-  const ordered = [...shards].sort((a, b) => a.ordinal - b.ordinal);
-  const shard = ordered.find(({ ordinal }) => ordinal >= position.ordinal);
-  if (shard === undefined) {
+  const ordered = [...shards].sort((a, b) => a.shard.ordinal - b.shard.ordinal);
+  const target = ordered.find((each) => each.shard.ordinal >= position.ordinal);
+  if (target === undefined) {
     command.resolve([Buffer.from('0'), []]);
     return;
   }
   // The shard of the cursor may have gone meanwhile: its successor starts from the beginning.
-  const cursor = shard.ordinal === position.ordinal ? position.cursor : '0';
+  const cursor = target.shard.ordinal === position.ordinal ? position.cursor : '0';
   const part = partOf(command, [cursor, ...rest]);
-  shard.send(part);
+  target.send(part);
   part.promise.then(
     (reply: readonly [Buffer | string, readonly unknown[]]) => {
-      const next = nextPosition(ordered, shard, String(reply[0]));
+      const next = nextPosition(ordered, target, String(reply[0]));
       command.resolve([Buffer.from(next === undefined ? '0' : encodeCursor(next)), reply[1]]);
     },
     (error: Error) => command.reject(error),
   );
 }
 
-function nextPosition(ordered: readonly Shard[], shard: Shard, cursor: string): ScanPosition | undefined {
-  if (cursor !== '0') return { ordinal: shard.ordinal, cursor };
-  const following = ordered[ordered.indexOf(shard) + 1];
-  return following === undefined ? undefined : { ordinal: following.ordinal, cursor: '0' };
+function nextPosition(ordered: readonly Target[], target: Target, cursor: string): ScanPosition | undefined {
+  if (cursor !== '0') return { ordinal: target.shard.ordinal, cursor };
+  const following = ordered[ordered.indexOf(target) + 1];
+  return following === undefined ? undefined : { ordinal: following.shard.ordinal, cursor: '0' };
 }

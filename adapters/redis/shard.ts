@@ -11,6 +11,7 @@ import { BlockingPool } from './blocking-pool.js';
 import { type Command, connectTo, ownCommand, type Redis, type RedisOptions, waitingOn } from './driver.js';
 import { connectionLost, shardUnavailable } from './errors.js';
 import type { ReadShardedOptions } from './options.js';
+import type { Target } from './target.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
@@ -33,7 +34,7 @@ export type ShardState = 'connecting' | 'up' | 'down';
  * nothing for `downAfterMs` is down until it answers again; the connection is kept, so that what it still has to execute
  * comes before whatever is sent later. One whose connection breaks and cannot be made again is down at once.
  */
-export class Shard {
+export class Shard implements Target {
   readonly name: string;
   /** Of its own among all shards that this client has seen: part of the cursor of SCAN. */
   readonly ordinal: number;
@@ -43,6 +44,15 @@ export class Shard {
   readonly connection: Redis;
   readonly blocking: BlockingPool;
   state: ShardState = 'connecting';
+  readonly shard: Shard = this;
+  /** Where commands for its own keys go: itself, unless something has to be done to them. */
+  target: Target = this;
+  /** Where those go whose keys belong to a shard that is out. */
+  standIn: Target = this;
+  /** Where those go that are for every shard. */
+  listing: Target = this;
+  /** False while others stand in for it. */
+  serving = true;
   readonly #host: ShardHost;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #health: Subset;

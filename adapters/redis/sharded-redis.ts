@@ -98,7 +98,7 @@ export class ShardedRedis extends Redis {
 
   /** The name of the shard that owns the key. The option `keyPrefix` is applied, as to the key of a command. */
   shardFor(key: string | Buffer): string {
-    return this.#anySet().ownerOf(this.#prefixed(key)).name;
+    return this.#anySet().shardOf(this.#prefixed(key)).name;
   }
 
   /** The plain ioredis connection to one shard, for what means that one server. FAIRLEAD_NO_ENDPOINT for an unknown name. */

@@ -1,21 +1,21 @@
 import { type Command, partOf } from './driver.js';
 import { type KeyResult, PartialResultError, type RedisKey } from './errors.js';
-import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
+import type { Target } from './target.js';
 
 type SplitMerge = 'values' | 'sum' | 'status';
 
 /** The keys of one command that lie on one shard. */
 interface Part {
-  readonly shard: Shard;
+  readonly shard: Target;
   /** Their numbers among the command's keys. */
   readonly positions: number[];
   readonly args: (string | Buffer)[];
 }
 
 /** Groups keys by shard, in the order in which the shards first appear. `width`: arguments per key, 2 for MSET. */
-export function partsOf(args: readonly (string | Buffer)[], width: number, shardOf: (key: RedisKey) => Shard): Part[] {
-  const parts = new Map<Shard, Part>();
+export function partsOf(args: readonly (string | Buffer)[], width: number, shardOf: (key: RedisKey) => Target): Part[] {
+  const parts = new Map<Target, Part>();
   for (let i = 0; i * width < args.length; i++) {
     const shard = shardOf(args[i * width]!);
     let part = parts.get(shard);

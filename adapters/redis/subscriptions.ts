@@ -93,7 +93,7 @@ export class Subscriptions {
   async #send(kind: Kind, name: string, channels: readonly Buffer[], set: ShardSet): Promise<void> {
     const byShard = new Map<Shard, Buffer[]>();
     for (const channel of channels) {
-      for (const shard of kind === 'psubscribe' ? set.shards : [set.ownerOf(channel)]) {
+      for (const shard of kind === 'psubscribe' ? set.shards : [set.ownerOf(channel).shard]) {
         byShard.set(shard, [...(byShard.get(shard) ?? []), channel]);
       }
     }
@@ -103,7 +103,7 @@ export class Subscriptions {
   async #dropMoved(kind: Kind, names: readonly Buffer[], set: ShardSet): Promise<void> {
     if (kind === 'psubscribe') return;
     for (const [shard, connection] of this.#connections) {
-      const moved = names.filter((name) => set.ownerOf(name) !== shard);
+      const moved = names.filter((name) => set.ownerOf(name).shard !== shard);
       if (moved.length > 0) await connection.call(LEAVE[kind], ...moved);
     }
   }

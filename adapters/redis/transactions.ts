@@ -1,14 +1,14 @@
 import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
-import type { Shard } from './shard.js';
+import type { Target } from './target.js';
 
 /** How a transaction asks where its commands go. */
 export interface TransactionRouter {
   readonly service: string;
   keysOf(command: Command): readonly RedisKey[];
-  ownerOf(key: RedisKey): Shard;
+  ownerOf(key: RedisKey): Target;
   /** For transactions without a key. */
-  any(): Shard;
+  any(): Target;
   /** Why the command cannot be part of a transaction; undefined where it can. */
   objection(command: Command): string | undefined;
 }

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { hashedPart } from '../../../adapters/redis/hash-tag.js';
 import { placeShards } from '../../../adapters/redis/placement.js';
 import { decodeCursor, encodeCursor } from '../../../adapters/redis/scan.js';
-import type { Shard } from '../../../adapters/redis/shard.js';
 import { mergeReplies, partsOf } from '../../../adapters/redis/split.js';
+import type { Target } from '../../../adapters/redis/target.js';
 
 const keys = fc.array(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '', '{', '{}', '{a}')), {
   minLength: 1,
 });
-const shards = ['a', 'b', 'c'].map((name) => ({ name }) as Shard);
-const shardOf = (key: string | Buffer): Shard => shards[key.toString().length % shards.length]!;
+const shards = ['a', 'b', 'c'].map((name) => ({ name }) as Target);
+const shardOf = (key: string | Buffer): Target => shards[key.toString().length % shards.length]!;
 
 describe('splitting', () => {
   it('gives every shard its own keys, each once and in the order of the command', () => {
