@@ -51,6 +51,18 @@ describe.each(families)('%s', (_, start) => {
     expect(await valuesAt(second)).toEqual(['one', 'two', 'three']);
   });
 
+  it('gives replicas that are read-only again after a restart, however they ended', async () => {
+    await using topology = await start();
+    const [replica] = topology.replicas;
+    for (const end of ['kill', 'stop'] as const) {
+      await replica![end]();
+      await replica!.restart();
+      const client = await asApp(replica!);
+      await expect(client.query(INSERT, ['no'])).rejects.toThrow(/read-only/);
+      await client.end();
+    }
+  });
+
   it('gives the probe user the state of replication and no data', async () => {
     await using topology = await start();
     const [replica] = topology.replicas;

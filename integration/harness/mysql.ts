@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chooseBackend } from './backend.js';
@@ -101,16 +101,14 @@ async function inContainers(engine: string, count: number, options: SqlOptions):
 
 async function nativeServers(count: number, options: SqlOptions): Promise<Mysql[]> {
   const root = await fetchPackages(PACKAGES);
-  const base = [
-    ...programIn(root, 'usr/sbin/mysqld', ['usr/lib/mysql/private']),
-    '--no-defaults',
-    `--basedir=${join(root, 'usr')}`,
-  ];
+  const program = programIn(root, 'usr/sbin/mysqld', ['usr/lib/mysql/private']);
+  const base = [`--basedir=${join(root, 'usr')}`];
   // The server refuses to run as root unless told in so many words.
   if (process.getuid?.() === 0) base.push('--user=root');
   const small = ['--innodb-buffer-pool-size=64M', '--innodb-redo-log-capacity=8M'];
   const template = await templateOf(root, async (data) => {
-    await run(base[0]!, [...base.slice(1), '--initialize-insecure', `--datadir=${data}`, ...small]);
+    const [file, ...first] = program as [string, ...string[]];
+    await run(file, [...first, '--no-defaults', ...base, '--initialize-insecure', `--datadir=${data}`, ...small]);
     // It holds the server's UUID; copies with one UUID would refuse to replicate from each other.
     await rm(join(data, 'auto.cnf'));
   });
@@ -120,8 +118,19 @@ async function nativeServers(count: number, options: SqlOptions): Promise<Mysql[
       const args = [...base, ...small, ...serverArgs(root, i + 1, port), ...(options.args ?? [])];
       const instance = new NativeProcess({
         name: `mysql-${i + 1}`,
-        prepare: (data) => copyTemplate(template, data),
-        command: (data) => [...args, `--datadir=${data}`, `--socket=${data}.sock`, `--pid-file=${data}.pid`],
+        prepare: async (data) => {
+          await copyTemplate(template, data);
+          await writeFile(`${data}.cnf`, '');
+        },
+        // An empty file and not --no-defaults, under which the server would not read what SET PERSIST kept either.
+        command: (data) => [
+          ...program,
+          `--defaults-file=${data}.cnf`,
+          ...args,
+          `--datadir=${data}`,
+          `--socket=${data}.sock`,
+          `--pid-file=${data}.pid`,
+        ],
       });
       return new Mysql({
         instance,

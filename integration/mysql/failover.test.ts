@@ -57,8 +57,6 @@ describe('failover', () => {
       await replica!.kill();
       await pause(1_000);
       await replica!.restart();
-      // As its my.cnf would: it comes up writable otherwise, and is rightly taken for a second primary.
-      await replica!.setReadOnly(true);
       await pause(1_500);
     });
     expect(tally.failedReads).toEqual([]);
