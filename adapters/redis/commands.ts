@@ -165,6 +165,28 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['fcall_ro', refused('the function is given no key, so no shard is the right one')],
 ]);
 
+/**
+ * The commands with one key, which is the first argument and nothing else decides: asking ioredis for the keys of a command
+ * takes as long as placing them. Whoever is not here is asked about. Checked against ioredis by a test.
+ */
+const FIRST_ARGUMENT_IS_THE_KEY: ReadonlySet<string> = new Set(
+  [
+    'get set getex getdel getset setnx setex psetex append strlen getrange setrange substr incr decr incrby decrby incrbyfloat',
+    'expire pexpire expireat pexpireat expiretime pexpiretime ttl pttl persist type dump restore setbit getbit bitcount bitpos bitfield',
+    'hget hset hsetnx hmget hmset hgetall hdel hexists hincrby hincrbyfloat hkeys hvals hlen hstrlen hscan hrandfield',
+    'lpush rpush lpushx rpushx lpop rpop llen lindex linsert lrange lrem lset ltrim lpos',
+    'sadd srem scard sismember smismember smembers spop srandmember sscan',
+    'zadd zrem zcard zcount zincrby zlexcount zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrank zremrangebylex',
+    'zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore',
+    'geoadd geodist geohash geopos geosearch pfadd xadd xdel xlen xrange xrevrange xtrim xack xpending xclaim xautoclaim',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** True for a name in lower case whose one key is its first argument. */
+export function hasOneKeyFirst(name: string): boolean {
+  return FIRST_ARGUMENT_IS_THE_KEY.has(name);
+}
+
 /** Commands that hold their connection for as long as they wait; XREAD and XREADGROUP only with BLOCK. */
 const BLOCKING: ReadonlySet<string> = new Set([
   'blpop',

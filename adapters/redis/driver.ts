@@ -1,8 +1,14 @@
+import type { Socket } from 'node:net';
 import { Command, Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../src/index.js';
+import { coalesceWrites } from './coalesce.js';
+import { Deadlines, timedOut } from './deadlines.js';
+import type { WriteableStream } from './driver-types.js';
 
 /** The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes through this file. */
 interface Inside {
-  offlineQueue: { readonly length: number };
+  readonly offlineQueue: { readonly length: number };
+  readonly commandQueue: { readonly length: number };
   flushQueue(error: Error, options?: { offlineQueue?: boolean; commandQueue?: boolean }): void;
   setStatus(status: string, arg?: unknown): void;
 }
@@ -19,28 +25,77 @@ export interface ConnectionErrors {
   lost(cause: Error): Error;
 }
 
-/** A connection whose commands fail as soon as it breaks, each with an error that says whether it may have been executed. */
-export function connectTo(options: RedisOptions, errors: ConnectionErrors): Redis {
-  const connection = new Redis({
-    ...options,
-    // Its own keyPrefix was applied when the command was made.
-    keyPrefix: '',
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    enableAutoPipelining: false,
-  } as DriverOptions);
-  const flush = Redis.prototype as unknown as Inside;
-  inside(connection).flushQueue = (error, which) => {
-    const { offlineQueue = true, commandQueue = true } = which ?? {};
-    if (offlineQueue) {
-      flush.flushQueue.call(connection, errors.unsent(error), { offlineQueue: true, commandQueue: false });
+/** What a connection needs besides the options of ioredis. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly errors: ConnectionErrors;
+}
+
+/**
+ * A connection whose commands fail as soon as it breaks, each with an error that says whether it may have been executed.
+ * What is written in one tick leaves in one write, and one timer watches over `commandTimeout`.
+ */
+class Connection extends Redis {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number | undefined;
+  readonly #deadlines: Deadlines | undefined;
+
+  constructor(options: RedisOptions, { clock, errors }: ConnectionContext) {
+    const { commandTimeout, ...rest } = options;
+    super({
+      ...rest,
+      // Its own keyPrefix was applied when the command was made.
+      keyPrefix: '',
+      lazyConnect: true,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      enableAutoPipelining: false,
+    } as DriverOptions);
+    this.#clock = clock;
+    this.#timeoutMs = commandTimeout;
+    if (commandTimeout !== undefined) {
+      this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length);
     }
-    if (commandQueue) {
-      flush.flushQueue.call(connection, errors.lost(error), { offlineQueue: false, commandQueue: true });
+    this.on('connect', () => coalesceWrites(this.stream as Socket));
+    this.on('end', () => this.#deadlines?.clear());
+    const { flushQueue } = inside(this);
+    inside(this).flushQueue = (error, which) => {
+      const { offlineQueue = true, commandQueue = true } = which ?? {};
+      if (offlineQueue) flushQueue.call(this, errors.unsent(error), { offlineQueue, commandQueue: false });
+      if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
+    };
+  }
+
+  override sendCommand(command: Command, stream?: WriteableStream): unknown {
+    const deadlines = this.#deadlines;
+    if (deadlines === undefined) return super.sendCommand(command, stream);
+    if (this.status !== 'ready') {
+      this.#timeAlone(command);
+      return super.sendCommand(command, stream);
     }
-  };
-  return connection;
+    const { commandQueue } = inside(this);
+    const before = commandQueue.length;
+    const result = super.sendCommand(command, stream);
+    if (commandQueue.length > before) deadlines.add(command);
+    return result;
+  }
+
+  /** What waits for the connection is answered in no order: its handshake comes later, and first. */
+  #timeAlone(command: Command): void {
+    const timer = this.#clock.awaited(this.#timeoutMs!, () => command.reject(timedOut()));
+    const settled = (): void => timer.cancel();
+    command.promise.then(settled, settled);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the parent's return type depends on a type parameter that has no value here
+  override duplicate(override?: any): any {
+    return super.duplicate({ commandTimeout: this.#timeoutMs, ...override });
+  }
+}
+
+/** Not yet connected. */
+export function connectTo(options: RedisOptions, context: ConnectionContext): Redis {
+  return new Connection(options, context);
 }
 
 export function waitingOn(connection: Redis): number {
@@ -65,7 +120,7 @@ export function ownCommand(name: string, args: readonly (string | Buffer)[] = []
 
 /** Commands of a pipeline are numbered so that ioredis can tell a torn one; split, the numbers mean nothing. */
 export function leavePipeline(command: Command): void {
-  delete command.pipelineIndex;
+  if (command.pipelineIndex !== undefined) command.pipelineIndex = undefined as never;
 }
 
 export { Command, Redis, type RedisOptions };

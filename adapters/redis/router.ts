@@ -1,4 +1,4 @@
-import { containerKey, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
+import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
 import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
 import { sendToAll } from './fan-out.js';
@@ -31,6 +31,13 @@ export class Router implements TransactionRouter {
 
   /** Settles the command one way or the other. There must be a shard. */
   route(command: Command): void {
+    if (hasOneKeyFirst(command.name) && command.args.length > 0) {
+      this.#host
+        .currentSet()
+        .ownerOf(command.args[0] as RedisKey)
+        .send(command);
+      return;
+    }
     const name = command.name.toLowerCase();
     if (isSubscription(name)) {
       this.#host.subscribe(command, name);

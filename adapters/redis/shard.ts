@@ -8,7 +8,15 @@ import {
   type Timer,
 } from '../../src/index.js';
 import { BlockingPool } from './blocking-pool.js';
-import { type Command, connectTo, ownCommand, type Redis, type RedisOptions, waitingOn } from './driver.js';
+import {
+  type Command,
+  type ConnectionErrors,
+  connectTo,
+  ownCommand,
+  type Redis,
+  type RedisOptions,
+  waitingOn,
+} from './driver.js';
 import { connectionLost, shardUnavailable } from './errors.js';
 import type { ReadShardedOptions } from './options.js';
 import type { Target } from './target.js';
@@ -57,7 +65,6 @@ export class Shard implements Target {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #health: Subset;
   #timer: Timer | undefined;
-  #corked = false;
   #unreadySinceMs: number;
   #pingedAtMs: number | undefined;
   #cause: Error | undefined;
@@ -85,16 +92,14 @@ export class Shard implements Target {
 
   /** Another connection to this server, with the options as they are now; not yet connected. */
   connect(options: RedisOptions = {}): Redis {
-    const { service } = this.#host;
-    return connectTo(
-      { ...this.#host.driver, ...options, ...this.#target },
-      {
-        // Closed on purpose: what ioredis says then, which its users look for.
-        unsent: (cause) =>
-          this.#closed ? cause : shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
-        lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
-      },
-    );
+    const { service, clock } = this.#host;
+    const errors: ConnectionErrors = {
+      // Closed on purpose: what ioredis says then, which its users look for.
+      unsent: (cause) =>
+        this.#closed ? cause : shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
+      lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
+    };
+    return connectTo({ ...this.#host.driver, ...options, ...this.#target }, { clock, errors });
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
@@ -114,25 +119,11 @@ export class Shard implements Target {
     return undefined;
   }
 
-  /** Settles the command one way or the other. All that is sent in one tick leaves in one write. */
+  /** Settles the command one way or the other. */
   send(command: Command): void {
     const refusal = this.refusal();
-    if (refusal === undefined) this.#write(command);
+    if (refusal === undefined) this.connection.sendCommand(command);
     else command.reject(refusal);
-  }
-
-  #write(command: Command): void {
-    const { connection } = this;
-    if (!this.#corked && connection.status === 'ready') {
-      const { stream } = connection;
-      this.#corked = true;
-      stream.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        stream.uncork();
-      });
-    }
-    connection.sendCommand(command);
   }
 
   /** Lets the commands under way finish, then closes. */
@@ -202,7 +193,7 @@ export class Shard implements Target {
         else if (this.state !== 'down') this.#down(Outcome.Timeout);
       },
     );
-    this.#write(command);
+    this.connection.sendCommand(command);
   }
 
   #ready(): void {

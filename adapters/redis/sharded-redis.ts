@@ -140,8 +140,7 @@ export class ShardedRedis extends Redis {
       return command.promise;
     }
     if (!this.#started) this.#start();
-    const name = command.name.toLowerCase();
-    if (name === 'quit') this.#quit(command);
+    if (isQuit(command.name)) this.#quit(command);
     else if (this.#set.shards.length === 0) this.#waiting.add(command, stream);
     else this.#send(command, stream);
     return command.promise;
@@ -282,6 +281,10 @@ export class ShardedRedis extends Redis {
     if (prefix === '') return key;
     return typeof key === 'string' ? prefix + key : Buffer.concat([Buffer.from(prefix), key]);
   }
+}
+
+function isQuit(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'quit';
 }
 
 export type { RedisOptions };

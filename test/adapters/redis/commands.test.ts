@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandTable } from '../../../adapters/redis/command-table.js';
-import { isBlocking, isSubscription, RULES, ruleOf } from '../../../adapters/redis/commands.js';
+import { hasOneKeyFirst, isBlocking, isSubscription, RULES, ruleOf } from '../../../adapters/redis/commands.js';
 import { Command, Redis } from '../../../adapters/redis/driver.js';
 import { readShardedOptions } from '../../../adapters/redis/options.js';
 
@@ -28,6 +28,31 @@ describe('the table of commands', () => {
     expect(keyless).toContain('dbsize');
     expect(keyless).not.toContain('get');
     expect(keyless.filter((name) => !RULES.has(name) && !isSubscription(name) && name !== 'quit')).toEqual([]);
+  });
+});
+
+describe('commands whose only key is their first argument', () => {
+  const names = new Redis({ lazyConnect: true }).getBuiltinCommands().filter(hasOneKeyFirst);
+
+  it('have it to ioredis as well', () => {
+    // Words that could turn further arguments into keys.
+    const words = ['STORE', 'STOREDIST', 'BY', 'GET', 'STREAMS', 'KEYS', '2', '1', 'x', ''];
+    for (const name of names) {
+      for (let i = 0; i < words.length; i++) {
+        const args = ['key', ...words.slice(i), ...words.slice(0, i)];
+        for (const some of [args.slice(0, 1), args.slice(0, 3), args]) {
+          expect([name, ...new Command(name, some as never).getKeys()]).toEqual([name, 'key']);
+          expect(isBlocking(name, some) || ruleOf(name, some) !== undefined).toBe(false);
+        }
+      }
+    }
+  });
+
+  it('are most of them, and none else', () => {
+    expect(names.length).toBeGreaterThan(100);
+    for (const name of ['sort', 'georadius', 'del', 'mget', 'eval', 'xread', 'GET', '__proto__', 'constructor']) {
+      expect(hasOneKeyFirst(name)).toBe(false);
+    }
   });
 });
 

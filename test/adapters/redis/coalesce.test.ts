@@ -1,0 +1,89 @@
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { coalesceWrites } from '../../../adapters/redis/coalesce.js';
+
+/** What a socket would send, one entry per write. */
+function recorder(): { readonly socket: Socket; readonly sent: (string | Buffer)[] } {
+  const sent: (string | Buffer)[] = [];
+  const socket = new Writable({
+    decodeStrings: false,
+    highWaterMark: 1_000_000,
+    write(chunk, _, done) {
+      sent.push(chunk);
+      done();
+    },
+  }) as unknown as Socket;
+  coalesceWrites(socket);
+  return { socket, sent };
+}
+
+const nextTick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+describe('what is written to a socket in one tick', () => {
+  it('leaves in one write', async () => {
+    const { socket, sent } = recorder();
+    socket.write('a');
+    socket.write('b');
+    await Promise.resolve().then(() => socket.write('c'));
+    expect(sent).toEqual([]);
+    await nextTick();
+    expect(sent).toEqual(['abc']);
+    socket.write('d');
+    await nextTick();
+    expect(sent).toEqual(['abc', 'd']);
+  });
+
+  it('leaves at once when it is much, so that the server begins', () => {
+    const { socket, sent } = recorder();
+    for (let i = 0; i < 4_000; i++) socket.write('x'.repeat(100));
+    expect(sent.length).toBeGreaterThan(4);
+    expect(Math.max(...sent.map(({ length }) => length))).toBeLessThanOrEqual(65_536);
+  });
+
+  it('leaves before an end', async () => {
+    const { socket, sent } = recorder();
+    socket.write('last');
+    socket.end();
+    await nextTick();
+    expect(sent).toEqual(['last']);
+    expect(socket.writableEnded).toBe(true);
+  });
+
+  it('keeps its order, whatever is text and whatever is bytes', async () => {
+    const chunk = fc.oneof(
+      fc.string(),
+      fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+      fc.constant('y'.repeat(40_000)),
+      fc.constant('ü€💥'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(chunk, { maxLength: 5 }), { maxLength: 5 }), async (ticks) => {
+        const { socket, sent } = recorder();
+        for (const tick of ticks) {
+          for (const each of tick) socket.write(each);
+          await nextTick();
+        }
+        const bytes = (each: string | Buffer): Buffer => Buffer.from(each as string);
+        expect(Buffer.concat(sent.map(bytes)).equals(Buffer.concat(ticks.flat().map(bytes)))).toBe(true);
+      }),
+    );
+  });
+
+  it('calls back when it has left', async () => {
+    const { socket, sent } = recorder();
+    socket.write('a');
+    await new Promise<void>((resolve) => socket.write('b', () => resolve()));
+    expect(sent).toEqual(['a', 'b']);
+  });
+
+  it('is dropped when the socket is destroyed', async () => {
+    const { socket, sent } = recorder();
+    socket.on('error', () => {});
+    socket.write('a');
+    socket.destroy();
+    await nextTick();
+    expect(sent).toEqual([]);
+  });
+});
