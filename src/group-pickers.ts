@@ -34,9 +34,9 @@ export class GroupPickers {
   #upTo: Int32Array = new Int32Array(0);
   #only: Picker | undefined;
 
-  constructor(policy: Policy, host: PickerHost) {
+  constructor(policy: Policy, host: PickerHost, weighed?: PolicyContext['weighed']) {
     this.#policy = policy;
-    this.#context = { clock: host.clock, random: host.random, service: host.name, probes: host.probes };
+    this.#context = { clock: host.clock, random: host.random, service: host.name, probes: host.probes, weighed };
     // Made at once: what the policy refuses is refused when the service is made, not when endpoints come.
     this.#only = policy.create(this.#context);
     this.#byKey.set(FIRST, this.#only);

@@ -20,7 +20,7 @@ export type { Ring } from './balancing/hashing/ring.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
-export { type LoadReport, type LoadReportOptions, reportLoad } from './balancing/load-reports.js';
+export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export type {
@@ -31,6 +31,7 @@ export type {
   ProbeSource,
   Rotation,
   RoutingKey,
+  Weighing,
 } from './balancing/policy.js';
 export { type PrequalOptions, prequal } from './balancing/prequal.js';
 export { random } from './balancing/random.js';
@@ -117,6 +118,7 @@ export type {
   GrpcAttemptMessage,
   GrpcCallMessage,
   GrpcConnectionMessage,
+  GrpcWeighingMessage,
 } from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';
 export type { AcquireRequest } from './view.js';

@@ -1,7 +1,7 @@
 import type { AffinityEvent } from './affinity/affinity.js';
 import { memoryStore } from './affinity/memory-store.js';
 import { SharedSessions } from './affinity/shared-sessions.js';
-import type { Policy, ProbeSource, RoutingKey } from './balancing/policy.js';
+import type { Policy, PolicyContext, ProbeSource, RoutingKey } from './balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { runCall } from './call.js';
 import { type CallOptions, type CallStats, ServicePlan } from './call-plan.js';
@@ -234,10 +234,14 @@ export class LiveService implements Service, ViewHost {
   }
 
   /** For LiveSubset: makes the view, turning on what its policy needs. */
-  openView(policySpec: PolicySpec | undefined, usable: (endpoint: Endpoint) => boolean): View {
+  openView(
+    policySpec: PolicySpec | undefined,
+    usable: (endpoint: Endpoint) => boolean,
+    weighed: PolicyContext['weighed'],
+  ): View {
     const policy = this.#resolvePolicy(policySpec ?? this.options.policy);
     this.#views.admit(policy);
-    const view = new View(this, policy, usable);
+    const view = new View(this, policy, usable, weighed);
     this.#views.add(view);
     return view;
   }

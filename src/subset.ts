@@ -1,8 +1,9 @@
+import type { Weighing } from './balancing/policy.js';
 import type { PolicySpec } from './balancing/registry.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { Lease } from './lease.js';
 import { FairleadError } from './runtime/errors.js';
-import { given, invalidOption, readOptions } from './runtime/options.js';
+import { callback, given, invalidOption, readOptions } from './runtime/options.js';
 import type { LiveService } from './service.js';
 import type { AcquireRequest, View } from './view.js';
 
@@ -13,6 +14,11 @@ export interface SubsetOptions {
   readonly usable: (endpoint: Endpoint) => boolean;
   /** Default: the service's. */
   readonly policy?: PolicySpec;
+  /**
+   * For metrics: told whenever `weighted_round_robin` has weighed the usable endpoints by what they report. Called while
+   * calls end: it must be quick. What it throws is lost.
+   */
+  readonly onWeighing?: (weighing: Weighing) => void;
 }
 
 /** A live view of a service: some of its endpoints, a picker of its own, the same counters and health. */
@@ -26,27 +32,42 @@ export interface Subset extends Disposable {
   close(): void;
 }
 
+type ReadSubsetOptions = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Key] };
+
 export class LiveSubset implements Subset {
   readonly #service: LiveService;
   readonly #view: View;
   #closed = false;
 
   constructor(service: LiveService, options: SubsetOptions) {
-    const read = readOptions<{ usable: SubsetOptions['usable']; policy: PolicySpec | undefined }>('subset', options, {
+    const read = readOptions<ReadSubsetOptions>('subset', options, {
       usable: (value, name) => {
         if (typeof value === 'function') return value as SubsetOptions['usable'];
         throw invalidOption(name, value, 'a function');
       },
       policy: given<PolicySpec>(),
+      onWeighing: callback<NonNullable<SubsetOptions['onWeighing']>>(),
     });
     this.#service = service;
-    this.#view = service.openView(read.policy, (endpoint) => {
-      try {
-        return read.usable(endpoint);
-      } catch {
-        return false;
-      }
-    });
+    const { policy, usable, onWeighing } = read;
+    this.#view = service.openView(
+      policy,
+      (endpoint) => {
+        try {
+          return usable(endpoint);
+        } catch {
+          return false;
+        }
+      },
+      onWeighing &&
+        ((weighing) => {
+          try {
+            onWeighing(weighing);
+          } catch {
+            // Metrics that fail stop no call.
+          }
+        }),
+    );
   }
 
   get rotation(): readonly Endpoint[] {

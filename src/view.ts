@@ -1,4 +1,4 @@
-import type { PickRequest, Policy, ProbeSource, RoutingKey } from './balancing/policy.js';
+import type { PickRequest, Policy, PolicyContext, ProbeSource, RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { computeRotation, EMPTY_ROTATION, type LiveRotation, type RotationOptions } from './endpoint/rotation.js';
@@ -72,10 +72,15 @@ export class View {
   /** Where the search for an endpoint to probe goes on. */
   #nextProbe = 0;
 
-  constructor(host: ViewHost, policy: Policy, usable: ((endpoint: Endpoint) => boolean) | undefined) {
+  constructor(
+    host: ViewHost,
+    policy: Policy,
+    usable: ((endpoint: Endpoint) => boolean) | undefined,
+    weighed?: PolicyContext['weighed'],
+  ) {
     this.#host = host;
     this.#usable = usable;
-    this.#pickers = new GroupPickers(policy, host);
+    this.#pickers = new GroupPickers(policy, host, weighed);
     this.#probingInList = policy.usesKey === true || host.sticky !== undefined;
     this.refresh();
   }

@@ -2,7 +2,7 @@ import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
-import { takeLoadReport } from './orca.js';
+import { takeLoadTrailer } from './orca.js';
 import { type Classify, isDiscardedHedge, outcomeOf } from './status.js';
 
 /** What an attempt needs of the connection it goes over. */
@@ -15,6 +15,14 @@ export interface Connection {
   streams: number;
   /** True for the first call that tells of the loss of this connection. */
   reportLoss(connection: number): boolean;
+}
+
+/** What all attempts of a channel have in common. */
+export interface AttemptContext {
+  readonly pending: PendingAttempts;
+  readonly classify: Classify | undefined;
+  /** Whether trailers are looked through for load reports. */
+  readonly reportsPerCall: boolean;
 }
 
 /**
@@ -44,10 +52,9 @@ export class Attempt implements experimental.PickResult {
     lease: Lease,
     subchannel: experimental.SubchannelInterface,
     leaf: Connection,
-    list: PendingAttempts,
     call: Call,
-    classify: Classify | undefined,
-    record?: AttemptRecord,
+    { pending: list, classify, reportsPerCall }: AttemptContext,
+    record: AttemptRecord | undefined,
   ) {
     const connection = leaf.connection;
     leaf.streams++;
@@ -59,7 +66,7 @@ export class Attempt implements experimental.PickResult {
     this.onCallEnded = (code, details, metadata) => {
       this.#end();
       record?.end(code);
-      takeLoadReport(lease.endpoint, metadata, list.clock);
+      if (reportsPerCall) takeLoadTrailer(lease.endpoint, metadata, list.clock);
       // It was given so long that another attempt was started, and that one answered.
       const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);
       lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, connection, classify));

@@ -7,6 +7,7 @@ import {
   type Service,
   type ServiceOptions,
   type Subset,
+  type Weighing,
 } from '../../src/index.js';
 import { CallConfigurator } from './call.js';
 import type { LeafSettings } from './leaf.js';
@@ -53,9 +54,15 @@ export class ChannelBinding {
     this.clock = mesh.clock;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
-    const { connectTimeoutMs, maxConnections, streamsPerConnection } = this.#target;
+    const { connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
     const healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
-    this.connections = { connectTimeoutMs, healthService, maxConnections, streamsPerConnection };
+    this.connections = {
+      connectTimeoutMs,
+      healthService,
+      maxConnections,
+      streamsPerConnection,
+      oobReportingPeriodMs,
+    };
     this.service = serviceOf(mesh, name, this.#target.service);
     this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
@@ -80,7 +87,8 @@ export class ChannelBinding {
 
   openSubset(usable: (endpoint: Endpoint) => boolean): Subset {
     const { policy } = this.#target;
-    return this.service.subset(policy === undefined ? { usable } : { usable, policy });
+    const onWeighing = (weighing: Weighing): void => this.telemetry.weighing(weighing);
+    return this.service.subset({ usable, onWeighing, ...(policy === undefined ? {} : { policy }) });
   }
 }
 

@@ -1,7 +1,8 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
-import type { Clock, Endpoint } from '../../src/index.js';
+import { type Clock, type Endpoint, restartLoadReports } from '../../src/index.js';
 import { Connecting } from './connecting.js';
 import { HealthWatch } from './health-watch.js';
+import { LoadWatch } from './load-watch.js';
 import type { PickableConnection } from './picker.js';
 import type { ChannelTelemetry } from './telemetry.js';
 
@@ -19,6 +20,8 @@ export interface LeafSettings {
   readonly connectTimeoutMs: number;
   /** The name to ask the health service for; undefined where it is not asked. */
   readonly healthService: string | undefined;
+  /** How often it is to report its load apart from calls; undefined where it is not asked to. */
+  readonly oobReportingPeriodMs: number | undefined;
   /** How many connections to the endpoint there may be, and from how many calls on each another one is wanted. */
   readonly maxConnections: number;
   readonly streamsPerConnection: number;
@@ -51,6 +54,7 @@ export class Leaf implements PickableConnection {
   #transport: connectivityState = IDLE;
   #connected: experimental.SubchannelInterface | undefined;
   #health: HealthWatch | undefined;
+  #load: LoadWatch | undefined;
   #spec: Endpoint['spec'];
   #reportedLoss = -1;
   #generation = 0;
@@ -105,7 +109,8 @@ export class Leaf implements PickableConnection {
     const options = { ...this.#settings.options, [CONNECTION]: this.#more.length + 1 };
     // Whether the endpoint is up is told by the first connection alone.
     const owner: LeafOwner = { helper: this.#owner.helper, leafChanged: () => {} };
-    const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, maxConnections: 1, options });
+    const once = { maxConnections: 1, oobReportingPeriodMs: undefined };
+    const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, ...once, options });
     this.#more.push(leaf);
     leaf.connect();
   }
@@ -121,7 +126,7 @@ export class Leaf implements PickableConnection {
     if (this.#transport === READY) this.#settings.telemetry?.connection(this.endpoint, 'closed');
     this.#closed = true;
     this.subchannel = undefined;
-    this.#health?.close();
+    this.#stopWatching();
     this.#connecting.stop();
     this.#balancer.destroy();
     for (const leaf of this.#more) leaf.close();
@@ -166,14 +171,15 @@ export class Leaf implements PickableConnection {
     this.#tell(before, state);
     if (before === READY && state !== READY) {
       this.connection++;
-      this.#health?.close();
-      this.#health = undefined;
+      this.#stopWatching();
     }
     if (state === READY) {
       this.#stuck = false;
       // The picker of a connected leaf knows one subchannel and gives it for every pick.
       const connected = picker.pick(NO_CALL).subchannel ?? undefined;
-      if (before !== READY || connected !== this.#connected) this.#watchHealth(connected);
+      if (before !== READY || connected !== this.#connected) this.#watch(connected);
+      // Not the first connection of this channel: the server may have been started anew.
+      if (before !== READY && this.connection > 0) restartLoadReports(this.endpoint);
       this.#connected = connected;
     }
     this.#settle(error);
@@ -188,11 +194,24 @@ export class Leaf implements PickableConnection {
     else if (before === READY) telemetry?.connection(this.endpoint, 'disconnected');
   }
 
-  #watchHealth(subchannel: experimental.SubchannelInterface | undefined): void {
-    const { healthService, clock } = this.#settings;
-    if (healthService === undefined || subchannel === undefined) return;
+  /** Has the server tell of itself, where that is asked for. */
+  #watch(subchannel: experimental.SubchannelInterface | undefined): void {
+    const { healthService, oobReportingPeriodMs, clock } = this.#settings;
+    if (subchannel === undefined) return;
+    this.#stopWatching();
+    if (oobReportingPeriodMs !== undefined) {
+      this.#load = new LoadWatch(subchannel, this.endpoint, oobReportingPeriodMs, clock);
+    }
+    if (healthService === undefined) return;
+    const changed = (): void => this.#settle(this.#health?.reason ?? null);
+    this.#health = new HealthWatch(subchannel, healthService, clock, changed);
+  }
+
+  #stopWatching(): void {
     this.#health?.close();
-    this.#health = new HealthWatch(subchannel, healthService, clock, () => this.#settle(this.#health?.reason ?? null));
+    this.#health = undefined;
+    this.#load?.close();
+    this.#load = undefined;
   }
 
   #settle(error: string | null): void {

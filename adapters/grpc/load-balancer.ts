@@ -98,6 +98,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
       leaves: this.#leaves,
       pending: new PendingAttempts(binding.clock),
       classify: binding.classify,
+      reportsPerCall: binding.connections.oobReportingPeriodMs === undefined,
       settle: () => refresh.settle(),
     });
   }

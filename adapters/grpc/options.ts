@@ -23,6 +23,12 @@ export interface GrpcTargetOptions {
    */
   readonly healthService?: string;
   /**
+   * Asks servers to report their load every so often by `xds.service.orca.v3.OpenRcaService` (gRFC A51, out-of-band), over
+   * the connection that calls use; milliseconds, 100 to 3,600,000. Reports with each call are then not read. Default: those
+   * are. Used by `weighted_round_robin` with `loadReports`.
+   */
+  readonly oobReportingPeriodMs?: number;
+  /**
    * Connections to each endpoint at most. Default 1; 1 to 100. A further one is opened when those there are have
    * `streamsPerConnection` calls each, and stays open.
    */
@@ -93,6 +99,7 @@ export interface ReadTargetOptions {
   readonly authority: string | undefined;
   readonly connectTimeoutMs: number;
   readonly healthService: string | undefined;
+  readonly oobReportingPeriodMs: number | undefined;
   readonly maxConnections: number;
   readonly streamsPerConnection: number;
   /** What is not the channel's but the service's; undefined where nothing is said. */
@@ -146,6 +153,7 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
       if (value === undefined || typeof value === 'string') return value;
       throw invalidOption(name, value, "a string; '' for the whole server");
     },
+    oobReportingPeriodMs: optional(number(10_000, 100, 3_600_000)),
     maxConnections: integer(1, 1, 100),
     streamsPerConnection: integer(100, 1, 1_000_000),
     affinity: given(),

@@ -17,10 +17,14 @@ const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
 /** Hands on what the trailers of a call report of the endpoint's load, if they do. Never throws. */
-export function takeLoadReport(endpoint: Endpoint, trailers: Metadata | null | undefined, clock: Clock): void {
+export function takeLoadTrailer(endpoint: Endpoint, trailers: Metadata | null | undefined, clock: Clock): void {
   const value = trailers?.get(TRAILER)[0];
-  if (value === undefined || typeof value === 'string') return;
-  const report = decodeLoadReport(value);
+  if (value !== undefined && typeof value !== 'string') takeLoadReport(endpoint, value, clock);
+}
+
+/** Hands on a load report, if it is one. Never throws. */
+export function takeLoadReport(endpoint: Endpoint, bytes: Uint8Array, clock: Clock): void {
+  const report = decodeLoadReport(bytes);
   if (report !== undefined) reportLoad(endpoint, report, clock.now());
 }
 

@@ -1,9 +1,8 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
 import type { Endpoint, Lease, Subset } from '../../src/index.js';
 import { Outcome } from '../../src/index.js';
-import { Attempt, type Connection, type PendingAttempts } from './attempt.js';
+import { Attempt, type AttemptContext, type Connection } from './attempt.js';
 import { Call } from './call.js';
-import type { Classify } from './status.js';
 
 const { PickResultType } = experimental;
 
@@ -12,11 +11,9 @@ export interface PickableConnection extends Connection {
   roomiest(): Connection;
 }
 
-export interface PickerContext {
+export interface PickerContext extends AttemptContext {
   readonly subset: Subset;
   readonly leaves: ReadonlyMap<Endpoint, PickableConnection>;
-  readonly pending: PendingAttempts;
-  readonly classify: Classify | undefined;
   /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
   settle(): void;
 }
@@ -42,7 +39,7 @@ export class ConnectedPicker implements experimental.Picker {
 
   /** Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled. */
   pick(args: experimental.PickArgs): experimental.PickResult {
-    const { subset, leaves, pending, classify } = this.#context;
+    const { subset, leaves } = this.#context;
     let lease: Lease | undefined;
     try {
       this.#context.settle();
@@ -58,7 +55,7 @@ export class ConnectedPicker implements experimental.Picker {
       }
       const connection = leaf.roomiest();
       const subchannel = connection.subchannel ?? leaf.subchannel;
-      const attempt = new Attempt(lease, subchannel, connection, pending, call, classify, record);
+      const attempt = new Attempt(lease, subchannel, connection, call, this.#context, record);
       call.picked(attempt);
       return attempt;
     } catch (error) {

@@ -6,12 +6,15 @@ import type {
   GrpcAttemptMessage,
   GrpcCallMessage,
   GrpcConnectionMessage,
+  GrpcWeighingMessage,
   Service,
+  Weighing,
 } from '../../src/index.js';
 
 const calls = channel('fairlead:grpc:call');
 const attempts = channel('fairlead:grpc:attempt');
 const connections = channel('fairlead:grpc:connection');
+const weighings = channel('fairlead:grpc:weighing');
 
 /** What of an attempt is not the channel's. */
 export type AttemptFigures = Omit<GrpcAttemptMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
@@ -52,6 +55,13 @@ export class ChannelTelemetry {
     const { name: service } = this.#upstream;
     const message: GrpcConnectionMessage = { service, target: this.#target, endpoint, what };
     connections.publish(message);
+  }
+
+  weighing(weighing: Weighing): void {
+    if (!weighings.hasSubscribers) return;
+    const { name: service } = this.#upstream;
+    const message: GrpcWeighingMessage = { service, upstream: this.#upstream, target: this.#target, ...weighing };
+    weighings.publish(message);
   }
 
   #labels(path: string): Pick<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method'> {

@@ -6,12 +6,14 @@ import {
   type GrpcAttemptMessage,
   type GrpcCallMessage,
   type GrpcConnectionMessage,
+  type GrpcWeighingMessage,
   type Mesh,
   optionReaders,
   type Service,
 } from '../../src/index.js';
 import { GrpcCallMetrics } from './grpc-call-metrics.js';
 import { GrpcMetrics } from './grpc-metrics.js';
+import { GrpcWeighingMetrics } from './grpc-weighing-metrics.js';
 import { ServiceMetrics } from './service-metrics.js';
 import { WatchedMesh } from './watched-mesh.js';
 
@@ -38,6 +40,7 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
   const meter = meterProvider.getMeter('fairlead');
   const grpc = new GrpcMetrics(meter);
   const grpcCalls = new GrpcCallMetrics(meter);
+  const weighings = new GrpcWeighingMetrics(meter);
   const watched = new WatchedMesh(mesh, (service, event) => {
     metrics.ejected(service, event);
     grpc.ejected(service, event);
@@ -53,7 +56,7 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
       const known = message as M;
       if (watched.owns(known.service, known.endpoint)) record(known);
     };
-  const ourCalls =
+  const ofOurs =
     <M extends { readonly upstream: Service }>(record: (message: M) => void) =>
     (message: unknown): void => {
       const known = message as M;
@@ -63,11 +66,12 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
     'fairlead:call': ours<CallMessage>((message) => metrics.called(message)),
     // So that a service is followed from its first endpoint on, not from its first call.
     'fairlead:endpoint': ours(() => {}),
-    'fairlead:grpc:call': ourCalls<GrpcCallMessage>((message) => grpcCalls.call(message)),
-    'fairlead:grpc:attempt': ourCalls<GrpcAttemptMessage>((message) => {
+    'fairlead:grpc:call': ofOurs<GrpcCallMessage>((message) => grpcCalls.call(message)),
+    'fairlead:grpc:attempt': ofOurs<GrpcAttemptMessage>((message) => {
       grpc.know(message.service, message.target);
       grpcCalls.attempt(message);
     }),
+    'fairlead:grpc:weighing': ofOurs<GrpcWeighingMessage>((message) => weighings.weighed(message)),
     'fairlead:grpc:connection': ours<GrpcConnectionMessage>((message) => grpc.connection(message)),
   };
   for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);

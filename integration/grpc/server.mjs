@@ -4,7 +4,8 @@
 // Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health, streams, load };
 // `health` is the status that the
 // standard health service tells (1: serving, 2: not); without it there is no such service. `streams` is how many calls a
-// connection may have at once. `load` is [requests a second, utilization], reported with every answer.
+// connection may have at once. `load` is [requests a second, utilization], reported with every answer; `oob` the same,
+// reported apart from calls by grpc-js's own implementation.
 import { readFileSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
 
@@ -92,6 +93,13 @@ server.addService(
   implementation,
 );
 
+if (settings.oob !== undefined) {
+  const recorder = new grpc.ServerMetricRecorder();
+  recorder.setQpsMetric(settings.oob[0]);
+  recorder.setApplicationUtilizationMetric(settings.oob[1]);
+  recorder.addToServer(server);
+}
+
 const watchers = new Set();
 const healthStatus = () => Buffer.from([0x08, settings.health]);
 const asked = [];
@@ -115,6 +123,7 @@ if (settings.health !== undefined) {
         watchers.add(call);
         call.on('cancelled', () => watchers.delete(call));
         call.write(healthStatus());
+        if (settings.endWatch) setTimeout(() => call.end(), 20);
       },
     },
   );

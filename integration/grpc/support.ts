@@ -26,6 +26,10 @@ export interface ServerSettings {
   readonly streams?: number;
   /** Requests a second and utilization, reported with every answer (ORCA). */
   readonly load?: readonly [number, number];
+  /** The same, reported apart from calls. */
+  readonly oob?: readonly [number, number];
+  /** Its health service ends each watch in good order. */
+  readonly endWatch?: boolean;
 }
 
 export interface ServerCounts {

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { boolean, number, type Reader, readOptions } from '../runtime/options.js';
+import type { Weighing } from './policy.js';
 
 /** How loaded an endpoint says it is: the fields of an ORCA report (gRFC A51) that balancing goes by. */
 export interface LoadReport {
@@ -41,7 +42,7 @@ export const loadReportOptions: Reader<Required<LoadReportOptions> | undefined> 
 interface Reported {
   report: LoadReport;
   atMs: number;
-  /** Since when there have been reports without a gap. */
+  /** Since when there have been reports without a gap; infinity where that is to begin with the next one. */
   sinceMs: number;
 }
 
@@ -49,56 +50,84 @@ const reports = new WeakMap<Endpoint, Reported>();
 
 /**
  * An endpoint told how loaded it is. For adapters; `nowMs` is the mesh's clock. Reports that say nothing (no utilization or
- * no requests) are passed over. Used by `weighted_round_robin` with `loadReports`.
+ * no requests) or nonsense are passed over. Used by `weighted_round_robin` with `loadReports`.
  */
 export function reportLoad(endpoint: Endpoint, report: LoadReport, nowMs: number): void {
-  if (!(report.utilization > 0) || !(report.requestsPerSecond > 0) || !(report.errorsPerSecond >= 0)) return;
+  const { utilization, requestsPerSecond, errorsPerSecond } = report;
+  if (!(utilization > 0) || !(requestsPerSecond > 0) || !(errorsPerSecond >= 0)) return;
+  // An endpoint that claims to do infinitely much would make every weight NaN.
+  if (!Number.isFinite(utilization + requestsPerSecond + errorsPerSecond)) return;
   const known = reports.get(endpoint);
   if (known === undefined) {
     reports.set(endpoint, { report, atMs: nowMs, sinceMs: nowMs });
   } else {
     known.report = report;
     known.atMs = nowMs;
-    if (Number.isNaN(known.sinceMs)) known.sinceMs = nowMs;
+    if (known.sinceMs === Number.POSITIVE_INFINITY) known.sinceMs = nowMs;
   }
 }
 
 /**
- * The weight that follows from what an endpoint reported, by gRFC A58; NaN where there is no report that may be used: none,
- * an old one, or one of an endpoint that only just began to report.
+ * The endpoint was lost and is connected anew, perhaps started anew: what it reports of its first moments is not to be used
+ * before the blackout is over. For adapters.
  */
-export function reportedWeight(endpoint: Endpoint, options: Required<LoadReportOptions>, nowMs: number): number {
+export function restartLoadReports(endpoint: Endpoint): void {
   const known = reports.get(endpoint);
-  if (known === undefined) return Number.NaN;
-  if (nowMs - known.atMs >= options.expirationMs) {
-    known.sinceMs = Number.NaN;
-    return Number.NaN;
-  }
-  if (nowMs - known.sinceMs < options.blackoutMs) return Number.NaN;
-  const { requestsPerSecond, errorsPerSecond, utilization } = known.report;
-  return requestsPerSecond / (utilization + (errorsPerSecond / requestsPerSecond) * options.errorPenalty);
+  if (known !== undefined) known.sinceMs = Number.POSITIVE_INFINITY;
+}
+
+/** The weight that follows from what each endpoint reported, by gRFC A58. */
+export function weigh(endpoints: readonly Endpoint[], options: Required<LoadReportOptions>, nowMs: number): Weighing {
+  let [usable, notYetUsable, stale] = [0, 0, 0];
+  const weights = endpoints.map((endpoint) => {
+    const known = reports.get(endpoint);
+    if (known === undefined) {
+      notYetUsable++;
+      return 0;
+    }
+    if (nowMs - known.atMs >= options.expirationMs) {
+      known.sinceMs = Number.POSITIVE_INFINITY;
+      stale++;
+      return 0;
+    }
+    if (options.blackoutMs > 0 && nowMs - known.sinceMs < options.blackoutMs) {
+      notYetUsable++;
+      return 0;
+    }
+    usable++;
+    const { requestsPerSecond, errorsPerSecond, utilization } = known.report;
+    const loss = (errorsPerSecond / requestsPerSecond) * options.errorPenalty;
+    return Math.min(requestsPerSecond / (utilization + loss), Number.MAX_VALUE);
+  });
+  return { weights, notYetUsable, stale, fallback: usable < 2 };
 }
 
 /** Weights are scaled to this at most, so that schedules of any unit of load are equally fine. */
 const LARGEST = 100;
 
 /**
+ * No weight is more than so many times the mean, nor less than this part of it: a report that is off by orders of magnitude
+ * (of a process that has just begun to measure, say) must not draw all calls, nor take an endpoint out for ever. The bounds
+ * are those of gRPC's own scheduler, static_stride_scheduler.cc.
+ */
+const MAX_RATIO = 10;
+const MIN_RATIO = 0.01;
+
+/**
  * The weights to schedule by: as reported, the mean of these for endpoints without a report, and the configured weights
  * where fewer than two have one. An endpoint that is warming up has its share reduced in either case.
  */
-export function weightsByLoad(
+export function weightsToScheduleBy(
   endpoints: readonly Endpoint[],
-  options: Required<LoadReportOptions>,
-  nowMs: number,
+  { weights, fallback }: Weighing,
 ): readonly number[] {
-  const reported = endpoints.map((endpoint) => reportedWeight(endpoint, options, nowMs));
-  const usable = reported.filter((weight) => weight > 0);
-  if (usable.length < 2) return endpoints.map((endpoint) => endpoint.weight);
-  const mean = usable.reduce((sum, weight) => sum + weight, 0) / usable.length;
-  const weights = endpoints.map((endpoint, i) => {
-    const weight = reported[i]! > 0 ? reported[i]! : mean;
+  if (fallback) return endpoints.map((endpoint) => endpoint.weight);
+  const usable = weights.filter((weight) => weight > 0);
+  const mean = usable.reduce((sum, weight) => sum + weight / usable.length, 0);
+  const shares = endpoints.map((endpoint, i) => {
+    const weight = weights[i]! > 0 ? Math.min(Math.max(weights[i]!, mean * MIN_RATIO), mean * MAX_RATIO) : mean;
     return weight * (endpoint.weight / endpoint.spec.weight);
   });
-  const scale = LARGEST / Math.max(...weights);
-  return weights.map((weight) => weight * scale);
+  const scale = LARGEST / Math.max(...shares);
+  return shares.map((weight) => weight * scale);
 }

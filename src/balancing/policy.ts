@@ -33,6 +33,20 @@ export interface PolicyContext {
   readonly service: string;
   /** For policies that ask servers how busy they are: undefined where nobody can. */
   readonly probes?: ProbeSource | undefined;
+  /** For metrics: told whenever a policy has weighed its endpoints by what they report. Does not throw. */
+  readonly weighed?: ((weighing: Weighing) => void) | undefined;
+}
+
+/** What weights a policy made of the load that endpoints report. For metrics, under the words of gRFC A78. */
+export interface Weighing {
+  /** As reported, by endpoint of the rotation; 0 for those without a usable report. */
+  readonly weights: readonly number[];
+  /** How many have not reported yet, or not for long enough. */
+  readonly notYetUsable: number;
+  /** How many have not reported for too long. */
+  readonly stale: number;
+  /** Fewer than two have a usable report: endpoints take turns as configured. */
+  readonly fallback: boolean;
 }
 
 /** Asks servers how busy they are: given to a service by those whose protocol can carry the question. */

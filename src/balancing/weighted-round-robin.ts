@@ -2,8 +2,8 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { readOptions } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
-import { type LoadReportOptions, loadReportOptions, weightsByLoad } from './load-reports.js';
-import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
+import { type LoadReportOptions, loadReportOptions, weigh, weightsToScheduleBy } from './load-reports.js';
+import type { Picker, PickRequest, Policy, PolicyContext, Rotation } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { dueSchedule } from './schedule/grouped.js';
 import type { Schedule } from './schedule/schedule.js';
@@ -37,10 +37,10 @@ export const weightedRoundRobin: PolicyFactory<WeightedRoundRobinOptions> = defi
     return {
       name: 'weighted_round_robin',
       needsLatency: loadReports !== undefined,
-      create: ({ random, clock }) =>
+      create: (context) =>
         loadReports === undefined
-          ? new WeightedRoundRobinPicker(random)
-          : new ReportedRoundRobinPicker(random, loadReports, clock.now()),
+          ? new WeightedRoundRobinPicker(context.random)
+          : new ReportedRoundRobinPicker(context, loadReports),
     };
   },
 );
@@ -88,16 +88,18 @@ const MAX_SKIPS = 16;
 /** The same, by weights that are worked out anew every so often. */
 class ReportedRoundRobinPicker extends WeightedRoundRobinPicker {
   readonly #options: Required<LoadReportOptions>;
+  readonly #weighed: PolicyContext['weighed'];
   #endpoints: readonly Endpoint[] = [];
   #weights: readonly number[] = [];
   #nowMs: number;
   #dueMs: number;
 
-  constructor(random: Random, options: Required<LoadReportOptions>, nowMs: number) {
+  constructor({ random, clock, weighed }: PolicyContext, options: Required<LoadReportOptions>) {
     super(random);
     this.#options = options;
-    this.#nowMs = nowMs;
-    this.#dueMs = nowMs + options.updateMs;
+    this.#weighed = weighed;
+    this.#nowMs = clock.now();
+    this.#dueMs = this.#nowMs + options.updateMs;
   }
 
   override update(rotation: Rotation): void {
@@ -114,7 +116,9 @@ class ReportedRoundRobinPicker extends WeightedRoundRobinPicker {
   }
 
   #reschedule(): void {
-    const weights = weightsByLoad(this.#endpoints, this.#options, this.#nowMs);
+    const weighing = weigh(this.#endpoints, this.#options, this.#nowMs);
+    this.#weighed?.(weighing);
+    const weights = weightsToScheduleBy(this.#endpoints, weighing);
     // The turn goes on as it was while nothing new was learnt.
     const same = weights.length === this.#weights.length && weights.every((weight, i) => weight === this.#weights[i]);
     this.#weights = weights;

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { Weighing } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Service } from '../service.js';
@@ -68,6 +69,13 @@ export interface GrpcAttemptMessage {
   /** Bytes of its messages as they went over the connection, compressed where they are, without their frames. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+}
+
+/** Message of `fairlead:grpc:weighing`: a channel's policy made weights of the load that endpoints report. */
+export interface GrpcWeighingMessage extends Weighing {
+  readonly service: string;
+  readonly upstream: Service;
+  readonly target: string;
 }
 
 /** Message of `fairlead:grpc:connection`: a channel's connection to an endpoint came, went, or did not come to be. */

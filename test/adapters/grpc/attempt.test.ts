@@ -30,7 +30,14 @@ function setUp(count = 3) {
   const leaves = new Map(service.endpoints.map((endpoint) => [endpoint, new TestConnection()]));
   const subset: Subset = service.subset({ usable: (endpoint) => leaves.get(endpoint)?.subchannel !== undefined });
   const pending = new PendingAttempts(clock);
-  const picker = new ConnectedPicker({ subset, leaves, pending, classify: undefined, settle: () => {} });
+  const picker = new ConnectedPicker({
+    subset,
+    leaves,
+    pending,
+    classify: undefined,
+    reportsPerCall: true,
+    settle: () => {},
+  });
   const pick = (call = new Call(undefined, false)): Attempt =>
     picker.pick({ metadata: NO_METADATA, extraPickInfo: call as never }) as Attempt;
   const inflight = (): number => service.endpoints.reduce((sum, endpoint) => sum + endpoint.inflight, 0);
@@ -144,6 +151,7 @@ describe('the picker', () => {
       leaves: new Map(),
       pending: new PendingAttempts(testMesh({}).clock),
       classify: undefined,
+      reportsPerCall: true,
       settle: () => {},
     });
     const result = picker.pick({ metadata: NO_METADATA, extraPickInfo: {} });

@@ -1,6 +1,9 @@
+import { toBinary } from '@bufbuild/protobuf';
+import { DurationSchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeHealthStatus, encodeHealthRequest } from '../../../adapters/grpc/health-watch.js';
+import { encodeLoadReportRequest } from '../../../adapters/grpc/load-watch.js';
 import { decodeLoadReport } from '../../../adapters/grpc/orca.js';
 
 /** One field of protobuf: a double. */
@@ -32,6 +35,17 @@ describe('a load report', () => {
       if (length !== 9) expect(decodeLoadReport(whole.subarray(0, length))).toBeUndefined();
     }
     fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => void decodeLoadReport(bytes)));
+  });
+});
+
+describe('the request for load reports', () => {
+  it('is that of protobuf: field 1, and in it the well-known duration', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 3_600_000 }), (ms) => {
+        const duration = toBinary(DurationSchema, durationFromMs(ms));
+        expect([...encodeLoadReportRequest(ms)]).toEqual([0x0a, duration.length, ...duration]);
+      }),
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { MetricData } from '@opentelemetry/sdk-metrics';
-import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead';
+import type { GrpcAttemptMessage, GrpcCallMessage, Weighing } from 'fairlead';
 import { instrumentMesh } from 'fairlead/otel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../../support/mesh.js';
@@ -24,7 +24,9 @@ function measured() {
     const none = { retries: 0, hedges: 0, transparentRetries: 0, retryDelayMs: 0 };
     channel('fairlead:grpc:call').publish({ ...common, status: 'OK', durationMs: 1, ...none, ...message });
   };
-  return { metrics, attempt, call };
+  const weighing = (message: Weighing): void =>
+    channel('fairlead:grpc:weighing').publish({ service: 'users', upstream, target, ...message });
+  return { metrics, attempt, call, weighing };
 }
 
 const boundaries = (metric: MetricData | undefined): number[] =>
@@ -74,6 +76,23 @@ describe('the metrics of gRPC calls', () => {
     expect(points(all.get('grpc.client.call.retry_delay'))).toEqual([[labels, { count: 4, sum: 0.5 }]]);
     expect(boundaries(all.get('grpc.client.call.retries'))).toEqual([1, 2, 3, 4, 5]);
     expect(boundaries(all.get('grpc.client.call.transparent_retries'))).toEqual([1, 2, 3, 4, 5, 10]);
+  });
+
+  it('of weights made of load reports are those of gRFC A78', async () => {
+    const { metrics, weighing } = measured();
+    weighing({ weights: [300, 0, 0], notYetUsable: 1, stale: 1, fallback: true });
+    weighing({ weights: [300, 100, 0], notYetUsable: 1, stale: 0, fallback: false });
+    const all = await metrics.collect();
+    const seen = [...all.values()]
+      .filter(({ descriptor }) => descriptor.name.startsWith('grpc.lb.'))
+      .map((metric) => [metric.descriptor.name, metric.descriptor.unit, points(metric)]);
+    const channelOnly = { 'grpc.target': target };
+    expect(seen).toEqual([
+      ['grpc.lb.wrr.rr_fallback', '{update}', [[channelOnly, 1]]],
+      ['grpc.lb.wrr.endpoint_weight_not_yet_usable', '{endpoint}', [[channelOnly, 2]]],
+      ['grpc.lb.wrr.endpoint_weight_stale', '{endpoint}', [[channelOnly, 1]]],
+      ['grpc.lb.wrr.endpoint_weights', '{weight}', [[channelOnly, { count: 6, sum: 700 }]]],
+    ]);
   });
 
   it('leave out calls of another mesh, also those that never had an endpoint', async () => {
