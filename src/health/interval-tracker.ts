@@ -4,17 +4,17 @@ import type { EjectionTimes } from './ejection-times.js';
 import type { HealthContext, HealthTracker } from './health.js';
 import { IntervalWindow, type Tally } from './interval-window.js';
 
-/** A tracker that counts answers and failures and judges them at the end of each interval, never call by call. */
+/** A tracker that counts what calls tell and judges it at the end of each interval, never call by call. */
 export abstract class IntervalTracker<Options extends EjectionTimes & { readonly intervalMs: number }>
   implements HealthTracker
 {
   protected readonly options: Options;
-  readonly #context: HealthContext;
+  protected readonly context: HealthContext;
   readonly #window: IntervalWindow;
 
   constructor(options: Options, context: HealthContext) {
     this.options = options;
-    this.#context = context;
+    this.context = context;
     this.#window = new IntervalWindow(context.clock, options.intervalMs, (tallies) => this.judge(tallies));
   }
 
@@ -22,20 +22,20 @@ export abstract class IntervalTracker<Options extends EjectionTimes & { readonly
   protected abstract judge(tallies: readonly Tally[]): void;
 
   protected eject(endpoint: Endpoint, evidence: Readonly<Record<string, number>>): void {
-    this.#context.eject(endpoint, this.#context.nextEjectionMs(endpoint, this.options), evidence);
+    this.context.eject(endpoint, this.context.nextEjectionMs(endpoint, this.options), evidence);
   }
 
-  record(endpoint: Endpoint, outcome: Outcome): number {
-    this.#window.record(endpoint, outcome, Number.NaN);
+  record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number {
+    this.#window.record(endpoint, outcome, latencyMs);
     return 0;
   }
 
   probed(endpoint: Endpoint, ok: boolean): number {
-    return ok ? 0 : this.#context.nextEjectionMs(endpoint, this.options);
+    return ok ? 0 : this.context.nextEjectionMs(endpoint, this.options);
   }
 
   confirmed(endpoint: Endpoint): void {
-    this.#window.forget(endpoint);
+    this.forget(endpoint);
   }
 
   forget(endpoint: Endpoint): void {

@@ -2,8 +2,9 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { integer, number, readOptions } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
-import type { HealthContext, HealthSignal, HealthTracker } from './health.js';
-import { IntervalWindow, type Tally } from './interval-window.js';
+import type { HealthSignal } from './health.js';
+import { IntervalTracker } from './interval-tracker.js';
+import type { Tally } from './interval-window.js';
 
 export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
   /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
@@ -40,56 +41,42 @@ export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal 
     ...ejectionTimes,
   });
   const { enforcementRatio } = read;
-  const create = (context: HealthContext): HealthTracker => new LatencyOutliers(read, context);
-  return { name: 'latency_outliers', needsLatency: true, enforcementRatio, create };
+  return {
+    name: 'latency_outliers',
+    needsLatency: true,
+    enforcementRatio,
+    create: (context) => new LatencyOutliers(read, context),
+  };
 }
 
-class LatencyOutliers implements HealthTracker {
-  readonly #options: ReadOptions;
-  readonly #context: HealthContext;
-  readonly #window: IntervalWindow;
+class LatencyOutliers extends IntervalTracker<ReadOptions> {
   /** Slow intervals in a row. An endpoint of ordinary speed has none. */
   readonly #slow = new Map<Endpoint, number>();
+  /** When the last interval ended. */
+  #judgedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ReadOptions, context: HealthContext) {
-    this.#options = options;
-    this.#context = context;
-    this.#window = new IntervalWindow(context.clock, options.intervalMs, (tallies) => this.#judge(tallies));
-  }
-
-  record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number {
+  override record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number {
     // A server that asks for less answers without working: that is no response time.
-    if (outcome !== Outcome.Overloaded) this.#window.record(endpoint, outcome, latencyMs);
-    return 0;
+    return outcome === Outcome.Overloaded ? 0 : super.record(endpoint, outcome, latencyMs);
   }
 
-  probed(endpoint: Endpoint, ok: boolean): number {
-    return ok ? 0 : this.#context.nextEjectionMs(endpoint, this.#options);
-  }
-
-  confirmed(endpoint: Endpoint): void {
-    this.forget(endpoint);
-  }
-
-  forget(endpoint: Endpoint): void {
-    this.#window.forget(endpoint);
+  override forget(endpoint: Endpoint): void {
+    super.forget(endpoint);
     this.#slow.delete(endpoint);
   }
 
-  close(): void {
-    this.#window.close();
-    this.#slow.clear();
-  }
-
-  #judge(tallies: readonly Tally[]): void {
-    const { requestVolume, factor, minExcessMs, intervals } = this.#options;
+  protected override judge(tallies: readonly Tally[]): void {
+    const { requestVolume, factor, minExcessMs, intervals, intervalMs } = this.options;
     const judged = tallies
       .filter(({ latencies }) => latencies >= requestVolume)
       .map(({ endpoint, latencySumMs, latencies }) => ({ endpoint, latencies, meanMs: latencySumMs / latencies }))
       // The worst first, as not all may go.
       .sort((a, b) => b.meanMs - a.meanMs);
-    // A row that traffic interrupted is none.
-    const before = new Map(this.#slow);
+    const nowMs = this.context.clock.now();
+    // An interval without enough calls interrupts a row, and so does one without any, at whose end nobody is judged.
+    const inARow = nowMs - this.#judgedAtMs < 2 * intervalMs;
+    const before = new Map(inARow ? this.#slow : []);
+    this.#judgedAtMs = nowMs;
     this.#slow.clear();
     for (const [index, { endpoint, meanMs, latencies }] of judged.entries()) {
       const medianMs = medianOfOthers(judged, index);
@@ -98,7 +85,7 @@ class LatencyOutliers implements HealthTracker {
       this.#slow.set(endpoint, slowIntervals);
       if (slowIntervals < intervals) continue;
       const evidence = { meanMs, medianMs, factor, calls: latencies, intervals: slowIntervals };
-      this.#context.eject(endpoint, this.#context.nextEjectionMs(endpoint, this.#options), evidence);
+      this.eject(endpoint, evidence);
     }
   }
 }

@@ -41,6 +41,19 @@ describe('latency_outliers', () => {
     expect(seen).toEqual([]);
   });
 
+  it('forgets a slow interval when no traffic follows', () => {
+    const { mesh, clock } = testMesh({ users: endpoints(4) });
+    const service = mesh.service('users', { policy: 'round_robin', health: [latencyOutliers()] });
+    const seen = ejections(service);
+    const slow = (id: string): number => (id === 'e2' ? 400 : 100);
+    interval(service, clock, slow);
+    clock.advance(3_600_000);
+    interval(service, clock, slow);
+    expect(seen).toEqual([]);
+    interval(service, clock, slow);
+    expect(ids(seen)).toEqual(['e2']);
+  });
+
   it('keeps all when all are slow, and differences that nobody would feel', () => {
     const { mesh, clock } = testMesh({ users: endpoints(4) });
     const service = mesh.service('users', { policy: 'round_robin', health: [latencyOutliers({ intervals: 1 })] });
