@@ -100,7 +100,8 @@ export class AttemptRace<T> {
   #acquireOther(): Lease | undefined {
     const { tried } = this.#log;
     try {
-      const lease = this.#host.tryAcquire({ key: this.#plan.key, prefer: this.#plan.prefer, tried });
+      const { key, prefer } = this.#plan;
+      const lease = this.#host.tryAcquire({ key, prefer, tried, beside: true });
       if (lease === undefined || !tried.includes(lease.endpoint)) return lease;
       lease.done(Outcome.Cancelled);
     } catch {

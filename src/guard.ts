@@ -178,7 +178,8 @@ export class Guard {
         }
         lease.done(Outcome.Cancelled);
         refusing.push(endpoint);
-        ask = { key: request.key, prefer: request.prefer, tried: [...(request.tried ?? []), ...refusing] };
+        const { key, prefer, beside } = request;
+        ask = { key, prefer, beside, tried: [...(request.tried ?? []), ...refusing] };
       } else {
         lease.done(Outcome.Cancelled);
         break;

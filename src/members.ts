@@ -70,9 +70,10 @@ export class Members {
     const first = this.#membership.members.length === 0;
     const { arrived, changed, departed, refused } = this.#membership.apply(specs);
     for (const endpoint of departed) {
+      // First: it asks how the endpoint was.
+      this.#host.departed(endpoint);
       this.ejection.forget(endpoint);
       this.#reach.forget(endpoint);
-      this.#host.departed(endpoint);
     }
     // Where all are new, nobody is colder than the others.
     if (!first) for (const endpoint of arrived) this.#reach.warmUp(endpoint);

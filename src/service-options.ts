@@ -41,7 +41,10 @@ export interface AffinityOptions {
    * synchronous one of your own has its own TTL and capacity.
    */
   readonly store?: AffinityStore | SharedAffinityStore;
-  /** With a shared store: for so long a binding is believed without asking again; ms. Default 10,000; 1 to 86,400,000. */
+  /**
+   * With a shared store: for so long a binding is believed without asking again, at most half of `ttlMs`; milliseconds.
+   * Default 10,000; 1 to 86,400,000.
+   */
   readonly cacheMs?: number;
   /** With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to 60,000. */
   readonly loadTimeoutMs?: number;

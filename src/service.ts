@@ -319,6 +319,7 @@ export class LiveService implements Service, ViewHost {
       clock,
       byId: (id: string) => this.#members.byId(id),
       moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
+      failed,
     };
     return new StickySessions(host, store, affinity);
   }

@@ -5,7 +5,7 @@ import type { RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import type { Clock } from './runtime/clock.js';
-import { FairleadError } from './runtime/errors.js';
+import { FairleadError, toError } from './runtime/errors.js';
 
 /** What affinity needs of the service. */
 export interface StickyHost {
@@ -13,6 +13,8 @@ export interface StickyHost {
   readonly clock: Clock;
   byId(id: string): LiveEndpoint | undefined;
   moved(event: AffinityEvent): void;
+  /** A store of somebody's own threw. */
+  failed(error: Error): void;
 }
 
 export interface StickyOptions {
@@ -63,7 +65,7 @@ export class StickySessions {
   /** The endpoint this key is bound to, if it can be used; undefined says: pick one and `bind` it. */
   find(key: RoutingKey, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
     const name = storeKey(key);
-    const id = this.#store.get(name);
+    const id = this.#get(name);
     this.#lost = undefined;
     return id === undefined ? undefined : this.#resolve(name, id, tried, usable);
   }
@@ -75,20 +77,30 @@ export class StickySessions {
     return endpoint;
   }
 
+  /**
+   * For an attempt that runs beside another of the same call (a hedge): the session stays where it is, whoever answers
+   * first, so such an attempt neither asks nor binds. Where sessions must not be served elsewhere there is none.
+   */
+  refuseBeside(): void {
+    if (this.#options.onUnavailable !== 'fail') return;
+    const message = `A session of service '${this.#host.name}' is not hedged: affinity.onUnavailable is 'fail'.`;
+    throw new FairleadError('FAIRLEAD_AFFINITY_LOST', message, { service: this.#host.name });
+  }
+
   bind(key: RoutingKey, endpoint: LiveEndpoint): void {
     const name = storeKey(key);
     const lost = this.#lost;
     this.#lost = undefined;
-    this.#store.set(name, endpoint.spec.id);
+    this.#set(name, endpoint.spec.id);
     if (lost !== undefined && lost.id !== endpoint.spec.id) {
       this.#host.moved({ key: name, from: lost.id, to: endpoint.spec.id, reason: lost.reason });
     }
   }
 
-  /** It left discovery: its sessions may stay for a while. */
+  /** It left discovery: its sessions may stay for a while, unless it was out of rotation already. */
   departed(endpoint: LiveEndpoint): void {
     const { drainMs } = this.#options;
-    if (drainMs === 0) return;
+    if (drainMs === 0 || !endpoint.wasWell) return;
     const nowMs = this.#host.clock.now();
     this.#leaving.delete(endpoint.spec.id);
     this.#leaving.set(endpoint.spec.id, { endpoint, untilMs: nowMs + drainMs });
@@ -105,7 +117,11 @@ export class StickySessions {
   }
 
   clear(): void {
-    this.#store.clear();
+    try {
+      this.#store.clear();
+    } catch (thrown) {
+      this.#host.failed(toError(thrown));
+    }
     this.#leaving.clear();
   }
 
@@ -129,6 +145,25 @@ export class StickySessions {
     }
     this.#lost = { id, reason };
     return undefined;
+  }
+
+  /** A session that somebody's store cannot tell is none. */
+  #get(name: string): string | undefined {
+    try {
+      const id: unknown = this.#store.get(name);
+      return typeof id === 'string' ? id : undefined;
+    } catch (thrown) {
+      this.#host.failed(toError(thrown));
+      return undefined;
+    }
+  }
+
+  #set(name: string, id: string): void {
+    try {
+      this.#store.set(name, id);
+    } catch (thrown) {
+      this.#host.failed(toError(thrown));
+    }
   }
 
   #draining(id: string): LiveEndpoint | undefined {

@@ -22,6 +22,8 @@ export interface AcquireRequest {
    * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
    */
   readonly prefer?: string | undefined;
+  /** It runs beside another attempt of the same call (a hedge): sessions stay where they are. Default false. */
+  readonly beside?: boolean | undefined;
 }
 
 /** What a view needs of the service it belongs to. */
@@ -115,14 +117,15 @@ export class View {
     pick.key = request.key;
     pick.tried = request.tried;
     const { prefer } = request;
+    if (request.beside === true && (pick.key !== undefined || prefer !== undefined)) this.#host.sticky?.refuseBeside();
     if (!host.timed) {
-      const endpoint = this.#choose(pick, prefer);
+      const endpoint = this.#choose(pick, request);
       endpoint.begin();
       return this.#lease(endpoint, UNTIMED);
     }
     const nowMs = host.clock.now();
     pick.nowMs = nowMs;
-    const endpoint = this.#choose(pick, prefer);
+    const endpoint = this.#choose(pick, request);
     endpoint.beginTimed(nowMs);
     return this.#lease(endpoint, toTick(nowMs));
   }
@@ -142,7 +145,7 @@ export class View {
     return lease;
   }
 
-  #choose(pick: MutablePickRequest, prefer: string | undefined): LiveEndpoint {
+  #choose(pick: MutablePickRequest, { prefer, beside }: AcquireRequest): LiveEndpoint {
     if (prefer !== undefined) {
       const preferred = this.#preferred(prefer, pick);
       if (preferred !== undefined) return preferred;
@@ -153,7 +156,7 @@ export class View {
       if (returning !== undefined) return returning;
     }
     const sticky = this.#host.sticky;
-    if (pick.key === undefined) return this.#pick(pick);
+    if (pick.key === undefined || (beside === true && sticky !== undefined)) return this.#pick(pick);
     const bound = sticky?.find(pick.key, pick.tried, this.#usableNow);
     if (bound !== undefined) return bound;
     const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);

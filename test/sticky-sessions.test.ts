@@ -1,4 +1,4 @@
-import { type AffinityEvent, type AffinityOptions, FairleadError, Outcome, type Service } from 'fairlead';
+import { type AffinityEvent, type AffinityOptions, customCheck, FairleadError, Outcome, type Service } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from './support/mesh.js';
 
@@ -79,6 +79,76 @@ describe('affinity', () => {
   });
 });
 
+describe('a hedged call of a session', () => {
+  const hedged = (onUnavailable: 'move' | 'fail') => {
+    const test = testMesh({ users: endpoints(4) });
+    const service = test.mesh.service('users', {
+      affinity: { onUnavailable },
+      resilience: { idempotent: true, hedge: { afterMs: 50 } },
+    });
+    const moves: AffinityEvent[] = [];
+    service.on('affinity', (event) => moves.push(event));
+    const home = call(service, 'ada');
+    /** Its own endpoint takes so long, any other 10 ms. */
+    const answer = (homeMs: number): Promise<string> =>
+      service.call(
+        ({ spec }) =>
+          new Promise((resolve) => test.clock.after(spec.id === home ? homeMs : 10, () => resolve(spec.id))),
+        { key: 'ada' },
+      );
+    return { ...test, service, moves, home, answer };
+  };
+
+  it.each([55, 500])('stays with its endpoint, which answers after %d ms, whoever was first', async (homeMs) => {
+    const { service, clock, moves, home, answer } = hedged('move');
+    const answering = answer(homeMs);
+    await clock.advanceAsync(1_000);
+    expect((await answering) === home).toBe(homeMs < 60);
+    expect(service.callStats.hedges).toBe(1);
+    expect(call(service, 'ada')).toBe(home);
+    expect(moves).toEqual([]);
+  });
+
+  it('is not hedged where sessions must not be served elsewhere', async () => {
+    const { service, clock, moves, home, answer } = hedged('fail');
+    const answering = answer(500);
+    await clock.advanceAsync(1_000);
+    expect(await answering).toBe(home);
+    expect(service.callStats.hedges).toBe(0);
+    expect(moves).toEqual([]);
+  });
+});
+
+describe("a store of one's own", () => {
+  it('that throws costs no call its endpoint, and is told of', async () => {
+    const broken = (): never => {
+      throw new Error('the disk is full');
+    };
+    const store = { get: broken, set: broken, delete: broken, size: 0, clear: broken };
+    const { mesh } = testMesh({ users: endpoints(4) });
+    const service = mesh.service('users', { affinity: { store } });
+    const errors: string[] = [];
+    service.on('error', ({ message }) => errors.push(message));
+    call(service, 'ada');
+    expect(errors).toEqual(['the disk is full', 'the disk is full']);
+    await mesh.close();
+    expect(errors).toHaveLength(3);
+  });
+
+  it('that gives something else than an id has no session', () => {
+    const store = {
+      get: () => Promise.resolve('e1') as never,
+      set: () => {},
+      delete: () => {},
+      size: 0,
+      clear: () => {},
+    };
+    const { mesh } = testMesh({ users: endpoints(4) });
+    const service = mesh.service('users', { affinity: { store, onUnavailable: 'fail' } });
+    expect(call(service, 'ada')).toMatch(/^e\d$/);
+  });
+});
+
 describe('drainMs', () => {
   it('lets sessions stay with an endpoint that left discovery until it is over, and sends it no new ones', () => {
     const { service, resolver, clock } = sticky({ drainMs: 10_000 });
@@ -89,6 +159,33 @@ describe('drainMs', () => {
     expect(call(service, 'ada')).toBe(before);
     clock.advance(1);
     expect(call(service, 'ada')).not.toBe(before);
+  });
+
+  it('is not for an endpoint that was ejected before it left', () => {
+    const { service, resolver, events } = sticky({ drainMs: 10_000 });
+    const before = eject(service, 'ada');
+    resolver.update('users', listWithout(before));
+    expect(call(service, 'ada')).not.toBe(before);
+    expect(events[0]!.reason).toBe('departed');
+  });
+
+  it('nor for one that failed its checks', async () => {
+    const { mesh, clock, resolver } = testMesh({ users: endpoints(4) });
+    let sick = -1;
+    const check = customCheck({
+      intervalMs: 1_000,
+      unhealthyThreshold: 1,
+      ask: async ({ port }) => {
+        if (port === sick) throw new Error('sick');
+      },
+    });
+    const service = mesh.service('users', { affinity: { drainMs: 10_000 }, checks: [check] });
+    const { endpoint } = service.acquire({ key: 'ada' });
+    sick = endpoint.spec.port;
+    await clock.advanceAsync(3_000);
+    expect(endpoint.state).toBe('unhealthy');
+    resolver.update('users', listWithout(endpoint.spec.id));
+    expect(service.acquire({ key: 'ada' }).endpoint).not.toBe(endpoint);
   });
 
   it('ends with the first call that the endpoint fails', () => {

@@ -1,6 +1,6 @@
 /**
  * Contract: where sessions live. The store maps a session key to the id of an endpoint; whether that endpoint may still
- * be used is decided by the core.
+ * be used is decided by the core. What it throws is reported as an `error` of the service and counts as no session.
  */
 export interface AffinityStore {
   /** The id of the endpoint the key is bound to, undefined where there is none or it expired. Renews the TTL. O(1). */
@@ -10,6 +10,7 @@ export interface AffinityStore {
   delete(key: string): void;
   /** Sessions held now. */
   readonly size: number;
+  /** Called when the service closes. One that is to outlive the service keeps its sessions. */
   clear(): void;
 }
 

@@ -6,7 +6,7 @@ import { memoryStore } from './memory-store.js';
 export interface SharedSessionsOptions {
   readonly ttlMs: number;
   readonly capacity: number;
-  /** For so long a binding is believed without asking the store. */
+  /** For so long a binding is believed without asking the store, at most half of `ttlMs`. */
   readonly cacheMs: number;
   /** A call waits at most so long for the store. */
   readonly loadTimeoutMs: number;
@@ -53,7 +53,9 @@ export class SharedSessions implements AffinityStore {
     options: SharedSessionsOptions,
     failed: (error: Error) => void,
   ) {
-    const { ttlMs, capacity, cacheMs } = options;
+    const { ttlMs, capacity } = options;
+    // The store hears of a session once per `cacheMs`: it must not forget meanwhile one that is in use.
+    const cacheMs = Math.min(options.cacheMs, ttlMs / 2);
     this.#store = store;
     this.#clock = clock;
     this.#options = options;

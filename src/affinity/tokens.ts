@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { given, invalidOption, number, type Reader, readOptions, text } from '../runtime/options.js';
+import { type Identified, KnownTags } from './known-tags.js';
 
 export interface TokenKey {
   /** Names the key in the token; 1 to 32 letters, digits, - and _. Not secret. */
@@ -20,11 +20,6 @@ export interface AffinityTokensOptions {
   readonly audience?: string;
   /** For tests. Default: the machine's clock. */
   readonly clock?: Clock;
-}
-
-/** What is needed of an endpoint. */
-interface Identified {
-  readonly spec: { readonly id: string };
 }
 
 /** Sessions without a table: the client carries its endpoint itself, in a cookie or in metadata. */
@@ -77,9 +72,6 @@ const VERSION = 'f1';
 /** Half of SHA-256: 128 bits, the least that RFC 2104 (section 5) allows to cut it to. */
 const MAC_BYTES = 16;
 
-/** Endpoints whose tags are kept, per key: those that left lately are still known. */
-const MAX_KNOWN = 10_000;
-
 /** Longer is none of ours, and need not be looked at. */
 const LONGEST_TOKEN = 160;
 
@@ -88,24 +80,21 @@ class SignedTokens implements AffinityTokens {
   readonly #ttlMs: number;
   readonly #audience: string;
   readonly #clock: Clock;
-  /** Per key, endpoint ids by their tags. */
-  readonly #known: readonly LRUCache<string, string>[];
-  /** Per key, the lists whose tags are in `#known`. */
-  readonly #seen: readonly WeakSet<readonly Identified[]>[];
+  /** Per key. */
+  readonly #known: readonly KnownTags[];
 
   constructor({ keys, ttlMs, audience = '', clock = systemClock }: ReadTokensOptions) {
     this.#keys = keys;
     this.#ttlMs = ttlMs;
     this.#audience = audience;
     this.#clock = clock;
-    this.#known = keys.map(() => new LRUCache({ max: MAX_KNOWN }));
-    this.#seen = keys.map(() => new WeakSet());
+    this.#known = keys.map((key) => new KnownTags((id) => this.#mac(key, 'endpoint', id).toString('base64url')));
   }
 
   issue({ spec }: Identified): string {
     const key = this.#keys[0]!;
     const expiry = Math.ceil((this.#clock.wallMs() + this.#ttlMs) / 1_000).toString(36);
-    const body = `${VERSION}.${key.id}.${expiry}.${this.#learn(0, spec.id)}`;
+    const body = `${VERSION}.${key.id}.${expiry}.${this.#known[0]!.learn(spec.id)}`;
     return `${body}.${this.#mac(key, 'token', body).toString('base64url')}`;
   }
 
@@ -122,22 +111,9 @@ class SignedTokens implements AffinityTokens {
     if (given.length !== MAC_BYTES || !timingSafeEqual(given, expected)) return undefined;
     // Nothing in it is believed before here.
     if (Number.parseInt(expiry, 36) * 1_000 <= this.#clock.wallMs()) return undefined;
-    this.#learnAll(which, endpoints);
-    return this.#known[which]!.get(tag);
-  }
-
-  /** Once per list: the service gives the same one until its membership changes. */
-  #learnAll(which: number, endpoints: readonly Identified[]): void {
-    const seen = this.#seen[which]!;
-    if (seen.has(endpoints)) return;
-    seen.add(endpoints);
-    for (const { spec } of endpoints) this.#learn(which, spec.id);
-  }
-
-  #learn(which: number, id: string): string {
-    const tag = this.#mac(this.#keys[which]!, 'endpoint', id).toString('base64url');
-    this.#known[which]!.set(tag, id);
-    return tag;
+    const known = this.#known[which]!;
+    known.learnAll(endpoints);
+    return known.idOf(tag);
   }
 
   /** `purpose` and audience keep one kind of MAC from being taken for another. */

@@ -50,6 +50,11 @@ export class LiveEndpoint implements Endpoint {
     return this.#standing;
   }
 
+  /** Nothing but that it left discovery, if it did, speaks against it. */
+  get wasWell(): boolean {
+    return this.#standing === 'in' && this.#failingChecks === 0;
+  }
+
   /** What `state` shows is the gravest of three things: gone from discovery, failing a check, out because of outcomes. */
   stand(standing: Standing): void {
     this.#standing = standing;

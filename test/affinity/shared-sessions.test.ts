@@ -63,6 +63,17 @@ describe('a shared store', () => {
     expect([store.loads, store.binds]).toEqual([2, 1]);
   });
 
+  it('hears of a session in use before its TTL is over there, however long bindings are believed here', async () => {
+    const store = new FakeStore();
+    const { service, clock } = process(store, { ttlMs: 8_000, cacheMs: 60_000 });
+    await idOf(service, 's');
+    for (let second = 0; second < 20; second++) {
+      await clock.advanceAsync(1_000);
+      await idOf(service, 's');
+    }
+    expect(store.loads).toBeGreaterThanOrEqual(5);
+  });
+
   it('decides when two processes bind a session at once', async () => {
     const store = new FakeStore();
     const [one, two] = [process(store, {}, 1), process(store, {}, 2)];

@@ -3,6 +3,7 @@ import { affinityTokens, type TokenKey } from 'fairlead';
 import { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { KnownTags } from '../../src/affinity/known-tags.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 const secretOf = (letter: string): string => letter.repeat(32);
@@ -103,6 +104,36 @@ describe('an affinity token', () => {
     const token = tokens.issue(users.endpoints[0]!);
     expect(tokens.read(token, [])).toBe('e0');
     expect(affinityTokens({ keys: [key('a')] }).read(token, users.endpoints.slice(1))).toBeUndefined();
+  });
+
+  it('leads back to each of more endpoints than are usual, and is learnt for new ones only when the list changes', () => {
+    const all = Array.from({ length: 25_000 }, (_, i) => ({ spec: { id: `e${i}` } }));
+    let asked = 0;
+    const tokens = affinityTokens({ keys: [key('a')] });
+    const issuer = affinityTokens({ keys: [key('a')] });
+    for (const which of [0, 12_345, 24_999]) {
+      expect(tokens.read(issuer.issue(all[which]!), all)).toBe(`e${which}`);
+    }
+    const known = new KnownTags((id) => {
+      asked++;
+      return `tag of ${id}`;
+    });
+    known.learnAll(all);
+    known.learnAll([...all.slice(1), { spec: { id: 'new' } }]);
+    expect(asked).toBe(25_001);
+    expect(known.idOf('tag of e0')).toBe('e0');
+  });
+
+  it('forgets those that were seen longest ago, not those that are there', () => {
+    const known = new KnownTags((id) => `tag of ${id}`);
+    const there = [{ spec: { id: 'a' } }, { spec: { id: 'b' } }];
+    for (let generation = 0; generation < 20_000; generation++) {
+      known.learnAll([...there, { spec: { id: `g${generation}` } }]);
+    }
+    expect(known.idOf('tag of a')).toBe('a');
+    expect(known.idOf('tag of g19999')).toBe('g19999');
+    expect(known.idOf('tag of g10002')).toBe('g10002');
+    expect(known.idOf('tag of g9999')).toBeUndefined();
   });
 });
 
