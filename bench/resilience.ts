@@ -1,6 +1,6 @@
 /**
  * What resilience costs per call, and how soon an outage is noticed, beside opossum and cockatiel.
- * `npm run bench:resilience`
+ * `npm run bench:resilience`, on the built package: what compiles the sources on the fly would add to every closure.
  */
 import { mock } from 'node:test';
 import {
@@ -9,6 +9,8 @@ import {
   retry as cockatielRetry,
   handleAll,
   SamplingBreaker,
+  TimeoutStrategy,
+  timeout,
   wrap,
 } from 'cockatiel';
 import { createMesh, type ResilienceOptions, type Service, staticResolver, TokenBucket } from 'fairlead';
@@ -23,6 +25,8 @@ const HOUR_MS = 3_600_000;
 
 const lost = (): Error => Object.assign(new Error('reset'), { code: 'ECONNRESET' });
 const ok = (): Promise<number> => Promise.resolve(1);
+/** Declares the signal, so that it has to be made. */
+const okWithSignal = (_: unknown, _signal: AbortSignal): Promise<number> => Promise.resolve(1);
 
 const fairlead = (resilience?: ResilienceOptions, clock?: ManualClock): Service =>
   createMesh({
@@ -51,6 +55,8 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 
 const swallow = (call: Promise<unknown>): Promise<unknown> => call.catch(() => undefined);
 
+const options = { idempotent: true, clientKey: 'tenant' };
+
 async function overhead(): Promise<void> {
   console.log(`\nPer call that succeeds: CPU time (the least) and bytes (the median) of ${ROUNDS} rounds of ${CALLS}`);
   await measure('a bare await', ok);
@@ -66,8 +72,11 @@ async function overhead(): Promise<void> {
   await measure('fairlead call, breakers of service and endpoints', () => guarded.call(ok));
   const all = fairlead({ breaker: true, limits: { maxInflight: 100 }, deadlineMs: 1_000 });
   await measure('fairlead call, breaker, limit and deadline', () => all.call(ok));
+  await measure('the same, of a function that declares a signal', () => all.call(okWithSignal));
+  await measure('fairlead call, options { idempotent, clientKey }', () => byDefault.call(ok, options));
   const hedged = fairlead({ hedge: { afterMs: 100 }, idempotent: true });
   await measure('fairlead call, hedging armed', () => hedged.call(ok));
+  await measure('the same, of a function that declares a signal', () => hedged.call(okWithSignal));
   const opossum = new Opossum(ok, { timeout: false });
   await measure('opossum 9, breaker', () => opossum.fire());
   const timed = new Opossum(ok, { timeout: 1_000, capacity: 100 });
@@ -76,6 +85,8 @@ async function overhead(): Promise<void> {
   await measure('cockatiel 3, breaker', () => breaker.execute(ok));
   const wrapped = wrap(cockatielRetry(handleAll, { maxAttempts: 2 }), breaker);
   await measure('cockatiel 3, retry and breaker', () => wrapped.execute(ok));
+  const ended = wrap(breaker, timeout(1_000, TimeoutStrategy.Aggressive));
+  await measure('cockatiel 3, breaker and timeout, with its signal', () => ended.execute(ok));
 }
 
 async function refusals(): Promise<void> {
@@ -96,10 +107,27 @@ async function refusals(): Promise<void> {
   const breaker = circuitBreaker(handleAll, { halfOpenAfter: HOUR_MS, breaker: new ConsecutiveBreaker(1) });
   await swallow(breaker.execute(() => Promise.reject(lost())));
   await measure('cockatiel 3, open breaker, rejection caught', () => swallow(breaker.execute(ok)));
+  synchronously('fairlead acquire, rate limit, error thrown and caught', () => caught(() => limited.acquire()));
+  const full = fairlead({ limits: { maxInflightPerEndpoint: 1 } });
+  for (let i = 0; i < 10; i++) full.acquire();
+  synchronously('fairlead acquire, all 10 endpoints at their limit', () => caught(() => full.acquire()));
+  const keyed = fairlead({ limits: { ratePerKey: { perSecond: 1e-6, burst: 1 } } });
+  await keyed.call(ok, options);
+  synchronously('fairlead call, rate of a key, not awaited', () => {
+    keyed.call(ok, options).catch(ignore);
+  });
   synchronously('fairlead TokenBucket.tryAcquire alone', () => bucket.tryAcquire(1));
   synchronously('fairlead call, rate limit, promise made, not awaited', () => {
     limited.call(ok).catch(ignore);
   });
+}
+
+function caught(run: () => unknown): void {
+  try {
+    run();
+  } catch {
+    // Refused.
+  }
 }
 
 const ignore = (): void => undefined;

@@ -2,6 +2,7 @@ import type { CallHost, Run } from './call.js';
 import type { CallPlan } from './call-plan.js';
 import type { CallScope } from './call-scope.js';
 import { fail } from './failed-attempt.js';
+import { lazySignal } from './lazy-signal.js';
 import type { Lease } from './lease.js';
 import type { AttemptLog } from './resilience/attempts.js';
 import type { Timer } from './runtime/clock.js';
@@ -27,7 +28,8 @@ export class AttemptRace<T> {
   readonly #plan: CallPlan;
   readonly #scope: CallScope;
   readonly #log: AttemptLog;
-  readonly #racers = new Set<Racer>();
+  /** At work now; hardly ever more than two. */
+  readonly #racers: Racer[] = [];
   #started = 0;
   #hedgeTimer: Timer | undefined;
   #resolve: (value: T) => void = unset;
@@ -54,21 +56,24 @@ export class AttemptRace<T> {
     return this.#scope.until<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      const hedgeAfterMs = this.#host.plan.hedgeAfterMs(this.#plan, this.#host.clock.now());
+      const nowMs = this.#host.clock.now();
+      const hedgeAfterMs = this.#host.plan.hedgeAfterMs(this.#plan, nowMs);
       if (hedgeAfterMs !== undefined) this.#armHedge(hedgeAfterMs);
-      this.#launch(first, false);
+      this.#launch(first, nowMs, false);
       return () => this.#scopeEnded();
     });
   }
 
-  #launch(lease: Lease, hedge: boolean): void {
-    const { clock } = this.#host;
-    const racer: Racer = { lease, abort: new AbortController(), startedMs: clock.now(), hedge, timer: undefined };
+  #launch(lease: Lease, startedMs: number, hedge: boolean): void {
+    const racer: Racer = { lease, abort: new AbortController(), startedMs, hedge, timer: undefined };
     this.#started++;
-    this.#racers.add(racer);
+    this.#racers.push(racer);
     const timeoutMs = this.#plan.retry?.attemptTimeoutMs;
-    if (timeoutMs !== undefined) racer.timer = clock.awaited(timeoutMs, () => this.#timedOut(racer, timeoutMs));
-    invoke(this.#run, lease, racer.abort.signal).then(
+    if (timeoutMs !== undefined) {
+      racer.timer = this.#host.clock.awaited(timeoutMs, () => this.#timedOut(racer, timeoutMs));
+    }
+    const signal = this.#run.length >= 2 ? racer.abort.signal : lazySignal(racer.abort);
+    invoke(this.#run, lease, signal).then(
       (value) => this.#answered(racer, value),
       (thrown: unknown) => this.#failed(racer, thrown),
     );
@@ -78,7 +83,7 @@ export class AttemptRace<T> {
     this.#hedgeTimer = this.#host.clock.awaited(afterMs, () => {
       this.#hedge();
       const { hedge } = this.#plan;
-      if (this.#racers.size > 0 && hedge !== undefined && this.#started < hedge.maxAttempts) this.#armHedge(afterMs);
+      if (this.#racers.length > 0 && hedge !== undefined && this.#started < hedge.maxAttempts) this.#armHedge(afterMs);
     });
   }
 
@@ -87,14 +92,15 @@ export class AttemptRace<T> {
     const { plan, clock, rotation } = this.#host;
     for (const { lease } of this.#racers) this.#log.avoid(lease.endpoint);
     if (rotation.every((endpoint) => this.#log.tried.includes(endpoint))) return;
-    if (plan.hedgeBudget?.tryWithdraw(clock.now()) !== true) {
+    const nowMs = clock.now();
+    if (plan.hedgeBudget?.tryWithdraw(nowMs) !== true) {
       plan.stats.hedgesOutOfBudget++;
       return;
     }
     const lease = this.#acquireOther();
     if (lease === undefined) return;
     plan.stats.hedges++;
-    this.#launch(lease, true);
+    this.#launch(lease, nowMs, true);
   }
 
   #acquireOther(): Lease | undefined {
@@ -123,7 +129,7 @@ export class AttemptRace<T> {
     if (!this.#leave(racer)) return;
     const verdict = fail(this.#host, this.#plan, this.#log, racer.lease, thrown, racer.hedge);
     if (verdict.repeat === 'never') this.#cancelOthers(racer);
-    else if (this.#racers.size > 0) return;
+    else if (this.#racers.length > 0) return;
     this.#hedgeTimer?.cancel();
     this.#reject(thrown);
   }
@@ -170,20 +176,29 @@ export class AttemptRace<T> {
   }
 
   #sample(racer: Racer): void {
+    const { percentile } = this.#host.plan;
+    if (percentile === undefined) return;
     const nowMs = this.#host.clock.now();
-    this.#host.plan.percentile?.record(nowMs - racer.startedMs, nowMs);
+    percentile.record(nowMs - racer.startedMs, nowMs);
   }
 
   /** False where it had left before: what it says now is too late. */
   #leave(racer: Racer): boolean {
     racer.timer?.cancel();
-    return this.#racers.delete(racer);
+    const at = this.#racers.indexOf(racer);
+    if (at < 0) return false;
+    this.#racers.splice(at, 1);
+    return true;
   }
 }
 
 /** What throws at once rejects. */
-async function invoke<T>(run: Run<T>, lease: Lease, signal: AbortSignal): Promise<T> {
-  return run(lease.endpoint, signal);
+function invoke<T>(run: Run<T>, lease: Lease, signal: AbortSignal): Promise<T> {
+  try {
+    return Promise.resolve(run(lease.endpoint, signal));
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }
 
 function unset(): void {}

@@ -1,48 +1,11 @@
 import type { RoutingKey } from './balancing/policy.js';
-import {
-  type HedgeOverrides,
-  overrideHedge,
-  PERCENTILE_MIN_SAMPLES,
-  PERCENTILE_WINDOW_MS,
-  type ReadHedge,
-} from './resilience/hedging.js';
+import { type CallOptions, readCallOptions } from './call-options.js';
+import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS, type ReadHedge } from './resilience/hedging.js';
 import { LatencyPercentile } from './resilience/latency-percentile.js';
 import type { ReadResilience } from './resilience/options.js';
-import { overrideRetry, type ReadRetry, type RetryOverrides, readRetry } from './resilience/retry.js';
+import type { ReadRetry } from './resilience/retry.js';
 import { RetryBudget } from './resilience/retry-budget.js';
 import type { Classify } from './resilience/verdict.js';
-import {
-  boolean,
-  callback,
-  given,
-  invalidOption,
-  number,
-  optional,
-  type Reader,
-  readOptions,
-  text,
-} from './runtime/options.js';
-
-export interface CallOptions {
-  /** What to hash by, or to be sticky by. Default: none. */
-  readonly key?: RoutingKey | undefined;
-  /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
-  readonly prefer?: string | undefined;
-  /** Whom limits per key count it for. Default: `key` where that is a string; with neither, none of them applies. */
-  readonly clientKey?: string | undefined;
-  /** Cancels the call: it rejects with FAIRLEAD_CANCELLED whose cause is the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** The call, all waiting and repeating included, may last this long; milliseconds. Default: the service's, or none. */
-  readonly deadlineMs?: number | undefined;
-  /** Making it twice is as good as making it once: it may be repeated when it failed half-way, and hedged. Default: the service's, or false. */
-  readonly idempotent?: boolean | undefined;
-  /** `false`: no repeats. Options: over those of the service. Default: the service's. */
-  readonly retry?: boolean | RetryOverrides | undefined;
-  /** `false`: no hedging. Options: over those of the service, which must hedge. Default: the service's. */
-  readonly hedge?: boolean | HedgeOverrides | undefined;
-  /** Judges what `run` throws. Default: the service's `classify`. */
-  readonly classify?: Classify | undefined;
-}
 
 /** The options of one call, read, over those of its service. */
 export interface CallPlan {
@@ -113,20 +76,7 @@ export class ServicePlan {
 
   /** Refuses bad options by an error that names them. */
   read(options: CallOptions | undefined): CallPlan {
-    if (options === undefined) return this.defaults;
-    const own = readOptions<Required<CallOptions>>('call', options, schema);
-    const { defaults } = this;
-    return {
-      key: own.key,
-      prefer: own.prefer,
-      clientKey: own.clientKey ?? (typeof own.key === 'string' ? own.key : undefined),
-      signal: own.signal,
-      deadlineMs: own.deadlineMs ?? defaults.deadlineMs,
-      idempotent: own.idempotent ?? defaults.idempotent,
-      retry: this.#retry(own.retry),
-      hedge: this.#hedge(own.hedge),
-      classify: own.classify,
-    };
+    return options === undefined ? this.defaults : readCallOptions(options, this.defaults);
   }
 
   /** A call begins. */
@@ -142,39 +92,4 @@ export class ServicePlan {
     const live = hedge.percentile === undefined ? undefined : this.percentile?.valueMs(nowMs);
     return live ?? hedge.afterMs;
   }
-
-  #retry(own: CallOptions['retry']): ReadRetry | undefined {
-    const { retry } = this.defaults;
-    if (own === undefined || own === true) return own === true ? (retry ?? DEFAULT_RETRY) : retry;
-    return own === false ? undefined : overrideRetry(own, 'call.retry', retry ?? DEFAULT_RETRY);
-  }
-
-  #hedge(own: CallOptions['hedge']): ReadHedge | undefined {
-    const { hedge } = this.defaults;
-    if (own === undefined) return hedge;
-    return own === false ? undefined : overrideHedge(own === true ? {} : own, 'call.hedge', hedge);
-  }
 }
-
-const DEFAULT_RETRY: ReadRetry = readRetry({}, 'retry');
-
-const flagOrOptions: Reader<never> = (value, name) => {
-  if (value === undefined || typeof value === 'boolean' || (typeof value === 'object' && value !== null))
-    return value as never;
-  throw invalidOption(name, value, 'true, false or an object of options');
-};
-
-const schema = {
-  key: given<RoutingKey>(),
-  prefer: text(undefined),
-  clientKey: (value: unknown, name: string): string | undefined => {
-    if (value === undefined || typeof value === 'string') return value;
-    throw invalidOption(name, value, 'a string');
-  },
-  signal: given<AbortSignal>(),
-  deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),
-  idempotent: optional(boolean(false)),
-  retry: flagOrOptions,
-  hedge: flagOrOptions,
-  classify: callback<Classify>(),
-};

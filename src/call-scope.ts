@@ -70,9 +70,11 @@ export class CallScope {
   /** The result of `running`, unless the call ends before: a function that ignores its signal cannot hold the caller. */
   race<T>(running: Promise<T> | T): Promise<T> | T {
     if (!this.limited) return running;
-    return this.until<T>((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
+      // Left there when it has settled: rejecting it again does nothing.
+      this.#interrupt = reject;
+      if (this.error !== undefined) reject(this.error);
       Promise.resolve(running).then(resolve, reject);
-      return nothing;
     });
   }
 
@@ -137,5 +139,3 @@ export class CallScope {
     interrupt?.(error);
   }
 }
-
-function nothing(): void {}

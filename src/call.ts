@@ -1,10 +1,12 @@
 import { AttemptRace } from './attempt-race.js';
 import type { RoutingKey } from './balancing/policy.js';
-import type { CallOptions, CallPlan, ServicePlan } from './call-plan.js';
+import type { CallOptions } from './call-options.js';
+import type { CallPlan, ServicePlan } from './call-plan.js';
 import { CallScope } from './call-scope.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import { fail } from './failed-attempt.js';
 import type { Guard } from './guard.js';
+import { lazySignal } from './lazy-signal.js';
 import type { Lease } from './lease.js';
 import { AttemptLog, rememberAttempts } from './resilience/attempts.js';
 import { retryDelayMs } from './resilience/retry.js';
@@ -92,12 +94,10 @@ function mayBeginAtOnce(host: CallHost, plan: CallPlan): boolean {
   return host.rotation.length > 0 && (plan.key === undefined || host.options.affinity === undefined);
 }
 
-/**
- * A function that takes no signal, in a call that nothing can end, gets one that never aborts: making one costs more
- * than the rest of the call.
- */
+/** A function that declares no signal gets one that costs nothing until it is touched, or that nothing can abort. */
 function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
-  return run.length < 2 && !scope.limited ? NEVER : scope.signal;
+  if (run.length >= 2) return scope.signal;
+  return scope.limited ? lazySignal(scope) : NEVER;
 }
 
 const NEVER: AbortSignal = new AbortController().signal;

@@ -40,7 +40,8 @@ export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
-export type { CallOptions, CallStats } from './call-plan.js';
+export type { CallOptions } from './call-options.js';
+export type { CallStats } from './call-plan.js';
 export type {
   InstanceInput,
   Registrar,

@@ -1,5 +1,6 @@
 import type { AffinityEvent } from './affinity/affinity.js';
-import type { CallOptions, CallStats } from './call-plan.js';
+import type { CallOptions } from './call-options.js';
+import type { CallStats } from './call-plan.js';
 import type { CheckEvent } from './endpoint/checks.js';
 import type { EjectionEvent } from './endpoint/ejection.js';
 import type { Endpoint } from './endpoint/endpoint.js';

@@ -1,4 +1,4 @@
-import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { integer, number, optional, type Reader, readOptions, refuseUnknown } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { fullJitterMs } from './backoff.js';
 import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
@@ -78,10 +78,13 @@ const overrides = {
 export const readRetry: Reader<ReadServiceRetry> = (value, name) =>
   readOptions<ReadServiceRetry>(name, value, { ...overrides, budget: readRetryBudget });
 
-/** One call's own options over those of the service. */
+/** One call's own options over those of the service. What is undefined is not given. */
 export function overrideRetry(value: unknown, name: string, base: ReadRetry): ReadRetry {
-  const read = readOptions<Record<keyof ReadRetry, never>>(name, value, overrides as never);
-  const own: Record<string, unknown> = { ...base };
-  for (const key of Object.keys(value as object)) own[key] = read[key as keyof ReadRetry];
-  return own as unknown as ReadRetry;
+  refuseUnknown(name, value, overrides);
+  const given = value as RetryOverrides;
+  const read = { ...base } as Record<keyof ReadRetry, unknown>;
+  for (const key of Object.keys(overrides) as (keyof ReadRetry)[]) {
+    if (given[key] !== undefined) read[key] = overrides[key](given[key], `${name}.${key}`);
+  }
+  return read as ReadRetry;
 }

@@ -25,23 +25,27 @@ function show(value: unknown): string {
  * means no options given. `context` leads every message: `peak_ewma` gives `peak_ewma.decayMs is -1: allowed is …`.
  */
 export function readOptions<T>(context: string, options: unknown, schema: Schema<T>): T {
-  if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
-    throw invalidOption(context, options, `an object with ${listNames(Object.keys(schema))}`);
-  }
   const given = (options ?? {}) as Record<string, unknown>;
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(schema, key)) {
-      throw new FairleadError(
-        'FAIRLEAD_INVALID_OPTION',
-        `${context}.${key} is not an option: there ${listNames(Object.keys(schema))}.`,
-      );
-    }
-  }
+  if (options !== undefined) refuseUnknown(context, options, schema);
   const read: Record<string, unknown> = {};
   for (const [key, reader] of Object.entries(schema) as [string, Reader<unknown>][]) {
     read[key] = reader(given[key], `${context}.${key}`);
   }
   return read as T;
+}
+
+/** Refuses what is no object, and keys that the schema does not have. */
+export function refuseUnknown(context: string, options: unknown, schema: object): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidOption(context, options, `an object with ${listNames(Object.keys(schema))}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (Object.hasOwn(schema, key)) continue;
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `${context}.${key} is not an option: there ${listNames(Object.keys(schema))}.`,
+    );
+  }
 }
 
 function listNames(names: readonly string[]): string {

@@ -320,6 +320,15 @@ describe('options of a call', () => {
     [{ idempotant: true }, /call\.idempotant is not an option/],
     [{ clientKey: 5 }, /call\.clientKey is 5/],
     [{ deadlineMs: -1 }, /call\.deadlineMs is -1/],
+    [{ deadlineMs: Number.NaN }, /call\.deadlineMs is NaN/],
+    [{ deadlineMs: Number.POSITIVE_INFINITY }, /call\.deadlineMs is Infinity/],
+    [{ signal: {} }, /call\.signal is an object: allowed is an AbortSignal/],
+    [{ signal: null }, /call\.signal is null/],
+    [{ key: 5 }, /call\.key is 5/],
+    [{ retry: 3 }, /call\.retry is 3/],
+    [{ classify: 'x' }, /call\.classify is "x"/],
+    ['idempotent', /call is "idempotent": allowed is an object/],
+    [null, /call is null/],
   ])('are refused with their name: %j', async (options, message) => {
     const { call, ids } = scripted([answers('ok')]);
     await expect(call(options as never)).rejects.toThrow(message);
