@@ -4,8 +4,8 @@ import mysql from 'mysql2';
 
 const { ports, login } = JSON.parse(process.env.FAIRLEAD_BENCH);
 const host = '127.0.0.1';
-const ROUNDS = 9;
-const QUERIES = 6_000;
+const ROUNDS = Number(process.env.ROUNDS ?? 15);
+const QUERIES = 4_000;
 const CONCURRENCY = 50;
 const CONNECTIONS = 10;
 
@@ -33,89 +33,78 @@ function plain() {
   return pool;
 }
 
+/** The three ways to run a statement: the two of the pool, and the one that ORMs take. */
+const METHODS = {
+  query: (pool, done) => pool.query('SELECT 1 AS a', [], done),
+  execute: (pool, done) => pool.execute('SELECT 1 AS a', [], done),
+  'getConnection, query, release': (pool, done) =>
+    pool.getConnection((error, connection) => {
+      if (error) return done(error);
+      connection.query('SELECT 1 AS a', [], (failed) => {
+        connection.release();
+        done(failed);
+      });
+    }),
+};
+
 /** CPU microseconds of this process per query, CONCURRENCY at a time. */
-async function round(pool, method, queries) {
+async function round(pool, run) {
   const before = process.cpuUsage();
   await new Promise((resolve, reject) => {
     let started = 0;
     let ended = 0;
     const next = () => {
       started++;
-      pool[method]('SELECT 1 AS a', [], (error) => {
+      run(pool, (error) => {
         if (error) return reject(error);
-        if (++ended === queries) resolve();
-        else if (started < queries) next();
+        if (++ended === QUERIES) resolve();
+        else if (started < QUERIES) next();
       });
     };
     for (let i = 0; i < CONCURRENCY; i++) next();
   });
   const used = process.cpuUsage(before);
-  return (used.user + used.system) / queries;
+  return (used.user + used.system) / QUERIES;
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const signed = (value) => `${value < 0 ? '' : '+'}${value.toFixed(1)}`;
 
-/** All variants in every round, one after the other, so that a disturbed moment disturbs all of them. */
-async function compare(title, method, variants) {
-  const figures = variants.map(() => []);
-  for (const [, pool] of variants) await round(pool, method, QUERIES);
+/** All pools in every round, one after the other, so that a disturbed moment disturbs all of them. */
+async function compare(method, pools) {
+  const names = Object.keys(pools);
+  const figures = Object.fromEntries(names.map((name) => [name, []]));
+  for (const name of names) for (let i = 0; i < 2; i++) await round(pools[name], METHODS[method]);
   for (let i = 0; i < ROUNDS; i++) {
-    for (let j = 0; j < variants.length; j++) {
+    for (let j = 0; j < names.length; j++) {
       // Each round begins with another one.
-      const at = (i + j) % variants.length;
-      figures[at].push(await round(variants[at][1], method, QUERIES));
+      const name = names[(i + j) % names.length];
+      figures[name].push(await round(pools[name], METHODS[method]));
     }
   }
-  console.log(
-    `\n${title}: CPU µs per query, median of ${ROUNDS} rounds of ${QUERIES}, and the median difference per round`,
-  );
-  for (const [at, [name]] of variants.entries()) {
-    const difference = median(figures[at].map((value, i) => value - figures[0][i]));
-    const sign = difference < 0 ? '' : '+';
-    console.log(`${name.padEnd(36)} ${median(figures[at]).toFixed(1).padStart(6)}  ${sign}${difference.toFixed(1)}`);
+  const difference = (name, from) => signed(median(figures[name].map((value, i) => value - figures[from][i])));
+  const ratio = (name, from) => median(figures[name].map((value, i) => value / figures[from][i])).toFixed(2);
+  console.log(`\n${method}: CPU µs per query, median of ${ROUNDS} rounds of ${QUERIES}`);
+  for (const name of names) console.log(`  ${name.padEnd(32)}${median(figures[name]).toFixed(1).padStart(6)}`);
+  for (const [name, peer] of PAIRS) {
+    console.log(`  ${`${name} above ${peer}`.padEnd(56)}${difference(name, peer).padStart(6)}  ×${ratio(name, peer)}`);
   }
 }
 
-const pools = { plain: plain(), cluster1: cluster(1), cluster3: cluster(3), one: fairlead(1), three: fairlead(3) };
-await new Promise((resolve) => setTimeout(resolve, 1_500));
-for (const method of ['query', 'execute']) {
-  await compare(`${method}, one server`, method, [
-    ['mysql2 pool', pools.plain],
-    ['mysql2 PoolCluster', pools.cluster1],
-    ['fairlead', pools.one],
-  ]);
-  await compare(`${method}, three servers`, method, [
-    ['mysql2 PoolCluster', pools.cluster3],
-    ['fairlead', pools.three],
-  ]);
-}
-
-console.log('\nWhere a statement belongs, µs');
-const statement = (n) =>
-  `SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.state IN ('open', 'paid') ` +
-  `AND o.created_at > '2026-01-01 00:00:00' AND c.country = 'NO' /* ${n} */ ORDER BY o.created_at DESC LIMIT 20`;
-const kilobyte = (n) => Array.from({ length: 4 }, (_, i) => `(${statement(n * 4 + i)})`).join(' UNION ALL ');
-const known = Array.from({ length: 100 }, (_, n) => statement(n));
-const best = (run, calls) => {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < ROUNDS; i++) {
-    const start = process.cpuUsage();
-    run(i);
-    const { user, system } = process.cpuUsage(start);
-    least = Math.min(least, (user + system) / calls);
-  }
-  return least;
+const PAIRS = [
+  ['fairlead, 1 server', 'mysql2 pool'],
+  ['fairlead, 3 servers', 'mysql2 pool'],
+  ['fairlead, 1 server', 'PoolCluster, 1 server'],
+  ['fairlead, 3 servers', 'PoolCluster, 3 servers'],
+];
+const pools = {
+  'mysql2 pool': plain(),
+  'PoolCluster, 1 server': cluster(1),
+  'PoolCluster, 3 servers': cluster(3),
+  'fairlead, 1 server': fairlead(1),
+  'fairlead, 3 servers': fairlead(3),
 };
-const cached = best(() => {
-  for (let i = 0; i < 200_000; i++) pools.three.route(known[i % 100]);
-}, 200_000);
-const texts = Array.from({ length: ROUNDS }, (_, r) =>
-  Array.from({ length: 5_000 }, (_, i) => kilobyte(r * 5_000 + i)),
-);
-const bytes = texts[0][0].length;
-const uncached = best((r) => {
-  for (const text of texts[r]) pools.three.route(text);
-}, 5_000);
-console.log(`seen before: ${cached.toFixed(2)} each`);
-console.log(`never seen: ${((uncached * 1_000) / bytes).toFixed(2)} per 1,000 characters (texts of ${bytes})`);
+// The servers are asked for their roles.
+await new Promise((resolve) => setTimeout(resolve, 1_500));
+for (const method of Object.keys(METHODS)) await compare(method, pools);
 for (const close of closers) await close();
