@@ -20,6 +20,7 @@ import type { ReadPoolOptions } from './options.js';
 import type { Physical } from './physical.js';
 import { prepareConnection } from './prepare.js';
 import { Prober } from './prober.js';
+import { noServer, twoPrimaries } from './refusals.js';
 import { Replication } from './replication.js';
 
 /** A connection to one server, taken for a while. */
@@ -185,7 +186,7 @@ export class Cluster extends EventEmitter {
     const subset = this.#subsetFor(route, tried);
     const remainingMs = deadlineMs - this.clock.now();
     if (subset === undefined) {
-      const broken = this.#tooManyPrimaries();
+      const broken = this.#tooManyPrimaries() ?? this.#refusedLogin();
       if (broken !== undefined) callback(broken);
       else this.#waitForServer(deadlineMs, route, tried, callback);
       return;
@@ -246,8 +247,8 @@ export class Cluster extends EventEmitter {
       return;
     }
     const onChange = (): void => {
-      if (!this.#closed && this.#subsetFor(route, tried) === undefined && this.#tooManyPrimaries() === undefined)
-        return;
+      const hopeless = this.#closed || this.#tooManyPrimaries() !== undefined || this.#refusedLogin() !== undefined;
+      if (!hopeless && this.#subsetFor(route, tried) === undefined) return;
       end();
       this.#checkoutBefore(deadlineMs, route, tried, callback);
     };
@@ -265,21 +266,21 @@ export class Cluster extends EventEmitter {
   }
 
   #noServer(route: 'primary' | 'replica'): FairleadError {
-    const { name, endpoints, discovery } = this.service;
-    const roles = endpoints.map((e) => `${e.spec.id} is ${this.replication.stateOf(e).role}`).join(', ');
-    const message = `No ${route === 'primary' ? 'primary' : 'server'} of service '${name}' to run this on: ${roles || 'discovery lists no server'}.`;
-    const probeError = [...this.#nodes.values()].find((node) => node.probeError !== undefined)?.probeError;
-    return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
+    const asked = [...this.#nodes.values()].find((node) => node.probeError !== undefined);
+    return noServer(this.service, this.replication, route, asked?.probeError);
   }
 
   #tooManyPrimaries(): FairleadError | undefined {
     const { writable } = this.replication;
-    if (writable.length < 2 || this.primary !== undefined) return undefined;
-    const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
-    const message =
-      `Servers ${ids} of service '${this.service.name}' both accept writes: refused, because writing to both would ` +
-      `part their data. Set read_only on all but one, or let onTwoPrimaries 'tagged' decide.`;
-    return new FairleadError('FAIRLEAD_TWO_PRIMARIES', message, { service: this.service.name });
+    return writable.length < 2 || this.primary !== undefined ? undefined : twoPrimaries(this.service, writable);
+  }
+
+  /** What the servers said, where all of them know who asked and let nobody in: waiting would change nothing. */
+  #refusedLogin(): unknown {
+    const errors = [...this.#nodes.values()].map(({ probeError }) => probeError);
+    return errors.length > 0 && errors.every((error) => error !== undefined && !isPassing(error))
+      ? errors[0]
+      : undefined;
   }
 
   #isPrimary(endpoint: Endpoint): boolean {
@@ -338,6 +339,7 @@ export class Cluster extends EventEmitter {
         // A full server, or one that refuses this login, is alive: what is open there works on.
         const { outcome } = meaningOf(error, true);
         const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
+        if (alive) this.emit('change');
         if (alive || !this.replication.failed(each)) return;
         this.#nodes.get(each)?.pool.cut();
         this.#changed();

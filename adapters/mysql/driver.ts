@@ -45,7 +45,7 @@ export interface DriverConnection extends EventEmitter {
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
   prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;
   unprepare(sql: unknown): unknown;
-  changeUser(options: unknown, callback: QueryCallback): void;
+  changeUser(options: unknown, callback?: QueryCallback): void;
   ping(callback: (error: unknown) => void): void;
   reset(callback: (error: unknown) => void): void;
   end(callback?: (error: unknown) => void): void;
@@ -82,23 +82,34 @@ export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
   return /mariadb/i.test(connection._handshakePacket?.serverVersion ?? '') ? 'mariadb' : 'mysql';
 }
 
-/** Keeps secrets out of a printed connection; the driver, which reads them to change the user, still finds them. */
-export function hideSecrets(config: Record<string, unknown>): void {
-  for (const name of SECRETS) {
-    let value = config[name];
-    if (value === undefined) continue;
-    Object.defineProperty(config, name, {
-      configurable: true,
-      enumerable: false,
-      get: () => value,
-      set: (changed: unknown) => {
-        value = changed;
-      },
-    });
-  }
-}
+const PASSWORDS = ['password', 'password1', 'password2', 'password3', 'passwordSha1'] as const;
 
-const SECRETS = ['password', 'password1', 'password2', 'password3', 'passwordSha1', 'ssl'] as const;
+/**
+ * Takes the secrets out of a connection that is logged in: whoever prints it, or a command of it, which has a copy of
+ * its configuration, would see them. The driver needs them once more only, to change the user: then it gets them.
+ */
+export function hideSecrets(connection: DriverConnection): void {
+  const { config } = connection;
+  const secrets: Record<string, unknown> = {};
+  for (const name of PASSWORDS) if (config[name] !== undefined) secrets[name] = config[name];
+  const clear = (): void => {
+    for (const name of PASSWORDS) if (config[name] !== undefined) config[name] = undefined;
+  };
+  clear();
+  // Only to encrypt the connection, which is done; that it is encrypted remains to be seen.
+  if (config.ssl) config.ssl = { rejectUnauthorized: (config.ssl as Record<string, unknown>).rejectUnauthorized };
+  const changeUser = connection.changeUser.bind(connection);
+  connection.changeUser = (options, callback) => {
+    if (typeof options === 'function') {
+      connection.changeUser({}, options as QueryCallback);
+      return;
+    }
+    changeUser({ ...secrets, ...(options as object) }, (error, ...rest) => {
+      clear();
+      callback?.(error, ...rest);
+    });
+  };
+}
 
 /** What the driver makes of connection options: defaults, flags, formats. Refuses what it refuses. */
 export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {

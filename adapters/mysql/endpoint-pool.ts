@@ -316,7 +316,7 @@ export class EndpointPool {
       usable: true,
       retired: false,
     };
-    hideSecrets(connection.config);
+    hideSecrets(connection);
     const lost = (): void => {
       physical.usable = false;
       const at = this.#idle.indexOf(physical);

@@ -1,23 +1,19 @@
-import { execFile } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { chooseBackend, requireNative } from './backend.js';
+import { makeCertificates } from './certificates.js';
 import { ComposeProject, HOST_FROM_CONTAINER } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
-import { serverFolder } from './native/run-folder.js';
 import { freePort, freePorts } from './ports.js';
 import { type Instance, Server } from './server.js';
 import { until } from './until.js';
 
 const LOCALHOST = '127.0.0.1';
 const PACKAGES = { name: 'consul', suite: 'bullseye', packages: ['consul'] };
-const run = promisify(execFile);
 
 /** Configuration as Consul reads it from a JSON file. */
 type ConsulConfig = Readonly<Record<string, unknown>>;
@@ -161,7 +157,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<Consul> 
   requireNative('Consul with TLS');
   const root = await fetchPackages(PACKAGES);
   const ports = await freePorts(6, LOCALHOST);
-  const tls = options.tls ? await makeTls(root, ports[4]!) : undefined;
+  const tls = options.tls ? { port: ports[4]!, ...(await makeCertificates()) } : undefined;
   const config = {
     ...agentConfig('agent', LOCALHOST, ports),
     ...aclConfig(token, 'master'),
@@ -271,15 +267,4 @@ function agentConfig(node: string, host: string, ports: readonly number[]): Cons
 function aclConfig(token: string | undefined, managementKey: 'master' | 'initial_management'): ConsulConfig {
   if (token === undefined) return {};
   return { acl: { enabled: true, default_policy: 'deny', tokens: { [managementKey]: token, agent: token } } };
-}
-
-/** A throw-away certificate authority and a server certificate for 127.0.0.1, made by Consul itself. */
-async function makeTls(root: string, port: number): Promise<ConsulTls & { certFile: string; keyFile: string }> {
-  const cwd = serverFolder('consul-tls');
-  const [program, ...args] = programIn(root, 'usr/bin/consul') as [string, ...string[]];
-  await run(program, [...args, 'tls', 'ca', 'create'], { cwd });
-  await run(program, [...args, 'tls', 'cert', 'create', '-server', `-additional-ipaddress=${LOCALHOST}`], { cwd });
-  const file = (name: string) => join(cwd, `dc1-server-consul-0${name}.pem`);
-  const caFile = join(cwd, 'consul-agent-ca.pem');
-  return { port, caFile, ca: await readFile(caFile, 'utf8'), certFile: file(''), keyFile: file('-key') };
 }

@@ -1,5 +1,6 @@
 /** Real servers for the integration tests: `await using consul = await startConsul()`. */
 export { NoServersHere } from './backend.js';
+export { type Certificates, makeCertificates } from './certificates.js';
 export {
   Consul,
   type ConsulCluster,

@@ -22,6 +22,7 @@ class FakeConnection extends EventEmitter {
   destroy(): void {
     this.stream.destroyed = true;
   }
+  changeUser(): void {}
 }
 
 const settings: EndpointPoolOptions = {
