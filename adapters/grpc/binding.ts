@@ -4,6 +4,7 @@ import {
   type Endpoint,
   FairleadError,
   type Mesh,
+  type PolicySpec,
   type Service,
   type ServiceOptions,
   type Subset,
@@ -12,8 +13,9 @@ import {
 import { CallConfigurator } from './call.js';
 import type { LeafSettings } from './leaf.js';
 import type { ServiceConfigs } from './live-config.js';
+import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './method-configs.js';
 import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
-import { MethodConfigs, readChannelServiceConfig, throttlingOf } from './service-config.js';
+import { readChannelServiceConfig } from './service-config.js';
 import type { Classify } from './status.js';
 import { parseTarget, type TargetUri } from './target.js';
 import { ChannelTelemetry } from './telemetry.js';
@@ -27,12 +29,12 @@ export class ChannelBinding {
   readonly clock: Clock;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
-  /** How connections are made and checked. */
-  readonly connections: Omit<LeafSettings, 'clock' | 'options'>;
   readonly telemetry: ChannelTelemetry;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
-  readonly serviceConfig: ServiceConfig;
+  /** The part of the service config that may change while the channel is in use. */
+  readonly live: LiveConfig | undefined;
+  readonly #methods: MethodConfigs;
   readonly #target: ReadTargetOptions;
 
   /** Throws a FairleadError that says what is wrong with the target or the channel's service config. */
@@ -44,40 +46,28 @@ export class ChannelBinding {
     channelOptions: ChannelOptions,
   ) {
     const { service: name, options: query } = parseTarget(uri);
+    const { defaults } = options;
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
-    const code = own ?? options.defaults;
-    const channel = readChannelServiceConfig(channelOptions['grpc.service_config'], mesh.policies.names);
+    const channel = readChannelServiceConfig(channelOptions['grpc.service_config'], mesh.policies);
     readTargetOptions(`${uri.scheme}:///${name}`, query);
     readTargetOptions('grpc.service_config', channel.balancing ?? {});
-    const merged = { ...code.target, ...channel.balancing, ...query };
+    const merged = { ...defaults.target, ...own?.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
     this.clock = mesh.clock;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
-    const { connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
-    const healthService = this.#target.healthService ?? channel.serviceConfig.healthCheckConfig?.serviceName;
-    this.connections = {
-      connectTimeoutMs,
-      healthService,
-      maxConnections,
-      streamsPerConnection,
-      oobReportingPeriodMs,
-    };
     this.service = serviceOf(mesh, name, this.#target.service);
     this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock);
     // A policy that is refused must be refused here, where the program that made the channel sees it.
     this.openSubset(() => false).close();
-    const sources = [channel.serviceConfig, code.serviceConfig];
-    const methods = new MethodConfigs(sources, live?.of(name));
-    const retryThrottling = throttlingOf(sources);
-    this.serviceConfig = {
-      loadBalancingConfig: [{ fairlead: {} }],
-      methodConfig: [],
-      ...(retryThrottling === undefined ? {} : { retryThrottling }),
-    };
+    this.live = live?.of(name);
+    this.#methods = new MethodConfigs(
+      [channel.serviceConfig, own?.serviceConfig ?? {}, defaults.serviceConfig],
+      this.live,
+    );
     this.attributes = {
       [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(
-        methods,
+        this.#methods,
         this.#target.keyHeader,
         this.telemetry,
       ),
@@ -85,12 +75,31 @@ export class ChannelBinding {
     };
   }
 
-  openSubset(usable: (endpoint: Endpoint) => boolean): Subset {
-    const { policy } = this.#target;
+  /** What grpc-js is told with every resolution. */
+  get serviceConfig(): ServiceConfig {
+    const retryThrottling = throttlingOf(this.#methods.sources);
+    return {
+      loadBalancingConfig: [{ fairlead: {} }],
+      methodConfig: [],
+      ...(retryThrottling === undefined ? {} : { retryThrottling }),
+    };
+  }
+
+  /** How connections are made and checked. */
+  get connections(): ConnectionSettings {
+    const { connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
+    const healthService = this.#target.healthService ?? healthServiceOf(this.#methods.sources);
+    return { connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
+  }
+
+  /** `policy` is a method's; the channel's own by default. */
+  openSubset(usable: (endpoint: Endpoint) => boolean, policy: PolicySpec | undefined = this.#target.policy): Subset {
     const onWeighing = (weighing: Weighing): void => this.telemetry.weighing(weighing);
     return this.service.subset({ usable, onWeighing, ...(policy === undefined ? {} : { policy }) });
   }
 }
+
+type ConnectionSettings = Omit<LeafSettings, 'clock' | 'telemetry' | 'options'>;
 
 /** The binding in what a load balancer is given; undefined where another scheme's resolver gave it. */
 export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
@@ -103,7 +112,9 @@ export function authorityOf(options: ReadGrpcOptions, uri: TargetUri): string {
   const { service, options: query } = parseTarget(uri);
   const own = Object.hasOwn(options.services, service) ? options.services[service] : undefined;
   const { authority } = query;
-  return typeof authority === 'string' ? authority : ((own ?? options.defaults).target.authority ?? service);
+  return typeof authority === 'string'
+    ? authority
+    : (own?.target.authority ?? options.defaults.target.authority ?? service);
 }
 
 /** Service options that targets gave, by mesh and service: a second channel may say the same, but nothing else. */

@@ -2,8 +2,8 @@ import { type experimental, type Metadata, type MethodConfig, status } from '@gr
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import type { Attempt } from './attempt.js';
 import { CallRecord } from './call-record.js';
+import type { MethodConfigs, MethodPolicy } from './method-configs.js';
 import { routingKeyOf } from './routing-key.js';
-import type { MethodConfigs } from './service-config.js';
 import type { ChannelTelemetry } from './telemetry.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
@@ -16,14 +16,17 @@ export class Call implements AcquireRequest {
   readonly key: RoutingKey | undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
+  /** Undefined where the channel's policy picks. */
+  readonly policy: MethodPolicy | undefined;
   /** Undefined while nobody measures. */
   readonly record: CallRecord | undefined;
   readonly #hedged: boolean;
   /** The attempt that was picked last. */
   #last: Attempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, hedged: boolean, record?: CallRecord) {
+  constructor(key: RoutingKey | undefined, hedged: boolean, policy?: MethodPolicy, record?: CallRecord) {
     this.key = key;
+    this.policy = policy;
     this.record = record;
     this.#hedged = hedged;
   }
@@ -69,15 +72,14 @@ export class CallConfigurator implements experimental.ConfigSelector {
 
   /** Runs when a call starts, in the context of its caller. Must not throw. */
   invoke(path: string, metadata: Metadata): CallConfig {
-    const methodConfig = this.#methods.get(path);
+    const { config: methodConfig, hedged, policy } = this.#methods.get(path);
     if (methodConfig.waitForReady !== undefined) applyWaitForReady(metadata, methodConfig);
     const key = routingKeyOf(metadata, this.#keyHeader);
-    const hedged = methodConfig.hedgingPolicy !== undefined;
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, hedged) : undefined;
     return {
       methodConfig,
-      pickInformation: new Call(key, hedged, record) as unknown as Record<string, string>,
+      pickInformation: new Call(key, hedged, policy, record) as unknown as Record<string, string>,
       status: status.OK,
       dynamicFilterFactories: record === undefined ? NO_FILTERS : [record],
     };

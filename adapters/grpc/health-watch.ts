@@ -29,13 +29,20 @@ export function decodeHealthStatus(response: Buffer): number {
  * stream that breaks means unhealthy, and is opened again with backoff.
  */
 export class HealthWatch {
-  /** Undefined before the first answer. */
-  healthy: boolean | undefined = undefined;
+  /** Undefined before the first answer, where nothing was known before. */
+  healthy: boolean | undefined;
   reason = '';
   readonly #changed: () => void;
   readonly #stream: ConnectionStream;
 
-  constructor(subchannel: experimental.SubchannelInterface, service: string, clock: Clock, changed: () => void) {
+  constructor(
+    subchannel: experimental.SubchannelInterface,
+    service: string,
+    clock: Clock,
+    changed: () => void,
+    healthy?: boolean,
+  ) {
+    this.healthy = healthy;
     this.#changed = changed;
     this.#stream = new ConnectionStream(subchannel, WATCH, encodeHealthRequest(service), clock, {
       message: (response) => {

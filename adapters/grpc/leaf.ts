@@ -46,7 +46,7 @@ export class Leaf implements PickableConnection {
   streams = 0;
   lastError = '';
   readonly #owner: LeafOwner;
-  readonly #settings: LeafSettings;
+  #settings: LeafSettings;
   readonly #connecting: Connecting;
   /** Further connections to the endpoint, opened when calls ran out of room. */
   readonly #more: Leaf[] = [];
@@ -89,6 +89,17 @@ export class Leaf implements PickableConnection {
   /** Ends a reconnect backoff. Does nothing while a connection is up or being made. */
   retryNow(): void {
     this.#connecting.retryNow();
+  }
+
+  /** Settings may change while the connection is up: whom to ask for its health. */
+  update({ healthService }: LeafSettings): void {
+    if (healthService === this.#settings.healthService) return;
+    this.#settings = { ...this.#settings, healthService };
+    for (const leaf of this.#more) leaf.update(this.#settings);
+    if (this.#transport !== READY) return;
+    // What was known is good until there is an answer: or all would leave the rotation at once to be asked.
+    this.#watch(this.#connected, this.#health?.healthy ?? true);
+    this.#settle(null);
   }
 
   roomiest(): Leaf {
@@ -195,7 +206,7 @@ export class Leaf implements PickableConnection {
   }
 
   /** Has the server tell of itself, where that is asked for. */
-  #watch(subchannel: experimental.SubchannelInterface | undefined): void {
+  #watch(subchannel: experimental.SubchannelInterface | undefined, healthy?: boolean): void {
     const { healthService, oobReportingPeriodMs, clock } = this.#settings;
     if (subchannel === undefined) return;
     this.#stopWatching();
@@ -204,7 +215,7 @@ export class Leaf implements PickableConnection {
     }
     if (healthService === undefined) return;
     const changed = (): void => this.#settle(this.#health?.reason ?? null);
-    this.#health = new HealthWatch(subchannel, healthService, clock, changed);
+    this.#health = new HealthWatch(subchannel, healthService, clock, changed, healthy);
   }
 
   #stopWatching(): void {

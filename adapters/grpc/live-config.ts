@@ -1,6 +1,7 @@
-import { FairleadError, type ValueSource } from '../../src/index.js';
+import { FairleadError, type PolicyRegistry, type ValueSource } from '../../src/index.js';
+import type { LiveConfig } from './method-configs.js';
 import type { ReadGrpcOptions } from './options.js';
-import { type GrpcServiceConfig, type LiveConfig, readServiceConfig } from './service-config.js';
+import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
 /** Service configs from a source that tells of changes, watched from the first channel to a service on. */
 export class ServiceConfigs {
@@ -8,11 +9,13 @@ export class ServiceConfigs {
   readonly #source: ValueSource;
   readonly #prefix: string;
   readonly #onError: ReadGrpcOptions['onServiceConfigError'];
+  readonly #policies: PolicyRegistry;
   readonly #services = new Map<string, WatchedConfig>();
 
   /** `closing` ends all watches. */
-  constructor(closing: AbortSignal, options: ReadGrpcOptions) {
+  constructor(closing: AbortSignal, policies: PolicyRegistry, options: ReadGrpcOptions) {
     this.#closing = closing;
+    this.#policies = policies;
     this.#source = options.serviceConfigSource!;
     this.#prefix = options.serviceConfigPrefix;
     this.#onError = options.onServiceConfigError;
@@ -21,7 +24,7 @@ export class ServiceConfigs {
   of(service: string): LiveConfig {
     const known = this.#services.get(service);
     if (known !== undefined) return known;
-    const watched = new WatchedConfig(`${this.#source.name} ${this.#prefix}${service}`);
+    const watched = new WatchedConfig(`${this.#source.name} ${this.#prefix}${service}`, this.#policies);
     this.#services.set(service, watched);
     const failed = (error: Error): void => this.#tell(service, error);
     const sink = { value: (text: string | undefined) => watched.adopt(text, failed), error: failed };
@@ -41,11 +44,19 @@ export class ServiceConfigs {
 
 class WatchedConfig implements LiveConfig {
   readonly #name: string;
+  readonly #policies: PolicyRegistry;
+  readonly #listeners = new Set<() => void>();
   current: GrpcServiceConfig = {};
   version = 0;
 
-  constructor(name: string) {
+  constructor(name: string, policies: PolicyRegistry) {
     this.#name = name;
+    this.#policies = policies;
+  }
+
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
   }
 
   /** A config that is refused changes nothing; a key that is gone takes its config away. */
@@ -55,18 +66,14 @@ class WatchedConfig implements LiveConfig {
       this.version++;
     } catch (thrown) {
       failed(thrown as Error);
+      return;
     }
+    for (const changed of this.#listeners) changed();
   }
 
   #read(text: string): GrpcServiceConfig {
     const config = readServiceConfig(this.#parse(text), this.#name);
-    for (const key of ['retryThrottling', 'healthCheckConfig'] as const) {
-      if (config[key] === undefined) continue;
-      throw new FairleadError(
-        'FAIRLEAD_INVALID_OPTION',
-        `${this.#name}.${key} cannot change while channels are in use: give it in code or in the channel's service config.`,
-      );
-    }
+    checkMethodPolicies(config, this.#policies, this.#name);
     return config;
   }
 

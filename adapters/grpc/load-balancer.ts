@@ -1,9 +1,10 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
-import { type Clock, type Endpoint, FairleadError, type Subset, type Timer } from '../../src/index.js';
+import { type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { PendingAttempts } from './attempt.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
 import { Leaf, type LeafOwner } from './leaf.js';
 import { ConnectedPicker, RefusingPicker, WaitingPicker } from './picker.js';
+import { ChannelSubsets } from './subsets.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -19,7 +20,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
   readonly helper: experimental.ChannelControlHelper;
   readonly #leaves = new Map<Endpoint, Leaf>();
   #binding: ChannelBinding | undefined;
-  #subset: Subset | undefined;
+  #subsets: ChannelSubsets | undefined;
+  #stopListening: (() => void) | undefined;
   #refresh: Refresh | undefined;
   #picker: experimental.Picker | undefined;
   #connected = 0;
@@ -67,7 +69,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
     for (const leaf of this.#leaves.values()) leaf.close();
     this.#leaves.clear();
     this.#refresh?.cancel();
-    this.#subset?.close();
+    this.#stopListening?.();
+    this.#subsets?.close();
   }
 
   getTypeName(): string {
@@ -84,17 +87,19 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
   }
 
   #open(binding: ChannelBinding): void {
-    if (this.#subset !== undefined) return;
+    if (this.#subsets !== undefined) return;
     this.#binding = binding;
-    const subset = binding.openSubset((endpoint) => this.#leaves.get(endpoint)?.subchannel !== undefined);
+    const connected = (endpoint: Endpoint): boolean => this.#leaves.get(endpoint)?.subchannel !== undefined;
+    const subsets = new ChannelSubsets((policy) => binding.openSubset(connected, policy));
     const refresh = new Refresh(binding.clock, () => {
-      subset.refresh();
+      subsets.refresh();
       this.#publishSoon();
     });
-    this.#subset = subset;
+    this.#subsets = subsets;
+    this.#stopListening = binding.live?.onChange(() => subsets.forgetMethods());
     this.#refresh = refresh;
     this.#picker = new ConnectedPicker({
-      subset,
+      subsets,
       leaves: this.#leaves,
       pending: new PendingAttempts(binding.clock),
       classify: binding.classify,
@@ -117,6 +122,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
     for (const endpoint of listed) {
       const known = this.#leaves.get(endpoint);
       if (known !== undefined) {
+        known.update(settings);
         known.rediscovered();
         continue;
       }
@@ -158,7 +164,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
     const service = this.#binding?.service;
     if (this.#leaves.size === 0) {
       try {
-        this.#subset?.acquire()[Symbol.dispose]();
+        this.#subsets?.of(undefined).acquire()[Symbol.dispose]();
       } catch (error) {
         if (error instanceof FairleadError) return error.message;
       }

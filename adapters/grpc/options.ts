@@ -53,7 +53,7 @@ export interface GrpcOptions {
   readonly scheme?: string;
   /** Options by service name. */
   readonly services?: Readonly<Record<string, GrpcServiceOptions>>;
-  /** Options for services that have none of their own. */
+  /** Options for all services, where their own say nothing; method configs are merged field by field. */
   readonly defaults?: GrpcServiceOptions;
   /** Judges how a call ended where the status code alone does not tell. One that throws is not asked again for that call. */
   readonly classify?: Classify;
@@ -64,9 +64,8 @@ export interface GrpcOptions {
   readonly discoveryTimeoutMs?: number;
   /**
    * Where service configs are kept as JSON, by service, for operators to change while programs run: `consulKv()`. The
-   * method configs in force are the channel's own, then these, then those in code. A config that is refused is told to
-   * `onServiceConfigError` and the one before stays. What it says of `retryThrottling` and `healthCheckConfig` does not
-   * apply: grpc-js takes those when a channel is made, and such a config is refused.
+   * configs in force are the channel's own, then these, then those in code. A config that is refused is told to
+   * `onServiceConfigError` and the one before stays.
    */
   readonly serviceConfigSource?: ValueSource;
   /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */

@@ -1,8 +1,9 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import type { Endpoint, Lease, Subset } from '../../src/index.js';
+import type { Endpoint, Lease } from '../../src/index.js';
 import { Outcome } from '../../src/index.js';
 import { Attempt, type AttemptContext, type Connection } from './attempt.js';
 import { Call } from './call.js';
+import type { ChannelSubsets } from './subsets.js';
 
 const { PickResultType } = experimental;
 
@@ -12,7 +13,7 @@ export interface PickableConnection extends Connection {
 }
 
 export interface PickerContext extends AttemptContext {
-  readonly subset: Subset;
+  readonly subsets: Pick<ChannelSubsets, 'of'>;
   readonly leaves: ReadonlyMap<Endpoint, PickableConnection>;
   /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
   settle(): void;
@@ -39,14 +40,14 @@ export class ConnectedPicker implements experimental.Picker {
 
   /** Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled. */
   pick(args: experimental.PickArgs): experimental.PickResult {
-    const { subset, leaves } = this.#context;
+    const { subsets, leaves } = this.#context;
     let lease: Lease | undefined;
     try {
       this.#context.settle();
       const call = callOf(args);
       call.beginAttempt();
       const record = call.record?.attempt(args.metadata);
-      lease = subset.acquire(call);
+      lease = subsets.of(call.policy).acquire(call);
       const leaf = leaves.get(lease.endpoint);
       if (leaf?.subchannel === undefined) {
         // Its connection went away this moment; the pick is repeated when the channel's state is told.

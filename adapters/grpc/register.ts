@@ -5,6 +5,7 @@ import { ServiceConfigs } from './live-config.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './options.js';
 import { ServiceResolver } from './resolver.js';
+import { checkMethodPolicies } from './service-config.js';
 import { shieldFromProxy } from './target.js';
 
 /** The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are. */
@@ -47,7 +48,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   }
   if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
   if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
-  const configs = read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, read);
+  const configs =
+    read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read);
   const registered: Registered = { mesh, options: read, configs };
   schemes.set(scheme, registered);
   const close = (): void => {
@@ -58,9 +60,10 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
 
 /** A policy that does not exist must not wait for the first channel that wants it. */
 function checkPolicies(mesh: Mesh, { services, defaults }: ReadGrpcOptions): void {
-  for (const [name, { target }] of Object.entries({ ...services, '': defaults })) {
-    const at = name === '' ? 'registerGrpc.defaults.policy' : `registerGrpc.services.${name}.policy`;
-    if (target.policy !== undefined) mesh.policies.resolve(target.policy, at);
+  for (const [name, { target, serviceConfig }] of [...Object.entries(services), ['', defaults] as const]) {
+    const at = name === '' ? 'registerGrpc.defaults' : `registerGrpc.services.${name}`;
+    if (target.policy !== undefined) mesh.policies.resolve(target.policy, `${at}.policy`);
+    checkMethodPolicies(serviceConfig, mesh.policies, `${at}.serviceConfig`);
   }
 }
 

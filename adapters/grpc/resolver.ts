@@ -25,6 +25,8 @@ export class ServiceResolver implements experimental.Resolver {
     const { service, clock, discoveryTimeoutMs } = this.#binding;
     const stopEndpoints = service.on('endpoints', () => this.#publish());
     const stopRotation = service.on('rotation', () => this.#followAperture());
+    // What grpc-js takes at a resolution only: throttling, and whom to ask for health.
+    const stopConfig = this.#binding.live?.onChange(() => this.#publishIfKnown());
     const stopErrors = service.on('error', (error) => this.#reportUnlessKnown(error.message));
     let stopped = false;
     this.#stop = () => {
@@ -32,11 +34,12 @@ export class ServiceResolver implements experimental.Resolver {
       stopEndpoints();
       stopRotation();
       stopErrors();
+      stopConfig?.();
     };
     // The channel must never be told from inside this call.
     queueMicrotask(() => {
       // A service that has no endpoint yet may soon have one: calls wait for it as long as for discovery itself.
-      if (!stopped && this.#binding.service.endpoints.length > 0) this.#publish();
+      if (!stopped) this.#publishIfKnown();
     });
     this.#patience = clock.after(discoveryTimeoutMs, () =>
       this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
@@ -60,6 +63,10 @@ export class ServiceResolver implements experimental.Resolver {
     if (aperture === endpoints) return;
     const known = this.#aperture;
     if (aperture.length !== known.length || aperture.some((endpoint, i) => endpoint !== known[i])) this.#publish();
+  }
+
+  #publishIfKnown(): void {
+    if (this.#binding.service.endpoints.length > 0) this.#publish();
   }
 
   #publish(): void {

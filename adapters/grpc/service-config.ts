@@ -1,7 +1,7 @@
-import { type status as Code, type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
-import { FairleadError, optionReaders } from '../../src/index.js';
+import { type status as Code, type ServiceConfig, status } from '@grpc/grpc-js';
+import { FairleadError, optionReaders, type PolicyRegistry, type PolicySpec } from '../../src/index.js';
 
-const { boolean, integer, invalidOption, number, optional, readOptions } = optionReaders;
+const { boolean, given, integer, invalidOption, number, optional, readOptions } = optionReaders;
 
 /**
  * The part of a gRPC service config (grpc/proposal, "service_config.md") that grpc-js carries out. Read strictly: what
@@ -18,6 +18,8 @@ export interface GrpcServiceConfig {
 export interface GrpcMethodConfig {
   /** `{}` is every method, `{ service }` every method of one, `{ service, method }` one method. */
   readonly name: readonly { readonly service?: string; readonly method?: string }[];
+  /** Which policy picks for it; the channel's where nothing is said. */
+  readonly policy?: PolicySpec;
   /** Calls wait for a connection instead of failing; a call's own metadata options come first. */
   readonly waitForReady?: boolean;
   /** Such as `"0.5s"`. The earlier of this and the call's own deadline applies. */
@@ -75,6 +77,13 @@ export function readServiceConfig(value: unknown, name: string): GrpcServiceConf
   return withoutUndefined(read) as GrpcServiceConfig;
 }
 
+/** Refuses policies of methods that do not exist, or whose options are wrong. */
+export function checkMethodPolicies(config: GrpcServiceConfig, policies: PolicyRegistry, name: string): void {
+  for (const [index, { policy }] of (config.methodConfig ?? []).entries()) {
+    if (policy !== undefined) policies.resolve(policy, `${name}.methodConfig[${index}].policy`);
+  }
+}
+
 function readMethod(value: unknown, name: string): GrpcMethodConfig {
   const read = readOptions<Required<GrpcMethodConfig>>(name, value, {
     name: (names, at) => {
@@ -82,6 +91,7 @@ function readMethod(value: unknown, name: string): GrpcMethodConfig {
         throw invalidOption(at, names, 'an array of names, [{}] for all');
       return names.map((each, index) => readName(each, `${at}[${index}]`));
     },
+    policy: given<PolicySpec>() as never,
     waitForReady: optional(boolean(false)) as never,
     idempotent: optional(boolean(false)) as never,
     timeout: optional(duration) as never,
@@ -132,7 +142,7 @@ function refuseDuplicates(methods: readonly GrpcMethodConfig[], name: string): v
   }
 }
 
-const DURATION = /^(\d+)(?:\.(\d{1,9}))?s$/;
+export const DURATION: RegExp = /^(\d+)(?:\.(\d{1,9}))?s$/;
 
 const duration: optionReaders.Reader<string> = (value, name) => {
   if (typeof value === 'string' && DURATION.test(value)) return value;
@@ -159,114 +169,6 @@ function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
 }
 
-/**
- * A method's config as grpc-js carries it out. The duration is parsed here: grpc-js 1.14 reads `"0.5s"` as 5 ns.
- */
-function toMethodConfig(config: GrpcMethodConfig): MethodConfig {
-  const { timeout, idempotent, ...rest } = config;
-  const match = timeout === undefined ? null : DURATION.exec(timeout);
-  const parsed = { ...rest, name: [...config.name] } as MethodConfig;
-  if (idempotent && rest.retryPolicy === undefined && rest.hedgingPolicy === undefined) {
-    parsed.hedgingPolicy = IDEMPOTENT_HEDGING;
-  }
-  if (match !== null) parsed.timeout = { seconds: Number(match[1]), nanos: Number((match[2] ?? '').padEnd(9, '0')) };
-  return parsed;
-}
-
-/** Three attempts survive two bad endpoints; half a second is long for a healthy one and short for a user. */
-const IDEMPOTENT_HEDGING: NonNullable<MethodConfig['hedgingPolicy']> = {
-  maxAttempts: 3,
-  hedgingDelay: '0.5s',
-  nonFatalStatusCodes: ['UNAVAILABLE'],
-};
-
-/**
- * The throttling of channels with idempotent methods that have none: a hundred calls may fail in a row before repeats stop,
- * and five that succeed pay for one more. An outage is not multiplied by it.
- */
-const IDEMPOTENT_THROTTLING: NonNullable<GrpcServiceConfig['retryThrottling']> = { maxTokens: 200, tokenRatio: 0.2 };
-
-/** The first throttling that a source gives; a default where a source has idempotent methods. */
-export function throttlingOf(sources: readonly GrpcServiceConfig[]): GrpcServiceConfig['retryThrottling'] {
-  for (const { retryThrottling } of sources) if (retryThrottling !== undefined) return retryThrottling;
-  const idempotent = sources.some(({ methodConfig }) => methodConfig?.some((each) => each.idempotent));
-  return idempotent ? IDEMPOTENT_THROTTLING : undefined;
-}
-
-const NO_CONFIG: MethodConfig = { name: [] };
-
-/** Methods remembered per channel; paths beyond are looked up each time. Only programs that make up paths have so many. */
-const MAX_REMEMBERED = 1_000;
-
-/** A service config that may change while channels are in use. */
-export interface LiveConfig {
-  readonly current: GrpcServiceConfig;
-  /** Another number for another config. */
-  readonly version: number;
-}
-
-/**
- * Which config applies to a method. Within one source the most specific name wins, as gRPC says; of the sources, the
- * first has precedence field by field, so that a timeout given by a channel leaves the retries given in code alone.
- */
-export class MethodConfigs {
-  readonly #given: readonly GrpcServiceConfig[];
-  readonly #live: LiveConfig | undefined;
-  readonly #known = new Map<string, MethodConfig>();
-  #sources: readonly GrpcServiceConfig[] = [];
-  #version = -1;
-
-  /** `live` stands after the first of the given ones, the channel's own. */
-  constructor(given: readonly GrpcServiceConfig[], live?: LiveConfig) {
-    this.#given = given;
-    this.#live = live;
-  }
-
-  /** The live config changed: what was merged from the one before is forgotten. */
-  #refresh(version: number): void {
-    this.#version = version;
-    this.#known.clear();
-    const live = this.#live === undefined ? [] : [this.#live.current];
-    const sources = [...this.#given.slice(0, 1), ...live, ...this.#given.slice(1)];
-    this.#sources = sources.filter((source) => (source.methodConfig?.length ?? 0) > 0);
-  }
-
-  /** `path` is `/package.Service/Method`. */
-  get(path: string): MethodConfig {
-    const version = this.#live?.version ?? 0;
-    if (version !== this.#version) this.#refresh(version);
-    if (this.#sources.length === 0) return NO_CONFIG;
-    const known = this.#known.get(path);
-    if (known !== undefined) return known;
-    const [, service = '', method = ''] = path.split('/');
-    let merged: GrpcMethodConfig | undefined;
-    for (const source of this.#sources) merged = merge(merged, mostSpecific(source, service, method));
-    const config = merged === undefined ? NO_CONFIG : toMethodConfig(merged);
-    if (this.#known.size < MAX_REMEMBERED) this.#known.set(path, config);
-    return config;
-  }
-}
-
-function mostSpecific(source: GrpcServiceConfig, service: string, method: string): GrpcMethodConfig | undefined {
-  const methods = source.methodConfig ?? [];
-  const find = (wanted: (name: GrpcMethodConfig['name'][number]) => boolean): GrpcMethodConfig | undefined =>
-    methods.find((each) => each.name.some(wanted));
-  return (
-    find((name) => name.service === service && name.method === method) ??
-    find((name) => name.service === service && name.method === undefined) ??
-    find((name) => name.service === undefined)
-  );
-}
-
-function merge(first: GrpcMethodConfig | undefined, then: GrpcMethodConfig | undefined): GrpcMethodConfig | undefined {
-  if (first === undefined || then === undefined) return first ?? then;
-  const merged = { ...then, ...first };
-  // A call is either retried or hedged; who comes first decides which.
-  if (first.retryPolicy !== undefined) delete (merged as { hedgingPolicy?: unknown }).hedgingPolicy;
-  if (first.hedgingPolicy !== undefined) delete (merged as { retryPolicy?: unknown }).retryPolicy;
-  return merged;
-}
-
 /** A channel's own `grpc.service_config`, split into what it says about balancing and the rest. */
 export interface ChannelServiceConfig {
   /** The option objects of the first entry that means something to us; undefined where it says nothing. */
@@ -279,7 +181,7 @@ export interface ChannelServiceConfig {
  * says: `{ fairlead: options }`, or `{ policy: options }` for any policy of the mesh. An entry that is known but wrong, or
  * a list of which nothing is known, is refused: grpc-js would quietly send every call to one server.
  */
-export function readChannelServiceConfig(json: unknown, policies: readonly string[]): ChannelServiceConfig {
+export function readChannelServiceConfig(json: unknown, registry: PolicyRegistry): ChannelServiceConfig {
   const name = 'grpc.service_config';
   if (json === undefined) return { balancing: undefined, serviceConfig: {} };
   if (typeof json !== 'string') throw invalidOption(name, json, 'a string of JSON');
@@ -292,7 +194,9 @@ export function readChannelServiceConfig(json: unknown, policies: readonly strin
   const { loadBalancingConfig, loadBalancingPolicy, ...rest } = parsed ?? {};
   const list = [...(loadBalancingConfig ?? [])];
   if (loadBalancingPolicy !== undefined && list.length === 0) list.push({ [loadBalancingPolicy.toLowerCase()]: {} });
-  return { balancing: readBalancing(list, policies, name), serviceConfig: readServiceConfig(rest, name) };
+  const serviceConfig = readServiceConfig(rest, name);
+  checkMethodPolicies(serviceConfig, registry, name);
+  return { balancing: readBalancing(list, registry.names, name), serviceConfig };
 }
 
 function readBalancing(

@@ -31,7 +31,7 @@ function setUp(count = 3) {
   const subset: Subset = service.subset({ usable: (endpoint) => leaves.get(endpoint)?.subchannel !== undefined });
   const pending = new PendingAttempts(clock);
   const picker = new ConnectedPicker({
-    subset,
+    subsets: { of: () => subset },
     leaves,
     pending,
     classify: undefined,
@@ -147,7 +147,7 @@ describe('the picker', () => {
       },
     } as never as Subset;
     const picker = new ConnectedPicker({
-      subset: broken,
+      subsets: { of: () => broken },
       leaves: new Map(),
       pending: new PendingAttempts(testMesh({}).clock),
       classify: undefined,

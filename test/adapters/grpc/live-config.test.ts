@@ -1,8 +1,9 @@
 import type { ValueSink, ValueSource } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { ServiceConfigs } from '../../../adapters/grpc/live-config.js';
+import { MethodConfigs, throttlingOf } from '../../../adapters/grpc/method-configs.js';
 import { readGrpcOptions } from '../../../adapters/grpc/options.js';
-import { MethodConfigs } from '../../../adapters/grpc/service-config.js';
+import { testMesh } from '../../support/mesh.js';
 
 function watched(): {
   configs: ServiceConfigs;
@@ -17,7 +18,7 @@ function watched(): {
   const onServiceConfigError = (service: string, error: Error): void =>
     void errors.push(`${service}: ${error.message}`);
   const options = readGrpcOptions({ serviceConfigSource: source, onServiceConfigError });
-  return { configs: new ServiceConfigs(stop.signal, options), sinks, errors, stop };
+  return { configs: new ServiceConfigs(stop.signal, testMesh({}).mesh.policies, options), sinks, errors, stop };
 }
 
 const timeoutOf = (seconds: number): string =>
@@ -28,21 +29,21 @@ describe('service configs from a source', () => {
     const { configs, sinks } = watched();
     const code = { methodConfig: [{ name: [{}], timeout: '9s', waitForReady: true }] };
     const methods = new MethodConfigs([{}, code], configs.of('users'));
-    expect(methods.get('/a.B/C').timeout).toEqual({ seconds: 9, nanos: 0 });
+    expect(methods.get('/a.B/C').config.timeout).toEqual({ seconds: 9, nanos: 0 });
     sinks.get('fairlead/grpc/users')!.value(timeoutOf(2));
-    expect(methods.get('/a.B/C').timeout).toEqual({ seconds: 2, nanos: 0 });
-    expect(methods.get('/a.B/C').waitForReady).toBe(true);
+    expect(methods.get('/a.B/C').config.timeout).toEqual({ seconds: 2, nanos: 0 });
+    expect(methods.get('/a.B/C').config.waitForReady).toBe(true);
     const strict = new MethodConfigs([{ methodConfig: [{ name: [{}], timeout: '1s' }] }, code], configs.of('users'));
-    expect(strict.get('/a.B/C').timeout).toEqual({ seconds: 1, nanos: 0 });
+    expect(strict.get('/a.B/C').config.timeout).toEqual({ seconds: 1, nanos: 0 });
     sinks.get('fairlead/grpc/users')!.value(undefined);
-    expect(methods.get('/a.B/C').timeout).toEqual({ seconds: 9, nanos: 0 });
+    expect(methods.get('/a.B/C').config.timeout).toEqual({ seconds: 9, nanos: 0 });
   });
 
   it.each([
     ['no JSON', '{', /kv fairlead\/grpc\/users is no JSON/],
     ['an unknown option', '{"methodConfigs":[]}', /methodConfigs is not an option/],
     ['a wrong duration', '{"methodConfig":[{"name":[{}],"timeout":5}]}', /timeout is 5/],
-    ['throttling', '{"retryThrottling":{"maxTokens":10,"tokenRatio":0.1}}', /retryThrottling cannot change/],
+    ['a policy that does not exist', '{"methodConfig":[{"name":[{}],"policy":"fastest"}]}', /policy is "fastest"/],
   ])('are refused with %s, said once, and the one before stays', (_, text, message) => {
     const { configs, sinks, errors } = watched();
     const methods = new MethodConfigs([{}, {}], configs.of('users'));
@@ -51,7 +52,26 @@ describe('service configs from a source', () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(/^users: /);
     expect(errors[0]).toMatch(message);
-    expect(methods.get('/a.B/C').timeout).toEqual({ seconds: 2, nanos: 0 });
+    expect(methods.get('/a.B/C').config.timeout).toEqual({ seconds: 2, nanos: 0 });
+  });
+
+  it('may give the throttling of retries, which also methods that are idempotent by them alone have', () => {
+    const { configs, sinks } = watched();
+    const live = configs.of('users');
+    const code = { retryThrottling: { maxTokens: 50, tokenRatio: 0.5 } };
+    const methods = new MethodConfigs([{}, code], live);
+    const none = new MethodConfigs([{}, {}], live);
+    let changes = 0;
+    const stop = live.onChange(() => changes++);
+    expect([throttlingOf(methods.sources)?.maxTokens, throttlingOf(none.sources)]).toEqual([50, undefined]);
+    sinks.get('fairlead/grpc/users')!.value('{"retryThrottling":{"maxTokens":10,"tokenRatio":0.1}}');
+    expect(throttlingOf(methods.sources)).toEqual({ maxTokens: 10, tokenRatio: 0.1 });
+    sinks.get('fairlead/grpc/users')!.value('{"methodConfig":[{"name":[{}],"idempotent":true}]}');
+    expect(throttlingOf(none.sources)).toEqual({ maxTokens: 200, tokenRatio: 0.2 });
+    expect(changes).toBe(2);
+    stop();
+    sinks.get('fairlead/grpc/users')!.value(undefined);
+    expect([changes, throttlingOf(none.sources)]).toEqual([2, undefined]);
   });
 
   it('are watched once per service, however many channels there are', () => {

@@ -1,10 +1,10 @@
+import { PolicyRegistry, peakEwma, roundRobin } from 'fairlead';
 import { describe, expect, it } from 'vitest';
+import { MethodConfigs, throttlingOf } from '../../../adapters/grpc/method-configs.js';
 import {
   type GrpcMethodConfig,
-  MethodConfigs,
   readChannelServiceConfig,
   readServiceConfig,
-  throttlingOf,
 } from '../../../adapters/grpc/service-config.js';
 
 const read = (...methodConfig: object[]): ReturnType<typeof readServiceConfig> =>
@@ -27,13 +27,13 @@ describe('a service config', () => {
         { name: [{ service: 'a.B', method: 'C' }], timeout: '1s' },
       ),
     ]);
-    const seconds = (path: string): unknown => configs.get(path).timeout?.seconds;
+    const seconds = (path: string): unknown => configs.get(path).config.timeout?.seconds;
     expect(['/a.B/C', '/a.B/D', '/a.X/C', '/a.B/C'].map(seconds)).toEqual([1, 2, 3, 1]);
   });
 
   it('is read to the nanosecond', () => {
     const timeout = (text: string): unknown =>
-      new MethodConfigs([read({ name: [{}], timeout: text })]).get('/a/b').timeout;
+      new MethodConfigs([read({ name: [{}], timeout: text })]).get('/a/b').config.timeout;
     expect(timeout('0.5s')).toEqual({ seconds: 0, nanos: 500_000_000 });
     expect(timeout('12.000000001s')).toEqual({ seconds: 12, nanos: 1 });
     expect(timeout('7s')).toEqual({ seconds: 7, nanos: 0 });
@@ -42,7 +42,7 @@ describe('a service config', () => {
   it('of the channel comes first, field by field; what it does not say stays as in code', () => {
     const channel = read({ name: [{ service: 'a.B' }], timeout: '1s' });
     const code = read({ name: [{}], timeout: '9s', retryPolicy, waitForReady: true });
-    const config = new MethodConfigs([channel, code]).get('/a.B/C');
+    const config = new MethodConfigs([channel, code]).get('/a.B/C').config;
     expect(config.timeout?.seconds).toBe(1);
     expect(config.retryPolicy).toEqual(retryPolicy);
     expect(config.waitForReady).toBe(true);
@@ -51,18 +51,18 @@ describe('a service config', () => {
   it('that hedges on the channel takes away the retries of code, and the other way round', () => {
     const hedges = read({ name: [{}], hedgingPolicy: { maxAttempts: 2 } });
     const retries = read({ name: [{}], retryPolicy });
-    expect(Object.keys(new MethodConfigs([hedges, retries]).get('/a/b'))).not.toContain('retryPolicy');
-    expect(Object.keys(new MethodConfigs([retries, hedges]).get('/a/b'))).not.toContain('hedgingPolicy');
+    expect(Object.keys(new MethodConfigs([hedges, retries]).get('/a/b').config)).not.toContain('retryPolicy');
+    expect(Object.keys(new MethodConfigs([retries, hedges]).get('/a/b').config)).not.toContain('hedgingPolicy');
   });
 
   it('makes idempotent methods hedged and throttled, unless it says otherwise', () => {
     const idempotent = read({ name: [{}], idempotent: true });
-    expect(new MethodConfigs([idempotent]).get('/a/b').hedgingPolicy?.maxAttempts).toBe(3);
+    expect(new MethodConfigs([idempotent]).get('/a/b').config.hedgingPolicy?.maxAttempts).toBe(3);
     expect(throttlingOf([idempotent])).toEqual({ maxTokens: 200, tokenRatio: 0.2 });
     const own = readServiceConfig({ retryThrottling: { maxTokens: 1, tokenRatio: 1 } }, 'config');
     expect(throttlingOf([idempotent, own])).toEqual({ maxTokens: 1, tokenRatio: 1 });
     expect(throttlingOf([read({ name: [{}] })])).toBeUndefined();
-    const retried = new MethodConfigs([read({ name: [{}], idempotent: true, retryPolicy })]).get('/a/b');
+    const retried = new MethodConfigs([read({ name: [{}], idempotent: true, retryPolicy })]).get('/a/b').config;
     expect(retried.hedgingPolicy).toBeUndefined();
     expect(Object.keys(retried)).not.toContain('idempotent');
   });
@@ -92,7 +92,7 @@ describe('a service config', () => {
 });
 
 describe('the service config of a channel', () => {
-  const policies = ['round_robin', 'peak_ewma'];
+  const policies = new PolicyRegistry([roundRobin, peakEwma]);
   const balancing = (config: object): unknown => readChannelServiceConfig(JSON.stringify(config), policies).balancing;
 
   it('chooses the first entry that is known', () => {
@@ -103,6 +103,21 @@ describe('the service config of a channel', () => {
 
   it('may use the name of the old field', () => {
     expect(balancing({ loadBalancingPolicy: 'ROUND_ROBIN' })).toEqual({ policy: { round_robin: {} } });
+  });
+
+  it('may name a policy for a method, which must exist', () => {
+    const { serviceConfig } = readChannelServiceConfig(
+      '{"methodConfig":[{"name":[{"service":"a.B"}],"policy":"peak_ewma"}]}',
+      policies,
+    );
+    const methods = new MethodConfigs([serviceConfig, read({ name: [{}], policy: { peak_ewma: {} } })]);
+    expect(methods.get('/a.B/C').policy?.spec).toBe('peak_ewma');
+    // Methods whose policies say the same share a picker.
+    expect(methods.get('/x.Y/Z').policy?.key).toBe(methods.get('/a.B/C').policy?.key);
+    expect(Object.keys(methods.get('/a.B/C').config)).not.toContain('policy');
+    expect(() => readChannelServiceConfig('{"methodConfig":[{"name":[{}],"policy":"fastest"}]}', policies)).toThrow(
+      /grpc\.service_config\.methodConfig\[0\]\.policy is "fastest": allowed is one of round_robin, peak_ewma/,
+    );
   });
 
   it('is refused where nothing in it is known, or it is no JSON', () => {

@@ -1,0 +1,152 @@
+import type { MethodConfig } from '@grpc/grpc-js';
+import type { Policy, PolicySpec } from '../../src/index.js';
+import { DURATION, type GrpcMethodConfig, type GrpcServiceConfig } from './service-config.js';
+
+/**
+ * A method's config as grpc-js carries it out. The duration is parsed here: grpc-js 1.14 reads `"0.5s"` as 5 ns.
+ */
+function toMethodConfig(config: GrpcMethodConfig): MethodConfig {
+  const { timeout, idempotent, ...rest } = config;
+  const match = timeout === undefined ? null : DURATION.exec(timeout);
+  const parsed = { ...rest, name: [...config.name] } as MethodConfig;
+  if (idempotent && rest.retryPolicy === undefined && rest.hedgingPolicy === undefined) {
+    parsed.hedgingPolicy = IDEMPOTENT_HEDGING;
+  }
+  if (match !== null) parsed.timeout = { seconds: Number(match[1]), nanos: Number((match[2] ?? '').padEnd(9, '0')) };
+  return parsed;
+}
+
+/** Three attempts survive two bad endpoints; half a second is long for a healthy one and short for a user. */
+const IDEMPOTENT_HEDGING: NonNullable<MethodConfig['hedgingPolicy']> = {
+  maxAttempts: 3,
+  hedgingDelay: '0.5s',
+  nonFatalStatusCodes: ['UNAVAILABLE'],
+};
+
+/**
+ * The throttling of channels with idempotent methods that have none: a hundred calls may fail in a row before repeats stop,
+ * and five that succeed pay for one more. An outage is not multiplied by it.
+ */
+const IDEMPOTENT_THROTTLING: NonNullable<GrpcServiceConfig['retryThrottling']> = { maxTokens: 200, tokenRatio: 0.2 };
+
+/** The first throttling that a source gives; a default where a source has idempotent methods. */
+export function throttlingOf(sources: readonly GrpcServiceConfig[]): GrpcServiceConfig['retryThrottling'] {
+  for (const { retryThrottling } of sources) if (retryThrottling !== undefined) return retryThrottling;
+  const idempotent = sources.some(({ methodConfig }) => methodConfig?.some((each) => each.idempotent));
+  return idempotent ? IDEMPOTENT_THROTTLING : undefined;
+}
+
+/** The first health service that a source names. */
+export function healthServiceOf(sources: readonly GrpcServiceConfig[]): string | undefined {
+  return sources.find(({ healthCheckConfig }) => healthCheckConfig !== undefined)?.healthCheckConfig?.serviceName;
+}
+
+/** Which policy picks for a method, where it is not the channel's. */
+export interface MethodPolicy {
+  readonly spec: PolicySpec;
+  /** Equal for specs that say the same, so that methods share a picker. */
+  readonly key: unknown;
+}
+
+/** How the calls of one method are made. */
+export interface MethodPlan {
+  /** For grpc-js. */
+  readonly config: MethodConfig;
+  readonly hedged: boolean;
+  readonly policy: MethodPolicy | undefined;
+}
+
+const NO_CONFIG: MethodConfig = { name: [] };
+const NO_PLAN: MethodPlan = { config: NO_CONFIG, hedged: false, policy: undefined };
+
+function planOf(merged: GrpcMethodConfig | undefined): MethodPlan {
+  if (merged === undefined) return NO_PLAN;
+  const { policy: spec, ...rest } = merged;
+  const config = toMethodConfig(rest);
+  const policy = spec === undefined ? undefined : { spec, key: keyOf(spec) };
+  return { config, hedged: config.hedgingPolicy !== undefined, policy };
+}
+
+/** A policy made in code is itself; a name and a name with options are what they say. */
+function keyOf(spec: PolicySpec): unknown {
+  if (typeof spec === 'string') return JSON.stringify({ [spec]: {} });
+  return typeof (spec as Policy).create === 'function' ? spec : JSON.stringify(spec);
+}
+
+/** Methods remembered per channel; paths beyond are looked up each time. Only programs that make up paths have so many. */
+const MAX_REMEMBERED = 1_000;
+
+/** A service config that may change while channels are in use. */
+export interface LiveConfig {
+  readonly current: GrpcServiceConfig;
+  /** Another number for another config. */
+  readonly version: number;
+  /** Calls `changed` for every other config, until what it gives is called. */
+  onChange(changed: () => void): () => void;
+}
+
+/**
+ * Which config applies to a method. Within one source the most specific name wins, as gRPC says; of the sources, the
+ * first has precedence field by field, so that a timeout given by a channel leaves the retries given in code alone.
+ */
+export class MethodConfigs {
+  readonly #given: readonly GrpcServiceConfig[];
+  readonly #live: LiveConfig | undefined;
+  readonly #known = new Map<string, MethodPlan>();
+  #sources: readonly GrpcServiceConfig[] = [];
+  #version = -1;
+
+  /** `live` stands after the first of the given ones, the channel's own. */
+  constructor(given: readonly GrpcServiceConfig[], live?: LiveConfig) {
+    this.#given = given;
+    this.#live = live;
+  }
+
+  /** All sources as of now, by precedence. */
+  get sources(): readonly GrpcServiceConfig[] {
+    const live = this.#live === undefined ? [] : [this.#live.current];
+    return [...this.#given.slice(0, 1), ...live, ...this.#given.slice(1)];
+  }
+
+  /** The live config changed: what was merged from the one before is forgotten. */
+  #refresh(version: number): void {
+    this.#version = version;
+    this.#known.clear();
+    this.#sources = this.sources.filter((source) => (source.methodConfig?.length ?? 0) > 0);
+  }
+
+  /** `path` is `/package.Service/Method`. */
+  get(path: string): MethodPlan {
+    const version = this.#live?.version ?? 0;
+    if (version !== this.#version) this.#refresh(version);
+    if (this.#sources.length === 0) return NO_PLAN;
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const [, service = '', method = ''] = path.split('/');
+    let merged: GrpcMethodConfig | undefined;
+    for (const source of this.#sources) merged = merge(merged, mostSpecific(source, service, method));
+    const plan = planOf(merged);
+    if (this.#known.size < MAX_REMEMBERED) this.#known.set(path, plan);
+    return plan;
+  }
+}
+
+function mostSpecific(source: GrpcServiceConfig, service: string, method: string): GrpcMethodConfig | undefined {
+  const methods = source.methodConfig ?? [];
+  const find = (wanted: (name: GrpcMethodConfig['name'][number]) => boolean): GrpcMethodConfig | undefined =>
+    methods.find((each) => each.name.some(wanted));
+  return (
+    find((name) => name.service === service && name.method === method) ??
+    find((name) => name.service === service && name.method === undefined) ??
+    find((name) => name.service === undefined)
+  );
+}
+
+function merge(first: GrpcMethodConfig | undefined, then: GrpcMethodConfig | undefined): GrpcMethodConfig | undefined {
+  if (first === undefined || then === undefined) return first ?? then;
+  const merged = { ...then, ...first };
+  // A call is either retried or hedged; who comes first decides which.
+  if (first.retryPolicy !== undefined) delete (merged as { hedgingPolicy?: unknown }).hedgingPolicy;
+  if (first.hedgingPolicy !== undefined) delete (merged as { retryPolicy?: unknown }).retryPolicy;
+  return merged;
+}
