@@ -61,6 +61,7 @@ export type { PriorityOptions } from './endpoint/rotation/priority.js';
 export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
 export type { ZoneOptions } from './endpoint/rotation/zone.js';
 export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
+export type { CheckTls } from './health/check-tls.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
 export { type CheckProbe, type CustomCheckOptions, customCheck } from './health/custom-check.js';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { boolean, integer, number, oneOf, type Schema } from '../runtime/options.js';
 
@@ -63,4 +64,9 @@ export function timingOf<T extends CheckTiming>(options: T): CheckTiming {
   const { intervalMs, timeoutMs, jitterRatio, unhealthyThreshold, healthyThreshold, initially, clearsEjection } =
     options;
   return { intervalMs, timeoutMs, jitterRatio, unhealthyThreshold, healthyThreshold, initially, clearsEjection };
+}
+
+/** The identity of a check with these options. A digest, as there may be tokens and keys among them. */
+export function identityOf(kind: string, options: object): string {
+  return `${kind} ${createHash('sha256').update(JSON.stringify(options)).digest('base64url')}`;
 }

@@ -1,6 +1,14 @@
-import { boolean, callback, readOptions, text } from '../runtime/options.js';
-import { type ActiveCheck, type CheckTarget, type CheckTiming, checkTiming, timingOf } from './active-check.js';
-import { askGrpcHealth, type GrpcHealthTls, type ServingStatus } from './grpc-health.js';
+import { callback, integer, invalidOption, optional, readOptions, text } from '../runtime/options.js';
+import {
+  type ActiveCheck,
+  type CheckTarget,
+  type CheckTiming,
+  checkTiming,
+  identityOf,
+  timingOf,
+} from './active-check.js';
+import { type CheckTls, checkTls, connectOptions, type ReadCheckTls } from './check-tls.js';
+import { askGrpcHealth, type ServingStatus } from './grpc-health.js';
 
 /**
  * Calls grpc.health.v1.Health/Check and gives the status; NOT_FOUND is `SERVICE_UNKNOWN`, a server without the protocol
@@ -8,21 +16,18 @@ import { askGrpcHealth, type GrpcHealthTls, type ServingStatus } from './grpc-he
  */
 export type GrpcHealthProbe = (target: CheckTarget, service: string, signal: AbortSignal) => Promise<ServingStatus>;
 
-export interface GrpcCheckOptions extends Partial<CheckTiming> {
+export interface GrpcCheckOptions extends Partial<CheckTiming>, CheckTls {
   /** The service asked about. Default: none, which asks about the server as a whole. */
   readonly service?: string;
-  /** Ask over TLS. Default false. */
-  readonly tls?: boolean;
-  /** With `tls`: whether a certificate that cannot be verified fails the check. Default true. */
-  readonly verify?: boolean;
-  /** With `tls`: the name asked for and verified. Default the endpoint's host. */
-  readonly serverName?: string;
-  /** Asks in place of ours, over an adapter's own connections, say; `tls` and what belongs to it is up to it then. */
+  /** Where another port than the endpoint's answers checks; 1 to 65,535. Default the endpoint's. */
+  readonly port?: number;
+  /** Asks in place of ours, over an adapter's own connections, say, and so without `tls`. */
   readonly probe?: GrpcHealthProbe;
 }
 
-interface ReadGrpcCheck extends CheckTiming, GrpcHealthTls {
+interface ReadGrpcCheck extends CheckTiming, ReadCheckTls {
   readonly service: string | undefined;
+  readonly port: number | undefined;
   readonly probe: GrpcHealthProbe | undefined;
 }
 
@@ -34,20 +39,21 @@ export function grpcCheck(options?: GrpcCheckOptions): ActiveCheck {
   const read = readOptions<ReadGrpcCheck>('grpcCheck', options, {
     ...checkTiming,
     service: text(undefined),
-    tls: boolean(false),
-    verify: boolean(true),
-    serverName: text(undefined),
+    port: optional(integer(0, 1, 65_535)),
+    ...checkTls,
     probe: callback<GrpcHealthProbe>(),
   });
-  const { service = '', tls, verify, serverName, probe } = read;
-  const ask: GrpcHealthProbe =
-    probe ?? ((target, of, signal) => askGrpcHealth(target, of, { tls, verify, serverName }, signal));
+  const { service = '', port, probe } = read;
+  const tls = connectOptions('grpcCheck', read);
+  if (probe !== undefined && tls !== undefined)
+    throw invalidOption('grpcCheck.tls', true, 'none with a probe of your own');
+  const ask: GrpcHealthProbe = probe ?? ((target, of, signal) => askGrpcHealth(target, of, tls, signal));
   return {
     name: 'grpc',
-    identity: probe === undefined ? `grpc ${JSON.stringify([service, tls, verify, serverName])}` : undefined,
+    identity: probe === undefined ? identityOf('grpc', read) : undefined,
     timing: timingOf(read),
-    ask: async (target, signal) => {
-      const status = await ask(target, service, signal);
+    ask: async ({ host, port: own }, signal) => {
+      const status = await ask({ host, port: port ?? own }, service, signal);
       if (status === 'SERVING' || status === 'UNIMPLEMENTED') return;
       throw new Error(`the server says ${status} of ${service === '' ? 'itself' : `service '${service}'`}`);
     },

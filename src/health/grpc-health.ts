@@ -1,15 +1,10 @@
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { addressOf } from '../endpoint/endpoint.js';
 import type { CheckTarget } from './active-check.js';
+import type { TlsConnect } from './check-tls.js';
 
 /** What a gRPC server says of a service, by the names of grpc.health.v1.HealthCheckResponse.ServingStatus. */
 export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN' | 'UNIMPLEMENTED';
-
-export interface GrpcHealthTls {
-  readonly tls: boolean;
-  readonly verify: boolean;
-  readonly serverName: string | undefined;
-}
 
 /** By number in the protocol. */
 const STATUSES: readonly ServingStatus[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
@@ -31,15 +26,12 @@ const PREFIX_BYTES = 5;
 export async function askGrpcHealth(
   target: CheckTarget,
   service: string,
-  { tls, verify, serverName }: GrpcHealthTls,
+  tls: TlsConnect | undefined,
   signal: AbortSignal,
 ): Promise<ServingStatus> {
   // Loaded on the first check: programs without any need not pay for the module.
   const { connect } = await import('node:http2');
-  const session = connect(`${tls ? 'https' : 'http'}://${addressOf(target)}`, {
-    rejectUnauthorized: verify,
-    ...(serverName !== undefined && { servername: serverName }),
-  });
+  const session = connect(`${tls === undefined ? 'http' : 'https'}://${addressOf(target)}`, tls);
   try {
     return await call(session, service, signal);
   } finally {

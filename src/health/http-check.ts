@@ -1,19 +1,18 @@
+import { integer, invalidOption, oneOf, optional, type Reader, readOptions } from '../runtime/options.js';
 import {
-  boolean,
-  integer,
-  invalidOption,
-  oneOf,
-  optional,
-  type Reader,
-  readOptions,
-  text,
-} from '../runtime/options.js';
-import { type ActiveCheck, type CheckTarget, type CheckTiming, checkTiming, timingOf } from './active-check.js';
+  type ActiveCheck,
+  type CheckTarget,
+  type CheckTiming,
+  checkTiming,
+  identityOf,
+  timingOf,
+} from './active-check.js';
+import { type CheckTls, checkTls, connectOptions, type ReadCheckTls, type TlsConnect } from './check-tls.js';
 
 /** One status, or a range with both ends included. */
 export type ExpectedStatus = number | readonly [from: number, to: number];
 
-export interface HttpCheckOptions extends Partial<CheckTiming> {
+export interface HttpCheckOptions extends Partial<CheckTiming>, CheckTls {
   /** Default '/'. */
   readonly path?: string;
   /** Default GET. */
@@ -24,23 +23,14 @@ export interface HttpCheckOptions extends Partial<CheckTiming> {
   readonly expect?: readonly ExpectedStatus[];
   /** Where another port than the endpoint's answers checks; 1 to 65,535. Default the endpoint's. */
   readonly port?: number;
-  /** Ask by https. Default false. */
-  readonly tls?: boolean;
-  /** With `tls`: whether a certificate that cannot be verified fails the check. Default true. */
-  readonly verify?: boolean;
-  /** With `tls`: the name asked for and verified. Default the endpoint's host. */
-  readonly serverName?: string;
 }
 
-interface ReadHttpCheck extends CheckTiming {
+interface ReadHttpCheck extends CheckTiming, ReadCheckTls {
   readonly path: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly expect: readonly ExpectedStatus[];
   readonly port: number | undefined;
-  readonly tls: boolean;
-  readonly verify: boolean;
-  readonly serverName: string | undefined;
 }
 
 /** Asks by HTTP/1.1, on a new connection each time, as that is part of being well; the body of the answer is not read. */
@@ -52,31 +42,31 @@ export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
     headers,
     expect: statuses,
     port: optional(integer(0, 1, 65_535)),
-    tls: boolean(false),
-    verify: boolean(true),
-    serverName: text(undefined),
+    ...checkTls,
   });
-  const { path: at, method, headers: sent, expect, port, tls, verify, serverName } = read;
+  const tls = connectOptions('httpCheck', read);
   return {
     name: 'http',
-    identity: `http ${JSON.stringify([at, method, sent, expect, port, tls, verify, serverName])}`,
+    identity: identityOf('http', read),
     timing: timingOf(read),
-    ask: (target, signal) => ask(read, target, signal),
+    ask: (target, signal) => ask(read, tls, target, signal),
   };
 }
 
-async function ask(check: ReadHttpCheck, target: CheckTarget, signal: AbortSignal): Promise<void> {
-  // Loaded on the first check: programs without any need not pay for the modules.
-  const requestHttp = (await import('node:http')).request;
-  const requestHttps = (await import('node:https')).request;
-  const { path, method, headers, expect, tls, verify, serverName } = check;
+async function ask(
+  check: ReadHttpCheck,
+  tls: TlsConnect | undefined,
+  target: CheckTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  // Loaded on the first check: programs without any need not pay for the module.
+  const { request: send } = await (tls === undefined ? import('node:http') : import('node:https'));
+  const { path, method, headers, expect } = check;
   const { host } = target;
   const port = check.port ?? target.port;
-  const common = { host, port, path, method, headers, signal, agent: false } as const;
+  const options = { host, port, path, method, headers, signal, agent: false, ...tls } as const;
   return new Promise((resolve, reject) => {
-    const request = tls
-      ? requestHttps({ ...common, rejectUnauthorized: verify, ...(serverName && { servername: serverName }) })
-      : requestHttp(common);
+    const request = send(options);
     request.on('error', reject);
     request.on('response', (response) => {
       const { statusCode = 0 } = response;

@@ -232,6 +232,19 @@ describe('grpcCheck', () => {
     expect(asked).toEqual(['users.Users']);
   });
 
+  it('asks the port it is told', async () => {
+    const ports: number[] = [];
+    const check = grpcCheck({
+      port: 9_000,
+      probe: async ({ port }) => {
+        ports.push(port);
+        return 'SERVING';
+      },
+    });
+    await check.ask({ host: 'h', port: 1 }, new AbortController().signal);
+    expect(ports).toEqual([9_000]);
+  });
+
   it('refuses a probe that is none', () => {
     expect(() => grpcCheck({ probe: 3 as never })).toThrow(/grpcCheck\.probe is 3: allowed is a function/);
   });

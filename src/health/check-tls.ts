@@ -1,0 +1,95 @@
+import { createRequire } from 'node:module';
+import type { SecureContext } from 'node:tls';
+import { FairleadError, toError } from '../runtime/errors.js';
+import { boolean, type Reader, type Schema, text } from '../runtime/options.js';
+
+type Pem = string | Uint8Array;
+
+/** How a check asks over TLS: the same options for every kind that can. All but `tls` itself only with `tls: true`. */
+export interface CheckTls {
+  /** Ask over TLS. Default false. */
+  readonly tls?: boolean;
+  /** Whether a certificate that cannot be verified fails the check. Default true. */
+  readonly verify?: boolean;
+  /** The name asked for and verified. Default the endpoint's host. */
+  readonly serverName?: string;
+  /** Authorities to trust in place of those Node knows; PEM. */
+  readonly ca?: Pem;
+  /** The certificate of this client, for servers that ask for one; PEM. With `key`. */
+  readonly cert?: Pem;
+  /** Its private key; PEM. Never shown. */
+  readonly key?: Pem;
+}
+
+export interface ReadCheckTls {
+  readonly tls: boolean;
+  readonly verify: boolean | undefined;
+  readonly serverName: string | undefined;
+  readonly ca: Pem | undefined;
+  readonly cert: Pem | undefined;
+  readonly key: Pem | undefined;
+}
+
+/** A certificate or a key, whose value no error shows. */
+const pem: Reader<Pem | undefined> = (value, name) => {
+  if (value === undefined || (typeof value === 'string' && value !== '') || value instanceof Uint8Array) return value;
+  throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
+};
+
+export const checkTls: Schema<ReadCheckTls> = {
+  tls: boolean(false),
+  verify: (value, name) => (value === undefined ? undefined : boolean(true)(value, name)),
+  serverName: text(undefined),
+  ca: pem,
+  cert: pem,
+  key: pem,
+};
+
+/** What `node:tls` is given for each connection. */
+export interface TlsConnect {
+  readonly rejectUnauthorized: boolean;
+  readonly servername?: string;
+  readonly secureContext?: SecureContext;
+}
+
+/** Undefined without `tls`. Throws FAIRLEAD_INVALID_OPTION for options that need it, and for what OpenSSL refuses. */
+export function connectOptions(context: string, read: ReadCheckTls): TlsConnect | undefined {
+  const { tls, verify = true, serverName, ca, cert, key } = read;
+  if (!tls) {
+    const idle = (['verify', 'serverName', 'ca', 'cert', 'key'] as const).find((name) => read[name] !== undefined);
+    if (idle === undefined) return undefined;
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `${context}.${idle} means nothing without ${context}.tls: true.`,
+    );
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `${context}.${given} means nothing without ${context}.${missing}.`,
+    );
+  }
+  return {
+    rejectUnauthorized: verify,
+    ...(serverName !== undefined && { servername: serverName }),
+    ...((ca !== undefined || cert !== undefined) && { secureContext: secureContext(context, { ca, cert, key }) }),
+  };
+}
+
+/** Made once, so that what is wrong with it is known when the check is made and not only when it asks. */
+function secureContext(context: string, parts: Pick<ReadCheckTls, 'ca' | 'cert' | 'key'>): SecureContext {
+  // Loaded where it is needed: programs without such checks need not pay for the module.
+  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+  const given = Object.fromEntries(
+    Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [] : [[name, Buffer.from(part)]])),
+  );
+  try {
+    return createSecureContext(given);
+  } catch (thrown) {
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `${context}: ca, cert or key is refused (values not shown): ${toError(thrown).message}.`,
+    );
+  }
+}
