@@ -28,11 +28,12 @@ export interface PrequalOptions {
  *
  * Each call sends some probes to random endpoints; an answer serves for a few calls, counted as one more call in
  * progress each time, until it is used up, too old, or dropped. There is one answer per endpoint at most; with fewer than
- * two in the pool the endpoint is drawn at random by weight. Weights and slow start decide how often an answer is passed
- * over.
+ * two in the pool the endpoint is drawn at random by weight. Weights and slow start decide which share of an endpoint's
+ * answers is kept.
  *
  * Needs `probes` in the service's options, from an adapter or of your own: throws FAIRLEAD_INVALID_OPTION without.
- * Cost: O(poolSize) and the clock, and the probes.
+ * Cost: O(poolSize), one look at the clock, and the probes. An answer counts as of the last call before it, not of its own
+ * arrival, which costs no look at the clock and errs towards older.
  */
 export const prequal: PolicyFactory<PrequalOptions> = definePolicy('prequal', (options): Policy => {
   const settings = readOptions<PrequalSettings>('prequal', options, {
@@ -44,7 +45,7 @@ export const prequal: PolicyFactory<PrequalOptions> = definePolicy('prequal', (o
   });
   return {
     name: 'prequal',
-    needsLatency: true,
+    needsLatency: false,
     create: ({ random, probes, service, clock }) => {
       if (probes === undefined) {
         throw new FairleadError(

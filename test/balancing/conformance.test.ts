@@ -43,7 +43,11 @@ const suites: readonly (readonly [string, () => Policy, PolicyTraits])[] = [
   [
     'prequal',
     prequal,
-    { evenWithin: 0.2, context: () => ({ probes: { probe: (endpoint, reply) => reply(endpoint.inflight, 10) } }) },
+    {
+      weightsWithin: 0.25,
+      evenWithin: 0.2,
+      context: () => ({ probes: { probe: (endpoint, reply) => reply(endpoint.inflight, 10) } }),
+    },
   ],
 ];
 

@@ -52,6 +52,55 @@ describe('prequal', () => {
     expect(picks(state, 3, 300, prequal({ hotQuantile: 1 })).e2).toBeGreaterThan(0.6);
   });
 
+  it.each([
+    [20, 4],
+    [200, 4],
+    [20, 1_000],
+  ])('gives each of %i equally busy endpoints its share by weight, 1 against %i', (count, heavy) => {
+    const { mesh, clock } = testMesh({
+      users: endpoints(count).map((spec, i) => ({
+        ...(spec as { id: string; host: string; port: number }),
+        weight: i % 2 === 0 ? 1 : heavy,
+      })),
+    });
+    const service = mesh.service('users', { policy: 'prequal', probes: { probe: (_, reply) => reply(1, 10) } });
+    let light = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const lease = service.acquire();
+      if (lease.endpoint.spec.weight === 1) light++;
+      clock.advance(1);
+      lease.done(Outcome.Success);
+    }
+    const ideal = 20_000 / (1 + heavy);
+    expect(light).toBeGreaterThan(ideal * 0.8 - 10);
+    expect(light).toBeLessThan(ideal * 1.2 + 10);
+  });
+
+  it('picks among the endpoints it asked', () => {
+    const { mesh } = testMesh({ users: endpoints(1_000) });
+    const asked = new Set<string>();
+    const probes: ProbeSource = {
+      probe: (endpoint, reply) => {
+        asked.add(endpoint.spec.id);
+        reply(1, 10);
+      },
+    };
+    const service = mesh.service('users', { policy: 'prequal', probes });
+    for (let i = 0; i < 100; i++) {
+      const { endpoint } = service.acquire();
+      if (i > 0) expect(asked).toContain(endpoint.spec.id);
+    }
+  });
+
+  it('does not make the service measure response times: servers tell theirs', () => {
+    const { mesh, clock } = testMesh({ users: endpoints(2) });
+    const service = mesh.service('users', { policy: 'prequal', probes: answering({}) });
+    const lease = service.acquire();
+    clock.advance(5);
+    lease.done(Outcome.Success);
+    expect(lease.endpoint.latencyMs).toBeNaN();
+  });
+
   it('sends three probes per call', () => {
     let probes = 0;
     const counting: ProbeSource = { probe: () => void probes++ };

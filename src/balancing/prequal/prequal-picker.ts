@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
 import type { Picker, PickRequest, ProbeSource, Rotation } from '../policy.js';
 import { WeightedSampler } from '../weighted-sampler.js';
-import { ProbePool } from './probe-pool.js';
+import { type Candidate, ProbePool } from './probe-pool.js';
 
 export interface PrequalSettings {
   readonly probesPerCall: number;
@@ -19,16 +19,16 @@ export interface PrequalContext {
   readonly probes: ProbeSource;
 }
 
-type Reply = (inflight: number, latencyMs: number) => void;
-
 /** Sends the probes, keeps the pool, and picks from it. The pool says which answer is the best. */
 export class PrequalPicker implements Picker {
   readonly #context: PrequalContext;
   readonly #settings: PrequalSettings;
   readonly #sampler: WeightedSampler;
   readonly #pool: ProbePool;
-  /** What takes an endpoint's answers: made once per endpoint, so that a pick allocates nothing. */
-  #replies: Map<Endpoint, Reply> = new Map();
+  /** In the order of the rotation. */
+  #targets: readonly Target[] = [];
+  /** When the last call was. Answers count as of then: a clock read for each would cost more than all the rest. */
+  readonly #pickedAtMs = new Float64Array(1);
   /** Probes and removals due, in fractions. */
   readonly #due = new Float64Array(2);
   #removeOldest = true;
@@ -41,29 +41,36 @@ export class PrequalPicker implements Picker {
   }
 
   update({ ready }: Rotation): void {
-    const before = this.#replies;
-    this.#replies = new Map(ready.map((endpoint) => [endpoint, before.get(endpoint) ?? this.#replyOf(endpoint)]));
+    const before = new Map(this.#targets.map((target) => [target.endpoint, target]));
+    this.#targets = ready.map((endpoint) => {
+      const known = before.get(endpoint);
+      before.delete(endpoint);
+      return known ?? new Target(endpoint, this.#pool, this.#pickedAtMs);
+    });
+    for (const gone of before.values()) gone.listens = false;
+    this.#pool.retain(this.#targets, usesPerAnswer(this.#settings, ready));
     this.#sampler.update(ready);
-    this.#pool.retain(ready, usesPerAnswer(this.#settings, ready.length));
   }
 
-  pick(request: PickRequest): Endpoint {
+  pick({ tried }: PickRequest): Endpoint {
     const pool = this.#pool;
-    pool.expire(request.nowMs, this.#settings.maxAgeMs);
+    this.#pickedAtMs[0] = this.#context.clock.now();
     this.#probe();
+    pool.refresh(this.#pickedAtMs, this.#settings.maxAgeMs);
     this.#remove();
-    const answer = pool.size < MIN_POOL ? -1 : pool.best(request.tried);
-    return answer === -1 ? this.#sampler.drawUntried(request.tried) : pool.use(answer);
+    const answer = pool.size < MIN_POOL ? -1 : pool.best(tried);
+    return answer === -1 ? this.#sampler.drawUntried(tried) : pool.use(answer);
   }
 
   #probe(): void {
     const due = this.#due;
-    const { endpoints } = this.#sampler;
+    const targets = this.#targets;
+    const { probes, random } = this.#context;
     for (due[0] = due[0]! + this.#settings.probesPerCall; due[0] >= 1; due[0] = due[0]! - 1) {
       // Whatever its weight, which decides how often its answer is used.
-      const endpoint = endpoints[this.#context.random.below(endpoints.length)]!;
+      const { endpoint, reply } = targets[random.below(targets.length)]!;
       try {
-        this.#context.probes.probe(endpoint, this.#replies.get(endpoint)!);
+        probes.probe(endpoint, reply);
       } catch {
         // No answer, like one that is lost on its way.
       }
@@ -80,22 +87,37 @@ export class PrequalPicker implements Picker {
       this.#removeOldest = !this.#removeOldest;
     }
   }
+}
 
-  #replyOf(endpoint: Endpoint): Reply {
-    return (inflight, latencyMs) => {
-      // Late answers of endpoints that left, and nonsense, are no answers.
-      if (!this.#replies.has(endpoint) || !(inflight >= 0) || !(latencyMs >= 0)) return;
-      this.#pool.add(endpoint, Math.min(inflight, MAX_INFLIGHT), latencyMs, this.#context.clock.now());
+/** An endpoint that is asked, and what takes its answers: made once per endpoint, so that a pick allocates nothing. */
+class Target implements Candidate {
+  readonly endpoint: Endpoint;
+  share = 0;
+  place = -1;
+  /** Until the endpoint left the rotation: an answer that comes later is none. */
+  listens = true;
+  readonly reply: (inflight: number, latencyMs: number) => void;
+
+  constructor(endpoint: Endpoint, pool: ProbePool, pickedAtMs: Float64Array) {
+    this.endpoint = endpoint;
+    this.reply = (inflight, latencyMs) => {
+      // Nonsense is no answer.
+      if (!this.listens || !(inflight >= 0) || !(latencyMs >= 0)) return;
+      pool.add(this, Math.min(inflight, MAX_INFLIGHT), latencyMs, pickedAtMs);
     };
   }
 }
 
 /**
  * How many calls one answer serves, so that the pool neither runs dry nor grows stale: the paper's
- * max(1, (1 + δ) / ((1 - m/n) × probes - removals)) with δ = 1, m answers in the pool and n endpoints.
+ * max(1, (1 + δ) / ((1 - m/n) × probes - removals)) with δ = 1, m answers in the pool and n endpoints. Of the probes only
+ * those count whose answers the weights let in.
  */
-function usesPerAnswer({ probesPerCall, removalsPerCall, poolSize }: PrequalSettings, endpoints: number): number {
-  const net = (1 - poolSize / endpoints) * probesPerCall - removalsPerCall;
+function usesPerAnswer(settings: PrequalSettings, ready: readonly Endpoint[]): number {
+  const { probesPerCall, removalsPerCall, poolSize } = settings;
+  const heaviest = ready.reduce((most, { weight }) => Math.max(most, weight), 0);
+  const kept = ready.reduce((sum, { weight }) => sum + weight, 0) / (heaviest * ready.length);
+  const net = (1 - poolSize / ready.length) * probesPerCall * kept - removalsPerCall;
   // At or below 0 the formula has no answer: fewer answers come in than go out, and each must serve for long.
   return net <= 2 / MAX_USES ? MAX_USES : Math.max(1, 2 / net);
 }
