@@ -2,7 +2,9 @@
  * What resilience costs per call, and how soon an outage is noticed, beside opossum and cockatiel.
  * `npm run bench:resilience`, on the built package: what compiles the sources on the fly would add to every closure.
  */
+import { spawnSync } from 'node:child_process';
 import { mock } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   ConsecutiveBreaker,
   circuitBreaker,
@@ -13,7 +15,14 @@ import {
   timeout,
   wrap,
 } from 'cockatiel';
-import { createMesh, type ResilienceOptions, type Service, staticResolver, TokenBucket } from 'fairlead';
+import {
+  type CallOptions,
+  createMesh,
+  type ResilienceOptions,
+  type Service,
+  staticResolver,
+  TokenBucket,
+} from 'fairlead';
 import { ManualClock } from 'fairlead/testing';
 import Opossum from 'opossum';
 
@@ -47,7 +56,7 @@ async function measure(name: string, call: () => unknown): Promise<void> {
     ns = Math.min(ns, ((used.user + used.system) * 1_000) / CALLS);
     bytes.push(grown / CALLS);
   }
-  console.log(`${name.padEnd(58)} ${ns.toFixed(0).padStart(7)} ns ${median(bytes).toFixed(0).padStart(6)} B`);
+  console.log(`${name.padEnd(62)} ${ns.toFixed(0).padStart(7)} ns ${median(bytes).toFixed(0).padStart(6)} B`);
 }
 
 /** A collection in the middle of a round makes that round's figure too small. */
@@ -55,71 +64,147 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 
 const swallow = (call: Promise<unknown>): Promise<unknown> => call.catch(() => undefined);
 
-const options = { idempotent: true, clientKey: 'tenant' };
+/** What is measured: made once, then called again and again. */
+type Make = () => (() => unknown) | Promise<() => unknown>;
 
-async function overhead(): Promise<void> {
-  console.log(`\nPer call that succeeds: CPU time (the least) and bytes (the median) of ${ROUNDS} rounds of ${CALLS}`);
-  await measure('a bare await', ok);
-  const plain = fairlead({ retry: false });
-  await measure('fairlead acquire and done (picks of 10), bare await', async () => {
-    const lease = plain.acquire();
-    await ok();
-    lease.done(0);
-  });
-  const byDefault = fairlead();
-  await measure('fairlead call, defaults (picks of 10, retry on)', () => byDefault.call(ok));
-  const guarded = fairlead({ breaker: true, breakerPerEndpoint: true });
-  await measure('fairlead call, breakers of service and endpoints', () => guarded.call(ok));
-  const all = fairlead({ breaker: true, limits: { maxInflight: 100 }, deadlineMs: 1_000 });
-  await measure('fairlead call, breaker, limit and deadline', () => all.call(ok));
-  await measure('the same, of a function that declares a signal', () => all.call(okWithSignal));
-  await measure('fairlead call, options { idempotent, clientKey }', () => byDefault.call(ok, options));
-  const hedged = fairlead({ hedge: { afterMs: 100 }, idempotent: true });
-  await measure('fairlead call, hedging armed', () => hedged.call(ok));
-  await measure('the same, of a function that declares a signal', () => hedged.call(okWithSignal));
-  const opossum = new Opossum(ok, { timeout: false });
-  await measure('opossum 9, breaker', () => opossum.fire());
-  const timed = new Opossum(ok, { timeout: 1_000, capacity: 100 });
-  await measure('opossum 9, breaker, limit and timeout', () => timed.fire());
-  const breaker = circuitBreaker(handleAll, { halfOpenAfter: 1_000, breaker: new ConsecutiveBreaker(5) });
-  await measure('cockatiel 3, breaker', () => breaker.execute(ok));
-  const wrapped = wrap(cockatielRetry(handleAll, { maxAttempts: 2 }), breaker);
-  await measure('cockatiel 3, retry and breaker', () => wrapped.execute(ok));
-  const ended = wrap(breaker, timeout(1_000, TimeoutStrategy.Aggressive));
-  await measure('cockatiel 3, breaker and timeout, with its signal', () => ended.execute(ok));
+const options = { idempotent: true, clientKey: 'tenant' };
+const all: ResilienceOptions = { breaker: true, limits: { maxInflight: 100 }, deadlineMs: 1_000 };
+const hedged: ResilienceOptions = { hedge: { afterMs: 100 }, idempotent: true };
+
+/** A call of a service with these options. */
+const calling =
+  (resilience?: ResilienceOptions, run: typeof okWithSignal | typeof ok = ok, with_?: CallOptions): Make =>
+  () => {
+    const service = fairlead(resilience);
+    return () => service.call(run, with_);
+  };
+
+const succeeding: Record<string, Make> = {
+  'a bare await': () => ok,
+  'fairlead acquire and done (picks of 10), bare await': () => {
+    const plain = fairlead({ retry: false });
+    return async () => {
+      const lease = plain.acquire();
+      await ok();
+      lease.done(0);
+    };
+  },
+  'fairlead call, defaults (picks of 10, retry on)': calling(),
+  'fairlead call, options { idempotent, clientKey }': calling({}, ok, options),
+  'fairlead call, breakers of service and endpoints': calling({ breaker: true, breakerPerEndpoint: true }),
+  'fairlead call, breaker, limit and deadline': calling(all),
+  'the same, of a function that declares a signal': calling(all, okWithSignal),
+  'fairlead call, hedging armed': calling(hedged),
+  'hedging, of a function that declares a signal': calling(hedged, okWithSignal),
+  'opossum 9, breaker': () => {
+    const breaker = new Opossum(ok, { timeout: false });
+    return () => breaker.fire();
+  },
+  'opossum 9, breaker, limit and timeout': () => {
+    const breaker = new Opossum(ok, { timeout: 1_000, capacity: 100 });
+    return () => breaker.fire();
+  },
+  'cockatiel 3, breaker': () => {
+    const policy = newBreaker(5);
+    return () => policy.execute(ok);
+  },
+  'cockatiel 3, retry and breaker': () => {
+    const policy = wrap(cockatielRetry(handleAll, { maxAttempts: 2 }), newBreaker(5));
+    return () => policy.execute(ok);
+  },
+  'cockatiel 3, breaker and timeout, with its signal': () => {
+    const policy = wrap(newBreaker(5), timeout(1_000, TimeoutStrategy.Aggressive));
+    return () => policy.execute(ok);
+  },
+};
+
+const newBreaker = (failures: number) =>
+  circuitBreaker(handleAll, { halfOpenAfter: HOUR_MS, breaker: new ConsecutiveBreaker(failures) });
+
+const SPENT = { perSecond: 1e-6, burst: 1 };
+
+const emptied = (): TokenBucket => {
+  const bucket = new TokenBucket(SPENT);
+  bucket.tryAcquire(0);
+  return bucket;
+};
+
+const refusing = async (limits: NonNullable<ResilienceOptions['limits']>, leases: number): Promise<Service> => {
+  const service = fairlead({ limits });
+  for (let i = 0; i < leases; i++) service.acquire();
+  return service;
+};
+
+/** The rejection is awaited and caught. */
+const refused: Record<string, Make> = {
+  'a bare await': () => ok,
+  'fairlead call, rate limit': async () => {
+    const service = await refusing({ rate: SPENT }, 1);
+    return () => swallow(service.call(ok));
+  },
+  'fairlead call, open breaker': async () => {
+    const service = fairlead({ breaker: { openMs: HOUR_MS, maxOpenMs: HOUR_MS }, retry: false });
+    for (let i = 0; i < 5; i++) await swallow(service.call(() => Promise.reject(lost())));
+    return () => swallow(service.call(ok));
+  },
+  'opossum 9, open breaker': () => {
+    const breaker = new Opossum(ok, { timeout: false });
+    breaker.open();
+    return () => swallow(breaker.fire());
+  },
+  'cockatiel 3, open breaker': async () => {
+    const policy = newBreaker(1);
+    await swallow(policy.execute(() => Promise.reject(lost())));
+    return () => swallow(policy.execute(ok));
+  },
+};
+
+/** Without the await of the loop, which is not the callee's. */
+const refusedAtOnce: Record<string, Make> = {
+  'fairlead TokenBucket.tryAcquire': () => {
+    const bucket = emptied();
+    return () => bucket.tryAcquire(1);
+  },
+  'fairlead acquire, rate limit, error thrown and caught': async () => {
+    const service = await refusing({ rate: SPENT }, 1);
+    return () => caught(() => service.acquire());
+  },
+  'fairlead acquire, all 10 endpoints at their limit': async () => {
+    const service = await refusing({ maxInflightPerEndpoint: 1 }, 10);
+    return () => caught(() => service.acquire());
+  },
+  'fairlead call, rate limit, promise made': async () => {
+    const service = await refusing({ rate: SPENT }, 1);
+    return () => service.call(ok).catch(ignore);
+  },
+  'fairlead call, all 10 endpoints at their limit, promise made': async () => {
+    const service = await refusing({ maxInflightPerEndpoint: 1 }, 10);
+    return () => service.call(ok).catch(ignore);
+  },
+  'fairlead call, rate of a key, promise made': async () => {
+    const service = fairlead({ limits: { ratePerKey: SPENT } });
+    await service.call(ok, options);
+    return () => service.call(ok, options).catch(ignore);
+  },
+};
+
+const TABLES = { succeeding, refused, refusedAtOnce };
+
+/** Each in a process of its own, so that none is measured with what another one's types have made slower, or with its timers. */
+function table(title: string, name: keyof typeof TABLES): void {
+  console.log(`\n${title}: CPU time (the least) and bytes (the median) of ${ROUNDS} rounds of ${CALLS}`);
+  for (const each of Object.keys(TABLES[name])) {
+    const args = [...process.execArgv, fileURLToPath(import.meta.url), name, each];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stderr);
+    process.stdout.write(stdout);
+  }
 }
 
-async function refusals(): Promise<void> {
-  console.log('\nPer call that is refused');
-  const bucket = new TokenBucket({ perSecond: 1e-6, burst: 1 });
-  bucket.tryAcquire(0);
-  await measure('a bare await', ok);
-  await measure('fairlead TokenBucket.tryAcquire, awaited', () => bucket.tryAcquire(1));
-  const limited = fairlead({ limits: { rate: { perSecond: 1e-6, burst: 1 } } });
-  await limited.call(ok);
-  await measure('fairlead call, rate limit, rejection caught', () => swallow(limited.call(ok)));
-  const open = fairlead({ breaker: { openMs: HOUR_MS, maxOpenMs: HOUR_MS }, retry: false });
-  for (let i = 0; i < 5; i++) await swallow(open.call(() => Promise.reject(lost())));
-  await measure('fairlead call, open breaker, rejection caught', () => swallow(open.call(ok)));
-  const opossum = new Opossum(ok, { timeout: false });
-  opossum.open();
-  await measure('opossum 9, open breaker, rejection caught', () => swallow(opossum.fire()));
-  const breaker = circuitBreaker(handleAll, { halfOpenAfter: HOUR_MS, breaker: new ConsecutiveBreaker(1) });
-  await swallow(breaker.execute(() => Promise.reject(lost())));
-  await measure('cockatiel 3, open breaker, rejection caught', () => swallow(breaker.execute(ok)));
-  synchronously('fairlead acquire, rate limit, error thrown and caught', () => caught(() => limited.acquire()));
-  const full = fairlead({ limits: { maxInflightPerEndpoint: 1 } });
-  for (let i = 0; i < 10; i++) full.acquire();
-  synchronously('fairlead acquire, all 10 endpoints at their limit', () => caught(() => full.acquire()));
-  const keyed = fairlead({ limits: { ratePerKey: { perSecond: 1e-6, burst: 1 } } });
-  await keyed.call(ok, options);
-  synchronously('fairlead call, rate of a key, not awaited', () => {
-    keyed.call(ok, options).catch(ignore);
-  });
-  synchronously('fairlead TokenBucket.tryAcquire alone', () => bucket.tryAcquire(1));
-  synchronously('fairlead call, rate limit, promise made, not awaited', () => {
-    limited.call(ok).catch(ignore);
-  });
+async function one(tableName: keyof typeof TABLES, name: string): Promise<void> {
+  const call = await TABLES[tableName][name]!();
+  if (tableName === 'refusedAtOnce') await synchronously(name, call);
+  else await measure(name, call);
 }
 
 function caught(run: () => unknown): void {
@@ -132,16 +217,17 @@ function caught(run: () => unknown): void {
 
 const ignore = (): void => undefined;
 
-/** Without the await of the loop, which is not the callee's. */
-function synchronously(name: string, call: () => unknown): void {
+async function synchronously(name: string, call: () => unknown): Promise<void> {
   let ns = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS * 3; round++) {
     const cpu = process.cpuUsage();
     for (let i = 0; i < CALLS; i++) call();
     const used = process.cpuUsage(cpu);
     ns = Math.min(ns, ((used.user + used.system) * 1_000) / CALLS);
+    // What was rejected is let go, or every round would be slowed by those before it.
+    await new Promise((resolve) => setImmediate(resolve));
   }
-  console.log(`${name.padEnd(58)} ${ns.toFixed(0).padStart(7)} ns`);
+  console.log(`${name.padEnd(62)} ${ns.toFixed(0).padStart(7)} ns`);
 }
 
 /** Failed calls until the breaker opens, after 10 s of 200 successes a second and a pause. */
@@ -224,7 +310,13 @@ async function detection(): Promise<void> {
   }
 }
 
-await overhead();
-await refusals();
-await detection();
+const [only, name] = process.argv.slice(2);
+if (only !== undefined) {
+  await one(only as keyof typeof TABLES, name!);
+} else {
+  table('Per call that succeeds', 'succeeding');
+  table('Per call that is refused, its rejection awaited and caught', 'refused');
+  table('Per refusal, nothing awaited', 'refusedAtOnce');
+  await detection();
+}
 process.exit(0);

@@ -37,7 +37,9 @@ export class CallScope {
       this.#endsAtMs = Number.POSITIVE_INFINITY;
     } else {
       this.#endsAtMs = clock.now() + deadlineMs;
-      this.#timer = clock.awaited(deadlineMs, () => this.#expire(deadlineMs));
+      // No time at all: what could only be thrown away is not begun.
+      if (deadlineMs === 0) this.#expire(deadlineMs);
+      else this.#timer = clock.awaited(deadlineMs, () => this.#expire(deadlineMs));
     }
   }
 

@@ -8,11 +8,13 @@ import { fail } from './failed-attempt.js';
 import type { Guard } from './guard.js';
 import { lazySignal } from './lazy-signal.js';
 import type { Lease } from './lease.js';
+import { closedError } from './readiness.js';
 import { AttemptLog, rememberAttempts } from './resilience/attempts.js';
 import { retryDelayMs } from './resilience/retry.js';
 import type { Classify } from './resilience/verdict.js';
 import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
+import { invalidOption } from './runtime/options.js';
 import { Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
 import type { AcquireRequest } from './view.js';
@@ -43,11 +45,12 @@ export interface CallHost {
 
 /** Acquire, run, judge; again where that is safe. A call that is refused is so at once, before anything is set up. */
 export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
-  let plan: CallPlan;
   try {
-    plan = host.plan.read(options);
+    if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
+    const plan = host.plan.read(options);
     const { guard } = host;
-    if (guard === undefined || plan.signal?.aborted) return conduct(host, run, plan, undefined);
+    if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
+      return conduct(host, run, plan, undefined);
     if (!guard.admitKey(plan.clientKey)) return refused(host, guard);
     if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
       return conduct(host, run, plan, undefined);
@@ -70,6 +73,11 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
     host.plan.deposit(host.clock.now());
     const raced = AttemptRace.needed(host, plan);
     for (;;) {
+      if (scope.error !== undefined) {
+        // It ended in the turn in which the lease was got: nothing is begun any more.
+        current.done(Outcome.Cancelled);
+        throw log === undefined ? scope.error : surface(host, log, scope.error);
+      }
       try {
         if (raced) {
           log ??= new AttemptLog();
@@ -112,8 +120,11 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
   const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
   if (preparing !== undefined) await scope.race(preparing);
   if (guard?.distributed !== undefined) {
-    const admitted = await scope.race(guard.admitDistributed(guard.distributed, plan.clientKey));
-    if (!admitted) throw refusal(host, guard);
+    const waitMs = await scope.race(guard.admitDistributed(guard.distributed, plan.clientKey));
+    if (waitMs > 0) {
+      host.plan.stats.refused++;
+      throw guard.refusalByRate(waitMs);
+    }
   }
   return acquire(host, plan, scope);
 }
@@ -136,6 +147,7 @@ async function acquire(host: CallHost, request: AcquireRequest, scope: CallScope
   let waited = false;
   try {
     for (;;) {
+      if (host.closed) throw closedError(host.name);
       if (waited || guard?.crowded !== true) {
         const lease = host.tryAcquire(request);
         if (lease !== undefined || guard === undefined) return lease as Lease;

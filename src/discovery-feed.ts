@@ -29,7 +29,12 @@ export class DiscoveryFeed implements ResolverSink {
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
-    resolver.watch({ service, params }, this, this.#signal);
+    try {
+      resolver.watch({ service, params }, this, this.#signal);
+    } catch (thrown) {
+      // Against its contract. Somebody else's mistake takes no service down: it has no endpoints, and says why.
+      this.error(toError(thrown));
+    }
   }
 
   get status(): DiscoveryStatus {

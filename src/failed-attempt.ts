@@ -3,7 +3,7 @@ import type { CallPlan } from './call-plan.js';
 import type { Lease } from './lease.js';
 import type { AttemptLog } from './resilience/attempts.js';
 import { retryAfterOf } from './resilience/retry-after.js';
-import { type Classify, type FullVerdict, repeatAfter, type Verdict } from './resilience/verdict.js';
+import { type Classify, type FullVerdict, type Repeat, repeatAfter, type Verdict } from './resilience/verdict.js';
 import { classifyError, Outcome } from './runtime/outcome.js';
 
 /** An attempt threw: judges it, ends its lease, writes it down. */
@@ -23,23 +23,42 @@ export function fail(
 }
 
 function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
-  const said = classifySafely(plan.classify ?? host.options.classify ?? classifyError, thrown);
-  const verdict: Verdict = typeof said === 'number' ? { outcome: said } : said;
+  const { outcome, repeat, retryAfterMs } = classifySafely(plan.classify ?? host.options.classify, thrown);
   return {
-    outcome: verdict.outcome,
-    repeat: verdict.repeat ?? repeatAfter(verdict.outcome),
-    retryAfterMs: verdict.retryAfterMs ?? retryAfterOf(thrown, () => host.clock.wallMs()),
+    outcome,
+    repeat: repeat !== undefined && REPEATS.has(repeat) ? repeat : repeatAfter(outcome),
+    // Not so for NaN: what is no number of milliseconds was not said.
+    retryAfterMs: retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : pauseSafely(host, thrown),
   };
 }
 
+const REPEATS: ReadonlySet<Repeat> = new Set(['always', 'idempotent', 'never']);
+
 /** A classifier that throws is not asked again for that call. Neither is one that says nothing we know. */
-function classifySafely(classify: Classify, thrown: unknown): Outcome | Verdict {
-  try {
-    const said = classify(thrown);
-    const outcome = typeof said === 'number' ? said : said.outcome;
-    if (outcome >= Outcome.Success && outcome <= Outcome.Overloaded) return said;
-  } catch {
-    // As documented: the default then.
+function classifySafely(classify: Classify | undefined, thrown: unknown): Verdict {
+  const { ApplicationError, Overloaded } = Outcome;
+  for (const each of [classify, classifyError]) {
+    try {
+      const said = each?.(thrown);
+      const verdict = typeof said === 'number' ? { outcome: said } : said;
+      if (
+        verdict !== undefined &&
+        Number.isInteger(verdict.outcome) &&
+        verdict.outcome >= 0 &&
+        verdict.outcome <= Overloaded
+      )
+        return verdict;
+    } catch {
+      // As documented: the default then. What cannot even be read by that one is no error of the network's.
+    }
   }
-  return classifyError(thrown);
+  return { outcome: ApplicationError };
+}
+
+function pauseSafely(host: CallHost, thrown: unknown): number | undefined {
+  try {
+    return retryAfterOf(thrown, () => host.clock.wallMs());
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint/endpoint.js';
+import { EndpointGates, type LeaseSource } from './endpoint-gates.js';
 import type { Lease } from './lease.js';
 import { CircuitBreaker, type CircuitChange } from './resilience/circuit-breaker.js';
 import { ClientThrottle } from './resilience/client-throttle.js';
@@ -9,12 +10,12 @@ import { KeyedRate } from './resilience/keyed-rate.js';
 import { KeyedWindow } from './resilience/keyed-window.js';
 import type { ReadResilience } from './resilience/options.js';
 import { type RefusalReason, refusalError } from './resilience/refusal.js';
-import { TokenBucket } from './resilience/token-bucket.js';
 import { WaitingLine } from './resilience/waiting-line.js';
 import type { Clock } from './runtime/clock.js';
 import type { FairleadError } from './runtime/errors.js';
 import { Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
+import { TokenBucket } from './runtime/token-bucket.js';
 import type { AcquireRequest } from './view.js';
 
 export interface GuardHost {
@@ -27,16 +28,7 @@ export interface GuardHost {
   breaker(endpoint: Endpoint | undefined, change: CircuitChange): void;
 }
 
-/** Where leases come from: the view of the service or of a subset. */
-export interface LeaseSource {
-  acquire(request?: AcquireRequest): Lease;
-}
-
-/**
- * Endpoints asked at most for one call when those that were picked are at their limits. When so many in a row are, so
- * are nearly all, and going through the rest would make a refusal costly exactly when there are many.
- */
-const MAX_PICKS = 16;
+const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
 
 /**
  * The limits and breakers of one service, around every acquire: of the service, of its subsets, of any adapter. Made
@@ -49,8 +41,8 @@ export class Guard {
   readonly #host: GuardHost;
   readonly #options: ReadResilience;
   readonly #service: Gate;
-  readonly #guardsEndpoints: boolean;
-  readonly #endpoints = new WeakMap<Endpoint, Gate>();
+  /** Undefined where nothing limits single endpoints. */
+  readonly #endpoints: EndpointGates | undefined;
   readonly #rate: KeyedRate | undefined;
   readonly #window: KeyedWindow | undefined;
   #reason: RefusalReason = 'too_many_calls';
@@ -67,10 +59,13 @@ export class Guard {
       throttle: options.throttle && new ClientThrottle(options.throttle, host.random),
       rate: limits.rate && new TokenBucket(limits.rate),
     });
-    this.#guardsEndpoints =
-      [limits.maxInflightPerEndpoint, limits.adaptivePerEndpoint, limits.ratePerEndpoint].some(
-        (each) => each !== undefined,
-      ) || options.breakerPerEndpoint !== undefined;
+    const perEndpoint = [limits.maxInflightPerEndpoint, limits.adaptivePerEndpoint, limits.ratePerEndpoint];
+    if (options.breakerPerEndpoint !== undefined || perEndpoint.some((each) => each !== undefined)) {
+      this.#endpoints = new EndpointGates(
+        (endpoint) => this.#createGate(endpoint),
+        (source, request) => host.lease(source, request),
+      );
+    }
     this.#rate = limits.ratePerKey && new KeyedRate(limits.ratePerKey);
     this.#window = limits.windowPerKey && new KeyedWindow(limits.windowPerKey);
     this.distributed = limits.distributed && new DistributedLimit(limits.distributed, host.clock);
@@ -112,12 +107,10 @@ export class Guard {
     return waitMs === 0 || this.#refuse('rate_limited', waitMs);
   }
 
-  /** Charges the limit that is shared with other processes; false where that is refused. */
-  async admitDistributed(limit: DistributedLimit, key: string | undefined): Promise<boolean> {
+  /** Charges the limit that is shared with other processes: 0, or the milliseconds for which that is refused. */
+  admitDistributed(limit: DistributedLimit, key: string | undefined): Promise<number> {
     const charged = limit.shared ? this.#host.name : key;
-    if (charged === undefined) return true;
-    const waitMs = await limit.tryAcquire(charged);
-    return waitMs === 0 || this.#refuse('rate_limited', waitMs);
+    return charged === undefined ? NOTHING_TO_CHARGE : limit.tryAcquire(charged);
   }
 
   /** A lease, or undefined where the call is refused. Throws what acquiring throws. */
@@ -128,22 +121,45 @@ export class Guard {
       this.#refuse(this.#service.refusedBy, waitMs);
       return undefined;
     }
-    const epoch = this.#service.epoch;
+    const { epoch } = this.#service;
     try {
-      const lease = this.#guardsEndpoints
-        ? this.#acquireWithin(request, source, nowMs, epoch)
-        : new GuardedLease(this, this.#host.lease(source, request), undefined, nowMs, epoch, 0);
-      if (lease === undefined) this.#service.leave(Outcome.Cancelled, nowMs, nowMs, epoch);
-      return lease;
+      const passed = this.#acquire(request, source, nowMs, epoch);
+      if (passed === undefined) this.#service.retract(nowMs, epoch);
+      return passed;
     } catch (thrown) {
-      this.#service.leave(Outcome.Cancelled, nowMs, nowMs, epoch);
+      this.#service.retract(nowMs, epoch);
       throw thrown;
     }
   }
 
-  /** The error for what was refused latest. */
+  /** Past the service's own gate. */
+  #acquire(
+    request: AcquireRequest | undefined,
+    source: LeaseSource,
+    nowMs: number,
+    epoch: number,
+  ): GuardedLease | undefined {
+    const gates = this.#endpoints;
+    if (gates === undefined) {
+      return new GuardedLease(this, this.#host.lease(source, request), undefined, nowMs, epoch, 0);
+    }
+    const lease = gates.acquire(source, request, nowMs);
+    if (typeof lease === 'number') {
+      this.#refuse(gates.refusedBy, lease);
+      return undefined;
+    }
+    const gate = gates.of(lease.endpoint);
+    return new GuardedLease(this, lease, gate, nowMs, epoch, gate.epoch);
+  }
+
+  /** The error for what was refused latest: to be asked for before anything else can be. */
   refusal(): FairleadError {
     return refusalError(this.#reason, this.#host.name, this.#retryAfterMs);
+  }
+
+  /** The error for what `admitDistributed` refused. */
+  refusalByRate(retryAfterMs: number): FairleadError {
+    return refusalError('rate_limited', this.#host.name, retryAfterMs);
   }
 
   /** A lease of this guard ended. */
@@ -151,42 +167,8 @@ export class Guard {
     const nowMs = this.#host.clock.now();
     lease.gate?.leave(outcome, nowMs, lease.enteredMs, lease.endpointEpoch);
     this.#service.leave(outcome, nowMs, lease.enteredMs, lease.epoch);
+    this.#endpoints?.left();
     if (this.line.length > 0) this.line.next();
-  }
-
-  /** Picks until an endpoint lets the call pass. */
-  #acquireWithin(
-    request: AcquireRequest = {},
-    source: LeaseSource,
-    nowMs: number,
-    epoch: number,
-  ): GuardedLease | undefined {
-    const refusing: Endpoint[] = [];
-    let soonestMs = Number.POSITIVE_INFINITY;
-    let reason: RefusalReason = 'too_many_calls';
-    let ask = request;
-    while (refusing.length < MAX_PICKS) {
-      const lease = this.#host.lease(source, ask);
-      const { endpoint } = lease;
-      if (!refusing.includes(endpoint)) {
-        const gate = this.#gateOf(endpoint);
-        const waitMs = gate.tryEnter(nowMs);
-        if (waitMs === 0) return new GuardedLease(this, lease, gate, nowMs, epoch, gate.epoch);
-        if (waitMs < soonestMs) {
-          soonestMs = waitMs;
-          reason = gate.refusedBy;
-        }
-        lease.done(Outcome.Cancelled);
-        refusing.push(endpoint);
-        const { key, prefer, beside } = request;
-        ask = { key, prefer, beside, tried: [...(request.tried ?? []), ...refusing] };
-      } else {
-        lease.done(Outcome.Cancelled);
-        break;
-      }
-    }
-    this.#refuse(reason, soonestMs);
-    return undefined;
   }
 
   #refuse(reason: RefusalReason, retryAfterMs: number): false {
@@ -195,19 +177,14 @@ export class Guard {
     return false;
   }
 
-  #gateOf(endpoint: Endpoint): Gate {
-    let gate = this.#endpoints.get(endpoint);
-    if (gate === undefined) {
-      const { limits, breakerPerEndpoint } = this.#options;
-      gate = new Gate({
-        maxInflight: limits.maxInflightPerEndpoint,
-        adaptive: limits.adaptivePerEndpoint && new GradientLimit(limits.adaptivePerEndpoint),
-        breaker: this.#breaker(breakerPerEndpoint, endpoint),
-        rate: limits.ratePerEndpoint && new TokenBucket(limits.ratePerEndpoint),
-      });
-      this.#endpoints.set(endpoint, gate);
-    }
-    return gate;
+  #createGate(endpoint: Endpoint): Gate {
+    const { limits, breakerPerEndpoint } = this.#options;
+    return new Gate({
+      maxInflight: limits.maxInflightPerEndpoint,
+      adaptive: limits.adaptivePerEndpoint && new GradientLimit(limits.adaptivePerEndpoint),
+      breaker: this.#breaker(breakerPerEndpoint, endpoint),
+      rate: limits.ratePerEndpoint && new TokenBucket(limits.ratePerEndpoint),
+    });
   }
 
   #breaker(options: ReadResilience['breaker'], endpoint: Endpoint | undefined): CircuitBreaker | undefined {

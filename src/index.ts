@@ -78,7 +78,6 @@ export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
 export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
-export { fullJitterMs } from './resilience/backoff.js';
 export {
   CircuitBreaker,
   type CircuitBreakerOptions,
@@ -103,14 +102,15 @@ export { isRefusal, type RefusalReason, refusalError } from './resilience/refusa
 export type { RetryOptions, RetryOverrides } from './resilience/retry.js';
 export { NEVER_REPEAT, parseRetryAfter, parseRetryPushback, retryAfterOf } from './resilience/retry-after.js';
 export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.js';
-export { type RateOptions, TokenBucket } from './resilience/token-bucket.js';
 export { type Classify, type Repeat, repeatAfter, type Verdict } from './resilience/verdict.js';
+export { fullJitterMs } from './runtime/backoff.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
 export { currentRoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
 export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
+export { type RateOptions, TokenBucket } from './runtime/token-bucket.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
 export type { Subset, SubsetOptions } from './subset.js';

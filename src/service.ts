@@ -11,7 +11,8 @@ import { DiscoveryFeed } from './discovery-feed.js';
 import type { Ejection } from './endpoint/ejection.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
-import { Guard, type LeaseSource } from './guard.js';
+import type { LeaseSource } from './endpoint-gates.js';
+import { Guard } from './guard.js';
 import type { CheckHub } from './health/check-hub.js';
 import type { Lease } from './lease.js';
 import { Members, type MembersHost } from './members.js';
@@ -20,6 +21,7 @@ import type { CircuitChange } from './resilience/circuit-breaker.js';
 import type { Clock, Timer } from './runtime/clock.js';
 import { SafeEmitter } from './runtime/emitter.js';
 import type { FairleadError } from './runtime/errors.js';
+import { number, readOptions } from './runtime/options.js';
 import { isFailure, type Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from './runtime/ticks.js';
@@ -262,8 +264,11 @@ export class LiveService implements Service, ViewHost {
     return this.closed ? closedError(this.name) : noEndpointError(this, usable);
   }
 
-  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#drain(options.deadlineMs ?? DEFAULT_CLOSE_DEADLINE_MS);
+  close(options?: { readonly deadlineMs?: number }): Promise<void> {
+    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
+      deadlineMs: number(DEFAULT_CLOSE_DEADLINE_MS, 0, Number.MAX_SAFE_INTEGER),
+    });
+    this.#closing ??= this.#drain(deadlineMs);
     return this.#closing;
   }
 
@@ -274,6 +279,7 @@ export class LiveService implements Service, ViewHost {
   async #drain(deadlineMs: number): Promise<void> {
     this.#stop.abort();
     this.#views.close();
+    this.guard?.line.end();
     if (this.#inflight > 0) {
       let timer: Timer | undefined;
       await new Promise<void>((resolve) => {

@@ -59,10 +59,19 @@ export class AttemptLog {
   }
 }
 
+/** Never throws, whatever was thrown: a getter of its may. */
 function codeOf(thrown: unknown): string | number | undefined {
+  try {
+    return readCode(thrown);
+  } catch {
+    return undefined;
+  }
+}
+
+function readCode(thrown: unknown): string | number | undefined {
   if (typeof thrown !== 'object' || thrown === null) return undefined;
   const { code, cause } = thrown as { code?: unknown; cause?: unknown };
   if (typeof code === 'string' || typeof code === 'number') return code;
   // `fetch` wraps the network's error.
-  return thrown instanceof TypeError && cause !== thrown ? codeOf(cause) : undefined;
+  return thrown instanceof TypeError && cause !== thrown ? readCode(cause) : undefined;
 }

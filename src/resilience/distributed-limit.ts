@@ -43,8 +43,14 @@ export interface ReadDistributedLimit {
   readonly shared: boolean;
 }
 
-/** When to come back after a store failure that refuses, where nobody knows: about how long a failover takes. */
-const STORE_FAILURE_RETRY_MS = 1_000;
+/**
+ * When to come back after a store failure that refuses, where nobody knows, and for how long a store that did not answer
+ * is not asked again: about how long a failover takes.
+ */
+const STORE_PAUSE_MS = 1_000;
+
+/** Each call would wait `timeoutMs` for a store that hangs, so one call a second finds out whether it still does. */
+const HANGS = Symbol('the store did not answer in time');
 
 /** A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose scripts and stores are its own. */
 export class DistributedLimit {
@@ -52,6 +58,7 @@ export class DistributedLimit {
   readonly #clock: Clock;
   /** Until when a key is known to have no points, in the order in which that was learnt. */
   readonly #blockedUntilMs = new Map<string, number>();
+  #askAgainAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DistributedLimitOptions, clock: Clock) {
     this.#options = readDistributedLimit(options, 'distributed');
@@ -74,14 +81,17 @@ export class DistributedLimit {
 
   /** Takes a point of the key. 0 lets the call pass; else the milliseconds until it may. Never rejects. */
   async tryAcquire(key: string): Promise<number> {
-    const blockedMs = this.blockedMs(key, this.#clock.now());
+    const nowMs = this.#clock.now();
+    const blockedMs = this.blockedMs(key, nowMs);
     if (blockedMs > 0) return blockedMs;
+    if (nowMs < this.#askAgainAtMs) return this.#undecided(this.#askAgainAtMs - nowMs);
     try {
       await this.#consumeInTime(key);
       return 0;
     } catch (thrown) {
+      if (thrown === HANGS) return this.#hangs();
       const waitMs = msBeforeNext(thrown);
-      if (waitMs === undefined) return this.#storeFailed(thrown);
+      if (waitMs === undefined) return this.#failed(thrown);
       this.#block(key, waitMs);
       return waitMs;
     }
@@ -90,7 +100,7 @@ export class DistributedLimit {
   #consumeInTime(key: string): Promise<unknown> {
     const { limiter, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.awaited(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+      const timer = this.#clock.awaited(timeoutMs, () => reject(HANGS));
       const settle = (end: () => void): void => {
         timer.cancel();
         end();
@@ -102,18 +112,31 @@ export class DistributedLimit {
     });
   }
 
-  #storeFailed(thrown: unknown): number {
+  #hangs(): number {
+    this.#askAgainAtMs = this.#clock.now() + STORE_PAUSE_MS;
+    const { timeoutMs } = this.#options;
+    return this.#failed(new Error(`The store of a distributed rate limit did not answer within ${timeoutMs} ms.`));
+  }
+
+  #failed(thrown: unknown): number {
     try {
-      this.#options.onError?.(thrown);
+      const told: unknown = this.#options.onError?.(thrown);
+      if (told instanceof Promise) told.catch(ignore);
     } catch {
       // A callback of the user's does not decide about calls.
     }
-    return this.#options.onStoreFailure === 'allow' ? 0 : STORE_FAILURE_RETRY_MS;
+    return this.#undecided(STORE_PAUSE_MS);
+  }
+
+  /** What holds while the store cannot say. */
+  #undecided(retryAfterMs: number): number {
+    return this.#options.onStoreFailure === 'allow' ? 0 : retryAfterMs;
   }
 
   #block(key: string, waitMs: number): void {
     const { blockedCapacity } = this.#options;
-    if (blockedCapacity === 0) return;
+    // What never ends for the store may be ended by somebody there: it is asked each time.
+    if (blockedCapacity === 0 || waitMs === Number.POSITIVE_INFINITY) return;
     this.#blockedUntilMs.delete(key);
     // Forgetting one costs a question to the store, nothing else.
     if (this.#blockedUntilMs.size >= blockedCapacity) {
@@ -128,12 +151,18 @@ async function consume(limiter: RateLimiterLike, key: string): Promise<unknown> 
   return limiter.consume(key);
 }
 
-/** At least 1: a refusal of 0 ms would be none. Undefined for what is no refusal. */
+/**
+ * At least 1: a refusal of 0 ms would be none. Infinity where the limiter says -1: points that never come back.
+ * Undefined for what is no refusal.
+ */
 function msBeforeNext(thrown: unknown): number | undefined {
   if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return undefined;
   const { msBeforeNext: waitMs } = thrown as { msBeforeNext?: unknown };
-  return typeof waitMs === 'number' ? Math.max(1, waitMs) : undefined;
+  if (typeof waitMs !== 'number' || Number.isNaN(waitMs)) return undefined;
+  return waitMs < 0 ? Number.POSITIVE_INFINITY : Math.max(1, waitMs);
 }
+
+function ignore(): void {}
 
 export const readDistributedLimit: Reader<ReadDistributedLimit> = (value, name) =>
   readOptions<ReadDistributedLimit>(name, value, {

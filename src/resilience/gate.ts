@@ -1,9 +1,9 @@
 import { Outcome } from '../runtime/outcome.js';
+import type { TokenBucket } from '../runtime/token-bucket.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { ClientThrottle } from './client-throttle.js';
 import type { GradientLimit } from './gradient-limit.js';
 import type { RefusalReason } from './refusal.js';
-import type { TokenBucket } from './token-bucket.js';
 
 /** What a gate checks; what is undefined it does not. */
 export interface GateParts {
@@ -79,6 +79,15 @@ export class Gate {
     this.#meanMs += (tookMs - this.#meanMs) * MEAN_WEIGHT;
     throttle?.record(outcome, nowMs);
     breaker?.record(outcome, nowMs, epoch);
+  }
+
+  /** A call that passed at `nowMs` was not made after all: somebody else refused it. Gives back what it took. */
+  retract(nowMs: number, epoch: number): void {
+    const { throttle, breaker, rate } = this.#parts;
+    this.#inflight--;
+    rate?.giveBack();
+    throttle?.record(Outcome.Cancelled, nowMs);
+    breaker?.record(Outcome.Cancelled, nowMs, epoch);
   }
 
   #refuse(reason: RefusalReason, waitMs: number): number {

@@ -1,5 +1,5 @@
 import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
-import { type RateOptions, type ReadRate, readRate } from './token-bucket.js';
+import { type RateOptions, type ReadRate, readRate } from '../runtime/token-bucket.js';
 
 export interface KeyedRateOptions extends RateOptions {
   /** Keys known at a time. Default 100,000; 1 to 10,000,000. */

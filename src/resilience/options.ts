@@ -1,4 +1,5 @@
 import { boolean, integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { type RateOptions, type ReadRate, readRate } from '../runtime/token-bucket.js';
 import { type CircuitBreakerOptions, readCircuitBreaker } from './circuit-breaker.js';
 import { type ClientThrottleOptions, readClientThrottle } from './client-throttle.js';
 import { type DistributedLimitOptions, type ReadDistributedLimit, readDistributedLimit } from './distributed-limit.js';
@@ -7,7 +8,6 @@ import { type HedgeOptions, type ReadServiceHedge, readHedge } from './hedging.j
 import { type KeyedRateOptions, type ReadKeyedRate, readKeyedRate } from './keyed-rate.js';
 import { type KeyedWindowOptions, readKeyedWindow } from './keyed-window.js';
 import { type ReadServiceRetry, type RetryOptions, readRetry } from './retry.js';
-import { type RateOptions, type ReadRate, readRate } from './token-bucket.js';
 
 export interface LimitOptions {
   /** Calls in flight to the whole service; 1 to 1,000,000. Default: no limit. */

@@ -1,6 +1,6 @@
+import { fullJitterMs } from '../runtime/backoff.js';
 import { integer, number, optional, type Reader, readOptions, refuseUnknown } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
-import { fullJitterMs } from './backoff.js';
 import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
 import type { Repeat } from './verdict.js';
 

@@ -27,4 +27,8 @@ export class WaitingLine {
       return;
     }
   }
+  /** All may go: there is nothing to wait for any more. */
+  end(): void {
+    for (let left = this.length; left > 0; left--) this.next();
+  }
 }

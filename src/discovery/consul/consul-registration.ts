@@ -1,8 +1,8 @@
+import { Backoff } from '../../runtime/backoff.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { SafeEmitter } from '../../runtime/emitter.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
-import { Backoff } from '../backoff.js';
 import type { Registration, RegistrationEvents, RegistrationStatus, ReportedHealth } from '../registrar.js';
 import type { ReadInstance } from './instance.js';
 import type { ConsulResponse, ConsulTransport } from './transport.js';

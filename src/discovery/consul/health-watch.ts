@@ -1,9 +1,9 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
+import { Backoff } from '../../runtime/backoff.js';
 import { type Clock, sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
-import { Backoff } from '../backoff.js';
-import { TokenBucket } from '../token-bucket.js';
+import { TokenBucket } from '../../runtime/token-bucket.js';
 import { type AnswerHead, RefusedError, readHead } from './answer.js';
 import { ArraySplitter } from './array-splitter.js';
 import type { HealthQuery } from './health-query.js';
@@ -75,7 +75,7 @@ export class HealthWatch {
     this.audience = new WatchAudience(clock);
     this.#table = new InstanceTable(query.entries, query.limit);
     this.#guard = new ShrinkGuard(clock, options);
-    this.#bucket = new TokenBucket(clock, options.requestsPerSecond, options.burst);
+    this.#bucket = new TokenBucket({ perSecond: options.requestsPerSecond, burst: options.burst });
     this.#backoff = new Backoff(random, BACKOFF_BASE_MS, options.maxBackoffMs);
     void this.#run();
   }
@@ -87,7 +87,7 @@ export class HealthWatch {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await this.#pause(this.#bucket.take());
+      await this.#pause(this.#bucket.reserve(this.#context.clock.now()));
       if (signal.aborted) return;
       let pauseMs: number;
       try {

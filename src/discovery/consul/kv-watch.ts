@@ -1,8 +1,8 @@
+import { Backoff } from '../../runtime/backoff.js';
 import { type Clock, sleep } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
-import { Backoff } from '../backoff.js';
-import { TokenBucket } from '../token-bucket.js';
+import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { ValueSink } from '../value-source.js';
 import { RefusedError, readHead } from './answer.js';
 import type { BodyReader, ConsulTransport } from './transport.js';
@@ -40,12 +40,12 @@ export async function watchKey(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random } = context;
-  const bucket = new TokenBucket(clock, READS_PER_SECOND, BURST);
+  const bucket = new TokenBucket({ perSecond: READS_PER_SECOND, burst: BURST });
   const backoff = new Backoff(random, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
   let index = 0n;
   let told: { readonly text: string | undefined } | undefined;
   while (!signal.aborted) {
-    let pauseMs = bucket.take();
+    let pauseMs = bucket.reserve(clock.now());
     try {
       if (pauseMs > 0) await sleep(clock, pauseMs, signal);
       const answer = await read(key, index, context, signal);

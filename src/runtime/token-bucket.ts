@@ -1,4 +1,4 @@
-import { invalidOption, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { invalidOption, number, optional, type Reader, readOptions } from './options.js';
 
 export interface RateOptions {
   /** Calls per second in the long run; above 0 to 1,000,000,000. */
@@ -41,6 +41,21 @@ export class TokenBucket {
     const waitMs = this.waitMs(nowMs);
     if (waitMs === 0) this.#fullAtMs = Math.max(this.#fullAtMs, nowMs) + this.#intervalMs;
     return waitMs;
+  }
+
+  /**
+   * Takes a token in any case, one that is not there yet where there is none, and gives the milliseconds until it may be
+   * used: for work that is put off rather than refused.
+   */
+  reserve(nowMs: number): number {
+    const waitMs = this.waitMs(nowMs);
+    this.#fullAtMs = Math.max(this.#fullAtMs, nowMs) + this.#intervalMs;
+    return waitMs;
+  }
+
+  /** Puts a token back that was taken for a call which was not made. */
+  giveBack(): void {
+    this.#fullAtMs -= this.#intervalMs;
   }
 }
 
