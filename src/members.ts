@@ -139,7 +139,7 @@ export class Members {
   }
 
   #createChecks({ checks }: ReadServiceOptions, hub: CheckHub): Checks {
-    return new Checks(hub, checks, {
+    return new Checks(this.#host.clock, hub, checks, {
       changed: () => this.#refresh(),
       vouched: (endpoint) => this.ejection.release(endpoint),
       checked: (event, endpoint) => {

@@ -1,5 +1,5 @@
 import { type CheckTiming, customCheck, grpcCheck, Outcome, type ServingStatus } from 'fairlead';
-import { ManualClock, seededRandom } from 'fairlead/testing';
+import { fakeEndpoints, ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { CheckHub } from '../../src/health/check-hub.js';
 import { drive } from '../support/drive.js';
@@ -190,6 +190,79 @@ describe('active checks', () => {
     // 100 a second on average, with a standard deviation of 9.5.
     const perSecond = Array.from({ length: 10 }, (_, s) => atMs.filter((ms) => Math.floor(ms / 1_000) === s).length);
     for (const count of perSecond) expect(count).toBeLessThan(150);
+  });
+
+  it.each([
+    ['healthy', 10_100],
+    ['unhealthy', 1_100],
+  ] as const)(
+    'of 5,000 endpoints that are %s at first make none either: all asked within %d ms, evenly',
+    async (initially, withinMs) => {
+      const { mesh, clock } = testMesh({ users: fakeEndpoints(5_000) });
+      const atMs: number[] = [];
+      let asking = 0;
+      let most = 0;
+      const check = customCheck({
+        initially,
+        ask: () => {
+          atMs.push(clock.now());
+          most = Math.max(most, ++asking);
+          return new Promise((resolve) => {
+            clock.after(5, () => {
+              asking--;
+              resolve();
+            });
+          });
+        },
+      });
+      const service = mesh.service('users', { checks: [check] });
+      let rotations = 0;
+      service.on('rotation', () => rotations++);
+      // Four waves: the first, and then one per interval, each a little less in step than the one before.
+      await clock.advanceAsync(withinMs);
+      expect(atMs.length).toBeGreaterThanOrEqual(5_000);
+      expect(service.rotation).toHaveLength(5_000);
+      // One for each first result would take seconds.
+      expect(rotations).toBeLessThan(30);
+      await clock.advanceAsync(3 * LONGEST_INTERVAL_MS);
+      expect(most).toBeLessThanOrEqual(64);
+      const perSlice = new Map<number, number>();
+      for (const ms of atMs) perSlice.set(Math.floor(ms / 100), (perSlice.get(Math.floor(ms / 100)) ?? 0) + 1);
+      // Where the first wave ends and the second begins, both overlap by the jitter.
+      const share = 5_000 / ((initially === 'healthy' ? INTERVAL_MS : 1_000) / 100);
+      for (const count of perSlice.values()) expect(count).toBeLessThan(2 * share);
+      await mesh.close();
+      // The answers that were on their way.
+      await clock.advanceAsync(5);
+      expect(clock.pending).toBe(0);
+    },
+    30_000,
+  );
+
+  it('of many endpoints that fall sick together make few rotations, within 10 ms per thousand of the result', async () => {
+    const { mesh, clock } = testMesh({ users: fakeEndpoints(2_000) });
+    let sick = false;
+    const check = customCheck({
+      unhealthyThreshold: 1,
+      ask: async ({ port }) => {
+        if (sick && port % 4 === 0) throw new Error('sick');
+      },
+    });
+    const service = mesh.service('users', { checks: [check] });
+    await clock.advanceAsync(LONGEST_INTERVAL_MS);
+    sick = true;
+    let rotations = 0;
+    service.on('rotation', () => rotations++);
+    const turnedAtMs: number[] = [];
+    service.on('checked', () => turnedAtMs.push(clock.now()));
+    for (let step = 0; step < LONGEST_INTERVAL_MS / 20; step++) {
+      await clock.advanceAsync(20);
+      const told = turnedAtMs.filter((ms) => ms <= clock.now() - 20).length;
+      expect(service.rotation.length).toBeLessThanOrEqual(2_000 - told);
+    }
+    expect(turnedAtMs).toHaveLength(500);
+    expect(service.rotation).toHaveLength(1_500);
+    expect(rotations).toBeLessThan(400);
   });
 
   it('hold back when all come at once', async () => {
