@@ -4,6 +4,7 @@ import type { Endpoint, EndpointSpec } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
 import { Membership } from './endpoint/membership.js';
 import { Reach } from './endpoint/reach.js';
+import { RotationPace } from './endpoint/rotation-pace.js';
 import type { CheckHub } from './health/check-hub.js';
 import type { Clock } from './runtime/clock.js';
 import type { SafeEmitter } from './runtime/emitter.js';
@@ -33,6 +34,7 @@ export class Members {
   readonly #membership: Membership;
   readonly #reach: Reach;
   readonly #checks: Checks;
+  readonly #pace: RotationPace;
   readonly #confines: boolean;
   #usable: readonly LiveEndpoint[] = [];
 
@@ -40,7 +42,8 @@ export class Members {
     this.#host = host;
     this.#confines = options.aperture !== undefined;
     this.#membership = new Membership(host.name);
-    this.#reach = new Reach(host.clock, host.random, options, () => this.#refresh());
+    this.#pace = new RotationPace(host.clock, () => this.#refresh());
+    this.#reach = new Reach(host.clock, host.random, options, () => this.#pace.request());
     this.ejection = this.#createEjection(options);
     this.#checks = this.#createChecks(options, hub);
   }
@@ -100,11 +103,13 @@ export class Members {
     this.ejection.close();
     this.#checks.close();
     this.#reach.close();
+    this.#pace.close();
   }
 
   #refresh(respecified = false): void {
     this.#reach.update(this.#membership.members, respecified);
     const reach = this.#reach.members;
+    this.#pace.computed(reach.length);
     this.#checks.follow(reach);
     if (this.#confines) this.ejection.confine(reach);
     this.#usable = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
@@ -121,7 +126,7 @@ export class Members {
         get members() {
           return members();
         },
-        changed: () => this.#refresh(),
+        changed: () => this.#pace.request(),
         ejected: (event) => {
           publishEndpoint(name, event.endpoint, 'ejected');
           events.emit('ejected', event);
@@ -139,8 +144,8 @@ export class Members {
   }
 
   #createChecks({ checks }: ReadServiceOptions, hub: CheckHub): Checks {
-    return new Checks(this.#host.clock, hub, checks, {
-      changed: () => this.#refresh(),
+    return new Checks(hub, checks, {
+      changed: () => this.#pace.request(),
       vouched: (endpoint) => this.ejection.release(endpoint),
       checked: (event, endpoint) => {
         if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);

@@ -239,7 +239,7 @@ describe('active checks', () => {
     30_000,
   );
 
-  it('of many endpoints that fall sick together make few rotations, within 10 ms per thousand of the result', async () => {
+  it('of many endpoints that fall sick together make few rotations, within 10 ms per thousand endpoints of the result', async () => {
     const { mesh, clock } = testMesh({ users: fakeEndpoints(2_000) });
     let sick = false;
     const check = customCheck({

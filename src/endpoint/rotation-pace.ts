@@ -1,0 +1,51 @@
+import type { Clock, Timer } from '../runtime/clock.js';
+
+/** Of fewer endpoints a rotation is computed at once whenever the health of one changes. */
+const FEW = 200;
+
+/**
+ * Of more, once per so many milliseconds and thousand endpoints: a rotation costs up to a millisecond per thousand, and
+ * when thousands come or fall sick together, one for each would take seconds.
+ */
+const GAP_MS_PER_THOUSAND = 10;
+
+/**
+ * When rotations are computed for what health finds out: at once, or with all else that is found out within the gap since
+ * the last one. What discovery tells does not wait.
+ */
+export class RotationPace {
+  readonly #clock: Clock;
+  readonly #compute: () => void;
+  #size = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #waiting: Timer | undefined;
+
+  constructor(clock: Clock, compute: () => void) {
+    this.#clock = clock;
+    this.#compute = compute;
+  }
+
+  /** The health of an endpoint changed. */
+  request(): void {
+    if (this.#waiting !== undefined) return;
+    if (this.#size < FEW) {
+      this.#compute();
+      return;
+    }
+    const waitMs = this.#lastMs + (this.#size / 1_000) * GAP_MS_PER_THOUSAND - this.#clock.now();
+    if (waitMs <= 0) this.#compute();
+    else this.#waiting = this.#clock.after(waitMs, this.#compute);
+  }
+
+  /** A rotation over so many endpoints is being computed, whoever asked for it. */
+  computed(size: number): void {
+    this.close();
+    this.#size = size;
+    if (size >= FEW) this.#lastMs = this.#clock.now();
+  }
+
+  close(): void {
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
+  }
+}
