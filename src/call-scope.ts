@@ -1,3 +1,4 @@
+import { forgetAbort, whenAborted } from './abort-audience.js';
 import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
 import { Outcome } from './runtime/outcome.js';
@@ -30,7 +31,7 @@ export class CallScope {
       if (caller.aborted) this.#cancel();
       else {
         this.#onCallerAbort = () => this.#cancel();
-        caller.addEventListener('abort', this.#onCallerAbort, { once: true });
+        whenAborted(caller, this.#onCallerAbort);
       }
     }
     if (deadlineMs === undefined) {
@@ -113,7 +114,7 @@ export class CallScope {
   /** Its work is over. Idempotent. */
   end(): void {
     this.#timer?.cancel();
-    if (this.#onCallerAbort !== undefined) this.#caller?.removeEventListener('abort', this.#onCallerAbort);
+    if (this.#onCallerAbort !== undefined) forgetAbort(this.#caller as AbortSignal, this.#onCallerAbort);
   }
 
   #cancel(): void {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { attemptsOf, type CallOptions, type Endpoint, FairleadError, Outcome, type ServiceOptions } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { endpoints, type TestMesh, testMesh } from '../support/mesh.js';
@@ -203,18 +204,7 @@ describe('a deadline', () => {
 describe('a cancelled call', () => {
   it('ends its attempt, is not repeated, and leaves no listener behind', async () => {
     const controller = new AbortController();
-    let listeners = 0;
     const { signal } = controller;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = ((...args: Parameters<typeof add>) => {
-      listeners++;
-      add(...args);
-    }) as typeof add;
-    signal.removeEventListener = ((...args: Parameters<typeof remove>) => {
-      listeners--;
-      remove(...args);
-    }) as typeof remove;
     const { call, ids, clock } = scripted([fails(lostConnection), hangs]);
     const done = call({ idempotent: true, signal }).catch((thrown: unknown) => thrown);
     await clock.advanceAsync(30);
@@ -224,8 +214,25 @@ describe('a cancelled call', () => {
     expect(error.code).toBe('FAIRLEAD_CANCELLED');
     expect((error.cause as Error).message).toBe('enough');
     expect(ids).toHaveLength(2);
-    expect(listeners).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(clock.pending).toBe(0);
+  });
+
+  it('shares one listener with all other calls of its signal, which takes it away with the last of them', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { call, clock } = scripted([hangs], {}, 1);
+    const first = codeOf(call({ signal, deadlineMs: 10 }));
+    const others = Array.from({ length: 100 }, () => codeOf(call({ signal })));
+    await clock.advanceAsync(10);
+    expect(await first).toBe('FAIRLEAD_DEADLINE_EXCEEDED');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    controller.abort();
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['FAIRLEAD_CANCELLED']));
+    const unused = new AbortController();
+    const { call: quick } = scripted([answers('ok')]);
+    await Promise.all(Array.from({ length: 20 }, () => quick({ signal: unused.signal })));
+    expect(getEventListeners(unused.signal, 'abort')).toEqual([]);
   });
 
   it('never runs when its signal was aborted before', async () => {
