@@ -121,7 +121,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['discard', refused(SHARED)],
   ['watch', { to: 'refused', why: SHARED, evenWithKeys: true }],
   ['unwatch', refused(SHARED)],
-  ['monitor', refused(PER_SERVER)],
+  ['monitor', refused('connections are shared; use monitor()')],
   ['debug', refused(PER_SERVER)],
   ['latency', refused(PER_SERVER)],
   ['slowlog', refused(PER_SERVER)],

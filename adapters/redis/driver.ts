@@ -108,6 +108,17 @@ export function setStatus(redis: Redis, status: string, arg?: unknown): void {
   inside(redis).setStatus(status, arg);
 }
 
+/** The keys that ioredis sees in a command. Where one is missing it would write `undefined` into the arguments. */
+export function keysOf(command: Command): (string | Buffer)[] {
+  const { length } = command.args;
+  if (length === 0) return [];
+  const keys = command.getKeys() as (string | Buffer | undefined)[];
+  if (command.args.length > length) command.args.length = length;
+  return keys.every((key) => key !== undefined)
+    ? (keys as (string | Buffer)[])
+    : keys.filter((key) => key !== undefined);
+}
+
 /** A part of another command; its reply stays in buffers until the whole is put together. */
 export function partOf(command: Command, args: readonly unknown[]): Command {
   return new Command(command.name, args as never, { replyEncoding: null } as never);

@@ -66,7 +66,10 @@ const merges: Readonly<
   most: (replies) => replies.reduce((most, reply) => (Number(reply) > Number(most) ? reply : most)),
   // SCRIPT EXISTS: only what every shard has can be relied on.
   every: (replies) =>
-    (replies[0] as number[]).map((_, i) => (lists(replies).every((list) => Number(list[i]) === 1) ? 1 : 0)),
+    (replies[0] as unknown[]).map((first, i) => {
+      const bit = lists(replies).every((list) => Number(list[i]) === 1) ? 1 : 0;
+      return typeof first === 'number' ? bit : String(bit);
+    }),
   // PUBSUB NUMSUB: channel, count, channel, count …
   counts: (replies) =>
     (replies[0] as unknown[]).map((item, i) =>

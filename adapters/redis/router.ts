@@ -1,5 +1,5 @@
 import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
-import type { Command } from './driver.js';
+import { type Command, keysOf } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
 import { sendToAll } from './fan-out.js';
 import type { ReadShardedOptions } from './options.js';
@@ -106,7 +106,9 @@ export class Router implements TransactionRouter {
         command.reject(unroutable(this.service, showName(name, command, rule), rule.why));
         return;
       default:
-        command.reject(unroutable(this.service, name, 'no key says where it belongs; see the option keysOf'));
+        // Sent without its key it is malformed, and the server says best how.
+        if (command.args.length === 0) set.any.send(command);
+        else command.reject(unroutable(this.service, name, 'no key says where it belongs; see the option keysOf'));
     }
   }
 
@@ -120,7 +122,7 @@ export class Router implements TransactionRouter {
   }
 
   keysOf(command: Command): readonly RedisKey[] {
-    const keys = command.getKeys() as readonly RedisKey[];
+    const keys = keysOf(command);
     if (keys.length > 0 || command.args.length === 0) return keys;
     const name = command.name.toLowerCase();
     const contained = containerKey(name, command.args);

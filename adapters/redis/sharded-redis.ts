@@ -1,6 +1,7 @@
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
 import type { Callback, WriteableStream } from './driver-types.js';
+import { monitorAll } from './monitor.js';
 import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
 import type { PlacementName } from './placement.js';
 import { Router } from './router.js';
@@ -82,7 +83,10 @@ export class ShardedRedis extends Redis {
       currentSet: () => this.#set,
     });
     this.#transactions = new Transactions(this.#router);
-    this.#subscriptions = new Subscriptions((event, ...args) => void this.emit(event, ...args));
+    this.#subscriptions = new Subscriptions(
+      (event, ...args) => void this.emit(event, ...args),
+      driver.stringNumbers === true,
+    );
     this.#waiting = new Waiting(
       this.options.enableOfflineQueue ? own.maxOfflineCommands : 0,
       own.service,
@@ -146,6 +150,12 @@ export class ShardedRedis extends Redis {
     return command.promise;
   }
 
+  /** The parent is made without connecting, and says `wait` then; so does this client only where it was told to. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'wait' && !this.options.lazyConnect) return false;
+    return super.emit(event, ...args);
+  }
+
   #send(command: Command, stream: WriteableStream | undefined): void {
     if (stream === undefined || !this.#transactions.take(command, stream)) this.#router.route(command);
   }
@@ -157,20 +167,11 @@ export class ShardedRedis extends Redis {
         reject(new Error('Redis is already connecting/connected'));
         return;
       }
-      if (this.#ended) {
-        reject(new FairleadError('FAIRLEAD_CLOSED', 'This client was closed: make another, or duplicate() it.'));
-        return;
-      }
-      this.once('ready', resolve);
-      this.once('end', () => reject(new Error('Connection is closed.')));
+      if (this.#ended) this.#begin();
       this.#start();
+      this.#untilReady().then(resolve, reject);
     });
-    if (callback !== undefined) {
-      promise.then(
-        () => callback(null),
-        (error: Error) => callback(error),
-      );
-    }
+    called(promise, callback);
     return promise;
   }
 
@@ -189,13 +190,39 @@ export class ShardedRedis extends Redis {
     return new ShardedRedis(this.#mesh, { ...this.#given, ...(override as Partial<ShardedRedisOptions>) });
   }
 
+  /** By RESP3 a connection with subscriptions is as good as any, which ioredis calls `normal`. */
   override get mode(): 'normal' | 'subscriber' | 'monitor' {
-    return this.#subscriptions?.active ? 'subscriber' : 'normal';
+    return this.#subscriptions?.active && this.options.protocol !== 3 ? 'subscriber' : 'normal';
   }
 
-  override monitor(): Promise<Redis> {
-    const message = 'MONITOR shows one server, and there are several: use shard(name).duplicate().monitor().';
-    return Promise.reject(new FairleadError('FAIRLEAD_UNROUTABLE', message, { service: this.#own.service }));
+  /** Shows what all shards do; the event `monitor` has the shard's name as its last argument, after those of ioredis. */
+  override monitor(callback?: Callback<Redis>): Promise<Redis> {
+    if (!this.#started) this.#start();
+    const promise = this.#untilReady().then(() => monitorAll(this.#set.shards));
+    called(promise, callback);
+    return promise;
+  }
+
+  #untilReady(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        this.off('ready', settle);
+        this.off('end', ended);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const ended = (): void => settle(new Error('Connection is closed.'));
+      if (this.status === 'ready') settle();
+      else if (this.#ended) ended();
+      else this.once('ready', settle).once('end', ended);
+    });
+  }
+
+  /** Once more after the end: with connections of its own, as ioredis makes another one. */
+  #begin(): void {
+    this.#ended = false;
+    this.#topology.update([]);
+    this.#subscriptions.open();
   }
 
   #start(): void {
@@ -231,6 +258,7 @@ export class ShardedRedis extends Redis {
       setStatus(this, 'close');
       setStatus(this, 'reconnecting');
     } else if (this.status === 'reconnecting' && up) {
+      setStatus(this, 'connecting');
       setStatus(this, 'connect');
       setStatus(this, 'ready');
     }
@@ -281,6 +309,15 @@ export class ShardedRedis extends Redis {
     if (prefix === '') return key;
     return typeof key === 'string' ? prefix + key : Buffer.concat([Buffer.from(prefix), key]);
   }
+}
+
+/** A promise for whoever wants one, a callback for whoever gave one. */
+function called<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
+  if (callback === undefined) return;
+  promise.then(
+    (result) => callback(null, result),
+    (error: Error) => callback(error),
+  );
 }
 
 function isQuit(name: string): boolean {

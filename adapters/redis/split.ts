@@ -80,7 +80,7 @@ export function mergeReplies(
 /** Numbers come as strings where the option `stringNumbers` is set. */
 export function sum(replies: readonly unknown[]): unknown {
   const total = replies.reduce((so: number, reply) => so + Number(reply), 0);
-  return typeof replies[0] === 'number' ? total : Buffer.from(String(total));
+  return typeof replies[0] === 'number' ? total : String(total);
 }
 
 function resultsOf(

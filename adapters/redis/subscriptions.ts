@@ -13,6 +13,7 @@ type Emit = (event: string, ...args: unknown[]) => void;
 export class Subscriptions {
   readonly #connections = new Map<Shard, Redis>();
   readonly #emit: Emit;
+  readonly #stringNumbers: boolean;
   /** By kind: `subscribe`, `psubscribe`, `ssubscribe`. Names as latin1, so that binary ones survive. */
   readonly #names: Readonly<Record<Kind, Set<string>>> = {
     subscribe: new Set(),
@@ -21,8 +22,10 @@ export class Subscriptions {
   };
   #closed = false;
 
-  constructor(emit: Emit) {
+  /** `stringNumbers`: as the option of ioredis. */
+  constructor(emit: Emit, stringNumbers: boolean) {
     this.#emit = emit;
+    this.#stringNumbers = stringNumbers;
   }
 
   /** Something is subscribed. */
@@ -43,7 +46,10 @@ export class Subscriptions {
     const channels = leaving && given.length === 0 ? this.#all(kind) : given;
     const work = leaving ? this.#leave(kind, channels, set) : this.#join(kind, channels, set);
     work.then(
-      () => command.resolve(kind === 'ssubscribe' ? this.#names.ssubscribe.size : this.#count()),
+      () => {
+        const count = kind === 'ssubscribe' ? this.#names.ssubscribe.size : this.#count();
+        command.resolve(this.#stringNumbers ? String(count) : count);
+      },
       (error: Error) => command.reject(error),
     );
   }
@@ -62,6 +68,10 @@ export class Subscriptions {
       await this.#join(kind, names, set);
       await this.#dropMoved(kind, names, set);
     }
+  }
+
+  open(): void {
+    this.#closed = false;
   }
 
   close(): void {

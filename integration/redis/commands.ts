@@ -133,7 +133,7 @@ export function describeCommands(version: string): void {
       await expect(redis.watch('a')).rejects.toMatchObject(refusal);
       await expect(redis.multi({ pipeline: false })).rejects.toMatchObject(refusal);
       await expect(redis.wait(1, 1)).rejects.toMatchObject(refusal);
-      await expect(redis.monitor()).rejects.toMatchObject(refusal);
+      await expect(redis.call('MONITOR')).rejects.toMatchObject(refusal);
       await expect(redis.eval('return 1', 0)).rejects.toMatchObject(refusal);
       await expect(redis.call('FT.SEARCH', 'idx', '*')).rejects.toMatchObject(refusal);
     });
@@ -187,7 +187,8 @@ export function describeCommands(version: string): void {
       const channels = keyOnEach(redis, 'news');
       expect(await subscriber.subscribe(...channels)).toBe(3);
       expect(await subscriber.psubscribe('news:*')).toBe(4);
-      expect(subscriber.mode).toBe('subscriber');
+      // By RESP3, the default of version 6, subscriptions take nothing from a connection.
+      expect(subscriber.mode).toBe(version === '5' ? 'subscriber' : 'normal');
       for (const channel of channels) await redis.publish(channel, 'hi');
       await expect.poll(() => heard.length).toBe(6);
       expect([...heard].sort()).toEqual(
@@ -198,6 +199,27 @@ export function describeCommands(version: string): void {
       expect(subscriber.mode).toBe('normal');
       expect(await redis.publish(channels[0]!, 'nobody')).toBe(0);
       subscriber.disconnect();
+    });
+
+    it('shows what all shards do by one monitor', async () => {
+      const monitor = await redis.monitor();
+      const heard = new Set<string>();
+      monitor.on('monitor', (...[, args, , , shard]: string[]) => heard.add(`${args![0]} ${args![1]} ${shard}`));
+      const keys = keyOnEach(redis);
+      await Promise.all(keys.map((key) => redis.set(key, '1')));
+      await expect.poll(() => [...heard]).toEqual(expect.arrayContaining(keys.map((key, i) => `set ${key} s${i}`)));
+      const ended = new Promise((resolve) => monitor.on('end', () => resolve(undefined)));
+      monitor.disconnect();
+      await ended;
+    });
+
+    it('lets the server say what is wrong with a command that lacks its key', async () => {
+      const loose = redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+      for (const name of ['get', 'mget', 'del', 'rename', 'lpush', 'xadd', 'zunionstore', 'blpop']) {
+        await expect(loose[name]!()).rejects.toThrow(/wrong number of arguments/);
+      }
+      await expect(loose.rename!('a')).rejects.toThrow(/wrong number of arguments/);
+      await expect(loose.mset!('a')).rejects.toThrow(/wrong number of arguments/);
     });
 
     it('does not let blocking commands hold up others', async () => {

@@ -50,7 +50,7 @@ describe('splitting', () => {
 
   it('and merging adds up numbers, also where they come as text', () => {
     expect(mergeReplies('sum', [], [1, 2, 4], 0)).toBe(7);
-    expect(mergeReplies('sum', [], [Buffer.from('1'), Buffer.from('2')], 0)).toEqual(Buffer.from('3'));
+    expect(mergeReplies('sum', [], ['1', '2'], 0)).toBe('3');
   });
 });
 
