@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../runtime/clock.js';
+import { invalidOption } from '../runtime/options.js';
 import { EventQueue } from './event-queue.js';
 
 /**
@@ -39,16 +40,16 @@ export class ManualClock implements Clock {
     return this.#queue.size;
   }
 
-  /** Goes on by so many milliseconds and fires what falls due, also what that arms. */
+  /** Goes on by so many milliseconds, 0 or more, and fires what falls due, also what that arms. */
   advance(byMs: number): void {
-    const untilMs = this.#nowMs + byMs;
+    const untilMs = this.#nowMs + forwards(byMs);
     while (this.#step(untilMs));
     this.#nowMs = untilMs;
   }
 
   /** Like `advance`, letting promises settle between the timers. */
   async advanceAsync(byMs: number): Promise<void> {
-    const untilMs = this.#nowMs + byMs;
+    const untilMs = this.#nowMs + forwards(byMs);
     await settle();
     while (this.#step(untilMs)) await settle();
     this.#nowMs = untilMs;
@@ -68,4 +69,10 @@ export class ManualClock implements Clock {
 /** Long enough for chains of a few awaits; nothing here waits for I/O. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+/** Time does not go back. */
+function forwards(byMs: number): number {
+  if (byMs >= 0 && byMs < Number.POSITIVE_INFINITY) return byMs;
+  throw invalidOption('ManualClock.advance byMs', byMs, 'a number from 0');
 }

@@ -3,6 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 describe('manual clock', () => {
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('does not go on by %d ms', async (byMs) => {
+    const clock = new ManualClock();
+    expect(() => clock.advance(byMs)).toThrow(/ManualClock\.advance byMs is/);
+    await expect(clock.advanceAsync(byMs)).rejects.toThrow(/ManualClock\.advance byMs is/);
+    expect(clock.now()).toBe(0);
+  });
+
   it('fires timers in the order of their times, those of one time in the order they were armed', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 200 }), (delays) => {

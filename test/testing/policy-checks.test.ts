@@ -342,6 +342,12 @@ describe('the checks of a policy', () => {
     expect([...failing(first, traits)]).toEqual([]);
   });
 
+  it('refuse traits that there are not', () => {
+    const make = policy(() => new Turns());
+    expect(() => policyChecks(make, { evenWihin: 0.1 } as never)).toThrow(/policyChecks\.evenWihin is not an option/);
+    expect(() => policyChecks(make, { weightsWithin: -1 })).toThrow(/policyChecks\.weightsWithin is -1/);
+  });
+
   it('tell the shortest history they can find', () => {
     const failed = failing(
       policy(

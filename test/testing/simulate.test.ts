@@ -168,4 +168,39 @@ describe('simulator', () => {
     expect(() => simulate({ ...base, arrivals: constantRate(0) })).toThrow(/constantRate/);
     expect(() => simulate({ ...base, servers: servers(1, { serviceTime: normal(-1, 0) }) })).toThrow(/normal mean/);
   });
+
+  const work = { serviceTime: constant(5) };
+  it.each<[object, RegExp]>([
+    [{ polcy: 'random' }, /simulation\.polcy is not an option/],
+    [{ durationMs: undefined }, /simulation\.durationMs is undefined/],
+    [{ seed: Number.NaN }, /simulation\.seed is NaN/],
+    [{ warmupMs: -1 }, /simulation\.warmupMs is -1/],
+    [{ hedgeAfterMs: Number.NaN }, /simulation\.hedgeAfterMs is NaN/],
+    [{ retry: 3 }, /simulation\.retry is 3/],
+    [{ arrivals: {} }, /simulation\.arrivals is an object: allowed is how calls arrive/],
+    [{ arrivals: { gapMs: () => 0 } }, /simulation\.arrivals\.gapMs is 0: allowed is a number above 0/],
+    [{ servers: [{}] }, /simulation\.servers\[0\]\.serviceTime is undefined/],
+    [{ servers: [{ ...work, concurency: 4 }] }, /simulation\.servers\[0\]\.concurency is not an option/],
+    [{ servers: [{ ...work, concurrency: 0 }] }, /simulation\.servers\[0\]\.concurrency is 0/],
+    [{ servers: [{ serviceTime: () => Number.NaN }] }, /serviceTime of server 's0' is NaN/],
+    [
+      {
+        servers: [
+          { ...work, id: 'a' },
+          { ...work, id: 'a' },
+        ],
+      },
+      /servers of different ids/,
+    ],
+    [{ faults: [{ kind: 'slo', server: 's0', fromMs: 1 }] }, /simulation\.faults\[0\]\.kind is "slo"/],
+    [{ faults: [{ kind: 'slow', server: 's0', fromMs: 1 }] }, /simulation\.faults\[0\]\.factor is undefined/],
+    [
+      { faults: [{ kind: 'fail', server: 's0', fromMs: 1, ratoi: 1 }] },
+      /simulation\.faults\[0\]\.ratoi is not an option/,
+    ],
+    [{ faults: [{ kind: 'fail', server: 's0', fromMs: 1, ratio: 2 }] }, /simulation\.faults\[0\]\.ratio is 2/],
+    [{ service: { polcy: 'random' } }, /polcy is not an option/],
+  ])('refuses %o', (wrong, message) => {
+    expect(() => simulate({ ...base, ...wrong } as never)).toThrow(message);
+  });
 });

@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert';
 import type { PickRequest, Policy, PolicyContext, RoutingKey } from '../../balancing/policy.js';
+import { callback, number, type Reader, readOptions } from '../../runtime/options.js';
 import { Outcome } from '../../runtime/outcome.js';
 import type { ManualClock } from '../manual-clock.js';
 import { bytesPer } from './heap.js';
@@ -39,7 +40,11 @@ export interface PolicyTraits {
  * together take between 0.1 and 1 s.
  */
 export function policyChecks(make: () => Policy, traits: PolicyTraits = {}): readonly PolicyCheck[] {
-  const { evenWithin = 0.1, weightsWithin = 0.2, context } = traits;
+  const { evenWithin, weightsWithin, context } = readOptions<ReadTraits>('policyChecks', traits, {
+    evenWithin: within(0.1),
+    weightsWithin: within(0.2),
+    context: callback(),
+  });
   const start: Start = (weights, seed = 1) => new Stage(make(), { weights, seed, context });
   const checks: PolicyCheck[] = [
     {
@@ -75,6 +80,16 @@ export function policyChecks(make: () => Policy, traits: PolicyTraits = {}): rea
     checks.push({ name: 'sends a key to the same endpoint while the rotation stays', run: () => keyStays(start) });
   }
   return checks;
+}
+
+interface ReadTraits {
+  readonly evenWithin: number | false;
+  readonly weightsWithin: number | false;
+  readonly context: PolicyTraits['context'];
+}
+
+function within(fallback: number): Reader<number | false> {
+  return (value, name) => (value === false ? false : number(fallback, 0, 10)(value, name));
 }
 
 type Start = (weights: readonly number[], seed?: number) => Stage;

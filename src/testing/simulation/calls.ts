@@ -36,7 +36,7 @@ export interface CallContext {
   readonly clock: ManualClock;
   readonly service: Service;
   readonly models: ReadonlyMap<string, ServerModel>;
-  readonly behaviour: CallBehaviour;
+  readonly behaviour: { readonly [Key in keyof CallBehaviour]: CallBehaviour[Key] | undefined };
   readonly recorder: Recorder;
 }
 

@@ -4,6 +4,7 @@ import type { Random } from '../../runtime/random.js';
 import type { ManualClock } from '../manual-clock.js';
 import type { Distribution } from './distributions.js';
 import { endOf, type FailFault, type Fault, type SlowFault } from './faults.js';
+import { drawn } from './read.js';
 
 /** A server: how long its work takes, how much of it at once, and how discovery describes it. */
 export interface SimulatedServer extends Partial<Omit<EndpointSpec, 'host' | 'port'>> {
@@ -108,7 +109,7 @@ export class ServerModel {
     const nowMs = this.#clock.now();
     const slow = this.#active('slow') as SlowFault | undefined;
     const draw = slow?.serviceTime ?? this.#server.serviceTime;
-    const workMs = draw(this.#random) * (slow?.factor ?? 1);
+    const workMs = drawn(draw(this.#random), `serviceTime of server '${this.id}'`) * (slow?.factor ?? 1);
     let endMs = nowMs + workMs;
     for (const fault of this.#stalls) {
       const pauseFromMs = Math.max(nowMs, fault.fromMs);

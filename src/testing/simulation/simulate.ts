@@ -1,7 +1,6 @@
 import type { RoutingKey } from '../../balancing/policy.js';
 import type { PolicyFactory } from '../../balancing/registry.js';
 import { createMesh } from '../../mesh.js';
-import { integer, invalidOption, number } from '../../runtime/options.js';
 import { type Random, seededRandom } from '../../runtime/random.js';
 import type { Service } from '../../service.js';
 import type { ServiceOptions } from '../../service-options.js';
@@ -10,6 +9,7 @@ import { type ScriptStep, scriptedResolver } from '../scripted-resolver.js';
 import type { Arrivals } from './arrivals.js';
 import { type CallBehaviour, type CallContext, SimulatedCall } from './calls.js';
 import { endOf, type Fault } from './faults.js';
+import { drawn, type ReadServer, type ReadSimulation, readSimulation, SHORTEST_GAP_MS, serversOf } from './read.js';
 import { Recorder } from './recorder.js';
 import type { SimulationReport } from './report.js';
 import { ServerModel, type SimulatedServer } from './server.js';
@@ -60,45 +60,42 @@ const SERVICE = 'simulated';
  * Throws FAIRLEAD_INVALID_OPTION for a simulation that cannot be run, and what `createMesh` throws.
  */
 export function simulate(simulation: Simulation): SimulationReport {
-  const { seed = 1, faults = [], durationMs } = simulation;
-  number(0, 0, 1e9)(durationMs, 'simulation.durationMs');
+  const read = readSimulation(simulation);
+  const { seed, faults, durationMs, clients } = read;
   const clock = new ManualClock();
-  const ids = readServerIds(simulation.servers);
-  checkFaults(faults, ids);
+  const ids = read.servers.map(({ id }) => id);
   const models = new Map(
-    simulation.servers.map((server, index) => {
-      const own = faults.filter((fault) => targets(fault).includes(ids[index]!));
+    read.servers.map((server, index) => {
+      const own = faults.filter((fault) => serversOf(fault).includes(server.id));
       const random = seededRandom(derive(seed, SERVER_STREAM + index));
-      return [ids[index]!, new ServerModel(ids[index]!, server, own, clock, random)] as const;
+      return [server.id, new ServerModel(server.id, server, own, clock, random)] as const;
     }),
   );
-  const recorder = new Recorder(ids, simulation.warmupMs ?? 0, () => clock.now());
-  const script = discoveryScript(simulation.servers, ids, faults);
-  const clients = integer(1, 1, 100_000)(simulation.clients, 'simulation.clients');
+  const recorder = new Recorder(ids, read.warmupMs, () => clock.now());
+  const script = discoveryScript(read.servers, faults);
   const resolver = scriptedResolver({ clock, script: { [SERVICE]: script } });
   for (let client = 0; client < clients; client++) {
     const random = seededRandom(derive(seed, CLIENT_STREAM + client));
-    const mesh = createMesh({ resolver, clock, random, policies: simulation.policies ?? [] });
-    const service = mesh.service(SERVICE, simulation.service);
+    const mesh = createMesh({ resolver, clock, random, policies: read.policies ?? [] });
+    const service = mesh.service(SERVICE, read.service);
     service.on('ejected', ({ endpoint, signal, enforced }) => {
       if (enforced) recorder.ejected(clock.now(), client, endpoint.spec.id, signal);
     });
-    simulation.observe?.(service, client);
-    const context = { clock, service, models, behaviour: simulation, recorder };
+    read.observe?.(service, client);
+    const context = { clock, service, models, behaviour: read, recorder };
     // Arrivals and keys do not share the policy's dice: every policy meets the very same calls.
-    startCalls(simulation, context, seededRandom(derive(seed, ARRIVAL_STREAM + client)));
+    startCalls(read, context, seededRandom(derive(seed, ARRIVAL_STREAM + client)));
   }
   clock.advance(durationMs);
-  const drainUntilMs = durationMs + (simulation.drainMs ?? DEFAULT_DRAIN_MS);
+  const drainUntilMs = durationMs + read.drainMs;
   while (recorder.open > 0 && clock.now() < drainUntilMs) clock.advance(DRAIN_STEP_MS);
   return recorder.report();
 }
 
-const DEFAULT_DRAIN_MS = 60_000;
 /** How often it is looked whether all calls are answered; costs nothing and decides nothing. */
 const DRAIN_STEP_MS = 100;
 
-function startCalls(simulation: Simulation, context: CallContext, random: Random): void {
+function startCalls(simulation: ReadSimulation, context: CallContext, random: Random): void {
   const { arrivals, durationMs, key } = simulation;
   const { clock, recorder } = context;
   const call = (ended?: () => void): void => {
@@ -106,59 +103,33 @@ function startCalls(simulation: Simulation, context: CallContext, random: Random
     new SimulatedCall(context, key?.(random), ended);
   };
   if ('callers' in arrivals) {
+    const thinkMs = (): number => drawn(arrivals.thinkMs(random), 'simulation.arrivals.thinkMs');
     const again = (): void => {
-      if (clock.now() < durationMs) call(() => clock.after(arrivals.thinkMs(random), again));
+      if (clock.now() < durationMs) call(() => clock.after(thinkMs(), again));
     };
     // Callers do not begin in one instant: each pauses once before.
-    for (let caller = 0; caller < arrivals.callers; caller++) clock.after(arrivals.thinkMs(random), again);
+    for (let caller = 0; caller < arrivals.callers; caller++) clock.after(thinkMs(), again);
     return;
   }
   const arrive = (): void => {
     if (clock.now() >= durationMs) return;
     call();
-    clock.after(arrivals.gapMs(random, clock.now()), arrive);
+    clock.after(drawn(arrivals.gapMs(random, clock.now()), 'simulation.arrivals.gapMs', SHORTEST_GAP_MS), arrive);
   };
   clock.after(0, arrive);
 }
 
-function readServerIds(servers: readonly SimulatedServer[]): string[] {
-  const ids = servers.map((server, index) => server.id ?? `s${index}`);
-  if (ids.length === 0) throw invalidOption('simulation.servers', servers, 'at least one server');
-  const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (repeated !== undefined) throw invalidOption('simulation.servers', repeated, 'one server of each id');
-  return ids;
-}
-
-function checkFaults(faults: readonly Fault[], ids: readonly string[]): void {
-  faults.forEach((fault, index) => {
-    const unknown = targets(fault).find((id) => !ids.includes(id));
-    if (unknown !== undefined) throw invalidOption(`simulation.faults[${index}].server`, unknown, ids.join(', '));
-    const { fromMs } = fault;
-    if (!(fromMs >= 0 && fromMs < endOf(fault))) {
-      throw invalidOption(`simulation.faults[${index}].fromMs`, fromMs, 'a number from 0, before untilMs');
-    }
-  });
-}
-
-function targets(fault: Fault): readonly string[] {
-  return typeof fault.server === 'string' ? [fault.server] : fault.server;
-}
-
 /** Discovery lists every server, but for those that an `unlist` fault hides; one list per moment of change. */
-function discoveryScript(
-  servers: readonly SimulatedServer[],
-  ids: readonly string[],
-  faults: readonly Fault[],
-): ScriptStep[] {
+function discoveryScript(servers: readonly ReadServer[], faults: readonly Fault[]): ScriptStep[] {
   const hidden = faults.filter((fault) => fault.kind === 'unlist');
   const moments = new Set([0, ...hidden.map((fault) => fault.fromMs), ...hidden.map(endOf)]);
   moments.delete(Number.POSITIVE_INFINITY);
   return [...moments].map((atMs) => ({
     atMs,
     snapshot: servers.flatMap((server, index) => {
-      const id = ids[index]!;
+      const { id } = server;
       const isHidden = hidden.some(
-        (fault) => targets(fault).includes(id) && atMs >= fault.fromMs && atMs < endOf(fault),
+        (fault) => serversOf(fault).includes(id) && atMs >= fault.fromMs && atMs < endOf(fault),
       );
       if (isHidden) return [];
       const { serviceTime: _, concurrency: __, queueLimit: ___, ...spec } = server;
