@@ -3,7 +3,7 @@ import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import type { Attempt } from './attempt.js';
 import { CallRecord } from './call-record.js';
 import type { MethodConfigs, MethodPolicy } from './method-configs.js';
-import { routingKeyOf } from './routing-key.js';
+import { preferredOf, routingKeyOf } from './routing-key.js';
 import type { ChannelTelemetry } from './telemetry.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
@@ -14,6 +14,8 @@ type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
  */
 export class Call implements AcquireRequest {
   readonly key: RoutingKey | undefined;
+  /** The id of the endpoint that the caller asks for. */
+  prefer: string | undefined = undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
   /** Undefined where the channel's policy picks. */
@@ -29,6 +31,11 @@ export class Call implements AcquireRequest {
     this.policy = policy;
     this.record = record;
     this.#hedged = hedged;
+  }
+
+  /** An attempt of a hedged call may run beside the ones before it: sessions stay where they are. */
+  get beside(): boolean {
+    return this.#hedged && this.tried !== undefined;
   }
 
   /** Before a pick. */
@@ -77,9 +84,11 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const key = routingKeyOf(metadata, this.#keyHeader);
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, hedged) : undefined;
+    const call = new Call(key, hedged, policy, record);
+    call.prefer = preferredOf(metadata);
     return {
       methodConfig,
-      pickInformation: new Call(key, hedged, policy, record) as unknown as Record<string, string>,
+      pickInformation: call as unknown as Record<string, string>,
       status: status.OK,
       dynamicFilterFactories: record === undefined ? NO_FILTERS : [record],
     };

@@ -4,6 +4,7 @@ import { currentRoutingKey, type RoutingKey } from '../../src/index.js';
 /** Metadata options as grpc-js keeps them: unknown ones are carried along, never sent. */
 interface KeyedOptions {
   fairleadKey?: RoutingKey;
+  fairleadPrefer?: string | undefined;
 }
 
 /**
@@ -28,4 +29,21 @@ export function routingKeyOf(metadata: Metadata, header: string | undefined): Ro
     if (value !== undefined) return value;
   }
   return currentRoutingKey();
+}
+
+/**
+ * Asks for the endpoint of this id, for one call, without sending it: what an affinity token said, as
+ * `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks. Gives the metadata back.
+ */
+export function setPreferredEndpoint(metadata: Metadata, endpointId: string | undefined): Metadata {
+  const options: KeyedOptions = { ...metadata.getOptions(), fairleadPrefer: endpointId };
+  metadata.setOptions(options as ReturnType<Metadata['getOptions']>);
+  return metadata;
+}
+
+/** What `setPreferredEndpoint` asked for. */
+export function preferredOf(metadata: Metadata): string | undefined {
+  const { fairleadPrefer } = metadata.getOptions() as KeyedOptions;
+  // Anybody may have put anything there; an id that nobody has is ignored, what is no text is no id.
+  return typeof fairleadPrefer === 'string' ? fairleadPrefer : undefined;
 }

@@ -1,5 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import {
+  affinityTokens,
   createMesh,
   definePolicy,
   type Endpoint,
@@ -9,7 +10,7 @@ import {
   staticResolver,
   withRoutingKey,
 } from 'fairlead';
-import { type GrpcOptions, registerGrpc, setRoutingKey } from 'fairlead/grpc';
+import { type GrpcOptions, registerGrpc, setPreferredEndpoint, setRoutingKey } from 'fairlead/grpc';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EchoClient, startServers, type TestServer, tally, until } from './support.js';
 
@@ -110,6 +111,31 @@ describe('a grpc-js client of fairlead:///service', () => {
     expect(tally(await Promise.all(times(30, () => byConfig.unary())))).toEqual({ a: 10, b: 10, c: 10 });
     expect(Object.keys(tally(await Promise.all(times(30, () => byCode.unary()))))).toHaveLength(1);
     expect(Object.keys(tally(await Promise.all(times(30, () => byQuery.unary()))))).toHaveLength(1);
+  });
+
+  it('goes to the endpoint that the caller prefers, as an affinity token says, while that can be used', async () => {
+    const { mesh, resolver } = setUp();
+    const client = connect('fairlead:///echo');
+    await warm(mesh, client);
+    const service = mesh.service('echo');
+    const tokens = affinityTokens({ keys: [{ id: 'a', secret: 'x'.repeat(32) }], audience: 'echo' });
+    for (const endpoint of service.endpoints) {
+      const token = tokens.issue(endpoint);
+      const prefer = (): Metadata => setPreferredEndpoint(new Metadata(), tokens.read(token, service.endpoints));
+      const answers = await Promise.all(times(20, () => client.unary({}, prefer())));
+      expect(new Set(answers.map(({ id }) => id))).toEqual(new Set([endpoint.spec.id]));
+    }
+    const gone = servers[0]!.endpoint.id;
+    resolver.update(
+      'echo',
+      servers.slice(1).map((server) => server.endpoint),
+    );
+    const elsewhere = await client.unary({}, setPreferredEndpoint(new Metadata(), gone));
+    expect(elsewhere.id).not.toBe(gone);
+    const spread = await Promise.all(
+      times(40, () => client.unary({}, setPreferredEndpoint(new Metadata(), undefined))),
+    );
+    expect(new Set(spread.map(({ id }) => id)).size).toBe(2);
   });
 
   it('keeps a session on its endpoint by header, by metadata options, and by async context', async () => {

@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { Outcome, outcomeName, type Subset } from 'fairlead';
+import { Outcome, outcomeName, type ServiceOptions, type Subset } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { type Attempt, type Connection, PendingAttempts } from '../../../adapters/grpc/attempt.js';
 import { Call } from '../../../adapters/grpc/call.js';
@@ -24,9 +24,9 @@ class TestConnection implements PickableConnection {
   }
 }
 
-function setUp(count = 3) {
+function setUp(count = 3, options: ServiceOptions = {}) {
   const { mesh, clock } = testMesh({ users: endpoints(count) });
-  const service = mesh.service('users', { policy: 'round_robin' });
+  const service = mesh.service('users', { policy: 'round_robin', ...options });
   const leaves = new Map(service.endpoints.map((endpoint) => [endpoint, new TestConnection()]));
   const subset: Subset = service.subset({ usable: (endpoint) => leaves.get(endpoint)?.subchannel !== undefined });
   const pending = new PendingAttempts(clock);
@@ -114,6 +114,23 @@ describe('an attempt', () => {
     const attempts = [pick(call), pick(call), pick(call)];
     expect(new Set(attempts.map(({ endpoint }) => endpoint)).size).toBe(3);
     expect(inflight()).toBe(3);
+  });
+
+  it('of a hedged call does not move its session, one that repeats a failed attempt does', () => {
+    const { pick } = setUp(3, { affinity: true });
+    const home = pick(new Call('ada', false)).endpoint;
+    const hedged = new Call('ada', true);
+    const attempts = [pick(hedged), pick(hedged)];
+    expect(attempts[0]!.endpoint).toBe(home);
+    expect(attempts[1]!.endpoint).not.toBe(home);
+    expect(pick(new Call('ada', false)).endpoint).toBe(home);
+    const retried = new Call('ada', false);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const next = pick(retried);
+      next.onCallStarted();
+      next.onCallEnded(status.UNAVAILABLE, '', NO_METADATA);
+    }
+    expect(pick(new Call('ada', false)).endpoint).not.toBe(home);
   });
 
   it('of a hedged call that another attempt overtook counts as a timeout, the newest one as nothing', () => {
