@@ -15,7 +15,7 @@ import {
 import { type ConnectOptionsHost, connectOptions } from './connect-options.js';
 import type { DriverPoolOptions } from './driver-options.js';
 import { EndpointPool } from './endpoint-pool.js';
-import { meaningOf } from './errors.js';
+import { mayPass, meaningOf } from './errors.js';
 import type { ReadPoolOptions } from './options.js';
 import type { Physical } from './physical.js';
 import { prepareConnection } from './prepare.js';
@@ -205,7 +205,7 @@ export class Cluster extends EventEmitter {
       Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0,
       (error, checkout) => {
         // Nothing was sent yet, so another server, or this one a little later, may be tried whatever the statement is.
-        if (checkout !== undefined || error instanceof FairleadError || !isPassing(error)) callback(error, checkout);
+        if (checkout !== undefined || error instanceof FairleadError || !mayPass(error)) callback(error, checkout);
         else this.#checkoutAgain(deadlineMs, route, tried, endpoint, error, callback);
       },
     );
@@ -271,16 +271,15 @@ export class Cluster extends EventEmitter {
   }
 
   #tooManyPrimaries(): FairleadError | undefined {
-    const { writable } = this.replication;
-    return writable.length < 2 || this.primary !== undefined ? undefined : twoPrimaries(this.service, writable);
+    const { writable, unconfirmed } = this.replication;
+    if (writable.length < 2 || unconfirmed.length > 0 || this.primary !== undefined) return undefined;
+    return twoPrimaries(this.service, writable);
   }
 
   /** What the servers said, where all of them know who asked and let nobody in: waiting would change nothing. */
   #refusedLogin(): unknown {
     const errors = [...this.#nodes.values()].map(({ probeError }) => probeError);
-    return errors.length > 0 && errors.every((error) => error !== undefined && !isPassing(error))
-      ? errors[0]
-      : undefined;
+    return errors.length > 0 && errors.every((error) => error !== undefined && !mayPass(error)) ? errors[0] : undefined;
   }
 
   #isPrimary(endpoint: Endpoint): boolean {
@@ -330,7 +329,12 @@ export class Cluster extends EventEmitter {
           pool.resume();
           this.service.recovered(each);
         }
-        if (this.replication.probed(each, probe, this.clock.now())) this.#changed();
+        const doubted = this.replication.unconfirmed.length > 0;
+        const changed = this.replication.probed(each, probe, this.clock.now());
+        const { unconfirmed } = this.replication;
+        if (changed || (doubted && unconfirmed.length === 0)) this.#changed();
+        // The other one may just have been demoted, or be gone.
+        for (const doubtful of unconfirmed) void this.#nodes.get(doubtful)?.prober.look();
       },
       failed: (each, error) => {
         node.probeError = error;
@@ -339,9 +343,9 @@ export class Cluster extends EventEmitter {
         // A full server, or one that refuses this login, is alive: what is open there works on.
         const { outcome } = meaningOf(error, true);
         const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
-        if (alive) this.emit('change');
-        if (alive || !this.replication.failed(each)) return;
-        this.#nodes.get(each)?.pool.cut();
+        if (alive) this.replication.unseen(each);
+        const lost = !alive && this.replication.failed(each);
+        if (lost) this.#nodes.get(each)?.pool.cut();
         this.#changed();
       },
     });
@@ -380,11 +384,6 @@ export class Cluster extends EventEmitter {
     this.#replicas.refresh();
     this.emit('change');
   }
-}
-
-/** Whether a failure to connect may pass: everything but a refused login. */
-function isPassing(error: unknown): boolean {
-  return meaningOf(error, true).outcome !== Outcome.ApplicationError;
 }
 
 /** Before the same server is tried again: a restart takes seconds, and twenty attempts each are enough. */

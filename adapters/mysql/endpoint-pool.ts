@@ -96,7 +96,8 @@ export class EndpointPool {
       return;
     }
     const { queueLimit } = this.#options;
-    if (full && queueLimit > 0 && this.#waiters.length >= queueLimit) {
+    // Those whose connections are in the making are no queue, as in mysql2.
+    if (full && queueLimit > 0 && this.#waiters.length - this.#connecting >= queueLimit) {
       callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
       return;
     }

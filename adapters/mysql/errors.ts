@@ -98,6 +98,11 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   return general === Outcome.Failure || general === Outcome.Timeout ? LOST : APPLICATION;
 }
 
+/** Whether a failure to connect may pass: everything but a refused login. */
+export function mayPass(error: unknown): boolean {
+  return meaningOf(error, true).outcome !== Outcome.ApplicationError;
+}
+
 /** 1290 is also raised for other options, such as --secure-file-priv: those are errors of the statement. */
 function mentionsReadOnly(message: unknown): boolean {
   return typeof message === 'string' && /read[-_]only/i.test(message);

@@ -2,19 +2,13 @@ import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Mesh } from '../../src/index.js';
 import { type Checkout, Cluster } from './cluster.js';
-import {
-  connectionConfig,
-  type DriverConnection,
-  escaping,
-  promiseWrappers,
-  type QueryCallback,
-  type QueryCommand,
-} from './driver.js';
+import { connectionConfig, type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver.js';
 import type { DriverPoolOptions } from './driver-options.js';
 import { Freshness } from './freshness.js';
 import { executeOperation, type OperationContext, queryOperation, readArguments } from './operations.js';
 import { type Consistency, type ReadPoolOptions, readPoolOptions } from './options.js';
 import { prepareConnection } from './prepare.js';
+import { promisePool } from './promise-wrappers.js';
 import { Runner, type RunnerContext } from './runner.js';
 import { ConsistencySession, currentScope, withScope } from './session.js';
 import { Router } from './statement/router.js';
@@ -116,6 +110,7 @@ export class ReplicatedPool extends EventEmitter {
 
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand {
     const read = readArguments(values, callback);
+    if (this.#isWatched) return this.#watched((connection, done) => connection.query(sql, read.values, done), read);
     const { operation, command } = queryOperation(this.#operations, sql, read.values, read.callback);
     const runner = new Runner(this.#runnerContext);
     runner.run(operation);
@@ -125,9 +120,39 @@ export class ReplicatedPool extends EventEmitter {
 
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): void {
     const read = readArguments(values, callback);
+    if (this.#isWatched) {
+      this.#watched((connection, done) => connection.execute(sql, read.values, done), read);
+      return;
+    }
     const runner = new Runner(this.#runnerContext);
     runner.run(executeOperation(this.#operations, sql, read.values, read.callback).operation);
     runner.release();
+  }
+
+  /** Whether anybody listens for what mysql2's pool tells of each statement. */
+  get #isWatched(): boolean {
+    return !this._closed && (this.listenerCount('acquire') > 0 || this.listenerCount('release') > 0);
+  }
+
+  /** As mysql2's pool does it: takes a connection, tells of it, and gives it back after the answer. */
+  #watched<T extends EventEmitter>(
+    send: (connection: VirtualConnection, callback: QueryCallback | undefined) => T,
+    { callback }: { readonly callback: QueryCallback | undefined },
+  ): T {
+    const connection = new VirtualConnection(this.#operations, this.#runnerContext, (each) =>
+      this.#tell('release', each),
+    );
+    this.#tell('acquire', connection);
+    const answered: QueryCallback = (...args) => {
+      try {
+        callback?.(...args);
+      } finally {
+        connection.release();
+      }
+    };
+    const command = send(connection, callback === undefined ? undefined : answered);
+    if (callback === undefined) command.once('end', () => connection.release());
+    return command;
   }
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
@@ -211,7 +236,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** The same pool with mysql2's promise API. */
   promise(promiseImplementation?: PromiseConstructor): unknown {
-    return new promiseWrappers.PromisePool(this, promiseImplementation);
+    return promisePool(this, promiseImplementation);
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,8 @@
 import type { Pool } from 'mysql2/promise';
 import type { Mesh } from '../../src/index.js';
-import { promiseWrappers } from './driver.js';
 import { type CreatePoolOptions, createPool as createCallbackPool, type ReplicatedPoolApi } from './index.js';
 import type { Consistency } from './options.js';
+import { promisePool } from './promise-wrappers.js';
 
 export type {
   Consistency,
@@ -22,7 +22,7 @@ export type {
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): Pool & ReplicatedPoolApi {
   const callbackPool = createCallbackPool(mesh, options);
-  const pool = new promiseWrappers.PromisePool(callbackPool, Promise) as Pool;
+  const pool = promisePool(callbackPool, Promise) as Pool;
   return Object.assign(pool, {
     route: (sql: string) => callbackPool.route(sql),
     session: <T>(run: () => T, token?: string): T => callbackPool.session(run, token),

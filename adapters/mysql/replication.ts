@@ -31,6 +31,10 @@ const MAX_SAMPLES = 120;
 export class Replication {
   readonly #states = new Map<Endpoint, ServerState>();
   readonly #failures = new Map<Endpoint, number>();
+  /** Those whose last look told nothing. */
+  readonly #unseen = new Set<Endpoint>();
+  /** Clock time at which each of those that accept writes was first seen to. */
+  readonly #primarySince = new Map<Endpoint, number>();
   /** Positions of the primary, oldest first; only those that differ from the one before. */
   #samples: Sample[] = [];
   #sampledPrimary: Endpoint | undefined;
@@ -39,29 +43,54 @@ export class Replication {
     return this.#states.get(endpoint) ?? UNKNOWN;
   }
 
-  /** Servers that accept writes: one, unless something is wrong. */
+  /**
+   * Servers that accept writes: one, unless something is wrong. One that did not answer the last look counts only while
+   * no other is known: a primary that died, and its successor, are no two primaries.
+   */
   get writable(): readonly Endpoint[] {
     const found: Endpoint[] = [];
     for (const [endpoint, state] of this.#states) if (state.role === 'primary') found.push(endpoint);
-    return found;
+    const answering = found.filter((endpoint) => !this.#unseen.has(endpoint));
+    return answering.length > 0 ? answering : found;
   }
 
-  /** True when the role or the lag of the server changed. */
+  /**
+   * Of several servers that accept writes, those that were not looked at since the newest of them was seen to: they may
+   * have been demoted meanwhile. Where there are none, it is sure that all of them do.
+   */
+  get unconfirmed(): readonly Endpoint[] {
+    const { writable } = this;
+    if (writable.length < 2) return [];
+    const newest = writable.reduce((a, b) => (this.#primarySinceMs(a) > this.#primarySinceMs(b) ? a : b));
+    const sinceMs = this.#primarySinceMs(newest);
+    return writable.filter((endpoint) => endpoint !== newest && this.stateOf(endpoint).probe!.atMs < sinceMs);
+  }
+
+  /** True when that changed its role or its lag, or it had not answered before. */
   probed(endpoint: Endpoint, probe: Probe, nowMs: number): boolean {
     const before = this.stateOf(endpoint);
     this.#failures.delete(endpoint);
+    const wasUnseen = this.#unseen.delete(endpoint);
+    if (probe.readOnly) this.#primarySince.delete(endpoint);
+    else if (before.role !== 'primary') this.#primarySince.set(endpoint, nowMs);
     if (!probe.readOnly) this.#sample(endpoint, probe, before);
     const after: ServerState = probe.readOnly
       ? { role: 'replica', lagMs: this.#lagOf(probe, nowMs), probe }
       : { role: 'primary', lagMs: 0, probe };
     this.#states.set(endpoint, after);
-    return before.role !== after.role || before.lagMs !== after.lagMs;
+    return wasUnseen || before.role !== after.role || before.lagMs !== after.lagMs;
   }
 
-  /** True when that made its role unknown. */
+  /** A look that told nothing, though the server lives: it was full, or refused the login. */
+  unseen(endpoint: Endpoint): void {
+    this.#unseen.add(endpoint);
+  }
+
+  /** A look that failed. True when that made its role unknown. */
   failed(endpoint: Endpoint): boolean {
     const failures = (this.#failures.get(endpoint) ?? 0) + 1;
     this.#failures.set(endpoint, failures);
+    this.#unseen.add(endpoint);
     if (failures < FAILURES_UNTIL_UNKNOWN || this.stateOf(endpoint).role === 'unknown') return false;
     this.#states.set(endpoint, UNKNOWN);
     return true;
@@ -76,7 +105,13 @@ export class Replication {
   forget(endpoint: Endpoint): void {
     this.#states.delete(endpoint);
     this.#failures.delete(endpoint);
+    this.#unseen.delete(endpoint);
+    this.#primarySince.delete(endpoint);
     if (this.#sampledPrimary === endpoint) this.#samples = [];
+  }
+
+  #primarySinceMs(endpoint: Endpoint): number {
+    return this.#primarySince.get(endpoint) ?? Number.NEGATIVE_INFINITY;
   }
 
   #sample(endpoint: Endpoint, probe: Probe, before: ServerState): void {

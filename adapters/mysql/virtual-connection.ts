@@ -5,7 +5,6 @@ import {
   type DriverConnection,
   escaping,
   type PreparedStatement,
-  promiseWrappers,
   type QueryCallback,
   type QueryCommand,
 } from './driver.js';
@@ -17,6 +16,7 @@ import {
   readArguments,
   textOf,
 } from './operations.js';
+import { promiseConnection } from './promise-wrappers.js';
 import { Runner, type RunnerContext } from './runner.js';
 import type { Statement } from './statement/classify.js';
 
@@ -65,6 +65,14 @@ export class VirtualConnection extends EventEmitter {
 
   get _closing(): boolean {
     return this.#runner.lost !== undefined;
+  }
+
+  get authorized(): boolean {
+    return this.#runner.lost === undefined;
+  }
+
+  get state(): 'authenticated' | 'error' {
+    return this.authorized ? 'authenticated' : 'error';
   }
 
   get stream(): { readonly destroyed: boolean } {
@@ -165,7 +173,7 @@ export class VirtualConnection extends EventEmitter {
 
   /** The same connection with mysql2's promise API. */
   promise(promiseImplementation?: PromiseConstructor): unknown {
-    return new promiseWrappers.PromisePoolConnection(this, promiseImplementation);
+    return promiseConnection(this, promiseImplementation);
   }
 
   /** Gives the session back. What is queued runs first. Idempotent. */
@@ -188,6 +196,10 @@ export class VirtualConnection extends EventEmitter {
     if (this.#released) return;
     this.#released = true;
     this.#onRelease(this);
+  }
+
+  close(): void {
+    this.destroy();
   }
 
   [Symbol.dispose](): void {

@@ -54,6 +54,11 @@ describe('TypeORM with an injected driver', () => {
     const before = await replicaSelects();
     for (let i = 0; i < 10; i++) expect(await rows.findOneBy({ id })).toEqual({ id, v: 'typeorm' });
     expect((await replicaSelects()) - before).toBeGreaterThanOrEqual(10);
+    const streamedBefore = await replicaSelects();
+    const streamed: unknown[] = [];
+    for await (const row of await rows.createQueryBuilder('t').where('t.id = :id', { id }).stream()) streamed.push(row);
+    expect(streamed).toEqual([{ t_id: id, t_v: 'typeorm' }]);
+    expect(await replicaSelects()).toBeGreaterThan(streamedBefore);
     await source.transaction(async (manager) => {
       await manager.update(entity, { id }, { v: 'changed' });
       expect(await manager.findOneBy(entity, { id })).toEqual({ id, v: 'changed' });

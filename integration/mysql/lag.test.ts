@@ -1,0 +1,175 @@
+import type { RoutedQueryOptions } from 'fairlead/mysql';
+import type { RowDataPacket } from 'mysql2';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Mariadb,
+  type Mysql,
+  type SqlServer,
+  type SqlTopology,
+  startMariadb,
+  startMysql,
+} from '../harness/index.js';
+import { pause } from './load.js';
+import { poolOver, selectsOf, type TestCluster, type TestPool } from './support.js';
+
+const DELAY_S = 1;
+
+async function delay(replica: SqlServer, flavor: 'MySQL' | 'MariaDB', seconds: number): Promise<void> {
+  await replica.sql(
+    flavor === 'MySQL'
+      ? `STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_DELAY = ${seconds}; START REPLICA`
+      : `STOP SLAVE; CHANGE MASTER TO MASTER_DELAY = ${seconds}; START SLAVE`,
+  );
+}
+
+const COUNT = 'SELECT v AS n FROM counter WHERE id = 1';
+
+/** What a read shows, in the pool's or the call's consistency. */
+async function countOf(pool: TestPool, consistency?: 'eventual' | 'strong'): Promise<number> {
+  const options = consistency === undefined ? COUNT : ({ sql: COUNT, consistency } as RoutedQueryOptions);
+  const [rows] = await pool.query<RowDataPacket[]>(options as never);
+  return Number(rows[0]?.n);
+}
+
+async function readsOf(servers: readonly SqlServer[], act: () => Promise<unknown>): Promise<number> {
+  const total = async (): Promise<number> =>
+    (await Promise.all(servers.map(selectsOf))).reduce((sum, each) => sum + each, 0);
+  const before = await total();
+  await act();
+  return (await total()) - before;
+}
+
+describe.each([
+  ['MySQL', startMysql as () => Promise<SqlTopology<Mysql | Mariadb>>],
+  ['MariaDB', startMariadb as () => Promise<SqlTopology<Mysql | Mariadb>>],
+] as const)('%s with replicas that lag', (flavor, start) => {
+  let topology: SqlTopology<Mysql | Mariadb>;
+  let cluster: TestCluster | undefined;
+  beforeEach(async () => {
+    topology = await start();
+    await topology.primary.sql(
+      `USE ${topology.database}; CREATE TABLE counter (id INT PRIMARY KEY, v INT); INSERT INTO counter VALUES (1, 0)`,
+    );
+    await topology.caughtUp();
+  });
+  afterEach(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    cluster = undefined;
+    await topology?.[Symbol.asyncDispose]();
+  });
+
+  it('shows sessions their writes, strong reads all writes, and no session an older value than before', async () => {
+    cluster = poolOver(topology);
+    const { pool } = cluster;
+    await pool.query('SELECT 1');
+    // One delayed, one not: the two differ by a second.
+    await delay(topology.replicas[0]!, flavor, DELAY_S);
+    let value = 0;
+    let over = false;
+    const counts = { own: 0, strong: 0, monotonic: 0, stale: 0, weak: 0, backwards: 0, old: 0 };
+    const writer = async (): Promise<void> => {
+      while (!over) {
+        const next = value + 1;
+        await pool.session(async () => {
+          await pool.query('UPDATE counter SET v = ? WHERE id = 1', [next]);
+          value = next;
+          counts.own++;
+          if ((await countOf(pool)) < next) counts.stale++;
+        });
+      }
+    };
+    const strong = async (): Promise<void> => {
+      while (!over) {
+        const known = value;
+        counts.strong++;
+        if ((await countOf(pool, 'strong')) < known) counts.weak++;
+      }
+    };
+    const reader = async (): Promise<void> => {
+      let seen = 0;
+      while (!over) {
+        const now = await countOf(pool);
+        counts.monotonic++;
+        if (now < seen) counts.backwards++;
+        seen = Math.max(seen, now);
+        await pause(1);
+      }
+    };
+    const eventual = async (): Promise<void> => {
+      while (!over) {
+        const known = value;
+        if ((await countOf(pool, 'eventual')) < known) counts.old++;
+        await pause(1);
+      }
+    };
+    const work = Promise.all([writer(), strong(), ...[1, 2, 3].map(() => pool.session(reader)), eventual()]);
+    await pause(4_000);
+    over = true;
+    await work;
+    console.log(`${flavor}, one replica delayed by ${DELAY_S} s: ${JSON.stringify(counts)}`);
+    expect(counts).toMatchObject({ stale: 0, weak: 0, backwards: 0 });
+    expect(Math.min(counts.own, counts.strong, counts.monotonic)).toBeGreaterThan(50);
+    // The delay was real: reads that ask for nothing did see the past.
+    expect(counts.old).toBeGreaterThan(0);
+  });
+
+  it('leaves a replica out while it is further behind than maxLagMs, and takes it back', async () => {
+    cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 800 });
+    const { pool } = cluster;
+    const [late, other] = topology.replicas;
+    await delay(late!, flavor, 30);
+    await pool.query('UPDATE counter SET v = 1 WHERE id = 1');
+    const changedAt = performance.now();
+    let over = false;
+    const ticking = (async () => {
+      // Something new to be behind of: a primary at rest leaves nobody behind.
+      while (!over) {
+        await pool.query('UPDATE counter SET v = v + 1 WHERE id = 1');
+        await pause(100);
+      }
+    })();
+    const reads = async (): Promise<void> => {
+      for (let i = 0; i < 40; i++) await countOf(pool);
+    };
+    // Two seconds: the limit, a probe, and time for a busy machine.
+    await pause(2_000);
+    expect(await readsOf([late!], reads)).toBeLessThanOrEqual(20 /* probes and the look itself */);
+    expect(await readsOf([other!], reads)).toBeGreaterThanOrEqual(40);
+    await delay(late!, flavor, 0);
+    const inTimeAt = performance.now();
+    let backMs = Number.NaN;
+    for (let i = 0; i < 100 && Number.isNaN(backMs); i++) {
+      if ((await readsOf([late!], reads)) > 25) backMs = performance.now() - inTimeAt;
+      else await pause(50);
+    }
+    over = true;
+    await ticking;
+    console.log(
+      `${flavor}: left out within ${Math.round(inTimeAt - changedAt)} ms, read again ${Math.round(backMs)} ms after the delay ended`,
+    );
+    expect(backMs).toBeLessThan(5_000);
+  });
+
+  it('leaves a replica out whose applier met an error', async () => {
+    cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 500 });
+    const { pool } = cluster;
+    const [broken] = topology.replicas;
+    // A row that replication will want to insert as well: ER_DUP_ENTRY stops the applier.
+    await broken!.setReadOnly(false);
+    await broken!.sql(`SET sql_log_bin = 0; INSERT INTO ${topology.database}.counter VALUES (2, 0)`);
+    await broken!.setReadOnly(true);
+    await pool.query('INSERT INTO counter VALUES (2, 0)');
+    for (let i = 0; i < 15; i++) {
+      await pool.query('UPDATE counter SET v = v + 1 WHERE id = 1');
+      await pause(100);
+    }
+    const [status] = await broken!.sql<Record<string, unknown>>(
+      flavor === 'MySQL' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS',
+    );
+    expect(Object.values(status!).map(String).join(' ')).toContain('Duplicate entry');
+    const reads = async (): Promise<void> => {
+      for (let i = 0; i < 40; i++) expect(await countOf(pool)).toBeGreaterThan(10);
+    };
+    expect(await readsOf([broken!], reads)).toBeLessThanOrEqual(20);
+  });
+});

@@ -1,0 +1,153 @@
+import type { RoutedQueryOptions } from 'fairlead/mysql';
+import type { ResultSetHeader, RowDataPacket } from 'mysql2';
+import { expect } from 'vitest';
+import type { SqlServer, SqlTopology } from '../harness/index.js';
+import type { TestCluster } from './support.js';
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a client saw while something happened to its servers. */
+export interface Tally {
+  reads: number;
+  readonly failedReads: unknown[];
+  /** Session reads that did not show the reader's own last write. */
+  stale: number;
+  readonly acknowledged: string[];
+  readonly failedWrites: unknown[];
+  /** The longest that one read, one write took, waits and repeats included; milliseconds. */
+  slowestReadMs: number;
+  slowestWriteMs: number;
+}
+
+const READERS = 6;
+const WRITERS = 2;
+/** Between two writes of one writer. */
+const WRITE_PAUSE_MS = 2;
+
+/** 6 readers, and 2 writers who read each of their writes back, until told to end. */
+async function load(cluster: TestCluster, ended: () => boolean): Promise<Tally> {
+  const { pool } = cluster;
+  const tally: Tally = {
+    reads: 0,
+    failedReads: [],
+    stale: 0,
+    acknowledged: [],
+    failedWrites: [],
+    slowestReadMs: 0,
+    slowestWriteMs: 0,
+  };
+  const timed = async <T>(act: () => Promise<T>, of: 'slowestReadMs' | 'slowestWriteMs'): Promise<T> => {
+    const began = performance.now();
+    try {
+      return await act();
+    } finally {
+      tally[of] = Math.max(tally[of], performance.now() - began);
+    }
+  };
+  const read = async (): Promise<void> => {
+    while (!ended()) {
+      await timed(
+        () => pool.query({ sql: 'SELECT COUNT(*) FROM t', consistency: 'eventual' } as RoutedQueryOptions),
+        'slowestReadMs',
+      )
+        .then(() => tally.reads++)
+        .catch((error: unknown) => tally.failedReads.push(error));
+    }
+  };
+  const readBack = async (name: string): Promise<void> => {
+    try {
+      const [rows] = await pool.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM t WHERE v = ?', [name]);
+      tally.reads++;
+      if (rows[0]?.n !== 1) tally.stale++;
+    } catch (error) {
+      tally.failedReads.push(error);
+    }
+  };
+  const write = async (writer: number): Promise<void> => {
+    for (let n = 0; !ended(); n++) {
+      const name = `w${writer}-${n}`;
+      await pool.session(async () => {
+        try {
+          await timed(() => pool.query<ResultSetHeader>('INSERT INTO t (v) VALUES (?)', [name]), 'slowestWriteMs');
+        } catch (error) {
+          tally.failedWrites.push(error);
+          return;
+        }
+        tally.acknowledged.push(name);
+        if (n % 4 === 0) await readBack(name);
+      });
+      await pause(WRITE_PAUSE_MS);
+    }
+  };
+  await Promise.all([
+    ...Array.from({ length: READERS }, read),
+    ...Array.from({ length: WRITERS }, (_, writer) => write(writer)),
+  ]);
+  return tally;
+}
+
+/** The ids of the rows of each name on a server. */
+async function rowsOf(server: SqlServer, database: string): Promise<Map<string, Set<number>>> {
+  const rows = await server.sql<{ v: string; id: number }>(`SELECT v, id FROM ${database}.t`);
+  const found = new Map<string, Set<number>>();
+  for (const { v, id } of rows) found.set(v, (found.get(v) ?? new Set()).add(id));
+  return found;
+}
+
+/**
+ * Runs the load through the fault. Every acknowledged write is there, on the primary that is or, where its server did
+ * not replicate it in time, on the one that was (`also`); none is there twice; no read failed or saw the past; and
+ * nothing is held of what the fault interrupted.
+ */
+export async function through(
+  what: string,
+  topology: SqlTopology<SqlServer>,
+  cluster: TestCluster,
+  fault: () => Promise<void>,
+  also: readonly SqlServer[] = [],
+): Promise<Tally> {
+  let over = false;
+  const loading = load(cluster, () => over);
+  await pause(300);
+  await fault().finally(() => {
+    over = true;
+  });
+  const tally = await loading;
+  for (const server of also) if (!server.running) await server.restart();
+  const found = await rowsOf(topology.primary, topology.database);
+  for (const server of also) {
+    for (const [name, ids] of await rowsOf(server, topology.database)) {
+      found.set(name, new Set([...(found.get(name) ?? []), ...ids]));
+    }
+  }
+  const lost = tally.acknowledged.filter((name) => !found.has(name));
+  const doubled = [...found].filter(([, ids]) => ids.size > 1).map(([name]) => name);
+  const { failedReads, stale } = tally;
+  expect({ lost, doubled, failedReads, stale }).toEqual({ lost: [], doubled: [], failedReads: [], stale: 0 });
+  await pause(100);
+  const stats = Object.values(cluster.pool.stats());
+  expect(stats.map(({ busy, waiting }) => busy + waiting)).toEqual(stats.map(() => 0));
+  console.log(
+    `${what}: ${tally.reads} reads, 0 failed, 0 stale, slowest ${Math.round(tally.slowestReadMs)} ms; ` +
+      `${tally.acknowledged.length} writes, ${tally.failedWrites.length} failed, 0 lost, 0 doubled, ` +
+      `slowest ${Math.round(tally.slowestWriteMs)} ms`,
+  );
+  return tally;
+}
+
+/** Connections of the application's user, and of no replication, as the server counts them. */
+export async function connectionsAt(server: SqlServer): Promise<number> {
+  const [row] = await server.sql<{ n: number }>(
+    "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = 'app'",
+  );
+  return Number(row!.n);
+}
+
+/** Kills every connection of the application's user. */
+export async function killConnections(server: SqlServer): Promise<number> {
+  const rows = await server.sql<{ id: number }>(
+    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = 'app'",
+  );
+  for (const { id } of rows) await server.sql(`KILL ${id}`).catch(() => {});
+  return rows.length;
+}
