@@ -22,9 +22,6 @@ export const ketamaPoints: PointSource = ({ id, labels }) => {
   return Uint32Array.from(ring, (point) => point.value);
 };
 
-/** Points that each label gives. */
-export const KETAMA_POINTS_PER_LABEL = 4;
-
 const PLACEHOLDER = 'server';
 const digest = new Uint8Array(16);
 
