@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import type { PickRequest, Policy, PolicyContext, ProbeSource, RoutingKey } from './balancing/policy.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
@@ -6,6 +7,7 @@ import { GroupPickers } from './group-pickers.js';
 import { CallLease, type Lease, type LeaseOwner } from './lease.js';
 import type { Clock } from './runtime/clock.js';
 import type { FairleadError } from './runtime/errors.js';
+import { invalidOption } from './runtime/options.js';
 import type { Outcome } from './runtime/outcome.js';
 import type { Random } from './runtime/random.js';
 import { toTick, UNTIMED } from './runtime/ticks.js';
@@ -13,7 +15,10 @@ import type { StickySessions } from './sticky-sessions.js';
 
 /** What a call may say about where it wants to go. */
 export interface AcquireRequest {
-  /** What to hash by, or to be sticky by; never required. Default: none. */
+  /**
+   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or bytes is
+   * FAIRLEAD_INVALID_OPTION.
+   */
   readonly key?: RoutingKey | undefined;
   /** Endpoints this call tried before: avoided while there is another. */
   readonly tried?: readonly Endpoint[] | undefined;
@@ -45,6 +50,11 @@ export interface ViewHost extends LeaseOwner<LiveEndpoint> {
 }
 
 const NO_REQUEST: AcquireRequest = {};
+
+/** A number would be taken for bytes of no length: all numbers for one key. */
+function checkBinaryKey(key: unknown): void {
+  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
+}
 
 /** An endpoint with an even share of the keys gets none of its own in so many calls per member once in e^5, 150 times. */
 const PATIENCE_CALLS = 5;
@@ -114,7 +124,9 @@ export class View {
     if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
     const host = this.#host;
     const pick = this.#request;
-    pick.key = request.key;
+    const { key } = request;
+    if (key !== undefined && typeof key !== 'string') checkBinaryKey(key);
+    pick.key = key;
     pick.tried = request.tried;
     const { prefer } = request;
     if (request.beside === true && (pick.key !== undefined || prefer !== undefined)) this.#host.sticky?.refuseBeside();

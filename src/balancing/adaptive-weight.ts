@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { number, type Reader, readOptions } from '../runtime/options.js';
+import { invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
@@ -64,10 +64,12 @@ interface ReadOptions {
 
 const thresholds: Reader<Thresholds | undefined> = (value, name) => {
   if (value === undefined || value === false) return undefined;
-  return readOptions<Thresholds>(name, value === true ? {} : value, {
+  const read = readOptions<Thresholds>(name, value === true ? {} : value, {
     fastMs: number(100, 0, 3_600_000),
     slowMs: number(200, 0, 3_600_000),
   });
+  if (read.fastMs > read.slowMs) throw invalidOption(`${name}.fastMs`, read.fastMs, `at most slowMs, ${read.slowMs}`);
+  return read;
 };
 
 class AdaptiveWeightPicker implements Picker {

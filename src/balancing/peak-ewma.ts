@@ -37,7 +37,8 @@ export interface PeakEwmaOptions {
  * - **Cancelled calls tell.** One given up, or hedged away, after longer than the estimate raises it.
  *
  * Weights count in the draw, and in the cost by the calls in flight only (relative to the mean weight): an idle light
- * endpoint is no dearer than an idle heavy one, or it would get no calls at low load.
+ * endpoint drawn first is no dearer than an idle heavy one, or it would get no calls at low load. Where the other is the
+ * lighter one, the call itself counts there too, by as much as it is lighter: or it would get every second call.
  *
  * An endpoint without an answer yet gets one call, and more once that is answered.
  *
@@ -116,7 +117,11 @@ class PeakEwmaPicker implements Picker {
     if (a.failureRatio > 0) costA *= 1 + this.#failurePenalty * odds(a.failureRatio * keepA);
     if (b.failureRatio > 0) costB *= 1 + this.#failurePenalty * odds(b.failureRatio * keepB);
     const { meanWeight } = this.#sampler;
-    return costA * ((a.inflight * meanWeight) / a.weight + 1) < costB * ((b.inflight * meanWeight) / b.weight + 1);
+    const lighterBy = a.weight < b.weight ? 1 - a.weight / b.weight : 0;
+    return (
+      costA * (((a.inflight + lighterBy) * meanWeight) / a.weight + 1) <
+      costB * ((b.inflight * meanWeight) / b.weight + 1)
+    );
   }
 
   /** The same where at least one of the two has not answered any call yet. */

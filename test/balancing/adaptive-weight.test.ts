@@ -79,8 +79,17 @@ describe('adaptive_weight', () => {
     }
   });
 
+  it('takes other thresholds', () => {
+    const { service, clock } = setUp({ fast: 2, slow: 2 }, { thresholds: { fastMs: 10, slowMs: 20 } });
+    const shares = run(service, clock, { fast: { ms: 10 }, slow: { ms: 30 } }, 60);
+    expect(shares.fast).toBeCloseTo(4 / 5, 1);
+  });
+
   it('refuses what makes no sense', () => {
     expect(() => adaptiveWeight({ maxRatio: 0 })).toThrow(/adaptive_weight\.maxRatio is 0/);
     expect(() => adaptiveWeight({ thresholds: { fast: 1 } as never })).toThrow(/thresholds\.fast is not an option/);
+    expect(() => adaptiveWeight({ thresholds: { fastMs: 300 } })).toThrow(
+      /thresholds\.fastMs is 300: allowed is at most slowMs, 200/,
+    );
   });
 });

@@ -29,8 +29,7 @@ const suites: readonly (readonly [string, () => Policy, PolicyTraits])[] = [
   ['least_connections', leastConnections, { weightsWithin: false }],
   ['weighted_least_connections', weightedLeastConnections, { weightsWithin: 0.1 }],
   ['least_request', leastRequest, { weightsWithin: 0.4 }],
-  // An estimate decays while an endpoint is idle, so that light ones have more than their share at low load.
-  ['peak_ewma', peakEwma, { weightsWithin: 1 }],
+  ['peak_ewma', peakEwma, { weightsWithin: 0.4 }],
   ['adaptive_weight', adaptiveWeight, { weightsWithin: 0.1 }],
   ['adaptive_weight with thresholds', () => adaptiveWeight({ thresholds: true }), {}],
   ['consistent_hash', consistentHash, RING],

@@ -1,4 +1,14 @@
-import { consistentHash, type Lease, maglev, Outcome, type Policy, rendezvous, type Service } from 'fairlead';
+import { runInNewContext } from 'node:vm';
+import {
+  consistentHash,
+  type Lease,
+  maglev,
+  Outcome,
+  type Policy,
+  rendezvous,
+  roundRobin,
+  type Service,
+} from 'fairlead';
 import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../support/mesh.js';
@@ -116,6 +126,26 @@ describe.each(policies)('%s', (name, make) => {
     expect(
       owners(testMesh({ users: endpoints(10) }).mesh.service('users', { policy: consistentHash(options) })),
     ).toEqual(plain);
+  });
+});
+
+describe('a key', () => {
+  it.each([...policies, ['round_robin', roundRobin] as const])(
+    'of %s that is neither text nor bytes is refused',
+    (_, make) => {
+      const service = testMesh({ users: endpoints(3) }).mesh.service('users', { policy: make() });
+      for (const key of [5, null, true, 10n, {}, [1, 2], new Uint16Array(2), new DataView(new ArrayBuffer(2))]) {
+        expect(() => service.acquire({ key: key as never })).toThrow(
+          expect.objectContaining({ code: 'FAIRLEAD_INVALID_OPTION', message: expect.stringContaining('key is ') }),
+        );
+      }
+    },
+  );
+
+  it('may be bytes of another realm', () => {
+    const service = testMesh({ users: endpoints(3) }).mesh.service('users', { policy: 'maglev' });
+    const foreign = runInNewContext('new Uint8Array([1, 2, 3])') as Uint8Array;
+    expect(service.acquire({ key: foreign }).endpoint).toBe(service.acquire({ key: Uint8Array.of(1, 2, 3) }).endpoint);
   });
 });
 

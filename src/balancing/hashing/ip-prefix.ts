@@ -7,7 +7,7 @@ const V6_BYTES = 16;
 
 /**
  * Hashes the network that an address belongs to, so that clients which change their address within it keep their
- * endpoint. Takes text (`10.0.0.1`, `2001:db8::1`, with brackets, zone or IPv4-mapped) and raw addresses of 4 or 16
+ * endpoint. Takes text (`10.0.0.1`, `2001:db8::1`, with brackets, zone, port or IPv4-mapped) and raw addresses of 4 or 16
  * bytes; whatever is no address is hashed as it is. Allocates nothing.
  */
 export function hashIp(key: RoutingKey, v4Prefix: number, v6Prefix: number): number {
@@ -54,7 +54,11 @@ function parse(text: string): number {
   if (zone !== -1 && zone < end) end = zone;
   // Longer is no address, and need not be searched.
   if (end - start > MAX_TEXT) return 0;
-  return text.indexOf(':') === -1 ? parseV4(text, start, end, 0) : parseV6(text, start, end);
+  const colon = text.indexOf(':');
+  if (colon === -1) return parseV4(text, start, end, 0);
+  // Only a port follows dots; in `::ffff:10.0.0.1` the colons come first.
+  const dot = text.indexOf('.');
+  return dot !== -1 && dot < colon ? parseV4(text, start, colon, 0) : parseV6(text, start, end);
 }
 
 function parseV4(text: string, start: number, end: number, into: number): number {

@@ -6,20 +6,27 @@ import type { Schedule } from './schedule.js';
  */
 const MAX_STEPS = 2 ** 18;
 
-/** Weights are compared to this many decimal places, so that fractional ones (slow start) have a cycle too. */
-const DECIMALS = 100;
+/** Fractional weights (slow start) are taken in hundredths, so that they have a cycle too. */
+const PER_UNIT = 100;
+/** Not where that would change a share by more than this: 0.001 would become 0.01. */
+const MAX_ROUNDING = 0.02;
 
 /**
  * One whole cycle of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c, commit 52327e0627f4): in each
  * turn every current weight grows by its own weight, the largest is taken and falls by the total. Gives undefined where
- * the cycle is too long to lay out.
+ * the cycle is too long to lay out, or the weights are too fine for one.
  */
 export function smoothSchedule(weights: readonly number[], position: number): Schedule | undefined {
-  const whole = weights.every(Number.isInteger) ? weights : weights.map((w) => Math.max(1, Math.round(w * DECIMALS)));
+  const whole = weights.every(Number.isInteger) ? weights : weights.map((weight) => Math.round(weight * PER_UNIT));
+  if (whole !== weights && !weights.every((weight, i) => isClose(whole[i]!, weight * PER_UNIT))) return undefined;
   const divisor = whole.reduce(greatestCommonDivisor, 0);
   const total = whole.reduce((sum, weight) => sum + weight, 0) / divisor;
   if (total * weights.length > MAX_STEPS) return undefined;
   return new TableSchedule(layOut(whole, divisor, total), position);
+}
+
+function isClose(rounded: number, exact: number): boolean {
+  return Math.abs(rounded - exact) <= exact * MAX_ROUNDING;
 }
 
 function layOut(weights: readonly number[], divisor: number, total: number): Uint32Array {

@@ -96,6 +96,9 @@ describe('ip prefix', () => {
     expect(same(Uint8Array.of(10, 1, 2, 3), '10.1.2.3')).toBe(true);
     expect(same('[2001:db8::1]', '2001:0db8:0:0:0:0:0:1', 32, 128)).toBe(true);
     expect(same('fe80::1%eth0', 'fe80::1', 32, 128)).toBe(true);
+    expect(same('10.1.2.3:5001', '10.1.2.3')).toBe(true);
+    expect(same('[2001:db8::1]:5001', '2001:db8::1', 32, 128)).toBe(true);
+    expect(same('[::ffff:10.1.2.3]:5001', '10.1.2.3')).toBe(true);
     expect(same('fe80::1', 'fe80::2', 32, 128)).toBe(false);
     expect(same('10.1.2.3', '10.1.2.4')).toBe(false);
   });

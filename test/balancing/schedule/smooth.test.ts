@@ -38,6 +38,11 @@ describe('the smooth schedule', () => {
     );
   });
 
+  it('has no cycle for weights that hundredths would change', () => {
+    expect(smoothSchedule([0.001, 0.999], 0)).toBeUndefined();
+    expect(smoothSchedule([0.3, 0.7, 0.004], 0)).toBeUndefined();
+  });
+
   it('has a cycle for the fractional weights of slow start, and none where it would be too long to lay out', () => {
     expect(turns([1, 0.5], 6)).toBe('a b a a b a');
     expect(
