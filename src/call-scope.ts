@@ -19,6 +19,8 @@ export class CallScope {
   #onCallerAbort: (() => void) | undefined;
   #abort: AbortController | undefined;
   #interrupt: ((error: FairleadError) => void) | undefined;
+  /** The endpoint that is at work; undefined between attempts, or where several are. */
+  at: string | undefined;
   /** What the end of the scope says about an endpoint that was at work; undefined while it goes on. */
   outcome: Outcome | undefined;
   error: FairleadError | undefined;
@@ -128,8 +130,10 @@ export class CallScope {
 
   #expire(deadlineMs: number): void {
     const service = this.#service;
-    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms.`;
-    this.#finish(Outcome.Timeout, new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service }));
+    const where = this.at === undefined ? '' : `: endpoint '${this.at}' had not answered`;
+    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms${where}.`;
+    const details = { service, endpoint: this.at };
+    this.#finish(Outcome.Timeout, new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, details));
   }
 
   #finish(outcome: Outcome, error: FairleadError): void {

@@ -83,6 +83,7 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
           log ??= new AttemptLog();
           return await new AttemptRace(host, run, plan, scope, log).start(current);
         }
+        scope.at = current.endpoint.spec.id;
         const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
         current.done(Outcome.Success);
         return result;
@@ -190,6 +191,7 @@ async function next(
   thrown: unknown,
 ): Promise<Lease> {
   if (scope.error !== undefined) throw surface(host, log, scope.error);
+  scope.at = undefined;
   const delayMs = nextDelayMs(host, plan, scope, log);
   if (delayMs < 0) throw surface(host, log, thrown);
   try {

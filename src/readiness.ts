@@ -23,24 +23,28 @@ export function whenReady(service: Service, stopped: AbortSignal, caller: AbortS
   });
 }
 
-/** Why there is nobody to pick; `usable` where a subset asks. */
+/** Why there is nobody to pick, and what to do; `usable` where a subset asks. */
 export function noEndpointError(service: Service, usable: boolean): FairleadError {
   const { name, discovery } = service;
-  const known = service.endpoints.length;
-  const why =
-    usable && known > 0
-      ? `none of its ${known} endpoints may be used by this subset`
-      : discovery.ageMs === Number.POSITIVE_INFINITY
-        ? 'discovery has not answered yet'
-        : known > 0
-          ? `none of its ${known} endpoints has passed its first check yet`
-          : 'discovery lists no endpoint for it';
+  const [why, advice] = whyEmpty(service, usable);
   const cause = discovery.error;
   const because = cause === undefined ? '' : ` (last discovery error: ${cause.message})`;
-  const message = `No endpoint of service '${name}': ${why}${because}.`;
+  const message = `No endpoint of service '${name}': ${why}${because}. ${advice}`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause });
 }
 
+const WAIT = 'Await ready() first, or use call(), which does.';
+
+function whyEmpty({ endpoints, discovery }: Service, usable: boolean): readonly [why: string, advice: string] {
+  const known = endpoints.length;
+  if (usable && known > 0) {
+    return [`none of its ${known} endpoints may be used by this subset`, 'Look at what its `usable` says of them.'];
+  }
+  if (discovery.ageMs === Number.POSITIVE_INFINITY) return ['discovery has not answered yet', WAIT];
+  if (known > 0) return [`none of its ${known} endpoints has passed its first check yet`, WAIT];
+  return ['discovery lists no endpoint for it', 'Check the name and the registration of its instances.'];
+}
+
 export function closedError(service: string): FairleadError {
-  return new FairleadError('FAIRLEAD_CLOSED', `Service '${service}' is closed.`, { service });
+  return new FairleadError('FAIRLEAD_CLOSED', `Service '${service}' is closed and takes no more calls.`, { service });
 }

@@ -35,4 +35,34 @@ describe('a limit shared over Redis', () => {
     expect(await services[0]!.call(() => 'ok', { clientKey: 'another' })).toBe('ok');
     expect(errors.length).toBeGreaterThan(0);
   });
+
+  it('adds no wait to calls while Redis hangs, but to one a second, and holds again when it goes on', async () => {
+    await using redis = await startRedis();
+    const storeClient = new Redis({ host: redis.host, port: redis.port });
+    const limiter = new RateLimiterRedis({ storeClient, points: 5, duration: 60, keyPrefix: 'hung' });
+    const errors: Error[] = [];
+    const distributed = { limiter, timeoutMs: 100, onError: (error: unknown) => errors.push(error as Error) };
+    const service = createMesh({ resolver: staticResolver({ s: ['127.0.0.1:1'] }) }).service('s', {
+      resilience: { limits: { distributed } },
+    });
+    const call = (clientKey: string): Promise<string> => service.call(() => 'ok', { clientKey });
+    await call('before');
+    // Answers nobody for a while, as a server does that swaps or runs a long script.
+    const other = new Redis({ host: redis.host, port: redis.port });
+    await other.ping();
+    const script = 'local t = redis.call("TIME")[1] + ARGV[1]; while redis.call("TIME")[1] + 0 < t do end';
+    const hung = other.eval(script, 0, 2).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const beganMs = performance.now();
+    for (let i = 0; i < 200; i++) expect(await call(`during-${i}`)).toBe('ok');
+    expect(performance.now() - beganMs).toBeLessThan(600);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors[0]?.message).toMatch(/did not answer within 100 ms/);
+    await hung;
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => call('after')));
+    expect(results.filter((each) => each.status === 'fulfilled')).toHaveLength(5);
+    storeClient.disconnect();
+    other.disconnect();
+  });
 });

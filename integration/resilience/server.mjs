@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 
 let mode = 'ok';
 let seen = 0;
+/** When the one worker of mode `queue` is free again. */
+let freeAtMs = 0;
 
 const server = createServer((request, response) => {
   const path = request.url ?? '/';
@@ -19,7 +21,10 @@ const server = createServer((request, response) => {
   if (mode === 'busy') response.writeHead(503, { 'retry-after': '0' }).end('busy');
   else if (mode === 'limited') response.writeHead(429, { 'retry-after': '1' }).end('less');
   else if (mode === 'missing') response.writeHead(404).end('missing');
-  else setTimeout(() => response.end('ok'), mode === 'slow' ? 2_000 : 5);
+  else if (mode === 'queue') {
+    freeAtMs = Math.max(freeAtMs, performance.now()) + 6;
+    setTimeout(() => response.end('ok'), freeAtMs - performance.now());
+  } else setTimeout(() => response.end('ok'), mode === 'slow' ? 2_000 : 5);
 });
 
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));

@@ -8,7 +8,7 @@ const PROGRAM = new URL('./server.mjs', import.meta.url).pathname;
 export interface HttpServer extends AsyncDisposable {
   readonly port: number;
   readonly process: ChildProcess;
-  mode(mode: 'ok' | 'busy' | 'limited' | 'missing' | 'slow'): Promise<void>;
+  mode(mode: 'ok' | 'busy' | 'limited' | 'missing' | 'slow' | 'queue'): Promise<void>;
   /** Requests that reached it. */
   seen(): Promise<number>;
 }

@@ -34,7 +34,8 @@ const OVERLOAD_BACKOFF = 0.9;
  *     gradient = clamp(tolerance · long / sample, 0.5, 1)
  *     limit    = (1 - smoothing) · limit + smoothing · (limit · gradient + queueSize)
  *
- * It does not grow while less than half of it is used: unused room proves nothing. Where a service stays saturated for
+ * It stays as it is while less than half of it is used, as Netflix's does: unused room proves nothing, and a few callers are
+ * no load. So `max` should be less than twice the calls that would be too many. Where a service stays saturated for
  * thousands of calls the long-term average follows, and the limit creeps up again: `max` is what bounds it then.
  */
 export class GradientLimit {

@@ -12,9 +12,9 @@ const CODES: Readonly<Record<RefusalReason, FairleadErrorCode>> = {
 
 const WHY: Readonly<Record<RefusalReason, string>> = {
   circuit_open: 'its circuit breaker is open after too many failures',
-  too_many_calls: 'as many as allowed are in flight',
-  rate_limited: 'the rate limit is reached',
-  throttled: 'it turns away too many of them',
+  too_many_calls: 'as many as resilience.limits allows are in flight',
+  rate_limited: 'a rate of resilience.limits is used up',
+  throttled: 'it turned most of the recent ones away',
 };
 
 /**
@@ -25,10 +25,9 @@ const WHY: Readonly<Record<RefusalReason, string>> = {
 export function refusalError(reason: RefusalReason, service: string, retryAfterMs: number): FairleadError {
   const traced = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
-  const error = new FairleadError(CODES[reason], `A call to '${service}' was refused: ${WHY[reason]}.`, {
-    service,
-    retryAfterMs,
-  });
+  const again = retryAfterMs === Number.POSITIVE_INFINITY ? 'never' : `in ${Math.ceil(retryAfterMs)} ms`;
+  const message = `A call to '${service}' was refused: ${WHY[reason]}. Nothing was sent; try again ${again}.`;
+  const error = new FairleadError(CODES[reason], message, { service, retryAfterMs });
   Error.stackTraceLimit = traced;
   return error;
 }

@@ -181,6 +181,10 @@ describe('a deadline', () => {
     await clock.advanceAsync(1);
     const error = (await done) as FairleadError;
     expect(error.code).toBe('FAIRLEAD_DEADLINE_EXCEEDED');
+    expect(error.endpoint).toBe(ids[1]);
+    expect(error.message).toBe(
+      `A call to 'users' did not end within its deadline of 500 ms: endpoint '${ids[1]}' had not answered.`,
+    );
     expect(attemptsOf(error).map((attempt) => attempt.outcome)).toEqual(['failure', 'timeout']);
     expect(clock.pending).toBe(0);
   });

@@ -47,6 +47,7 @@ describe('limits of a service', () => {
     expect(error.code).toBe('FAIRLEAD_TOO_MANY_CALLS');
     expect(error.retryAfterMs).toBeGreaterThan(0);
     expect(isRefusal(error)).toBe(true);
+    expect(error.message).toMatch(/^A call to 'users' was refused: .*\. Nothing was sent; try again in \d+ ms\.$/);
     expect(error.stack).not.toContain('\n');
     expect(service.callStats.refused).toBe(1);
     first.end();
