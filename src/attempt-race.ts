@@ -93,12 +93,14 @@ export class AttemptRace<T> {
     for (const { lease } of this.#racers) this.#log.avoid(lease.endpoint);
     if (rotation.every((endpoint) => this.#log.tried.includes(endpoint))) return;
     const nowMs = clock.now();
-    if (plan.hedgeBudget?.tryWithdraw(nowMs) !== true) {
+    if (plan.hedgeBudget === undefined || plan.hedgeBudget.balance(nowMs) < 1) {
       plan.stats.hedgesOutOfBudget++;
       return;
     }
     const lease = this.#acquireOther();
     if (lease === undefined) return;
+    // Only now: what a limit refused has cost nothing.
+    plan.hedgeBudget.tryWithdraw(nowMs);
     plan.stats.hedges++;
     this.#launch(lease, nowMs, true);
   }
@@ -128,6 +130,8 @@ export class AttemptRace<T> {
   #failed(racer: Racer, thrown: unknown): void {
     if (!this.#leave(racer)) return;
     const verdict = fail(this.#host, this.#plan, this.#log, racer.lease, thrown, racer.hedge);
+    // "Later", or "too much": one more beside the others is the last thing it needs (gRFC A6 says so of pushback).
+    if (verdict.retryAfterMs !== undefined || verdict.outcome === Outcome.Overloaded) this.#hedgeTimer?.cancel();
     if (verdict.repeat === 'never') this.#cancelOthers(racer);
     else if (this.#racers.length > 0) return;
     this.#hedgeTimer?.cancel();

@@ -1,10 +1,10 @@
 import { FairleadError } from '../runtime/errors.js';
-import { integer, number, type Reader, readOptions } from '../runtime/options.js';
+import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
 
 export interface GradientLimitOptions {
   /** Calls in flight allowed at first. Default 20; 1 to 1,000,000. */
   readonly initial?: number;
-  /** Never less. Default 20; 1 to 1,000,000. */
+  /** Never less. Default 20, or `max` where that is less; 1 to 1,000,000. */
   readonly min?: number;
   /** Never more. Default 200; 1 to 1,000,000. */
   readonly max?: number;
@@ -94,18 +94,25 @@ export class GradientLimit {
   }
 }
 
+interface ReadGradientLimit extends Required<Omit<GradientLimitOptions, 'min'>> {
+  readonly min: number | undefined;
+}
+
+const DEFAULT_MIN = 20;
+
 export const readGradientLimit: Reader<Required<GradientLimitOptions>> = (value, name) => {
-  const read = readOptions<Required<GradientLimitOptions>>(name, value, {
+  const { min: givenMin, ...read } = readOptions<ReadGradientLimit>(name, value, {
     initial: integer(20, 1, 1_000_000),
-    min: integer(20, 1, 1_000_000),
+    min: optional(integer(20, 1, 1_000_000)),
     max: integer(200, 1, 1_000_000),
     longWindow: integer(600, 10, 1_000_000),
     tolerance: number(1.5, 1, 100),
     queueSize: number(4, 0, 10_000),
     smoothing: number(0.2, Number.MIN_VALUE, 1),
   });
-  if (read.min > read.max) {
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}.min is ${read.min}, more than max, ${read.max}.`);
+  const min = givenMin ?? Math.min(DEFAULT_MIN, read.max);
+  if (min > read.max) {
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}.min is ${min}, more than max, ${read.max}.`);
   }
-  return read;
+  return { ...read, min };
 };

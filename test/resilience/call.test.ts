@@ -308,6 +308,39 @@ describe('hedging', () => {
     expect(second.clock.pending).toBe(0);
   });
 
+  it('starts no other beside a slow one once a server has asked for less, or for later', async () => {
+    const later = { 'retry-after': '0' };
+    for (const error of [{ status: 429 }, { status: 503, headers: later }]) {
+      const hedge = { afterMs: 100, maxAttempts: 3 };
+      const { call, ids, clock } = scripted([hangs, fails(() => Object.assign(new Error('busy'), error)), hangs], {
+        resilience: { idempotent: true, hedge },
+      });
+      const code = codeOf(call({ deadlineMs: 1_000 }));
+      await clock.advanceAsync(1_000);
+      expect(await code).toBe('FAIRLEAD_DEADLINE_EXCEEDED');
+      expect(ids).toHaveLength(2);
+      expect(clock.pending).toBe(0);
+    }
+  });
+
+  it('pays nothing from its budget for an attempt that a limit refuses', async () => {
+    const hedge = { afterMs: 100, budget: { ratio: 0, minPerSecond: 0.1 } };
+    const { call, ids, clock, service } = scripted([hangs], {
+      health: [],
+      resilience: { idempotent: true, hedge, limits: { maxInflight: 2 } },
+    });
+    const lease = service.acquire();
+    const refused = codeOf(call({ deadlineMs: 150 }));
+    await clock.advanceAsync(150);
+    await refused;
+    expect([ids.length, service.callStats.hedges]).toEqual([1, 0]);
+    lease.done(Outcome.Success);
+    const hedged = codeOf(call({ deadlineMs: 150 }));
+    await clock.advanceAsync(150);
+    await hedged;
+    expect([ids.length, service.callStats.hedges, service.callStats.hedgesOutOfBudget]).toEqual([3, 1, 0]);
+  });
+
   it('stays within its budget', async () => {
     const { call, clock, service } = scripted([hangs], {
       health: [],

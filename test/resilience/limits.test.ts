@@ -175,6 +175,12 @@ describe('the gradient limit', () => {
     expect(limit.limit).toBe(94);
   });
 
+  it('takes a maximum below the usual minimum for what it is', () => {
+    const limit = new GradientLimit({ max: 5 });
+    for (let i = 0; i < 50; i++) limit.sample(10, 5);
+    expect(limit.limit).toBe(5);
+  });
+
   it('does not grow while less than half of it is used', () => {
     const limit = new GradientLimit({ initial: 100 });
     for (let i = 0; i < 100; i++) limit.sample(10, 49);
