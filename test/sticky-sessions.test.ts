@@ -161,6 +161,18 @@ describe('drainMs', () => {
     expect(call(service, 'ada')).not.toBe(before);
   });
 
+  it('keeps no session longer than its TTL', () => {
+    const { service, resolver, clock, events } = sticky({ drainMs: 60_000, ttlMs: 5_000 });
+    const before = call(service, 'ada');
+    resolver.update('users', listWithout(before));
+    clock.advance(4_000);
+    expect(call(service, 'ada')).toBe(before);
+    clock.advance(5_001);
+    expect(call(service, 'ada')).not.toBe(before);
+    // It did not leave its endpoint: it had ended.
+    expect(events).toEqual([]);
+  });
+
   it('is not for an endpoint that was ejected before it left', () => {
     const { service, resolver, events } = sticky({ drainMs: 10_000 });
     const before = eject(service, 'ada');

@@ -46,6 +46,22 @@ describe('active checks', () => {
     expect(events).toEqual(['e1 false sick', 'e1 true ']);
   });
 
+  it('come after the interval, shorter or longer by up to the jitter, evenly', async () => {
+    const askedMs: number[] = [];
+    const { mesh, clock } = testMesh({ users: endpoints(1) });
+    const check = customCheck({ jitterRatio: 0.3, ask: async () => void askedMs.push(clock.now()) });
+    mesh.service('users', { checks: [check] });
+    await clock.advanceAsync(500 * INTERVAL_MS);
+    const gaps = askedMs.slice(1).map((ms, i) => ms - askedMs[i]!);
+    expect(gaps.length).toBeGreaterThan(450);
+    for (const gap of gaps) expect(Math.abs(gap - INTERVAL_MS)).toBeLessThanOrEqual(0.3 * INTERVAL_MS);
+    // Uniform: a deviation of 0.3/√3 of the interval, and half of them on either side.
+    const deviation = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap / INTERVAL_MS - 1) ** 2, 0) / gaps.length);
+    expect(Math.abs(deviation / (0.3 / Math.sqrt(3)) - 1)).toBeLessThan(0.1);
+    const longer = gaps.filter((gap) => gap > INTERVAL_MS).length / gaps.length;
+    expect(Math.abs(longer - 0.5)).toBeLessThan(0.1);
+  });
+
   it('count an answer that is late as none', async () => {
     const check = customCheck({ unhealthyThreshold: 1, timeoutMs: 500, ask: () => new Promise(() => {}) });
     const { mesh, clock } = testMesh({ users: endpoints(1) });
