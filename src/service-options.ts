@@ -151,9 +151,13 @@ const signals: Reader<readonly HealthSignal[]> = (value, name) => {
   throw invalidOption(name, value, 'an array of health signals, such as [consecutiveFailures({ failures: 3 })]');
 };
 
+function isCheck(check: Partial<ActiveCheck> | undefined): boolean {
+  return typeof check?.ask === 'function' && typeof check.name === 'string' && typeof check.timing === 'object';
+}
+
 const checks: Reader<readonly ActiveCheck[]> = (value, name) => {
   if (value === undefined) return [];
-  if (Array.isArray(value) && value.every((check) => typeof check?.ask === 'function')) return value;
+  if (Array.isArray(value) && value.every(isCheck)) return value;
   throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
 };
 

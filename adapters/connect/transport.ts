@@ -14,7 +14,7 @@ import { type FairleadTransportOptions, type ReadOptions, readTransportOptions }
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
-import { type HeaderInput, routingKeyOf } from './routing-key.js';
+import { type HeaderInput, preferredEndpoint, routingKeyOf } from './routing-key.js';
 
 /** A transport for clients of Connect. Closing it, or disposing of it, ends its connections after their last call. */
 export interface FairleadTransport extends Transport, Disposable {
@@ -65,6 +65,7 @@ class ServiceTransport implements FairleadTransport {
       signal,
       time.totalMs,
       routingKeyOf(contextValues, header, this.#options.keyHeader),
+      contextValues?.get(preferredEndpoint),
     );
     const attempt = (endpoint: Endpoint, attemptSignal: AbortSignal): Promise<UnaryResponse<I, O>> =>
       this.#connections.use(endpoint, (transport) =>
@@ -117,7 +118,8 @@ class ServiceTransport implements FairleadTransport {
       const verdict = verdictOf(thrown, this.#options.classify);
       return handover.settled ? { ...verdict, repeat: 'never' } : verdict;
     };
-    const options = { ...this.#callOptions(method, signal, time.totalMs, key), hedge: false, classify };
+    const prefer = contextValues?.get(preferredEndpoint);
+    const options = { ...this.#callOptions(method, signal, time.totalMs, key, prefer), hedge: false, classify };
     const call = repeatable ? options : { ...options, retry: false };
     this.#service.call(attempt, call).catch((thrown) => handover.fail(toConnectError(thrown)));
     return response;
@@ -145,9 +147,10 @@ class ServiceTransport implements FairleadTransport {
     signal: AbortSignal | undefined,
     deadlineMs: number | undefined,
     key: RoutingKey | undefined,
+    prefer: string | undefined,
   ): CallOptions {
     const classify = (thrown: unknown): Verdict => verdictOf(thrown, this.#options.classify);
-    return { key, signal, deadlineMs, idempotent: this.#isIdempotent(method) ? true : undefined, classify };
+    return { key, prefer, signal, deadlineMs, idempotent: this.#isIdempotent(method) ? true : undefined, classify };
   }
 
   #isIdempotent(method: DescMethod): boolean {

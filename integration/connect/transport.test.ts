@@ -14,6 +14,7 @@ import {
   createFairleadTransport,
   type FairleadTransport,
   type FairleadTransportOptions,
+  preferredEndpoint,
   routingKey,
 } from 'fairlead/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -144,6 +145,18 @@ describe('a call', () => {
       Array.from({ length: 60 }, (_, i) => client.read(request, { headers: { 'x-user': `u${i}` } })),
     );
     expect(Object.keys(tally(users)).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('goes to the endpoint that its context values prefer', async () => {
+    const client = connect();
+    for (const id of ['a', 'b', 'c']) {
+      const contextValues = createContextValues().set(preferredEndpoint, id);
+      const unary = await Promise.all(Array.from({ length: 9 }, () => client.read(request, { contextValues })));
+      expect(tally(unary)).toEqual({ [id]: 9 });
+      for await (const message of client.count({ value: '1' }, { contextValues })) expect(message.value).toContain(id);
+    }
+    const contextValues = createContextValues().set(preferredEndpoint, 'nobody');
+    await expect(client.read(request, { contextValues })).resolves.toBeDefined();
   });
 
   it('without an endpoint fails as UNAVAILABLE, and its cause tells why', async () => {

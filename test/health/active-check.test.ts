@@ -154,6 +154,14 @@ describe('active checks', () => {
     expect(service.endpoints[0]!.state).toBe(state);
   });
 
+  it('that were put together by hand and lack their timing are refused', () => {
+    const { mesh } = testMesh({ users: endpoints(1) });
+    const checks = [{ name: 'mine', identity: undefined, ask: async () => {} }];
+    expect(() => mesh.service('users', { checks: checks as never })).toThrow(
+      /checks is an array: allowed is an array of/,
+    );
+  });
+
   it('stop for an endpoint that departs and begin again when it returns', async () => {
     const { check, sick, asked } = scripted({ unhealthyThreshold: 1 });
     sick.add(5_001);
