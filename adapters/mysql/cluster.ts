@@ -12,26 +12,17 @@ import {
   systemClock,
   systemRandom,
 } from '../../src/index.js';
+import type { Checkout, CheckoutCallback } from './checkout.js';
 import { type ConnectOptionsHost, connectOptions } from './connect-options.js';
 import type { DriverPoolOptions } from './driver-options.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { mayPass, meaningOf } from './errors.js';
 import type { ReadPoolOptions } from './options.js';
-import type { Physical } from './physical.js';
 import { prepareConnection } from './prepare.js';
 import { Prober } from './prober.js';
 import { noServer, twoPrimaries } from './refusals.js';
 import { Replication } from './replication.js';
-
-/** A connection to one server, taken for a while. */
-export interface Checkout {
-  readonly endpoint: Endpoint;
-  readonly physical: Physical;
-  readonly pool: EndpointPool;
-  readonly lease: Lease;
-}
-
-export type ClusterCallback = (error: unknown, checkout?: Checkout) => void;
+import { Search } from './search.js';
 
 export interface ClusterOptions {
   readonly own: ReadPoolOptions;
@@ -104,28 +95,31 @@ export class Cluster extends EventEmitter {
    * A connection to the primary, or to a replica that `tried` does not list; where no replica can serve, to the primary.
    * Waits for a server to be found and for a connection, both within `acquireTimeoutMs`.
    */
-  checkout(route: 'primary' | 'replica', tried: readonly Endpoint[], callback: ClusterCallback): void {
-    const { acquireTimeoutMs } = this.#options.own;
-    const deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock.now() + acquireTimeoutMs;
-    this.#checkoutBefore(deadlineMs, route, tried, callback);
+  checkout(route: 'primary' | 'replica', tried: readonly Endpoint[], callback: CheckoutCallback): void {
+    new Search(this, route, tried, callback).start();
   }
 
-  /** A connection to this one, whatever its role. */
-  checkoutFrom(endpoint: Endpoint, lease: Lease, timeoutMs: number, callback: ClusterCallback): void {
-    const node = this.#nodes.get(endpoint);
-    if (node === undefined) {
-      lease.done(Outcome.Cancelled);
-      callback(this.#noServer('primary'));
-      return;
+  /** For searches: who may serve this now. */
+  subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined {
+    if (this.#closed) return undefined;
+    const replicas = this.#replicas.rotation;
+    if (
+      route === 'replica' &&
+      (tried.length === 0 ? replicas.length > 0 : replicas.some((each) => !tried.includes(each)))
+    ) {
+      return this.#replicas;
     }
-    const { pool } = node;
-    pool.checkout(timeoutMs, (error, physical) => {
-      if (physical === undefined) {
-        // A full pool of ours says nothing about the server.
-        lease.done(error instanceof FairleadError ? Outcome.Cancelled : meaningOf(error, true).outcome);
-        callback(error);
-      } else callback(null, { endpoint, physical, pool, lease });
-    });
+    if (this.#primaries.rotation.length > 0) return this.#primaries;
+    // Nobody to write to, but reads may go on, also on one that was tried.
+    return route === 'replica' && replicas.length > 0 ? this.#replicas : undefined;
+  }
+
+  poolOf(endpoint: Endpoint): EndpointPool | undefined {
+    return this.#nodes.get(endpoint)?.pool;
+  }
+
+  get acquireTimeoutMs(): number {
+    return this.#options.own.acquireTimeoutMs;
   }
 
   /** Whether it is known to accept writes, alone or not. */
@@ -173,99 +167,14 @@ export class Cluster extends EventEmitter {
     this.#nodes.clear();
   }
 
-  #checkoutBefore(
-    deadlineMs: number,
-    route: 'primary' | 'replica',
-    tried: readonly Endpoint[],
-    callback: ClusterCallback,
-  ): void {
-    if (this.#closed) {
-      callback(new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name }));
-      return;
-    }
-    const subset = this.#subsetFor(route, tried);
-    const remainingMs = deadlineMs - this.clock.now();
-    if (subset === undefined) {
-      const broken = this.#tooManyPrimaries() ?? this.#refusedLogin();
-      if (broken !== undefined) callback(broken);
-      else this.#waitForServer(deadlineMs, route, tried, callback);
-      return;
-    }
-    let lease: Lease;
-    try {
-      lease = subset.acquire({ tried });
-    } catch (error) {
-      callback(error);
-      return;
-    }
-    const { endpoint } = lease;
-    this.checkoutFrom(
-      endpoint,
-      lease,
-      Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0,
-      (error, checkout) => {
-        // Nothing was sent yet, so another server, or this one a little later, may be tried whatever the statement is.
-        if (checkout !== undefined || error instanceof FairleadError || !mayPass(error)) callback(error, checkout);
-        else this.#checkoutAgain(deadlineMs, route, tried, endpoint, error, callback);
-      },
-    );
+  /** For searches: why waiting is in vain. */
+  refusal(): unknown {
+    if (this.#closed) return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name });
+    return this.#tooManyPrimaries() ?? this.#refusedLogin();
   }
 
-  #checkoutAgain(
-    deadlineMs: number,
-    route: 'primary' | 'replica',
-    tried: readonly Endpoint[],
-    failed: Endpoint,
-    error: unknown,
-    callback: ClusterCallback,
-  ): void {
-    if (route === 'replica' && !tried.includes(failed)) {
-      this.#checkoutBefore(deadlineMs, route, [...tried, failed], callback);
-    } else if (this.clock.now() + RETRY_PAUSE_MS < deadlineMs) {
-      this.clock.awaited(RETRY_PAUSE_MS, () => this.#checkoutBefore(deadlineMs, route, tried, callback));
-    } else callback(error);
-  }
-
-  #subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined {
-    if (route === 'replica' && this.#replicas.rotation.some((endpoint) => !tried.includes(endpoint))) {
-      return this.#replicas;
-    }
-    if (this.#primaries.rotation.length > 0) return this.#primaries;
-    // Nobody to write to, but reads may go on, also on one that was tried.
-    return route === 'replica' && this.#replicas.rotation.length > 0 ? this.#replicas : undefined;
-  }
-
-  #waitForServer(
-    deadlineMs: number,
-    route: 'primary' | 'replica',
-    tried: readonly Endpoint[],
-    callback: ClusterCallback,
-  ): void {
-    const remainingMs = deadlineMs - this.clock.now();
-    if (remainingMs <= 0) {
-      callback(this.#noServer(route));
-      return;
-    }
-    const onChange = (): void => {
-      const hopeless = this.#closed || this.#tooManyPrimaries() !== undefined || this.#refusedLogin() !== undefined;
-      if (!hopeless && this.#subsetFor(route, tried) === undefined) return;
-      end();
-      this.#checkoutBefore(deadlineMs, route, tried, callback);
-    };
-    const timer = Number.isFinite(remainingMs)
-      ? this.clock.awaited(remainingMs, () => {
-          end();
-          callback(this.#noServer(route));
-        })
-      : undefined;
-    const end = (): void => {
-      timer?.cancel();
-      this.off('change', onChange);
-    };
-    this.on('change', onChange);
-  }
-
-  #noServer(route: 'primary' | 'replica'): FairleadError {
+  /** For searches: why nobody was found. */
+  noServer(route: 'primary' | 'replica'): FairleadError {
     const asked = [...this.#nodes.values()].find((node) => node.probeError !== undefined);
     return noServer(this.service, this.replication, route, asked?.probeError);
   }
@@ -373,10 +282,10 @@ export class Cluster extends EventEmitter {
     const node = this.#nodes.get(endpoint);
     if (node === undefined) return;
     node.prober.close();
-    // Transactions in progress finish; the pool forgets itself when the last connection is back.
-    void node.pool.close();
     this.#nodes.delete(endpoint);
     this.replication.forget(endpoint);
+    // Transactions in progress finish; the pool forgets itself when the last connection is back.
+    void node.pool.close();
   }
 
   #changed(): void {
@@ -385,9 +294,6 @@ export class Cluster extends EventEmitter {
     this.emit('change');
   }
 }
-
-/** Before the same server is tried again: a restart takes seconds, and twenty attempts each are enough. */
-const RETRY_PAUSE_MS = 50;
 
 /** A server that needs longer to answer a probe is not one to send statements to. */
 const MIN_PROBE_TIMEOUT_MS = 1_000;

@@ -38,7 +38,7 @@ export interface EndpointPoolHost {
   open?(options: Record<string, unknown>): DriverConnection;
 }
 
-export type CheckoutCallback = (error: unknown, physical?: Physical) => void;
+export type PhysicalCallback = (error: unknown, physical?: Physical) => void;
 
 /**
  * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the making are few, connections
@@ -50,7 +50,7 @@ export class EndpointPool {
   /** The most recently used last: it is taken first, so that the others grow old and go. */
   readonly #idle: Physical[] = [];
   readonly #busy = new Set<Physical>();
-  readonly #waiters: WaitingCallers<CheckoutCallback>;
+  readonly #waiters: WaitingCallers<PhysicalCallback>;
   #connecting = 0;
   #sweep: Timer | undefined;
   readonly #pause: ConnectPause;
@@ -75,14 +75,13 @@ export class EndpointPool {
   }
 
   /** Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back synchronously twice. */
-  checkout(timeoutMs: number, callback: CheckoutCallback): void {
+  checkout(timeoutMs: number, callback: PhysicalCallback): void {
     if (this.#closed) {
       callback(this.#closedError());
       return;
     }
-    const idle = this.#takeIdle();
+    const idle = this.takeIdle();
     if (idle !== undefined) {
-      this.#busy.add(idle);
       callback(null, idle);
       return;
     }
@@ -106,19 +105,34 @@ export class EndpointPool {
     this.#connectForWaiters();
   }
 
+  /** An idle connection, if there is one. */
+  takeIdle(): Physical | undefined {
+    if (this.#idle.length === 0) return undefined;
+    const nowMs = this.#host.clock.now();
+    for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
+      if (isReusable(physical) && nowMs < physical.expiresAtMs) {
+        this.#busy.add(physical);
+        return physical;
+      }
+      this.#discard(physical);
+    }
+    return undefined;
+  }
+
   /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
   release(physical: Physical): void {
-    if (!this.#busy.delete(physical)) return;
+    if (!this.#busy.has(physical)) return;
     const nowMs = this.#host.clock.now();
     if (this.#closed || !isReusable(physical) || nowMs >= physical.expiresAtMs) {
+      this.#busy.delete(physical);
       this.#discard(physical);
     } else {
       const waiter = this.#waiters.shift();
       if (waiter !== undefined) {
-        this.#busy.add(physical);
         waiter(null, physical);
         return;
       }
+      this.#busy.delete(physical);
       physical.idleSinceMs = nowMs;
       this.#idle.push(physical);
       while (this.#idle.length > this.#options.maxIdle) this.#discard(this.#idle.shift()!);
@@ -199,16 +213,7 @@ export class EndpointPool {
     return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', this.#where);
   }
 
-  #takeIdle(): Physical | undefined {
-    const nowMs = this.#host.clock.now();
-    for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
-      if (isReusable(physical) && nowMs < physical.expiresAtMs) return physical;
-      this.#discard(physical);
-    }
-    return undefined;
-  }
-
-  #expire(callback: CheckoutCallback, timeoutMs: number): void {
+  #expire(callback: PhysicalCallback, timeoutMs: number): void {
     const { busy, connecting } = this.stats;
     const message =
       `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${timeoutMs}: ` +
@@ -266,7 +271,7 @@ export class EndpointPool {
     });
   }
 
-  #connect(callback: CheckoutCallback): void {
+  #connect(callback: PhysicalCallback): void {
     this.#connecting++;
     const finish = (error: unknown, connection?: DriverConnection): void => {
       this.#connecting--;

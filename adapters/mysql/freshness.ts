@@ -1,5 +1,6 @@
 import { type Endpoint, Outcome } from '../../src/index.js';
-import type { Checkout, Cluster, ClusterCallback } from './cluster.js';
+import type { Checkout, CheckoutCallback } from './checkout.js';
+import type { Cluster } from './cluster.js';
 import { meaningOf } from './errors.js';
 import { GtidToken } from './gtid.js';
 import type { Consistency } from './options.js';
@@ -30,7 +31,7 @@ export class Freshness {
     session: ConsistencySession,
     consistency: Consistency,
     tried: readonly Endpoint[],
-    callback: ClusterCallback,
+    callback: CheckoutCallback,
   ): void {
     const cluster = this.#cluster;
     const owes = this.#owes(session);
@@ -94,7 +95,7 @@ export class Freshness {
     checkout: Checkout,
     session: ConsistencySession,
     tried: readonly Endpoint[],
-    callback: ClusterCallback,
+    callback: CheckoutCallback,
   ): void {
     const { role, probe } = this.#cluster.replication.stateOf(checkout.endpoint);
     if (role === 'primary' || this.#has(checkout.endpoint, session)) {
@@ -119,7 +120,7 @@ export class Freshness {
     });
   }
 
-  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], callback: ClusterCallback): void {
+  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], callback: CheckoutCallback): void {
     this.#forgetLostWrites(session);
     this.#cluster.checkout('primary', tried, callback);
   }

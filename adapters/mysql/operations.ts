@@ -1,12 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import { optionReaders as read } from '../../src/index.js';
-import type { Checkout } from './cluster.js';
-import { createQuery, type DriverConnection, type QueryCallback, type QueryCommand } from './driver.js';
-import { isPacket } from './ok-packet.js';
-import type { Operation } from './runner.js';
+import type { Checkout } from './checkout.js';
+import { createQuery, type QueryCallback, type QueryCommand } from './driver.js';
+import type { Attempt, Operation } from './operation.js';
 import type { Scope } from './session.js';
 import type { Statement } from './statement/classify.js';
 import type { Router } from './statement/router.js';
+import { StreamedOperation } from './streamed-operation.js';
 
 export interface OperationContext {
   readonly router: Router;
@@ -15,22 +15,11 @@ export interface OperationContext {
   readonly queryTimeoutMs: number;
 }
 
-type Done = (error: unknown, result?: unknown) => void;
-
 /** The statement's text, however it was given. */
 export function textOf(sql: unknown): string {
   if (typeof sql === 'string') return sql;
   const text = (sql as { readonly sql?: unknown } | null | undefined)?.sql;
   return typeof text === 'string' ? text : '';
-}
-
-/** Arguments of mysql2's query and execute, put in order: (sql, callback), (sql, values, callback), (options, …). */
-export function readArguments(
-  values: unknown,
-  callback: unknown,
-): { values: unknown; callback: QueryCallback | undefined } {
-  if (typeof values === 'function') return { values: undefined, callback: values as QueryCallback };
-  return { values, callback: callback as QueryCallback | undefined };
 }
 
 const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
@@ -43,143 +32,186 @@ function callOf(sql: unknown): Scope | undefined {
   return { consistency: readConsistency(consistency, 'query.consistency'), route: readRoute(route, 'query.route') };
 }
 
-/**
- * A query, and the command that its caller holds. With a callback a repeat is a command of its own; without one the
- * caller listens to the command itself, which can be sent once.
- */
+/** What mysql2's query was called with: (sql, callback), (sql, values, callback), (options, …). */
 export function queryOperation(
   context: OperationContext,
   sql: unknown,
   values: unknown,
   callback: QueryCallback | undefined,
-): { readonly operation: Operation; readonly command: QueryCommand } {
+): Operation & { readonly command: QueryCommand } {
+  if (typeof values === 'function') return queryOperation(context, sql, undefined, values as QueryCallback);
   const command = newCommand(context, sql, values);
   const statement = context.router.route(textOf(sql));
   const call = callOf(sql);
   if (callback === undefined) {
-    const start = (connection: DriverConnection): EventEmitter => connection.query(command);
-    return { operation: streamed(statement, call, command, start), command };
+    return new StreamedOperation(statement, call, command, (connection) => connection.query(command));
   }
-  // Whoever looks for it finds the callback, as on mysql2's command.
-  command.onResult = callback;
-  let fields: unknown;
-  let first: QueryCommand | undefined = command;
-  const operation: Operation = {
-    statement,
-    repeatable: true,
-    call,
-    send: (checkout, done) => {
-      const attempt = first ?? newCommand(context, sql, values);
-      first = undefined;
-      attempt.onResult = (error, rows, theFields) => {
-        fields = theFields;
-        done(error, rows);
-      };
-      checkout.physical.connection.query(attempt);
-    },
-    settle: (error, rows) => {
-      if (error) callback(error);
-      else callback(null, rows, fields);
-    },
-  };
-  return { operation, command };
+  return new QueryOperation(context, statement, call, command, sql, values, callback);
 }
 
-function newCommand({ config, queryTimeoutMs }: OperationContext, sql: unknown, values: unknown): QueryCommand {
-  const command = createQuery(sql, values, undefined, config);
-  if (command.namedPlaceholders === undefined) command.namedPlaceholders = config.namedPlaceholders;
-  if (command.timeout === undefined && queryTimeoutMs > 0) command.timeout = queryTimeoutMs;
-  return command;
-}
-
-/** Rows go to the listeners of `command` as they come. */
-function streamed(
-  statement: Statement,
-  call: Scope | undefined,
-  command: QueryCommand,
-  start: (connection: DriverConnection, command: QueryCommand) => EventEmitter,
-): Operation {
-  let failed = false;
-  return {
-    statement,
-    repeatable: false,
-    call,
-    send: ({ physical }, done) => {
-      const { connection } = physical;
-      let packet: unknown;
-      const finish = (error: unknown): void => {
-        connection.off('error', lost);
-        command.off('error', onError);
-        command.off('result', onResult);
-        command.off('end', onEnd);
-        done(error, packet);
-      };
-      const onError = (error: unknown): void => {
-        failed = true;
-        finish(error);
-      };
-      // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for ever.
-      const lost = (error: unknown): void => finish(error);
-      const onResult = (result: unknown): void => {
-        if (isPacket(result)) packet = result;
-      };
-      const onEnd = (): void => finish(undefined);
-      command.on('error', onError);
-      command.on('result', onResult);
-      command.on('end', onEnd);
-      connection.on('error', lost);
-      try {
-        start(connection, command);
-      } catch (error) {
-        finish(error);
-      }
-    },
-    settle: (error) => {
-      if (!error || failed) return;
-      if (command.listenerCount('error') > 0) command.emit('error', error);
-      command.emit('end');
-    },
-  };
-}
-
-/**
- * A prepared statement: prepared on each connection it runs on, and kept there by the driver. The command has the events
- * of the statement where there is no callback.
- */
+/** What mysql2's execute was called with. The command has the events of the statement where there is no callback. */
 export function executeOperation(
   context: OperationContext,
   sql: unknown,
   values: unknown,
   callback: QueryCallback | undefined,
-): { readonly operation: Operation; readonly command: QueryCommand | undefined } {
+): Operation & { readonly command: QueryCommand | undefined } {
+  if (typeof values === 'function') return executeOperation(context, sql, undefined, values as QueryCallback);
   const statement = context.router.route(textOf(sql));
   const call = callOf(sql);
   const timed = withTimeout(sql, context);
-  if (callback === undefined) {
-    const command = createQuery(sql, undefined, undefined, context.config);
-    const operation = streamed(statement, call, command, (connection) => {
-      command._connection = connection;
-      return forward(connection.execute(timed, values), command);
-    });
-    return { operation, command };
+  if (callback !== undefined) return new ExecuteOperation(statement, call, timed, values, callback);
+  const command = createQuery(sql, undefined, undefined, context.config);
+  return new StreamedOperation(statement, call, command, (connection) => {
+    command._connection = connection;
+    return forward(connection.execute(timed, values), command);
+  });
+}
+
+/** A query whose caller gets its rows at once. A repeat is a command of its own. */
+class QueryOperation implements Operation {
+  readonly statement: Statement;
+  readonly call: Scope | undefined;
+  /** What the caller holds; the first attempt sends it. */
+  readonly command: QueryCommand;
+  readonly #context: OperationContext;
+  readonly #sql: unknown;
+  readonly #values: unknown;
+  readonly #callback: QueryCallback;
+  #fields: unknown;
+  #wasSent = false;
+
+  constructor(
+    context: OperationContext,
+    statement: Statement,
+    call: Scope | undefined,
+    command: QueryCommand,
+    sql: unknown,
+    values: unknown,
+    callback: QueryCallback,
+  ) {
+    this.statement = statement;
+    this.call = call;
+    this.command = command;
+    this.#context = context;
+    this.#sql = sql;
+    this.#values = values;
+    this.#callback = callback;
+    // Whoever looks for it finds the callback, as on mysql2's command.
+    command.onResult = callback;
   }
-  let fields: unknown;
-  const operation: Operation = {
-    statement,
-    repeatable: true,
-    call,
-    send: (checkout, done) => {
-      checkout.physical.connection.execute(timed, values, (error, rows, theFields) => {
-        fields = theFields;
-        done(error, rows);
-      });
-    },
-    settle: (error, rows) => {
-      if (error) callback(error);
-      else callback(null, rows, fields);
-    },
-  };
-  return { operation, command: undefined };
+
+  get repeatable(): boolean {
+    return true;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    const command = this.#wasSent ? newCommand(this.#context, this.#sql, this.#values) : this.command;
+    this.#wasSent = true;
+    // A constant first: V8 allocates a function literal that is assigned to a property in the old space, as one that
+    // will stay. Each of these would keep its rows until the next major collection, at several times the cost of the rest.
+    const onResult: QueryCallback = (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    };
+    command.onResult = onResult;
+    checkout.physical.connection.query(command);
+  }
+
+  settle(error: unknown, rows?: unknown): void {
+    if (error) this.#callback(error);
+    else this.#callback(null, rows, this.#fields);
+  }
+}
+
+/** A prepared statement: prepared on each connection it runs on, and kept there by the driver. */
+class ExecuteOperation implements Operation {
+  readonly statement: Statement;
+  readonly call: Scope | undefined;
+  readonly #sql: unknown;
+  readonly #values: unknown;
+  readonly #callback: QueryCallback;
+  #fields: unknown;
+
+  constructor(statement: Statement, call: Scope | undefined, sql: unknown, values: unknown, callback: QueryCallback) {
+    this.statement = statement;
+    this.call = call;
+    this.#sql = sql;
+    this.#values = values;
+    this.#callback = callback;
+  }
+
+  get repeatable(): boolean {
+    return true;
+  }
+
+  get command(): undefined {
+    return undefined;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    checkout.physical.connection.execute(this.#sql, this.#values, (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    });
+  }
+
+  settle(error: unknown, rows?: unknown): void {
+    if (error) this.#callback(error);
+    else this.#callback(null, rows, this.#fields);
+  }
+}
+
+/** Anything else a connection can do, on the connection where its session is. */
+export class ConnectionOperation implements Operation {
+  readonly statement: Statement;
+  readonly #send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown;
+  readonly #settle: (error: unknown, result?: unknown) => void;
+
+  constructor(
+    statement: Statement,
+    send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown,
+    settle: (error: unknown, result?: unknown) => void,
+  ) {
+    this.statement = statement;
+    this.#send = send;
+    this.#settle = settle;
+  }
+
+  get repeatable(): boolean {
+    return false;
+  }
+
+  get call(): undefined {
+    return undefined;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    // Commands without rows tell mysql2's connection, not their callback, when it is lost.
+    const { connection } = checkout.physical;
+    const finish = (error: unknown, result?: unknown): void => {
+      connection.off('error', finish);
+      attempt.ended(error, result);
+    };
+    connection.on('error', finish);
+    try {
+      this.#send(checkout, finish);
+    } catch (error) {
+      connection.off('error', finish);
+      throw error;
+    }
+  }
+
+  settle(error: unknown, result?: unknown): void {
+    this.#settle(error, result);
+  }
+}
+
+function newCommand({ config, queryTimeoutMs }: OperationContext, sql: unknown, values: unknown): QueryCommand {
+  const command = createQuery(sql, values, undefined, config);
+  if (command.namedPlaceholders === undefined) command.namedPlaceholders = config.namedPlaceholders;
+  if (queryTimeoutMs > 0 && command.timeout === undefined) command.timeout = queryTimeoutMs;
+  return command;
 }
 
 function forward(from: EventEmitter, to: EventEmitter): EventEmitter {
@@ -189,35 +221,6 @@ function forward(from: EventEmitter, to: EventEmitter): EventEmitter {
     });
   }
   return to;
-}
-
-/** Anything else a connection can do, on the connection where its session is. */
-export function connectionOperation(
-  statement: Statement,
-  send: (checkout: Checkout, done: Done) => unknown,
-  settle: Done,
-): Operation {
-  return {
-    statement,
-    repeatable: false,
-    call: undefined,
-    send: (checkout, done) => {
-      // Commands without rows tell mysql2's connection, not their callback, when it is lost.
-      const { connection } = checkout.physical;
-      const finish = (error: unknown, result?: unknown): void => {
-        connection.off('error', finish);
-        done(error, result);
-      };
-      connection.on('error', finish);
-      try {
-        send(checkout, finish);
-      } catch (error) {
-        connection.off('error', finish);
-        throw error;
-      }
-    },
-    settle,
-  };
 }
 
 function withTimeout(sql: unknown, context: OperationContext): unknown {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
 import type { Mesh } from '../../src/index.js';
 import type { QueryCallback, QueryCommand } from './driver.js';
-import { readArguments, textOf } from './operations.js';
+import { textOf } from './operations.js';
 import { ReplicatedPool } from './pool.js';
 import type { VirtualConnection } from './virtual-connection.js';
 
@@ -67,12 +67,12 @@ export class OrmDriver {
 function keepSettingsOut(connection: VirtualConnection, pool: ReplicatedPool): void {
   const query = connection.query.bind(connection);
   connection.query = (sql: unknown, values?: unknown, callback?: QueryCallback) => {
-    const read = readArguments(values, callback);
+    const told = typeof values === 'function' ? (values as QueryCallback) : callback;
     const text = textOf(sql);
-    if (read.callback === undefined || !SETTING.test(text) || !pool.addInitStatement(text)) {
+    if (told === undefined || !SETTING.test(text) || !pool.addInitStatement(text)) {
       return query(sql, values, callback);
     }
-    process.nextTick(read.callback, null, undefined, undefined);
+    process.nextTick(told, null, undefined, undefined);
     return new EventEmitter() as QueryCommand;
   };
 }

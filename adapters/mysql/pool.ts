@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Mesh } from '../../src/index.js';
-import { type Checkout, Cluster } from './cluster.js';
+import type { Checkout } from './checkout.js';
+import { Cluster } from './cluster.js';
 import { connectionConfig, type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver.js';
 import type { DriverPoolOptions } from './driver-options.js';
 import { Freshness } from './freshness.js';
-import { executeOperation, type OperationContext, queryOperation, readArguments } from './operations.js';
+import { executeOperation, type OperationContext, queryOperation } from './operations.js';
 import { type Consistency, type ReadPoolOptions, readPoolOptions } from './options.js';
 import { prepareConnection } from './prepare.js';
 import { promisePool } from './promise-wrappers.js';
@@ -31,10 +32,13 @@ export class ReplicatedPool extends EventEmitter {
   readonly #own: ReadPoolOptions;
   readonly #operations: OperationContext;
   readonly #runnerContext: RunnerContext;
+  /** For statements of the pool's own, each a session by itself. */
+  readonly #ownContext: RunnerContext;
   /** For statements that belong to no other session: everything this pool wrote is seen by what it reads. */
   readonly #session: ConsistencySession;
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
+  readonly #released = (connection: VirtualConnection): void => this.#tell('release', connection);
   _closed = false;
 
   constructor(mesh: Mesh, options: unknown) {
@@ -66,6 +70,11 @@ export class ReplicatedPool extends EventEmitter {
       session: this.#session,
       clean: (checkout, done) => this.#clean(checkout, done),
     };
+    this.#ownContext = {
+      ...this.#runnerContext,
+      acquired: ({ physical }) => this.#tell('acquire', physical.connection),
+      released: ({ physical }) => this.#tell('release', physical.connection),
+    };
     cluster.on('connection', (each: DriverConnection) => this.#tell('connection', each));
     cluster.on('enqueue', () => this.#tell('enqueue'));
   }
@@ -77,9 +86,7 @@ export class ReplicatedPool extends EventEmitter {
         callback(new Error('Pool is closed.'));
         return;
       }
-      const connection = new VirtualConnection(this.#operations, this.#runnerContext, (each) =>
-        this.#tell('release', each),
-      );
+      const connection = new VirtualConnection(this.#operations, this.#runnerContext, this.#released);
       this.#tell('acquire', connection);
       callback(null, connection);
     });
@@ -109,50 +116,17 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand {
-    const read = readArguments(values, callback);
-    if (this.#isWatched) return this.#watched((connection, done) => connection.query(sql, read.values, done), read);
-    const { operation, command } = queryOperation(this.#operations, sql, read.values, read.callback);
-    const runner = new Runner(this.#runnerContext);
+    const operation = queryOperation(this.#operations, sql, values, callback);
+    const runner = new Runner(this.#ownContext);
     runner.run(operation);
     runner.release();
-    return command;
+    return operation.command;
   }
 
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): void {
-    const read = readArguments(values, callback);
-    if (this.#isWatched) {
-      this.#watched((connection, done) => connection.execute(sql, read.values, done), read);
-      return;
-    }
-    const runner = new Runner(this.#runnerContext);
-    runner.run(executeOperation(this.#operations, sql, read.values, read.callback).operation);
+    const runner = new Runner(this.#ownContext);
+    runner.run(executeOperation(this.#operations, sql, values, callback));
     runner.release();
-  }
-
-  /** Whether anybody listens for what mysql2's pool tells of each statement. */
-  get #isWatched(): boolean {
-    return !this._closed && (this.listenerCount('acquire') > 0 || this.listenerCount('release') > 0);
-  }
-
-  /** As mysql2's pool does it: takes a connection, tells of it, and gives it back after the answer. */
-  #watched<T extends EventEmitter>(
-    send: (connection: VirtualConnection, callback: QueryCallback | undefined) => T,
-    { callback }: { readonly callback: QueryCallback | undefined },
-  ): T {
-    const connection = new VirtualConnection(this.#operations, this.#runnerContext, (each) =>
-      this.#tell('release', each),
-    );
-    this.#tell('acquire', connection);
-    const answered: QueryCallback = (...args) => {
-      try {
-        callback?.(...args);
-      } finally {
-        connection.release();
-      }
-    };
-    const command = send(connection, callback === undefined ? undefined : answered);
-    if (callback === undefined) command.once('end', () => connection.release());
-    return command;
   }
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
@@ -255,9 +229,9 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /** A listener that throws is uncaught, as with mysql2, but stops nothing here. */
-  #tell(event: string, ...args: unknown[]): void {
+  #tell(event: string, connection?: unknown): void {
     try {
-      this.emit(event, ...args);
+      this.emit(event, connection);
     } catch (thrown) {
       process.nextTick(() => {
         throw thrown;

@@ -1,34 +1,13 @@
 import { type Endpoint, FairleadError, type Lease, Outcome } from '../../src/index.js';
-import type { Checkout, Cluster } from './cluster.js';
+import type { Checkout } from './checkout.js';
+import type { Cluster } from './cluster.js';
 import { type ErrorMeaning, meaningOf } from './errors.js';
 import type { Freshness } from './freshness.js';
-import { AUTOCOMMIT, IN_TRANSACTION, packetsOf } from './ok-packet.js';
+import type { Attempt, Operation } from './operation.js';
 import type { Consistency } from './options.js';
 import type { ConsistencySession, Scope } from './session.js';
+import { SessionState } from './session-state.js';
 import type { Statement } from './statement/classify.js';
-
-/** Something to be done on a physical connection. */
-export interface Operation {
-  readonly statement: Statement;
-  /** Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw yet. */
-  readonly repeatable: boolean;
-  /** What its caller asked for with it: before what holds for the context or the pool. */
-  readonly call: Scope | undefined;
-  /** Sends it. `done` is called once it is over; `result` is what the driver gave. */
-  send(checkout: Checkout, done: (error: unknown, result?: unknown) => void): void;
-  /** It is over: with the result already told, or with the error still to be told. */
-  settle(error: unknown, result?: unknown): void;
-}
-
-/** An operation and the scope it was asked for in: callbacks of the driver run in nobody's async context. */
-interface Job {
-  readonly operation: Operation;
-  readonly statement: Statement;
-  readonly session: ConsistencySession;
-  readonly consistency: Consistency;
-  readonly route: 'primary' | 'replica' | 'same';
-  sent: boolean;
-}
 
 export interface RunnerContext {
   readonly cluster: Cluster;
@@ -44,6 +23,9 @@ export interface RunnerContext {
   readonly session: ConsistencySession;
   /** A connection whose session was changed comes back: make it as new, or say that it is not. */
   clean(checkout: Checkout, done: (usable: boolean) => void): void;
+  /** A connection was taken, or is about to be given back. */
+  acquired?(checkout: Checkout): void;
+  released?(checkout: Checkout): void;
 }
 
 /** Servers a read is tried on, and tries to find the primary, before the error is told. */
@@ -58,35 +40,22 @@ const NONE: readonly Endpoint[] = [];
  */
 export class Runner {
   readonly #context: RunnerContext;
+  readonly #state: SessionState;
   #queue: Job[] | undefined;
   /** What runs now. */
   #job: Job | undefined;
   #held: Checkout | undefined;
-  #inTransaction = false;
-  #wroteInTransaction = false;
-  #hasState = false;
-  /** LAST_INSERT_ID() is worth something: reads stay here, but nothing is lost where they cannot. */
-  #hasInsertId = false;
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
   #releasing = false;
 
   constructor(context: RunnerContext) {
     this.#context = context;
+    this.#state = new SessionState(context.keepsInsertId);
   }
 
   run(operation: Operation): void {
-    const { call, statement } = operation;
-    const scope = this.#context.scope();
-    const consistency = call?.consistency ?? scope?.consistency ?? this.#context.consistency;
-    const job: Job = {
-      operation,
-      statement,
-      session: scope?.session ?? this.#context.session,
-      consistency,
-      route: chooseRoute(statement, call?.route ?? scope?.route, consistency),
-      sent: false,
-    };
+    const job = new Job(operation, this.#context);
     if (this.#job === undefined && this.#queue === undefined) this.#start(job);
     else {
       this.#queue ??= [];
@@ -133,11 +102,11 @@ export class Runner {
     else this.#attempt(job, NONE, 1);
   }
 
-  #attempt(job: Job, tried: readonly Endpoint[], attempt: number): void {
+  #attempt(job: Job, tried: readonly Endpoint[], number: number): void {
     const { cluster, freshness } = this.#context;
     const held = this.#heldFor(job);
     if (held !== undefined) {
-      this.#send(job, held, cluster.leaseOn(held.endpoint), tried, attempt);
+      this.#send(new JobAttempt(this, job, held, cluster.leaseOn(held.endpoint), tried, number));
       return;
     }
     this.#drop(Outcome.Success);
@@ -148,135 +117,93 @@ export class Runner {
       } else if (checkout === undefined) this.#finish(job, error);
       else {
         this.#held = checkout;
-        this.#send(job, checkout, checkout.lease, tried, attempt);
+        this.#context.acquired?.(checkout);
+        this.#send(new JobAttempt(this, job, checkout, checkout.lease, tried, number));
       }
     };
     if (job.route === 'replica') freshness.checkoutFresh(job.session, job.consistency, tried, got);
     else cluster.checkout('primary', tried, got);
   }
 
-  /** Whether going on elsewhere would lose something. */
-  get #mustStay(): boolean {
-    return this.#inTransaction || this.#hasState;
-  }
-
   /** The connection that this session has already, where the statement must or may run on it. */
   #heldFor({ route, session, consistency }: Job): Checkout | undefined {
     const held = this.#held;
-    if (held === undefined || this.#mustStay || route === 'same') return held;
+    if (held === undefined || this.#state.mustStay || route === 'same') return held;
     const isPrimary = this.#context.cluster.isPrimary(held.endpoint);
-    if (route === 'primary' || this.#hasInsertId) return isPrimary ? held : undefined;
+    if (route === 'primary' || this.#state.hasInsertId) return isPrimary ? held : undefined;
     // Reads of one session stay on one replica, or the next could see less than the one before.
     const stays = consistency !== 'eventual' && !isPrimary && held.physical.usable;
     return stays && this.#context.freshness.isFresh(held.endpoint, session, consistency) ? held : undefined;
   }
 
-  #send(job: Job, checkout: Checkout, lease: Lease | undefined, tried: readonly Endpoint[], attempt: number): void {
-    let over = false;
-    const done = (error: unknown, result?: unknown): void => {
-      if (over) return;
-      over = true;
-      const failed = (told: unknown): void => this.#failed(job, checkout, lease, told, tried, attempt);
-      if (error && isInterruption(error) && !this.#mustStay) {
-        // A server that shuts down says the same as one that was told to kill this statement: it answers no ping.
-        checkout.physical.connection.ping((gone) => failed(gone ?? error));
-      } else if (error) failed(error);
-      else {
-        lease?.done(Outcome.Success);
-        this.#succeeded(job, checkout, result);
-      }
-    };
+  #send(attempt: JobAttempt): void {
+    const { job } = attempt;
     job.sent = true;
     try {
-      job.operation.send(checkout, done);
+      job.operation.send(attempt.checkout, attempt);
     } catch (error) {
       // Refused by the driver before anything was sent: parameters of a wrong type.
-      if (over) throw error;
-      over = true;
+      if (!attempt.end()) throw error;
       job.sent = false;
-      lease?.done(Outcome.Cancelled);
+      attempt.lease?.done(Outcome.Cancelled);
       this.#finish(job, error);
     }
   }
 
-  #succeeded(job: Job, checkout: Checkout, result: unknown): void {
+  /** For its attempts. */
+  attemptEnded(attempt: JobAttempt, error: unknown, result: unknown): void {
+    if (!error) {
+      attempt.lease?.done(Outcome.Success);
+      this.#succeeded(attempt, result);
+    } else if (isInterruption(error) && !this.#state.mustStay) {
+      // A server that shuts down says the same as one that was told to kill this statement: it answers no ping.
+      attempt.checkout.physical.connection.ping((gone) => this.#failed(attempt, gone ?? error));
+    } else this.#failed(attempt, error);
+  }
+
+  #succeeded({ job, checkout }: JobAttempt, result: unknown): void {
     if (this.#job !== job) return;
-    const { effect } = job.statement;
-    if (effect === 'begin' || effect === 'begin_read_only') this.#inTransaction = true;
-    else if (effect === 'end') this.#inTransaction = false;
-    else if (effect === 'session') this.#hasState = true;
-    this.#learn(job, checkout, result);
+    const { session } = job;
+    const { statement } = job.operation;
+    const { cluster, freshness } = this.#context;
+    const isRead = statement.route !== 'primary' && Array.isArray(result);
+    if (!isRead || statement.effect !== 'none') {
+      this.#state.succeeded(statement, result, session, () => cluster.clock.now());
+      if (this.#state.hasOtherSchema) checkout.physical.retired = true;
+    }
+    if (isRead && session.sticky) freshness.hasRead(session, checkout.endpoint);
     this.#finish(job, null, result);
   }
 
-  /** Takes from the server's answer what it says about the session, and the position of a write. */
-  #learn({ statement, session }: Job, checkout: Checkout, result: unknown): void {
-    const { cluster, freshness } = this.#context;
-    const rows = Array.isArray(result);
-    const packets = packetsOf(result, statement.effect === 'session');
-    if (packets.length === 0 && statement.route === 'replica') {
-      if (session.sticky) freshness.hasRead(session, checkout.endpoint);
-      return;
-    }
-    let told = false;
-    // Rows, as RETURNING and functions that write give: nothing tells whether and where it wrote.
-    let wrote = rows && statement.route === 'primary' && statement.effect !== 'begin';
-    for (const packet of packets) {
-      if (packet.serverStatus !== undefined) {
-        this.#inTransaction = (packet.serverStatus & IN_TRANSACTION) !== 0;
-        if ((packet.serverStatus & AUTOCOMMIT) === 0) this.#hasState = true;
-      }
-      if (packet.insertId && this.#context.keepsInsertId) this.#hasInsertId = true;
-      if (packet.affectedRows) wrote = true;
-      // Neither a reset nor anything else brings the database of the login back.
-      if (packet.stateChanges?.schema) checkout.physical.retired = true;
-      for (const gtid of packet.gtids) {
-        session.token.add(gtid);
-        told = true;
-      }
-    }
-    if (this.#inTransaction) {
-      this.#wroteInTransaction ||= wrote;
-      return;
-    }
-    wrote ||= this.#wroteInTransaction;
-    this.#wroteInTransaction = false;
-    if (told) session.toldWriteAtMs = cluster.clock.now();
-    else if (wrote) session.untoldWriteAtMs = cluster.clock.now();
-  }
-
-  #failed(
-    job: Job,
-    checkout: Checkout,
-    lease: Lease | undefined,
-    error: unknown,
-    tried: readonly Endpoint[],
-    attempt: number,
-  ): void {
+  #failed({ job, checkout, lease, tried, number }: JobAttempt, error: unknown): void {
     const meaning = meaningOf(error);
     lease?.done(meaning.outcome);
     if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
     if (this.#job !== job) return;
-    const { effect } = job.statement;
-    const mustStay = this.#mustStay;
+    const { statement } = job.operation;
+    const { mustStay } = this.#state;
+    // It may have written before it failed; or it failed because of what others wrote, which a replica may not have.
+    if (statement.route === 'primary' && meaning.effect !== 'not_executed') {
+      job.session.untoldWriteAtMs = this.#context.cluster.clock.now();
+    }
     if (!meaning.connectionUsable) {
       checkout.physical.usable = false;
       this.#drop(meaning.outcome);
-    } else if (meaning.effect === 'executed' && (effect === 'session' || effect === 'begin')) {
+    } else if (meaning.effect === 'executed' && (statement.effect === 'session' || statement.effect === 'begin')) {
       // Several statements in one fail in the middle: what came before may have left something.
-      this.#hasState = true;
+      this.#state.hasState = true;
     } else if (meaning.demoted && !mustStay) this.#drop(Outcome.ApplicationError);
-    if (!mustStay && attempt < MAX_ATTEMPTS && this.#mayRepeat(job, meaning)) {
-      this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], attempt + 1);
+    if (!mustStay && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning)) {
+      this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], number + 1);
       return;
     }
-    if (!meaning.connectionUsable && (mustStay || effect !== 'none')) this.#lost = error;
-    this.#finish(job, job.statement.route !== 'replica' ? markAmbiguous(error, meaning) : error);
+    if (!meaning.connectionUsable && (mustStay || statement.effect !== 'none')) this.#lost = error;
+    this.#finish(job, statement.route !== 'replica' ? markAmbiguous(error, meaning) : error);
   }
 
-  #mayRepeat({ operation, statement }: Job, meaning: ErrorMeaning): boolean {
+  #mayRepeat({ repeatable, statement }: Operation, meaning: ErrorMeaning): boolean {
     const { effect, route } = statement;
-    if (!operation.repeatable || meaning.effect === 'executed') return false;
+    if (!repeatable || meaning.effect === 'executed') return false;
     if (meaning.effect === 'not_executed') return effect !== 'session' && effect !== 'end';
     // A statement's own time limit covers all of its attempts.
     return this.#context.retryReads && route === 'replica' && effect === 'none' && !meaning.ownTimeout;
@@ -284,11 +211,17 @@ export class Runner {
 
   /** Gives the connection back as it is: one without state, or one that is not usable. */
   #drop(outcome: Outcome): void {
+    const held = this.#letGo();
+    if (held !== undefined) this.#context.cluster.release(held, outcome);
+  }
+
+  #letGo(): Checkout | undefined {
     const held = this.#held;
-    if (held === undefined) return;
+    if (held === undefined) return undefined;
     this.#held = undefined;
-    this.#inTransaction = this.#wroteInTransaction = this.#hasState = this.#hasInsertId = false;
-    this.#context.cluster.release(held, outcome);
+    this.#state.clear();
+    this.#context.released?.(held);
+    return held;
   }
 
   #finish(job: Job, error: unknown, result?: unknown): void {
@@ -302,19 +235,77 @@ export class Runner {
 
   #giveBack(): void {
     const { cluster, clean, resetOnRelease } = this.#context;
-    const held = this.#held;
+    const { mustStay } = this.#state;
+    const held = this.#letGo();
     if (held === undefined) return;
-    const dirty = (this.#mustStay || resetOnRelease) && held.physical.usable && !held.physical.retired;
-    if (!dirty) {
-      this.#drop(Outcome.Success);
+    const { physical } = held;
+    if (!(mustStay || resetOnRelease) || !physical.usable || physical.retired) {
+      cluster.release(held, Outcome.Success);
       return;
     }
-    this.#held = undefined;
-    this.#inTransaction = this.#wroteInTransaction = this.#hasState = this.#hasInsertId = false;
     clean(held, (usable) => {
-      if (!usable) held.physical.usable = false;
+      if (!usable) physical.usable = false;
       cluster.release(held, Outcome.Success);
     });
+  }
+}
+
+/** An operation and what holds where it was asked for: callbacks of the driver run in nobody's async context. */
+class Job {
+  readonly operation: Operation;
+  readonly session: ConsistencySession;
+  readonly consistency: Consistency;
+  readonly route: 'primary' | 'replica' | 'same';
+  sent = false;
+
+  constructor(operation: Operation, context: RunnerContext) {
+    const { call } = operation;
+    const scope = context.scope();
+    this.operation = operation;
+    this.session = scope?.session ?? context.session;
+    this.consistency = call?.consistency ?? scope?.consistency ?? context.consistency;
+    this.route = chooseRoute(operation.statement, call?.route ?? scope?.route, this.consistency);
+  }
+}
+
+/** A job on one connection. */
+class JobAttempt implements Attempt {
+  readonly job: Job;
+  readonly checkout: Checkout;
+  readonly lease: Lease | undefined;
+  readonly tried: readonly Endpoint[];
+  /** 1 for the first. */
+  readonly number: number;
+  /** Undefined once it is over. */
+  #runner: Runner | undefined;
+
+  constructor(
+    runner: Runner,
+    job: Job,
+    checkout: Checkout,
+    lease: Lease | undefined,
+    tried: readonly Endpoint[],
+    number: number,
+  ) {
+    this.#runner = runner;
+    this.job = job;
+    this.checkout = checkout;
+    this.lease = lease;
+    this.tried = tried;
+    this.number = number;
+  }
+
+  ended(error: unknown, result?: unknown): void {
+    const runner = this.#runner;
+    this.#runner = undefined;
+    runner?.attemptEnded(this, error, result);
+  }
+
+  /** Nothing more is told. False where it was over already. */
+  end(): boolean {
+    const wasOpen = this.#runner !== undefined;
+    this.#runner = undefined;
+    return wasOpen;
   }
 }
 
@@ -334,20 +325,21 @@ function isInterruption(error: unknown): boolean {
   return (error as { readonly errno?: unknown }).errno === 1317;
 }
 
-/** Tells the caller. What its callback throws is uncaught, as with mysql2, but never stops what runs here. */
+/** Tells the caller. An error before anything was sent may come before the caller has its listeners in place. */
 function settle(job: Job, error: unknown, result?: unknown): void {
-  const tell = (): void => {
-    try {
-      job.operation.settle(error, result);
-    } catch (thrown) {
-      process.nextTick(() => {
-        throw thrown;
-      });
-    }
-  };
-  // An error before anything was sent may come before the caller has its listeners in place.
-  if (job.sent) tell();
-  else process.nextTick(tell);
+  if (job.sent) tell(job, error, result);
+  else process.nextTick(tell, job, error, result);
+}
+
+/** What the caller's callback throws is uncaught, as with mysql2, but never stops what runs here. */
+function tell(job: Job, error: unknown, result: unknown): void {
+  try {
+    job.operation.settle(error, result);
+  } catch (thrown) {
+    process.nextTick(() => {
+      throw thrown;
+    });
+  }
 }
 
 /** Says of a write that was under way when its connection broke that it may have happened. */

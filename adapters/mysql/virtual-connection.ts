@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import type { Checkout } from './cluster.js';
+import type { Checkout } from './checkout.js';
 import {
   type DriverConnection,
   escaping,
@@ -8,14 +8,8 @@ import {
   type QueryCallback,
   type QueryCommand,
 } from './driver.js';
-import {
-  connectionOperation,
-  executeOperation,
-  type OperationContext,
-  queryOperation,
-  readArguments,
-  textOf,
-} from './operations.js';
+import type { Attempt, Operation } from './operation.js';
+import { ConnectionOperation, executeOperation, type OperationContext, queryOperation, textOf } from './operations.js';
 import { promiseConnection } from './promise-wrappers.js';
 import { Runner, type RunnerContext } from './runner.js';
 import type { Statement } from './statement/classify.js';
@@ -80,18 +74,16 @@ export class VirtualConnection extends EventEmitter {
   }
 
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand {
-    const read = readArguments(values, callback);
-    const { operation, command } = queryOperation(this.#context, sql, read.values, read.callback);
+    const operation = queryOperation(this.#context, sql, values, callback);
     this.#runner.run(operation);
-    return command;
+    return operation.command;
   }
 
   /** As in mysql2 an emitter, which with a callback has nothing to tell. */
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter {
-    const read = readArguments(values, callback);
-    const { operation, command } = executeOperation(this.#context, sql, read.values, read.callback);
+    const operation = executeOperation(this.#context, sql, values, callback);
     this.#runner.run(operation);
-    return command ?? new EventEmitter();
+    return operation.command ?? new EventEmitter();
   }
 
   beginTransaction(callback?: QueryCallback): QueryCommand {
@@ -144,7 +136,7 @@ export class VirtualConnection extends EventEmitter {
       physical.retired = true;
       physical.connection.changeUser(options, done);
     };
-    this.#runner.run(connectionOperation(STATE, send, (error, result) => callback?.(error, result)));
+    this.#runner.run(new ConnectionOperation(STATE, send, (error, result) => callback?.(error, result)));
   }
 
   connect(callback?: Callback): void {
@@ -216,20 +208,9 @@ export class VirtualConnection extends EventEmitter {
     const { effect, reason } = this.#context.router.route(textOf(sql));
     const execution: Statement = { route: 'same', effect, reason };
     const execute = (values: unknown, callback?: QueryCallback): void => {
-      const read = readArguments(values, callback);
-      let fields: unknown;
-      this.#runner.run({
-        statement: execution,
-        repeatable: false,
-        call: undefined,
-        send: (_checkout, done) => {
-          statement.execute(read.values ?? [], (error, rows, theFields) => {
-            fields = theFields;
-            done(error, rows);
-          });
-        },
-        settle: (error, rows) => read.callback?.(error, rows, fields),
-      });
+      if (typeof values === 'function')
+        this.#runner.run(new Execution(execution, statement, [], values as QueryCallback));
+      else this.#runner.run(new Execution(execution, statement, values ?? [], callback));
     };
     const { id, query, columns, parameters } = statement;
     return { id, query, columns, parameters, execute, close: () => statement.close(), _connection: this };
@@ -237,7 +218,36 @@ export class VirtualConnection extends EventEmitter {
 
   #on(statement: Statement, act: (connection: DriverConnection, done: Callback) => void, callback?: Callback): void {
     const send = (checkout: Checkout, done: Callback): void => act(checkout.physical.connection, done);
-    this.#runner.run(connectionOperation(statement, send, (error, result) => callback?.(error, result)));
+    this.#runner.run(new ConnectionOperation(statement, send, (error, result) => callback?.(error, result)));
+  }
+}
+
+/** One execution of a statement that is prepared on the connection of its session. */
+class Execution implements Operation {
+  readonly statement: Statement;
+  readonly repeatable = false;
+  readonly call = undefined;
+  readonly #prepared: PreparedStatement;
+  readonly #values: unknown;
+  readonly #callback: QueryCallback | undefined;
+  #fields: unknown;
+
+  constructor(statement: Statement, prepared: PreparedStatement, values: unknown, callback: QueryCallback | undefined) {
+    this.statement = statement;
+    this.#prepared = prepared;
+    this.#values = values;
+    this.#callback = callback;
+  }
+
+  send(_checkout: Checkout, attempt: Attempt): void {
+    this.#prepared.execute(this.#values, (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    });
+  }
+
+  settle(error: unknown, rows?: unknown): void {
+    this.#callback?.(error, rows, this.#fields);
   }
 }
 

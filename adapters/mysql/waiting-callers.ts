@@ -1,9 +1,15 @@
 import type { Clock, Timer } from '../../src/index.js';
 
-interface Waiter<Callback> {
+class Waiter<Callback> {
   readonly callback: Callback;
   readonly deadlineMs: number;
   readonly timeoutMs: number;
+
+  constructor(callback: Callback, deadlineMs: number, timeoutMs: number) {
+    this.callback = callback;
+    this.deadlineMs = deadlineMs;
+    this.timeoutMs = timeoutMs;
+  }
 }
 
 /**
@@ -13,7 +19,9 @@ interface Waiter<Callback> {
 export class WaitingCallers<Callback> {
   readonly #clock: Clock;
   readonly #expired: (callback: Callback, timeoutMs: number) => void;
-  #waiters: Waiter<Callback>[] = [];
+  /** Those before `#head` are served: moving the others up for each one would cost the square of a long queue. */
+  #waiters: (Waiter<Callback> | undefined)[] = [];
+  #head = 0;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
@@ -23,29 +31,44 @@ export class WaitingCallers<Callback> {
   }
 
   get length(): number {
-    return this.#waiters.length;
+    return this.#waiters.length - this.#head;
   }
 
   /** Waits for `timeoutMs`; 0 is for ever. */
   push(callback: Callback, timeoutMs: number): void {
     const deadlineMs = timeoutMs > 0 ? this.#clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
-    this.#waiters.push({ callback, deadlineMs, timeoutMs });
+    this.#waiters.push(new Waiter(callback, deadlineMs, timeoutMs));
     if (deadlineMs < this.#timerAtMs) this.#arm(deadlineMs);
   }
 
   /** Who came first. */
   shift(): Callback | undefined {
-    const waiter = this.#waiters.shift();
-    if (this.#waiters.length === 0) this.#disarm();
+    if (this.length === 0) return undefined;
+    const waiter = this.#waiters[this.#head];
+    this.#waiters[this.#head++] = undefined;
+    if (this.#head >= MIN_COMPACTION && this.#head * 2 >= this.#waiters.length) {
+      this.#waiters = this.#waiters.slice(this.#head);
+      this.#head = 0;
+    }
+    if (this.length === 0) this.#empty();
     return waiter?.callback;
   }
 
   /** All of them. */
   take(): readonly Callback[] {
-    const taken = this.#waiters.map(({ callback }) => callback);
-    this.#waiters = [];
-    this.#disarm();
+    const taken = this.#waiting().map(({ callback }) => callback);
+    this.#empty();
     return taken;
+  }
+
+  #waiting(): Waiter<Callback>[] {
+    return this.#waiters.slice(this.#head) as Waiter<Callback>[];
+  }
+
+  #empty(): void {
+    this.#waiters.length = 0;
+    this.#head = 0;
+    this.#disarm();
   }
 
   #arm(atMs: number): void {
@@ -62,11 +85,22 @@ export class WaitingCallers<Callback> {
 
   #expire(): void {
     const nowMs = this.#clock.now();
-    const late = this.#waiters.filter(({ deadlineMs }) => deadlineMs <= nowMs);
-    this.#waiters = this.#waiters.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    const waiting = this.#waiting();
+    const late = waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    this.#waiters = waiting.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    this.#head = 0;
     this.#disarm();
-    const earliestMs = Math.min(...this.#waiters.map(({ deadlineMs }) => deadlineMs));
+    const earliestMs = this.#earliestMs();
     if (Number.isFinite(earliestMs)) this.#arm(earliestMs);
     for (const { callback, timeoutMs } of late) this.#expired(callback, timeoutMs);
   }
+
+  #earliestMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { deadlineMs } of this.#waiting()) earliestMs = Math.min(earliestMs, deadlineMs);
+    return earliestMs;
+  }
 }
+
+/** Served callers that are kept before the rest moves up. */
+const MIN_COMPACTION = 64;

@@ -4,7 +4,7 @@ import mysql from 'mysql2';
 
 const { ports, login } = JSON.parse(process.env.FAIRLEAD_BENCH);
 const host = '127.0.0.1';
-const ROUNDS = Number(process.env.ROUNDS ?? 15);
+const ROUNDS = Number(process.env.ROUNDS ?? 11);
 const QUERIES = 4_000;
 const CONCURRENCY = 50;
 const CONNECTIONS = 10;
