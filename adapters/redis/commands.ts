@@ -156,7 +156,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['cluster', refused('these are plain servers, not a cluster')],
   ['sentinel', refused('these are plain servers, not sentinels')],
   ['himport', refused('its field sets belong to one connection; ask shard(name)')],
-  ['ft.search', refused('an index covers one server; ask shard(name)')],
+  ['ft.*', refused('an index covers one server; ask shard(name)')],
   ['eval', refused('the script declares no key, so no shard is the right one')],
   ['evalsha', refused('the script declares no key, so no shard is the right one')],
   ['eval_ro', refused('the script declares no key, so no shard is the right one')],
@@ -241,7 +241,8 @@ const CONTAINERS: ReadonlySet<string> = new Set(['xgroup', 'xinfo', 'object', 'm
 /** The rule of a command without keys, or of one whose keys may lie on several shards. */
 export function ruleOf(name: string, args: readonly unknown[]): Rule | undefined {
   const rule = args.length === 0 ? undefined : RULES.get(`${name} ${subcommand(args[0])}`);
-  return rule ?? RULES.get(name);
+  // The commands of a search module are about an index, whatever else they name.
+  return rule ?? RULES.get(name.startsWith('ft.') ? 'ft.*' : name);
 }
 
 /** Names of subcommands are short; a first argument may be a megabyte. */

@@ -119,6 +119,14 @@ export function keysOf(command: Command): (string | Buffer)[] {
     : keys.filter((key) => key !== undefined);
 }
 
+let builtin: ReadonlySet<string> | undefined;
+
+/** True for the name, in lower case, of a command that ioredis knows. */
+export function isBuiltin(name: string): boolean {
+  builtin ??= new Set(new Redis({ lazyConnect: true }).getBuiltinCommands());
+  return builtin.has(name);
+}
+
 /** A part of another command; its reply stays in buffers until the whole is put together. */
 export function partOf(command: Command, args: readonly unknown[]): Command {
   return new Command(command.name, args as never, { replyEncoding: null } as never);

@@ -32,8 +32,9 @@ export interface ShardedRedisOptions extends RedisOptions {
   /** Connections per shard for blocking commands. Default 100; 1 to 10,000. */
   readonly maxBlockingConnections?: number;
   /**
-   * The keys of a command that ioredis does not know, such as one of a module. Default: the first argument is the key.
-   * Undefined leaves it to that.
+   * The keys of a command that ioredis does not know, such as one of a module. Undefined leaves it to the default: the
+   * server is asked where the keys are, once for each command whose keys have fixed places, else each time. What it
+   * throws fails that command with FAIRLEAD_UNROUTABLE.
    */
   readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
 }

@@ -1,7 +1,8 @@
 import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './commands.js';
-import { type Command, keysOf } from './driver.js';
+import { type Command, isBuiltin, keysOf, ownCommand } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
 import { sendToAll } from './fan-out.js';
+import { KeySpecs } from './key-specs.js';
 import type { ReadShardedOptions } from './options.js';
 import { sendScan } from './scan.js';
 import type { ShardSet } from './shard-set.js';
@@ -23,9 +24,15 @@ export interface RouterHost {
 export class Router implements TransactionRouter {
   readonly service: string;
   readonly #host: RouterHost;
+  readonly #specs: KeySpecs;
 
   constructor(host: RouterHost) {
     this.#host = host;
+    this.#specs = new KeySpecs((args) => {
+      const command = ownCommand('command', args);
+      this.any().send(command);
+      return command.promise;
+    });
     this.service = host.own.service;
   }
 
@@ -56,11 +63,19 @@ export class Router implements TransactionRouter {
   }
 
   #routeByKeys(command: Command, name: string, set: ShardSet): void {
-    const keys = this.keysOf(command);
-    if (keys.length === 0 || refusedEvenWithKeys(name)) {
-      this.#routeByRule(command, name, set);
+    let keys: readonly RedisKey[];
+    try {
+      keys = this.keysOf(command);
+    } catch (error) {
+      command.reject(error as Error);
       return;
     }
+    if (keys.length === 0 && this.#isUnknown(name, command)) this.#routeUnknown(command, name);
+    else if (keys.length === 0 || refusedEvenWithKeys(name)) this.#routeByRule(command, name, set);
+    else this.#routeToOwner(command, name, keys, set);
+  }
+
+  #routeToOwner(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
     const shard = set.ownerOf(keys[0]!);
     for (let i = 1; i < keys.length; i++) {
       if (set.ownerOf(keys[i]!) !== shard) {
@@ -70,6 +85,29 @@ export class Router implements TransactionRouter {
     }
     if (isBlocking(name, command.args)) shard.blocking.send(command);
     else shard.send(command);
+  }
+
+  /** The server tells where the keys are. What is sent meanwhile may overtake it, once for each such command. */
+  #routeUnknown(command: Command, name: string): void {
+    this.#specs.find(name, command.args as RedisKey[]).then(
+      (keys) => {
+        const set = this.#host.currentSet();
+        if (set.shards.length === 0) command.reject(unroutable(this.service, name, 'all shards are gone'));
+        // It says best what is wrong with what it does not know.
+        else if (keys === undefined) set.any.send(command);
+        else if (keys.length > 0) this.#routeToOwner(command, name, keys, set);
+        else command.reject(unroutable(this.service, name, `the server finds no key in it; ${NAME_KEYS}`));
+      },
+      (error: Error) => {
+        const why = `its keys are unknown, and the server could not be asked for them (${error?.message})`;
+        command.reject(unroutable(this.service, name, `${why}; ${NAME_KEYS}`));
+      },
+    );
+  }
+
+  /** Neither ioredis nor the table knows it: a command of a module, or of a newer server. */
+  #isUnknown(name: string, command: Command): boolean {
+    return command.args.length > 0 && ruleOf(name, command.args) === undefined && !isBuiltin(name);
   }
 
   #routeToSeveral(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
@@ -127,10 +165,23 @@ export class Router implements TransactionRouter {
     const name = command.name.toLowerCase();
     const contained = containerKey(name, command.args);
     if (contained !== undefined) return [contained];
-    const own = this.#host.own.keysOf?.(name, command.args as (string | Buffer)[]);
+    const own = this.#keysByOption(name, command);
     if (own !== undefined) return own;
-    // What neither ioredis nor our table knows is a module's, and the first argument is the key in nearly all of them.
-    return ruleOf(name, command.args) === undefined && isUnknown(command) ? [command.args[0] as RedisKey] : keys;
+    return this.#isUnknown(name, command) ? (this.#specs.known(name, command.args as RedisKey[]) ?? []) : keys;
+  }
+
+  #keysByOption(name: string, command: Command): readonly RedisKey[] | undefined {
+    const { keysOf: ask } = this.#host.own;
+    if (ask === undefined) return undefined;
+    let keys: unknown;
+    try {
+      keys = ask(name, command.args as RedisKey[]);
+    } catch (error) {
+      throw unroutable(this.service, name, `the option keysOf threw (${(error as Error | undefined)?.message})`);
+    }
+    const sound = Array.isArray(keys) && keys.every((key) => typeof key === 'string' || Buffer.isBuffer(key));
+    if (keys === undefined || sound) return keys as readonly RedisKey[] | undefined;
+    throw unroutable(this.service, name, 'the option keysOf gave something else than strings, Buffers or undefined');
   }
 
   ownerOf(key: RedisKey): Target {
@@ -146,7 +197,12 @@ export class Router implements TransactionRouter {
     if (set.shards.length === 1) return undefined;
     const name = command.name.toLowerCase();
     if (isSubscription(name)) return 'subscriptions do not belong in a transaction over shared connections';
-    if (this.keysOf(command).length > 0) return undefined;
+    try {
+      if (this.keysOf(command).length > 0) return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+    if (this.#isUnknown(name, command)) return `its keys are not known; ${NAME_KEYS}, or send it once outside of MULTI`;
     const rule = ruleOf(name, command.args);
     if (rule?.to === 'one') return undefined;
     if (rule?.to === 'refused') return rule.why;
@@ -163,7 +219,4 @@ function refusedEvenWithKeys(name: string): boolean {
   return rule?.to === 'refused' && rule.evenWithKeys === true;
 }
 
-/** Modules name their commands with a dot. Those of Redis itself that are in neither list have no key. */
-function isUnknown(command: Command): boolean {
-  return command.name.includes('.') && !command.name.toLowerCase().startsWith('ft.');
-}
+const NAME_KEYS = 'name its keys by the option keysOf, or use shard(name)';
