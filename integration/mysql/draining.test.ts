@@ -72,6 +72,8 @@ describe('draining', () => {
   });
 
   it('cuts a transaction that does not end within endTimeoutMs, which the server rolls back', async () => {
+    // Only this pool's connections are to be counted.
+    await cluster[Symbol.asyncDispose]();
     await using own = poolOver(topology, { endTimeoutMs: 200 });
     const connection = await own.pool.getConnection();
     await connection.beginTransaction();

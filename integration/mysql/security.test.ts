@@ -57,6 +57,8 @@ beforeAll(async () => {
       `CREATE USER ${user}@'%' IDENTIFIED BY 's3cret-Password' ${user === 'tls_only' ? 'REQUIRE SSL' : ''}; ` +
       `GRANT SELECT, INSERT, UPDATE ON ${mysql.database}.* TO ${user}@'%'`,
   );
+  // For the prober: may log in, and nothing else.
+  users.push("CREATE USER watcher@'%' IDENTIFIED BY 's3cret-Password'");
   await everywhere(mysql, users.join(';'));
   await everywhere(mariadb, users.join(';'));
 });
@@ -209,7 +211,7 @@ describe('a password from a function', () => {
     await using cluster = poolOver(mysql, {
       user: 'rotating',
       password,
-      probeUser: { user: 'plain', password: 's3cret-Password' },
+      probeUser: { user: 'watcher', password: 's3cret-Password' },
       acquireTimeoutMs: 1_000,
     });
     for (let i = 0; i < 20; i++) {
