@@ -22,13 +22,19 @@ export interface Clock {
   wallMs(): number;
 }
 
-/** Node clamps a longer delay to 1 ms, which would turn a far deadline into an immediate one. */
+/** Node turns a longer delay, 24.8 days, into 1 ms: such a timer is armed more than once. */
 const MAX_TIMER_DELAY_MS = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {
   #handle: NodeJS.Timeout | undefined;
   constructor(delayMs: number, fire: () => void, keepAlive: boolean) {
-    this.#handle = setTimeout(fire, Math.min(Math.max(delayMs, 0), MAX_TIMER_DELAY_MS));
+    this.#arm(delayMs, fire, keepAlive);
+  }
+  #arm(delayMs: number, fire: () => void, keepAlive: boolean): void {
+    this.#handle =
+      delayMs > MAX_TIMER_DELAY_MS
+        ? setTimeout(() => this.#arm(delayMs - MAX_TIMER_DELAY_MS, fire, keepAlive), MAX_TIMER_DELAY_MS)
+        : setTimeout(fire, Math.max(delayMs, 0));
     if (!keepAlive) this.#handle.unref();
   }
   cancel(): void {
