@@ -18,7 +18,7 @@ export interface LeaseSource {
  */
 const MAX_PICKS = 16;
 
-/** That no endpoint of a source lets a call pass: true until a call ends, the rotation changes or the time has come. */
+/** That no endpoint of a source lets a call pass, or none of those asked: true until a call ends, the rotation changes or the time has come. */
 interface Full {
   readonly rotation: object;
   readonly reason: RefusalReason;
@@ -26,6 +26,9 @@ interface Full {
   /** When it is worth another try. */
   readonly againAtMs: number;
 }
+
+/** For so long such a sample speaks for all: shorter than any caller is told to wait. */
+const SAMPLE_HOLDS_MS = 1;
 
 /** Sources that are remembered to be full, at most: a service has one, and one more for each subset. */
 const MAX_FULL = 64;
@@ -107,19 +110,15 @@ export class EndpointGates {
         if (tried !== refusing) tried.push(endpoint);
       } else if (tried === refusing) {
         lease.done(Outcome.Cancelled);
-        this.#remember(source, {
-          rotation: source.rotation,
-          reason: this.#refusedBy,
-          untilMs,
-          againAtMs: nowMs + soonestMs,
-        });
-        return soonestMs;
+        return this.#refuse(source, nowMs, soonestMs, untilMs);
       } else {
         // There is none left but those that this call tried before: they may have room.
         tried = refusing;
       }
       lease.done(Outcome.Cancelled);
-      if (refusing.length >= MAX_PICKS) return soonestMs;
+      if (refusing.length >= MAX_PICKS) {
+        return this.#refuse(source, nowMs, soonestMs, Math.min(untilMs, nowMs + SAMPLE_HOLDS_MS));
+      }
     }
   }
 
@@ -132,8 +131,11 @@ export class EndpointGates {
     }
   }
 
-  #remember(source: LeaseSource, full: Full): void {
+  /** Remembers that the source is full, and gives the milliseconds until it is worth another try. */
+  #refuse(source: LeaseSource, nowMs: number, waitMs: number, untilMs: number): number {
     if (this.#full.size >= MAX_FULL) this.#full.clear();
-    this.#full.set(source, full);
+    const { rotation } = source;
+    this.#full.set(source, { rotation, reason: this.#refusedBy, untilMs, againAtMs: nowMs + waitMs });
+    return waitMs;
   }
 }

@@ -51,6 +51,21 @@ describe('limits of single endpoints', () => {
     expect(service.acquire().endpoint).toBe(leases[2]!.endpoint);
   });
 
+  it('ask sixteen of many that are nearly all full, and for a millisecond take them for all', () => {
+    const { service, clock, picks } = guarded({ limits: { maxInflightPerEndpoint: 1 } }, 100);
+    for (let i = 0; i < 100; i++) {
+      // The picker here gives the first that has not been tried: only the first sixteen are ever asked.
+      if (i < 16) service.acquire();
+      else expect(refusal(() => service.acquire()).code).toBe('FAIRLEAD_TOO_MANY_CALLS');
+    }
+    const before = picks();
+    for (let i = 0; i < 100; i++) refusal(() => service.acquire());
+    expect(picks()).toBe(before);
+    clock.advance(1);
+    refusal(() => service.acquire());
+    expect(picks()).toBe(before + 16);
+  });
+
   it('see an endpoint that arrives at once', () => {
     const { service, resolver } = guarded({ limits: { maxInflightPerEndpoint: 1 } }, 2);
     for (let i = 0; i < 2; i++) service.acquire();
