@@ -103,13 +103,10 @@ function mayBeginAtOnce(host: CallHost, plan: CallPlan): boolean {
   return host.rotation.length > 0 && (plan.key === undefined || host.options.affinity === undefined);
 }
 
-/** A function that declares no signal gets one that costs nothing until it is touched, or that nothing can abort. */
+/** A function that declares no signal gets one that costs nothing until it is touched. */
 function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
-  if (run.length >= 2) return scope.signal;
-  return scope.limited ? lazySignal(scope) : NEVER;
+  return run.length >= 2 ? scope.signal : lazySignal(scope);
 }
-
-const NEVER: AbortSignal = new AbortController().signal;
 
 /** The first lease, where it was not to be had at once. */
 async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {

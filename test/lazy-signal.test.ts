@@ -120,6 +120,17 @@ describe('the signal of a call', () => {
     await expect(fetch('http://127.0.0.1:1/', { signal: seen! })).rejects.toThrow(/deadline of 5 ms/);
   });
 
+  it('is one of its own also where nothing can end the call: what is left on it is not left on others', async () => {
+    const { mesh } = testMesh({ users: endpoints(1) });
+    const seen: AbortSignal[] = [];
+    const run = (...args: [unknown, AbortSignal]): void => {
+      args[1].addEventListener('abort', () => undefined);
+      seen.push(args[1]);
+    };
+    for (let i = 0; i < 3; i++) await mesh.service('users').call(run);
+    expect(seen.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([1, 1, 1]);
+  });
+
   it('is never the caller’s own', async () => {
     const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:1'] }) });
     const { signal } = new AbortController();
