@@ -76,6 +76,7 @@ describe.each([
     [{ tls: true, cert }, /\.cert means nothing without \w+\.key/],
     [{ tls: true, key }, /\.key means nothing without \w+\.cert/],
     [{ tls: true, ca: 3 }, /\.ca is refused \(value not shown\): allowed is PEM/],
+    [{ tls: true, ca: 'not a certificate' }, /ca, cert or key is refused \(values not shown\)/],
     [{ tls: true, cert, key: 'not a key' }, /ca, cert or key is refused \(values not shown\)/],
   ])('refuses what makes no sense: %#', (options, message) => {
     expect(() => check(options as never)).toThrow(message);

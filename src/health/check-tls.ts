@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { SecureContext } from 'node:tls';
 import { FairleadError, toError } from '../runtime/errors.js';
@@ -81,10 +82,12 @@ export function connectOptions(context: string, read: ReadCheckTls): TlsConnect 
 function secureContext(context: string, parts: Pick<ReadCheckTls, 'ca' | 'cert' | 'key'>): SecureContext {
   // Loaded where it is needed: programs without such checks need not pay for the module.
   const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
-  const given = Object.fromEntries(
+  const given: Record<string, Buffer> = Object.fromEntries(
     Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [] : [[name, Buffer.from(part)]])),
   );
   try {
+    // Of authorities OpenSSL would pass over what is none, and trust nobody.
+    if (given.ca !== undefined) new X509Certificate(given.ca);
     return createSecureContext(given);
   } catch (thrown) {
     throw new FairleadError(
