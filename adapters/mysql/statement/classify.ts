@@ -33,7 +33,7 @@ const names = [
   // What a statement begins with.
   'select', 'with', 'table', 'values', 'show', 'describe', 'desc', 'explain', 'help', 'set', 'use', 'begin', 'start',
   'commit', 'rollback', 'savepoint', 'release', 'call', 'do', 'prepare', 'execute', 'deallocate', 'handler', 'lock',
-  'unlock', 'xa', 'create', 'drop', 'kill', 'flush', 'reset', 'change', 'get', 'signal', 'load', 'import',
+  'unlock', 'xa', 'create', 'drop', 'flush', 'backup', 'get',
   // What changes the meaning further on.
   'insert', 'update', 'delete', 'replace', 'into', 'for', 'share', 'sql_calc_found_rows', 'returning', 'next',
   'previous', 'value', 'procedure', 'temporary', 'transaction', 'read', 'only', 'to', 'and', 'chain', 'not', 'no',
@@ -41,11 +41,25 @@ const names = [
   // SHOW of what every server has alike, and of what the session's last statement left.
   'tables', 'columns', 'fields', 'databases', 'schemas', 'index', 'indexes', 'keys', 'full', 'extended', 'collation',
   'character', 'triggers', 'events', 'warnings', 'errors', 'count',
-  // Functions whose answer belongs to one session or one server.
-  'get_lock', 'release_lock', 'release_all_locks', 'is_free_lock', 'is_used_lock', 'last_insert_id', 'found_rows',
-  'row_count', 'connection_id', 'nextval', 'lastval', 'setval', 'load_file', 'sys_exec', 'sys_eval', 'sys_get',
-  'service_get_read_locks', 'service_get_write_locks', 'service_release_locks', 'version_tokens_lock_shared',
-  'version_tokens_lock_exclusive', 'version_tokens_unlock', 'master_pos_wait', 'source_pos_wait',
+  // Functions of user-level locks.
+  'get_lock', 'release_lock', 'release_all_locks', 'is_free_lock', 'is_used_lock', 'service_get_read_locks',
+  'service_get_write_locks', 'service_release_locks', 'version_tokens_lock_shared', 'version_tokens_lock_exclusive',
+  'version_tokens_unlock',
+  // Functions whose answer belongs to one session.
+  'last_insert_id', 'found_rows', 'row_count', 'connection_id', 'ps_current_thread_id',
+  // Functions of sequences.
+  'nextval', 'lastval', 'setval', 'currval',
+  // Functions of one server: its files, its position, its settings (MySQL Reference Manual, "Loadable Function Reference").
+  'load_file', 'sys_exec', 'sys_eval', 'sys_get', 'master_pos_wait', 'source_pos_wait', 'master_gtid_wait',
+  'wait_for_executed_gtid_set', 'wait_until_sql_thread_after_gtids', 'binlog_gtid_pos',
+  'asynchronous_connection_failover_add_managed', 'asynchronous_connection_failover_add_source',
+  'asynchronous_connection_failover_delete_managed', 'asynchronous_connection_failover_delete_source',
+  'asynchronous_connection_failover_reset', 'group_replication_disable_member_action',
+  'group_replication_enable_member_action', 'group_replication_reset_member_actions',
+  'group_replication_set_as_primary', 'group_replication_set_communication_protocol',
+  'group_replication_set_write_concurrency', 'group_replication_switch_to_multi_primary_mode',
+  'group_replication_switch_to_single_primary_mode', 'keyring_key_generate', 'keyring_key_remove',
+  'keyring_key_store', 'version_tokens_set', 'version_tokens_edit', 'version_tokens_delete',
 ] as const;
 
 type Name = (typeof names)[number];
@@ -82,7 +96,7 @@ const SESSION = statement('primary', 'session', 'changes the session');
 const PRIMARY_SESSION = statement('primary', 'session', 'leaves something in the session');
 const SERVER = statement('primary', 'none', 'is about one server');
 
-const lexer = new Lexer(new Keywords(names));
+const lexer = new Lexer(new Keywords(names), K.get_lock);
 
 /** The class of a statement. Cost: one pass, below 5 µs per kB; cache it by text. */
 export function classify(sql: string, options: ClassifyOptions): Statement {
@@ -140,6 +154,8 @@ function scan(sql: string, options: ClassifyOptions): Statement {
     case K.lock:
     case K.unlock:
     case K.xa:
+    case K.flush:
+    case K.backup:
       return toEnd(PRIMARY_SESSION);
     case Token.ExecutableComment:
       return EXECUTABLE;
@@ -160,7 +176,11 @@ function toEnd(verdict: Statement): Statement {
     if (token === Token.ExecutableComment) return EXECUTABLE;
     if (token === Token.Unterminated) return UNTERMINATED;
     if (token === Token.Semicolon && lexer.next() !== Token.End) return MULTIPLE;
-    if (token === Token.Assign && verdict === WRITE) verdict = ASSIGNS;
+    if (verdict.effect !== 'none' || verdict.route !== 'primary') continue;
+    // A variable or a lock that it leaves in its session.
+    if (token === Token.Assign) verdict = ASSIGNS;
+    else if (token === K.into && verdict === LOCKING) verdict = INTO;
+    else if (token >= K.get_lock && token < K.last_insert_id) verdict = LOCK_FUNCTION;
   }
 }
 
@@ -172,7 +192,7 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
   let token = lexer.next();
   for (;;) {
     // Most tokens; spared the long way through the cases.
-    if (token <= Token.Other && token > (checkWords ? Token.Word : Token.End)) {
+    if (token <= Token.Other && token > (checkWords ? Token.Text : Token.End)) {
       before = token;
       token = lexer.next();
       continue;
@@ -232,7 +252,8 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
         if (!isSelect && before === K.for) return toEnd(SERVER);
         break;
       default:
-        if (token >= K.get_lock || (checkWords && token === Token.Word)) {
+        if (before === Token.Dot && token >= K.nextval && token < K.load_file) return toEnd(SEQUENCE);
+        if (token >= K.get_lock || (checkWords && (token === Token.Word || token === Token.Text))) {
           const start = lexer.tokenStart;
           const end = lexer.tokenEnd;
           const following = lexer.next();
@@ -240,7 +261,7 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
             const called = token >= K.get_lock ? functionVerdict(token) : READ;
             if (called.route === 'primary') return toEnd(called);
             if (called !== READ && verdict === READ) verdict = called;
-            if (checkWords && options.primaryFunctions.has(sql.slice(start, end).replaceAll('`', '').toLowerCase())) {
+            if (checkWords && options.primaryFunctions.has(nameIn(sql, start, end))) {
               return toEnd(LISTED_FUNCTION);
             }
           }
@@ -254,27 +275,22 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
   }
 }
 
+/** A name as it is listed: without its quotes, in lower case. */
+function nameIn(sql: string, start: number, end: number): string {
+  const text = sql.slice(start, end);
+  const quote = text[0];
+  if (quote !== '`' && quote !== '"') return text.toLowerCase();
+  return text
+    .slice(1, -1)
+    .replaceAll(quote + quote, quote)
+    .toLowerCase();
+}
+
+/** By the order of the names. */
 function functionVerdict(token: number): Statement {
-  switch (token) {
-    case K.last_insert_id:
-    case K.found_rows:
-    case K.row_count:
-    case K.connection_id:
-      return LAST;
-    case K.nextval:
-    case K.lastval:
-    case K.setval:
-      return SEQUENCE;
-    case K.load_file:
-    case K.sys_exec:
-    case K.sys_eval:
-    case K.sys_get:
-    case K.master_pos_wait:
-    case K.source_pos_wait:
-      return SERVER_FUNCTION;
-    default:
-      return LOCK_FUNCTION;
-  }
+  if (token < K.last_insert_id) return LOCK_FUNCTION;
+  if (token < K.nextval) return LAST;
+  return token < K.load_file ? SEQUENCE : SERVER_FUNCTION;
 }
 
 /** The schema is the same everywhere; statuses, variables and processes are one server's. */

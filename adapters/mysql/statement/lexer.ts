@@ -43,7 +43,7 @@ export class Keywords {
     this.#words = words;
     this.#slots = new Int32Array(SLOTS);
     for (const [index, word] of words.entries()) {
-      let slot = hashOf(word) & SLOT_MASK;
+      let slot = hashOf(word, 0, word.length) & SLOT_MASK;
       while (this.#slots[slot] !== 0) slot = (slot + 1) & SLOT_MASK;
       this.#slots[slot] = index + 1;
     }
@@ -60,19 +60,25 @@ export class Keywords {
   }
 }
 
+/** The bit that makes an ASCII letter small. */
+const LOWER_CASE = 0x20;
+
+/** Longer than the longest name of a function here, with its quotes. */
+const LONGEST_QUOTED = 64;
+
 /** A power of two well above the number of keywords: most words that are none hit an empty slot at once. */
 const SLOTS = 2_048;
 const SLOT_MASK = SLOTS - 1;
 
-function hashOf(word: string): number {
+function hashOf(text: string, start: number, end: number): number {
   let hash = 0;
-  for (let i = 0; i < word.length; i++) hash = (Math.imul(hash, 31) + (word.charCodeAt(i) | 0x20)) | 0;
+  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (text.charCodeAt(i) | LOWER_CASE)) | 0;
   return hash;
 }
 
 function equalsIgnoringCase(sql: string, start: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) {
-    if ((sql.charCodeAt(start + i) | 0x20) !== (word.charCodeAt(i) | 0x20)) return false;
+    if ((sql.charCodeAt(start + i) | LOWER_CASE) !== (word.charCodeAt(i) | LOWER_CASE)) return false;
   }
   return true;
 }
@@ -86,6 +92,7 @@ const C = {
   open: 40,
   close: 41,
   star: 42,
+  plus: 43,
   minus: 45,
   dot: 46,
   slash: 47,
@@ -96,6 +103,7 @@ const C = {
   upperM: 77,
   backslash: 92,
   backtick: 96,
+  lowerE: 101,
   lowerM: 109,
   bang: 33,
 } as const;
@@ -115,9 +123,12 @@ export class Lexer {
   tokenStart = 0;
   /** Whether a quote was met whose meaning depends on whether backslashes escape. */
   sawEscapedQuote = false;
+  readonly #firstFunction: number;
 
-  constructor(keywords: Keywords) {
+  /** Keywords from `firstFunction` on are names of functions, which may be called by a quoted name as well. */
+  constructor(keywords: Keywords, firstFunction: number) {
     this.#keywords = keywords;
+    this.#firstFunction = firstFunction;
   }
 
   start(sql: string, options: LexerOptions): void {
@@ -144,8 +155,9 @@ export class Lexer {
       }
       switch (c) {
         case C.quote:
-        case C.doubleQuote:
           return this.#quoted(c);
+        case C.doubleQuote:
+          return this.#quotedName(this.#quoted(c));
         case C.backtick:
           return this.#identifier();
         case C.hash:
@@ -196,17 +208,38 @@ export class Lexer {
     while (at < length) {
       const c = sql.charCodeAt(at);
       if (c < FIRST_NON_ASCII && (CLASSES[c]! & WORD_PART) === 0) break;
-      hash = (Math.imul(hash, 31) + (c | 0x20)) | 0;
+      hash = (Math.imul(hash, 31) + (c | LOWER_CASE)) | 0;
       at++;
     }
     this.#at = at;
     return this.#keywords.find(sql, start, at, hash);
   }
 
-  /** A number, or a word that begins with digits: `1abc` is a name in MySQL. Neither decides anything. */
+  /**
+   * Digits with a fraction and an exponent. What follows at once is a token of its own, a keyword perhaps: `1.5FOR UPDATE`,
+   * `1e5INTO @a`. A name that begins with digits is cut in two by this, which at worst finds a keyword too many.
+   */
   #number(): number {
-    this.#skipWordParts();
+    const sql = this.#sql;
+    this.#skipDigits();
+    if (sql.charCodeAt(this.#at) === C.dot) {
+      this.#at++;
+      this.#skipDigits();
+    }
+    if ((sql.charCodeAt(this.#at) | LOWER_CASE) === C.lowerE) {
+      const sign = sql.charCodeAt(this.#at + 1);
+      const digits = this.#at + (sign === C.plus || sign === C.minus ? 2 : 1);
+      if (digits < sql.length && isDigit(sql.charCodeAt(digits))) {
+        this.#at = digits;
+        this.#skipDigits();
+      }
+    }
     return Token.Number;
+  }
+
+  #skipDigits(): void {
+    const sql = this.#sql;
+    while (this.#at < sql.length && isDigit(sql.charCodeAt(this.#at))) this.#at++;
   }
 
   #skipWordParts(): void {
@@ -238,7 +271,16 @@ export class Lexer {
   #identifier(): number {
     const end = this.#sql.indexOf('`', this.#at + 1);
     this.#at = end === -1 ? this.#sql.length : end + 1;
-    return end === -1 ? Token.Unterminated : Token.Word;
+    return this.#quotedName(end === -1 ? Token.Unterminated : Token.Word);
+  }
+
+  /** `` `get_lock`(…) `` calls the function, under ANSI_QUOTES also `"get_lock"(…)`. */
+  #quotedName(token: number): number {
+    if (token === Token.Unterminated || this.#at - this.tokenStart > LONGEST_QUOTED) return token;
+    const start = this.tokenStart + 1;
+    const end = this.#at - 1;
+    const named = this.#keywords.find(this.#sql, start, end, hashOf(this.#sql, start, end));
+    return named >= this.#firstFunction ? named : token;
   }
 
   /** `--` begins a comment only before white space, a control character or the end. */
