@@ -32,8 +32,6 @@ export interface AttemptContext {
  * does not stay for ever: see `PendingAttempts`.
  */
 export class Attempt implements experimental.PickResult {
-  readonly pickResultType: experimental.PickResultType = experimental.PickResultType.COMPLETE;
-  readonly status: null = null;
   readonly subchannel: experimental.SubchannelInterface;
   /** grpc-js calls it without `this`. */
   readonly onCallEnded: (code: status, details: string, metadata: Metadata) => void;
@@ -44,33 +42,42 @@ export class Attempt implements experimental.PickResult {
   /** The sweep before which it was picked. */
   readonly sweep: number;
   readonly #lease: Lease;
-  #ended = false;
-  readonly #leaf: Connection;
-  readonly #list: PendingAttempts;
+  /** Undefined once it has ended. */
+  #leaf: Connection | undefined;
+  /** The number of the connection it went over. */
+  readonly #connection: number;
+  readonly #call: Call;
+  readonly #context: AttemptContext;
+  readonly #record: AttemptRecord | undefined;
 
   constructor(
     lease: Lease,
     subchannel: experimental.SubchannelInterface,
     leaf: Connection,
     call: Call,
-    { pending: list, classify, reportsPerCall }: AttemptContext,
+    context: AttemptContext,
     record: AttemptRecord | undefined,
   ) {
-    const connection = leaf.connection;
     leaf.streams++;
     this.subchannel = record === undefined ? subchannel : record.over(subchannel, lease.endpoint);
+    // It captures nothing but this object, which has all: one is made per call.
+    this.onCallEnded = (code, details, metadata) => this.#ended(code, details, metadata);
     this.#lease = lease;
     this.#leaf = leaf;
-    this.#list = list;
-    this.sweep = list.add(this);
-    this.onCallEnded = (code, details, metadata) => {
-      this.#end();
-      record?.end(code);
-      if (reportsPerCall) takeLoadTrailer(lease.endpoint, metadata, list.clock);
-      // It was given so long that another attempt was started, and that one answered.
-      const overtaken = isDiscardedHedge(code, details) && call.hasNewerThan(this);
-      lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, connection, classify));
-    };
+    this.#connection = leaf.connection;
+    this.#call = call;
+    this.#context = context;
+    this.#record = record;
+    this.sweep = context.pending.add(this);
+  }
+
+  // The same for all, so not in each.
+  get pickResultType(): experimental.PickResultType {
+    return experimental.PickResultType.COMPLETE;
+  }
+
+  get status(): null {
+    return null;
   }
 
   get endpoint(): Endpoint {
@@ -84,22 +91,35 @@ export class Attempt implements experimental.PickResult {
 
   /** It will not start. */
   abandon(): void {
-    this.#end();
+    this.#leave();
     this.#lease.done(Outcome.Cancelled);
   }
 
-  /** Ended or abandoned, whichever came first. */
-  #end(): void {
+  #ended(code: status, details: string, metadata: Metadata): void {
+    const leaf = this.#leave();
+    this.#record?.end(code);
+    // Late: it was let go of, and its lease is done.
+    if (leaf === undefined) return;
+    const { reportsPerCall, pending, classify } = this.#context;
+    if (reportsPerCall) takeLoadTrailer(this.#lease.endpoint, metadata, pending.clock);
+    // It was given so long that another attempt was started, and that one answered.
+    const overtaken = isDiscardedHedge(code, details) && this.#call.hasNewerThan(this);
+    this.#lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, this.#connection, classify));
+  }
+
+  /** Gives back its place on the connection, once: gives that connection the first time. */
+  #leave(): Connection | undefined {
     this.#settle();
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#leaf.streams--;
+    const leaf = this.#leaf;
+    if (leaf !== undefined) leaf.streams--;
+    this.#leaf = undefined;
+    return leaf;
   }
 
   #settle(): void {
     if (!this.pending) return;
     this.pending = false;
-    this.#list.remove(this);
+    this.#context.pending.remove(this);
   }
 }
 

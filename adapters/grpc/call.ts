@@ -1,41 +1,61 @@
-import { type experimental, type Metadata, type MethodConfig, status } from '@grpc/grpc-js';
+import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import type { Attempt } from './attempt.js';
 import { CallRecord } from './call-record.js';
-import type { MethodConfigs, MethodPolicy } from './method-configs.js';
+import type { MethodConfigs, MethodPlan, MethodPolicy } from './method-configs.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
 import type { ChannelTelemetry } from './telemetry.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
 
+const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
+
 /**
- * One call over all its attempts. grpc-js carries this object, unread, from the config selector to every pick of the
- * call, as `pickInformation`: so a retry or a hedge knows where the call has been, and the key is read once.
+ * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries, unread, to every pick of
+ * the call: so a retry or a hedge knows where the call has been, the key is read once, and one object does for both.
  */
-export class Call implements AcquireRequest {
+export class Call implements AcquireRequest, CallConfig {
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
   prefer: string | undefined = undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
-  /** Undefined where the channel's policy picks. */
-  readonly policy: MethodPolicy | undefined;
+  readonly #plan: MethodPlan;
   /** Undefined while nobody measures. */
   readonly record: CallRecord | undefined;
-  readonly #hedged: boolean;
   /** The attempt that was picked last. */
   #last: Attempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, hedged: boolean, policy?: MethodPolicy, record?: CallRecord) {
+  constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord) {
     this.key = key;
-    this.policy = policy;
     this.record = record;
-    this.#hedged = hedged;
+    this.#plan = plan;
+  }
+
+  get methodConfig(): MethodConfig {
+    return this.#plan.config;
+  }
+
+  get status(): Code {
+    return Code.OK;
+  }
+
+  get pickInformation(): Record<string, string> {
+    return this as unknown as Record<string, string>;
+  }
+
+  get dynamicFilterFactories(): CallConfig['dynamicFilterFactories'] {
+    return this.record === undefined ? NO_FILTERS : [this.record];
+  }
+
+  /** Undefined where the channel's policy picks. */
+  get policy(): MethodPolicy | undefined {
+    return this.#plan.policy;
   }
 
   /** An attempt of a hedged call may run beside the ones before it: sessions stay where they are. */
   get beside(): boolean {
-    return this.#hedged && this.tried !== undefined;
+    return this.#plan.hedged && this.tried !== undefined;
   }
 
   /** Before a pick. */
@@ -44,7 +64,7 @@ export class Call implements AcquireRequest {
     if (last === undefined) return;
     // Picked and never started, and picked again: the connection was lost in between, and nothing was tried. A hedged
     // call may have several attempts on their way, so there the last one may yet start.
-    if (last.pending && !this.#hedged) last.abandon();
+    if (last.pending && !this.#plan.hedged) last.abandon();
     else this.tried = this.tried === undefined ? [last.endpoint] : [...this.tried, last.endpoint];
     this.#last = undefined;
   }
@@ -59,8 +79,6 @@ export class Call implements AcquireRequest {
     this.#last = attempt;
   }
 }
-
-const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
 
 /**
  * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the selector part of a
@@ -79,19 +97,14 @@ export class CallConfigurator implements experimental.ConfigSelector {
 
   /** Runs when a call starts, in the context of its caller. Must not throw. */
   invoke(path: string, metadata: Metadata): CallConfig {
-    const { config: methodConfig, hedged, policy } = this.#methods.get(path);
-    if (methodConfig.waitForReady !== undefined) applyWaitForReady(metadata, methodConfig);
+    const plan = this.#methods.get(path);
+    if (plan.config.waitForReady !== undefined) applyWaitForReady(metadata, plan.config);
     const key = routingKeyOf(metadata, this.#keyHeader);
     const telemetry = this.#telemetry;
-    const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, hedged) : undefined;
-    const call = new Call(key, hedged, policy, record);
+    const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
+    const call = new Call(key, plan, record);
     call.prefer = preferredOf(metadata);
-    return {
-      methodConfig,
-      pickInformation: call as unknown as Record<string, string>,
-      status: status.OK,
-      dynamicFilterFactories: record === undefined ? NO_FILTERS : [record],
-    };
+    return call;
   }
 
   /** Called at every resolution; there is nothing to let go of. */

@@ -57,7 +57,8 @@ export interface MethodPlan {
 }
 
 const NO_CONFIG: MethodConfig = { name: [] };
-const NO_PLAN: MethodPlan = { config: NO_CONFIG, hedged: false, policy: undefined };
+/** Where nothing is said of a method. */
+export const NO_PLAN: MethodPlan = { config: NO_CONFIG, hedged: false, policy: undefined };
 
 function planOf(merged: GrpcMethodConfig | undefined): MethodPlan {
   if (merged === undefined) return NO_PLAN;

@@ -3,6 +3,7 @@ import type { Endpoint, Lease } from '../../src/index.js';
 import { Outcome } from '../../src/index.js';
 import { Attempt, type AttemptContext, type Connection } from './attempt.js';
 import { Call } from './call.js';
+import { NO_PLAN } from './method-configs.js';
 import type { ChannelSubsets } from './subsets.js';
 
 const { PickResultType } = experimental;
@@ -69,7 +70,7 @@ export class ConnectedPicker implements experimental.Picker {
 /** The call, unless somebody else's config selector is in between: then each attempt is a call of its own. */
 function callOf(args: experimental.PickArgs): Call {
   const info: unknown = args.extraPickInfo;
-  return info instanceof Call ? info : new Call(undefined, false);
+  return info instanceof Call ? info : new Call(undefined, NO_PLAN);
 }
 
 /** While no connection is up: calls wait. */

@@ -3,11 +3,14 @@ import { Outcome, outcomeName, type ServiceOptions, type Subset } from 'fairlead
 import { describe, expect, it } from 'vitest';
 import { type Attempt, type Connection, PendingAttempts } from '../../../adapters/grpc/attempt.js';
 import { Call } from '../../../adapters/grpc/call.js';
+import type { MethodPlan } from '../../../adapters/grpc/method-configs.js';
 import { ConnectedPicker, type PickableConnection } from '../../../adapters/grpc/picker.js';
 import { outcomeOf } from '../../../adapters/grpc/status.js';
 import { endpoints, testMesh } from '../../support/mesh.js';
 
 const NO_METADATA = new Metadata();
+const PLAN: MethodPlan = { config: { name: [] }, hedged: false, policy: undefined };
+const HEDGED: MethodPlan = { ...PLAN, hedged: true };
 
 class TestConnection implements PickableConnection {
   subchannel: Connection['subchannel'] = {} as never;
@@ -38,7 +41,7 @@ function setUp(count = 3, options: ServiceOptions = {}) {
     reportsPerCall: true,
     settle: () => {},
   });
-  const pick = (call = new Call(undefined, false)): Attempt =>
+  const pick = (call = new Call(undefined, PLAN)): Attempt =>
     picker.pick({ metadata: NO_METADATA, extraPickInfo: call as never }) as Attempt;
   const inflight = (): number => service.endpoints.reduce((sum, endpoint) => sum + endpoint.inflight, 0);
   return { service, clock, leaves, pick, picker, inflight };
@@ -82,7 +85,7 @@ describe('an attempt', () => {
 
   it('is let go of at once when the same call is picked again, and its endpoint was not tried', () => {
     const { pick, inflight } = setUp();
-    const call = new Call(undefined, false);
+    const call = new Call(undefined, PLAN);
     const first = pick(call);
     const second = pick(call);
     expect(inflight()).toBe(1);
@@ -110,7 +113,7 @@ describe('an attempt', () => {
 
   it('of a hedged call may be on its way while the next is picked', () => {
     const { pick, inflight } = setUp();
-    const call = new Call(undefined, true);
+    const call = new Call(undefined, HEDGED);
     const attempts = [pick(call), pick(call), pick(call)];
     expect(new Set(attempts.map(({ endpoint }) => endpoint)).size).toBe(3);
     expect(inflight()).toBe(3);
@@ -118,24 +121,24 @@ describe('an attempt', () => {
 
   it('of a hedged call does not move its session, one that repeats a failed attempt does', () => {
     const { pick } = setUp(3, { affinity: true });
-    const home = pick(new Call('ada', false)).endpoint;
-    const hedged = new Call('ada', true);
+    const home = pick(new Call('ada', PLAN)).endpoint;
+    const hedged = new Call('ada', HEDGED);
     const attempts = [pick(hedged), pick(hedged)];
     expect(attempts[0]!.endpoint).toBe(home);
     expect(attempts[1]!.endpoint).not.toBe(home);
-    expect(pick(new Call('ada', false)).endpoint).toBe(home);
-    const retried = new Call('ada', false);
+    expect(pick(new Call('ada', PLAN)).endpoint).toBe(home);
+    const retried = new Call('ada', PLAN);
     for (let attempt = 0; attempt < 2; attempt++) {
       const next = pick(retried);
       next.onCallStarted();
       next.onCallEnded(status.UNAVAILABLE, '', NO_METADATA);
     }
-    expect(pick(new Call('ada', false)).endpoint).not.toBe(home);
+    expect(pick(new Call('ada', PLAN)).endpoint).not.toBe(home);
   });
 
   it('of a hedged call that another attempt overtook counts as a timeout, the newest one as nothing', () => {
     const { pick, service } = setUp();
-    const call = new Call(undefined, true);
+    const call = new Call(undefined, HEDGED);
     const [first, second] = [pick(call), pick(call)];
     const discarded = 'Discarded in favor of other hedged attempt';
     for (const attempt of [first, second]) attempt.onCallEnded(status.CANCELLED, discarded, NO_METADATA);
