@@ -114,7 +114,16 @@ export function authorityOf(options: ReadGrpcOptions, uri: TargetUri): string {
   const { authority } = query;
   return typeof authority === 'string'
     ? authority
-    : (own?.target.authority ?? options.defaults.target.authority ?? service);
+    : (own?.target.authority ?? options.defaults.target.authority ?? hostOf(service));
+}
+
+/**
+ * The name of a service as an authority: what a URL would take for its end, for a port or for an escape becomes a dash, or
+ * no connection would come to be. A port, which is what an authority may have, stays.
+ */
+function hostOf(service: string): string {
+  const [, name = service, port = ''] = /^(.+?)(:\d{1,5})?$/s.exec(service) ?? [];
+  return name.replaceAll(/[^\p{L}\p{N}._~-]+/gu, '-') + port;
 }
 
 /** Service options that targets gave, by mesh and service: a second channel may say the same, but nothing else. */
