@@ -142,4 +142,35 @@ export function leavePipeline(command: Command): void {
   if (command.pipelineIndex !== undefined) command.pipelineIndex = undefined as never;
 }
 
+/**
+ * Gives the keys of a command other names. `keys`: those that were found in it, for commands in which ioredis finds none
+ * itself; each is looked for among the arguments.
+ */
+export function renameKeys(
+  command: Command,
+  keys: readonly (string | Buffer)[],
+  rename: (key: string | Buffer) => string | Buffer,
+): void {
+  const own = command as unknown as KeyedCommand;
+  if (command.getKeys().length > 0) {
+    // It remembers what it found.
+    own.keys = undefined;
+    own._iterateKeys(rename);
+    return;
+  }
+  let from = 0;
+  for (const key of keys) {
+    const at = own.args.indexOf(key, from);
+    if (at === -1) continue;
+    own.args[at] = rename(key);
+    from = at + 1;
+  }
+}
+
+interface KeyedCommand {
+  keys: readonly (string | Buffer)[] | undefined;
+  readonly args: (string | Buffer)[];
+  _iterateKeys(rename: (key: string | Buffer) => string | Buffer): void;
+}
+
 export { Command, Redis, type RedisOptions };

@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { type EndpointSpec, type KetamaCompatibility, optionReaders as read } from '../../src/index.js';
 import type { PlacementName } from './placement.js';
+import type { Quarantine } from './quarantine.js';
 
 /**
  * What fairlead adds to the options of ioredis; those may be given beside these and go to every connection. Servers come
@@ -19,10 +20,19 @@ export interface ShardedRedisOptions extends RedisOptions {
    */
   readonly shardName?: (endpoint: EndpointSpec) => string;
   /**
-   * What happens to keys whose shard is down. `fail` (default, for a store): their commands fail at once with
-   * FAIRLEAD_SHARD_UNAVAILABLE, the other shards notice nothing.
+   * What happens to keys whose shard is down; the keys of the others stay where they are.
+   *
+   * - `fail` (default, for a store): their commands fail at once with FAIRLEAD_SHARD_UNAVAILABLE.
+   * - `next` (for a cache): they go to the next shards on the ring, which know nothing of them at first.
    */
-  readonly onFailure?: 'fail';
+  readonly onFailure?: FailurePolicy;
+  /**
+   * What a shard that was down goes through before it is used again, so that no value is read that is older than a later
+   * write; with `onFailure: 'next'` only. Default `generation`: its keys get a new namespace. `flush`: FLUSHDB; for
+   * servers that hold nothing but this cache, so not with a `keyPrefix`. `{ waitMs }`: it stays out for so long, which
+   * must be longer than any value lives; 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
+   */
+  readonly quarantine?: Quarantine;
   /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
   readonly probeIntervalMs?: number;
   /** A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000. */
@@ -39,12 +49,15 @@ export interface ShardedRedisOptions extends RedisOptions {
   readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
 }
 
+export type FailurePolicy = 'fail' | 'next';
+
 export interface ReadShardedOptions {
   readonly service: string;
   readonly placement: PlacementName;
   readonly compatibility: KetamaCompatibility;
   readonly shardName: ((endpoint: EndpointSpec) => string) | undefined;
-  readonly onFailure: 'fail';
+  readonly onFailure: FailurePolicy;
+  readonly quarantine: Quarantine;
   readonly probeIntervalMs: number;
   readonly downAfterMs: number;
   readonly maxOfflineCommands: number;
@@ -62,7 +75,13 @@ const schema: read.Schema<ReadShardedOptions> = {
   placement: read.oneOf('ketama', 'ketama', 'rendezvous', 'maglev'),
   compatibility: read.oneOf('none', 'none', 'hashring', 'libketama', 'twemproxy', 'libmemcached'),
   shardName: read.callback(),
-  onFailure: read.oneOf('fail', 'fail'),
+  onFailure: read.oneOf('fail', 'fail', 'next'),
+  quarantine: (value, name) => {
+    if (typeof value !== 'object' || value === null) {
+      return read.oneOf('generation', 'generation', 'flush', 'none')(value, name);
+    }
+    return read.readOptions<{ waitMs: number }>(name, value, { waitMs: read.integer(0, 1, 2 ** 31 - 1) });
+  },
   probeIntervalMs: read.number(200, 10, MINUTE_MS),
   downAfterMs: read.number(600, 10, MINUTE_MS),
   maxOfflineCommands: read.integer(1_000, 0, 1_000_000),
@@ -110,6 +129,7 @@ export function readShardedOptions(options: unknown): {
     if (Object.hasOwn(schema, key)) own[key] = value;
     else driver[key] = checked(key, value);
   }
+  checkTogether(own, driver);
   return {
     own: read.readOptions('ShardedRedis', own, schema),
     driver: {
@@ -121,6 +141,23 @@ export function readShardedOptions(options: unknown): {
       ...driver,
     },
   };
+}
+
+/** What each reader alone cannot see. */
+function checkTogether(own: Readonly<Record<string, unknown>>, driver: Readonly<Record<string, unknown>>): void {
+  const { quarantine } = own;
+  if (quarantine === undefined) return;
+  if (own.onFailure !== 'next') {
+    throw read.invalidOption('ShardedRedis.quarantine', quarantine, "unset, unless onFailure is 'next'");
+  }
+  const { keyPrefix } = driver;
+  if (quarantine === 'flush' && keyPrefix !== undefined && keyPrefix !== '') {
+    const allowed = "'generation' with a keyPrefix: the database may hold keys of others, and FLUSHDB removes all";
+    throw read.invalidOption('ShardedRedis.quarantine', quarantine, allowed);
+  }
+  if (typeof quarantine === 'object' && quarantine !== null && !Object.hasOwn(quarantine, 'waitMs')) {
+    throw read.invalidOption('ShardedRedis.quarantine.waitMs', undefined, 'longer than any value lives, in ms');
+  }
 }
 
 /** Handshakes within a data centre take milliseconds; a host that swallows packets must not hold one up for long. */

@@ -28,12 +28,27 @@ export interface ShardHost {
   readonly own: ReadShardedOptions;
   /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
   readonly driver: RedisOptions;
+  /** Who decides when a shard that answers may be used; undefined where each may at once. */
+  readonly watch: ShardWatch | undefined;
   shardChanged(shard: Shard): void;
   shardError(shard: Shard, error: Error): void;
 }
 
-/** `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once. */
-export type ShardState = 'connecting' | 'up' | 'down';
+/** What decides about the use of shards beyond whether they answer. */
+export interface ShardWatch {
+  /** A new one, not connected yet. */
+  adopt(shard: Shard): void;
+  /** What to ask it by, instead of PING. */
+  probe(shard: Shard): Command;
+  /** It answers and is not in use; may be told repeatedly. `shard.admit()` puts it to use. */
+  answered(shard: Shard): void;
+}
+
+/**
+ * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as `onFailure` says.
+ * `quarantined`: it answers, and is not used before nothing in it can be stale.
+ */
+export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
 
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
@@ -66,7 +81,8 @@ export class Shard implements Target {
   readonly #health: Subset;
   #timer: Timer | undefined;
   #unreadySinceMs: number;
-  #pingedAtMs: number | undefined;
+  /** What was asked and not answered yet. */
+  #ping: { sinceMs: number } | undefined;
   #cause: Error | undefined;
   #closed = false;
 
@@ -86,6 +102,7 @@ export class Shard implements Target {
     this.connection.on('close', () => this.#lost());
     this.connection.on('error', (error: Error) => this.#failed(error));
     this.blocking = new BlockingPool(host.own.maxBlockingConnections, this);
+    host.watch?.adopt(this);
     this.connection.connect().catch(() => {});
     this.#watch();
   }
@@ -112,6 +129,7 @@ export class Shard implements Target {
     const { service, own } = this.#host;
     if (this.#closed) return shardUnavailable(service.name, this.name, 'is closed');
     if (this.state === 'down') return shardUnavailable(service.name, this.name, 'is down', this.#cause);
+    if (this.state === 'quarantined') return shardUnavailable(service.name, this.name, 'is back, and in quarantine');
     if (this.connection.status !== 'ready' && waitingOn(this.connection) >= own.maxOfflineCommands) {
       const why = `is not connected, and maxOfflineCommands ${own.maxOfflineCommands} wait for it already`;
       return shardUnavailable(service.name, this.name, why, this.#cause);
@@ -124,6 +142,26 @@ export class Shard implements Target {
     const refusal = this.refusal();
     if (refusal === undefined) this.connection.sendCommand(command);
     else command.reject(refusal);
+  }
+
+  /** Sends it whatever the state: for what decides about the state. */
+  issue(command: Command): void {
+    this.connection.sendCommand(command);
+  }
+
+  /** It may be used. */
+  admit(): void {
+    if (this.#closed || this.state === 'up') return;
+    this.state = 'up';
+    this.#host.service.recovered(this.endpoint);
+    this.#host.shardChanged(this);
+  }
+
+  /** It answers, and may not be used yet. */
+  quarantine(): void {
+    if (this.#closed || this.state === 'quarantined') return;
+    this.state = 'quarantined';
+    this.#host.shardChanged(this);
   }
 
   /** Lets the commands under way finish, then closes. */
@@ -156,30 +194,41 @@ export class Shard implements Target {
 
   #watch(): void {
     if (this.#closed) return;
-    this.#timer = this.#host.clock.after(this.#host.own.probeIntervalMs, () => {
-      this.#look();
+    const { clock } = this.#host;
+    const { probeIntervalMs } = this.#host.own;
+    const dueMs = clock.now() + probeIntervalMs;
+    this.#timer = clock.after(probeIntervalMs, () => {
+      const nowMs = clock.now();
+      // This process was busy, and answers lie unread: the time is not the server's.
+      if (nowMs - dueMs > probeIntervalMs) this.#forgive(nowMs - dueMs);
+      this.#look(nowMs);
       this.#watch();
     });
   }
 
-  #look(): void {
-    const nowMs = this.#host.clock.now();
+  #forgive(ms: number): void {
+    this.#unreadySinceMs += ms;
+    if (this.#ping !== undefined) this.#ping.sinceMs += ms;
+  }
+
+  #look(nowMs: number): void {
     const { downAfterMs } = this.#host.own;
     if (this.connection.status !== 'ready') {
       if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
-    } else if (this.#pingedAtMs === undefined) {
-      this.#ping(nowMs);
-    } else if (nowMs - this.#pingedAtMs >= downAfterMs) {
-      this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#pingedAtMs)} ms.`);
+    } else if (this.#ping === undefined) {
+      this.#probe(nowMs);
+    } else if (nowMs - this.#ping.sinceMs >= downAfterMs) {
+      this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#ping.sinceMs)} ms.`);
       this.#down(Outcome.Timeout);
     }
   }
 
-  #ping(nowMs: number): void {
-    this.#pingedAtMs = nowMs;
-    const command = ownCommand('ping');
+  #probe(nowMs: number): void {
+    const ping = { sinceMs: nowMs };
+    this.#ping = ping;
+    const command = this.#host.watch?.probe(this) ?? ownCommand('ping');
     const answered = (outcome: Outcome): void => {
-      if (this.#pingedAtMs === nowMs) this.#pingedAtMs = undefined;
+      if (this.#ping === ping) this.#ping = undefined;
       if (outcome !== Outcome.Failure) this.#up();
       this.#report(outcome);
     };
@@ -189,21 +238,24 @@ export class Shard implements Target {
       (error: { name?: string }) => {
         if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
         else if (this.connection.status !== 'ready') answered(Outcome.Failure);
-        // else: its deadline passed, and the server still owes the answer. What comes next is seen by `#look`.
-        else if (this.state !== 'down') this.#down(Outcome.Timeout);
+        else {
+          // Its deadline passed, and the server still owes the answer; the next one comes behind it.
+          if (this.#ping === ping) this.#ping = undefined;
+          this.#down(Outcome.Timeout);
+        }
       },
     );
     this.connection.sendCommand(command);
   }
 
   #ready(): void {
-    this.#pingedAtMs = undefined;
+    this.#ping = undefined;
     this.#cause = undefined;
     this.#up();
   }
 
   #lost(): void {
-    this.#pingedAtMs = undefined;
+    this.#ping = undefined;
     if (this.#closed) return;
     if (this.state === 'up') {
       // Its server may have restarted in the meantime; the first attempt to connect again will tell.
@@ -220,9 +272,9 @@ export class Shard implements Target {
 
   #up(): void {
     if (this.#closed || this.state === 'up') return;
-    this.state = 'up';
-    this.#host.service.recovered(this.endpoint);
-    this.#host.shardChanged(this);
+    const { watch } = this.#host;
+    if (watch === undefined) this.admit();
+    else watch.answered(this);
   }
 
   #down(outcome: Outcome): void {

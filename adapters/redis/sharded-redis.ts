@@ -2,6 +2,7 @@ import { type Clock, FairleadError, type Mesh, type Service } from '../../src/in
 import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
 import type { Callback, WriteableStream } from './driver-types.js';
 import { monitorAll } from './monitor.js';
+import { Failover } from './failover.js';
 import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
 import type { PlacementName } from './placement.js';
 import { Router } from './router.js';
@@ -48,6 +49,7 @@ export class ShardedRedis extends Redis {
   readonly #own: ReadShardedOptions;
   readonly #topology: Topology;
   readonly #router: Router;
+  readonly #failover: Failover | undefined;
   readonly #transactions: Transactions;
   readonly #subscriptions: Subscriptions;
   readonly #waiting: Waiting;
@@ -65,12 +67,14 @@ export class ShardedRedis extends Redis {
     this.#own = own;
     this.#service = mesh.service(own.service);
     const clock: Clock = mesh.clock;
+    this.#failover = own.onFailure === 'next' ? this.#createFailover(clock) : undefined;
     this.#topology = new Topology(
       {
         service: this.#service,
         clock,
         own,
         driver: this.options,
+        watch: this.#failover,
         shardChanged: (shard) => this.#shardChanged(shard),
         shardError: (_, error) => this.#heard('error', error),
       },
@@ -235,15 +239,36 @@ export class ShardedRedis extends Redis {
   #update(): void {
     if (this.#ended) return;
     const left = this.#topology.update(this.#service.endpoints);
-    for (const shard of left) void shard.quit();
-    void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
+    for (const shard of left) {
+      this.#failover?.forget(shard);
+      void shard.quit();
+    }
+    this.#follow();
     if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
     this.#updateStatus();
   }
 
+  #follow(): void {
+    void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
+  }
+
+  #createFailover(clock: Clock): Failover {
+    return new Failover({
+      own: this.#own,
+      clock,
+      commandTimeoutMs: this.options.commandTimeout,
+      keysOf: (command) => this.#router.keysOf(command),
+      route: (command) => this.#router.route(command),
+      error: (error) => this.#heard('error', error),
+    });
+  }
+
   #shardChanged(shard: Shard): void {
     if (this.#ended) return;
+    this.#failover?.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
+    // Channels of a shard that others stand in for are theirs.
+    if (this.#failover !== undefined && this.#subscriptions.active) this.#follow();
     this.#updateStatus();
   }
 

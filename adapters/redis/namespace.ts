@@ -1,0 +1,58 @@
+import type { Command } from './driver.js';
+import { type RedisKey, shardUnavailable, unroutable } from './errors.js';
+import type { Held } from './held.js';
+import { enterNamespace } from './key-names.js';
+import type { Shard } from './shard.js';
+import type { Target } from './target.js';
+
+/** What it needs of those who know. */
+export interface NamespaceHost {
+  readonly service: string;
+  keysOf(command: Command): readonly RedisKey[];
+}
+
+/**
+ * A shard whose keys are called otherwise at the server: by a namespace in front of them. Undefined as long as the
+ * namespace is not known; commands wait for it.
+ */
+export class NamespacedTarget implements Target {
+  readonly shard: Shard;
+  readonly blocking = { send: (command: Command): void => this.#send(command, true) };
+  readonly #host: NamespaceHost;
+  readonly #held: Held;
+  readonly #namespace: () => string | undefined;
+
+  constructor(shard: Shard, host: NamespaceHost, held: Held, namespace: () => string | undefined) {
+    this.shard = shard;
+    this.#host = host;
+    this.#held = held;
+    this.#namespace = namespace;
+  }
+
+  get name(): string {
+    return this.shard.name;
+  }
+
+  refusal(): Error | undefined {
+    if (this.#namespace() !== undefined) return this.shard.refusal();
+    if (!this.#held.full) return undefined;
+    return shardUnavailable(this.#host.service, this.name, 'is not ready, and maxOfflineCommands wait for it already');
+  }
+
+  send(command: Command): void {
+    this.#send(command, false);
+  }
+
+  #send(command: Command, blocking: boolean): void {
+    const namespace = this.#namespace();
+    const refusal = this.refusal();
+    if (refusal !== undefined) command.reject(refusal);
+    else if (namespace === undefined) this.#held.add(command, this, blocking);
+    else {
+      const why = enterNamespace(command, namespace, this.#host.keysOf);
+      if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));
+      else if (blocking) this.shard.blocking.send(command);
+      else this.shard.send(command);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { type Clock, FairleadError } from '../../src/index.js';
+import { ownCommand } from './driver.js';
+import type { Shard } from './shard.js';
+
+/**
+ * What a shard goes through that missed writes, before it is used again.
+ *
+ * - `generation`: its keys get a new namespace; the old ones are found no more, and go as they expire or are evicted.
+ * - `flush`: its database is emptied (FLUSHDB).
+ * - `{ waitMs }`: it stays out for longer than any value lives.
+ * - `none`: it is used as it is, with whatever it holds.
+ */
+export type Quarantine = 'generation' | 'flush' | 'none' | { readonly waitMs: number };
+
+/** Resolves when nothing that the shard holds under its present names can be read again, or it has all expired. */
+export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock): Promise<void> {
+  if (quarantine === 'flush') await flush(shard);
+  else if (typeof quarantine === 'object') await pause(clock, quarantine.waitMs);
+  // A generation is begun by whoever keeps the record.
+}
+
+async function flush(shard: Shard): Promise<void> {
+  const info = ownCommand('info', ['persistence']);
+  shard.issue(info);
+  // A cache keeps no log of its writes. Whatever the options say, this is a store.
+  if (/^aof_enabled:1/m.test(String(await info.promise))) {
+    throw new FairleadError(
+      'FAIRLEAD_CONFLICT',
+      `Shard '${shard.name}' keeps an append-only file, so it is no cache: it is not flushed, and stays out. Set quarantine to 'generation', or onFailure to 'fail'.`,
+      { endpoint: shard.name },
+    );
+  }
+  const command = ownCommand('flushdb', ['ASYNC']);
+  shard.issue(command);
+  await command.promise;
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}

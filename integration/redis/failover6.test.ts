@@ -1,0 +1,3 @@
+import { describeFailover } from './failover.js';
+
+describeFailover('6');
