@@ -6,7 +6,16 @@ import { NamespacedTarget } from './namespace.js';
 import type { ReadShardedOptions } from './options.js';
 import { cleanse } from './quarantine.js';
 import type { Shard, ShardWatch } from './shard.js';
-import { missedField, OWN, parseRecord, recordKey, type ShardRecord, STAND_IN, Tokens } from './shard-record.js';
+import {
+  missedField,
+  OWN,
+  parseRecord,
+  recordKey,
+  type ShardRecord,
+  STAND_IN,
+  Tokens,
+  tokenOf,
+} from './shard-record.js';
 import type { Target } from './target.js';
 
 /** What it leaves to the client. */
@@ -69,7 +78,7 @@ export class Failover implements ShardWatch {
   adopt(shard: Shard): void {
     const { own, commandTimeoutMs, keysOf } = this.#host;
     const held = new Held(own.maxOfflineCommands, commandTimeoutMs);
-    const host = { service: own.service, keysOf };
+    const host = { service: own.service, keysOf, emptied: (emptied: Shard) => this.#emptied(emptied) };
     const ownNamespace = (): string | undefined => {
       if (!entry.admitted) return undefined;
       return own.quarantine === 'generation' ? entry.record?.own : '';
@@ -162,9 +171,24 @@ export class Failover implements ShardWatch {
 
   /** A new namespace for what it holds for others, and a note of who they are. Before whatever is sent to it next. */
   #renew(shard: Shard, entry: Entry): void {
-    const missing = [...this.#entries].filter(([, { missed }]) => missed).map(([{ name }]) => name);
-    const marks = missing.filter((name) => name !== shard.name).flatMap((name) => [missedField(name), '1']);
-    this.#write(shard, entry, { [STAND_IN]: this.#tokens.next() }, marks);
+    this.#write(shard, entry, { [STAND_IN]: this.#tokens.next() }, this.#marksFor(shard));
+  }
+
+  /** The namespaces stay what they are, so that what is written next is found. */
+  #emptied(shard: Shard): void {
+    const entry = this.#entries.get(shard);
+    if (entry?.record === undefined) return;
+    const { own, standIn } = entry.record;
+    const tokens: Record<string, string> = {};
+    if (own !== undefined) tokens[OWN] = tokenOf(own);
+    if (standIn !== undefined) tokens[STAND_IN] = tokenOf(standIn);
+    this.#write(shard, entry, tokens, this.#marksFor(shard));
+  }
+
+  /** The others that miss writes. */
+  #marksFor(shard: Shard): string[] {
+    const missing = [...this.#entries].filter(([other, { missed }]) => missed && other !== shard);
+    return missing.flatMap(([{ name }]) => [missedField(name), '1']);
   }
 
   /** Writes tokens (and marks) into the record; what is known of it follows at once, as commands keep their order. */

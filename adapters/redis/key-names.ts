@@ -18,7 +18,7 @@ const NAMING: ReadonlySet<string> = new Set([
 
 /**
  * Gives the keys of a command other names at the server: each gets the namespace in front. What names keys without
- * declaring them (BY and GET of SORT) cannot be served; the answer says why. Undefined where all went well.
+ * declaring them (BY and GET of SORT_RO) cannot be served; the answer says why. Undefined where all went well.
  */
 export function enterNamespace(
   command: Command,
@@ -31,7 +31,8 @@ export function enterNamespace(
     return undefined;
   }
   if (namespace === '') return undefined;
-  if ((name === 'sort' || name === 'sort_ro') && hasPattern(command.args)) {
+  // In SORT, ioredis finds the patterns as well.
+  if (name === 'sort_ro' && hasPattern(command.args)) {
     return 'BY and GET name keys that are called otherwise at the server while quarantine is in force';
   }
   renameKeys(command, keysOf(command), (key) => within(namespace, key));

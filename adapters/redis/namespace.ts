@@ -9,7 +9,11 @@ import type { Target } from './target.js';
 export interface NamespaceHost {
   readonly service: string;
   keysOf(command: Command): readonly RedisKey[];
+  /** The shard's database was emptied just now, with all that is kept there for its keys. */
+  emptied(shard: Shard): void;
 }
+
+const EMPTYING: ReadonlySet<string> = new Set(['flushall', 'flushdb']);
 
 /**
  * A shard whose keys are called otherwise at the server: by a namespace in front of them. Undefined as long as the
@@ -53,6 +57,7 @@ export class NamespacedTarget implements Target {
       if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));
       else if (blocking) this.shard.blocking.send(command);
       else this.shard.send(command);
+      if (EMPTYING.has(command.name.toLowerCase())) this.#host.emptied(this.shard);
     }
   }
 }

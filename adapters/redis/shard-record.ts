@@ -37,6 +37,10 @@ function namespaceOf(token: string | null | undefined): string | undefined {
   return token == null || !/^[a-z0-9]{1,32}$/.test(token) ? undefined : `${RESERVED}${token}:`;
 }
 
+export function tokenOf(namespace: string): string {
+  return namespace.slice(RESERVED.length, -1);
+}
+
 /** Of 2^30 for each millisecond: never the same again, whoever draws it. */
 export class Tokens {
   readonly #random: Random = systemRandom();

@@ -1,0 +1,63 @@
+import type { EndpointSpec } from '../../src/index.js';
+import type { Command } from './driver.js';
+import { shardReadOnly, shardUnavailable } from './errors.js';
+import { isRead } from './reads.js';
+import type { Shard } from './shard.js';
+import type { Target } from './target.js';
+
+/** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
+export function isReplica({ meta, tags }: EndpointSpec): boolean {
+  return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
+}
+
+/**
+ * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as far as they have
+ * heard; what writes is refused.
+ */
+export class ReplicaTarget implements Target {
+  readonly shard: Shard;
+  readonly blocking = { send: (command: Command): void => this.#send(command, true) };
+  readonly #service: string;
+  readonly #replicas: readonly Shard[];
+
+  /** `shard` undefined: discovery knows no primary. */
+  constructor(shard: Shard, service: string, replicas: readonly Shard[]) {
+    this.shard = shard;
+    this.#service = service;
+    this.#replicas = replicas;
+  }
+
+  get name(): string {
+    return this.shard.name;
+  }
+
+  /** For what cannot be told to be reading, such as a transaction. */
+  refusal(): Error | undefined {
+    return this.#standing ? this.shard.refusal() : shardReadOnly(this.#service, this.name);
+  }
+
+  send(command: Command): void {
+    this.#send(command, false);
+  }
+
+  /** The primary is there, or may be in a moment. */
+  get #standing(): boolean {
+    return this.shard.state !== 'down' && !this.shard.readOnly;
+  }
+
+  #send(command: Command, blocking: boolean): void {
+    if (this.#standing) to(this.shard, command, blocking);
+    else if (!isRead(command.name.toLowerCase(), command.args)) {
+      command.reject(shardReadOnly(this.#service, this.name));
+    } else {
+      const replica = this.#replicas.find(({ state }) => state === 'up');
+      if (replica !== undefined) to(replica, command, blocking);
+      else command.reject(shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
+    }
+  }
+}
+
+function to(shard: Shard, command: Command, blocking: boolean): void {
+  if (blocking) shard.blocking.send(command);
+  else shard.send(command);
+}
