@@ -87,6 +87,15 @@ export function shardUnavailable(service: string, shard: string, why: string, ca
   });
 }
 
+/** The shard's primary is down, and the command is not known to read only. Nothing was sent. */
+export function shardReadOnly(service: string, shard: string): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_READ_ONLY',
+    `The primary of shard '${shard}' is down: its replicas answer what only reads. Nothing was sent.`,
+    { service, endpoint: shard },
+  );
+}
+
 /** The connection broke with the command under way: it may have been executed. */
 export function connectionLost(service: string, shard: string, cause: Error): FairleadError {
   return new FairleadError(

@@ -16,7 +16,8 @@ export interface ShardedRedisOptions extends RedisOptions {
   readonly compatibility?: KetamaCompatibility;
   /**
    * The name that decides which keys a server owns; it must outlive a change of address. Default: `meta.shard` of the
-   * endpoint, else its id. Of two endpoints with one name, the first by id is the shard.
+   * endpoint, else its id. Of two endpoints with one name, the first by id is the shard. Replicas (`meta.role` or a tag
+   * `replica`) are no shards.
    */
   readonly shardName?: (endpoint: EndpointSpec) => string;
   /**
@@ -24,6 +25,8 @@ export interface ShardedRedisOptions extends RedisOptions {
    *
    * - `fail` (default, for a store): their commands fail at once with FAIRLEAD_SHARD_UNAVAILABLE.
    * - `next` (for a cache): they go to the next shards on the ring, which know nothing of them at first.
+   * - `replica`: what only reads goes to a replica of the shard (an endpoint with the same shard name and `meta.role`
+   *   or a tag `replica`); the rest fails with FAIRLEAD_READ_ONLY.
    */
   readonly onFailure?: FailurePolicy;
   /**
@@ -49,7 +52,7 @@ export interface ShardedRedisOptions extends RedisOptions {
   readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
 }
 
-export type FailurePolicy = 'fail' | 'next';
+export type FailurePolicy = 'fail' | 'next' | 'replica';
 
 export interface ReadShardedOptions {
   readonly service: string;
@@ -75,7 +78,7 @@ const schema: read.Schema<ReadShardedOptions> = {
   placement: read.oneOf('ketama', 'ketama', 'rendezvous', 'maglev'),
   compatibility: read.oneOf('none', 'none', 'hashring', 'libketama', 'twemproxy', 'libmemcached'),
   shardName: read.callback(),
-  onFailure: read.oneOf('fail', 'fail', 'next'),
+  onFailure: read.oneOf('fail', 'fail', 'next', 'replica'),
   quarantine: (value, name) => {
     if (typeof value !== 'object' || value === null) {
       return read.oneOf('generation', 'generation', 'flush', 'none')(value, name);

@@ -2,7 +2,7 @@ import type { EndpointSpec } from '../../src/index.js';
 import type { Command } from './driver.js';
 import { shardReadOnly, shardUnavailable } from './errors.js';
 import { isRead } from './reads.js';
-import type { Shard } from './shard.js';
+import type { Shard, ShardState } from './shard.js';
 import type { Target } from './target.js';
 
 /** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
@@ -20,7 +20,6 @@ export class ReplicaTarget implements Target {
   readonly #service: string;
   readonly #replicas: readonly Shard[];
 
-  /** `shard` undefined: discovery knows no primary. */
   constructor(shard: Shard, service: string, replicas: readonly Shard[]) {
     this.shard = shard;
     this.#service = service;
@@ -45,12 +44,16 @@ export class ReplicaTarget implements Target {
     return this.shard.state !== 'down' && !this.shard.readOnly;
   }
 
+  #inState(wanted: ShardState): Shard | undefined {
+    return this.#replicas.find(({ state }) => state === wanted);
+  }
+
   #send(command: Command, blocking: boolean): void {
     if (this.#standing) to(this.shard, command, blocking);
     else if (!isRead(command.name.toLowerCase(), command.args)) {
       command.reject(shardReadOnly(this.#service, this.name));
     } else {
-      const replica = this.#replicas.find(({ state }) => state === 'up');
+      const replica = this.#inState('up') ?? this.#inState('connecting');
       if (replica !== undefined) to(replica, command, blocking);
       else command.reject(shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
     }

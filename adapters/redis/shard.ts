@@ -19,6 +19,7 @@ import {
 } from './driver.js';
 import { connectionLost, shardUnavailable } from './errors.js';
 import type { ReadShardedOptions } from './options.js';
+import { isReplica } from './replicas.js';
 import type { Target } from './target.js';
 
 /** What a shard needs from the client it belongs to. */
@@ -74,6 +75,10 @@ export class Shard implements Target {
   standIn: Target = this;
   /** Where those go that are for every shard. */
   listing: Target = this;
+  /** Those that may answer what only reads, while it is down. */
+  replicas: readonly Shard[] = [];
+  /** Its server is a replica itself: discovery knows no primary. */
+  readonly readOnly: boolean;
   /** False while others stand in for it. */
   serving = true;
   readonly #host: ShardHost;
@@ -97,6 +102,7 @@ export class Shard implements Target {
     this.#unreadySinceMs = host.clock.now();
     const { id } = endpoint.spec;
     this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
+    this.readOnly = isReplica(endpoint.spec);
     this.connection = this.connect();
     this.connection.on('ready', () => this.#ready());
     this.connection.on('close', () => this.#lost());
@@ -121,7 +127,7 @@ export class Shard implements Target {
 
   /** True for an endpoint at the address that this shard is connected to. */
   serves({ spec }: Endpoint): boolean {
-    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address;
+    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
   }
 
   /** Why nothing can be sent now; undefined where it can. */
@@ -168,6 +174,7 @@ export class Shard implements Target {
   async quit(): Promise<void> {
     if (this.#closed) return;
     this.#stop();
+    for (const replica of this.replicas) void replica.quit();
     this.blocking.close();
     const { connection } = this;
     if (this.state === 'down') {
@@ -182,6 +189,7 @@ export class Shard implements Target {
 
   disconnect(): void {
     this.#stop();
+    for (const replica of this.replicas) replica.disconnect();
     this.blocking.close();
     this.connection.disconnect();
   }

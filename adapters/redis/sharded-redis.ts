@@ -1,8 +1,8 @@
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
 import type { Callback, WriteableStream } from './driver-types.js';
-import { monitorAll } from './monitor.js';
 import { Failover } from './failover.js';
+import { monitorAll } from './monitor.js';
 import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
 import type { PlacementName } from './placement.js';
 import { Router } from './router.js';
@@ -27,6 +27,8 @@ export interface RingDescription {
     readonly address: string;
     readonly weight: number;
     readonly state: ShardState;
+    /** With the policy `replica`. */
+    readonly replicas: readonly { readonly id: string; readonly address: string; readonly state: ShardState }[];
   }[];
 }
 
@@ -130,11 +132,12 @@ export class ShardedRedis extends Redis {
       generation,
       placement: this.#own.placement,
       compatibility: this.#own.compatibility,
-      shards: shards.map(({ name, address, endpoint, state }) => ({
+      shards: shards.map(({ name, address, endpoint, state, replicas }) => ({
         name,
         address,
         weight: endpoint.spec.weight,
         state,
+        replicas: replicas.map((each) => ({ id: each.endpoint.spec.id, address: each.address, state: each.state })),
       })),
     };
   }

@@ -33,6 +33,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_PARTIAL_RESULT'
   /** The shard that owns a key is down. Nothing was sent. */
   | 'FAIRLEAD_SHARD_UNAVAILABLE'
+  /** The shard that owns a key has replicas only at the moment, and the command may write. Nothing was sent. */
+  | 'FAIRLEAD_READ_ONLY'
   /** A command makes no sense over several shards. Nothing was sent. */
   | 'FAIRLEAD_UNROUTABLE'
   /** The mesh, service or subset was closed. */
