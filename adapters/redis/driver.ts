@@ -137,6 +137,11 @@ export function ownCommand(name: string, args: readonly (string | Buffer)[] = []
   return new Command(name, args as never, { replyEncoding: 'utf8' } as never);
 }
 
+/** As `ownCommand`, with the reply in bytes. */
+export function rawCommand(name: string, args: readonly (string | Buffer)[]): Command {
+  return new Command(name, args as never, { replyEncoding: null } as never);
+}
+
 /** Commands of a pipeline are numbered so that ioredis can tell a torn one; split, the numbers mean nothing. */
 export function leavePipeline(command: Command): void {
   if (command.pipelineIndex !== undefined) command.pipelineIndex = undefined as never;

@@ -3,7 +3,7 @@ import { type RedisKey, shardUnavailable, unroutable } from './errors.js';
 import type { Held } from './held.js';
 import { enterNamespace } from './key-names.js';
 import type { Shard } from './shard.js';
-import type { Target } from './target.js';
+import { sendInARow, type Target } from './target.js';
 
 /** What it needs of those who know. */
 export interface NamespaceHost {
@@ -45,6 +45,10 @@ export class NamespacedTarget implements Target {
 
   send(command: Command): void {
     this.#send(command, false);
+  }
+
+  sendTogether(commands: readonly Command[]): void {
+    sendInARow(this, commands);
   }
 
   #send(command: Command, blocking: boolean): void {

@@ -36,6 +36,11 @@ export interface ShardedRedisOptions extends RedisOptions {
    * must be longer than any value lives; 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
    */
   readonly quarantine?: Quarantine;
+  /**
+   * What becomes of keys that have another owner after a change of the topology. Default: nothing, they are misses. With
+   * a window they are brought to their new owner before the first command that names them. Not with `onFailure: 'next'`.
+   */
+  readonly handover?: HandoverOptions;
   /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
   readonly probeIntervalMs?: number;
   /** A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000. */
@@ -52,6 +57,17 @@ export interface ShardedRedisOptions extends RedisOptions {
   readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
 }
 
+export interface HandoverOptions {
+  /** How long keys are looked for at their owner before; milliseconds, 1 to 2,147,483,647. */
+  readonly windowMs: number;
+  /** Keys on their way at a time. Default 64; 1 to 10,000. */
+  readonly maxMoves?: number;
+  /** A larger value stays where it is, and is served from there until the window is over; bytes. Default 8 MiB. */
+  readonly maxValueBytes?: number;
+  /** Brings keys that nobody asks for as well; one client at a time does so for each shard. Default true. */
+  readonly background?: boolean;
+}
+
 export type FailurePolicy = 'fail' | 'next' | 'replica';
 
 export interface ReadShardedOptions {
@@ -61,6 +77,7 @@ export interface ReadShardedOptions {
   readonly shardName: ((endpoint: EndpointSpec) => string) | undefined;
   readonly onFailure: FailurePolicy;
   readonly quarantine: Quarantine;
+  readonly handover: Required<HandoverOptions> | undefined;
   readonly probeIntervalMs: number;
   readonly downAfterMs: number;
   readonly maxOfflineCommands: number;
@@ -69,6 +86,20 @@ export interface ReadShardedOptions {
 }
 
 const MINUTE_MS = 60_000;
+
+/** Longer ones are rare, and hold up a server while they are copied. */
+const MAX_VALUE_BYTES = 8 * 2 ** 20;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const handoverSchema: read.Schema<Required<HandoverOptions>> = {
+  windowMs: (value, name) => {
+    if (value === undefined) throw read.invalidOption(name, value, `a whole number from 1 to ${MAX_TIMER_MS}`);
+    return read.integer(1, 1, MAX_TIMER_MS)(value, name);
+  },
+  maxMoves: read.integer(64, 1, 10_000),
+  maxValueBytes: read.integer(MAX_VALUE_BYTES, 1, 512 * 2 ** 20),
+  background: read.boolean(true),
+};
 
 const schema: read.Schema<ReadShardedOptions> = {
   service: (value, name) => {
@@ -85,6 +116,7 @@ const schema: read.Schema<ReadShardedOptions> = {
     }
     return read.readOptions<{ waitMs: number }>(name, value, { waitMs: read.integer(0, 1, 2 ** 31 - 1) });
   },
+  handover: read.optional((value, name) => read.readOptions<Required<HandoverOptions>>(name, value, handoverSchema)),
   probeIntervalMs: read.number(200, 10, MINUTE_MS),
   downAfterMs: read.number(600, 10, MINUTE_MS),
   maxOfflineCommands: read.integer(1_000, 0, 1_000_000),
@@ -149,6 +181,9 @@ export function readShardedOptions(options: unknown): {
 /** What each reader alone cannot see. */
 function checkTogether(own: Readonly<Record<string, unknown>>, driver: Readonly<Record<string, unknown>>): void {
   const { quarantine } = own;
+  if (own.handover !== undefined && own.onFailure === 'next') {
+    throw read.invalidOption('ShardedRedis.handover', own.handover, "unset with onFailure 'next': a cache fills again");
+  }
   if (quarantine === undefined) return;
   if (own.onFailure !== 'next') {
     throw read.invalidOption('ShardedRedis.quarantine', quarantine, "unset, unless onFailure is 'next'");

@@ -3,7 +3,7 @@ import type { Command } from './driver.js';
 import { shardReadOnly, shardUnavailable } from './errors.js';
 import { isRead } from './reads.js';
 import type { Shard, ShardState } from './shard.js';
-import type { Target } from './target.js';
+import { sendInARow, type Target } from './target.js';
 
 /** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
 export function isReplica({ meta, tags }: EndpointSpec): boolean {
@@ -37,6 +37,10 @@ export class ReplicaTarget implements Target {
 
   send(command: Command): void {
     this.#send(command, false);
+  }
+
+  sendTogether(commands: readonly Command[]): void {
+    sendInARow(this, commands);
   }
 
   /** The primary is there, or may be in a moment. */

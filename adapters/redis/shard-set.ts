@@ -8,6 +8,8 @@ export class ShardSet {
   readonly generation: number;
   /** Sorted by name. */
   readonly shards: readonly Shard[];
+  /** Those that own nothing here and may still hold keys, while these are handed over. */
+  leaving: readonly Shard[] = [];
   readonly #placement: Placement | undefined;
   readonly #all: readonly Target[];
   readonly #serves = (index: number): boolean => this.shards[index]!.serving;
@@ -41,7 +43,8 @@ export class ShardSet {
   /** Who gets what is for all: those that others stand in for have nothing that counts. */
   get everyone(): readonly Target[] {
     const serving = this.shards.every((shard) => shard.serving) ? this.#all : this.#all.filter(serves);
-    return serving.length === 0 ? this.#all : serving;
+    const all = serving.length === 0 ? this.#all : serving;
+    return this.leaving.length === 0 ? all : [...all, ...this.leaving];
   }
 }
 

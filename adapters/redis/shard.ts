@@ -20,7 +20,7 @@ import {
 import { connectionLost, shardUnavailable } from './errors.js';
 import type { ReadShardedOptions } from './options.js';
 import { isReplica } from './replicas.js';
-import type { Target } from './target.js';
+import { sendInARow, type Target } from './target.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
@@ -148,6 +148,10 @@ export class Shard implements Target {
     const refusal = this.refusal();
     if (refusal === undefined) this.connection.sendCommand(command);
     else command.reject(refusal);
+  }
+
+  sendTogether(commands: readonly Command[]): void {
+    sendInARow(this, commands);
   }
 
   /** Sends it whatever the state: for what decides about the state. */

@@ -2,6 +2,7 @@ import { type Clock, FairleadError, type Mesh, type Service } from '../../src/in
 import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
 import type { Callback, WriteableStream } from './driver-types.js';
 import { Failover } from './failover.js';
+import { Handover, type HandoverStats } from './handover.js';
 import { monitorAll } from './monitor.js';
 import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
 import type { PlacementName } from './placement.js';
@@ -52,6 +53,7 @@ export class ShardedRedis extends Redis {
   readonly #topology: Topology;
   readonly #router: Router;
   readonly #failover: Failover | undefined;
+  readonly #handover: Handover | undefined;
   readonly #transactions: Transactions;
   readonly #subscriptions: Subscriptions;
   readonly #waiting: Waiting;
@@ -70,6 +72,7 @@ export class ShardedRedis extends Redis {
     this.#service = mesh.service(own.service);
     const clock: Clock = mesh.clock;
     this.#failover = own.onFailure === 'next' ? this.#createFailover(clock) : undefined;
+    this.#handover = own.handover === undefined ? undefined : this.#createHandover(clock);
     this.#topology = new Topology(
       {
         service: this.#service,
@@ -123,6 +126,11 @@ export class ShardedRedis extends Redis {
   /** The connections to all shards, sorted by the shards' names. */
   nodes(): Redis[] {
     return this.#set.shards.map(({ connection }) => connection);
+  }
+
+  /** What becomes of keys whose owner changes; undefined without the option `handover`. */
+  get handover(): HandoverStats | undefined {
+    return this.#handover?.stats;
   }
 
   describeRing(): RingDescription {
@@ -241,14 +249,31 @@ export class ShardedRedis extends Redis {
 
   #update(): void {
     if (this.#ended) return;
-    const left = this.#topology.update(this.#service.endpoints);
-    for (const shard of left) {
-      this.#failover?.forget(shard);
-      void shard.quit();
-    }
+    const before = this.#set;
+    const left = this.#topology.update(this.#service.endpoints, this.#handover?.leaving);
+    if (this.#handover !== undefined) this.#handover.begin(before);
+    else for (const shard of left) this.#leave(shard);
     this.#follow();
     if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
     this.#updateStatus();
+  }
+
+  #leave(shard: Shard): void {
+    this.#failover?.forget(shard);
+    void shard.quit();
+  }
+
+  #createHandover(clock: Clock): Handover {
+    return new Handover({
+      own: this.#own,
+      clock,
+      current: () => this.#set,
+      keysOf: (command) => this.#router.keysOf(command),
+      route: (command) => this.#router.route(command),
+      release: (shards) => {
+        for (const shard of shards) this.#leave(shard);
+      },
+    });
   }
 
   #follow(): void {
@@ -316,6 +341,7 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     this.#ended = true;
     this.#unlisten?.();
+    this.#handover?.close();
     this.#subscriptions.close();
     this.#waiting.close();
     setStatus(this, 'close');

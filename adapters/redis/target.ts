@@ -14,6 +14,18 @@ export interface Target {
   refusal(): Error | undefined;
   /** Settles the command one way or the other. */
   send(command: Command): void;
+  /** Those of a transaction: all in a row, or none. */
+  sendTogether(commands: readonly Command[]): void;
   /** For commands that hold their connection. */
   readonly blocking: { send(command: Command): void };
+}
+
+/** What `sendTogether` does where nothing has to be waited for. */
+export function sendInARow(target: Target, commands: readonly Command[]): void {
+  const refusal = target.refusal();
+  for (const command of commands) {
+    if (refusal === undefined) target.send(command);
+    // An error object for each: ioredis writes the others into that of EXEC.
+    else command.reject(target.refusal() ?? refusal);
+  }
 }

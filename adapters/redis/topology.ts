@@ -32,10 +32,13 @@ export class Topology {
     return this.#set;
   }
 
-  /** Takes the endpoints as they are now. Gives the shards that are left behind. */
-  update(endpoints: readonly Endpoint[]): Shard[] {
+  /**
+   * Takes the endpoints as they are now. Gives the shards that are left behind. `spare`: those that were before and are
+   * still connected.
+   */
+  update(endpoints: readonly Endpoint[], spare: readonly Shard[] = []): Shard[] {
     const named = this.#byName(endpoints);
-    const before = new Map(this.#set.shards.map((shard) => [shard.name, shard]));
+    const before = new Map([...spare, ...this.#set.shards].map((shard) => [shard.name, shard]));
     const names = [...named.keys()].sort(byCodeUnits);
     const shards = names.map((name) => {
       const { primary, replicas } = named.get(name)!;

@@ -73,10 +73,6 @@ export class Transactions {
       for (const each of held) each.reject(new CrossShardError(router.service, 'multi', keys, names));
       return;
     }
-    const refusal = shard.refusal();
-    for (const each of held) {
-      if (refusal === undefined) shard.send(each);
-      else each.reject(shard.refusal() ?? refusal);
-    }
+    shard.sendTogether(held);
   }
 }

@@ -1,0 +1,40 @@
+import type { Command } from './driver.js';
+import type { Handover } from './handover.js';
+import type { Shard } from './shard.js';
+import type { Target } from './target.js';
+
+/** A shard whose keys may still be at their owner before: commands wait until theirs are here. */
+export class HandoverTarget implements Target {
+  readonly blocking = {
+    send: (command: Command): void =>
+      this.#handover.bring(this, [command], (to) => (to === undefined ? this.#inner : to).blocking.send(command)),
+  };
+  readonly #inner: Target;
+  readonly #handover: Handover;
+
+  constructor(inner: Target, handover: Handover) {
+    this.#inner = inner;
+    this.#handover = handover;
+  }
+
+  get name(): string {
+    return this.#inner.name;
+  }
+
+  get shard(): Shard {
+    return this.#inner.shard;
+  }
+
+  refusal(): Error | undefined {
+    return this.#inner.refusal();
+  }
+
+  send(command: Command): void {
+    if (!this.#handover.active) this.#inner.send(command);
+    else this.#handover.bring(this, [command], (to) => (to === undefined ? this.#inner : to).send(command));
+  }
+
+  sendTogether(commands: readonly Command[]): void {
+    this.#handover.bring(this, commands, (to) => (to === undefined ? this.#inner : to).sendTogether(commands));
+  }
+}

@@ -1,0 +1,3 @@
+import { describeHandover } from './handover.js';
+
+describeHandover('6');
