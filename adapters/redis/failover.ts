@@ -2,6 +2,7 @@ import type { Clock } from '../../src/index.js';
 import { type Command, ownCommand } from './driver.js';
 import type { RedisKey } from './errors.js';
 import { Held } from './held.js';
+import { removeLeftovers } from './leftovers.js';
 import { NamespacedTarget } from './namespace.js';
 import type { ReadShardedOptions } from './options.js';
 import { cleanse } from './quarantine.js';
@@ -16,6 +17,7 @@ import {
   Tokens,
   tokenOf,
 } from './shard-record.js';
+import type { ShardSet } from './shard-set.js';
 import type { Target } from './target.js';
 
 /** What it leaves to the client. */
@@ -23,6 +25,7 @@ export interface FailoverHost {
   readonly own: ReadShardedOptions;
   readonly clock: Clock;
   readonly commandTimeoutMs: number | undefined;
+  current(): ShardSet;
   keysOf(command: Command): readonly RedisKey[];
   /** Decides anew where a command goes. */
   route(command: Command): void;
@@ -63,6 +66,8 @@ export class Failover implements ShardWatch {
   readonly #key: string;
   readonly #tokens: Tokens;
   readonly #entries = new Map<Shard, Entry>();
+  /** Counts the changes of the topology. */
+  #change = 0;
 
   constructor(host: FailoverHost) {
     this.#host = host;
@@ -114,6 +119,20 @@ export class Failover implements ShardWatch {
     entry.admitted = false;
     entry.held.reroute(this.#host.own.service, shard.listing, this.#host.route);
     this.#consider();
+  }
+
+  /** Shards came or left: what the others hold of their keys is removed, where it can be told from what is not ours. */
+  changedTopology(): void {
+    const change = ++this.#change;
+    if (this.#host.own.quarantine !== 'generation' || this.#entries.size < 2) return;
+    for (const [shard, entry] of this.#entries) {
+      const going = (): boolean => this.#change === change && this.#entries.has(shard);
+      void removeLeftovers(shard, this.#host, () => (entry.admitted ? entry.record?.own : undefined), going);
+    }
+  }
+
+  close(): void {
+    this.#change++;
   }
 
   probe(shard: Shard): Command {

@@ -3,6 +3,7 @@ import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, shardUnavailable } from './errors.js';
 import { HandoverTarget } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
+import { isReserved } from './key-names.js';
 import type { ReadShardedOptions } from './options.js';
 import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
@@ -42,6 +43,9 @@ export interface HandoverHost {
 
 /** Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked for again. */
 const MAX_SETTLED = 100_000;
+
+/** Keys that nobody waits for, so few that those that somebody waits for find room. */
+const AT_A_TIME = 8;
 
 /**
  * After a change of the topology, for a while: a key that has another owner now is brought there before the first command
@@ -97,7 +101,7 @@ export class Handover {
     if (!this.#host.own.handover!.background) return;
     for (const shard of before.shards) {
       const going = (): boolean => !this.#closed && this.#windows[0] === window;
-      void sweep(shard, this.#host, going, (key) => this.#bringOne(key));
+      void sweep(shard, this.#host, going, (keys) => this.#bringAll(keys, shard));
     }
   }
 
@@ -161,7 +165,14 @@ export class Handover {
     }
   }
 
-  /** For the sweep. */
+  async #bringAll(keys: readonly Buffer[], from: Shard): Promise<void> {
+    const set = this.#host.current();
+    const foreign = keys.filter((key) => !isReserved(key) && set.shardOf(key).address !== from.address);
+    for (let i = 0; i < foreign.length; i += AT_A_TIME) {
+      await Promise.all(foreign.slice(i, i + AT_A_TIME).map((key) => this.#bringOne(key)));
+    }
+  }
+
   async #bringOne(key: Buffer): Promise<void> {
     const owner = this.#host.current().shardOf(key);
     const id = idOf(key);

@@ -59,7 +59,7 @@ function listWithin(command: Command, name: string, namespace: string): void {
   const prefix = Buffer.from(namespace);
   const visible = (keys: readonly Buffer[]): Buffer[] =>
     namespace === ''
-      ? keys.filter((key) => !startsWith(key, RESERVED_BYTES))
+      ? keys.filter((key) => !isReserved(key))
       : keys.filter((key) => startsWith(key, prefix)).map((key) => key.subarray(prefix.length));
   onReply(command, (reply) =>
     name === 'keys' ? visible(reply as Buffer[]) : [(reply as unknown[])[0], visible((reply as Buffer[][])[1]!)],
@@ -67,6 +67,8 @@ function listWithin(command: Command, name: string, namespace: string): void {
 }
 
 const RESERVED_BYTES = Buffer.from(RESERVED);
+
+export const isReserved = (key: Buffer): boolean => startsWith(key, RESERVED_BYTES);
 
 /** Lets replies through `change`, before they are decoded. */
 function onReply(command: Command, change: (reply: unknown) => unknown): void {

@@ -253,6 +253,7 @@ export class ShardedRedis extends Redis {
     const left = this.#topology.update(this.#service.endpoints, this.#handover?.leaving);
     if (this.#handover !== undefined) this.#handover.begin(before);
     else for (const shard of left) this.#leave(shard);
+    if (before.shards.length > 0) this.#failover?.changedTopology();
     this.#follow();
     if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
     this.#updateStatus();
@@ -285,6 +286,7 @@ export class ShardedRedis extends Redis {
       own: this.#own,
       clock,
       commandTimeoutMs: this.options.commandTimeout,
+      current: () => this.#set,
       keysOf: (command) => this.#router.keysOf(command),
       route: (command) => this.#router.route(command),
       error: (error) => this.#heard('error', error),
@@ -342,6 +344,7 @@ export class ShardedRedis extends Redis {
     this.#ended = true;
     this.#unlisten?.();
     this.#handover?.close();
+    this.#failover?.close();
     this.#subscriptions.close();
     this.#waiting.close();
     setStatus(this, 'close');

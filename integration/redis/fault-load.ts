@@ -34,14 +34,15 @@ export function startLoad(redis: ShardedRedis, victim: string | undefined): Faul
   const during: number[] = [];
   let latencies = before;
   let running = true;
-  const worker = async (key: string): Promise<void> => {
+  const worker = async (key: string, phase: number): Promise<void> => {
     const there = victim === undefined || redis.shardFor(key) === victim;
     let acknowledged = 0;
     for (let n = 1; running; n++) {
       const began = performance.now();
       try {
         counts.operations++;
-        if (n % 2 === 1) {
+        // Replies come in rows, so that workers of one phase would all do the same.
+        if ((n + phase) % 2 === 1) {
           await redis.set(key, String(n));
           acknowledged = n;
         } else {
@@ -63,7 +64,7 @@ export function startLoad(redis: ShardedRedis, victim: string | undefined): Faul
       }
     }
   };
-  const workers = Array.from({ length: KEYS }, (_, i) => worker(`load:${i}`));
+  const workers = Array.from({ length: KEYS }, (_, i) => worker(`load:${i}`, i));
   return {
     counts,
     mark: () => {
