@@ -81,8 +81,8 @@ export class Failover implements ShardWatch {
   }
 
   adopt(shard: Shard): void {
-    const { own, commandTimeoutMs, keysOf } = this.#host;
-    const held = new Held(own.maxOfflineCommands, commandTimeoutMs);
+    const { own, clock, commandTimeoutMs, keysOf } = this.#host;
+    const held = new Held(own.maxOfflineCommands, commandTimeoutMs, clock);
     const host = { service: own.service, keysOf, emptied: (emptied: Shard) => this.#emptied(emptied) };
     const ownNamespace = (): string | undefined => {
       if (!entry.admitted) return undefined;

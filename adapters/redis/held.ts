@@ -1,3 +1,5 @@
+import type { Clock } from '../../src/index.js';
+import { timedOut } from './deadlines.js';
 import type { Command } from './driver.js';
 import { shardUnavailable } from './errors.js';
 import type { Target } from './target.js';
@@ -17,9 +19,11 @@ interface Entry {
 export class Held {
   readonly #limit: number;
   readonly #timeoutMs: number | undefined;
+  readonly #clock: Clock;
   #entries: Entry[] = [];
 
-  constructor(limit: number, timeoutMs: number | undefined) {
+  constructor(limit: number, timeoutMs: number | undefined, clock: Clock) {
+    this.#clock = clock;
     this.#limit = limit;
     this.#timeoutMs = timeoutMs;
   }
@@ -32,9 +36,12 @@ export class Held {
   add(command: Command, via: Target, blocking: boolean): void {
     const entry = { command, via, blocking, settled: false };
     // A blocking command brings its own time limit.
-    if (!blocking && this.#timeoutMs !== undefined) command.setTimeout(this.#timeoutMs);
+    const timeoutMs = blocking ? undefined : this.#timeoutMs;
+    const timer =
+      timeoutMs === undefined ? undefined : this.#clock.awaited(timeoutMs, () => command.reject(timedOut()));
     const settle = (): void => {
       entry.settled = true;
+      timer?.cancel();
       this.#entries = this.#entries.filter((each) => each !== entry);
     };
     command.promise.then(settle, settle);

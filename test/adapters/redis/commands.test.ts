@@ -78,7 +78,7 @@ describe('options', () => {
     [{ enableAutoPipelining: true }, /enableAutoPipelining is true: allowed is false/],
     [{ autoResendUnfulfilledCommands: true }, /autoResendUnfulfilledCommands/],
     [{ maxRetriesPerRequest: 3 }, /maxRetriesPerRequest is 3/],
-    [{ onFailure: 'next' }, /onFailure is "next"/],
+    [{ onFailure: 'eject' }, /onFailure is "eject"/],
     [{ service: '' }, /service/],
   ])('%j are refused by name', (options, message) => {
     expect(() => readShardedOptions({ service: 'cache', ...options })).toThrow(message);
