@@ -44,6 +44,9 @@ export interface HandoverHost {
 /** Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked for again. */
 const MAX_SETTLED = 100_000;
 
+/** Changes that are remembered at a time, so that a list of servers that flaps does not fill the memory. */
+const MAX_WINDOWS = 8;
+
 /** Keys that nobody waits for, so few that those that somebody waits for find room. */
 const AT_A_TIME = 8;
 
@@ -94,9 +97,11 @@ export class Handover {
     if (before.shards.length === 0 || this.#closed) return;
     this.#change++;
     const window = { set: before };
-    this.#windows = [window, ...this.#windows];
+    const leaving = this.leaving;
+    this.#windows = [window, ...this.#windows].slice(0, MAX_WINDOWS);
     this.#settled.clear();
     set.leaving = this.leaving;
+    this.#host.release(leaving.filter((shard) => !set.leaving.includes(shard) && !set.shards.includes(shard)));
     this.#host.clock.after(this.#host.own.handover!.windowMs, () => this.#end(window));
     if (!this.#host.own.handover!.background) return;
     for (const shard of before.shards) {
