@@ -1,8 +1,8 @@
 /**
  * How other software shares out points, for rings that must agree with it. All give 40 labels to each of n equal servers
  * where their arithmetic does not lose one:
- * - `none`: 40 labels for the median weight, in proportion for others, whoever else is there. Nothing is lost, and a
- *   server that leaves moves no key between those that stay.
+ * - `none`: 40 labels for the median weight, in proportion for others, whoever else is there, and one at least. Nothing is
+ *   lost, and a server that leaves moves no key between those that stay, while the median stays.
  * - `hashring`: the npm package, in doubles. Loses a label per server at 7, 14, 28, 49, 56 … equal servers.
  * - `libketama`: last.fm's C library, floats and doubles. At 61, 122, 237 …
  * - `twemproxy`, `libmemcached`: floats throughout. At 25, 47, 50, 55 …
@@ -42,8 +42,15 @@ function absoluteCounts(weights: readonly number[], vnodes: number): number[] {
   if (weights.length === 0) return [];
   const sorted = Float64Array.from(weights).sort();
   const median = sorted[(sorted.length - 1) >> 1]!;
-  return weights.map((weight) => Math.max(1, Math.round(vnodes * Math.min(weight / median, MAX_TIMES_THE_MEDIAN))));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let perWeight = vnodes / median;
+  // Halved, so that a total near the limit does not change the scale, and move keys, with every server that comes.
+  while (perWeight * total > MAX_MEAN_LABELS * vnodes * weights.length) perWeight /= 2;
+  return weights.map((weight) => Math.max(1, Math.round(perWeight * weight)));
 }
 
-/** A server may own this many times the median's points; beyond that one weight could make the ring arbitrarily large. */
-const MAX_TIMES_THE_MEDIAN = 100;
+/**
+ * Labels per server may be this many times `vnodes` on average, or a few thousand servers of a hundred times the median
+ * weight would be millions of points, and seconds to hash them. Where weights differ so much, all have fewer.
+ */
+const MAX_MEAN_LABELS = 4;
