@@ -1,10 +1,10 @@
 import type { Schedule } from './schedule.js';
 
 /**
- * The table costs (endpoints × turns in a cycle) steps to lay out, whenever weights change: 2^18 steps take about half
- * a millisecond.
+ * The table costs (endpoints × turns in a cycle) steps to lay out, whenever weights change: 2^19 steps take about a
+ * millisecond.
  */
-const MAX_STEPS = 2 ** 18;
+const MAX_STEPS = 2 ** 19;
 
 /** Fractional weights (slow start) are taken in hundredths, so that they have a cycle too. */
 const PER_UNIT = 100;
