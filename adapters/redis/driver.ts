@@ -157,10 +157,12 @@ export function renameKeys(
   rename: (key: string | Buffer) => string | Buffer,
 ): void {
   const own = command as unknown as KeyedCommand;
-  if (command.getKeys().length > 0) {
-    // It remembers what it found.
+  const { length } = own.args;
+  if (keysOf(command).length > 0) {
+    // It remembers what it found. A key that is missing stays missing.
     own.keys = undefined;
-    own._iterateKeys(rename);
+    own._iterateKeys((key) => (key === undefined ? key : rename(key)));
+    own.args.length = length;
     return;
   }
   let from = 0;
@@ -175,7 +177,7 @@ export function renameKeys(
 interface KeyedCommand {
   keys: readonly (string | Buffer)[] | undefined;
   readonly args: (string | Buffer)[];
-  _iterateKeys(rename: (key: string | Buffer) => string | Buffer): void;
+  _iterateKeys(rename: (key: string | Buffer | undefined) => string | Buffer | undefined): void;
 }
 
 export { Command, Redis, type RedisOptions };

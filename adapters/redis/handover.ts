@@ -129,7 +129,13 @@ export class Handover {
 
   /** Sends commands once their keys are where they go. `send` is told of another shard where they have to stay there. */
   bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void {
-    const keys = this.active ? commands.flatMap((command) => this.#host.keysOf(command)) : [];
+    let keys: readonly RedisKey[] = [];
+    try {
+      if (this.active) keys = commands.flatMap((command) => this.#host.keysOf(command));
+    } catch (error) {
+      for (const command of commands) command.reject(error as Error);
+      return;
+    }
     const ids = keys.map(idOf);
     if (ids.every((id, i) => !this.#tails.has(id) && this.#isSettled(id, keys[i]!, target.shard))) {
       this.#sendTo(target, commands, keys, ids, send);

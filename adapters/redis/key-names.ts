@@ -1,4 +1,4 @@
-import { type Command, renameKeys } from './driver.js';
+import { type Command, isBuiltin, renameKeys } from './driver.js';
 import type { RedisKey } from './errors.js';
 
 /** Replies of these name keys, which their caller knows by the names it gave them. */
@@ -35,7 +35,9 @@ export function enterNamespace(
   if (name === 'sort_ro' && hasPattern(command.args)) {
     return 'BY and GET name keys that are called otherwise at the server while quarantine is in force';
   }
-  renameKeys(command, keysOf(command), (key) => within(namespace, key));
+  const keys = keysOf(command);
+  if (keys.length === 0 && command.args.length > 0 && !isBuiltin(name)) return 'its keys are not known here';
+  renameKeys(command, keys, (key) => within(namespace, key));
   if (NAMING.has(name)) onReply(command, (reply) => withoutNamespace(reply, Buffer.from(namespace)));
   return undefined;
 }

@@ -51,13 +51,22 @@ export class NamespacedTarget implements Target {
     sendInARow(this, commands);
   }
 
+  /** Why it cannot; undefined where it did. */
+  #enter(command: Command, namespace: string): string | undefined {
+    try {
+      return enterNamespace(command, namespace, this.#host.keysOf);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
   #send(command: Command, blocking: boolean): void {
     const namespace = this.#namespace();
     const refusal = this.refusal();
     if (refusal !== undefined) command.reject(refusal);
     else if (namespace === undefined) this.#held.add(command, this, blocking);
     else {
-      const why = enterNamespace(command, namespace, this.#host.keysOf);
+      const why = this.#enter(command, namespace);
       if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));
       else if (blocking) this.shard.blocking.send(command);
       else this.shard.send(command);

@@ -24,6 +24,8 @@ export interface RouterHost {
 export class Router implements TransactionRouter {
   readonly service: string;
   readonly #host: RouterHost;
+  /** What a server has found in a command, for those who ask again on its way. */
+  readonly #found = new WeakMap<Command, readonly RedisKey[]>();
   readonly #specs: KeySpecs;
 
   constructor(host: RouterHost) {
@@ -95,8 +97,10 @@ export class Router implements TransactionRouter {
         if (set.shards.length === 0) command.reject(unroutable(this.service, name, 'all shards are gone'));
         // It says best what is wrong with what it does not know.
         else if (keys === undefined) set.any.send(command);
-        else if (keys.length > 0) this.#routeToOwner(command, name, keys, set);
-        else command.reject(unroutable(this.service, name, `the server finds no key in it; ${NAME_KEYS}`));
+        else if (keys.length > 0) {
+          this.#found.set(command, keys);
+          this.#routeToOwner(command, name, keys, set);
+        } else command.reject(unroutable(this.service, name, `the server finds no key in it; ${NAME_KEYS}`));
       },
       (error: Error) => {
         const why = `its keys are unknown, and the server could not be asked for them (${error?.message})`;
@@ -167,6 +171,8 @@ export class Router implements TransactionRouter {
     if (contained !== undefined) return [contained];
     const own = this.#keysByOption(name, command);
     if (own !== undefined) return own;
+    const found = this.#found.get(command);
+    if (found !== undefined) return found;
     return this.#isUnknown(name, command) ? (this.#specs.known(name, command.args as RedisKey[]) ?? []) : keys;
   }
 

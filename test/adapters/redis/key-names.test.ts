@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Command, ownCommand } from '../../../adapters/redis/driver.js';
+import { Command, keysOf, ownCommand } from '../../../adapters/redis/driver.js';
 import { enterNamespace } from '../../../adapters/redis/key-names.js';
 import { parseRecord, Tokens, tokenOf } from '../../../adapters/redis/shard-record.js';
 
 const NAMESPACE = 'fl:abc123:';
-const keysOf = (command: Command) => command.getKeys() as (string | Buffer)[];
 const entered = (name: string, args: (string | Buffer)[]): Command => {
   const command = ownCommand(name, args);
   command.promise.catch(() => {});
@@ -24,8 +23,18 @@ describe('a namespace', () => {
     ['scan', ['0', 'COUNT', '5'], ['0', 'COUNT', '5', 'MATCH', 'fl:abc123:*']],
     ['scan', ['0', 'match', 'u*', 'COUNT', '5'], ['0', 'match', 'fl:abc123:u*', 'COUNT', '5']],
     ['ping', [], []],
+    ['get', [], []],
+    ['eval', ['return 1', '2', 'a'], ['return 1', '2', 'fl:abc123:a']],
   ])('is put in front of the keys of %s and of nothing else', (name, args, expected) => {
     expect(entered(name, args).args).toEqual(expected);
+  });
+
+  it('is not entered by a command whose keys nobody knows', () => {
+    const command = ownCommand('json.get', ['doc']);
+    command.promise.catch(() => {});
+    expect(enterNamespace(command, NAMESPACE, () => [])).toMatch(/not known/);
+    expect(enterNamespace(command, NAMESPACE, () => ['doc'])).toBeUndefined();
+    expect(command.args).toEqual(['fl:abc123:doc']);
   });
 
   it('keeps bytes as they are', () => {
