@@ -13,7 +13,6 @@ const NAMING: ReadonlySet<string> = new Set([
   'zmpop',
   'xread',
   'xreadgroup',
-  'randomkey',
 ]);
 
 /**
@@ -28,6 +27,10 @@ export function enterNamespace(
   const name = command.name.toLowerCase();
   if (name === 'keys' || name === 'scan') {
     listWithin(command, name, namespace);
+    return undefined;
+  }
+  if (name === 'randomkey') {
+    onReply(command, (reply) => (Buffer.isBuffer(reply) ? (visibleIn(namespace, [reply])[0] ?? null) : reply));
     return undefined;
   }
   if (namespace === '') return undefined;
@@ -58,14 +61,18 @@ function listWithin(command: Command, name: string, namespace: string): void {
     if (name === 'scan' && at === 0) args.push('MATCH', `${namespace}*`);
     else if (args[at] !== undefined) args[at] = within(namespace, args[at]);
   }
+  onReply(command, (reply) => {
+    if (name === 'keys') return visibleIn(namespace, reply as Buffer[]);
+    const [cursor, page] = reply as [Buffer, Buffer[]];
+    return [cursor, visibleIn(namespace, page)];
+  });
+}
+
+/** The keys of the namespace by the names that the caller knows, without those that are nobody's. */
+function visibleIn(namespace: string, keys: readonly Buffer[]): Buffer[] {
+  if (namespace === '') return keys.filter((key) => !isReserved(key));
   const prefix = Buffer.from(namespace);
-  const visible = (keys: readonly Buffer[]): Buffer[] =>
-    namespace === ''
-      ? keys.filter((key) => !isReserved(key))
-      : keys.filter((key) => startsWith(key, prefix)).map((key) => key.subarray(prefix.length));
-  onReply(command, (reply) =>
-    name === 'keys' ? visible(reply as Buffer[]) : [(reply as unknown[])[0], visible((reply as Buffer[][])[1]!)],
-  );
+  return keys.filter((key) => startsWith(key, prefix)).map((key) => key.subarray(prefix.length));
 }
 
 const RESERVED_BYTES = Buffer.from(RESERVED);

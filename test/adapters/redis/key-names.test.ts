@@ -55,6 +55,14 @@ describe('a namespace', () => {
       ['fl:abc123:a', 'fl:old:a', 'fl:record:cache:generation', 'b'].map((key) => Buffer.from(key)) as never,
     );
     expect(await keys.promise).toEqual(['a']);
+    for (const [reply, shown] of [
+      ['fl:abc123:a', 'a'],
+      ['fl:record:cache:generation', null],
+    ] as const) {
+      const random = entered('randomkey', []);
+      random.resolve(Buffer.from(reply) as never);
+      expect(await random.promise).toBe(shown);
+    }
     const scan = new Command('scan', ['0'], { replyEncoding: 'utf8' } as never);
     enterNamespace(scan, '', keysOf);
     scan.resolve([Buffer.from('0'), [Buffer.from('fl:old:a'), Buffer.from('b')]] as never);
