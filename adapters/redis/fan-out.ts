@@ -21,7 +21,7 @@ export function sendToAll(
     shard.send(part);
     return part.promise as Promise<unknown>;
   });
-  void Promise.allSettled(replies).then((settled) => {
+  const whole = Promise.allSettled(replies).then((settled) => {
     const failed = settled.some(({ status }) => status === 'rejected');
     if (failed) {
       command.reject(
@@ -36,6 +36,8 @@ export function sendToAll(
     const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
     command.resolve(merges[merge](values, shards));
   });
+  // A reply that is not what the command's should be.
+  whole.catch((error: Error) => command.reject(error));
 }
 
 /** A command without keys: the shard's name stands in for one. */

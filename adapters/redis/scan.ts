@@ -47,13 +47,12 @@ export function sendScan(command: Command, set: ShardSet): void {
   const cursor = target.shard.ordinal === position.ordinal ? position.cursor : '0';
   const part = partOf(command, [cursor, ...rest]);
   target.send(part);
-  part.promise.then(
-    (reply: readonly [Buffer | string, readonly unknown[]]) => {
+  part.promise
+    .then((reply: readonly [Buffer | string, readonly unknown[]]) => {
       const next = nextPosition(ordered, target, String(reply[0]));
       command.resolve([Buffer.from(next === undefined ? '0' : encodeCursor(next)), reply[1]]);
-    },
-    (error: Error) => command.reject(error),
-  );
+    })
+    .catch((error: Error) => command.reject(error));
 }
 
 function nextPosition(ordered: readonly Target[], target: Target, cursor: string): ScanPosition | undefined {

@@ -51,13 +51,15 @@ export function sendSplit(command: Command, merge: SplitMerge, shards: ShardSet,
     shard.send(part);
     return part.promise as Promise<unknown>;
   });
-  void Promise.allSettled(replies).then((settled) => {
+  const whole = Promise.allSettled(replies).then((settled) => {
     if (settled.every(({ status }) => status === 'fulfilled')) {
       const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
       command.resolve(mergeReplies(merge, parts, values, args.length / width));
     } else
       command.reject(new PartialResultError(service, command.name, resultsOf(command, merge, parts, settled, width)));
   });
+  // A reply that is not what the command's should be.
+  whole.catch((error: Error) => command.reject(error));
 }
 
 export function mergeReplies(
