@@ -9,6 +9,8 @@ import type { AcquireRequest } from './view.js';
 export interface LeaseSource {
   /** What may be picked; another object whenever that changed. */
   readonly rotation: object;
+  /** Whether the latest lease went where a session had been bound before. */
+  readonly foundSession: boolean;
   acquire(request?: AcquireRequest): Lease;
 }
 
@@ -90,11 +92,13 @@ export class EndpointGates {
     nowMs: number,
     refused: Lease,
   ): Lease | number {
+    // A session that is served elsewhere while its endpoint is full has not left it; one that begins here may begin there.
+    const beside = source.foundSession;
     const refusing: Endpoint[] = [];
     let tried: Endpoint[] = triedBefore.length === 0 ? refusing : [...triedBefore];
     let soonestMs = Number.POSITIVE_INFINITY;
     let untilMs = Number.POSITIVE_INFINITY;
-    for (let lease: Lease | undefined = refused; ; lease = this.#another(source, { key, prefer, tried })) {
+    for (let lease: Lease | undefined = refused; ; lease = this.#another(source, { key, prefer, tried, beside })) {
       if (lease === undefined) return soonestMs;
       const { endpoint } = lease;
       if (!refusing.includes(endpoint)) {

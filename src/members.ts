@@ -128,7 +128,7 @@ export class Members {
         },
         changed: () => this.#pace.request(),
         ejected: (event) => {
-          publishEndpoint(name, event.endpoint, 'ejected');
+          publishEndpoint(name, event.endpoint, 'ejected', event);
           events.emit('ejected', event);
         },
         failed: (error) => events.emit('error', error),

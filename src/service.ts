@@ -64,6 +64,8 @@ export class LiveService implements Service, ViewHost {
   readonly #ejection: Ejection;
   readonly #feed: DiscoveryFeed;
   readonly #events = new SafeEmitter<ServiceEvents>();
+  /** What goes wrong beside calls is told, and stops nothing. */
+  readonly #failed = (error: Error): void => this.#events.emit('error', error);
   readonly #view: View;
   /** Its own first, then those of the subsets. */
   readonly #views: Views;
@@ -92,7 +94,7 @@ export class LiveService implements Service, ViewHost {
     context.resolver.check?.({ service: this.name, params: read.discovery });
     const policy = this.#resolvePolicy(read.policy);
     this.#signalsNeedLatency = read.health.some((signal) => signal.needsLatency === true);
-    this.#views = new Views(this.name, read.measureLatency || this.#signalsNeedLatency);
+    this.#views = new Views(this.name, read.measureLatency || this.#signalsNeedLatency, this.#failed);
     this.#views.admit(policy);
     this.#members = this.#createMembers(context.checks);
     this.#ejection = this.#members.ejection;
@@ -103,7 +105,7 @@ export class LiveService implements Service, ViewHost {
       this.clock,
       {
         changed: (specs) => this.#members.apply(specs),
-        failed: (error) => this.#events.emit('error', error),
+        failed: this.#failed,
       },
       this.#stop.signal,
     );
@@ -317,7 +319,7 @@ export class LiveService implements Service, ViewHost {
     const affinity = this.options.affinity;
     if (affinity === undefined) return undefined;
     const { clock } = this;
-    const failed = (error: Error): void => this.#events.emit('error', error);
+    const failed = this.#failed;
     const { store: given } = affinity;
     const shared = given !== undefined && 'load' in given ? new SharedSessions(given, clock, affinity, failed) : given;
     const store = shared ?? memoryStore({ clock, ttlMs: affinity.ttlMs, capacity: affinity.capacity });

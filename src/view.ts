@@ -27,7 +27,7 @@ export interface AcquireRequest {
    * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
    */
   readonly prefer?: string | undefined;
-  /** It runs beside another attempt of the same call (a hedge): sessions stay where they are. Default false. */
+  /** It runs beside another attempt of the same call (a hedge), or beside what its session's endpoint has room for: sessions stay where they are. Default false. */
   readonly beside?: boolean | undefined;
 }
 
@@ -83,6 +83,7 @@ export class View {
   #notItsOwn = 0;
   /** Where the search for an endpoint to probe goes on. */
   #nextProbe = 0;
+  #foundSession = false;
 
   constructor(
     host: ViewHost,
@@ -99,6 +100,11 @@ export class View {
 
   get rotation(): LiveRotation {
     return this.#rotation;
+  }
+
+  /** Whether the latest lease went to an endpoint because a session had been bound to it before. */
+  get foundSession(): boolean {
+    return this.#foundSession;
   }
 
   /** Nothing may be picked any longer, for good. */
@@ -158,6 +164,7 @@ export class View {
   }
 
   #choose(pick: MutablePickRequest, { prefer, beside }: AcquireRequest): LiveEndpoint {
+    this.#foundSession = false;
     if (prefer !== undefined) {
       const preferred = this.#preferred(prefer, pick);
       if (preferred !== undefined) return preferred;
@@ -170,7 +177,10 @@ export class View {
     const sticky = this.#host.sticky;
     if (pick.key === undefined || (beside === true && sticky !== undefined)) return this.#pick(pick);
     const bound = sticky?.find(pick.key, pick.tried, this.#usableNow);
-    if (bound !== undefined) return bound;
+    if (bound !== undefined) {
+      this.#foundSession = true;
+      return bound;
+    }
     const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);
     sticky?.bind(pick.key, chosen);
     return chosen;

@@ -1,6 +1,6 @@
 import type { Policy } from './balancing/policy.js';
 import type { LiveEndpoint } from './endpoint/live-endpoint.js';
-import { FairleadError } from './runtime/errors.js';
+import { FairleadError, toError } from './runtime/errors.js';
 import type { Outcome } from './runtime/outcome.js';
 import type { View } from './view.js';
 
@@ -13,16 +13,18 @@ const DEFAULT_DECAY_MS = 10_000;
  */
 export class Views {
   readonly #service: string;
+  readonly #failed: (error: Error) => void;
   readonly #views = new Set<View>();
   /** Those whose picker keeps statistics of its own. */
   #observers: readonly View[] = [];
   #decayMs: number | undefined;
   #timed: boolean;
 
-  /** `timed`: response times are measured whatever the policies need. */
-  constructor(service: string, timed: boolean) {
+  /** `timed`: response times are measured whatever the policies need. `failed` is told what a user's policy threw. */
+  constructor(service: string, timed: boolean, failed: (error: Error) => void) {
     this.#service = service;
     this.#timed = timed;
+    this.#failed = failed;
   }
 
   /** Whether the clock is read for calls at all. */
@@ -61,13 +63,26 @@ export class Views {
     this.#findObservers();
   }
 
+  /** A policy that throws at its new rotation keeps the others, and what follows, from nothing. */
   refresh(): void {
-    for (const view of this.#views) view.refresh();
+    for (const view of this.#views) {
+      try {
+        view.refresh();
+      } catch (thrown) {
+        this.#failed(toError(thrown));
+      }
+    }
   }
 
-  /** A call ended. Hot path. */
+  /** A call ended. Hot path. A policy that throws here must not keep the call from ending. */
   observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
-    for (let i = 0; i < this.#observers.length; i++) this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
+    for (let i = 0; i < this.#observers.length; i++) {
+      try {
+        this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
+      } catch (thrown) {
+        this.#failed(toError(thrown));
+      }
+    }
   }
 
   close(): void {

@@ -68,6 +68,36 @@ describe('mesh', () => {
     expect(codeOf(() => mesh.policies.define(definePolicy('random', () => first)))).toBe('FAIRLEAD_CONFLICT');
   });
 
+  it('survives a policy of its users that throws, and says so', () => {
+    const broken: Policy = {
+      name: 'broken',
+      needsLatency: false,
+      create: () => {
+        let ready: readonly never[] = [];
+        return {
+          update: (rotation) => {
+            ready = rotation.ready as never;
+            if (ready.length === 2) throw new Error('two is too many');
+          },
+          pick: () => ready[0]!,
+          observe: () => {
+            throw new Error('seen enough');
+          },
+        };
+      },
+    };
+    const { mesh, resolver } = testMesh({ s: endpoints(1) });
+    const service = mesh.service('s', { policy: broken });
+    const sane = service.subset({ usable: () => true, policy: 'round_robin' });
+    const errors: string[] = [];
+    service.on('error', (error) => errors.push(error.message));
+    service.acquire().done(Outcome.Success);
+    expect(service.endpoints[0]!.inflight).toBe(0);
+    resolver.update('s', endpoints(2));
+    expect(sane.rotation).toHaveLength(2);
+    expect(errors).toEqual(['seen enough', 'two is too many']);
+  });
+
   it('makes the same policy from its name, from { name: options } and from its factory, and refuses bad options of each', () => {
     const refused: [unknown, RegExp][] = [
       [{ peak_ewma: { decayMs: -1 } }, /peak_ewma\.decayMs is -1: allowed is a number from 1 to 3600000/],

@@ -79,6 +79,51 @@ describe('affinity', () => {
   });
 });
 
+describe('a session whose endpoint is at its limit', () => {
+  const limited = (onUnavailable: 'move' | 'fail') => {
+    const { mesh } = testMesh({ users: endpoints(4) });
+    const service = mesh.service('users', {
+      affinity: { onUnavailable },
+      resilience: { limits: { maxInflightPerEndpoint: 1 } },
+    });
+    const moves: AffinityEvent[] = [];
+    service.on('affinity', (event) => moves.push(event));
+    return { service, moves };
+  };
+
+  it('is served elsewhere meanwhile, and has not left it', () => {
+    const { service, moves } = limited('move');
+    const home = call(service, 'ada');
+    const held = service.acquire({ key: 'ada' });
+    expect(held.endpoint.spec.id).toBe(home);
+    for (let i = 0; i < 5; i++) expect(call(service, 'ada')).not.toBe(home);
+    held.done(Outcome.Success);
+    expect(call(service, 'ada')).toBe(home);
+    expect(moves).toEqual([]);
+  });
+
+  it('is refused where it must not be served elsewhere, and told that it may come again', () => {
+    const { service, moves } = limited('fail');
+    const home = call(service, 'ada');
+    const held = service.acquire({ key: 'ada' });
+    expect(() => service.acquire({ key: 'ada' })).toThrow(/try again in \d+ ms/);
+    held.done(Outcome.Success);
+    expect(call(service, 'ada')).toBe(home);
+    expect(moves).toEqual([]);
+  });
+
+  it('begins where there is room', () => {
+    const { service } = limited('move');
+    const held = [0, 1, 2].map(() => service.acquire());
+    const [free] = service.endpoints.filter((endpoint) => endpoint.inflight === 0);
+    for (const key of ['ada', 'bob', 'eve']) {
+      expect(call(service, key)).toBe(free!.spec.id);
+    }
+    for (const lease of held) lease.done(Outcome.Success);
+    for (const key of ['ada', 'bob', 'eve']) expect(call(service, key)).toBe(free!.spec.id);
+  });
+});
+
 describe('a hedged call of a session', () => {
   const hedged = (onUnavailable: 'move' | 'fail') => {
     const test = testMesh({ users: endpoints(4) });

@@ -1,5 +1,5 @@
 import { addressOf, type EndpointSpec } from '../endpoint/endpoint.js';
-import { invalidOption } from '../runtime/options.js';
+import { invalidOption, textList } from '../runtime/options.js';
 import type { EndpointInput } from './resolver.js';
 
 const KEYS: readonly string[] = ['id', 'host', 'port', 'weight', 'priority', 'zone', 'tags', 'meta'];
@@ -14,7 +14,10 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   for (const key of Object.keys(input)) {
     if (!KEYS.includes(key)) throw invalidOption(`${name}.${key}`, 'unknown', `one of ${KEYS.join(', ')}`);
   }
-  const { host, port, weight, priority } = input;
+  const { id, host, port, weight, priority, zone, tags, meta } = input;
+  if (id !== undefined && (typeof id !== 'string' || id === '')) {
+    throw invalidOption(`${name}.id`, id, 'a string that is not empty');
+  }
   if (typeof host !== 'string' || host === '') throw invalidOption(`${name}.host`, host, 'a host name or address');
   checkPort(port, `${name}.port`);
   if (weight !== undefined && !(weight > 0 && weight <= 65_535)) {
@@ -23,7 +26,15 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 127)) {
     throw invalidOption(`${name}.priority`, priority, 'a whole number from 0 to 127');
   }
+  if (zone !== undefined && typeof zone !== 'string') throw invalidOption(`${name}.zone`, zone, 'a string');
+  textList()(tags, `${name}.tags`);
+  if (meta !== undefined && !isRecordOfText(meta)) throw invalidOption(`${name}.meta`, meta, 'an object of strings');
   return complete(input);
+}
+
+function isRecordOfText(value: unknown): boolean {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && Object.values(value).every((each) => typeof each === 'string');
 }
 
 function complete(input: Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>): EndpointSpec {

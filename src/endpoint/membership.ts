@@ -131,7 +131,16 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
   if (!Number.isInteger(spec.priority) || spec.priority < 0 || spec.priority > MAX_PRIORITY) {
     return `its priority is ${spec.priority}`;
   }
+  if (typeof spec.zone !== 'string') return 'its zone is no string';
+  if (!Array.isArray(spec.tags) || !spec.tags.every(isText)) return 'its tags are no list of strings';
+  if (typeof spec.meta !== 'object' || spec.meta === null || !Object.values(spec.meta).every(isText)) {
+    return 'its meta is no object of strings';
+  }
   return undefined;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
 }
 
 /** The same instance while these stay. */

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Weighing } from '../balancing/policy.js';
+import type { EjectionEvent } from '../endpoint/ejection.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Service } from '../service.js';
@@ -18,6 +19,8 @@ export interface EndpointMessage {
   readonly service: string;
   readonly endpoint: Endpoint;
   readonly what: 'arrived' | 'departed' | 'ejected' | 'returned';
+  /** Why it was ejected, for how long, and whether that was carried out; undefined for the others. */
+  readonly ejection: EjectionEvent | undefined;
 }
 
 const calls = channel('fairlead:call');
@@ -28,8 +31,13 @@ export function publishCall(service: string, endpoint: Endpoint, outcome: Outcom
   if (calls.hasSubscribers) calls.publish({ service, endpoint, outcome, latencyMs } satisfies CallMessage);
 }
 
-export function publishEndpoint(service: string, endpoint: Endpoint, what: EndpointMessage['what']): void {
-  if (endpoints.hasSubscribers) endpoints.publish({ service, endpoint, what } satisfies EndpointMessage);
+export function publishEndpoint(
+  service: string,
+  endpoint: Endpoint,
+  what: EndpointMessage['what'],
+  ejection?: EjectionEvent,
+): void {
+  if (endpoints.hasSubscribers) endpoints.publish({ service, endpoint, what, ejection } satisfies EndpointMessage);
 }
 
 /** Message of `fairlead:grpc:call`: a call of a gRPC channel ended, all its attempts included. */

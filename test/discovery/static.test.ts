@@ -24,6 +24,10 @@ describe('static resolver', () => {
     [{ host: 'h', port: 1.5 }, 'a port from 1 to 65535'],
     [{ host: 'h', port: 1, weight: 0 }, 'above 0 to 65535'],
     [{ host: 'h', port: 1, priority: 1.5 }, 'a whole number from 0 to 127'],
+    [{ host: 'h', port: 1, id: 7 }, 'users[0].id is 7: allowed is a string that is not empty'],
+    [{ host: 'h', port: 1, zone: null }, 'users[0].zone is null: allowed is a string'],
+    [{ host: 'h', port: 1, tags: 'v2' }, 'users[0].tags is "v2": allowed is an array of strings'],
+    [{ host: 'h', port: 1, meta: { shard: 3 } }, 'users[0].meta is an object: allowed is an object of strings'],
     [{ host: 'h', port: 1, wieght: 2 }, 'staticResolver.users[0].wieght'],
   ])('refuses %j when it is given', (endpoint, message) => {
     expect(() => staticResolver({ users: [endpoint as never] })).toThrow(message);

@@ -88,6 +88,11 @@ describe('membership', () => {
     ['weight NaN', spec('x', { weight: Number.NaN })],
     ['weight 65536', spec('x', { weight: 65_536 })],
     ['priority -1', spec('x', { priority: -1 })],
+    ['no zone', spec('x', { zone: undefined as never })],
+    ['tags that are no list', spec('x', { tags: 'v1' as never })],
+    ['tags of numbers', spec('x', { tags: [1] as never })],
+    ['meta of numbers', spec('x', { meta: { shard: 1 } as never })],
+    ['no meta', spec('x', { meta: null as never })],
     ['null', null as never],
   ])('leaves out a spec with %s, says so, and takes the others', (_, bad) => {
     const membership = new Membership('users');
