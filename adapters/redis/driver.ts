@@ -4,6 +4,7 @@ import type { Clock } from '../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
 import type { WriteableStream } from './driver-types.js';
+import { isSort, sortKeys } from './sort-keys.js';
 
 /** The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes through this file. */
 interface Inside {
@@ -39,6 +40,8 @@ class Connection extends Redis {
   readonly #clock: Clock;
   readonly #timeoutMs: number | undefined;
   readonly #deadlines: Deadlines | undefined;
+  /** While ioredis takes a command in: it would arm a timer for each. */
+  #ownsDeadline = false;
 
   constructor(options: RedisOptions, { clock, errors }: ConnectionContext) {
     const { commandTimeout, ...rest } = options;
@@ -55,6 +58,10 @@ class Connection extends Redis {
     this.#timeoutMs = commandTimeout;
     if (commandTimeout !== undefined) {
       this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length);
+      Object.defineProperty(this.options, 'commandTimeout', {
+        enumerable: true,
+        get: () => (this.#ownsDeadline ? undefined : commandTimeout),
+      });
     }
     this.on('connect', () => coalesceWrites(this.stream as Socket));
     this.on('end', () => this.#deadlines?.clear());
@@ -71,13 +78,22 @@ class Connection extends Redis {
     if (deadlines === undefined) return super.sendCommand(command, stream);
     if (this.status !== 'ready') {
       this.#timeAlone(command);
-      return super.sendCommand(command, stream);
+      return this.#sendUntimed(command, stream);
     }
     const { commandQueue } = inside(this);
     const before = commandQueue.length;
-    const result = super.sendCommand(command, stream);
+    const result = this.#sendUntimed(command, stream);
     if (commandQueue.length > before) deadlines.add(command);
     return result;
+  }
+
+  #sendUntimed(command: Command, stream: WriteableStream | undefined): unknown {
+    this.#ownsDeadline = true;
+    try {
+      return super.sendCommand(command, stream);
+    } finally {
+      this.#ownsDeadline = false;
+    }
   }
 
   /** What waits for the connection is answered in no order: its handshake comes later, and first. */
@@ -85,11 +101,6 @@ class Connection extends Redis {
     const timer = this.#clock.awaited(this.#timeoutMs!, () => command.reject(timedOut()));
     const settled = (): void => timer.cancel();
     command.promise.then(settled, settled);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: the parent's return type depends on a type parameter that has no value here
-  override duplicate(override?: any): any {
-    return super.duplicate({ commandTimeout: this.#timeoutMs, ...override });
   }
 }
 
@@ -112,6 +123,7 @@ export function setStatus(redis: Redis, status: string, arg?: unknown): void {
 export function keysOf(command: Command): (string | Buffer)[] {
   const { length } = command.args;
   if (length === 0) return [];
+  if (isSort(command.name)) return sortKeys(command.args as (string | Buffer)[]);
   const keys = command.getKeys() as (string | Buffer | undefined)[];
   if (command.args.length > length) command.args.length = length;
   return keys.every((key) => key !== undefined)

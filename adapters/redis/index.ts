@@ -4,6 +4,7 @@ export type { HandoverStats } from './handover.js';
 export type { FailurePolicy, HandoverOptions, ShardedRedisOptions } from './options.js';
 export type { PlacementName } from './placement.js';
 export type { Quarantine } from './quarantine.js';
+export type { RingDescription } from './ring-description.js';
 export { type RedisSessionStoreOptions, redisSessionStore, type ScriptRunner } from './session-store.js';
 export type { ShardState } from './shard.js';
-export { type RingDescription, ShardedRedis } from './sharded-redis.js';
+export { ShardedRedis } from './sharded-redis.js';

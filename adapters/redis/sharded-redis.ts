@@ -1,37 +1,20 @@
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
-import { type Command, type DriverOptions, leavePipeline, Redis, type RedisOptions, setStatus } from './driver.js';
+import { type Command, type DriverOptions, leavePipeline, Redis, setStatus } from './driver.js';
 import type { Callback, WriteableStream } from './driver-types.js';
 import { Failover } from './failover.js';
 import { Handover, type HandoverStats } from './handover.js';
 import { monitorAll } from './monitor.js';
 import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
-import type { PlacementName } from './placement.js';
+import { rememberIn } from './remembered.js';
+import { describe, type RingDescription } from './ring-description.js';
 import { Router } from './router.js';
-import type { Shard, ShardState } from './shard.js';
+import type { Shard } from './shard.js';
 import type { ShardSet } from './shard-set.js';
+import { called, showStatus, untilReady } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { Topology } from './topology.js';
 import { Transactions } from './transactions.js';
 import { Waiting } from './waiting.js';
-
-/** What the placement depends on, for people and for clients in other languages. */
-export interface RingDescription {
-  readonly service: string;
-  /** Counts the changes of the topology that this client has seen. */
-  readonly generation: number;
-  readonly placement: PlacementName;
-  /** Whose rounding of points per server, for `ketama`. */
-  readonly compatibility: string;
-  /** Sorted by name. */
-  readonly shards: readonly {
-    readonly name: string;
-    readonly address: string;
-    readonly weight: number;
-    readonly state: ShardState;
-    /** With the policy `replica`. */
-    readonly replicas: readonly { readonly id: string; readonly address: string; readonly state: ShardState }[];
-  }[];
-}
 
 /**
  * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis for whoever holds
@@ -134,20 +117,7 @@ export class ShardedRedis extends Redis {
   }
 
   describeRing(): RingDescription {
-    const { generation, shards } = this.#set;
-    return {
-      service: this.#own.service,
-      generation,
-      placement: this.#own.placement,
-      compatibility: this.#own.compatibility,
-      shards: shards.map(({ name, address, endpoint, state, replicas }) => ({
-        name,
-        address,
-        weight: endpoint.spec.weight,
-        state,
-        replicas: replicas.map((each) => ({ id: each.endpoint.spec.id, address: each.address, state: each.state })),
-      })),
-    };
+    return describe(this.#own, this.#set);
   }
 
   /** @internal Every command of every kind comes by here. */
@@ -184,7 +154,7 @@ export class ShardedRedis extends Redis {
       }
       if (this.#ended) this.#begin();
       this.#start();
-      this.#untilReady().then(resolve, reject);
+      untilReady(this).then(resolve, reject);
     });
     called(promise, callback);
     return promise;
@@ -213,24 +183,9 @@ export class ShardedRedis extends Redis {
   /** Shows what all shards do; the event `monitor` has the shard's name as its last argument, after those of ioredis. */
   override monitor(callback?: Callback<Redis>): Promise<Redis> {
     if (!this.#started) this.#start();
-    const promise = this.#untilReady().then(() => monitorAll(this.#set.shards));
+    const promise = untilReady(this).then(() => monitorAll(this.#set.shards));
     called(promise, callback);
     return promise;
-  }
-
-  #untilReady(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error?: Error): void => {
-        this.off('ready', settle);
-        this.off('end', ended);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const ended = (): void => settle(new Error('Connection is closed.'));
-      if (this.status === 'ready') settle();
-      else if (this.#ended) ended();
-      else this.once('ready', settle).once('end', ended);
-    });
   }
 
   /** Once more after the end: with connections of its own, as ioredis makes another one. */
@@ -256,7 +211,7 @@ export class ShardedRedis extends Redis {
     if (before.shards.length > 0) this.#failover?.changedTopology();
     this.#follow();
     if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
-    this.#updateStatus();
+    showStatus(this, this.#set.shards);
   }
 
   #leave(shard: Shard): void {
@@ -299,37 +254,12 @@ export class ShardedRedis extends Redis {
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     // Channels of a shard that others stand in for are theirs.
     if (this.#failover !== undefined && this.#subscriptions.active) this.#follow();
-    this.#updateStatus();
-  }
-
-  /** Ready as soon as every shard is known to be up or down, and one is up. */
-  #updateStatus(): void {
-    const { shards } = this.#set;
-    const up = shards.some(({ state }) => state === 'up');
-    if (this.status === 'connecting' && up && shards.every(({ state }) => state !== 'connecting')) {
-      setStatus(this, 'connect');
-      setStatus(this, 'ready');
-    } else if (this.status === 'ready' && !up) {
-      setStatus(this, 'close');
-      setStatus(this, 'reconnecting');
-    } else if (this.status === 'reconnecting' && up) {
-      setStatus(this, 'connecting');
-      setStatus(this, 'connect');
-      setStatus(this, 'ready');
-    }
+    showStatus(this, this.#set.shards);
   }
 
   #remember(name: string, args: readonly (string | Buffer)[]): void {
-    const [first, second] = args.map(String);
-    if (name === 'select') {
-      this.options.db = Number(first);
-      this.#heard('select', this.options.db);
-    } else if (name === 'client') this.options.connectionName = second!;
-    else if (second === undefined) this.options.password = first!;
-    else {
-      this.options.username = first!;
-      this.options.password = second;
-    }
+    rememberIn(this.options, name, args);
+    if (name === 'select') this.#heard('select', this.options.db);
   }
 
   #quit(command: Command): void {
@@ -368,17 +298,6 @@ export class ShardedRedis extends Redis {
   }
 }
 
-/** A promise for whoever wants one, a callback for whoever gave one. */
-function called<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
-  if (callback === undefined) return;
-  promise.then(
-    (result) => callback(null, result),
-    (error: Error) => callback(error),
-  );
-}
-
 function isQuit(name: string): boolean {
   return name.length === 4 && name.toLowerCase() === 'quit';
 }
-
-export type { RedisOptions };

@@ -40,6 +40,21 @@ export function describeCommands(version: string): void {
       expect(await redis.dbsize()).toBe(60);
     });
 
+    it('sorts what lies on one shard, by patterns that name no key as well', async () => {
+      await redis.rpush('{n}:list', '3', '1', '2');
+      expect(await redis.call('sort', '{n}:list', 'BY', 'nosort')).toEqual(['3', '1', '2']);
+      expect(await redis.call('sort', '{n}:list', 'BY', 'nosort', 'GET', '#', 'DESC', 'LIMIT', 0, 2)).toHaveLength(2);
+      expect(await redis.sort('{n}:list', 'STORE', '{n}:sorted')).toBe(3);
+      expect(await redis.lrange('{n}:sorted', 0, -1)).toEqual(['1', '2', '3']);
+      const [a, b] = keyOnEach(redis);
+      await expect(redis.sort(a!, 'STORE', b!)).rejects.toBeInstanceOf(CrossShardError);
+    });
+
+    it('tells the deadline of commands, as a whole and for each connection', () => {
+      expect(redis.options.commandTimeout).toBe(5_000);
+      expect(redis.nodes().map(({ options }) => options.commandTimeout)).toEqual([5_000, 5_000, 5_000]);
+    });
+
     it('serves callbacks and Buffer variants', async () => {
       const set = await new Promise((resolve, reject) =>
         redis.set('cb', 'x', (error, reply) => (error ? reject(error) : resolve(reply))),
