@@ -1,5 +1,5 @@
-import type { CallHost, Run } from './call.js';
-import type { CallPlan } from './call-plan.js';
+import type { CallHost, Run } from './call-host.js';
+import type { CallPlan } from './call-options.js';
 import type { CallScope } from './call-scope.js';
 import { fail } from './failed-attempt.js';
 import { lazySignal } from './lazy-signal.js';

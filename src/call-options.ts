@@ -1,6 +1,5 @@
 import type { RoutingKey } from './balancing/policy.js';
-import type { CallPlan } from './call-plan.js';
-import { type HedgeOverrides, overrideHedge } from './resilience/hedging.js';
+import { type HedgeOverrides, overrideHedge, type ReadHedge } from './resilience/hedging.js';
 import { overrideRetry, type ReadRetry, type RetryOverrides, readRetry } from './resilience/retry.js';
 import type { Classify } from './resilience/verdict.js';
 import {
@@ -33,6 +32,19 @@ export interface CallOptions {
   readonly hedge?: boolean | HedgeOverrides | undefined;
   /** Judges what `run` throws. Default: the service's `classify`. */
   readonly classify?: Classify | undefined;
+}
+
+/** The options of one call, read, over those of its service. */
+export interface CallPlan {
+  readonly key: RoutingKey | undefined;
+  readonly prefer: string | undefined;
+  readonly clientKey: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly idempotent: boolean;
+  readonly retry: ReadRetry | undefined;
+  readonly hedge: ReadHedge | undefined;
+  readonly classify: Classify | undefined;
 }
 
 /**

@@ -1,9 +1,7 @@
 import { AttemptRace } from './attempt-race.js';
-import type { RoutingKey } from './balancing/policy.js';
-import type { CallOptions } from './call-options.js';
-import type { CallPlan, ServicePlan } from './call-plan.js';
+import type { CallHost, Run } from './call-host.js';
+import type { CallOptions, CallPlan } from './call-options.js';
 import { CallScope } from './call-scope.js';
-import type { Endpoint } from './endpoint/endpoint.js';
 import { fail } from './failed-attempt.js';
 import type { Guard } from './guard.js';
 import { lazySignal } from './lazy-signal.js';
@@ -11,37 +9,10 @@ import type { Lease } from './lease.js';
 import { closedError } from './readiness.js';
 import { AttemptLog, rememberAttempts } from './resilience/attempts.js';
 import { retryDelayMs } from './resilience/retry.js';
-import type { Classify } from './resilience/verdict.js';
-import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
 import { invalidOption } from './runtime/options.js';
 import { Outcome } from './runtime/outcome.js';
-import type { Random } from './runtime/random.js';
 import type { AcquireRequest } from './view.js';
-
-/** What is called: once per attempt, each on another endpoint where there is one. */
-export type Run<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T;
-
-/** What a call needs of its service. */
-export interface CallHost {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly closed: boolean;
-  readonly options: {
-    readonly waitForReadyMs: number;
-    readonly classify: Classify | undefined;
-    readonly affinity: object | undefined;
-  };
-  readonly rotation: readonly Endpoint[];
-  readonly plan: ServicePlan;
-  readonly guard: Guard | undefined;
-  /** A lease; undefined where a limit or a breaker refuses the call; throws where there is no endpoint. */
-  tryAcquire(request: AcquireRequest): Lease | undefined;
-  ready(signal?: AbortSignal): Promise<void>;
-  /** What must be waited for before a lease for this key can be had; undefined where nothing must. */
-  prepare(key: RoutingKey): Promise<void> | undefined;
-}
 
 /** Acquire, run, judge; again where that is safe. A call that is refused is so at once, before anything is set up. */
 export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {

@@ -1,5 +1,5 @@
-import type { CallHost } from './call.js';
-import type { CallPlan } from './call-plan.js';
+import type { CallHost } from './call-host.js';
+import type { CallPlan } from './call-options.js';
 import type { Lease } from './lease.js';
 import type { AttemptLog } from './resilience/attempts.js';
 import { retryAfterOf } from './resilience/retry-after.js';

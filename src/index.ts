@@ -41,7 +41,6 @@ export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions } from './call-options.js';
-export type { CallStats } from './call-plan.js';
 export type {
   InstanceInput,
   Registrar,
@@ -113,6 +112,7 @@ export { type Random, systemRandom } from './runtime/random.js';
 export { type RateOptions, TokenBucket } from './runtime/token-bucket.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
 export type { AffinityOptions, ServiceOptions } from './service-options.js';
+export type { CallStats } from './service-plan.js';
 export type { Subset, SubsetOptions } from './subset.js';
 export type {
   CallMessage,

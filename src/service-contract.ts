@@ -1,11 +1,11 @@
 import type { AffinityEvent } from './affinity/affinity.js';
 import type { CallOptions } from './call-options.js';
-import type { CallStats } from './call-plan.js';
 import type { CheckEvent } from './endpoint/checks.js';
 import type { EjectionEvent } from './endpoint/ejection.js';
 import type { Endpoint } from './endpoint/endpoint.js';
 import type { Lease } from './lease.js';
 import type { CircuitChange } from './resilience/circuit-breaker.js';
+import type { CallStats } from './service-plan.js';
 import type { Subset, SubsetOptions } from './subset.js';
 import type { AcquireRequest } from './view.js';
 

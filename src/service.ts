@@ -5,7 +5,6 @@ import type { Policy, PolicyContext, ProbeSource, RoutingKey } from './balancing
 import type { PolicyRegistry, PolicySpec } from './balancing/registry.js';
 import { runCall } from './call.js';
 import type { CallOptions } from './call-options.js';
-import { type CallStats, ServicePlan } from './call-plan.js';
 import type { Resolver } from './discovery/resolver.js';
 import { DiscoveryFeed } from './discovery-feed.js';
 import type { Ejection } from './endpoint/ejection.js';
@@ -27,6 +26,7 @@ import type { Random } from './runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from './runtime/ticks.js';
 import type { DiscoveryStatus, Service, ServiceEvents } from './service-contract.js';
 import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
+import { type CallStats, ServicePlan } from './service-plan.js';
 import { StickySessions } from './sticky-sessions.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { publishCall } from './telemetry/channels.js';

@@ -4,7 +4,6 @@ import type { Endpoint } from './endpoint/endpoint.js';
 import type { Lease } from './lease.js';
 import { FairleadError } from './runtime/errors.js';
 import { callback, given, invalidOption, readOptions } from './runtime/options.js';
-import type { LiveService } from './service.js';
 import type { AcquireRequest, View } from './view.js';
 
 export interface SubsetOptions {
@@ -32,14 +31,26 @@ export interface Subset extends Disposable {
   close(): void;
 }
 
+/** What a subset needs of its service. */
+interface SubsetHost {
+  readonly name: string;
+  openView(
+    policy: PolicySpec | undefined,
+    usable: (endpoint: Endpoint) => boolean,
+    weighed: SubsetOptions['onWeighing'],
+  ): View;
+  acquireFrom(view: View, request: AcquireRequest | undefined): Lease;
+  closeView(view: View): void;
+}
+
 type ReadSubsetOptions = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Key] };
 
 export class LiveSubset implements Subset {
-  readonly #service: LiveService;
+  readonly #service: SubsetHost;
   readonly #view: View;
   #closed = false;
 
-  constructor(service: LiveService, options: SubsetOptions) {
+  constructor(service: SubsetHost, options: SubsetOptions) {
     const read = readOptions<ReadSubsetOptions>('subset', options, {
       usable: (value, name) => {
         if (typeof value === 'function') return value as SubsetOptions['usable'];

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_LINES, violations } from './support/architecture.js';
+import { importCycles } from './support/import-cycles.js';
 
 const root = new URL('..', import.meta.url).pathname;
 const files = ['src', 'adapters']
@@ -12,6 +13,40 @@ describe('the house rules', () => {
   it('hold in every file of src/ and adapters/', () => {
     expect(files.length).toBeGreaterThan(40);
     expect(files.flatMap(violations)).toEqual([]);
+  });
+
+  it('let no file import itself through others, not even for a type', () => {
+    expect(importCycles(files)).toEqual([]);
+  });
+});
+
+describe('the search for import cycles', () => {
+  const file = (path: string, ...targets: string[]) => ({
+    path,
+    text: targets.map((target) => `import type { X } from './${target}.js';`).join('\n'),
+  });
+
+  it('finds files that import each other, and a longer way round', () => {
+    const two = [file('src/a.ts', 'b'), file('src/b.ts', 'a')];
+    expect(importCycles(two)).toEqual(['src/a.ts, src/b.ts']);
+    const three = [
+      file('src/x.ts', 'a'),
+      file('src/a.ts', 'b'),
+      file('src/b.ts', 'c', 'd'),
+      file('src/c.ts', 'a'),
+      file('src/d.ts'),
+    ];
+    expect(importCycles(three)).toEqual(['src/a.ts, src/b.ts, src/c.ts']);
+  });
+
+  it('finds re-exports and imports within code', () => {
+    const again = { path: 'src/a.ts', text: `export * from './b.js';` };
+    const late = { path: 'src/b.ts', text: `const a = await import('./a.js');` };
+    expect(importCycles([again, late])).toEqual(['src/a.ts, src/b.ts']);
+  });
+
+  it('takes two ways to one file for no cycle', () => {
+    expect(importCycles([file('src/a.ts', 'b', 'c'), file('src/b.ts', 'c'), file('src/c.ts')])).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { type experimental, status } from '@grpc/grpc-js';
 import type { Endpoint } from '../../src/index.js';
-import type { CallRecord } from './call-record.js';
+import type { ChannelTelemetry } from './telemetry.js';
 
 type Subchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
 type Stream = ReturnType<Subchannel['createCall']>;
@@ -9,9 +9,16 @@ type Listener = Parameters<Subchannel['createCall']>[3];
 /** Each message is framed by a flag for compression and its length. */
 const FRAME_BYTES = 5;
 
+/** The call that an attempt is one of. */
+interface MeasuredCall {
+  readonly path: string;
+  readonly telemetry: ChannelTelemetry;
+  attemptEnded(nowMs: number): void;
+}
+
 /** What is measured of one attempt of a call. */
 export class AttemptRecord {
-  readonly #call: CallRecord;
+  readonly #call: MeasuredCall;
   readonly #startMs: number;
   #endpoint: Endpoint | undefined;
   #sentBytes = 0;
@@ -19,7 +26,7 @@ export class AttemptRecord {
   #streaming = false;
   #ended = false;
 
-  constructor(call: CallRecord, startMs: number) {
+  constructor(call: MeasuredCall, startMs: number) {
     this.#call = call;
     this.#startMs = startMs;
     this.#tell('started', undefined, Number.NaN);

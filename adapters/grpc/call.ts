@@ -1,6 +1,5 @@
 import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
-import type { Attempt } from './attempt.js';
 import { CallRecord } from './call-record.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from './method-configs.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
@@ -9,6 +8,14 @@ import type { ChannelTelemetry } from './telemetry.js';
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
 
 const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
+
+/** What a call asks of the attempts that were picked for it. */
+interface PickedAttempt {
+  readonly endpoint: Endpoint;
+  /** Picked, and its stream not opened yet. */
+  readonly pending: boolean;
+  abandon(): void;
+}
 
 /**
  * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries, unread, to every pick of
@@ -24,7 +31,7 @@ export class Call implements AcquireRequest, CallConfig {
   /** Undefined while nobody measures. */
   readonly record: CallRecord | undefined;
   /** The attempt that was picked last. */
-  #last: Attempt | undefined = undefined;
+  #last: PickedAttempt | undefined = undefined;
 
   constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord) {
     this.key = key;
@@ -70,12 +77,12 @@ export class Call implements AcquireRequest, CallConfig {
   }
 
   /** Whether another attempt was picked after this one. */
-  hasNewerThan(attempt: Attempt): boolean {
+  hasNewerThan(attempt: PickedAttempt): boolean {
     return this.#last !== attempt;
   }
 
   /** After a pick. */
-  picked(attempt: Attempt): void {
+  picked(attempt: PickedAttempt): void {
     this.#last = attempt;
   }
 }

@@ -6,7 +6,7 @@ import { removeLeftovers } from './leftovers.js';
 import { NamespacedTarget } from './namespace.js';
 import type { ReadShardedOptions } from './options.js';
 import { cleanse } from './quarantine.js';
-import type { Shard, ShardWatch } from './shard.js';
+import type { Shard, ShardWatch, Target } from './shard.js';
 import {
   missedField,
   OWN,
@@ -18,7 +18,6 @@ import {
   tokenOf,
 } from './shard-record.js';
 import type { ShardSet } from './shard-set.js';
-import type { Target } from './target.js';
 
 /** What it leaves to the client. */
 export interface FailoverHost {

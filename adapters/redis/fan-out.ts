@@ -1,9 +1,9 @@
 import type { Merge } from './commands.js';
 import { type Command, partOf } from './driver.js';
 import { type KeyResult, PartialResultError } from './errors.js';
+import type { Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { sum } from './split.js';
-import type { Target } from './target.js';
 
 /**
  * Sends a command to every shard and settles it with one reply. Where some shard fails it is rejected: with that

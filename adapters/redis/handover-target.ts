@@ -1,7 +1,11 @@
 import type { Command } from './driver.js';
-import type { Handover } from './handover.js';
-import type { Shard } from './shard.js';
-import type { Target } from './target.js';
+import type { Shard, Target } from './shard.js';
+
+/** What brings the keys of commands to where they belong now. */
+interface KeyCarrier {
+  readonly active: boolean;
+  bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void;
+}
 
 /** A shard whose keys may still be at their owner before: commands wait until theirs are here. */
 export class HandoverTarget implements Target {
@@ -10,9 +14,9 @@ export class HandoverTarget implements Target {
       this.#handover.bring(this, [command], (to) => (to === undefined ? this.#inner : to).blocking.send(command)),
   };
   readonly #inner: Target;
-  readonly #handover: Handover;
+  readonly #handover: KeyCarrier;
 
-  constructor(inner: Target, handover: Handover) {
+  constructor(inner: Target, handover: KeyCarrier) {
     this.#inner = inner;
     this.#handover = handover;
   }

@@ -5,11 +5,10 @@ import { HandoverTarget } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
 import { isReserved } from './key-names.js';
 import type { ReadShardedOptions } from './options.js';
-import type { Shard } from './shard.js';
+import type { Shard, Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { Slots } from './slots.js';
 import { sweep } from './sweep.js';
-import type { Target } from './target.js';
 
 /** What became of keys that have another owner than before; counted over the client's life. */
 export interface HandoverStats {

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/index.js';
 import { timedOut } from './deadlines.js';
 import type { Command } from './driver.js';
 import { shardUnavailable } from './errors.js';
-import type { Target } from './target.js';
+import type { Target } from './shard.js';
 
 /** What somebody waits for, and where it goes when the wait is over. */
 interface Entry {

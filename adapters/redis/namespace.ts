@@ -1,9 +1,9 @@
 import type { Command } from './driver.js';
 import { type RedisKey, shardUnavailable, unroutable } from './errors.js';
 import type { Held } from './held.js';
+import { sendInARow } from './in-a-row.js';
 import { enterNamespace } from './key-names.js';
-import type { Shard } from './shard.js';
-import { sendInARow, type Target } from './target.js';
+import type { Shard, Target } from './shard.js';
 
 /** What it needs of those who know. */
 export interface NamespaceHost {

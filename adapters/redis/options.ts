@@ -1,7 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { type EndpointSpec, type KetamaCompatibility, optionReaders as read } from '../../src/index.js';
 import type { PlacementName } from './placement.js';
-import type { Quarantine } from './quarantine.js';
 
 /**
  * What fairlead adds to the options of ioredis; those may be given beside these and go to every connection. Servers come
@@ -69,6 +68,16 @@ export interface HandoverOptions {
 }
 
 export type FailurePolicy = 'fail' | 'next' | 'replica';
+
+/**
+ * What a shard goes through that missed writes, before it is used again.
+ *
+ * - `generation`: its keys get a new namespace; the old ones are found no more, and go as they expire or are evicted.
+ * - `flush`: its database is emptied (FLUSHDB).
+ * - `{ waitMs }`: it stays out for longer than any value lives.
+ * - `none`: it is used as it is, with whatever it holds.
+ */
+export type Quarantine = 'generation' | 'flush' | 'none' | { readonly waitMs: number };
 
 export interface ReadShardedOptions {
   readonly service: string;

@@ -1,16 +1,7 @@
 import { type Clock, FairleadError } from '../../src/index.js';
 import { ownCommand } from './driver.js';
+import type { Quarantine } from './options.js';
 import type { Shard } from './shard.js';
-
-/**
- * What a shard goes through that missed writes, before it is used again.
- *
- * - `generation`: its keys get a new namespace; the old ones are found no more, and go as they expire or are evicted.
- * - `flush`: its database is emptied (FLUSHDB).
- * - `{ waitMs }`: it stays out for longer than any value lives.
- * - `none`: it is used as it is, with whatever it holds.
- */
-export type Quarantine = 'generation' | 'flush' | 'none' | { readonly waitMs: number };
 
 /** Resolves when nothing that the shard holds under its present names can be read again, or it has all expired. */
 export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock): Promise<void> {

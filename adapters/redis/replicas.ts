@@ -1,14 +1,8 @@
-import type { EndpointSpec } from '../../src/index.js';
 import type { Command } from './driver.js';
 import { shardReadOnly, shardUnavailable } from './errors.js';
+import { sendInARow } from './in-a-row.js';
 import { isRead } from './reads.js';
-import type { Shard, ShardState } from './shard.js';
-import { sendInARow, type Target } from './target.js';
-
-/** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
-export function isReplica({ meta, tags }: EndpointSpec): boolean {
-  return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
-}
+import type { Shard, ShardState, Target } from './shard.js';
 
 /**
  * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as far as they have

@@ -5,9 +5,9 @@ import { sendToAll } from './fan-out.js';
 import { KeySpecs } from './key-specs.js';
 import type { ReadShardedOptions } from './options.js';
 import { sendScan } from './scan.js';
+import type { Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { sendSplit } from './split.js';
-import type { Target } from './target.js';
 import type { TransactionRouter } from './transactions.js';
 
 /** What the router leaves to the client. */

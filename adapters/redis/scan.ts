@@ -1,6 +1,6 @@
 import { type Command, partOf } from './driver.js';
+import type { Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
-import type { Target } from './target.js';
 
 /**
  * The cursor of a SCAN over all shards: a decimal number as Redis' own, so that nobody who compares it with '0' or

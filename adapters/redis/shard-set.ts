@@ -1,7 +1,6 @@
 import type { RoutingKey } from '../../src/index.js';
 import type { Placement } from './placement.js';
-import type { Shard } from './shard.js';
-import type { Target } from './target.js';
+import type { Shard, Target } from './shard.js';
 
 /** The shards of one generation of the topology, and which keys they own. Immutable: replaced as a whole. */
 export class ShardSet {

@@ -18,9 +18,9 @@ import {
   waitingOn,
 } from './driver.js';
 import { connectionLost, shardUnavailable } from './errors.js';
+import { sendInARow } from './in-a-row.js';
 import type { ReadShardedOptions } from './options.js';
-import { isReplica } from './replicas.js';
-import { sendInARow, type Target } from './target.js';
+import { isReplica } from './replica-role.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
@@ -50,6 +50,25 @@ export interface ShardWatch {
  * `quarantined`: it answers, and is not used before nothing in it can be stale.
  */
 export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
+
+/**
+ * Where the commands of some keys go: a shard as it is, or one with something done to the commands on the way (another
+ * name for their keys, a wait, a move of the keys first). Keys with one target can be in one command.
+ */
+export interface Target {
+  /** The name of the shard that gets them. */
+  readonly name: string;
+  /** The server behind it. */
+  readonly shard: Shard;
+  /** Why nothing can be sent now; undefined where it can. */
+  refusal(): Error | undefined;
+  /** Settles the command one way or the other. */
+  send(command: Command): void;
+  /** Those of a transaction: all in a row, or none. */
+  sendTogether(commands: readonly Command[]): void;
+  /** For commands that hold their connection. */
+  readonly blocking: { send(command: Command): void };
+}
 
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.

@@ -1,7 +1,7 @@
 import { type Command, partOf } from './driver.js';
 import { type KeyResult, PartialResultError, type RedisKey } from './errors.js';
+import type { Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
-import type { Target } from './target.js';
 
 type SplitMerge = 'values' | 'sum' | 'status';
 

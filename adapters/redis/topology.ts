@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../src/index.js';
 import { type PlacementOptions, placeShards } from './placement.js';
-import { isReplica, ReplicaTarget } from './replicas.js';
+import { isReplica } from './replica-role.js';
+import { ReplicaTarget } from './replicas.js';
 import { Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
 

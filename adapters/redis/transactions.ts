@@ -1,6 +1,6 @@
 import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, unroutable } from './errors.js';
-import type { Target } from './target.js';
+import type { Target } from './shard.js';
 
 /** How a transaction asks where its commands go. */
 export interface TransactionRouter {

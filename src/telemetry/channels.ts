@@ -3,7 +3,7 @@ import type { Weighing } from '../balancing/policy.js';
 import type { EjectionEvent } from '../endpoint/ejection.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
-import type { Service } from '../service.js';
+import type { Service } from '../service-contract.js';
 
 /** Message of `fairlead:call`: a call ended. */
 export interface CallMessage {

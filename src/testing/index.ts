@@ -22,4 +22,5 @@ export { constant, type Distribution, exponential, lognormal, normal, uniform } 
 export type { FailFault, Fault, KillFault, SlowFault, StallFault, UnlistFault } from './simulation/faults.js';
 export type { EjectionRecord, ServerReport, SimulationReport } from './simulation/report.js';
 export { type SimulatedServer, servers } from './simulation/server.js';
-export { type Simulation, simulate } from './simulation/simulate.js';
+export { simulate } from './simulation/simulate.js';
+export type { Simulation } from './simulation/simulation.js';

@@ -113,6 +113,11 @@ function judgeLength({ text }: SourceFile): string[] {
   return lines > MAX_LINES ? [`has ${lines} lines, more than ${MAX_LINES}`] : [];
 }
 
+/** The files of this repository that `file` names in an import, whether of values or of types. */
+export function localImports({ path, text }: SourceFile): string[] {
+  return importsOf(path, withoutComments(text)).flatMap(({ target, local }) => (local ? [target] : []));
+}
+
 /** Static and dynamic imports, re-exports and require() calls with a literal name. */
 function importsOf(path: string, code: string): Import[] {
   const statements = [

@@ -15,7 +15,7 @@ import type { Arrivals } from './arrivals.js';
 import type { Distribution } from './distributions.js';
 import { endOf, type Fault } from './faults.js';
 import type { SimulatedServer } from './server.js';
-import type { Simulation } from './simulate.js';
+import type { Simulation } from './simulation.js';
 
 export interface ReadServer extends SimulatedServer {
   readonly id: string;
@@ -149,12 +149,3 @@ function required<T>(reader: Reader<T>, allowed: string): Reader<T> {
     return reader(value, name);
   };
 }
-
-/** What a distribution of the user's drew, milliseconds. `min` is 0, or more where time must go on. */
-export function drawn(value: number, what: string, min = 0): number {
-  if (value >= min && value < UNLIMITED) return value;
-  throw invalidOption(what, value, min === 0 ? 'a number from 0' : 'a number above 0');
-}
-
-/** Shorter gaps between calls would keep time from going on. */
-export const SHORTEST_GAP_MS = 1e-9;

@@ -2,9 +2,8 @@ import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { Outcome } from '../../runtime/outcome.js';
 import type { Random } from '../../runtime/random.js';
 import type { ManualClock } from '../manual-clock.js';
-import type { Distribution } from './distributions.js';
+import { type Distribution, drawn } from './distributions.js';
 import { endOf, type FailFault, type Fault, type SlowFault } from './faults.js';
-import { drawn } from './read.js';
 
 /** A server: how long its work takes, how much of it at once, and how discovery describes it. */
 export interface SimulatedServer extends Partial<Omit<EndpointSpec, 'host' | 'port'>> {

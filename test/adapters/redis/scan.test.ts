@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Command } from '../../../adapters/redis/driver.js';
 import { sendScan } from '../../../adapters/redis/scan.js';
+import type { Target } from '../../../adapters/redis/shard.js';
 import type { ShardSet } from '../../../adapters/redis/shard-set.js';
-import type { Target } from '../../../adapters/redis/target.js';
 
 /** A shard that gives its keys in pages of two; its cursors are as large as those of Redis. */
 function shardOf(ordinal: number, keys: readonly string[]): Target {

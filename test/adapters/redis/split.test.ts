@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { hashedPart } from '../../../adapters/redis/hash-tag.js';
 import { placeShards } from '../../../adapters/redis/placement.js';
 import { decodeCursor, encodeCursor } from '../../../adapters/redis/scan.js';
+import type { Target } from '../../../adapters/redis/shard.js';
 import { mergeReplies, partsOf } from '../../../adapters/redis/split.js';
-import type { Target } from '../../../adapters/redis/target.js';
 
 const keys = fc.array(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '', '{', '{}', '{a}')), {
   minLength: 1,

@@ -2,8 +2,8 @@ import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { type Command, ownCommand } from '../../../adapters/redis/driver.js';
 import { Held } from '../../../adapters/redis/held.js';
+import type { Target } from '../../../adapters/redis/shard.js';
 import { Slots } from '../../../adapters/redis/slots.js';
-import type { Target } from '../../../adapters/redis/target.js';
 
 function recorder(): { target: Target; sent: string[] } {
   const sent: string[] = [];

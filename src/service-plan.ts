@@ -1,24 +1,8 @@
-import type { RoutingKey } from './balancing/policy.js';
-import { type CallOptions, readCallOptions } from './call-options.js';
-import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS, type ReadHedge } from './resilience/hedging.js';
+import { type CallOptions, type CallPlan, readCallOptions } from './call-options.js';
+import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS } from './resilience/hedging.js';
 import { LatencyPercentile } from './resilience/latency-percentile.js';
 import type { ReadResilience } from './resilience/options.js';
-import type { ReadRetry } from './resilience/retry.js';
 import { RetryBudget } from './resilience/retry-budget.js';
-import type { Classify } from './resilience/verdict.js';
-
-/** The options of one call, read, over those of its service. */
-export interface CallPlan {
-  readonly key: RoutingKey | undefined;
-  readonly prefer: string | undefined;
-  readonly clientKey: string | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly deadlineMs: number | undefined;
-  readonly idempotent: boolean;
-  readonly retry: ReadRetry | undefined;
-  readonly hedge: ReadHedge | undefined;
-  readonly classify: Classify | undefined;
-}
 
 /** What happened to the calls of one service since it was made. */
 export interface CallStats {
