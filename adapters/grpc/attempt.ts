@@ -98,6 +98,7 @@ export class Attempt implements experimental.PickResult {
   #ended(code: status, details: string, metadata: Metadata): void {
     const leaf = this.#leave();
     this.#record?.end(code);
+    this.#call.attemptEnded(code, details, metadata);
     // Late: it was let go of, and its lease is done.
     if (leaf === undefined) return;
     const { reportsPerCall, pending, classify } = this.#context;

@@ -11,6 +11,7 @@ import {
   type Weighing,
 } from '../../src/index.js';
 import { CallConfigurator } from './call.js';
+import { HedgeThrottle } from './hedge-throttle.js';
 import type { LeafSettings } from './leaf.js';
 import type { ServiceConfigs } from './live-config.js';
 import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './method-configs.js';
@@ -69,6 +70,7 @@ export class ChannelBinding {
       [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(
         this.#methods,
         this.#target.keyHeader,
+        HedgeThrottle.of(this.service, this.clock),
         this.telemetry,
       ),
       [ATTRIBUTE]: this,

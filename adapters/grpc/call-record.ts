@@ -6,7 +6,7 @@ type FilterFactory = ReturnType<experimental.ConfigSelector['invoke']>['dynamicF
 type Filter = ReturnType<FilterFactory['createFilter']>;
 
 /** grpc-js puts it into the metadata of attempts after the first (gRFC A6). */
-const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
+export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 
 /**
  * What is measured of one call, made only while somebody listens. It is the filter by which grpc-js shows how the call

@@ -1,6 +1,8 @@
-import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
+import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import { CallRecord } from './call-record.js';
+import type { HedgeThrottle } from './hedge-throttle.js';
+import { Hedges } from './hedges.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from './method-configs.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
 import type { ChannelTelemetry } from './telemetry.js';
@@ -30,13 +32,17 @@ export class Call implements AcquireRequest, CallConfig {
   readonly #plan: MethodPlan;
   /** Undefined while nobody measures. */
   readonly record: CallRecord | undefined;
+  /** Undefined where no attempt can be one too many. */
+  readonly #hedges: Hedges | undefined;
   /** The attempt that was picked last. */
   #last: PickedAttempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord) {
+  constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord, throttle?: HedgeThrottle) {
     this.key = key;
     this.record = record;
     this.#plan = plan;
+    const throttled = throttle !== undefined && (plan.hedged || plan.throttling !== undefined);
+    this.#hedges = throttled ? new Hedges(throttle, plan) : undefined;
   }
 
   get methodConfig(): MethodConfig {
@@ -63,6 +69,16 @@ export class Call implements AcquireRequest, CallConfig {
   /** An attempt of a hedged call may run beside the ones before it: sessions stay where they are. */
   get beside(): boolean {
     return this.#plan.hedged && this.tried !== undefined;
+  }
+
+  /** How the attempt that a pick is for ends at once, where it is a hedge too many; undefined where it may be sent. */
+  refuse(metadata: Metadata): StatusObject | undefined {
+    const hedges = this.#hedges;
+    return hedges === undefined || hedges.allow(metadata) ? undefined : hedges.unsent;
+  }
+
+  attemptEnded(code: Code, details: string, metadata: Metadata): void {
+    this.#hedges?.ended(code, details, metadata);
   }
 
   /** Before a pick. */
@@ -94,11 +110,18 @@ export class Call implements AcquireRequest, CallConfig {
 export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;
   readonly #keyHeader: string | undefined;
+  readonly #throttle: HedgeThrottle;
   readonly #telemetry: ChannelTelemetry | undefined;
 
-  constructor(methods: MethodConfigs, keyHeader: string | undefined, telemetry?: ChannelTelemetry) {
+  constructor(
+    methods: MethodConfigs,
+    keyHeader: string | undefined,
+    throttle: HedgeThrottle,
+    telemetry?: ChannelTelemetry,
+  ) {
     this.#methods = methods;
     this.#keyHeader = keyHeader;
+    this.#throttle = throttle;
     this.#telemetry = telemetry;
   }
 
@@ -109,7 +132,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const key = routingKeyOf(metadata, this.#keyHeader);
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
-    const call = new Call(key, plan, record);
+    const call = new Call(key, plan, record, this.#throttle);
     call.prefer = preferredOf(metadata);
     return call;
   }

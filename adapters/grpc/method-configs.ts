@@ -1,4 +1,4 @@
-import type { MethodConfig } from '@grpc/grpc-js';
+import { type MethodConfig, status } from '@grpc/grpc-js';
 import type { Policy, PolicySpec } from '../../src/index.js';
 import { DURATION, type GrpcMethodConfig, type GrpcServiceConfig } from './service-config.js';
 
@@ -23,17 +23,9 @@ const IDEMPOTENT_HEDGING: NonNullable<MethodConfig['hedgingPolicy']> = {
   nonFatalStatusCodes: ['UNAVAILABLE'],
 };
 
-/**
- * The throttling of channels with idempotent methods that have none: a hundred calls may fail in a row before repeats stop,
- * and five that succeed pay for one more. An outage is not multiplied by it.
- */
-const IDEMPOTENT_THROTTLING: NonNullable<GrpcServiceConfig['retryThrottling']> = { maxTokens: 200, tokenRatio: 0.2 };
-
-/** The first throttling that a source gives; a default where a source has idempotent methods. */
+/** The first throttling that a source gives. */
 export function throttlingOf(sources: readonly GrpcServiceConfig[]): GrpcServiceConfig['retryThrottling'] {
-  for (const { retryThrottling } of sources) if (retryThrottling !== undefined) return retryThrottling;
-  const idempotent = sources.some(({ methodConfig }) => methodConfig?.some((each) => each.idempotent));
-  return idempotent ? IDEMPOTENT_THROTTLING : undefined;
+  return sources.find(({ retryThrottling }) => retryThrottling !== undefined)?.retryThrottling;
 }
 
 /** The first health service that a source names. */
@@ -53,19 +45,54 @@ export interface MethodPlan {
   /** For grpc-js. */
   readonly config: MethodConfig;
   readonly hedged: boolean;
+  /** Whether attempts beyond the first are paid from the budget: hedges that are ours, not of a policy that was given. */
+  readonly budgeted: boolean;
+  readonly throttling: GrpcServiceConfig['retryThrottling'];
+  /** The codes after which there may be another attempt. */
+  readonly repeatable: ReadonlySet<status>;
+  /** A code that does not end a hedged call. */
+  readonly unsentCode: status;
   readonly policy: MethodPolicy | undefined;
 }
 
+/** Of a hedging policy to which every failure is fatal: a code that no server sends, and that no caller sees. */
+const UNSENT = 1_000 as status;
+
 const NO_CONFIG: MethodConfig = { name: [] };
 /** Where nothing is said of a method. */
-export const NO_PLAN: MethodPlan = { config: NO_CONFIG, hedged: false, policy: undefined };
+export const NO_PLAN: MethodPlan = {
+  config: NO_CONFIG,
+  hedged: false,
+  budgeted: false,
+  throttling: undefined,
+  repeatable: new Set(),
+  unsentCode: UNSENT,
+  policy: undefined,
+};
 
-function planOf(merged: GrpcMethodConfig | undefined): MethodPlan {
-  if (merged === undefined) return NO_PLAN;
+function planOf(merged: GrpcMethodConfig | undefined, throttling: MethodPlan['throttling']): MethodPlan {
+  if (merged === undefined) return throttling === undefined ? NO_PLAN : { ...NO_PLAN, throttling };
   const { policy: spec, ...rest } = merged;
   const config = toMethodConfig(rest);
-  const policy = spec === undefined ? undefined : { spec, key: keyOf(spec) };
-  return { config, hedged: config.hedgingPolicy !== undefined, policy };
+  const { hedgingPolicy, retryPolicy } = config;
+  const codes = (hedgingPolicy?.nonFatalStatusCodes ?? retryPolicy?.retryableStatusCodes ?? []).map(codeOf);
+  if (hedgingPolicy !== undefined && codes.length === 0) {
+    config.hedgingPolicy = { ...hedgingPolicy, nonFatalStatusCodes: [UNSENT] };
+  }
+  return {
+    config,
+    hedged: hedgingPolicy !== undefined,
+    budgeted: hedgingPolicy === IDEMPOTENT_HEDGING,
+    throttling,
+    repeatable: new Set(codes),
+    unsentCode: codes[0] ?? UNSENT,
+    policy: spec === undefined ? undefined : { spec, key: keyOf(spec) },
+  };
+}
+
+/** Configs name them in either way. */
+function codeOf(code: string | status): status {
+  return typeof code === 'number' ? code : status[code.toUpperCase() as keyof typeof status];
 }
 
 /** A policy made in code is itself; a name and a name with options are what they say. */
@@ -95,6 +122,7 @@ export class MethodConfigs {
   readonly #live: LiveConfig | undefined;
   readonly #known = new Map<string, MethodPlan>();
   #sources: readonly GrpcServiceConfig[] = [];
+  #throttling: GrpcServiceConfig['retryThrottling'];
   #version = -1;
 
   /** `live` stands after the first of the given ones, the channel's own. */
@@ -113,6 +141,7 @@ export class MethodConfigs {
   #refresh(version: number): void {
     this.#version = version;
     this.#known.clear();
+    this.#throttling = throttlingOf(this.sources);
     this.#sources = this.sources.filter((source) => (source.methodConfig?.length ?? 0) > 0);
   }
 
@@ -126,7 +155,7 @@ export class MethodConfigs {
     const [, service = '', method = ''] = path.split('/');
     let merged: GrpcMethodConfig | undefined;
     for (const source of this.#sources) merged = merge(merged, mostSpecific(source, service, method));
-    const plan = planOf(merged);
+    const plan = planOf(merged, this.#throttling);
     if (this.#known.size < MAX_REMEMBERED) this.#known.set(path, plan);
     return plan;
   }

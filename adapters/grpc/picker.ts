@@ -5,6 +5,7 @@ import { Attempt, type AttemptContext, type Connection } from './attempt.js';
 import { Call } from './call.js';
 import { NO_PLAN } from './method-configs.js';
 import type { ChannelSubsets } from './subsets.js';
+import { unsentAttempt } from './unsent-attempt.js';
 
 const { PickResultType } = experimental;
 
@@ -46,6 +47,8 @@ export class ConnectedPicker implements experimental.Picker {
     try {
       this.#context.settle();
       const call = callOf(args);
+      const refused = call.refuse(args.metadata);
+      if (refused !== undefined) return unsentAttempt(refused);
       call.beginAttempt();
       const record = call.record?.attempt(args.metadata);
       lease = subsets.of(call.policy).acquire(call);

@@ -9,7 +9,7 @@ const { boolean, given, integer, invalidOption, number, optional, readOptions } 
  */
 export interface GrpcServiceConfig {
   readonly methodConfig?: readonly GrpcMethodConfig[];
-  /** Stops retries and hedges of the whole channel while too many calls fail (gRFC A6). */
+  /** Stops retries and hedges while too many calls fail (gRFC A6). None by default. */
   readonly retryThrottling?: { readonly maxTokens: number; readonly tokenRatio: number };
   /** Whom to ask the servers' health service for (gRFC A17); the option `healthService` comes first. */
   readonly healthCheckConfig?: { readonly serviceName: string };
@@ -34,8 +34,9 @@ export interface GrpcMethodConfig {
   };
   /**
    * Says that a call may be made twice. It is then repeated elsewhere at once when an endpoint fails it with UNAVAILABLE, and
-   * hedged when it got no answer for half a second, at most 3 attempts in all, within `retryThrottling`. Short for a
-   * `hedgingPolicy`, and without effect beside one or beside a `retryPolicy`.
+   * hedged when it got no answer for half a second, at most 3 attempts in all, within a budget: over any 10 s no more than
+   * 20 % of these calls and 10 per second for all channels to the service, and within `retryThrottling` where there is one.
+   * Short for a `hedgingPolicy`, and without effect beside one or beside a `retryPolicy`.
    */
   readonly idempotent?: boolean;
   /** gRFC A6. At most 5 attempts. */

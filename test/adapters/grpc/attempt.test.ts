@@ -3,13 +3,13 @@ import { Outcome, outcomeName, type ServiceOptions, type Subset } from 'fairlead
 import { describe, expect, it } from 'vitest';
 import { type Attempt, type Connection, PendingAttempts } from '../../../adapters/grpc/attempt.js';
 import { Call } from '../../../adapters/grpc/call.js';
-import type { MethodPlan } from '../../../adapters/grpc/method-configs.js';
+import { type MethodPlan, NO_PLAN } from '../../../adapters/grpc/method-configs.js';
 import { ConnectedPicker, type PickableConnection } from '../../../adapters/grpc/picker.js';
 import { outcomeOf } from '../../../adapters/grpc/status.js';
 import { endpoints, testMesh } from '../../support/mesh.js';
 
 const NO_METADATA = new Metadata();
-const PLAN: MethodPlan = { config: { name: [] }, hedged: false, policy: undefined };
+const PLAN: MethodPlan = NO_PLAN;
 const HEDGED: MethodPlan = { ...PLAN, hedged: true };
 
 class TestConnection implements PickableConnection {

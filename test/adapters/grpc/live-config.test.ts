@@ -55,7 +55,7 @@ describe('service configs from a source', () => {
     expect(methods.get('/a.B/C').config.timeout).toEqual({ seconds: 2, nanos: 0 });
   });
 
-  it('may give the throttling of retries, which also methods that are idempotent by them alone have', () => {
+  it('may give the throttling of retries and hedges', () => {
     const { configs, sinks } = watched();
     const live = configs.of('users');
     const code = { retryThrottling: { maxTokens: 50, tokenRatio: 0.5 } };
@@ -66,12 +66,15 @@ describe('service configs from a source', () => {
     expect([throttlingOf(methods.sources)?.maxTokens, throttlingOf(none.sources)]).toEqual([50, undefined]);
     sinks.get('fairlead/grpc/users')!.value('{"retryThrottling":{"maxTokens":10,"tokenRatio":0.1}}');
     expect(throttlingOf(methods.sources)).toEqual({ maxTokens: 10, tokenRatio: 0.1 });
-    sinks.get('fairlead/grpc/users')!.value('{"methodConfig":[{"name":[{}],"idempotent":true}]}');
-    expect(throttlingOf(none.sources)).toEqual({ maxTokens: 200, tokenRatio: 0.2 });
-    expect(changes).toBe(2);
+    const hedged = '"methodConfig":[{"name":[{}],"idempotent":true}]';
+    sinks.get('fairlead/grpc/users')!.value(`{${hedged}}`);
+    expect([methods, none].map((each) => each.get('/a.B/C').throttling?.maxTokens)).toEqual([50, undefined]);
+    sinks.get('fairlead/grpc/users')!.value(`{${hedged},"retryThrottling":{"maxTokens":10,"tokenRatio":0.1}}`);
+    expect([methods, none].map((each) => each.get('/a.B/C').throttling?.maxTokens)).toEqual([10, 10]);
+    expect(changes).toBe(3);
     stop();
     sinks.get('fairlead/grpc/users')!.value(undefined);
-    expect([changes, throttlingOf(none.sources)]).toEqual([2, undefined]);
+    expect([changes, throttlingOf(none.sources)]).toEqual([3, undefined]);
   });
 
   it('are watched once per service, however many channels there are', () => {

@@ -55,13 +55,17 @@ describe('a service config', () => {
     expect(Object.keys(new MethodConfigs([retries, hedges]).get('/a/b').config)).not.toContain('hedgingPolicy');
   });
 
-  it('makes idempotent methods hedged and throttled, unless it says otherwise', () => {
+  it('makes idempotent methods hedged within a budget, unless it says otherwise', () => {
     const idempotent = read({ name: [{}], idempotent: true });
-    expect(new MethodConfigs([idempotent]).get('/a/b').config.hedgingPolicy?.maxAttempts).toBe(3);
-    expect(throttlingOf([idempotent])).toEqual({ maxTokens: 200, tokenRatio: 0.2 });
+    const plan = new MethodConfigs([idempotent]).get('/a/b');
+    expect(plan.config.hedgingPolicy?.maxAttempts).toBe(3);
+    expect([plan.hedged, plan.budgeted, plan.throttling]).toEqual([true, true, undefined]);
+    const given = read({ name: [{}], idempotent: true, hedgingPolicy: { maxAttempts: 2 } });
+    expect(new MethodConfigs([given]).get('/a/b')).toMatchObject({ hedged: true, budgeted: false });
     const own = readServiceConfig({ retryThrottling: { maxTokens: 1, tokenRatio: 1 } }, 'config');
     expect(throttlingOf([idempotent, own])).toEqual({ maxTokens: 1, tokenRatio: 1 });
-    expect(throttlingOf([read({ name: [{}] })])).toBeUndefined();
+    expect(new MethodConfigs([idempotent, own]).get('/a/b').throttling).toEqual({ maxTokens: 1, tokenRatio: 1 });
+    expect(throttlingOf([idempotent])).toBeUndefined();
     const retried = new MethodConfigs([read({ name: [{}], idempotent: true, retryPolicy })]).get('/a/b').config;
     expect(retried.hedgingPolicy).toBeUndefined();
     expect(Object.keys(retried)).not.toContain('idempotent');

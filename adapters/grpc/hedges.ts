@@ -1,0 +1,54 @@
+import { status as Code, Metadata, type StatusObject } from '@grpc/grpc-js';
+import { PREVIOUS_ATTEMPTS } from './call-record.js';
+import type { HedgeThrottle } from './hedge-throttle.js';
+import type { MethodPlan } from './method-configs.js';
+
+/** By which a server says when to try again; grpc-js would wait once more for an attempt that only repeats the words. */
+const PUSHBACK = 'grpc-retry-pushback-ms';
+
+/** Which attempts of one call may be sent. */
+export class Hedges {
+  readonly #throttle: HedgeThrottle;
+  readonly #plan: MethodPlan;
+  /** The highest number of an attempt that was let through; undefined before the first. */
+  #allowed: number | undefined;
+  /** How the attempt that failed last did. */
+  #failed: StatusObject | undefined;
+
+  constructor(throttle: HedgeThrottle, plan: MethodPlan) {
+    this.#throttle = throttle;
+    this.#plan = plan;
+    throttle.callStarted(plan);
+  }
+
+  /** Whether the attempt that a pick is for may be sent. Retries are throttled by grpc-js itself. */
+  allow(metadata: Metadata): boolean {
+    if (!this.#plan.hedged) return true;
+    const number = Number(metadata.get(PREVIOUS_ATTEMPTS)[0] ?? 0);
+    // The first is the call itself. The number of one that was sent is that of a transparent retry, or of a second pick
+    // because the first lost its connection: neither asks more of the servers.
+    const free = this.#allowed === undefined || number <= this.#allowed;
+    if (!free && !this.#throttle.allows(this.#plan)) return false;
+    if (this.#allowed === undefined || number > this.#allowed) this.#allowed = number;
+    return true;
+  }
+
+  ended(code: Code, details: string, metadata: Metadata): void {
+    this.#throttle.attemptEnded(code, this.#plan);
+    if (code !== Code.OK) this.#failed = { code, details, metadata };
+  }
+
+  /**
+   * How an attempt ends that was not sent. Never fatal to the call: attempts that are on their way go on. Where none is, it
+   * is what the caller is told, and so says how the last one failed.
+   */
+  get unsent(): StatusObject {
+    const failed = this.#failed;
+    if (failed === undefined) {
+      return { code: this.#plan.unsentCode, details: 'Not sent: hedges are throttled.', metadata: new Metadata() };
+    }
+    const metadata = failed.metadata.clone();
+    metadata.remove(PUSHBACK);
+    return { code: failed.code, details: failed.details, metadata };
+  }
+}
