@@ -63,7 +63,7 @@ class Connection extends Redis {
         get: () => (this.#ownsDeadline ? undefined : commandTimeout),
       });
     }
-    this.on('connect', () => coalesceWrites(this.stream as Socket));
+    this.on('connect', () => coalesceWrites(this.stream as Socket, () => inside(this).commandQueue.length));
     this.on('end', () => this.#deadlines?.clear());
     const { flushQueue } = inside(this);
     inside(this).flushQueue = (error, which) => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { coalesceWrites } from '../../../adapters/redis/coalesce.js';
 
 /** What a socket would send, one entry per write. */
-function recorder(): { readonly socket: Socket; readonly sent: (string | Buffer)[] } {
+function recorder(unanswered: () => number = () => 1): { readonly socket: Socket; readonly sent: (string | Buffer)[] } {
   const sent: (string | Buffer)[] = [];
   const socket = new Writable({
     decodeStrings: false,
@@ -15,7 +15,7 @@ function recorder(): { readonly socket: Socket; readonly sent: (string | Buffer)
       done();
     },
   }) as unknown as Socket;
-  coalesceWrites(socket);
+  coalesceWrites(socket, unanswered);
   return { socket, sent };
 }
 
@@ -42,6 +42,30 @@ describe('what is written to a socket in one tick', () => {
     expect(Math.max(...sent.map(({ length }) => length))).toBeLessThanOrEqual(65_536);
   });
 
+  it('leaves at once where one command at a time is sent and answered, until there are several again', async () => {
+    let unanswered = 0;
+    const { socket, sent } = recorder(() => unanswered);
+    for (let i = 0; i < 4; i++) {
+      socket.write(`${i}`);
+      expect(sent).toHaveLength(i);
+      await nextTick();
+    }
+    socket.write('4');
+    expect(sent).toHaveLength(5);
+    unanswered = 1;
+    socket.write('5');
+    unanswered = 2;
+    socket.write('6');
+    expect(sent).toHaveLength(5);
+    await nextTick();
+    expect(sent).toEqual(['0', '1', '2', '3', '4', '56']);
+    unanswered = 0;
+    socket.write('7');
+    expect(sent).toHaveLength(6);
+    await nextTick();
+    expect(sent).toHaveLength(7);
+  });
+
   it('leaves before an end', async () => {
     const { socket, sent } = recorder();
     socket.write('last');
@@ -52,22 +76,31 @@ describe('what is written to a socket in one tick', () => {
   });
 
   it('keeps its order, whatever is text and whatever is bytes', async () => {
+    const text = fc.string();
     const chunk = fc.oneof(
-      fc.string(),
+      text,
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
       fc.constant('y'.repeat(40_000)),
       fc.constant('ü€💥'),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(chunk, { maxLength: 5 }), { maxLength: 5 }), async (ticks) => {
-        const { socket, sent } = recorder();
-        for (const tick of ticks) {
-          for (const each of tick) socket.write(each);
-          await nextTick();
-        }
-        const bytes = (each: string | Buffer): Buffer => Buffer.from(each as string);
-        expect(Buffer.concat(sent.map(bytes)).equals(Buffer.concat(ticks.flat().map(bytes)))).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof({ weight: 4, arbitrary: fc.tuple(text) }, fc.array(chunk, { maxLength: 5 })), {
+          maxLength: 30,
+          size: 'max',
+        }),
+        async (ticks) => {
+          let writes = 0;
+          // Some ticks begin with all answered, as far as the socket is told.
+          const { socket, sent } = recorder(() => writes++ % 3);
+          for (const tick of ticks) {
+            for (const each of tick) socket.write(each);
+            await nextTick();
+          }
+          const bytes = (each: string | Buffer): Buffer => Buffer.from(each as string);
+          expect(Buffer.concat(sent.map(bytes)).equals(Buffer.concat(ticks.flat().map(bytes)))).toBe(true);
+        },
+      ),
     );
   });
 
