@@ -2,7 +2,7 @@ import { type Clock, FairleadError, Outcome, type Random, type Timer } from '../
 import { ConnectPause } from './connect-pause.js';
 import { type DriverConnection, hideSecrets, openConnection } from './driver.js';
 import { meaningOf } from './errors.js';
-import { cutConnection, isOpen, isReusable, type Physical } from './physical.js';
+import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
 import { WaitingCallers } from './waiting-callers.js';
 
 export interface EndpointPoolOptions {
@@ -50,6 +50,8 @@ export class EndpointPool {
   /** The most recently used last: it is taken first, so that the others grow old and go. */
   readonly #idle: Physical[] = [];
   readonly #busy = new Set<Physical>();
+  /** Not logged in, or not prepared yet. */
+  readonly #opening = new Set<DriverConnection>();
   readonly #waiters: WaitingCallers<PhysicalCallback>;
   #connecting = 0;
   #sweep: Timer | undefined;
@@ -183,6 +185,8 @@ export class EndpointPool {
     for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
     // Their holders see the error and give them back.
     for (const physical of this.#busy) this.#discardDead(physical);
+    // No timeout of the driver's covers what is run on a new connection: it would hold its place for ever.
+    for (const connection of this.#opening) failConnection(connection);
   }
 
   /** Cuts what did not come back, and counts on it no more. */
@@ -194,11 +198,7 @@ export class EndpointPool {
 
   #discardDead(physical: Physical): void {
     physical.usable = false;
-    const { connection } = physical;
-    // Destroying alone tells nobody: mysql2 fails what waits when its socket reports an error.
-    if (connection.stream?.destroy !== undefined) {
-      connection.stream.destroy(Object.assign(new Error('The server stopped answering.'), { code: 'ETIMEDOUT' }));
-    } else connection.destroy();
+    failConnection(physical.connection);
   }
 
   get #size(): number {
@@ -297,6 +297,7 @@ export class EndpointPool {
     const settle = (error: unknown): void => {
       if (settled) return;
       settled = true;
+      this.#opening.delete(connection);
       connection.off('error', settle);
       if (error) {
         // An 'error' after this one would be nobody's.
@@ -305,6 +306,7 @@ export class EndpointPool {
         finish(error);
       } else finish(null, connection);
     };
+    this.#opening.add(connection);
     connection.on('error', settle);
     connection.once('connect', () => {
       if (!settled) this.#host.prepare(connection, settle);

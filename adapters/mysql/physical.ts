@@ -29,6 +29,15 @@ export function cutConnection(connection: DriverConnection): void {
   connection.stream?.destroy?.();
 }
 
+/**
+ * Ends it now, and fails what waits on it: destroying alone tells nobody, as mysql2 fails what waits only when its socket
+ * reports an error.
+ */
+export function failConnection(connection: DriverConnection): void {
+  if (connection.stream?.destroy === undefined) connection.destroy();
+  else connection.stream.destroy(Object.assign(new Error('The server stopped answering.'), { code: 'ETIMEDOUT' }));
+}
+
 /** Whether another session may have it. */
 export function isReusable({ usable, retired, connection }: Physical): boolean {
   return usable && !retired && isOpen(connection);

@@ -24,6 +24,8 @@ export interface ProberHost {
   probed(endpoint: Endpoint, probe: Probe): void;
   /** It could not be asked; called once per failed look. */
   failed(endpoint: Endpoint, error: unknown): void;
+  /** For tests; default: mysql2. */
+  open?(options: Record<string, unknown>): DriverConnection;
 }
 
 /**
@@ -36,6 +38,8 @@ export class Prober {
   readonly #host: ProberHost;
   #connection: DriverConnection | undefined;
   #connections = 0;
+  /** Counts the looks that were given up: one of them that still waits for its password must open nothing any more. */
+  #givenUp = 0;
   #timer: Timer | undefined;
   #closed = false;
   #looking: Promise<void> | undefined;
@@ -46,8 +50,9 @@ export class Prober {
     void this.look();
   }
 
-  /** Looks now; while one look is under way, a second caller gets that one. Never rejects. */
+  /** Looks now, unless closed; while one look is under way, a second caller gets that one. Never rejects. */
   look(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = undefined;
     });
@@ -85,9 +90,11 @@ export class Prober {
 
   async #connected(): Promise<DriverConnection> {
     if (this.#connection !== undefined && isOpen(this.#connection)) return this.#connection;
+    const givenUpBefore = this.#givenUp;
     const options = await this.#host.connectOptions(this.#endpoint);
+    if (this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
     return new Promise((resolve, reject) => {
-      const connection = openConnection(options);
+      const connection = (this.#host.open ?? openConnection)(options);
       this.#connection = connection;
       this.#connections++;
       // Stays: an error while it is idle is noticed at the next look.
@@ -97,6 +104,7 @@ export class Prober {
   }
 
   #drop(): void {
+    this.#givenUp++;
     if (this.#connection !== undefined) cutConnection(this.#connection);
     this.#connection = undefined;
   }

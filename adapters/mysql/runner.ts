@@ -44,6 +44,8 @@ export class Runner {
   #queue: Job[] | undefined;
   /** What runs now. */
   #job: Job | undefined;
+  /** Of `#job`, on the connection it was sent to. */
+  #attempted: JobAttempt | undefined;
   #held: Checkout | undefined;
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
@@ -89,6 +91,10 @@ export class Runner {
     const failed = [...(this.#job === undefined ? [] : [this.#job]), ...(this.#queue ?? [])];
     this.#job = this.#queue = undefined;
     this.#lost = error;
+    // The driver tells nobody that it was destroyed: a further call's own lease would count for ever.
+    this.#attempted?.end();
+    this.#attempted?.lease?.done(Outcome.Cancelled);
+    this.#attempted = undefined;
     if (this.#held !== undefined) {
       this.#held.physical.usable = false;
       this.#drop(Outcome.Cancelled);
@@ -138,6 +144,7 @@ export class Runner {
 
   #send(attempt: JobAttempt): void {
     const { job } = attempt;
+    this.#attempted = attempt;
     job.sent = true;
     try {
       job.operation.send(attempt.checkout, attempt);
@@ -183,7 +190,8 @@ export class Runner {
     const { statement } = job.operation;
     const { mustStay } = this.#state;
     // It may have written before it failed; or it failed because of what others wrote, which a replica may not have.
-    if (statement.route === 'primary' && meaning.effect !== 'not_executed') {
+    // So may the end of a transaction, or what was sent there by its caller's word.
+    if ((statement.route !== 'replica' || job.route === 'primary') && meaning.effect !== 'not_executed') {
       job.session.untoldWriteAtMs = this.#context.cluster.clock.now();
     }
     if (!meaning.connectionUsable) {
@@ -225,7 +233,7 @@ export class Runner {
   }
 
   #finish(job: Job, error: unknown, result?: unknown): void {
-    this.#job = undefined;
+    this.#job = this.#attempted = undefined;
     if (this.#releasing && this.#queue === undefined) this.#giveBack();
     settle(job, error, result);
     const next = this.#job === undefined ? this.#queue?.shift() : undefined;

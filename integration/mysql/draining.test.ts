@@ -16,10 +16,18 @@ beforeEach(() => {
 });
 afterEach(() => cluster?.[Symbol.asyncDispose]());
 
+/**
+ * A connection that was cut while it logged in is first not listed yet, then listed, then gone: one count of none is no
+ * proof, and one count of some after it is no leak.
+ */
 async function untilNoneAt(servers: readonly SqlServer[]): Promise<void> {
   for (const server of servers) {
-    for (let i = 0; i < 100 && (await connectionsAt(server)) > 0; i++) await pause(20);
-    expect(await connectionsAt(server)).toBe(0);
+    const counts: number[] = [];
+    while (counts.length < 200 && !(counts.length >= 3 && counts.slice(-3).every((count) => count === 0))) {
+      counts.push(await connectionsAt(server));
+      await pause(20);
+    }
+    expect(counts.slice(-3)).toEqual([0, 0, 0]);
   }
 }
 

@@ -11,8 +11,10 @@ class FakeConnection extends EventEmitter {
   ended = false;
   stream: { destroyed: boolean; destroy(error?: Error): void } = {
     destroyed: false,
-    destroy: () => {
+    destroy: (error) => {
       this.stream.destroyed = true;
+      // As mysql2 does, and does not where there is none.
+      if (error !== undefined) this.emit('error', error);
     },
   };
   end(callback?: () => void): void {
@@ -190,6 +192,20 @@ describe('the connections to one server', () => {
     await turn();
     expect(opened).toHaveLength(2);
     expect(results).toEqual(Array.from({ length: 4 }, () => 'ECONNREFUSED'));
+    pool.resume();
+    await take(pool, 1);
+  });
+
+  it('do not hold their places for ever while a server that hangs lets them wait', async () => {
+    const pool = create();
+    pool.checkout(0, record);
+    pool.checkout(0, record);
+    await turn();
+    expect(pool.stats.connecting).toBe(2);
+    // Nobody answers; the prober gives the server up.
+    pool.cut();
+    expect(pool.stats).toEqual({ idle: 0, busy: 0, connecting: 0, waiting: 0 });
+    expect(results).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
     pool.resume();
     await take(pool, 1);
   });
