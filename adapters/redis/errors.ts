@@ -66,7 +66,7 @@ export class PartialResultError extends FairleadError {
     super(
       'FAIRLEAD_PARTIAL_RESULT',
       `${command.toUpperCase()} failed for ${failed.length} of ${results.length} keys, on ${shards.join(', ')}: ` +
-        `${failed[0]?.error?.message}. See results for each key.`,
+        `${failed[0]?.error?.message.replace(/\.$/, '')}. See results for each key.`,
       { service, cause: failed[0]?.error },
     );
     this.command = command;

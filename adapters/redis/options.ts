@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { type EndpointSpec, type KetamaCompatibility, optionReaders as read } from '../../src/index.js';
+import { checkDriverOption } from './driver-options.js';
 import type { PlacementName } from './placement.js';
 
 /**
@@ -136,28 +137,6 @@ const schema: read.Schema<ReadShardedOptions> = {
 /** A command that takes longer fails: generous for a command, short for a caller that would else wait for ever. */
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** Options of ioredis that would be accepted and then do nothing here, or harm. */
-const REFUSED: ReadonlyMap<string, string> = new Map([
-  ['host', 'unset: servers come from the service of the mesh'],
-  ['port', 'unset: servers come from the service of the mesh'],
-  ['path', 'unset: servers come from the service of the mesh'],
-  ['sentinels', 'unset: servers come from the service of the mesh'],
-  ['name', 'unset: it belongs to sentinels'],
-  ['role', 'unset: it belongs to sentinels'],
-  ['Connector', 'unset: servers come from the service of the mesh'],
-  ['himportFieldsets', 'unset: field sets belong to one connection'],
-  ['readOnly', 'unset: it belongs to clusters'],
-]);
-
-/** Values of ioredis' options that other clients set and that mean what happens here anyway; others are refused. */
-const FIXED: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
-  // Writes of one tick go out together as it is; a pipeline over all shards would let one hold up the others.
-  ['enableAutoPipelining', [false]],
-  // What was under way when a connection broke may have been executed: it fails, and is never sent twice.
-  ['autoResendUnfulfilledCommands', [false]],
-  ['maxRetriesPerRequest', [null, 0]],
-]);
-
 /** Splits what was given into ours and that of ioredis. */
 export function readShardedOptions(options: unknown): {
   readonly own: ReadShardedOptions;
@@ -171,7 +150,10 @@ export function readShardedOptions(options: unknown): {
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
     if (Object.hasOwn(schema, key)) own[key] = value;
-    else driver[key] = checked(key, value);
+    else {
+      checkDriverOption(key, value, Object.keys(schema));
+      driver[key] = value;
+    }
   }
   checkTogether(own, driver);
   return {
@@ -212,13 +194,3 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 /** 50 ms, doubled each time up to 1 s: servers that restart are found again within a second. */
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), 1_000);
-
-function checked(key: string, value: unknown): unknown {
-  const why = REFUSED.get(key);
-  if (why !== undefined && value !== null) throw read.invalidOption(`ShardedRedis.${key}`, value, why);
-  const allowed = FIXED.get(key);
-  if (allowed !== undefined && !allowed.includes(value)) {
-    throw read.invalidOption(`ShardedRedis.${key}`, value, allowed.join(' or '));
-  }
-  return value;
-}
