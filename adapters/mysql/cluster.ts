@@ -47,6 +47,7 @@ export class Cluster extends EventEmitter {
   readonly clock: Clock = systemClock;
   readonly #random: Random = systemRandom();
   readonly #options: ClusterOptions;
+  readonly #meshClosing: AbortSignal;
   readonly #connectTo: ConnectOptionsHost;
   readonly #nodes = new Map<Endpoint, Node>();
   readonly #primaries: Subset;
@@ -58,6 +59,7 @@ export class Cluster extends EventEmitter {
     super();
     this.setMaxListeners(0);
     this.#options = options;
+    this.#meshClosing = mesh.closing;
     this.service = mesh.service(options.own.service);
     this.#connectTo = { clock: this.clock, service: this.service.name, connection: options.connection };
     const policy = options.own.policy === undefined ? {} : { policy: options.own.policy };
@@ -170,6 +172,11 @@ export class Cluster extends EventEmitter {
   /** For searches: why waiting is in vain. */
   refusal(): unknown {
     if (this.#closed) return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name });
+    // Nobody would hear of a server any more.
+    if (this.#meshClosing.aborted) {
+      const message = `The mesh is closed: the pool of service '${this.service.name}' takes no more calls.`;
+      return new FairleadError('FAIRLEAD_CLOSED', message, { service: this.service.name });
+    }
     return this.#tooManyPrimaries() ?? this.#refusedLogin();
   }
 
