@@ -70,6 +70,7 @@ describe('the checker', () => {
     ],
     ['a resolver does not import a policy', 'src/discovery/dns.ts', `export { random } from '../balancing/random.js';`],
     ['a room does not load the mesh', 'src/telemetry/stats.ts', `import { createMesh } from '../mesh.js';`],
+    ['nor a part of a service', 'src/resilience/retry.ts', `import { ServicePlan } from '../service-plan.js';`],
     [
       'an adapter sees only the face of src/',
       'adapters/grpc/index.ts',

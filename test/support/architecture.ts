@@ -27,8 +27,8 @@ const CLOSED_ROOMS = ['balancing', 'health', 'discovery', 'affinity'];
 /** Rooms that plug into a service from the side: they may name its type, but only the root composes. */
 const SIDE_ROOMS = ['endpoint', 'resilience', 'routing', 'telemetry', 'config'];
 
-/** Composition of the rooms; these files sit in src/ itself. */
-const COMPOSITION = /^src\/(service|mesh|subset|index)\.ts$/;
+/** Composition of the rooms: the files that sit in src/ itself. */
+const COMPOSITION = /^src\/[^/]+\.ts$/;
 
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
