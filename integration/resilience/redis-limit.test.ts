@@ -10,10 +10,9 @@ describe('a limit shared over Redis', () => {
     const clients = [1, 2].map(
       () => new Redis({ host: redis.host, port: redis.port, enableOfflineQueue: false, retryStrategy: () => null }),
     );
-    for (const client of clients) {
-      client.on('error', () => undefined);
-      await new Promise((resolve) => client.once('ready', resolve));
-    }
+    for (const client of clients) client.on('error', () => undefined);
+    // Together: one that is ready while another is waited for says so only once.
+    await Promise.all(clients.map((client) => new Promise((resolve) => client.once('ready', resolve))));
     const errors: unknown[] = [];
     const services = clients.map((storeClient) => {
       const limiter = new RateLimiterRedis({ storeClient, points: 10, duration: 60, keyPrefix: 'shared' });
