@@ -59,7 +59,7 @@ export class Attempt implements experimental.PickResult {
     record: AttemptRecord | undefined,
   ) {
     leaf.streams++;
-    this.subchannel = record === undefined ? subchannel : record.over(subchannel, lease.endpoint);
+    this.subchannel = call.over(record === undefined ? subchannel : record.over(subchannel, lease.endpoint));
     // It captures nothing but this object, which has all: one is made per call.
     this.onCallEnded = (code, details, metadata) => this.#ended(code, details, metadata);
     this.#lease = lease;
@@ -96,9 +96,9 @@ export class Attempt implements experimental.PickResult {
   }
 
   #ended(code: status, details: string, metadata: Metadata): void {
+    this.#call.attemptEnded(code, details, metadata);
     const leaf = this.#leave();
     this.#record?.end(code);
-    this.#call.attemptEnded(code, details, metadata);
     // Late: it was let go of, and its lease is done.
     if (leaf === undefined) return;
     const { reportsPerCall, pending, classify } = this.#context;
@@ -112,8 +112,10 @@ export class Attempt implements experimental.PickResult {
   #leave(): Connection | undefined {
     this.#settle();
     const leaf = this.#leaf;
-    if (leaf !== undefined) leaf.streams--;
     this.#leaf = undefined;
+    if (leaf === undefined) return undefined;
+    leaf.streams--;
+    this.#call.attemptLeft();
     return leaf;
   }
 

@@ -1,8 +1,9 @@
-import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
+import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../src/index.js';
 import { CallRecord } from './call-record.js';
 import type { HedgeThrottle } from './hedge-throttle.js';
 import { Hedges } from './hedges.js';
+import { holdAnswer } from './held-answer.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from './method-configs.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
 import type { ChannelTelemetry } from './telemetry.js';
@@ -71,14 +72,25 @@ export class Call implements AcquireRequest, CallConfig {
     return this.#plan.hedged && this.tried !== undefined;
   }
 
-  /** How the attempt that a pick is for ends at once, where it is a hedge too many; undefined where it may be sent. */
-  refuse(metadata: Metadata): StatusObject | undefined {
+  /** Where the attempt that a pick is for is a hedge too many, who knows when it ends; undefined where it may be sent. */
+  refuse(metadata: Metadata): Hedges | undefined {
     const hedges = this.#hedges;
-    return hedges === undefined || hedges.allow(metadata) ? undefined : hedges.unsent;
+    return hedges === undefined || hedges.allow(metadata) ? undefined : hedges;
+  }
+
+  /** What an attempt goes over. */
+  over(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
+    const { holdsAnswers, repeatable } = this.#plan;
+    return holdsAnswers ? holdAnswer(subchannel, repeatable) : subchannel;
   }
 
   attemptEnded(code: Code, details: string, metadata: Metadata): void {
     this.#hedges?.ended(code, details, metadata);
+  }
+
+  /** Once for each attempt that was picked. */
+  attemptLeft(): void {
+    this.#hedges?.left();
   }
 
   /** Before a pick. */
@@ -100,6 +112,7 @@ export class Call implements AcquireRequest, CallConfig {
   /** After a pick. */
   picked(attempt: PickedAttempt): void {
     this.#last = attempt;
+    this.#hedges?.picked();
   }
 }
 

@@ -14,6 +14,10 @@ export class Hedges {
   #allowed: number | undefined;
   /** How the attempt that failed last did. */
   #failed: StatusObject | undefined;
+  /** Attempts on their way. */
+  #live = 0;
+  /** Attempts that are not sent, as grpc-js waits for them to end. */
+  readonly #unsent: ((ended: StatusObject) => void)[] = [];
 
   constructor(throttle: HedgeThrottle, plan: MethodPlan) {
     this.#throttle = throttle;
@@ -33,16 +37,37 @@ export class Hedges {
     return true;
   }
 
+  picked(): void {
+    this.#live++;
+  }
+
   ended(code: Code, details: string, metadata: Metadata): void {
     this.#throttle.attemptEnded(code, this.#plan);
     if (code !== Code.OK) this.#failed = { code, details, metadata };
   }
 
+  /** An attempt is on its way no more, however that came. */
+  left(): void {
+    this.#live--;
+    if (this.#live > 0 || this.#unsent.length === 0) return;
+    const ended = this.#verdict;
+    for (const end of this.#unsent.splice(0)) end(ended);
+  }
+
   /**
-   * How an attempt ends that was not sent. Never fatal to the call: attempts that are on their way go on. Where none is, it
-   * is what the caller is told, and so says how the last one failed.
+   * Ends an attempt that is not sent, as soon as no other of the call is on its way. Ended earlier it could be what the
+   * caller is told, if the last one fails in that moment.
    */
-  get unsent(): StatusObject {
+  endUnsent(end: (ended: StatusObject) => void): void {
+    if (this.#live > 0) this.#unsent.push(end);
+    else end(this.#verdict);
+  }
+
+  /**
+   * What the caller is told: how the last attempt failed. Where none told, a code that leaves the call alone: there are
+   * attempts that are let go of and may yet start (see `PendingAttempts`).
+   */
+  get #verdict(): StatusObject {
     const failed = this.#failed;
     if (failed === undefined) {
       return { code: this.#plan.unsentCode, details: 'Not sent: hedges are throttled.', metadata: new Metadata() };

@@ -6,7 +6,7 @@ import { DURATION, type GrpcMethodConfig, type GrpcServiceConfig } from './servi
  * A method's config as grpc-js carries it out. The duration is parsed here: grpc-js 1.14 reads `"0.5s"` as 5 ns.
  */
 function toMethodConfig(config: GrpcMethodConfig): MethodConfig {
-  const { timeout, idempotent, ...rest } = config;
+  const { timeout, idempotent, unary: _, ...rest } = config;
   const match = timeout === undefined ? null : DURATION.exec(timeout);
   const parsed = { ...rest, name: [...config.name] } as MethodConfig;
   if (idempotent && rest.retryPolicy === undefined && rest.hedgingPolicy === undefined) {
@@ -50,6 +50,8 @@ export interface MethodPlan {
   readonly throttling: GrpcServiceConfig['retryThrottling'];
   /** The codes after which there may be another attempt. */
   readonly repeatable: ReadonlySet<status>;
+  /** Whether an answer counts only once it is whole. */
+  readonly holdsAnswers: boolean;
   /** A code that does not end a hedged call. */
   readonly unsentCode: status;
   readonly policy: MethodPolicy | undefined;
@@ -66,6 +68,7 @@ export const NO_PLAN: MethodPlan = {
   budgeted: false,
   throttling: undefined,
   repeatable: new Set(),
+  holdsAnswers: false,
   unsentCode: UNSENT,
   policy: undefined,
 };
@@ -85,6 +88,7 @@ function planOf(merged: GrpcMethodConfig | undefined, throttling: MethodPlan['th
     budgeted: hedgingPolicy === IDEMPOTENT_HEDGING,
     throttling,
     repeatable: new Set(codes),
+    holdsAnswers: merged.unary === true && (hedgingPolicy ?? retryPolicy) !== undefined,
     unsentCode: codes[0] ?? UNSENT,
     policy: spec === undefined ? undefined : { spec, key: keyOf(spec) },
   };

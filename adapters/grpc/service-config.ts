@@ -39,6 +39,13 @@ export interface GrpcMethodConfig {
    * Short for a `hedgingPolicy`, and without effect beside one or beside a `retryPolicy`.
    */
   readonly idempotent?: boolean;
+  /**
+   * Says that the answer is one message. It then counts once its status has arrived: a call whose server dies or hangs
+   * between the two is repeated like any other, as `idempotent` or a policy says, where gRFC A6 would give it up once headers
+   * have come. Callers see headers together with the rest. Not for methods that stream their answer: headers and the first
+   * message would come with the second one, or with the end.
+   */
+  readonly unary?: boolean;
   /** gRFC A6. At most 5 attempts. */
   readonly hedgingPolicy?: {
     readonly maxAttempts: number;
@@ -95,6 +102,7 @@ function readMethod(value: unknown, name: string): GrpcMethodConfig {
     policy: given<PolicySpec>() as never,
     waitForReady: optional(boolean(false)) as never,
     idempotent: optional(boolean(false)) as never,
+    unary: optional(boolean(false)) as never,
     timeout: optional(duration) as never,
     retryPolicy: optional((policy, at) =>
       readOptions<NonNullable<GrpcMethodConfig['retryPolicy']>>(at, policy, {

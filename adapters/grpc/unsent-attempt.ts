@@ -1,10 +1,12 @@
-import { connectivityState, credentials, experimental, type StatusObject } from '@grpc/grpc-js';
+import { connectivityState, credentials, experimental } from '@grpc/grpc-js';
+
+import type { Hedges } from './hedges.js';
 
 type Subchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
 type CreateCall = Subchannel['createCall'];
 
-/** What grpc-js does with an attempt that has ended already, or asks of it. */
-const ENDED = {
+/** What grpc-js does with an attempt, or asks of it. */
+const NOTHING = {
   cancelWithStatus: () => {},
   getPeer: () => 'none',
   sendMessageWithContext: () => {},
@@ -16,14 +18,14 @@ const ENDED = {
 } as unknown as ReturnType<CreateCall>;
 
 /**
- * A pick that grpc-js takes for a sent attempt, which has ended at once. A pick that fails would not do: a call that is
+ * A pick that grpc-js takes for a sent attempt, which ends when `hedges` says so. A pick that fails would not do: a call that is
  * `waitForReady` would wait for another one, for ever.
  */
-export function unsentAttempt(ended: StatusObject): experimental.PickResult {
+export function unsentAttempt(hedges: Hedges): experimental.PickResult {
   const createCall: CreateCall = (_metadata, _host, _method, listener) => {
     // Not before grpc-js has what is returned here.
-    queueMicrotask(() => listener.onReceiveStatus(ended));
-    return ENDED;
+    queueMicrotask(() => hedges.endUnsent((ended) => listener.onReceiveStatus(ended)));
+    return NOTHING;
   };
   const subchannel = {
     getCallCredentials: () => credentials.createEmpty(),

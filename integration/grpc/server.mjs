@@ -68,6 +68,14 @@ const implementation = {
     };
     send();
   },
+  /** One message; the status as the server is set: never, or not before it dies. */
+  Half: (call) => {
+    calls++;
+    call.write(answer(call));
+    if (settings.breaksOff === 'hang') return;
+    if (settings.breaksOff === 'die') setTimeout(() => process.exit(1), 20);
+    else call.end();
+  },
   Client: (call, callback) => {
     let count = 0;
     call.on('data', () => count++);
@@ -87,6 +95,7 @@ server.addService(
   {
     Unary: method('Unary', false, false),
     Server: method('Server', false, true),
+    Half: method('Half', false, true),
     Client: method('Client', true, false),
     Bidi: method('Bidi', true, true),
   },

@@ -28,6 +28,8 @@ export interface ServerSettings {
   readonly load?: readonly [number, number];
   /** The same, reported apart from calls. */
   readonly oob?: readonly [number, number];
+  /** What happens between message and status of `Half`. */
+  readonly breaksOff?: 'hang' | 'die';
   /** Its health service ends each watch in good order. */
   readonly endWatch?: boolean;
 }
@@ -124,22 +126,23 @@ export class EchoClient extends GrpcClient {
     super(target, creds, options);
   }
 
-  unary(request: object = {}, metadata: Metadata = new Metadata(), options: CallOptions = {}): Promise<Answer> {
+  unary(
+    request: object = {},
+    metadata: Metadata = new Metadata(),
+    options: CallOptions = {},
+    method: 'Unary' | 'Half' = 'Unary',
+  ): Promise<Answer> {
     const deadline = Date.now() + 20_000;
-    let answering = false;
     return new Promise((resolve, reject) => {
-      const call = this.makeUnaryRequest(
-        '/test.Echo/Unary',
+      this.makeUnaryRequest(
+        `/test.Echo/${method}`,
         write,
         read,
         request,
         metadata,
         { deadline, ...options },
-        (error, value) => (error ? reject(Object.assign(error, { answering })) : resolve(value!)),
+        (error, value) => (error ? reject(error) : resolve(value!)),
       );
-      call.once('metadata', () => {
-        answering = true;
-      });
     });
   }
 

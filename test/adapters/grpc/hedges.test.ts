@@ -1,4 +1,4 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { RetryThrottler } from '@grpc/grpc-js/build/src/retrying-call.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -90,6 +90,13 @@ describe('the attempts of a hedged call', () => {
     const throttle = { callStarted: () => {}, attemptEnded: () => {}, allows: () => left-- > 0 };
     return new Hedges(throttle as unknown as HedgeThrottle, plan);
   }
+  const unsent = (hedges: Hedges): StatusObject => {
+    let told: StatusObject | undefined;
+    hedges.endUnsent((ended) => {
+      told = ended;
+    });
+    return told!;
+  };
   const allowed = (hedges: Hedges, ...attempts: number[]): boolean[] =>
     attempts.map((each) => hedges.allow(after(each)));
 
@@ -120,11 +127,26 @@ describe('the attempts of a hedged call', () => {
       planOf({ hedgingPolicy }),
       planOf({ hedgingPolicy: { maxAttempts: 2 } }),
     ]) {
-      const { code } = setUp(0, plan).unsent;
+      const { code } = unsent(setUp(0, plan));
       expect(code).not.toBe(status.OK);
       const codes = plan.config.hedgingPolicy!.nonFatalStatusCodes!;
       expect(codes.some((each) => each === code || String(each).toUpperCase() === status[code])).toBe(true);
     }
+  });
+
+  it('end, where they are not sent, not before the last that is on its way, and as that did', () => {
+    const hedges = setUp(0);
+    const told: string[] = [];
+    hedges.picked();
+    hedges.picked();
+    hedges.endUnsent(({ details }) => told.push(details));
+    hedges.endUnsent(({ details }) => told.push(details));
+    hedges.ended(status.UNAVAILABLE, 'the first', NO_METADATA);
+    hedges.left();
+    expect(told).toEqual([]);
+    hedges.ended(status.UNAVAILABLE, 'the last', NO_METADATA);
+    hedges.left();
+    expect(told).toEqual(['the last', 'the last']);
   });
 
   it('end, where they are not sent after one that failed, as that did, without its word on when to repeat', () => {
@@ -133,10 +155,10 @@ describe('the attempts of a hedged call', () => {
     trailers.set('grpc-retry-pushback-ms', '1000');
     trailers.set('reason', 'overload');
     hedges.ended(status.UNAVAILABLE, 'no room', trailers);
-    const { code, details, metadata } = hedges.unsent;
+    const { code, details, metadata } = unsent(hedges);
     expect([code, details, metadata.getMap()]).toEqual([status.UNAVAILABLE, 'no room', { reason: 'overload' }]);
     expect(trailers.get('grpc-retry-pushback-ms')).toEqual(['1000']);
     hedges.ended(status.OK, '', NO_METADATA);
-    expect(hedges.unsent.details).toBe('no room');
+    expect(unsent(hedges).details).toBe('no room');
   });
 });
