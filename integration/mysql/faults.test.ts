@@ -89,6 +89,7 @@ describe.each([
       await pause(1_500);
     });
     // What was under way when the prober gave the primary up: at most one write of each writer.
+    for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
     expect(tally.failedWrites.length).toBeLessThanOrEqual(2);
   });
 
@@ -104,6 +105,7 @@ describe.each([
       firstWriteAt = performance.now();
       await pause(1_000);
     });
+    for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
     expect(tally.failedWrites.length).toBeLessThanOrEqual(2);
     console.log(`${name}: writes ${Math.round(firstWriteAt - backAt)} ms after the primary was back`);
   });
@@ -126,6 +128,7 @@ describe.each([
       [before],
     );
     // Only what was under way when it stopped; all others waited for the new one.
+    for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
     expect(tally.failedWrites.length).toBeLessThanOrEqual(2);
     expect(tally.acknowledged.length).toBeGreaterThan(50);
     const foundMs = firstWriteAt - promotedAt;
@@ -181,17 +184,20 @@ describe.each([
   });
 
   it('survives servers that end idle connections after a second', async () => {
+    for (const server of topology.servers) await server.sql('SET GLOBAL wait_timeout = 1');
+    // A session takes the setting when it begins: those that have none of it go, before there is any load to disturb.
+    await cluster[Symbol.asyncDispose]();
+    cluster = poolOver(topology, { connectionLimit: 5, probeIntervalMs: PROBE_INTERVAL_MS });
+    await cluster.pool.query('SELECT 1');
+    await pause(300);
     const tally = await run(async () => {
-      for (const server of topology.servers) {
-        await server.sql('SET GLOBAL wait_timeout = 1');
-        await killConnections(server);
-      }
       for (let i = 0; i < 3; i++) {
         // Many at once, so that most of the connections they leave are idle afterwards.
         await Promise.all(Array.from({ length: 20 }, () => cluster.pool.query('SELECT SLEEP(0.01)')));
         await pause(1_200);
       }
     });
+    // A write that was sent while its connection was being ended: MariaDB says no more than that it is gone.
     for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
   });
 

@@ -14,6 +14,8 @@ export interface Tally {
   stale: number;
   readonly acknowledged: string[];
   readonly failedWrites: unknown[];
+  /** Names of those that failed without the word that they may have been executed. */
+  readonly refusedWrites: string[];
   /** The longest that one read, one write took, waits and repeats included; milliseconds. */
   slowestReadMs: number;
   slowestWriteMs: number;
@@ -33,6 +35,7 @@ async function load(cluster: TestCluster, ended: () => boolean): Promise<Tally> 
     stale: 0,
     acknowledged: [],
     failedWrites: [],
+    refusedWrites: [],
     slowestReadMs: 0,
     slowestWriteMs: 0,
   };
@@ -71,6 +74,7 @@ async function load(cluster: TestCluster, ended: () => boolean): Promise<Tally> 
           await timed(() => pool.query<ResultSetHeader>('INSERT INTO t (v) VALUES (?)', [name]), 'slowestWriteMs');
         } catch (error) {
           tally.failedWrites.push(error);
+          if ((error as { ambiguous?: unknown }).ambiguous !== true) tally.refusedWrites.push(name);
           return;
         }
         tally.acknowledged.push(name);
@@ -96,8 +100,8 @@ async function rowsOf(server: SqlServer, database: string): Promise<Map<string, 
 
 /**
  * Runs the load through the fault. Every acknowledged write is there, on the primary that is or, where its server did
- * not replicate it in time, on the one that was (`also`); none is there twice; no read failed or saw the past; and
- * nothing is held of what the fault interrupted.
+ * not replicate it in time, on the one that was (`also`); none is there twice; none that failed without `ambiguous` is
+ * there; no read failed or saw the past; and nothing is held of what the fault interrupted.
  */
 export async function through(
   what: string,
@@ -122,14 +126,23 @@ export async function through(
   }
   const lost = tally.acknowledged.filter((name) => !found.has(name));
   const doubled = [...found].filter(([, ids]) => ids.size > 1).map(([name]) => name);
+  // A write fails by saying that it may have been executed, or it was not.
+  const denied = tally.refusedWrites.filter((name) => found.has(name));
   const { failedReads, stale } = tally;
-  expect({ lost, doubled, failedReads, stale }).toEqual({ lost: [], doubled: [], failedReads: [], stale: 0 });
+  expect({ lost, doubled, denied, failedReads, stale }).toEqual({
+    lost: [],
+    doubled: [],
+    denied: [],
+    failedReads: [],
+    stale: 0,
+  });
   await pause(100);
   const stats = Object.values(cluster.pool.stats());
   expect(stats.map(({ busy, waiting }) => busy + waiting)).toEqual(stats.map(() => 0));
   console.log(
     `${what}: ${tally.reads} reads, 0 failed, 0 stale, slowest ${Math.round(tally.slowestReadMs)} ms; ` +
-      `${tally.acknowledged.length} writes, ${tally.failedWrites.length} failed, 0 lost, 0 doubled, ` +
+      `${tally.acknowledged.length} writes, ${tally.failedWrites.length} failed (${tally.refusedWrites.length} of them ` +
+      'refused, the others ambiguous), 0 lost, 0 doubled, ' +
       `slowest ${Math.round(tally.slowestWriteMs)} ms`,
   );
   return tally;
