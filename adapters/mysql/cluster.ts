@@ -50,6 +50,8 @@ export class Cluster extends EventEmitter {
   readonly #meshClosing: AbortSignal;
   readonly #connectTo: ConnectOptionsHost;
   readonly #nodes = new Map<Endpoint, Node>();
+  /** Of servers that left discovery, while connections of theirs are in use. */
+  readonly #leaving = new Set<EndpointPool>();
   readonly #primaries: Subset;
   readonly #replicas: Subset;
   readonly #stopListening: (() => void)[] = [];
@@ -161,10 +163,11 @@ export class Cluster extends EventEmitter {
     this.#replicas.close();
     this.emit('change');
     for (const { prober } of this.#nodes.values()) prober.close();
+    const pools = [...this.#leaving, ...[...this.#nodes.values()].map(({ pool }) => pool)];
     const cut = this.clock.awaited(this.#options.own.endTimeoutMs, () => {
-      for (const { pool } of this.#nodes.values()) pool.abandon();
+      for (const pool of pools) pool.abandon();
     });
-    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.close()));
+    await Promise.all(pools.map((pool) => pool.close()));
     cut.cancel();
     this.#nodes.clear();
   }
@@ -291,8 +294,9 @@ export class Cluster extends EventEmitter {
     node.prober.close();
     this.#nodes.delete(endpoint);
     this.replication.forget(endpoint);
-    // Transactions in progress finish; the pool forgets itself when the last connection is back.
-    void node.pool.close();
+    // Transactions in progress finish; the pool is forgotten when the last connection is back.
+    this.#leaving.add(node.pool);
+    void node.pool.close().then(() => this.#leaving.delete(node.pool));
   }
 
   #changed(): void {

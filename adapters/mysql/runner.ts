@@ -50,6 +50,7 @@ export class Runner {
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
   #releasing = false;
+  #advancing = false;
 
   constructor(context: RunnerContext) {
     this.#context = context;
@@ -236,9 +237,21 @@ export class Runner {
     this.#job = this.#attempted = undefined;
     if (this.#releasing && this.#queue === undefined) this.#giveBack();
     settle(job, error, result);
-    const next = this.#job === undefined ? this.#queue?.shift() : undefined;
-    if (this.#queue?.length === 0) this.#queue = undefined;
-    if (next !== undefined) this.#start(next);
+    if (this.#queue !== undefined && !this.#advancing) this.#advance();
+  }
+
+  /** In a loop: of thousands that fail one after the other, each would be a call deeper. */
+  #advance(): void {
+    this.#advancing = true;
+    try {
+      while (this.#job === undefined && this.#queue !== undefined) {
+        const next = this.#queue.shift()!;
+        if (this.#queue.length === 0) this.#queue = undefined;
+        this.#start(next);
+      }
+    } finally {
+      this.#advancing = false;
+    }
   }
 
   #giveBack(): void {

@@ -94,6 +94,20 @@ describe('draining', () => {
     expect(await rowsNamed('forgotten')).toBe(0);
   });
 
+  it('cuts it within endTimeoutMs too where its server left discovery before', async () => {
+    await using own = poolOver(topology, { endTimeoutMs: 200 });
+    const connection = await own.pool.getConnection();
+    await connection.beginTransaction();
+    await connection.query("INSERT INTO t (v) VALUES ('left')");
+    own.resolver.update('mysql', endpointsOf(topology).slice(1));
+    await pause(100);
+    await own.pool.end();
+    await cluster[Symbol.asyncDispose]();
+    await expect(connection.query('COMMIT')).rejects.toThrow();
+    await untilNoneAt(topology.servers);
+    expect(await rowsNamed('left')).toBe(0);
+  });
+
   it('leaves no connection behind after statements that failed, timed out, or were cut', async () => {
     const { pool } = cluster;
     const work = Array.from({ length: 60 }, async (_, i) => {

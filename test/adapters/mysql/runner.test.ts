@@ -190,6 +190,37 @@ describe('a session that is destroyed', () => {
   });
 });
 
+describe('a long queue of a session', () => {
+  const many = 15_000;
+
+  it('fails as a whole when the state is lost', async () => {
+    const runner = new Runner(context);
+    runner.run(operation('BEGIN'));
+    end(null, { affectedRows: 0, insertId: 0, serverStatus: 3, warningStatus: 0 });
+    for (let i = 0; i < many; i++) runner.run(operation('INSERT INTO t VALUES (1)'));
+    end(LOST);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([sent.length, told.length, told.at(-1)]).toEqual([2, many + 1, runner.lost]);
+  });
+
+  it('fails as a whole where no connection is to be had, and runs in its order where one is', async () => {
+    const runner = new Runner({
+      ...context,
+      cluster: { checkout: (_route: string, _tried: unknown, callback: CheckoutCallback) => callback(LOST) } as never,
+    });
+    const waiting = operation('INSERT INTO t VALUES (1)');
+    for (let i = 0; i < many; i++) runner.run(waiting);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toHaveLength(many);
+    const well = new Runner(context);
+    for (let i = 0; i < 3; i++) well.run(operation(`INSERT INTO t VALUES (${i})`));
+    well.release();
+    for (let i = 0; i < 3; i++) end(null, []);
+    expect(sent.map(({ sql }) => sql)).toEqual([0, 1, 2].map((i) => `INSERT INTO t VALUES (${i})`));
+    expect(released).toEqual(['e0 usable']);
+  });
+});
+
 describe('a caller’s callback that throws', () => {
   it('does not keep the next statement from running', async () => {
     const thrown: unknown[] = [];
