@@ -63,6 +63,25 @@ describe('draining', () => {
     expect(rows).toEqual([{ a: 1 }]);
   });
 
+  it('sends callers that wait for a connection to a server that left discovery to another one', async () => {
+    await using own = poolOver(topology, { connectionLimit: 1, policy: 'round_robin' });
+    const { pool } = own;
+    const read = (sql: string): Promise<unknown> => pool.query({ sql, consistency: 'eventual' } as never);
+    const replicas = () => Object.entries(pool.stats()).filter(([id]) => id !== 'db0');
+    // Both are known once both have served.
+    for (let i = 0; i < 100 && replicas().some(([, { idle }]) => idle === 0); i++)
+      await Promise.all([read('SELECT 1'), pause(20)]);
+    const began = performance.now();
+    const running = [read('SELECT SLEEP(2)'), read('SELECT SLEEP(2)')];
+    const waiting = read('SELECT 1');
+    await pause(100);
+    expect(replicas().reduce((sum, [, stats]) => sum + stats.waiting, 0)).toBe(1);
+    own.resolver.update('mysql', endpointsOf(topology).slice(0, 1));
+    await waiting;
+    expect(performance.now() - began).toBeLessThan(1_500);
+    await Promise.all(running);
+  });
+
   it('lets a transaction finish while the mesh closes', async () => {
     const { pool, mesh } = cluster;
     const connection = await pool.getConnection();
