@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/index.js';
 import { type Command, ownCommand } from './driver.js';
-import type { RedisKey } from './errors.js';
+import { type RedisKey, shardUnavailable } from './errors.js';
 import { Held } from './held.js';
 import { removeLeftovers } from './leftovers.js';
 import { NamespacedTarget } from './namespace.js';
@@ -9,6 +9,7 @@ import { cleanse } from './quarantine.js';
 import type { Shard, ShardWatch, Target } from './shard.js';
 import {
   missedField,
+  namespaceOf,
   OWN,
   parseRecord,
   recordKey,
@@ -40,6 +41,10 @@ interface Entry {
   record: ShardRecord | undefined;
   /** Counts what we wrote into the record: an answer to an earlier question is not believed. */
   writes: number;
+  /** The server refused to write it down; it is told again with every probe until it does. */
+  unwritten: boolean;
+  /** The last answer lacked a namespace. */
+  lacked: boolean;
   /** Others may have taken writes for it. */
   missed: boolean;
   answering: boolean;
@@ -65,8 +70,11 @@ export class Failover implements ShardWatch {
   readonly #key: string;
   readonly #tokens: Tokens;
   readonly #entries = new Map<Shard, Entry>();
+  /** Names of shards that left: others own their keys since. */
+  readonly #departed = new Set<string>();
   /** Counts the changes of the topology. */
   #change = 0;
+  #closing = new AbortController();
 
   constructor(host: FailoverHost) {
     this.#host = host;
@@ -91,12 +99,15 @@ export class Failover implements ShardWatch {
       if (!entry.admitted) return undefined;
       return this.#recorded ? entry.record?.standIn : '';
     };
+    const missed = this.#departed.delete(shard.name) || this.#namesake(shard)?.missed === true;
     const entry: Entry = {
       held,
       own: new NamespacedTarget(shard, host, held, ownNamespace),
       record: undefined,
       writes: 0,
-      missed: false,
+      unwritten: false,
+      lacked: false,
+      missed,
       answering: false,
       asking: false,
       admitted: false,
@@ -106,7 +117,15 @@ export class Failover implements ShardWatch {
     shard.target = entry.own;
     shard.standIn = new NamespacedTarget(shard, host, held, standIn);
     shard.listing = new NamespacedTarget(shard, host, held, ownNamespace);
+    // Until now there may have been nobody to stand in for those that are out.
+    for (const [other, its] of this.#entries) if (!other.serving) its.missed = true;
     this.#entries.set(shard, entry);
+  }
+
+  /** The one that has the name of this one, at another address. */
+  #namesake(shard: Shard): Entry | undefined {
+    for (const [other, entry] of this.#entries) if (other !== shard && other.name === shard.name) return entry;
+    return undefined;
   }
 
   /** The shard has left; what waits for it goes elsewhere. */
@@ -116,13 +135,23 @@ export class Failover implements ShardWatch {
     this.#entries.delete(shard);
     entry.attempt++;
     entry.admitted = false;
+    if (this.#namesake(shard) === undefined) this.#depart(shard.name);
     entry.held.reroute(this.#host.own.service, shard.listing, this.#host.route);
     this.#consider();
+  }
+
+  /** Its keys are others' now. Should it come back, it misses what they wrote. */
+  #depart(name: string): void {
+    this.#departed.add(name);
+    if (this.#departed.size > MAX_DEPARTED) this.#departed.delete([...this.#departed][0]!);
+    for (const [other, its] of this.#entries) if (its.admitted) this.#renew(other, its);
   }
 
   /** Shards came or left: what the others hold of their keys is removed, where it can be told from what is not ours. */
   changedTopology(): void {
     const change = ++this.#change;
+    // Those that came wait until the others have said whether they missed any writes.
+    if (this.#recorded) for (const [shard, { record }] of this.#entries) if (record) shard.issue(this.probe(shard));
     if (this.#host.own.quarantine !== 'generation' || this.#entries.size < 2) return;
     for (const [shard, entry] of this.#entries) {
       const going = (): boolean => this.#change === change && this.#entries.has(shard);
@@ -132,6 +161,14 @@ export class Failover implements ShardWatch {
 
   close(): void {
     this.#change++;
+    this.#closing.abort();
+    this.#closing = new AbortController();
+    for (const entry of this.#entries.values()) {
+      entry.attempt++;
+      entry.held.close(this.#host.own.service);
+    }
+    this.#entries.clear();
+    this.#departed.clear();
   }
 
   probe(shard: Shard): Command {
@@ -145,7 +182,9 @@ export class Failover implements ShardWatch {
       (reply) => {
         entry.asking = false;
         if (entry.attempt === attempt && entry.writes === writes) {
-          this.#told(shard, entry, parseRecord(reply, others));
+          const record = parseRecord(reply, others);
+          if (record !== undefined) this.#told(shard, entry, record);
+          else this.#host.error(shardUnavailable(this.#host.own.service, shard.name, 'answers HMGET by no list'));
         } else if (entry.record === undefined && entry.answering) shard.issue(this.probe(shard));
       },
       (error: Error) => {
@@ -172,78 +211,103 @@ export class Failover implements ShardWatch {
     entry.admitted = false;
     entry.answering = false;
     entry.record = undefined;
+    entry.unwritten = false;
+    entry.lacked = false;
     shard.target = entry.own;
     if (shard.state === 'down') this.#out(shard, entry);
   }
 
   /** From now on, others stand in for it; first of all they note down that they do. */
   #out(shard: Shard, entry: Entry): void {
-    shard.serving = false;
-    // Says that it is down, where nobody else is left either.
-    shard.target = shard;
     if (this.#entries.size > 1) entry.missed = true;
     for (const [other, its] of this.#entries) if (its.admitted) this.#renew(other, its);
-    entry.held.reroute(this.#host.own.service, shard.listing, this.#host.route);
+    this.#aside(shard, entry);
     this.#consider();
+  }
+
+  #aside(shard: Shard, entry: Entry): void {
+    shard.serving = false;
+    // Says why it cannot be used, where nobody else is left either.
+    shard.target = shard;
+    entry.held.reroute(this.#host.own.service, shard.listing, this.#host.route);
   }
 
   /** A new namespace for what it holds for others, and a note of who they are. Before whatever is sent to it next. */
   #renew(shard: Shard, entry: Entry): void {
-    this.#write(shard, entry, { [STAND_IN]: this.#tokens.next() }, this.#marksFor(shard));
+    this.#write(shard, entry, { [STAND_IN]: this.#tokens.next() }, this.#missingBeside(shard));
   }
 
   /** The namespaces stay what they are, so that what is written next is found. */
   #emptied(shard: Shard): void {
     const entry = this.#entries.get(shard);
-    if (entry?.record === undefined) return;
+    if (entry !== undefined) this.#rewrite(shard, entry);
+  }
+
+  #rewrite(shard: Shard, entry: Entry): void {
+    if (entry.record === undefined) return;
     const { own, standIn } = entry.record;
     const tokens: Record<string, string> = {};
     if (own !== undefined) tokens[OWN] = tokenOf(own);
     if (standIn !== undefined) tokens[STAND_IN] = tokenOf(standIn);
-    this.#write(shard, entry, tokens, this.#marksFor(shard));
+    this.#write(shard, entry, tokens, this.#missingBeside(shard));
   }
 
   /** The others that miss writes. */
-  #marksFor(shard: Shard): string[] {
+  #missingBeside(shard: Shard): string[] {
     const missing = [...this.#entries].filter(([other, { missed }]) => missed && other !== shard);
-    return missing.flatMap(([{ name }]) => [missedField(name), '1']);
+    return [...missing.map(([{ name }]) => name), ...this.#departed];
   }
 
   /** Writes tokens (and marks) into the record; what is known of it follows at once, as commands keep their order. */
-  #write(shard: Shard, entry: Entry, tokens: Readonly<Record<string, string>>, marks: readonly string[] = []): void {
+  #write(shard: Shard, entry: Entry, tokens: Readonly<Record<string, string>>, missed: readonly string[] = []): void {
     if (!this.#recorded) return;
     entry.writes++;
+    const { attempt, record: before } = entry;
+    const marks = missed.flatMap((name) => [missedField(name), '1']);
     const command = ownCommand('hset', [this.#key, ...Object.entries(tokens).flat(), ...marks]);
     command.promise.catch((error: Error) => {
-      if (error.name === 'ReplyError') this.#host.error(error);
+      if (error.name !== 'ReplyError') return;
+      // Out of memory, say. What its record says is not what is in force.
+      entry.writes++;
+      entry.unwritten = entry.attempt === attempt;
+      this.#host.error(error);
     });
     shard.issue(command);
-    const before = entry.record;
-    const written = parseRecord([tokens[OWN], tokens[STAND_IN]], []);
     entry.record = {
-      own: written.own ?? before?.own,
-      standIn: written.standIn ?? before?.standIn,
-      missed: before?.missed ?? new Set(),
+      own: namespaceOf(tokens[OWN]) ?? before?.own,
+      standIn: namespaceOf(tokens[STAND_IN]) ?? before?.standIn,
+      missed: new Set([...(before?.missed ?? []), ...missed]),
+      asked: before?.asked ?? new Set(),
     };
   }
 
   #told(shard: Shard, entry: Entry, record: ShardRecord): void {
+    if (entry.unwritten) {
+      entry.unwritten = false;
+      this.#rewrite(shard, entry);
+      return;
+    }
     const lacking: string[] = [];
     if (record.standIn === undefined) lacking.push(STAND_IN);
     if (record.own === undefined && this.#host.own.quarantine === 'generation') lacking.push(OWN);
     if (lacking.length > 0) {
       // Whoever is first decides; what is absent was lost, and then so is what it stood for.
+      const { lacked } = entry;
       for (const field of lacking) {
-        const command = ownCommand('hsetnx', [this.#key, field, this.#tokens.next()]);
+        // What is there and no token is somebody's mistake.
+        const command = ownCommand(lacked ? 'hset' : 'hsetnx', [this.#key, field, this.#tokens.next()]);
         command.promise.catch((error: Error) => {
           if (error.name === 'ReplyError') this.#host.error(error);
         });
         shard.issue(command);
       }
       entry.writes++;
-      shard.issue(this.probe(shard));
+      entry.lacked = true;
+      // Not at once again and again, with a server that keeps nothing.
+      if (!lacked) shard.issue(this.probe(shard));
       return;
     }
+    entry.lacked = false;
     entry.record = record;
     if (entry.admitted) this.#remark(shard, entry, record);
     this.#consider();
@@ -255,14 +319,8 @@ export class Failover implements ShardWatch {
       const its = this.#entries.get(other)!;
       return its.missed && !its.admitted && !record.missed.has(other.name);
     });
-    if (lost.length > 0) {
-      this.#write(
-        shard,
-        entry,
-        {},
-        lost.flatMap(({ name }) => [missedField(name), '1']),
-      );
-    }
+    const names = lost.map(({ name }) => name);
+    if (names.length > 0) this.#write(shard, entry, {}, names);
   }
 
   /** Lets in those of which enough is known: what the others' records say of them as well. */
@@ -270,12 +328,14 @@ export class Failover implements ShardWatch {
     for (const [shard, entry] of this.#entries) {
       if (!entry.answering || entry.admitted || entry.admitting) continue;
       if (this.#recorded && entry.record === undefined) continue;
-      if (this.#others(shard).every((other) => this.#known(other))) void this.#admit(shard, entry);
+      if (this.#others(shard).every((other) => this.#known(other, shard.name))) void this.#admit(shard, entry);
     }
   }
 
-  #known(shard: Shard): boolean {
-    return !this.#recorded || shard.state === 'down' || this.#entries.get(shard)!.record !== undefined;
+  /** Whether the shard has said what there is to say of the one with this name, or cannot. */
+  #known(shard: Shard, name: string): boolean {
+    const { record } = this.#entries.get(shard)!;
+    return !this.#recorded || shard.state === 'down' || shard.name === name || record?.asked.has(name) === true;
   }
 
   async #admit(shard: Shard, entry: Entry): Promise<void> {
@@ -285,12 +345,17 @@ export class Failover implements ShardWatch {
     if (this.#recorded && (entry.missed || noted.length > 0)) {
       entry.admitting = true;
       shard.quarantine();
+      const { quarantine } = this.#host.own;
+      // Nobody waits for as long as that.
+      if (typeof quarantine === 'object') this.#aside(shard, entry);
       try {
-        await cleanse(shard, this.#host.own.quarantine, this.#host.clock);
+        await cleanse(shard, quarantine, this.#host.clock, this.#closing.signal);
       } catch (error) {
+        if (entry.attempt !== attempt) return;
         // It stays out; the next probe tries again.
+        entry.admitting = false;
+        this.#aside(shard, entry);
         this.#host.error(error as Error);
-        if (entry.attempt === attempt) entry.admitting = false;
         return;
       }
       if (entry.attempt !== attempt) return;
@@ -300,7 +365,7 @@ export class Failover implements ShardWatch {
     }
     entry.missed = false;
     entry.admitted = true;
-    if ([...this.#entries.values()].some(({ missed }) => missed)) this.#renew(shard, entry);
+    if (this.#missingBeside(shard).length > 0) this.#renew(shard, entry);
     shard.target = this.#host.own.quarantine === 'generation' ? entry.own : shard;
     shard.serving = true;
     shard.admit();
@@ -330,3 +395,6 @@ export class Failover implements ShardWatch {
     return [...this.#entries.keys()].filter((other) => other !== shard);
   }
 }
+
+/** Names of servers that come and go may be new each time. */
+const MAX_DEPARTED = 100;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/index.js';
+import type { Clock, Timer } from '../../src/index.js';
 import type { Command } from './driver.js';
 import { CrossShardError, type RedisKey, shardUnavailable } from './errors.js';
 import { HandoverTarget } from './handover-target.js';
@@ -40,6 +40,12 @@ export interface HandoverHost {
   release(shards: readonly Shard[]): void;
 }
 
+/** What was before a change. */
+interface Window {
+  readonly set: ShardSet;
+  timer?: Timer;
+}
+
 /** Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked for again. */
 const MAX_SETTLED = 100_000;
 
@@ -57,7 +63,7 @@ export class Handover {
   readonly #host: HandoverHost;
   readonly #slots: Slots;
   /** The newest first. */
-  #windows: readonly { readonly set: ShardSet }[] = [];
+  #windows: readonly Window[] = [];
   /** By key: the shard that keeps it although it is not its owner, or undefined where all is as it should be. */
   readonly #settled = new Map<string, Shard | undefined>();
   /** The last command that waits for a key. */
@@ -93,17 +99,22 @@ export class Handover {
     for (const shard of set.shards) {
       if (!(shard.target instanceof HandoverTarget)) shard.target = new HandoverTarget(shard.target, this);
     }
-    if (before.shards.length === 0 || this.#closed) return;
+    if (before.shards.length === 0) {
+      this.#closed = false;
+      return;
+    }
     this.#change++;
-    const window = { set: before };
+    const window: Window = { set: before };
     const leaving = this.leaving;
+    this.#windows[MAX_WINDOWS - 1]?.timer?.cancel();
     this.#windows = [window, ...this.#windows].slice(0, MAX_WINDOWS);
     this.#settled.clear();
     set.leaving = this.leaving;
     this.#host.release(leaving.filter((shard) => !set.leaving.includes(shard) && !set.shards.includes(shard)));
-    this.#host.clock.after(this.#host.own.handover!.windowMs, () => this.#end(window));
+    window.timer = this.#host.clock.after(this.#host.own.handover!.windowMs, () => this.#end(window));
     if (!this.#host.own.handover!.background) return;
     for (const shard of before.shards) {
+      if (shard.readOnly) continue;
       const going = (): boolean => !this.#closed && this.#windows[0] === window;
       void sweep(shard, this.#host, going, (keys) => this.#bringAll(keys, shard));
     }
@@ -112,12 +123,13 @@ export class Handover {
   close(): void {
     this.#closed = true;
     const { leaving } = this;
+    for (const { timer } of this.#windows) timer?.cancel();
     this.#windows = [];
+    this.#settled.clear();
     this.#host.release(leaving);
   }
 
-  #end(window: { readonly set: ShardSet }): void {
-    if (this.#closed) return;
+  #end(window: Window): void {
     const before = this.leaving;
     this.#windows = this.#windows.filter((each) => each !== window);
     const still = this.leaving;
@@ -177,7 +189,7 @@ export class Handover {
 
   async #bringAll(keys: readonly Buffer[], from: Shard): Promise<void> {
     const set = this.#host.current();
-    const foreign = keys.filter((key) => !isReserved(key) && set.shardOf(key).address !== from.address);
+    const foreign = keys.filter((key) => !isReserved(key) && !haveSameData(from, set.shardOf(key)));
     for (let i = 0; i < foreign.length; i += AT_A_TIME) {
       await Promise.all(foreign.slice(i, i + AT_A_TIME).map((key) => this.#bringOne(key)));
     }
@@ -232,7 +244,7 @@ export class Handover {
     const sources: Shard[] = [];
     for (const { set } of this.#windows) {
       const shard = set.shardOf(key);
-      if (shard.address !== owner.address && !sources.includes(shard)) sources.push(shard);
+      if (!haveSameData(shard, owner) && !sources.includes(shard)) sources.push(shard);
     }
     return sources;
   }
@@ -267,6 +279,13 @@ export class Handover {
     }
     this.#settled.set(id, stays);
   }
+}
+
+/** The same server, or one that replicated the other: a promotion moves no key. */
+function haveSameData(before: Shard, now: Shard): boolean {
+  if (before.address === now.address) return true;
+  if (before.name !== now.name) return false;
+  return before.readOnly || before.replicas.some(({ address }) => address === now.address);
 }
 
 /** One name for one key, whether given as text or as bytes. */

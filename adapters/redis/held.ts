@@ -1,26 +1,28 @@
-import type { Clock } from '../../src/index.js';
+import { type Clock, FairleadError, type Timer } from '../../src/index.js';
 import { timedOut } from './deadlines.js';
 import type { Command } from './driver.js';
 import { shardUnavailable } from './errors.js';
+import { refuseAll } from './refuse-all.js';
 import type { Target } from './shard.js';
 
-/** What somebody waits for, and where it goes when the wait is over. */
+/** What somebody waits for, and where it goes when the wait is over: one command, or a transaction as a whole. */
 interface Entry {
-  readonly command: Command;
+  readonly commands: readonly Command[];
   readonly via: Target;
   readonly blocking: boolean;
-  settled: boolean;
+  timer: Timer | undefined;
 }
 
 /**
  * Commands that wait until it is known whether a shard can be used. Nothing of them was sent, so they can go elsewhere.
- * Bounded; a deadline that passes takes one out.
+ * Bounded; a deadline that passes takes one out. A transaction goes or fails as a whole.
  */
 export class Held {
   readonly #limit: number;
   readonly #timeoutMs: number | undefined;
   readonly #clock: Clock;
-  #entries: Entry[] = [];
+  readonly #entries = new Set<Entry>();
+  #count = 0;
 
   constructor(limit: number, timeoutMs: number | undefined, clock: Clock) {
     this.#clock = clock;
@@ -29,31 +31,29 @@ export class Held {
   }
 
   get full(): boolean {
-    return this.#entries.length >= this.#limit;
+    return this.#count >= this.#limit;
   }
 
   /** There must be room. */
-  add(command: Command, via: Target, blocking: boolean): void {
-    const entry = { command, via, blocking, settled: false };
-    // A blocking command brings its own time limit.
-    const timeoutMs = blocking ? undefined : this.#timeoutMs;
-    const timer =
-      timeoutMs === undefined ? undefined : this.#clock.awaited(timeoutMs, () => command.reject(timedOut()));
-    const settle = (): void => {
-      entry.settled = true;
-      timer?.cancel();
-      this.#entries = this.#entries.filter((each) => each !== entry);
+  add(commands: readonly Command[], via: Target, blocking: boolean): void {
+    const entry: Entry = { commands, via, blocking, timer: undefined };
+    const late = (): void => {
+      this.#take(entry);
+      refuseAll(commands, timedOut);
     };
-    command.promise.then(settle, settle);
-    this.#entries.push(entry);
+    // A blocking command brings its own time limit.
+    if (!blocking && this.#timeoutMs !== undefined) entry.timer = this.#clock.awaited(this.#timeoutMs, late);
+    this.#entries.add(entry);
+    this.#count += commands.length;
   }
 
   /** To where they were bound, in the order in which they came. */
   release(): void {
-    for (const { command, via, blocking, settled } of this.#entries.splice(0)) {
-      if (settled) continue;
-      if (blocking) via.blocking.send(command);
-      else via.send(command);
+    for (const { commands, via, blocking } of this.#takeAll()) {
+      const [command] = commands;
+      if (commands.length > 1) via.sendTogether(commands);
+      else if (blocking) via.blocking.send(command!);
+      else via.send(command!);
     }
   }
 
@@ -62,15 +62,29 @@ export class Held {
    * anywhere else and fails.
    */
   reroute(service: string, keyless: Target, route: (command: Command) => void): void {
-    let inTransaction = false;
-    for (const { command, via, settled } of this.#entries.splice(0)) {
-      const name = command.name.toLowerCase();
-      if (name === 'multi') inTransaction = true;
-      if (!settled) {
-        if (via === keyless || inTransaction) command.reject(shardUnavailable(service, via.name, 'is down'));
-        else route(command);
-      }
-      if (name === 'exec' || name === 'discard') inTransaction = false;
+    for (const { commands, via } of this.#takeAll()) {
+      const [command] = commands;
+      if (via !== keyless && commands.length === 1) route(command!);
+      else refuseAll(commands, () => shardUnavailable(service, via.name, 'is down'));
     }
+  }
+
+  /** The client is closed. */
+  close(service: string): void {
+    for (const { commands } of this.#takeAll()) {
+      refuseAll(commands, () => new FairleadError('FAIRLEAD_CLOSED', 'Connection is closed.', { service }));
+    }
+  }
+
+  #takeAll(): readonly Entry[] {
+    const entries = [...this.#entries];
+    for (const entry of entries) this.#take(entry);
+    return entries;
+  }
+
+  #take(entry: Entry): void {
+    if (!this.#entries.delete(entry)) return;
+    entry.timer?.cancel();
+    this.#count -= entry.commands.length;
   }
 }

@@ -1,8 +1,8 @@
 import type { Command } from './driver.js';
 import { type RedisKey, shardUnavailable, unroutable } from './errors.js';
 import type { Held } from './held.js';
-import { sendInARow } from './in-a-row.js';
 import { enterNamespace } from './key-names.js';
+import { refuseAll } from './refuse-all.js';
 import type { Shard, Target } from './shard.js';
 
 /** What it needs of those who know. */
@@ -14,6 +14,7 @@ export interface NamespaceHost {
 }
 
 const EMPTYING: ReadonlySet<string> = new Set(['flushall', 'flushdb']);
+const empties = ({ name }: Command): boolean => EMPTYING.has(name.toLowerCase());
 
 /**
  * A shard whose keys are called otherwise at the server: by a namespace in front of them. Undefined as long as the
@@ -48,7 +49,16 @@ export class NamespacedTarget implements Target {
   }
 
   sendTogether(commands: readonly Command[]): void {
-    sendInARow(this, commands);
+    const namespace = this.#namespace();
+    const refusal = this.refusal();
+    if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
+    else if (namespace === undefined) this.#held.add(commands, this, false);
+    else {
+      const wrong = commands.map((command) => this.#enter(command, namespace)).find((why) => why !== undefined);
+      if (wrong !== undefined) refuseAll(commands, () => unroutable(this.#host.service, 'multi', wrong));
+      else this.shard.sendTogether(commands);
+      if (commands.some(empties)) this.#host.emptied(this.shard);
+    }
   }
 
   /** Why it cannot; undefined where it did. */
@@ -64,13 +74,13 @@ export class NamespacedTarget implements Target {
     const namespace = this.#namespace();
     const refusal = this.refusal();
     if (refusal !== undefined) command.reject(refusal);
-    else if (namespace === undefined) this.#held.add(command, this, blocking);
+    else if (namespace === undefined) this.#held.add([command], this, blocking);
     else {
       const why = this.#enter(command, namespace);
       if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));
       else if (blocking) this.shard.blocking.send(command);
       else this.shard.send(command);
-      if (EMPTYING.has(command.name.toLowerCase())) this.#host.emptied(this.shard);
+      if (empties(command)) this.#host.emptied(this.shard);
     }
   }
 }

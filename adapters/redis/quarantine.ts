@@ -4,9 +4,9 @@ import type { Quarantine } from './options.js';
 import type { Shard } from './shard.js';
 
 /** Resolves when nothing that the shard holds under its present names can be read again, or it has all expired. */
-export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock): Promise<void> {
+export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock, signal: AbortSignal): Promise<void> {
   if (quarantine === 'flush') await flush(shard);
-  else if (typeof quarantine === 'object') await pause(clock, quarantine.waitMs);
+  else if (typeof quarantine === 'object') await pause(clock, quarantine.waitMs, signal);
   // A generation is begun by whoever keeps the record.
 }
 
@@ -26,6 +26,13 @@ async function flush(shard: Shard): Promise<void> {
   await command.promise;
 }
 
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.after(ms, resolve));
+/** Ends at once where the client is closed: the wait may be one of days. */
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(ms, resolve);
+    signal.addEventListener('abort', () => {
+      timer.cancel();
+      resolve();
+    });
+  });
 }

@@ -1,7 +1,7 @@
 import type { Command } from './driver.js';
 import { shardReadOnly, shardUnavailable } from './errors.js';
-import { sendInARow } from './in-a-row.js';
 import { isRead } from './reads.js';
+import { refuseAll } from './refuse-all.js';
 import type { Shard, ShardState, Target } from './shard.js';
 
 /**
@@ -34,7 +34,9 @@ export class ReplicaTarget implements Target {
   }
 
   sendTogether(commands: readonly Command[]): void {
-    sendInARow(this, commands);
+    const refusal = this.refusal();
+    if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
+    else this.shard.sendTogether(commands);
   }
 
   /** The primary is there, or may be in a moment. */

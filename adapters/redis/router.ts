@@ -60,6 +60,8 @@ export class Router implements TransactionRouter {
 
   #routeToOnly(command: Command, name: string, shard: Target): void {
     if (ruleOf(name, command.args)?.to === 'remembered') this.#remember(command, name);
+    if (name === 'multi') shard.shard.inTransaction = true;
+    else if (ENDS_TRANSACTION.has(name)) shard.shard.inTransaction = false;
     if (isBlocking(name, command.args)) shard.blocking.send(command);
     else shard.send(command);
   }
@@ -224,5 +226,7 @@ function refusedEvenWithKeys(name: string): boolean {
   const rule = RULES.get(name);
   return rule?.to === 'refused' && rule.evenWithKeys === true;
 }
+
+const ENDS_TRANSACTION: ReadonlySet<string> = new Set(['exec', 'discard', 'reset']);
 
 const NAME_KEYS = 'name its keys by the option keysOf, or use shard(name)';

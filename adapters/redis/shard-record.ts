@@ -12,6 +12,8 @@ export interface ShardRecord {
   readonly standIn: string | undefined;
   /** The shards that missed writes, because this one or another stood in for them, and have not been cleared since. */
   readonly missed: ReadonlySet<string>;
+  /** The shards of which it was asked whether they missed any. */
+  readonly asked: ReadonlySet<string>;
 }
 
 /** The hash, by service and by what its clients do. */
@@ -23,17 +25,19 @@ export const OWN = 'own';
 export const STAND_IN = 'standIn';
 export const missedField = (shard: string): string => `missed:${shard}`;
 
-/** Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards. */
-export function parseRecord(reply: unknown, others: readonly string[]): ShardRecord {
+/** Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for what is no such reply. */
+export function parseRecord(reply: unknown, others: readonly string[]): ShardRecord | undefined {
+  if (!Array.isArray(reply)) return undefined;
   const [own, standIn, ...marks] = reply as (string | null)[];
   return {
     own: namespaceOf(own),
     standIn: namespaceOf(standIn),
     missed: new Set(others.filter((_, i) => marks[i] != null)),
+    asked: new Set(others),
   };
 }
 
-function namespaceOf(token: string | null | undefined): string | undefined {
+export function namespaceOf(token: string | null | undefined): string | undefined {
   return token == null || !/^[a-z0-9]{1,32}$/.test(token) ? undefined : `${RESERVED}${token}:`;
 }
 

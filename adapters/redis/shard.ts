@@ -18,8 +18,8 @@ import {
   waitingOn,
 } from './driver.js';
 import { connectionLost, shardUnavailable } from './errors.js';
-import { sendInARow } from './in-a-row.js';
 import type { ReadShardedOptions } from './options.js';
+import { refuseAll } from './refuse-all.js';
 import { isReplica } from './replica-role.js';
 
 /** What a shard needs from the client it belongs to. */
@@ -100,6 +100,8 @@ export class Shard implements Target {
   readonly readOnly: boolean;
   /** False while others stand in for it. */
   serving = true;
+  /** A MULTI without its EXEC yet: what is sent now becomes part of it, so nothing is sent that is not its user's. */
+  inTransaction = false;
   readonly #host: ShardHost;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #health: Subset;
@@ -169,8 +171,11 @@ export class Shard implements Target {
     else command.reject(refusal);
   }
 
+  /** Asked once for all of them: a MULTI without its EXEC would take in whatever others send next. */
   sendTogether(commands: readonly Command[]): void {
-    sendInARow(this, commands);
+    const refusal = this.refusal();
+    if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
+    else for (const command of commands) this.connection.sendCommand(command);
   }
 
   /** Sends it whatever the state: for what decides about the state. */
@@ -247,7 +252,7 @@ export class Shard implements Target {
     if (this.connection.status !== 'ready') {
       if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
     } else if (this.#ping === undefined) {
-      this.#probe(nowMs);
+      if (!this.inTransaction) this.#probe(nowMs);
     } else if (nowMs - this.#ping.sinceMs >= downAfterMs) {
       this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#ping.sinceMs)} ms.`);
       this.#down(Outcome.Timeout);
@@ -270,13 +275,19 @@ export class Shard implements Target {
         if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
         else if (this.connection.status !== 'ready') answered(Outcome.Failure);
         else {
-          // Its deadline passed, and the server still owes the answer; the next one comes behind it.
-          if (this.#ping === ping) this.#ping = undefined;
-          this.#down(Outcome.Timeout);
+          // Its deadline passed, which may be shorter than that of the shard; the next one comes behind it.
+          if (this.#ping === ping) this.#again(ping.sinceMs);
         }
       },
     );
     this.connection.sendCommand(command);
+  }
+
+  #again(sinceMs: number): void {
+    const { clock, own } = this.#host;
+    this.#ping = undefined;
+    if (clock.now() - sinceMs >= own.downAfterMs) this.#down(Outcome.Timeout);
+    else if (!this.#closed) this.#probe(sinceMs);
   }
 
   #ready(): void {
@@ -287,6 +298,7 @@ export class Shard implements Target {
 
   #lost(): void {
     this.#ping = undefined;
+    this.inTransaction = false;
     if (this.#closed) return;
     if (this.state === 'up') {
       // Its server may have restarted in the meantime; the first attempt to connect again will tell.

@@ -248,6 +248,8 @@ export const CALLS: readonly (readonly [name: string, call: Call])[] = [
     'multi without a pipeline',
     async (r) => {
       const begun = await r.multi({ pipeline: false });
+      // Longer than it takes to look at a shard again.
+      await new Promise((resolve) => setTimeout(resolve, 500));
       const queued = await r.set('t', '3');
       const read = await r.get('t');
       return [begun, queued, read, await r.exec()];

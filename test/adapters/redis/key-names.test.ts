@@ -73,14 +73,16 @@ describe('a namespace', () => {
 describe('the record at a server', () => {
   it('is read as far as it makes sense', () => {
     const record = parseRecord(['abc', 'd:{*', null, '1'], ['a', 'b']);
-    expect(record).toEqual({ own: 'fl:abc:', standIn: undefined, missed: new Set(['b']) });
-    expect(tokenOf(record.own!)).toBe('abc');
+    const asked = new Set(['a', 'b']);
+    expect(record).toEqual({ own: 'fl:abc:', standIn: undefined, missed: new Set(['b']), asked });
+    for (const nonsense of ['QUEUED', null, 1, {}]) expect(parseRecord(nonsense, ['a'])).toBeUndefined();
+    expect(tokenOf(record!.own!)).toBe('abc');
   });
 
   it('gets tokens that are never the same again', () => {
     const tokens = new Tokens(() => 1_700_000_000_000);
     const drawn = Array.from({ length: 1_000 }, () => tokens.next());
     expect(new Set(drawn).size).toBe(drawn.length);
-    for (const token of drawn) expect(parseRecord([token, token], []).own).toBe(`fl:${token}:`);
+    for (const token of drawn) expect(parseRecord([token, token], [])?.own).toBe(`fl:${token}:`);
   });
 });

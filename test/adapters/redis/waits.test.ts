@@ -8,7 +8,10 @@ import { Slots } from '../../../adapters/redis/slots.js';
 function recorder(): { target: Target; sent: string[] } {
   const sent: string[] = [];
   const take = (command: Command): void => void sent.push(`${command.name} ${command.args.join(' ')}`);
-  const target = { name: 's1', send: take, blocking: { send: take } } as unknown as Target;
+  const sendTogether = (commands: readonly Command[]): void => {
+    sent.push(`together: ${commands.map(({ name, args }) => `${name} ${args.join(' ')}`).join(' / ')}`);
+  };
+  const target = { name: 's1', send: take, sendTogether, blocking: { send: take } } as unknown as Target;
   return { target, sent };
 }
 
@@ -19,33 +22,33 @@ const command = (name: string, ...args: string[]): Command => {
 };
 
 describe('commands that are held', () => {
-  it('go on in their order, without those that nobody waits for any more', async () => {
-    const held = new Held(3, undefined, new ManualClock());
+  it('go on in their order, transactions as a whole', () => {
+    const held = new Held(5, undefined, new ManualClock());
     const { target, sent } = recorder();
-    const given = [command('get', 'a'), command('get', 'b'), command('get', 'c')];
-    for (const each of given) held.add(each, target, false);
+    held.add([command('get', 'a')], target, false);
+    held.add([command('multi'), command('incr', 'b'), command('exec')], target, false);
+    expect(held.full).toBe(false);
+    held.add([command('get', 'c')], target, false);
     expect(held.full).toBe(true);
-    given[1]!.reject(new Error('Command timed out'));
-    await Promise.resolve();
-    await Promise.resolve();
+    held.release();
+    expect(sent).toEqual(['get a', 'together: multi  / incr b / exec ', 'get c']);
     expect(held.full).toBe(false);
     held.release();
-    expect(sent).toEqual(['get a', 'get c']);
-    held.release();
-    expect(sent).toHaveLength(2);
+    expect(sent).toHaveLength(3);
   });
 
   it('fail when their deadline passes, and are not sent then', async () => {
     const clock = new ManualClock();
     const held = new Held(3, 500, clock);
     const { target, sent } = recorder();
-    const late = command('get', 'a');
+    const late = [command('multi'), command('set', 'a', '1'), command('exec')];
     held.add(late, target, false);
-    held.add(command('blpop', 'b', '0'), target, true);
+    held.add([command('blpop', 'b', '0')], target, true);
     clock.advance(500);
-    await expect(late.promise).rejects.toThrow('Command timed out');
+    for (const each of late) await expect(each.promise).rejects.toThrow('Command timed out');
     held.release();
     expect(sent).toEqual(['blpop b 0']);
+    expect(clock.pending).toBe(0);
   });
 
   it('go elsewhere, except for transactions and what is for this shard alone', async () => {
@@ -54,16 +57,26 @@ describe('commands that are held', () => {
     const listing = recorder().target;
     const alone = command('keys', '*');
     const block = [command('multi'), command('set', 'a', '1'), command('exec')];
-    held.add(command('get', 'a'), target, false);
-    held.add(alone, listing, false);
-    for (const each of block) held.add(each, target, false);
-    held.add(command('get', 'b'), target, false);
+    held.add([command('get', 'a')], target, false);
+    held.add([alone], listing, false);
+    held.add(block, target, false);
+    held.add([command('get', 'b')], target, false);
     const routed: string[] = [];
     held.reroute('cache', listing, (each) => void routed.push(String(each.args[0])));
     expect(routed).toEqual(['a', 'b']);
     for (const each of [alone, ...block]) {
       await expect(each.promise).rejects.toMatchObject({ code: 'FAIRLEAD_SHARD_UNAVAILABLE', endpoint: 's1' });
     }
+  });
+
+  it('fail at once when the client is closed, and leave no timer', async () => {
+    const clock = new ManualClock();
+    const held = new Held(10, 500, clock);
+    const waiting = command('get', 'a');
+    held.add([waiting], recorder().target, false);
+    held.close('cache');
+    await expect(waiting.promise).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    expect(clock.pending).toBe(0);
   });
 });
 
