@@ -30,6 +30,21 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   throw new Error(`no free TCP port between ${LOWEST} and ${HIGHEST} on ${host}`);
 }
 
+/** The bus of a Redis Cluster listens so much higher than the node. */
+const CLUSTER_BUS = 10_000;
+
+/** A free port whose bus port is free as well; neither is given to anybody else. */
+export async function freeClusterPort(host = '127.0.0.1'): Promise<number> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const port = await freePort(host);
+    const bus = port + CLUSTER_BUS;
+    if (bus >= HIGHEST || promised.has(bus)) continue;
+    promised.add(bus);
+    if (await canListen(host, bus)) return port;
+  }
+  throw new Error(`no free pair of TCP ports, ${CLUSTER_BUS} apart, on ${host}`);
+}
+
 /** `count` different free ports. */
 export function freePorts(count: number, host?: string): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, () => freePort(host)));

@@ -7,7 +7,7 @@ import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
-import { freePort } from './ports.js';
+import { freeClusterPort, freePort } from './ports.js';
 import { type Instance, Server } from './server.js';
 import { until } from './until.js';
 
@@ -111,8 +111,7 @@ export async function startRedisCluster(masters = 3): Promise<RedisClusterHandle
   const dispose = async () => void (await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]())));
   try {
     for (let i = 0; i < masters; i += 1) {
-      // The cluster bus listens 10,000 ports higher, so that one must be free as well; a taken one shows at the start and another pair is drawn.
-      const port = await freePort(HOST);
+      const port = await freeClusterPort(HOST);
       nodes.push(
         await startNative(port, undefined, [
           '--save',
