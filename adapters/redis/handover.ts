@@ -4,7 +4,8 @@ import { CrossShardError, type RedisKey, shardUnavailable } from './errors.js';
 import { HandoverTarget } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
 import { isReserved } from './key-names.js';
-import type { ReadShardedOptions } from './options.js';
+import { MAX_TIMER_MS, type ReadShardedOptions } from './options.js';
+import { Settling } from './settling.js';
 import type { Shard, Target } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 import { Slots } from './slots.js';
@@ -58,6 +59,9 @@ const AT_A_TIME = 8;
 /**
  * After a change of the topology, for a while: a key that has another owner now is brought there before the first command
  * that names it, and the others meanwhile. Commands of one key keep their order.
+ *
+ * Other clients hear of the change at other moments. One that has not would write at the owner before what is not there
+ * any longer, so nobody moves a key, or names it, until all have had the time to hear (`settleMs`).
  */
 export class Handover {
   readonly #host: HandoverHost;
@@ -72,11 +76,14 @@ export class Handover {
   #waiting = 0;
   /** Counts the changes. */
   #change = 0;
+  /** Until the others have heard of the latest one. */
+  readonly #settling: Settling;
   #closed = false;
 
   constructor(host: HandoverHost) {
     this.#host = host;
     this.#slots = new Slots(host.own.handover!.maxMoves);
+    this.#settling = new Settling(host.clock);
   }
 
   get active(): boolean {
@@ -111,8 +118,10 @@ export class Handover {
     this.#settled.clear();
     set.leaving = this.leaving;
     this.#host.release(leaving.filter((shard) => !set.leaving.includes(shard) && !set.shards.includes(shard)));
-    window.timer = this.#host.clock.after(this.#host.own.handover!.windowMs, () => this.#end(window));
-    if (!this.#host.own.handover!.background) return;
+    const { windowMs, settleMs, background } = this.#host.own.handover!;
+    this.#settling.begin(settleMs);
+    window.timer = this.#host.clock.after(Math.min(settleMs + windowMs, MAX_TIMER_MS), () => this.#end(window));
+    if (!background) return;
     for (const shard of before.shards) {
       if (shard.readOnly) continue;
       const going = (): boolean => !this.#closed && this.#windows[0] === window;
@@ -122,6 +131,7 @@ export class Handover {
 
   close(): void {
     this.#closed = true;
+    this.#settling.end();
     const { leaving } = this;
     for (const { timer } of this.#windows) timer?.cancel();
     this.#windows = [];
@@ -214,8 +224,8 @@ export class Handover {
 
   #after(id: string, key: RedisKey): Promise<void> {
     const tail = this.#tails.get(id);
-    const settle = (): Promise<void> => this.#slots.run(() => this.#settle(id, key));
-    return tail === undefined ? settle() : tail.then(settle);
+    const bring = (): Promise<void> => this.#slots.run(() => this.#bringHere(id, key));
+    return tail === undefined ? bring() : tail.then(bring);
   }
 
   #sendTo(
@@ -249,7 +259,9 @@ export class Handover {
     return sources;
   }
 
-  async #settle(id: string, key: RedisKey): Promise<void> {
+  async #bringHere(id: string, key: RedisKey): Promise<void> {
+    // Again: it may have begun anew.
+    while (this.#settling.over !== undefined) await this.#settling.over;
     if (this.#settled.has(id)) return;
     const to = this.#host.current().shardOf(key);
     const { service, handover } = this.#host.own;

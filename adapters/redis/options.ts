@@ -58,8 +58,14 @@ export interface ShardedRedisOptions extends RedisOptions {
 }
 
 export interface HandoverOptions {
-  /** How long keys are looked for at their owner before; milliseconds, 1 to 2,147,483,647. */
+  /** How long keys are looked for at their owner before; milliseconds, 1 to 2,147,483,647. Begins after `settleMs`. */
   readonly windowMs: number;
+  /**
+   * For so long after a change the keys that it gives to another owner are left alone, and commands that name them wait:
+   * until every other client has heard of the change, and what these had under way has been executed. Milliseconds.
+   * Default 1,000; 0 to 60,000. 0 is for a client that is the only one to write.
+   */
+  readonly settleMs?: number;
   /** Keys on their way at a time. Default 64; 1 to 10,000. */
   readonly maxMoves?: number;
   /** A larger value stays where it is, and is served from there until the window is over; bytes. Default 8 MiB. */
@@ -99,13 +105,14 @@ const MINUTE_MS = 60_000;
 
 /** Longer ones are rare, and hold up a server while they are copied. */
 const MAX_VALUE_BYTES = 8 * 2 ** 20;
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 const handoverSchema: read.Schema<Required<HandoverOptions>> = {
   windowMs: (value, name) => {
     if (value === undefined) throw read.invalidOption(name, value, `a whole number from 1 to ${MAX_TIMER_MS}`);
     return read.integer(1, 1, MAX_TIMER_MS)(value, name);
   },
+  settleMs: read.integer(1_000, 0, MINUTE_MS),
   maxMoves: read.integer(64, 1, 10_000),
   maxValueBytes: read.integer(MAX_VALUE_BYTES, 1, 512 * 2 ** 20),
   background: read.boolean(true),

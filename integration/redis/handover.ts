@@ -20,7 +20,7 @@ export function describeHandover(version: string): void {
 
     /** Lazily only, unless told otherwise: what is asked for is what moves. */
     const open = (options: object = {}): TestRedis =>
-      redisOver(servers.slice(0, 3), { handover: { windowMs: 60_000, background: false, ...options } });
+      redisOver(servers.slice(0, 3), { handover: { windowMs: 60_000, settleMs: 0, background: false, ...options } });
     const join = (over: TestRedis): void => void over.resolver.update('cache', endpointsOf(servers));
     const leave = (over: TestRedis): void => void over.resolver.update('cache', endpointsOf(servers.slice(0, 3)));
     const stats = (over: TestRedis): HandoverStats => over.redis.handover!;
