@@ -1,10 +1,7 @@
 import { type experimental, status } from '@grpc/grpc-js';
 import type { Endpoint } from '../../src/index.js';
+import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 import type { ChannelTelemetry } from './telemetry.js';
-
-type Subchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
-type Stream = ReturnType<Subchannel['createCall']>;
-type Listener = Parameters<Subchannel['createCall']>[3];
 
 /** Each message is framed by a flag for compression and its length. */
 const FRAME_BYTES = 5;
@@ -37,10 +34,10 @@ export class AttemptRecord {
     return !this.#streaming && !this.#ended;
   }
 
-  /** The same connection, on which the bytes of this attempt are counted: what grpc-js is given as the pick. */
+  /** The same connection, on which the bytes of this attempt are counted. */
   over(subchannel: experimental.SubchannelInterface, endpoint: Endpoint): experimental.SubchannelInterface {
     this.#endpoint = endpoint;
-    const createCall: Subchannel['createCall'] = (metadata, host, method, listener, id) => {
+    return connectionWith(subchannel, (metadata, host, method, listener, id) => {
       try {
         const real = subchannel.getRealSubchannel();
         return this.#count(real.createCall(metadata, host, method, this.#listen(listener), id));
@@ -49,10 +46,7 @@ export class AttemptRecord {
         this.end(status.INTERNAL);
         throw error;
       }
-    };
-    const real: Pick<Subchannel, 'createCall'> = { createCall };
-    // All that grpc-js asks of a picked connection but this goes to the connection itself.
-    return Object.create(subchannel, { getRealSubchannel: { value: () => real } });
+    });
   }
 
   end(code: status): void {
@@ -73,7 +67,7 @@ export class AttemptRecord {
     return stream;
   }
 
-  #listen(listener: Listener): Listener {
+  #listen(listener: StreamListener): StreamListener {
     const receive = listener.onReceiveMessage;
     listener.onReceiveMessage = (message: Buffer) => {
       this.#receivedBytes += message.length - FRAME_BYTES;

@@ -1,8 +1,5 @@
 import type { experimental, Metadata, status } from '@grpc/grpc-js';
-
-type Subchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
-type CreateCall = Subchannel['createCall'];
-type Listener = Parameters<CreateCall>[3];
+import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 
 /**
  * The same connection, over which an answer is handed on whole: headers and message together with the status. grpc-js
@@ -14,24 +11,22 @@ export function holdAnswer(
   subchannel: experimental.SubchannelInterface,
   repeatable: ReadonlySet<status>,
 ): experimental.SubchannelInterface {
-  const createCall: CreateCall = (metadata, host, method, listener, id) => {
+  return connectionWith(subchannel, (metadata, host, method, listener, id) => {
     const held = new HeldAnswer(listener, repeatable);
     held.stream = subchannel.getRealSubchannel().createCall(metadata, host, method, held, id);
     return held.stream;
-  };
-  const real: Pick<Subchannel, 'createCall'> = { createCall };
-  return Object.create(subchannel, { getRealSubchannel: { value: () => real } });
+  });
 }
 
-class HeldAnswer implements Listener {
-  stream: ReturnType<CreateCall> | undefined;
-  readonly #listener: Listener;
+class HeldAnswer implements StreamListener {
+  stream: Stream | undefined;
+  readonly #listener: StreamListener;
   readonly #repeatable: ReadonlySet<status>;
   #metadata: Metadata | undefined;
   #message: Buffer | undefined;
   #holding = true;
 
-  constructor(listener: Listener, repeatable: ReadonlySet<status>) {
+  constructor(listener: StreamListener, repeatable: ReadonlySet<status>) {
     this.#listener = listener;
     this.#repeatable = repeatable;
   }
@@ -51,7 +46,7 @@ class HeldAnswer implements Listener {
     this.#listener.onReceiveMessage(message);
   }
 
-  onReceiveStatus(ended: Parameters<Listener['onReceiveStatus']>[0]): void {
+  onReceiveStatus(ended: Parameters<StreamListener['onReceiveStatus']>[0]): void {
     if (!this.#repeatable.has(ended.code)) this.#release();
     this.#listener.onReceiveStatus(ended);
   }

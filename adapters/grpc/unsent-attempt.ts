@@ -1,9 +1,6 @@
 import { connectivityState, credentials, experimental } from '@grpc/grpc-js';
-
+import type { CreateCall, Stream } from './connection-with.js';
 import type { Hedges } from './hedges.js';
-
-type Subchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
-type CreateCall = Subchannel['createCall'];
 
 /** What grpc-js does with an attempt, or asks of it. */
 const NOTHING = {
@@ -15,7 +12,7 @@ const NOTHING = {
   getCallNumber: () => 0,
   getDeadlineInfo: () => [],
   getAuthContext: () => null,
-} as unknown as ReturnType<CreateCall>;
+} as unknown as Stream;
 
 /**
  * A pick that grpc-js takes for a sent attempt, which ends when `hedges` says so. A pick that fails would not do: a call that is

@@ -1,0 +1,18 @@
+import type { experimental } from '@grpc/grpc-js';
+
+type RealSubchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
+
+/** How grpc-js starts an attempt on a picked connection. */
+export type CreateCall = RealSubchannel['createCall'];
+export type Stream = ReturnType<CreateCall>;
+export type StreamListener = Parameters<CreateCall>[3];
+
+/** The same connection, on which attempts are started by `createCall`: what grpc-js is given as the pick. */
+export function connectionWith(
+  subchannel: experimental.SubchannelInterface,
+  createCall: CreateCall,
+): experimental.SubchannelInterface {
+  const real: Pick<RealSubchannel, 'createCall'> = { createCall };
+  // All else that grpc-js asks of a picked connection goes to the connection itself.
+  return Object.create(subchannel, { getRealSubchannel: { value: () => real } });
+}
