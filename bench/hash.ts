@@ -5,8 +5,8 @@
 import { KeyRing, type KeyRingServer } from 'fairlead';
 import HashRing from 'hashring';
 import { fillMaglev } from '../src/balancing/hashing/maglev-table.js';
-import { murmur3 } from '../src/balancing/hashing/murmur3.js';
 import { RendezvousTable } from '../src/balancing/hashing/rendezvous-table.js';
+import { murmur3 } from '../src/hashing/murmur3.js';
 
 const SIZES = [10, 100, 1_000];
 /** More than the package's cache of 5,000 keys: every lookup is one of a new key. */

@@ -11,12 +11,8 @@ export {
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
-export { KeyRing, type KeyRingOptions, type KeyRingServer } from './balancing/hashing/key-ring.js';
-export type { KetamaCompatibility } from './balancing/hashing/label-counts.js';
 export { fillMaglev } from './balancing/hashing/maglev-table.js';
-export { murmur3 } from './balancing/hashing/murmur3.js';
 export { RendezvousTable } from './balancing/hashing/rendezvous-table.js';
-export type { Ring } from './balancing/hashing/ring.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
@@ -40,7 +36,8 @@ export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
-export type { CallOptions } from './call-options.js';
+export type { CallOptions } from './call/options.js';
+export type { CallStats } from './call/plan.js';
 export type {
   InstanceInput,
   Registrar,
@@ -52,18 +49,21 @@ export type {
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { ValueSink, ValueSource } from './discovery/value-source.js';
-export type { CheckEvent } from './endpoint/checks.js';
-export type { EjectionEvent } from './endpoint/ejection.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState } from './endpoint/endpoint.js';
 export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
 export type { PriorityOptions } from './endpoint/rotation/priority.js';
 export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
 export type { ZoneOptions } from './endpoint/rotation/zone.js';
+export { KeyRing, type KeyRingOptions, type KeyRingServer } from './hashing/key-ring.js';
+export type { KetamaCompatibility } from './hashing/label-counts.js';
+export { murmur3 } from './hashing/murmur3.js';
+export type { Ring } from './hashing/ring.js';
 export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
 export type { CheckTls } from './health/check-tls.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
 export { type CheckProbe, type CustomCheckOptions, customCheck } from './health/custom-check.js';
+export type { EjectionEvent } from './health/ejection.js';
 export type { EjectionTimes } from './health/ejection-times.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
 export { type GrpcCheckOptions, type GrpcHealthProbe, grpcCheck } from './health/grpc-check.js';
@@ -72,10 +72,12 @@ export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './hea
 export { type ExpectedStatus, type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';
 export { type OutlierDetectionOptions, outlierDetection } from './health/outlier-detection.js';
+export type { CheckEvent } from './health/service-checks.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
 export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
-export type { Lease } from './lease.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
+export type { Lease } from './picking/lease.js';
+export type { AcquireRequest } from './picking/view.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
 export {
   CircuitBreaker,
@@ -110,10 +112,9 @@ export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
 export { type RateOptions, TokenBucket } from './runtime/token-bucket.js';
-export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service.js';
-export type { AffinityOptions, ServiceOptions } from './service-options.js';
-export type { CallStats } from './service-plan.js';
-export type { Subset, SubsetOptions } from './subset.js';
+export type { AffinityOptions, ServiceOptions } from './service/options.js';
+export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service/service.js';
+export type { Subset, SubsetOptions } from './service/subset.js';
 export type {
   CallMessage,
   EndpointMessage,
@@ -123,4 +124,3 @@ export type {
   GrpcWeighingMessage,
 } from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';
-export type { AcquireRequest } from './view.js';

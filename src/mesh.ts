@@ -7,8 +7,8 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
 import { invalidOption, number, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
-import { LiveService, type Service } from './service.js';
-import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service-options.js';
+import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
+import { LiveService, type Service } from './service/service.js';
 
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */

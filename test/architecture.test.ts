@@ -74,23 +74,23 @@ describe('the checker', () => {
     [
       'an adapter sees only the face of src/',
       'adapters/grpc/index.ts',
-      `import { Service } from '../../src/service.js';`,
+      `import { Service } from '../../src/service/service.js';`,
     ],
     ['adapters do not import each other', 'adapters/redis/index.ts', `import { x } from '../mysql/index.js';`],
     ['src/ never imports adapters/', 'src/mesh.ts', `import { x } from '../adapters/grpc/index.js';`],
-    ['src/ imports no driver', 'src/service.ts', `import type { Pool } from 'mysql2/promise';`],
-    ['nor loads one later', 'src/service.ts', `const grpc = await import('@grpc/grpc-js');`],
-    ['nor requires one', 'src/service.ts', `const grpc = require("ioredis");`],
+    ['src/ imports no driver', 'src/service/service.ts', `import type { Pool } from 'mysql2/promise';`],
+    ['nor loads one later', 'src/service/service.ts', `const grpc = await import('@grpc/grpc-js');`],
+    ['nor requires one', 'src/service/service.ts', `const grpc = require("ioredis");`],
     ['an adapter imports no other driver than its own', 'adapters/redis/index.ts', `import mysql from 'mysql2';`],
-    ['for its side effects neither', 'src/service.ts', `import 'zod';`],
-    ['nobody reads the time', 'src/service.ts', `const now = performance.now();`],
+    ['for its side effects neither', 'src/service/service.ts', `import 'zod';`],
+    ['nobody reads the time', 'src/service/service.ts', `const now = performance.now();`],
     ['nor the date', 'adapters/http/index.ts', `const now = new Date();`],
-    ['nobody arms a timer', 'src/service.ts', `setTimeout(() => {}, 5);`],
-    ['nor imports one', 'src/service.ts', `import { setTimeout as sleep } from 'node:timers/promises';`],
-    ['nor makes a signal that has one', 'src/service.ts', `const signal = AbortSignal.timeout(10);`],
+    ['nobody arms a timer', 'src/service/service.ts', `setTimeout(() => {}, 5);`],
+    ['nor imports one', 'src/service/service.ts', `import { setTimeout as sleep } from 'node:timers/promises';`],
+    ['nor makes a signal that has one', 'src/service/service.ts', `const signal = AbortSignal.timeout(10);`],
     ['nobody draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
-    ['nor makes identifiers by chance', 'src/lease.ts', `import { randomUUID } from 'node:crypto';`],
-    ['no file is too long', 'src/lease.ts', 'x\n'.repeat(MAX_LINES + 1)],
+    ['nor makes identifiers by chance', 'src/picking/lease.ts', `import { randomUUID } from 'node:crypto';`],
+    ['no file is too long', 'src/picking/lease.ts', 'x\n'.repeat(MAX_LINES + 1)],
   ];
 
   it.each(forbidden)('finds that %s', (_, path, text) => {
@@ -100,19 +100,19 @@ describe('the checker', () => {
   const allowed: [what: string, path: string, text: string][] = [
     [
       'what a comment says',
-      'src/service.ts',
+      'src/service/service.ts',
       `// import mysql from 'mysql2';\n/** Date.now() is not for us. */\nconst url = 'http://x';`,
     ],
-    ['what an error message says', 'src/service.ts', `throw new Error('do not call Math.random()');`],
+    ['what an error message says', 'src/service/service.ts', `throw new Error('do not call Math.random()');`],
     [
       'contracts in a policy',
       'src/balancing/p2c.ts',
       `import type { Endpoint } from '../endpoint/endpoint.js';\nimport type { Policy } from './policy.js';`,
     ],
-    ['the driver in its adapter', 'adapters/mysql/driver.ts', `import type { Pool } from 'mysql2/promise';`],
+    ['the driver in its adapter', 'adapters/mysql/driver/driver.ts', `import type { Pool } from 'mysql2/promise';`],
     ['the type of a service in a side room', 'src/routing/split.ts', `import type { Service } from '../service.js';`],
     ['time in the clock', 'src/runtime/clock.ts', `export const now = () => performance.now();`],
-    ['a file of the greatest length', 'src/lease.ts', 'x\n'.repeat(MAX_LINES)],
+    ['a file of the greatest length', 'src/picking/lease.ts', 'x\n'.repeat(MAX_LINES)],
   ];
 
   it.each(allowed)('allows %s', (_, path, text) => {

@@ -8,8 +8,8 @@ import type {
 import type { ContextValues, StreamResponse, Transport, UnaryResponse } from '@connectrpc/connect';
 import type { CallOptions, Endpoint, Mesh, RoutingKey, Service, Verdict } from '../../src/index.js';
 import { Connections } from './connections.js';
+import { Handover } from './deferred-response.js';
 import { toConnectError } from './errors.js';
-import { Handover } from './handover.js';
 import { type FairleadTransportOptions, type ReadOptions, readTransportOptions } from './options.js';
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';

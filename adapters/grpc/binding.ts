@@ -10,15 +10,15 @@ import {
   type Subset,
   type Weighing,
 } from '../../src/index.js';
-import { CallConfigurator } from './call.js';
-import { HedgeThrottle } from './hedge-throttle.js';
-import type { LeafSettings } from './leaf.js';
-import type { ServiceConfigs } from './live-config.js';
-import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './method-configs.js';
-import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './options.js';
-import { readChannelServiceConfig } from './service-config.js';
-import type { Classify } from './status.js';
-import { parseTarget, type TargetUri } from './target.js';
+import { CallConfigurator } from './calls/call.js';
+import { HedgeThrottle } from './calls/hedge-throttle.js';
+import type { Classify } from './calls/status.js';
+import type { ServiceConfigs } from './config/live-config.js';
+import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './config/method-configs.js';
+import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './config/options.js';
+import { readChannelServiceConfig } from './config/service-config.js';
+import { parseTarget, type TargetUri } from './config/target.js';
+import type { LeafSettings } from './connections/leaf.js';
 import { ChannelTelemetry } from './telemetry.js';
 
 /** A key with this prefix is not part of a connection's identity. */

@@ -1,5 +1,5 @@
-export type { GrpcOptions, GrpcServiceOptions, GrpcTargetOptions } from './options.js';
+export { setPreferredEndpoint, setRoutingKey } from './calls/routing-key.js';
+export { type CallStatus, type Classify, outcomeOf } from './calls/status.js';
+export type { GrpcOptions, GrpcServiceOptions, GrpcTargetOptions } from './config/options.js';
+export type { GrpcMethodConfig, GrpcServiceConfig } from './config/service-config.js';
 export { type GrpcRegistration, registerGrpc } from './register.js';
-export { setPreferredEndpoint, setRoutingKey } from './routing-key.js';
-export type { GrpcMethodConfig, GrpcServiceConfig } from './service-config.js';
-export { type CallStatus, type Classify, outcomeOf } from './status.js';

@@ -1,10 +1,10 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
-import { PendingAttempts } from './attempt.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
-import { Leaf, type LeafOwner } from './leaf.js';
-import { ConnectedPicker, RefusingPicker, WaitingPicker } from './picker.js';
-import { ChannelSubsets } from './subsets.js';
+import { PendingAttempts } from './calls/attempt.js';
+import { ChannelSubsets } from './calls/method-subsets.js';
+import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
+import { Leaf, type LeafOwner } from './connections/leaf.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 

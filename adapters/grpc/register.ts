@@ -1,12 +1,12 @@
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
-import { ServiceConfigs } from './live-config.js';
+import { ServiceConfigs } from './config/live-config.js';
+import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './config/options.js';
+import { checkMethodPolicies } from './config/service-config.js';
+import { shieldFromProxy } from './config/target.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
-import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './options.js';
 import { ServiceResolver } from './resolver.js';
-import { checkMethodPolicies } from './service-config.js';
-import { shieldFromProxy } from './target.js';
 
 /** The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are. */
 export interface GrpcRegistration extends Disposable {

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
 import type { Mesh } from '../../src/index.js';
-import type { QueryCallback, QueryCommand } from './driver.js';
-import { textOf } from './operations.js';
+import type { QueryCallback, QueryCommand } from './driver/driver.js';
 import { ReplicatedPool } from './pool.js';
+import { textOf } from './session/operations.js';
 import type { VirtualConnection } from './virtual-connection.js';
 
 type Options = Readonly<Record<string, unknown>>;

@@ -1,17 +1,23 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Mesh } from '../../src/index.js';
-import type { Checkout } from './checkout.js';
-import { Cluster } from './cluster.js';
-import { connectionConfig, type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver.js';
-import type { DriverPoolOptions } from './driver-options.js';
-import { Freshness } from './freshness.js';
-import { executeOperation, type OperationContext, queryOperation } from './operations.js';
-import { type Consistency, type ReadPoolOptions, readPoolOptions } from './options.js';
-import { prepareConnection } from './prepare.js';
-import { promisePool } from './promise-wrappers.js';
-import { Runner, type RunnerContext } from './runner.js';
-import { ConsistencySession, currentScope, withScope } from './session.js';
+import type { Checkout } from './cluster/checkout.js';
+import { Cluster } from './cluster/cluster.js';
+import { type Consistency, type ReadPoolOptions, readPoolOptions } from './common/options.js';
+import { prepareConnection } from './connections/prepare.js';
+import {
+  connectionConfig,
+  type DriverConnection,
+  escaping,
+  type QueryCallback,
+  type QueryCommand,
+} from './driver/driver.js';
+import type { DriverPoolOptions } from './driver/driver-options.js';
+import { promisePool } from './driver/promise-wrappers.js';
+import { Freshness } from './session/freshness.js';
+import { executeOperation, type OperationContext, queryOperation } from './session/operations.js';
+import { Runner, type RunnerContext } from './session/statement-session.js';
+import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
 import { VirtualConnection } from './virtual-connection.js';
 

@@ -1,8 +1,8 @@
 import type { Pool } from 'mysql2/promise';
 import type { Mesh } from '../../src/index.js';
+import type { Consistency } from './common/options.js';
+import { promisePool } from './driver/promise-wrappers.js';
 import { type CreatePoolOptions, createPool as createCallbackPool, type ReplicatedPoolApi } from './index.js';
-import type { Consistency } from './options.js';
-import { promisePool } from './promise-wrappers.js';
 
 export type {
   Consistency,

@@ -1,17 +1,23 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import type { Checkout } from './checkout.js';
+import type { Checkout } from './cluster/checkout.js';
 import {
   type DriverConnection,
   escaping,
   type PreparedStatement,
   type QueryCallback,
   type QueryCommand,
-} from './driver.js';
-import type { Attempt, Operation } from './operation.js';
-import { ConnectionOperation, executeOperation, type OperationContext, queryOperation, textOf } from './operations.js';
-import { promiseConnection } from './promise-wrappers.js';
-import { Runner, type RunnerContext } from './runner.js';
+} from './driver/driver.js';
+import { promiseConnection } from './driver/promise-wrappers.js';
+import type { Attempt, Operation } from './session/operation.js';
+import {
+  ConnectionOperation,
+  executeOperation,
+  type OperationContext,
+  queryOperation,
+  textOf,
+} from './session/operations.js';
+import { Runner, type RunnerContext } from './session/statement-session.js';
 import type { Statement } from './statement/classify.js';
 
 type Callback = (error: unknown, result?: unknown) => void;

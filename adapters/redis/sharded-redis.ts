@@ -1,20 +1,20 @@
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
-import { type Command, type DriverOptions, leavePipeline, Redis, setStatus } from './driver.js';
-import type { Callback, WriteableStream } from './driver-types.js';
-import { Failover } from './failover.js';
-import { Handover, type HandoverStats } from './handover.js';
-import { monitorAll } from './monitor.js';
-import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './options.js';
-import { rememberIn } from './remembered.js';
-import { describe, type RingDescription } from './ring-description.js';
-import { Router } from './router.js';
-import type { Shard } from './shard.js';
-import type { ShardSet } from './shard-set.js';
-import { called, showStatus, untilReady } from './status.js';
-import { Subscriptions } from './subscriptions.js';
-import { Topology } from './topology.js';
-import { Transactions } from './transactions.js';
-import { Waiting } from './waiting.js';
+import { monitorAll } from './commands/monitor.js';
+import { Router } from './commands/router.js';
+import { Subscriptions } from './commands/subscriptions.js';
+import { Transactions } from './commands/transactions.js';
+import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './common/options.js';
+import { called, showStatus, untilReady } from './driver/client-status.js';
+import { type Command, type DriverOptions, leavePipeline, Redis, setStatus } from './driver/driver.js';
+import type { Callback, WriteableStream } from './driver/driver-types.js';
+import { rememberIn } from './driver/remembered.js';
+import { Failover } from './failover/failover.js';
+import { Handover, type HandoverStats } from './handover/handover.js';
+import { describe, type RingDescription } from './shards/ring-description.js';
+import type { Shard } from './shards/shard.js';
+import type { ShardSet } from './shards/shard-set.js';
+import { Topology } from './shards/topology.js';
+import { Waiting } from './undiscovered-commands.js';
 
 /**
  * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis for whoever holds

@@ -1,7 +1,7 @@
 import { ShardedRedis } from 'fairlead/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KeySpecs } from '../../adapters/redis/key-specs.js';
+import { KeySpecs } from '../../adapters/redis/commands/key-specs.js';
 import { startRedis } from '../harness/index.js';
 import { keyOnEach, type RedisServers, redisOver, type TestRedis } from './support.js';
 

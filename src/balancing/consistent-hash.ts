@@ -1,7 +1,7 @@
+import { KeyRing, type KeyRingOptions, keyRingSchema } from '../hashing/key-ring.js';
 import { readOptions } from '../runtime/options.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
-import { KeyRing, type KeyRingOptions, keyRingSchema } from './hashing/key-ring.js';
 import { RingTableBuilder } from './hashing/ring-table.js';
 import type { Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';

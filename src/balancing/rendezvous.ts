@@ -1,7 +1,7 @@
+import { murmur3 } from '../hashing/murmur3.js';
 import { readOptions } from '../runtime/options.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
-import { murmur3 } from './hashing/murmur3.js';
 import { RendezvousTableBuilder } from './hashing/rendezvous-table.js';
 import type { Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';

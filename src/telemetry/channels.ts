@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Weighing } from '../balancing/policy.js';
-import type { EjectionEvent } from '../endpoint/ejection.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
+import type { EjectionEvent } from '../health/ejection.js';
 import type { Outcome } from '../runtime/outcome.js';
-import type { Service } from '../service-contract.js';
+import type { Service } from '../service/contract.js';
 
 /** Message of `fairlead:call`: a call ended. */
 export interface CallMessage {

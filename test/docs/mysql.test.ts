@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createMesh, staticResolver } from 'fairlead';
 import { createPool } from 'fairlead/mysql';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readPoolOptions } from '../../adapters/mysql/options.js';
+import { readPoolOptions } from '../../adapters/mysql/common/options.js';
 
 const page = readFileSync(new URL('../../docs/mysql.md', import.meta.url), 'utf8');
 const mesh = createMesh({ resolver: staticResolver({ mysql: [] }) });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createMesh } from 'fairlead';
 import { describe, expect, it } from 'vitest';
-import { readShardedOptions } from '../../adapters/redis/options.js';
+import { readShardedOptions } from '../../adapters/redis/common/options.js';
 
 /** Names in backticks in the first cells of a section's tables. */
 function listed(page: string, heading: string): string[] {

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import { murmur3 } from '../../hashing/murmur3.js';
 import type { HashTable, HashTableBuilder } from './hash-table.js';
-import { murmur3 } from './murmur3.js';
 
 /**
  * Maglev's lookup table (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import { mix32, murmur3 } from '../../hashing/murmur3.js';
 import type { HashTable, HashTableBuilder } from './hash-table.js';
-import { mix32, murmur3 } from './murmur3.js';
 
 /**
  * Highest random weight (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", IEEE/ACM

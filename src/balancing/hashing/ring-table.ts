@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { KeyRing } from '../../hashing/key-ring.js';
+import type { Ring } from '../../hashing/ring.js';
 import type { HashTable, HashTableBuilder } from './hash-table.js';
-import type { KeyRing } from './key-ring.js';
-import type { Ring } from './ring.js';
 
 /** A ring as a picker's table: cursors are positions on it. */
 export class RingTableBuilder implements HashTableBuilder {

@@ -1,9 +1,9 @@
 import type { RoutingKey } from '../../balancing/policy.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import type { Lease } from '../../lease.js';
+import type { Lease } from '../../picking/lease.js';
 import type { Timer } from '../../runtime/clock.js';
 import { Outcome } from '../../runtime/outcome.js';
-import type { Service } from '../../service.js';
+import type { Service } from '../../service/service.js';
 import type { ManualClock } from '../manual-clock.js';
 import type { Recorder } from './recorder.js';
 import type { Job, ServerModel } from './server.js';

@@ -1,8 +1,8 @@
 import type { RoutingKey } from '../../balancing/policy.js';
 import type { PolicyFactory } from '../../balancing/registry.js';
 import type { Random } from '../../runtime/random.js';
-import type { Service } from '../../service-contract.js';
-import type { ServiceOptions } from '../../service-options.js';
+import type { Service } from '../../service/contract.js';
+import type { ServiceOptions } from '../../service/options.js';
 import type { Arrivals } from './arrivals.js';
 import type { CallBehaviour } from './calls.js';
 import type { Fault } from './faults.js';

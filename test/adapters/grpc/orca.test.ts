@@ -2,8 +2,8 @@ import { toBinary } from '@bufbuild/protobuf';
 import { DurationSchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeHealthStatus, encodeHealthRequest } from '../../../adapters/grpc/health-watch.js';
-import { encodeLoadReportRequest } from '../../../adapters/grpc/load-watch.js';
+import { decodeHealthStatus, encodeHealthRequest } from '../../../adapters/grpc/connections/health-watch.js';
+import { encodeLoadReportRequest } from '../../../adapters/grpc/connections/load-watch.js';
 import { decodeLoadReport } from '../../../adapters/grpc/orca.js';
 
 /** One field of protobuf: a double. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readShardedOptions } from '../../../adapters/redis/options.js';
+import { readShardedOptions } from '../../../adapters/redis/common/options.js';
 
 const read = (options: object) => readShardedOptions({ service: 'cache', ...options });
 

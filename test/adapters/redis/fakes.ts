@@ -1,7 +1,7 @@
-import type { Command } from '../../../adapters/redis/driver.js';
-import { placeShards } from '../../../adapters/redis/placement.js';
-import type { Shard, ShardState, Target } from '../../../adapters/redis/shard.js';
-import { ShardSet } from '../../../adapters/redis/shard-set.js';
+import type { Command } from '../../../adapters/redis/driver/driver.js';
+import { placeShards } from '../../../adapters/redis/shards/placement.js';
+import type { Shard, ShardState, Target } from '../../../adapters/redis/shards/shard.js';
+import { ShardSet } from '../../../adapters/redis/shards/shard-set.js';
 
 type Reply = string | number | null | Reply[] | Error;
 

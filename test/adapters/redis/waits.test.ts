@@ -1,9 +1,9 @@
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import { type Command, ownCommand } from '../../../adapters/redis/driver.js';
-import { Held } from '../../../adapters/redis/held.js';
-import type { Target } from '../../../adapters/redis/shard.js';
-import { Slots } from '../../../adapters/redis/slots.js';
+import { type Command, ownCommand } from '../../../adapters/redis/driver/driver.js';
+import { Held } from '../../../adapters/redis/failover/held-commands.js';
+import { Slots } from '../../../adapters/redis/handover/slots.js';
+import type { Target } from '../../../adapters/redis/shards/shard.js';
 
 function recorder(): { target: Target; sent: string[] } {
   const sent: string[] = [];

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ketamaPoints } from '../../../src/balancing/hashing/ketama.js';
-import { KeyRing } from '../../../src/balancing/hashing/key-ring.js';
 import { fillMaglev } from '../../../src/balancing/hashing/maglev-table.js';
-import { murmurPoints } from '../../../src/balancing/hashing/murmur-points.js';
-import { mix32, murmur3 } from '../../../src/balancing/hashing/murmur3.js';
 import { RendezvousTable } from '../../../src/balancing/hashing/rendezvous-table.js';
-import { type PointSource, RingBuilder } from '../../../src/balancing/hashing/ring-builder.js';
+import { ketamaPoints } from '../../../src/hashing/ketama.js';
+import { KeyRing } from '../../../src/hashing/key-ring.js';
+import { murmurPoints } from '../../../src/hashing/murmur-points.js';
+import { mix32, murmur3 } from '../../../src/hashing/murmur3.js';
+import { type PointSource, RingBuilder } from '../../../src/hashing/ring-builder.js';
 import { jump } from '../../support/jump.js';
 
 const named = (count: number, prefix = 's'): string[] =>

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { md5Bytes, md5Word } from '../../../src/balancing/hashing/md5.js';
-import { murmur3 } from '../../../src/balancing/hashing/murmur3.js';
+import { md5Bytes, md5Word } from '../../../src/hashing/md5.js';
+import { murmur3 } from '../../../src/hashing/murmur3.js';
 
 const md5Hex = (key: string | Uint8Array): string => {
   const out = new Uint8Array(16);

@@ -1,0 +1,161 @@
+import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
+import type { AcquireRequest, Endpoint, RoutingKey } from '../../../src/index.js';
+import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
+import type { ChannelTelemetry } from '../telemetry.js';
+import { CallRecord } from './call-record.js';
+import type { HedgeThrottle } from './hedge-throttle.js';
+import { Hedges } from './hedges.js';
+import { holdAnswer } from './held-answer.js';
+import { preferredOf, routingKeyOf } from './routing-key.js';
+
+type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
+
+const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
+
+/** What a call asks of the attempts that were picked for it. */
+interface PickedAttempt {
+  readonly endpoint: Endpoint;
+  /** Picked, and its stream not opened yet. */
+  readonly pending: boolean;
+  abandon(): void;
+}
+
+/**
+ * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries, unread, to every pick of
+ * the call: so a retry or a hedge knows where the call has been, the key is read once, and one object does for both.
+ */
+export class Call implements AcquireRequest, CallConfig {
+  readonly key: RoutingKey | undefined;
+  /** The id of the endpoint that the caller asks for. */
+  prefer: string | undefined = undefined;
+  /** Endpoints of earlier attempts. */
+  tried: readonly Endpoint[] | undefined = undefined;
+  readonly #plan: MethodPlan;
+  /** Undefined while nobody measures. */
+  readonly record: CallRecord | undefined;
+  /** Undefined where no attempt can be one too many. */
+  readonly #hedges: Hedges | undefined;
+  /** The attempt that was picked last. */
+  #last: PickedAttempt | undefined = undefined;
+
+  constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord, throttle?: HedgeThrottle) {
+    this.key = key;
+    this.record = record;
+    this.#plan = plan;
+    const throttled = throttle !== undefined && (plan.hedged || plan.throttling !== undefined);
+    this.#hedges = throttled ? new Hedges(throttle, plan) : undefined;
+  }
+
+  get methodConfig(): MethodConfig {
+    return this.#plan.config;
+  }
+
+  get status(): Code {
+    return Code.OK;
+  }
+
+  get pickInformation(): Record<string, string> {
+    return this as unknown as Record<string, string>;
+  }
+
+  get dynamicFilterFactories(): CallConfig['dynamicFilterFactories'] {
+    return this.record === undefined ? NO_FILTERS : [this.record];
+  }
+
+  /** Undefined where the channel's policy picks. */
+  get policy(): MethodPolicy | undefined {
+    return this.#plan.policy;
+  }
+
+  /** An attempt of a hedged call may run beside the ones before it: sessions stay where they are. */
+  get beside(): boolean {
+    return this.#plan.hedged && this.tried !== undefined;
+  }
+
+  /** Where the attempt that a pick is for is a hedge too many, who knows when it ends; undefined where it may be sent. */
+  refuse(metadata: Metadata): Hedges | undefined {
+    const hedges = this.#hedges;
+    return hedges === undefined || hedges.allow(metadata) ? undefined : hedges;
+  }
+
+  /** What an attempt goes over. */
+  over(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
+    const { holdsAnswers, repeatable } = this.#plan;
+    return holdsAnswers ? holdAnswer(subchannel, repeatable) : subchannel;
+  }
+
+  attemptEnded(code: Code, details: string, metadata: Metadata): void {
+    this.#hedges?.ended(code, details, metadata);
+  }
+
+  /** Once for each attempt that was picked. */
+  attemptLeft(): void {
+    this.#hedges?.left();
+  }
+
+  /** Before a pick. */
+  beginAttempt(): void {
+    const last = this.#last;
+    if (last === undefined) return;
+    // Picked and never started, and picked again: the connection was lost in between, and nothing was tried. A hedged
+    // call may have several attempts on their way, so there the last one may yet start.
+    if (last.pending && !this.#plan.hedged) last.abandon();
+    else this.tried = this.tried === undefined ? [last.endpoint] : [...this.tried, last.endpoint];
+    this.#last = undefined;
+  }
+
+  /** Whether another attempt was picked after this one. */
+  hasNewerThan(attempt: PickedAttempt): boolean {
+    return this.#last !== attempt;
+  }
+
+  /** After a pick. */
+  picked(attempt: PickedAttempt): void {
+    this.#last = attempt;
+    this.#hedges?.picked();
+  }
+}
+
+/**
+ * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the selector part of a
+ * connection's identity, and a new one would mean new connections.
+ */
+export class CallConfigurator implements experimental.ConfigSelector {
+  readonly #methods: MethodConfigs;
+  readonly #keyHeader: string | undefined;
+  readonly #throttle: HedgeThrottle;
+  readonly #telemetry: ChannelTelemetry | undefined;
+
+  constructor(
+    methods: MethodConfigs,
+    keyHeader: string | undefined,
+    throttle: HedgeThrottle,
+    telemetry?: ChannelTelemetry,
+  ) {
+    this.#methods = methods;
+    this.#keyHeader = keyHeader;
+    this.#throttle = throttle;
+    this.#telemetry = telemetry;
+  }
+
+  /** Runs when a call starts, in the context of its caller. Must not throw. */
+  invoke(path: string, metadata: Metadata): CallConfig {
+    const plan = this.#methods.get(path);
+    if (plan.config.waitForReady !== undefined) applyWaitForReady(metadata, plan.config);
+    const key = routingKeyOf(metadata, this.#keyHeader);
+    const telemetry = this.#telemetry;
+    const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
+    const call = new Call(key, plan, record, this.#throttle);
+    call.prefer = preferredOf(metadata);
+    return call;
+  }
+
+  /** Called at every resolution; there is nothing to let go of. */
+  unref(): void {}
+}
+
+/** grpc-js validates `waitForReady` and then does not use it; the metadata is the call's own copy. */
+function applyWaitForReady(metadata: Metadata, { waitForReady }: MethodConfig): void {
+  const options = metadata.getOptions();
+  if (options.waitForReady === undefined) metadata.setOptions({ ...options, waitForReady: waitForReady === true });
+}

@@ -1,0 +1,111 @@
+import { experimental, Metadata, status } from '@grpc/grpc-js';
+import type { Endpoint, Lease } from '../../../src/index.js';
+import { Outcome } from '../../../src/index.js';
+import { NO_PLAN } from '../config/method-configs.js';
+import { Attempt, type AttemptContext, type Connection } from './attempt.js';
+import { Call } from './call.js';
+import type { ChannelSubsets } from './method-subsets.js';
+import { unsentAttempt } from './unsent-attempt.js';
+
+const { PickResultType } = experimental;
+
+export interface PickableConnection extends Connection {
+  /** Itself, or another connection to the same endpoint where this one is full. */
+  roomiest(): Connection;
+}
+
+export interface PickerContext extends AttemptContext {
+  readonly subsets: Pick<ChannelSubsets, 'of'>;
+  readonly leaves: ReadonlyMap<Endpoint, PickableConnection>;
+  /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
+  settle(): void;
+}
+
+const QUEUE: experimental.PickResult = {
+  pickResultType: PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
+/**
+ * Picks among the connected endpoints, through the core: policy, health, sessions and counters are all there. The call
+ * counts on its endpoint from here on, not from the moment its stream opens, or a burst would go to one server.
+ */
+export class ConnectedPicker implements experimental.Picker {
+  readonly #context: PickerContext;
+
+  constructor(context: PickerContext) {
+    this.#context = context;
+  }
+
+  /** Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled. */
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    const { subsets, leaves } = this.#context;
+    let lease: Lease | undefined;
+    try {
+      this.#context.settle();
+      const call = callOf(args);
+      const refused = call.refuse(args.metadata);
+      if (refused !== undefined) return unsentAttempt(refused);
+      call.beginAttempt();
+      const record = call.record?.attempt(args.metadata);
+      lease = subsets.of(call.policy).acquire(call);
+      const leaf = leaves.get(lease.endpoint);
+      if (leaf?.subchannel === undefined) {
+        // Its connection went away this moment; the pick is repeated when the channel's state is told.
+        lease.done(Outcome.Cancelled);
+        return QUEUE;
+      }
+      const connection = leaf.roomiest();
+      const subchannel = connection.subchannel ?? leaf.subchannel;
+      const attempt = new Attempt(lease, subchannel, connection, call, this.#context, record);
+      call.picked(attempt);
+      return attempt;
+    } catch (error) {
+      lease?.done(Outcome.Cancelled);
+      return refuse(args, error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** The call, unless somebody else's config selector is in between: then each attempt is a call of its own. */
+function callOf(args: experimental.PickArgs): Call {
+  const info: unknown = args.extraPickInfo;
+  return info instanceof Call ? info : new Call(undefined, NO_PLAN);
+}
+
+/** While no connection is up: calls wait. */
+export class WaitingPicker implements experimental.Picker {
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    callOf(args).record?.attempt(args.metadata);
+    return QUEUE;
+  }
+}
+
+/** While there is nothing to wait for. */
+export class RefusingPicker implements experimental.Picker {
+  readonly #details: string;
+
+  constructor(details: string) {
+    this.#details = details;
+  }
+
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    return refuse(args, this.#details);
+  }
+}
+
+/** Fails a call, or lets it wait if that is what it wants. */
+function refuse(args: experimental.PickArgs, details: string): experimental.PickResult {
+  const attempt = callOf(args).record?.attempt(args.metadata);
+  if (args.metadata.getOptions().waitForReady !== true) attempt?.end(status.UNAVAILABLE);
+  return {
+    pickResultType: PickResultType.TRANSIENT_FAILURE,
+    subchannel: null,
+    status: { code: status.UNAVAILABLE, details, metadata: new Metadata() },
+    onCallStarted: null,
+    onCallEnded: null,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { currentRoutingKey, type RoutingKey } from '../../../src/index.js';
+
+/** Metadata options as grpc-js keeps them: unknown ones are carried along, never sent. */
+interface KeyedOptions {
+  fairleadKey?: RoutingKey;
+  fairleadPrefer?: string | undefined;
+}
+
+/**
+ * Gives a call its routing key without sending it: the key rides on the options of its metadata. Gives the metadata
+ * back. The same as `metadata.setOptions({ fairleadKey: key })`, with the other options kept.
+ */
+export function setRoutingKey(metadata: Metadata, key: RoutingKey): Metadata {
+  const options: KeyedOptions = { ...metadata.getOptions(), fairleadKey: key };
+  metadata.setOptions(options as ReturnType<Metadata['getOptions']>);
+  return metadata;
+}
+
+/**
+ * The key of a call: from the options of its metadata, else from the header of that name, else from the async context.
+ * Undefined where none of them says one.
+ */
+export function routingKeyOf(metadata: Metadata, header: string | undefined): RoutingKey | undefined {
+  const { fairleadKey } = metadata.getOptions() as KeyedOptions;
+  if (fairleadKey !== undefined) return fairleadKey;
+  if (header !== undefined) {
+    const value = metadata.get(header)[0];
+    if (value !== undefined) return value;
+  }
+  return currentRoutingKey();
+}
+
+/**
+ * Asks for the endpoint of this id, for one call, without sending it: what an affinity token said, as
+ * `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks. Gives the metadata back.
+ */
+export function setPreferredEndpoint(metadata: Metadata, endpointId: string | undefined): Metadata {
+  const options: KeyedOptions = { ...metadata.getOptions(), fairleadPrefer: endpointId };
+  metadata.setOptions(options as ReturnType<Metadata['getOptions']>);
+  return metadata;
+}
+
+/** What `setPreferredEndpoint` asked for. */
+export function preferredOf(metadata: Metadata): string | undefined {
+  const { fairleadPrefer } = metadata.getOptions() as KeyedOptions;
+  // Anybody may have put anything there; an id that nobody has is ignored, what is no text is no id.
+  return typeof fairleadPrefer === 'string' ? fairleadPrefer : undefined;
+}

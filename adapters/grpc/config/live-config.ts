@@ -1,0 +1,89 @@
+import { FairleadError, type PolicyRegistry, type ValueSource } from '../../../src/index.js';
+import type { LiveConfig } from './method-configs.js';
+import type { ReadGrpcOptions } from './options.js';
+import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
+
+/** Service configs from a source that tells of changes, watched from the first channel to a service on. */
+export class ServiceConfigs {
+  readonly #closing: AbortSignal;
+  readonly #source: ValueSource;
+  readonly #prefix: string;
+  readonly #onError: ReadGrpcOptions['onServiceConfigError'];
+  readonly #policies: PolicyRegistry;
+  readonly #services = new Map<string, WatchedConfig>();
+
+  /** `closing` ends all watches. */
+  constructor(closing: AbortSignal, policies: PolicyRegistry, options: ReadGrpcOptions) {
+    this.#closing = closing;
+    this.#policies = policies;
+    this.#source = options.serviceConfigSource!;
+    this.#prefix = options.serviceConfigPrefix;
+    this.#onError = options.onServiceConfigError;
+  }
+
+  of(service: string): LiveConfig {
+    const known = this.#services.get(service);
+    if (known !== undefined) return known;
+    const watched = new WatchedConfig(`${this.#source.name} ${this.#prefix}${service}`, this.#policies);
+    this.#services.set(service, watched);
+    const failed = (error: Error): void => this.#tell(service, error);
+    const sink = { value: (text: string | undefined) => watched.adopt(text, failed), error: failed };
+    this.#source.watch(this.#prefix + service, sink, this.#closing);
+    return watched;
+  }
+
+  #tell(service: string, error: Error): void {
+    try {
+      if (this.#onError !== undefined) this.#onError(service, error);
+      else process.emitWarning(error.message, { type: 'FairleadWarning', code: 'FAIRLEAD_SERVICE_CONFIG' });
+    } catch (thrown) {
+      process.emitWarning(`onServiceConfigError threw: ${String(thrown)}`, { type: 'FairleadWarning' });
+    }
+  }
+}
+
+class WatchedConfig implements LiveConfig {
+  readonly #name: string;
+  readonly #policies: PolicyRegistry;
+  readonly #listeners = new Set<() => void>();
+  current: GrpcServiceConfig = {};
+  version = 0;
+
+  constructor(name: string, policies: PolicyRegistry) {
+    this.#name = name;
+    this.#policies = policies;
+  }
+
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  /** A config that is refused changes nothing; a key that is gone takes its config away. */
+  adopt(text: string | undefined, failed: (error: Error) => void): void {
+    try {
+      this.current = text === undefined || text.trim() === '' ? {} : this.#read(text);
+      this.version++;
+    } catch (thrown) {
+      failed(thrown as Error);
+      return;
+    }
+    for (const changed of this.#listeners) changed();
+  }
+
+  #read(text: string): GrpcServiceConfig {
+    const config = readServiceConfig(this.#parse(text), this.#name);
+    checkMethodPolicies(config, this.#policies, this.#name);
+    return config;
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${this.#name} is no JSON: the config before stays.`, {
+        cause,
+      });
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import { optionReaders, type PolicySpec, type ServiceOptions, type ValueSource } from '../../../src/index.js';
+import type { Classify } from '../calls/status.js';
+import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
+
+const { callback, given, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
+
+/** What a channel may be told by its target's query, by its service config, or in code. */
+export interface GrpcTargetOptions {
+  /** The policy for channels to this service. Default: the service's own. */
+  readonly policy?: PolicySpec;
+  /** The request header whose value is the routing key. A name ending in `-bin` gives bytes. Default: none. */
+  readonly keyHeader?: string;
+  /** The `:authority` of calls and the server name expected by TLS. Default: the service's name. */
+  readonly authority?: string;
+  /**
+   * How long a connection may take, the server's first word included; milliseconds. Default 5,000; 10 to 600,000. Without
+   * it a peer that accepts and never speaks is waited for without end.
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * The name to watch in each server's `grpc.health.v1.Health` service, over the connection that calls use: an endpoint is
+   * used while it says SERVING, or has no such service (gRFC A17). '' asks for the server as a whole. Default: not asked.
+   */
+  readonly healthService?: string;
+  /**
+   * Asks servers to report their load every so often by `xds.service.orca.v3.OpenRcaService` (gRFC A51, out-of-band), over
+   * the connection that calls use; milliseconds, 100 to 3,600,000. Reports with each call are then not read. Default: those
+   * are. Used by `weighted_round_robin` with `loadReports`.
+   */
+  readonly oobReportingPeriodMs?: number;
+  /**
+   * Connections to each endpoint at most. Default 1; 1 to 100. A further one is opened when those there are have
+   * `streamsPerConnection` calls each, and stays open.
+   */
+  readonly maxConnections?: number;
+  /** Default 100, which many servers allow on a connection at once (SETTINGS_MAX_CONCURRENT_STREAMS). */
+  readonly streamsPerConnection?: number;
+  /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
+  readonly affinity?: ServiceOptions['affinity'];
+  readonly maxEjectionRatio?: number;
+  readonly panicThreshold?: number;
+  readonly discovery?: ServiceOptions['discovery'];
+  readonly measureLatency?: boolean;
+}
+
+export interface GrpcServiceOptions extends GrpcTargetOptions {
+  /** Timeouts, retries and hedging by method. What the channel's own service config says comes first. */
+  readonly serviceConfig?: GrpcServiceConfig;
+}
+
+export interface GrpcOptions {
+  /** The scheme of the targets. Default `fairlead`; another one for a second mesh. */
+  readonly scheme?: string;
+  /** Options by service name. */
+  readonly services?: Readonly<Record<string, GrpcServiceOptions>>;
+  /** Options for all services, where their own say nothing; method configs are merged field by field. */
+  readonly defaults?: GrpcServiceOptions;
+  /** Judges how a call ended where the status code alone does not tell. One that throws is not asked again for that call. */
+  readonly classify?: Classify;
+  /**
+   * How long the first calls wait for discovery to answer before they fail with UNAVAILABLE; milliseconds. Default 5,000.
+   * Calls that are `waitForReady` wait on.
+   */
+  readonly discoveryTimeoutMs?: number;
+  /**
+   * Where service configs are kept as JSON, by service, for operators to change while programs run: `consulKv()`. The
+   * configs in force are the channel's own, then these, then those in code. A config that is refused is told to
+   * `onServiceConfigError` and the one before stays.
+   */
+  readonly serviceConfigSource?: ValueSource;
+  /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
+  readonly serviceConfigPrefix?: string;
+  /** Told of failures of the source and of configs that were refused. Default: a process warning. */
+  readonly onServiceConfigError?: (service: string, error: Error) => void;
+}
+
+export interface ReadGrpcOptions {
+  readonly scheme: string;
+  readonly services: Readonly<Record<string, ReadServiceOptions>>;
+  readonly defaults: ReadServiceOptions;
+  readonly classify: Classify | undefined;
+  readonly discoveryTimeoutMs: number;
+  readonly serviceConfigSource: ValueSource | undefined;
+  readonly serviceConfigPrefix: string;
+  readonly onServiceConfigError: ((service: string, error: Error) => void) | undefined;
+}
+
+export interface ReadServiceOptions {
+  /** Not yet checked as a whole: the target and the channel have a say as well. */
+  readonly target: GrpcTargetOptions;
+  readonly serviceConfig: GrpcServiceConfig;
+}
+
+/** What a channel goes by, all sources merged. */
+export interface ReadTargetOptions {
+  readonly policy: PolicySpec | undefined;
+  readonly keyHeader: string | undefined;
+  readonly authority: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly healthService: string | undefined;
+  readonly oobReportingPeriodMs: number | undefined;
+  readonly maxConnections: number;
+  readonly streamsPerConnection: number;
+  /** What is not the channel's but the service's; undefined where nothing is said. */
+  readonly service: ServiceOptions | undefined;
+}
+
+const SCHEME = /^[a-z][a-z0-9+.-]*$/;
+
+export function readGrpcOptions(options: GrpcOptions | undefined): ReadGrpcOptions {
+  return readOptions<ReadGrpcOptions>('registerGrpc', options, {
+    scheme: (value, name) => {
+      if (value === undefined) return 'fairlead';
+      if (typeof value === 'string' && SCHEME.test(value)) return value;
+      throw invalidOption(name, value, 'a URI scheme in lower case, such as "fairlead"');
+    },
+    services: (value, name) => {
+      const services = (value ?? {}) as Record<string, unknown>;
+      const entries = Object.entries(services);
+      return Object.fromEntries(entries.map(([key, each]) => [key, readService(each, `${name}.${key}`)]));
+    },
+    defaults: (value, name) => readService(value, name),
+    classify: callback<Classify>(),
+    discoveryTimeoutMs: number(5_000, 0, 86_400_000),
+    serviceConfigSource: (value, name) => {
+      if (value === undefined || typeof (value as ValueSource)?.watch === 'function') return value as ValueSource;
+      throw invalidOption(name, value, 'a source of values, such as consulKv()');
+    },
+    serviceConfigPrefix: text('fairlead/grpc/'),
+    onServiceConfigError: callback<(service: string, error: Error) => void>(),
+  });
+}
+
+function readService(value: unknown, name: string): ReadServiceOptions {
+  const { serviceConfig, ...target } = (value ?? {}) as GrpcServiceOptions;
+  readTargetOptions(name, target);
+  return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`) };
+}
+
+/** Checks the names of all, and the values of those that the channel itself uses; the service checks its own. */
+export function readTargetOptions(context: string, options: GrpcTargetOptions): ReadTargetOptions {
+  type Channel = Omit<ReadTargetOptions, 'service'>;
+  type OfService = {
+    [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
+  };
+  const read = readOptions<Channel & OfService>(context, options, {
+    policy: given<PolicySpec>(),
+    keyHeader: optional(text(undefined)),
+    authority: optional(text(undefined)),
+    connectTimeoutMs: number(5_000, 10, 600_000),
+    healthService: (value, name) => {
+      if (value === undefined || typeof value === 'string') return value;
+      throw invalidOption(name, value, "a string; '' for the whole server");
+    },
+    oobReportingPeriodMs: optional(number(10_000, 100, 3_600_000)),
+    maxConnections: integer(1, 1, 100),
+    streamsPerConnection: integer(100, 1, 1_000_000),
+    affinity: given(),
+    maxEjectionRatio: given(),
+    panicThreshold: given(),
+    discovery: given(),
+    measureLatency: given(),
+  });
+  const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency, ...channel } = read;
+  const ofService = { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency };
+  const said = Object.entries(ofService).filter(([, value]) => value !== undefined);
+  return { ...channel, service: said.length === 0 ? undefined : Object.fromEntries(said) };
+}

@@ -1,0 +1,244 @@
+import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
+import { type Clock, type Endpoint, restartLoadReports } from '../../../src/index.js';
+import type { PickableConnection } from '../calls/picker.js';
+import type { ChannelTelemetry } from '../telemetry.js';
+import { Connecting } from './connecting.js';
+import { HealthWatch } from './health-watch.js';
+import { LoadWatch } from './load-watch.js';
+
+const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
+
+export interface LeafOwner {
+  readonly helper: experimental.ChannelControlHelper;
+  /** The connection came or went, or the last attempt failed. */
+  leafChanged(leaf: Leaf, from: connectivityState, to: connectivityState): void;
+}
+
+export interface LeafSettings {
+  readonly clock: Clock;
+  readonly telemetry?: ChannelTelemetry;
+  readonly connectTimeoutMs: number;
+  /** The name to ask the health service for; undefined where it is not asked. */
+  readonly healthService: string | undefined;
+  /** How often it is to report its load apart from calls; undefined where it is not asked to. */
+  readonly oobReportingPeriodMs: number | undefined;
+  /** How many connections to the endpoint there may be, and from how many calls on each another one is wanted. */
+  readonly maxConnections: number;
+  readonly streamsPerConnection: number;
+  /** What identifies the connection. */
+  readonly options: ChannelOptions;
+}
+
+/** Options that differ make connections that differ; grpc-js passes them by otherwise. */
+const GENERATION = 'fairlead.generation';
+const CONNECTION = 'fairlead.connection';
+
+/**
+ * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the rotation with its connection
+ * up (and, where that is asked for, its health service saying so), and a first call never waits for a handshake.
+ * Reconnecting and its backoff are grpc-js's.
+ */
+export class Leaf implements PickableConnection {
+  readonly endpoint: Endpoint;
+  state: connectivityState = IDLE;
+  subchannel: experimental.SubchannelInterface | undefined = undefined;
+  connection = 0;
+  streams = 0;
+  lastError = '';
+  readonly #owner: LeafOwner;
+  #settings: LeafSettings;
+  readonly #connecting: Connecting;
+  /** Further connections to the endpoint, opened when calls ran out of room. */
+  readonly #more: Leaf[] = [];
+  #balancer: experimental.LeafLoadBalancer;
+  #transport: connectivityState = IDLE;
+  #connected: experimental.SubchannelInterface | undefined;
+  #health: HealthWatch | undefined;
+  #load: LoadWatch | undefined;
+  #spec: Endpoint['spec'];
+  #reportedLoss = -1;
+  #generation = 0;
+  /** An attempt to connect has timed out; until one succeeds, the endpoint is down, not about to be up. */
+  #stuck = false;
+  #closed = false;
+
+  constructor(endpoint: Endpoint, owner: LeafOwner, settings: LeafSettings) {
+    this.endpoint = endpoint;
+    this.#owner = owner;
+    this.#settings = settings;
+    this.#spec = endpoint.spec;
+    const { clock, connectTimeoutMs, telemetry } = settings;
+    const failed = (): void => telemetry?.connection(endpoint, 'failed');
+    this.#connecting = new Connecting(clock, connectTimeoutMs, failed, () => this.#startOver());
+    this.#balancer = this.#createBalancer();
+  }
+
+  connect(): void {
+    this.#balancer.startConnecting();
+    // Connections are shared and outlive a departure for some seconds: this one may be waiting out a backoff from then.
+    if (this.#transport !== READY) this.retryNow();
+  }
+
+  /** Discovery told of the endpoint anew: if it is believed to be down, that is worth a try at once. */
+  rediscovered(): void {
+    if (this.#spec === this.endpoint.spec) return;
+    this.#spec = this.endpoint.spec;
+    if (this.#transport !== READY) this.retryNow();
+  }
+
+  /** Ends a reconnect backoff. Does nothing while a connection is up or being made. */
+  retryNow(): void {
+    this.#connecting.retryNow();
+  }
+
+  /** Settings may change while the connection is up: whom to ask for its health. */
+  update({ healthService }: LeafSettings): void {
+    if (healthService === this.#settings.healthService) return;
+    this.#settings = { ...this.#settings, healthService };
+    for (const leaf of this.#more) leaf.update(this.#settings);
+    if (this.#transport !== READY) return;
+    // What was known is good until there is an answer: or all would leave the rotation at once to be asked.
+    this.#watch(this.#connected, this.#health?.healthy ?? true);
+    this.#settle(null);
+  }
+
+  roomiest(): Leaf {
+    const { maxConnections, streamsPerConnection } = this.#settings;
+    if (maxConnections === 1 || this.streams < streamsPerConnection) return this;
+    let roomiest: Leaf = this;
+    let opening = false;
+    for (const leaf of this.#more) {
+      if (leaf.subchannel === undefined) opening = true;
+      else if (leaf.streams < roomiest.streams) roomiest = leaf;
+    }
+    // One at a time: a burst shall not open all that are allowed before the first of them is up.
+    if (roomiest.streams >= streamsPerConnection && !opening && this.#more.length + 1 < maxConnections) this.#addLeaf();
+    return roomiest;
+  }
+
+  #addLeaf(): void {
+    const options = { ...this.#settings.options, [CONNECTION]: this.#more.length + 1 };
+    // Whether the endpoint is up is told by the first connection alone.
+    const owner: LeafOwner = { helper: this.#owner.helper, leafChanged: () => {} };
+    const once = { maxConnections: 1, oobReportingPeriodMs: undefined };
+    const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, ...once, options });
+    this.#more.push(leaf);
+    leaf.connect();
+  }
+
+  reportLoss(connection: number): boolean {
+    if (this.#reportedLoss >= connection) return false;
+    this.#reportedLoss = connection;
+    return true;
+  }
+
+  /** Calls in progress go on; the connection ends after the last one. */
+  close(): void {
+    if (this.#transport === READY) this.#settings.telemetry?.connection(this.endpoint, 'closed');
+    this.#closed = true;
+    this.subchannel = undefined;
+    this.#stopWatching();
+    this.#connecting.stop();
+    this.#balancer.destroy();
+    for (const leaf of this.#more) leaf.close();
+  }
+
+  #createBalancer(): experimental.LeafLoadBalancer {
+    const { helper: parent } = this.#owner;
+    const helper = experimental.createChildChannelControlHelper(parent, {
+      createSubchannel: (address, args) => {
+        const subchannel = parent.createSubchannel(address, args);
+        this.#connecting.watch(subchannel);
+        return subchannel;
+      },
+      updateState: (state, picker, error) => this.#update(state, picker, error),
+      // Discovery pushes; asking it again would tell nothing new.
+      requestReresolution: () => {},
+    });
+    const { host, port } = this.endpoint.spec;
+    const { options } = this.#settings;
+    const own = this.#generation === 0 ? options : { ...options, [GENERATION]: this.#generation };
+    return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, helper, own, '');
+  }
+
+  /** The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make another. */
+  #startOver(): void {
+    if (this.#closed) return;
+    const { connectTimeoutMs, telemetry } = this.#settings;
+    telemetry?.connection(this.endpoint, 'failed');
+    this.#connecting.abort();
+    this.#balancer.destroy();
+    this.#stuck = true;
+    this.#generation++;
+    this.#balancer = this.#createBalancer();
+    this.#settle(`no HTTP/2 connection within ${connectTimeoutMs} ms`);
+    this.#balancer.startConnecting();
+  }
+
+  #update(state: connectivityState, picker: experimental.Picker, error: string | null): void {
+    if (this.#closed) return;
+    const before = this.#transport;
+    this.#transport = state;
+    this.#tell(before, state);
+    if (before === READY && state !== READY) {
+      this.connection++;
+      this.#stopWatching();
+    }
+    if (state === READY) {
+      this.#stuck = false;
+      // The picker of a connected leaf knows one subchannel and gives it for every pick.
+      const connected = picker.pick(NO_CALL).subchannel ?? undefined;
+      if (before !== READY || connected !== this.#connected) this.#watch(connected);
+      // Not the first connection of this channel: the server may have been started anew.
+      if (before !== READY && this.connection > 0) restartLoadReports(this.endpoint);
+      this.#connected = connected;
+    }
+    this.#settle(error);
+    // The connection was lost, or the server said GOAWAY: get the next one before a call asks for it.
+    if (state === IDLE) this.#balancer.exitIdle();
+  }
+
+  #tell(before: connectivityState, state: connectivityState): void {
+    if (before === state) return;
+    const { telemetry } = this.#settings;
+    if (state === READY) telemetry?.connection(this.endpoint, 'connected');
+    else if (before === READY) telemetry?.connection(this.endpoint, 'disconnected');
+  }
+
+  /** Has the server tell of itself, where that is asked for. */
+  #watch(subchannel: experimental.SubchannelInterface | undefined, healthy?: boolean): void {
+    const { healthService, oobReportingPeriodMs, clock } = this.#settings;
+    if (subchannel === undefined) return;
+    this.#stopWatching();
+    if (oobReportingPeriodMs !== undefined) {
+      this.#load = new LoadWatch(subchannel, this.endpoint, oobReportingPeriodMs, clock);
+    }
+    if (healthService === undefined) return;
+    const changed = (): void => this.#settle(this.#health?.reason ?? null);
+    this.#health = new HealthWatch(subchannel, healthService, clock, changed, healthy);
+  }
+
+  #stopWatching(): void {
+    this.#health?.close();
+    this.#health = undefined;
+    this.#load?.close();
+    this.#load = undefined;
+  }
+
+  #settle(error: string | null): void {
+    if (error) this.lastError = error;
+    const from = this.state;
+    const to = this.#derive();
+    this.state = to;
+    this.subchannel = to === READY ? this.#connected : undefined;
+    this.#owner.leafChanged(this, from, to);
+  }
+
+  #derive(): connectivityState {
+    if (this.#transport !== READY) return this.#stuck ? TRANSIENT_FAILURE : this.#transport;
+    if (this.#health === undefined || this.#health.healthy === true) return READY;
+    return this.#health.healthy === undefined ? CONNECTING : TRANSIENT_FAILURE;
+  }
+}
+
+const NO_CALL: experimental.PickArgs = { metadata: new Metadata(), extraPickInfo: {} };

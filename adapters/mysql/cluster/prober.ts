@@ -1,0 +1,141 @@
+import type { Clock, Endpoint, Timer } from '../../../src/index.js';
+import { cutConnection, isOpen } from '../connections/physical.js';
+import { type DriverConnection, flavorOf, openConnection } from '../driver/driver.js';
+import { GtidPosition } from './gtid.js';
+
+/** What one look at a server told. */
+export interface Probe {
+  /** @@global.read_only: the truth about its role, whatever discovery's tags say. */
+  readonly readOnly: boolean;
+  readonly flavor: 'mysql' | 'mariadb';
+  readonly position: GtidPosition;
+  readonly positionText: string;
+  /** The look needed a new connection, and was not the first. */
+  readonly reconnected: boolean;
+  /** Clock time at which the look began: the position is at least as new as what was committed by then. */
+  readonly atMs: number;
+}
+
+export interface ProberHost {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> | Record<string, unknown>;
+  probed(endpoint: Endpoint, probe: Probe): void;
+  /** It could not be asked; called once per failed look. */
+  failed(endpoint: Endpoint, error: unknown): void;
+  /** For tests; default: mysql2. */
+  open?(options: Record<string, unknown>): DriverConnection;
+}
+
+/**
+ * Looks at one server again and again, on a connection of its own, so that a pool in trouble does not hide what the
+ * server is. One round trip, and no privilege beyond logging in: system variables tell role and position; lag follows
+ * from the positions (see `Replication`).
+ */
+export class Prober {
+  readonly #endpoint: Endpoint;
+  readonly #host: ProberHost;
+  #connection: DriverConnection | undefined;
+  #connections = 0;
+  /** Counts the looks that were given up: one of them that still waits for its password must open nothing any more. */
+  #givenUp = 0;
+  #timer: Timer | undefined;
+  #closed = false;
+  #looking: Promise<void> | undefined;
+
+  constructor(endpoint: Endpoint, host: ProberHost) {
+    this.#endpoint = endpoint;
+    this.#host = host;
+    void this.look();
+  }
+
+  /** Looks now, unless closed; while one look is under way, a second caller gets that one. Never rejects. */
+  look(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#drop();
+  }
+
+  async #lookOnce(): Promise<void> {
+    this.#timer?.cancel();
+    const { clock, intervalMs, timeoutMs } = this.#host;
+    const atMs = clock.now();
+    const connectionsBefore = this.#connections;
+    try {
+      const row = await withTimeout(clock, timeoutMs, this.#ask());
+      const reconnected = connectionsBefore > 0 && this.#connections > connectionsBefore;
+      if (!this.#closed) this.#host.probed(this.#endpoint, { ...row, reconnected, atMs });
+    } catch (error) {
+      this.#drop();
+      if (!this.#closed) this.#host.failed(this.#endpoint, error);
+    }
+    if (!this.#closed)
+      this.#timer = clock.after(Math.max(0, intervalMs - (clock.now() - atMs)), () => void this.look());
+  }
+
+  async #ask(): Promise<Omit<Probe, 'reconnected' | 'atMs'>> {
+    const connection = await this.#connected();
+    const flavor = flavorOf(connection);
+    return readProbe(await queryRow(connection, PROBES[flavor]), flavor);
+  }
+
+  async #connected(): Promise<DriverConnection> {
+    if (this.#connection !== undefined && isOpen(this.#connection)) return this.#connection;
+    const givenUpBefore = this.#givenUp;
+    const options = await this.#host.connectOptions(this.#endpoint);
+    if (this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
+    return new Promise((resolve, reject) => {
+      const connection = (this.#host.open ?? openConnection)(options);
+      this.#connection = connection;
+      this.#connections++;
+      // Stays: an error while it is idle is noticed at the next look.
+      connection.on('error', reject);
+      connection.once('connect', () => resolve(connection));
+    });
+  }
+
+  #drop(): void {
+    this.#givenUp++;
+    if (this.#connection !== undefined) cutConnection(this.#connection);
+    this.#connection = undefined;
+  }
+}
+
+const PROBES = {
+  mysql: 'SELECT @@global.read_only AS readOnly, @@global.gtid_executed AS position',
+  mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
+} as const;
+
+function readProbe(row: Record<string, unknown>, flavor: 'mysql' | 'mariadb'): Omit<Probe, 'reconnected' | 'atMs'> {
+  const positionText = String(row.position ?? '');
+  // MariaDB 12 names more than two states; only 0 / OFF is writable.
+  const readOnly = !['0', 'OFF'].includes(String(row.readOnly).toUpperCase());
+  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
+}
+
+function queryRow(connection: DriverConnection, sql: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    connection.query(sql, [], (error, rows) => {
+      if (error) reject(error);
+      else resolve((rows as Record<string, unknown>[])[0] ?? {});
+    });
+  });
+}
+
+function withTimeout<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(timeoutMs, () => {
+      reject(Object.assign(new Error(`No answer to a probe within ${timeoutMs} ms.`), { code: 'ETIMEDOUT' }));
+    });
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

@@ -1,0 +1,23 @@
+import { type Endpoint, FairleadError, type Service } from '../../../src/index.js';
+import type { Replication } from './replication.js';
+
+/** Nobody was found in time who could run it. */
+export function noServer(
+  { name, endpoints, discovery }: Service,
+  replication: Replication,
+  route: 'primary' | 'replica',
+  probeError: unknown,
+): FairleadError {
+  const roles = endpoints.map((each) => `${each.spec.id} is ${replication.stateOf(each).role}`).join(', ');
+  const message = `No ${route === 'primary' ? 'primary' : 'server'} of service '${name}' to run this on: ${roles || 'discovery lists no server'}.`;
+  return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
+}
+
+/** Several servers accept writes, and nothing says which one is right. */
+export function twoPrimaries({ name }: Service, writable: readonly Endpoint[]): FairleadError {
+  const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
+  const message =
+    `Servers ${ids} of service '${name}' both accept writes: refused, because writing to both would ` +
+    `part their data. Set read_only on all but one, or let onTwoPrimaries 'tagged' decide.`;
+  return new FairleadError('FAIRLEAD_TWO_PRIMARIES', message, { service: name });
+}

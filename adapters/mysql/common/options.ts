@@ -1,0 +1,123 @@
+import { type PolicySpec, optionReaders as read } from '../../../src/index.js';
+import { type DriverPoolOptions, type Password, readDriverOptions, readPassword } from '../driver/driver-options.js';
+
+/** How fresh a read must be. See docs/mysql.md. */
+export type Consistency = 'eventual' | 'session' | 'strong';
+
+/** The login of the prober. No privilege is needed. */
+export interface ProbeUser {
+  readonly user: string;
+  readonly password?: Password | undefined;
+}
+
+/** What fairlead adds to the options of mysql2's `createPool`; all of those may be given beside these. */
+export interface MysqlPoolOptions {
+  /** The service whose endpoints are the servers. */
+  readonly service: string;
+  /** Default `session`: a read sees what was written before it in the same session. */
+  readonly consistency?: Consistency;
+  /** Who chooses among the replicas. Default: the service's policy. */
+  readonly policy?: PolicySpec;
+  /** A replica further behind the primary is not read from; milliseconds. Default 10,000; 0 to 86,400,000. */
+  readonly maxLagMs?: number;
+  /** How long a read may wait for a replica to catch up before it goes to the primary; milliseconds. Default 100. */
+  readonly consistencyWaitMs?: number;
+  /** How long a caller may wait for a connection, or for a primary to be found; milliseconds. Default 10,000; 0: for ever. */
+  readonly acquireTimeoutMs?: number;
+  /** A statement without a `timeout` of its own may run this long; milliseconds. Default 0: for ever, as mysql2. */
+  readonly queryTimeoutMs?: number;
+  /** A connection is not used again after this long; milliseconds. Default 1,800,000. */
+  readonly maxLifetimeMs?: number;
+  /** Handshakes at once per server. Default 4; 1 to 1,000. */
+  readonly maxConnecting?: number;
+  /** Connections made before a server is used. Default 0. */
+  readonly minIdle?: number;
+  /** Between two looks at a server; milliseconds. Default 1,000; 10 to 3,600,000. */
+  readonly probeIntervalMs?: number;
+  /** Who looks; default: the pool's own user. No privilege is needed. */
+  readonly probeUser?: ProbeUser;
+  /** Stored functions that write or depend on the session: statements calling one go to the primary. */
+  readonly primaryFunctions?: readonly string[];
+  /** Overrides the route of a statement; undefined leaves it to the scanner. One that throws is asked no more for that statement. */
+  readonly classify?: (sql: string) => 'primary' | 'replica' | undefined;
+  /**
+   * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged` takes the one that
+   * discovery tags `primary`, if just one is.
+   */
+  readonly onTwoPrimaries?: 'refuse' | 'tagged';
+  /** How long `end()` waits for connections in use before it cuts them; milliseconds. Default 10,000; 0 cuts at once. */
+  readonly endTimeoutMs?: number;
+  /** Statements run on each new connection: what a listener of `connection` would do, but kept by connections that are reset. */
+  readonly initStatements?: readonly string[];
+  /** Retries a read elsewhere when its server fails before the first row. Default true. */
+  readonly retryReads?: boolean;
+}
+
+export interface ReadPoolOptions {
+  readonly service: string;
+  readonly consistency: Consistency;
+  readonly policy: PolicySpec | undefined;
+  readonly maxLagMs: number;
+  readonly consistencyWaitMs: number;
+  readonly acquireTimeoutMs: number;
+  readonly queryTimeoutMs: number;
+  readonly maxLifetimeMs: number;
+  readonly maxConnecting: number;
+  readonly minIdle: number;
+  readonly probeIntervalMs: number;
+  readonly probeUser: ProbeUser | undefined;
+  readonly primaryFunctions: readonly string[];
+  readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
+  readonly onTwoPrimaries: 'refuse' | 'tagged';
+  readonly retryReads: boolean;
+  readonly endTimeoutMs: number;
+  readonly initStatements: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+
+const readProbeUser: read.Reader<ProbeUser> = (value, name) =>
+  read.readOptions<ProbeUser>(name, value, {
+    user: (user, at) => read.text('')(user ?? null, at),
+    password: readPassword,
+  });
+
+const schema: read.Schema<ReadPoolOptions> = {
+  service: (value, name) => {
+    if (typeof value === 'string' && value !== '') return value;
+    throw read.invalidOption(name, value, "the name of a service, such as 'mysql'");
+  },
+  consistency: read.oneOf('session', 'eventual', 'session', 'strong'),
+  policy: read.given<PolicySpec>(),
+  maxLagMs: read.number(10_000, 0, DAY_MS),
+  consistencyWaitMs: read.number(100, 0, DAY_MS),
+  acquireTimeoutMs: read.number(10_000, 0, DAY_MS),
+  queryTimeoutMs: read.number(0, 0, DAY_MS),
+  maxLifetimeMs: read.number(1_800_000, 1, DAY_MS),
+  maxConnecting: read.integer(4, 1, 1_000),
+  minIdle: read.integer(0, 0, 10_000),
+  probeIntervalMs: read.number(1_000, 10, 3_600_000),
+  probeUser: read.optional(readProbeUser),
+  primaryFunctions: read.textList(),
+  classify: read.callback(),
+  onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
+  retryReads: read.boolean(true),
+  endTimeoutMs: read.number(10_000, 0, DAY_MS),
+  initStatements: read.textList(),
+};
+
+/** Splits what was given into ours, the pool's and the connection's. Refuses what is no option of either. */
+export function readPoolOptions(options: unknown): {
+  readonly own: ReadPoolOptions;
+  readonly pool: DriverPoolOptions;
+  readonly connection: Readonly<Record<string, unknown>>;
+} {
+  if (typeof options !== 'object' || options === null) throw read.invalidOption('createPool', options, 'an object');
+  const own: Record<string, unknown> = {};
+  const driver: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) (Object.hasOwn(schema, key) ? own : driver)[key] = value;
+  return {
+    own: read.readOptions('createPool', own, schema),
+    ...readDriverOptions(driver, Object.keys(schema)),
+  };
+}

@@ -1,0 +1,82 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { type Clock, type EndpointSpec, FairleadError } from '../../../src/index.js';
+import type { Password } from '../driver/driver-options.js';
+
+export interface ConnectOptionsHost {
+  readonly clock: Clock;
+  readonly service: string;
+  readonly connection: Readonly<Record<string, unknown>>;
+}
+
+interface Login {
+  readonly user?: unknown;
+  readonly password?: Password | undefined;
+  readonly database?: unknown;
+}
+
+interface TlsNames {
+  readonly verifyIdentity?: boolean;
+  readonly servername?: string;
+}
+
+/** mysql2's default for `connectTimeout`; milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * What mysql2 needs for a connection to `spec` right now: where, who, and the password as its function tells it.
+ * Rejects where that function fails or takes longer than `connectTimeout`.
+ */
+export async function connectOptions(
+  host: ConnectOptionsHost,
+  spec: EndpointSpec,
+  login: Login,
+): Promise<Record<string, unknown>> {
+  const { connection, service } = host;
+  const { verifyIdentity, servername } = (connection.ssl ?? {}) as TlsNames;
+  if (verifyIdentity && servername === undefined && isIP(spec.host) !== 0) {
+    // mysql2 would look for `localhost` in the certificate.
+    const message =
+      `ssl.verifyIdentity needs ssl.servername: endpoint '${spec.id}' is known by its address only, and not by ` +
+      'the name that its certificate must show.';
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service, endpoint: spec.id });
+  }
+  const options = { ...connection, ...login, host: spec.host, port: spec.port, password: await ask(host, login) };
+  if (servername === undefined && connection.localAddress === undefined) return options;
+  // mysql2 has no option for the name that a certificate must show: it takes the host for it. So it is told that name
+  // for a host, and given a socket to the address.
+  return { ...options, host: servername ?? spec.host, stream: () => socketTo(spec, connection) };
+}
+
+function socketTo(spec: EndpointSpec, connection: Readonly<Record<string, unknown>>): Socket {
+  const { localAddress, enableKeepAlive, keepAliveInitialDelay } = connection as {
+    readonly localAddress?: string;
+    readonly enableKeepAlive?: boolean;
+    readonly keepAliveInitialDelay?: number;
+  };
+  return connect({
+    host: spec.host,
+    port: spec.port,
+    noDelay: true,
+    keepAlive: enableKeepAlive !== false,
+    ...(keepAliveInitialDelay !== undefined && { keepAliveInitialDelay }),
+    ...(localAddress !== undefined && { localAddress }),
+  });
+}
+
+function ask({ clock, service, connection }: ConnectOptionsHost, { password }: Login): Promise<string | undefined> {
+  if (typeof password !== 'function') return Promise.resolve(password);
+  const failed = (what: string, cause?: unknown): FairleadError =>
+    new FairleadError('FAIRLEAD_NO_CONNECTION', `The function that gives the password ${what}.`, { service, cause });
+  return new Promise((resolve, reject) => {
+    const limitMs = (connection.connectTimeout as number | undefined) || CONNECT_TIMEOUT_MS;
+    const timer = clock.after(limitMs, () => reject(failed(`gave none within connectTimeout ${limitMs} ms`)));
+    Promise.resolve()
+      .then(password)
+      .then((given: unknown) => {
+        if (typeof given !== 'string') throw new TypeError(`It gave ${given === null ? 'null' : typeof given}.`);
+        resolve(given);
+      })
+      .catch((error: unknown) => reject(failed('failed', error)))
+      .finally(() => timer.cancel());
+  });
+}

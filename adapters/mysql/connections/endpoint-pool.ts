@@ -1,0 +1,383 @@
+import { type Clock, FairleadError, Outcome, type Random, type Timer } from '../../../src/index.js';
+import { meaningOf } from '../common/errors.js';
+import { type DriverConnection, hideSecrets, openConnection } from '../driver/driver.js';
+import { ConnectPause } from './connect-pause.js';
+import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
+import { WaitingCallers } from './waiting-callers.js';
+
+export interface EndpointPoolOptions {
+  /** Connections to this endpoint at most. */
+  readonly connectionLimit: number;
+  /** Idle connections kept at most. */
+  readonly maxIdle: number;
+  /** An idle connection is closed after this long; milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** A connection is not used again after this long, less up to a tenth at random; milliseconds. */
+  readonly maxLifetimeMs: number;
+  /** Connections that may be in the making at once: a burst must not become as many handshakes. */
+  readonly maxConnecting: number;
+  /** Callers that may wait; 0 is unlimited, as in mysql2. */
+  readonly queueLimit: number;
+  /** False: refuse instead of waiting, as in mysql2. */
+  readonly waitForConnections: boolean;
+}
+
+/** What the pool tells of. */
+export interface EndpointPoolHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly endpointId: string;
+  readonly service: string;
+  /** The options of a new connection: host, port, credentials as of now. */
+  connectOptions(): Promise<Record<string, unknown>> | Record<string, unknown>;
+  /** Brings a new connection into the state every connection starts from. */
+  prepare(connection: DriverConnection, done: (error: unknown) => void): void;
+  opened(connection: DriverConnection): void;
+  enqueued(): void;
+  /** For tests; default: mysql2. */
+  open?(options: Record<string, unknown>): DriverConnection;
+}
+
+export type PhysicalCallback = (error: unknown, physical?: Physical) => void;
+
+/**
+ * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the making are few, connections
+ * have a lifetime, and closing lets those in use finish.
+ */
+export class EndpointPool {
+  readonly #options: EndpointPoolOptions;
+  readonly #host: EndpointPoolHost;
+  /** The most recently used last: it is taken first, so that the others grow old and go. */
+  readonly #idle: Physical[] = [];
+  readonly #busy = new Set<Physical>();
+  /** Not logged in, or not prepared yet. */
+  readonly #opening = new Set<DriverConnection>();
+  readonly #waiters: WaitingCallers<PhysicalCallback>;
+  #connecting = 0;
+  #sweep: Timer | undefined;
+  readonly #pause: ConnectPause;
+  #resume: Timer | undefined;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#waiters = new WaitingCallers(host.clock, (callback, timeoutMs) => this.#expire(callback, timeoutMs));
+    this.#pause = new ConnectPause(host.clock, host.random);
+  }
+
+  get stats(): { readonly idle: number; readonly busy: number; readonly connecting: number; readonly waiting: number } {
+    return {
+      idle: this.#idle.length,
+      busy: this.#busy.size,
+      connecting: this.#connecting,
+      waiting: this.#waiters.length,
+    };
+  }
+
+  /** Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back synchronously twice. */
+  checkout(timeoutMs: number, callback: PhysicalCallback): void {
+    if (this.#closed) {
+      callback(this.#closedError());
+      return;
+    }
+    const idle = this.takeIdle();
+    if (idle !== undefined) {
+      callback(null, idle);
+      return;
+    }
+    if (this.#pause.remainingMs > 0 && this.#busy.size === 0) {
+      callback(this.#pause.error);
+      return;
+    }
+    const full = this.#size >= this.#options.connectionLimit;
+    if (full && !this.#options.waitForConnections) {
+      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'No connections available.', this.#where));
+      return;
+    }
+    const { queueLimit } = this.#options;
+    // Those whose connections are in the making are no queue, as in mysql2.
+    if (full && queueLimit > 0 && this.#waiters.length - this.#connecting >= queueLimit) {
+      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
+      return;
+    }
+    if (full) this.#host.enqueued();
+    this.#waiters.push(callback, timeoutMs);
+    this.#connectForWaiters();
+  }
+
+  /** An idle connection, if there is one. */
+  takeIdle(): Physical | undefined {
+    if (this.#idle.length === 0) return undefined;
+    const nowMs = this.#host.clock.now();
+    for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
+      if (isReusable(physical) && nowMs < physical.expiresAtMs) {
+        this.#busy.add(physical);
+        return physical;
+      }
+      this.#discard(physical);
+    }
+    return undefined;
+  }
+
+  /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
+  release(physical: Physical): void {
+    if (!this.#busy.has(physical)) return;
+    const nowMs = this.#host.clock.now();
+    if (this.#closed || !isReusable(physical) || nowMs >= physical.expiresAtMs) {
+      this.#busy.delete(physical);
+      this.#discard(physical);
+    } else {
+      const waiter = this.#waiters.shift();
+      if (waiter !== undefined) {
+        waiter(null, physical);
+        return;
+      }
+      this.#busy.delete(physical);
+      physical.idleSinceMs = nowMs;
+      this.#idle.push(physical);
+      while (this.#idle.length > this.#options.maxIdle) this.#discard(this.#idle.shift()!);
+      this.#armSweep();
+    }
+    this.#connectForWaiters();
+    this.#checkDrained();
+  }
+
+  /** Makes connections until `count` are there, and resolves when they are; rejects when one cannot be made. */
+  async warm(count: number): Promise<void> {
+    const missing = Math.min(count, this.#options.connectionLimit) - this.#size;
+    const checkouts = Array.from({ length: Math.max(0, missing) }, () => {
+      return new Promise<Physical>((resolve, reject) => {
+        this.#connect((error, physical) => (physical === undefined ? reject(error) : resolve(physical)));
+      });
+    });
+    const results = await Promise.allSettled(checkouts);
+    for (const result of results) if (result.status === 'fulfilled') this.release(result.value);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Refuses new callers, closes what is idle, and resolves when those in use have come back. */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#sweep?.cancel();
+      this.#resume?.cancel();
+      for (const waiter of this.#waiters.take()) waiter(this.#closedError());
+      for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
+    }
+    return new Promise((resolve) => {
+      const before = this.#drained;
+      this.#drained = () => {
+        before?.();
+        resolve();
+      };
+      this.#checkDrained();
+    });
+  }
+
+  /**
+   * The server does not answer any more: ends every connection, so that what waits on one fails now instead of hanging.
+   * New ones may be made.
+   */
+  cut(): void {
+    for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
+    // Their holders see the error and give them back.
+    for (const physical of this.#busy) this.#discardDead(physical);
+    // No timeout of the driver's covers what is run on a new connection: it would hold its place for ever.
+    for (const connection of this.#opening) failConnection(connection);
+  }
+
+  /** Cuts what did not come back, and counts on it no more. */
+  abandon(): void {
+    this.cut();
+    this.#busy.clear();
+    this.#checkDrained();
+  }
+
+  #discardDead(physical: Physical): void {
+    physical.usable = false;
+    failConnection(physical.connection);
+  }
+
+  get #size(): number {
+    return this.#idle.length + this.#busy.size + this.#connecting;
+  }
+
+  get #where(): { service: string; endpoint: string } {
+    return { service: this.#host.service, endpoint: this.#host.endpointId };
+  }
+
+  #closedError(): FairleadError {
+    return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', this.#where);
+  }
+
+  #expire(callback: PhysicalCallback, timeoutMs: number): void {
+    const { busy, connecting } = this.stats;
+    const message =
+      `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${timeoutMs}: ` +
+      `${busy} in use, ${connecting} in the making, limit ${this.#options.connectionLimit}.`;
+    callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
+  }
+
+  /** As many connections in the making as callers wait, within both limits. */
+  #connectForWaiters(): void {
+    const { connectionLimit, maxConnecting } = this.#options;
+    if (this.#pause.remainingMs > 0) {
+      this.#resumeLater();
+      return;
+    }
+    while (
+      !this.#closed &&
+      this.#connecting < Math.min(maxConnecting, this.#waiters.length) &&
+      this.#size < connectionLimit
+    ) {
+      this.#connect((error, physical) => {
+        if (physical === undefined) {
+          this.#connectFailed(error);
+          return;
+        }
+        const waiter = this.#waiters.shift();
+        if (waiter === undefined) {
+          this.release(physical);
+        } else {
+          waiter(null, physical);
+        }
+      });
+    }
+  }
+
+  /** The server is known to be well: no more rest between attempts. */
+  resume(): void {
+    this.#pause.end();
+    this.#connectForWaiters();
+  }
+
+  /** A server full of connections, some of them ours, will have room when one of ours comes back: its callers wait. */
+  #connectFailed(error: unknown): void {
+    this.#pause.failed(error);
+    const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
+    if (full && this.#options.waitForConnections) this.#resumeLater();
+    else if (this.#connecting === 0) for (const waiter of this.#waiters.take()) waiter(error);
+    else this.#waiters.shift()?.(error);
+  }
+
+  #resumeLater(): void {
+    if (this.#resume !== undefined || this.#closed) return;
+    this.#resume = this.#host.clock.after(this.#pause.remainingMs, () => {
+      this.#resume = undefined;
+      this.#connectForWaiters();
+    });
+  }
+
+  #connect(callback: PhysicalCallback): void {
+    this.#connecting++;
+    const finish = (error: unknown, connection?: DriverConnection): void => {
+      this.#connecting--;
+      if (connection === undefined || this.#closed) {
+        if (connection !== undefined) this.#end(connection);
+        callback(connection === undefined ? error : this.#closedError());
+        this.#checkDrained();
+        return;
+      }
+      this.#pause.end();
+      callback(null, this.#adopt(connection));
+      this.#connectForWaiters();
+    };
+    Promise.resolve()
+      .then(() => this.#host.connectOptions())
+      .then((options) => this.#open(options, finish))
+      .catch((error: unknown) => finish(error));
+  }
+
+  #open(options: Record<string, unknown>, finish: (error: unknown, connection?: DriverConnection) => void): void {
+    const connection = (this.#host.open ?? openConnection)(options);
+    let settled = false;
+    const settle = (error: unknown): void => {
+      if (settled) return;
+      settled = true;
+      this.#opening.delete(connection);
+      connection.off('error', settle);
+      if (error) {
+        // An 'error' after this one would be nobody's.
+        connection.on('error', () => {});
+        cutConnection(connection);
+        finish(error);
+      } else finish(null, connection);
+    };
+    this.#opening.add(connection);
+    connection.on('error', settle);
+    connection.once('connect', () => {
+      if (!settled) this.#host.prepare(connection, settle);
+    });
+  }
+
+  #adopt(connection: DriverConnection): Physical {
+    const { maxLifetimeMs } = this.#options;
+    const { clock, random } = this.#host;
+    const physical: Physical = {
+      connection,
+      // Connections of one start must not all end in the same moment.
+      expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
+      idleSinceMs: 0,
+      usable: true,
+      retired: false,
+    };
+    hideSecrets(connection);
+    const lost = (): void => {
+      physical.usable = false;
+      const at = this.#idle.indexOf(physical);
+      if (at !== -1) this.#idle.splice(at, 1);
+      this.#checkDrained();
+    };
+    connection.on('error', lost);
+    connection.once('end', lost);
+    this.#busy.add(physical);
+    this.#host.opened(connection);
+    return physical;
+  }
+
+  #discard(physical: Physical): void {
+    const { connection } = physical;
+    if (physical.usable && isOpen(connection)) this.#end(connection);
+    else {
+      connection.on('error', () => {});
+      cutConnection(connection);
+    }
+    physical.usable = false;
+  }
+
+  /** Says goodbye where the server listens; a connection that does not answer is cut. */
+  #end(connection: DriverConnection): void {
+    connection.on('error', () => {});
+    const cut = this.#host.clock.after(GOODBYE_MS, () => cutConnection(connection));
+    connection.end(() => cut.cancel());
+  }
+
+  #armSweep(): void {
+    if (this.#sweep !== undefined || this.#closed || this.#idle.length === 0) return;
+    const { clock } = this.#host;
+    const dueMs = this.#idle[0]!.idleSinceMs + this.#options.idleTimeoutMs - clock.now();
+    this.#sweep = clock.after(Math.max(dueMs, 1), () => {
+      this.#sweep = undefined;
+      const nowMs = clock.now();
+      while (this.#idle.length > 0 && nowMs - this.#idle[0]!.idleSinceMs >= this.#options.idleTimeoutMs) {
+        this.#discard(this.#idle.shift()!);
+      }
+      this.#armSweep();
+    });
+  }
+
+  #checkDrained(): void {
+    if (!this.#closed || this.#busy.size > 0 || this.#connecting > 0) return;
+    this.#drained?.();
+    this.#drained = undefined;
+  }
+}
+
+/** A tenth of the lifetime spreads a thousand connections of a ten-minute lifetime over a minute. */
+const LIFETIME_JITTER = 0.1;
+
+/** COM_QUIT needs no answer; a second is for the socket to take it. */
+const GOODBYE_MS = 1_000;

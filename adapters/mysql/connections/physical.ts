@@ -1,0 +1,44 @@
+import type { DriverConnection } from '../driver/driver.js';
+
+/** A connection of ours to one server, with what its pool must remember of it. */
+export interface Physical {
+  readonly connection: DriverConnection;
+  /** Clock time at which it is too old to be used again. */
+  readonly expiresAtMs: number;
+  /** Clock time at which it became idle. */
+  idleSinceMs: number;
+  /** False once it broke, or something may still run on it: it is cut, not ended. */
+  usable: boolean;
+  /** Works, but must not serve another session: its database or user was changed. */
+  retired: boolean;
+}
+
+/** Whether mysql2 would still take a command on it. */
+export function isOpen(connection: DriverConnection): boolean {
+  return (
+    !connection._fatalError &&
+    !connection._protocolError &&
+    !connection._closing &&
+    connection.stream?.destroyed !== true
+  );
+}
+
+/** Ends it now, whatever is under way. mysql2's destroy alone leaves the socket to a server that may never answer. */
+export function cutConnection(connection: DriverConnection): void {
+  connection.destroy();
+  connection.stream?.destroy?.();
+}
+
+/**
+ * Ends it now, and fails what waits on it: destroying alone tells nobody, as mysql2 fails what waits only when its socket
+ * reports an error.
+ */
+export function failConnection(connection: DriverConnection): void {
+  if (connection.stream?.destroy === undefined) connection.destroy();
+  else connection.stream.destroy(Object.assign(new Error('The server stopped answering.'), { code: 'ETIMEDOUT' }));
+}
+
+/** Whether another session may have it. */
+export function isReusable({ usable, retired, connection }: Physical): boolean {
+  return usable && !retired && isOpen(connection);
+}

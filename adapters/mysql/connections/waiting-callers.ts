@@ -1,0 +1,106 @@
+import type { Clock, Timer } from '../../../src/index.js';
+
+class Waiter<Callback> {
+  readonly callback: Callback;
+  readonly deadlineMs: number;
+  readonly timeoutMs: number;
+
+  constructor(callback: Callback, deadlineMs: number, timeoutMs: number) {
+    this.callback = callback;
+    this.deadlineMs = deadlineMs;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/**
+ * Callers in the order they came, each with a deadline. One timer for all of them: a timer each would cost as much as
+ * the rest of the wait.
+ */
+export class WaitingCallers<Callback> {
+  readonly #clock: Clock;
+  readonly #expired: (callback: Callback, timeoutMs: number) => void;
+  /** Those before `#head` are served: moving the others up for each one would cost the square of a long queue. */
+  #waiters: (Waiter<Callback> | undefined)[] = [];
+  #head = 0;
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, expired: (callback: Callback, timeoutMs: number) => void) {
+    this.#clock = clock;
+    this.#expired = expired;
+  }
+
+  get length(): number {
+    return this.#waiters.length - this.#head;
+  }
+
+  /** Waits for `timeoutMs`; 0 is for ever. */
+  push(callback: Callback, timeoutMs: number): void {
+    const deadlineMs = timeoutMs > 0 ? this.#clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
+    this.#waiters.push(new Waiter(callback, deadlineMs, timeoutMs));
+    if (deadlineMs < this.#timerAtMs) this.#arm(deadlineMs);
+  }
+
+  /** Who came first. */
+  shift(): Callback | undefined {
+    if (this.length === 0) return undefined;
+    const waiter = this.#waiters[this.#head];
+    this.#waiters[this.#head++] = undefined;
+    if (this.#head >= MIN_COMPACTION && this.#head * 2 >= this.#waiters.length) {
+      this.#waiters = this.#waiters.slice(this.#head);
+      this.#head = 0;
+    }
+    if (this.length === 0) this.#empty();
+    return waiter?.callback;
+  }
+
+  /** All of them. */
+  take(): readonly Callback[] {
+    const taken = this.#waiting().map(({ callback }) => callback);
+    this.#empty();
+    return taken;
+  }
+
+  #waiting(): Waiter<Callback>[] {
+    return this.#waiters.slice(this.#head) as Waiter<Callback>[];
+  }
+
+  #empty(): void {
+    this.#waiters.length = 0;
+    this.#head = 0;
+    this.#disarm();
+  }
+
+  #arm(atMs: number): void {
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = this.#clock.awaited(atMs - this.#clock.now(), () => this.#expire());
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  #expire(): void {
+    const nowMs = this.#clock.now();
+    const waiting = this.#waiting();
+    const late = waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    this.#waiters = waiting.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    this.#head = 0;
+    this.#disarm();
+    const earliestMs = this.#earliestMs();
+    if (Number.isFinite(earliestMs)) this.#arm(earliestMs);
+    for (const { callback, timeoutMs } of late) this.#expired(callback, timeoutMs);
+  }
+
+  #earliestMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { deadlineMs } of this.#waiting()) earliestMs = Math.min(earliestMs, deadlineMs);
+    return earliestMs;
+  }
+}
+
+/** Served callers that are kept before the rest moves up. */
+const MIN_COMPACTION = 64;

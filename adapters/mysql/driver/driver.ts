@@ -1,0 +1,134 @@
+/**
+ * What we use of mysql2, by shape: the types of the driver are those of its public API only, and some of what a pool
+ * needs is documented behaviour without a type. Keeping it here keeps it out of everywhere else.
+ */
+import type { EventEmitter } from 'node:events';
+import mysql from 'mysql2';
+import * as promises from 'mysql2/promise';
+import { FairleadError } from '../../../src/index.js';
+
+export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
+
+/** A command under way: an emitter of `fields`, `result`, `error`, `end`, with `stream()`. */
+export interface QueryCommand extends EventEmitter {
+  sql: string;
+  values: unknown;
+  onResult: QueryCallback | undefined;
+  namedPlaceholders: unknown;
+  timeout: number | undefined;
+  /** Whom its stream pauses and resumes. */
+  _connection: DriverConnection | null;
+  stream(options?: unknown): NodeJS.ReadableStream;
+}
+
+/** What `prepare` gives. */
+export interface PreparedStatement {
+  readonly id: unknown;
+  readonly query: unknown;
+  readonly columns: unknown;
+  readonly parameters: unknown;
+  execute(values: unknown, callback: QueryCallback): unknown;
+  close(): unknown;
+}
+
+/** mysql2's promise wrappers, exported without types. */
+export const promiseWrappers: {
+  readonly PromisePool: new (pool: unknown, promise?: unknown) => object;
+  readonly PromisePoolConnection: new (connection: unknown, promise?: unknown) => object;
+} = promises as never;
+
+/** A physical connection of mysql2. */
+export interface DriverConnection extends EventEmitter {
+  readonly config: Record<string, unknown>;
+  readonly threadId: number | null;
+  query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand;
+  execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
+  prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;
+  unprepare(sql: unknown): unknown;
+  changeUser(options: unknown, callback?: QueryCallback): void;
+  ping(callback: (error: unknown) => void): void;
+  reset(callback: (error: unknown) => void): void;
+  end(callback?: (error: unknown) => void): void;
+  destroy(): void;
+  pause(): void;
+  resume(): void;
+  format(sql: string, values?: unknown, namedPlaceholders?: unknown): string;
+  escape(value: unknown): string;
+  escapeId(value: unknown): string;
+  readonly _fatalError?: unknown;
+  readonly _protocolError?: unknown;
+  readonly _closing?: boolean;
+  /** The server's greeting. */
+  readonly _handshakePacket?: { readonly serverVersion?: string };
+  readonly stream?: { readonly destroyed?: boolean; destroy?(error?: Error): void };
+}
+
+/** Opens a connection; it emits `connect` or `error`. */
+export function openConnection(options: Record<string, unknown>): DriverConnection {
+  return mysql.createConnection(options as never) as unknown as DriverConnection;
+}
+
+interface QueryFactory {
+  createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand;
+}
+
+/** A query command that is not sent yet: `connection.query(command)` sends it. mysql2's own pool works like this. */
+export function createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand {
+  return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
+}
+
+/** MariaDB says so in its greeting. */
+export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
+  return /mariadb/i.test(connection._handshakePacket?.serverVersion ?? '') ? 'mariadb' : 'mysql';
+}
+
+const PASSWORDS = ['password', 'password1', 'password2', 'password3', 'passwordSha1'] as const;
+
+/**
+ * Takes the secrets out of a connection that is logged in: whoever prints it, or a command of it, which has a copy of
+ * its configuration, would see them. The driver needs them once more only, to change the user: then it gets them.
+ */
+export function hideSecrets(connection: DriverConnection): void {
+  const { config } = connection;
+  const secrets: Record<string, unknown> = {};
+  for (const name of PASSWORDS) if (config[name] !== undefined) secrets[name] = config[name];
+  const clear = (): void => {
+    for (const name of PASSWORDS) if (config[name] !== undefined) config[name] = undefined;
+  };
+  clear();
+  // Only to encrypt the connection, which is done; that it is encrypted remains to be seen.
+  if (config.ssl) config.ssl = { rejectUnauthorized: (config.ssl as Record<string, unknown>).rejectUnauthorized };
+  const changeUser = connection.changeUser.bind(connection);
+  connection.changeUser = (options, callback) => {
+    if (typeof options === 'function') {
+      connection.changeUser({}, options as QueryCallback);
+      return;
+    }
+    changeUser({ ...secrets, ...(options as object) }, (error, ...rest) => {
+      clear();
+      callback?.(error, ...rest);
+    });
+  };
+}
+
+/** What the driver makes of connection options: defaults, flags, formats. Refuses what it refuses. */
+export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {
+  const { ConnectionConfig } = mysql as unknown as {
+    ConnectionConfig: new (options: unknown) => Record<string, unknown>;
+  };
+  try {
+    return new ConnectionConfig(options);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `createPool: mysql2 refuses an option: ${message}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** The driver's own escaping. */
+export const escaping: {
+  format(sql: string, values: unknown, stringifyObjects: unknown, timezone: unknown): string;
+  escape(value: unknown, stringifyObjects: unknown, timezone: unknown): string;
+  escapeId(value: unknown, forbidQualified?: boolean): string;
+} = mysql as never;

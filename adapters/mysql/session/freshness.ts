@@ -1,0 +1,168 @@
+import { type Endpoint, Outcome } from '../../../src/index.js';
+import type { Checkout, CheckoutCallback } from '../cluster/checkout.js';
+import type { Cluster } from '../cluster/cluster.js';
+import { GtidToken } from '../cluster/gtid.js';
+import { meaningOf } from '../common/errors.js';
+import type { Consistency } from '../common/options.js';
+import type { ConsistencySession } from './write-history.js';
+
+/**
+ * Finds a server for a read that has everything its session wrote: a replica whose last probe shows that it has; else
+ * one that gets there within `waitMs`; else the primary.
+ */
+export class Freshness {
+  readonly #cluster: Cluster;
+  readonly #waitMs: number;
+  /** Tokens that servers were seen to have reached since their last probe. */
+  readonly #reached = new WeakMap<Endpoint, string>();
+
+  constructor(cluster: Cluster, waitMs: number) {
+    this.#cluster = cluster;
+    this.#waitMs = waitMs;
+  }
+
+  /** Whether a read of the session may run on this server, as far as is known without asking. */
+  isFresh(endpoint: Endpoint, session: ConsistencySession, consistency: Consistency): boolean {
+    if (consistency === 'eventual' || !this.#owes(session)) return true;
+    return session.untoldWriteAtMs === Number.NEGATIVE_INFINITY && this.#has(endpoint, session);
+  }
+
+  checkoutFresh(
+    session: ConsistencySession,
+    consistency: Consistency,
+    tried: readonly Endpoint[],
+    callback: CheckoutCallback,
+  ): void {
+    const cluster = this.#cluster;
+    const owes = this.#owes(session);
+    if (consistency === 'eventual' || (!owes && session.replica === undefined)) {
+      cluster.checkout('replica', tried, callback);
+      return;
+    }
+    if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY) {
+      cluster.checkout('primary', tried, callback);
+      return;
+    }
+    cluster.checkout('replica', this.#avoid(session, tried), (error, checkout) => {
+      if (checkout === undefined) callback(error);
+      else this.#ensure(checkout, session, tried, callback);
+    });
+  }
+
+  /**
+   * A session of its own read on this server. On a replica it stays; what it saw on the primary, every replica it reads
+   * later must have too.
+   */
+  hasRead(session: ConsistencySession, endpoint: Endpoint): void {
+    if (this.#cluster.replication.stateOf(endpoint).role === 'replica') session.replica = endpoint;
+    else {
+      session.replica = undefined;
+      session.untoldWriteAtMs = this.#cluster.clock.now();
+    }
+  }
+
+  /**
+   * Which replicas not to choose: for a session with a replica of its own all others, since none is known to have what
+   * was read there; else those that are behind, unless all are.
+   */
+  #avoid(session: ConsistencySession, tried: readonly Endpoint[]): readonly Endpoint[] {
+    const { replicas } = this.#cluster;
+    if (session.replica !== undefined) return [...tried, ...replicas.filter((each) => each !== session.replica)];
+    const behind = replicas.filter((endpoint) => !this.#has(endpoint, session));
+    return behind.length > 0 && behind.length < replicas.length ? [...tried, ...behind] : tried;
+  }
+
+  /** Whether the session wrote anything that replicas may not have. */
+  #owes(session: ConsistencySession): boolean {
+    if (session.untoldWriteAtMs === Number.NEGATIVE_INFINITY) return !session.token.empty;
+    const { primary, replication } = this.#cluster;
+    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
+    // Without GTIDs nothing ever shows that a replica has the write: reads stay on the primary.
+    if (probe !== undefined && probe.positionText !== '' && probe.atMs > session.untoldWriteAtMs) {
+      session.token.add(probe.position.newest);
+      session.untoldWriteAtMs = Number.NEGATIVE_INFINITY;
+    }
+    return true;
+  }
+
+  #has(endpoint: Endpoint, session: ConsistencySession): boolean {
+    const { probe } = this.#cluster.replication.stateOf(endpoint);
+    if (probe !== undefined && session.token.coveredBy(probe.position)) return true;
+    return this.#reached.get(endpoint) === session.token.toString();
+  }
+
+  #ensure(
+    checkout: Checkout,
+    session: ConsistencySession,
+    tried: readonly Endpoint[],
+    callback: CheckoutCallback,
+  ): void {
+    const { role, probe } = this.#cluster.replication.stateOf(checkout.endpoint);
+    if (role === 'primary' || this.#has(checkout.endpoint, session)) {
+      callback(null, checkout);
+      return;
+    }
+    const { lagMs } = this.#cluster.replication.stateOf(checkout.endpoint);
+    if (lagMs > this.#waitMs) {
+      // It will not get there in time.
+      this.#cluster.release(checkout, Outcome.Cancelled);
+      this.#checkoutPrimary(session, tried, callback);
+      return;
+    }
+    const token = session.token.toString();
+    this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (reached) => {
+      if (reached) {
+        this.#reached.set(checkout.endpoint, token);
+        callback(null, checkout);
+        return;
+      }
+      this.#checkoutPrimary(session, tried, callback);
+    });
+  }
+
+  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], callback: CheckoutCallback): void {
+    this.#forgetLostWrites(session);
+    this.#cluster.checkout('primary', tried, callback);
+  }
+
+  /**
+   * What a failover lost, no server will ever have: a token that asks for it would keep its session on the primary for
+   * good. The primary has what there is, once it was asked after the write.
+   */
+  #forgetLostWrites(session: ConsistencySession): void {
+    const { primary, replication } = this.#cluster;
+    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
+    if (probe === undefined || probe.positionText === '' || probe.atMs <= session.toldWriteAtMs) return;
+    if (session.token.coveredBy(probe.position)) return;
+    session.token = new GtidToken();
+    session.token.add(probe.position.newest);
+  }
+
+  /** Lets the server itself wait until it has the position. Releases the connection when it has not. */
+  #waitOn(checkout: Checkout, flavor: 'mysql' | 'mariadb', token: string, done: (reached: boolean) => void): void {
+    const sql = WAITS[flavor];
+    const timeout = this.#waitMs + ANSWER_GRACE_MS;
+    const values = [token, this.#waitMs / 1000];
+    checkout.physical.connection.query({ sql, values, timeout }, undefined, (error, rows) => {
+      if (error) {
+        const meaning = meaningOf(error);
+        if (!meaning.connectionUsable) checkout.physical.usable = false;
+        this.#cluster.release(checkout, meaning.outcome);
+        done(false);
+        return;
+      }
+      const reached = Number(Object.values((rows as Record<string, unknown>[])[0] ?? {})[0]) === 0;
+      if (!reached) this.#cluster.release(checkout, Outcome.Success);
+      done(reached);
+    });
+  }
+}
+
+/** Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. */
+const WAITS = {
+  mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)',
+  mariadb: 'SELECT MASTER_GTID_WAIT(?, ?)',
+} as const;
+
+/** A server that does not even answer that it has waited in vain is hung: its connection is cut. */
+const ANSWER_GRACE_MS = 1_000;

@@ -1,0 +1,21 @@
+import type { Checkout } from '../cluster/checkout.js';
+import type { Statement } from '../statement/classify.js';
+import type { Scope } from './write-history.js';
+
+/** Told how an attempt to run an operation ended. Only the first word counts. */
+export interface Attempt {
+  ended(error: unknown, result?: unknown): void;
+}
+
+/** Something to be done on a physical connection. Belongs to one call. */
+export interface Operation {
+  readonly statement: Statement;
+  /** Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw yet. */
+  readonly repeatable: boolean;
+  /** What its caller asked for with it: before what holds for the context or the pool. */
+  readonly call: Scope | undefined;
+  /** Sends it. The attempt is told once it is over; `result` is what the driver gave. */
+  send(checkout: Checkout, attempt: Attempt): void;
+  /** It is over: with the result already told, or with the error still to be told. */
+  settle(error: unknown, result?: unknown): void;
+}

@@ -1,0 +1,232 @@
+import type { EventEmitter } from 'node:events';
+import { optionReaders as read } from '../../../src/index.js';
+import type { Checkout } from '../cluster/checkout.js';
+import { createQuery, type QueryCallback, type QueryCommand } from '../driver/driver.js';
+import type { Statement } from '../statement/classify.js';
+import type { Router } from '../statement/router.js';
+import type { Attempt, Operation } from './operation.js';
+import { StreamedOperation } from './streamed-operation.js';
+import type { Scope } from './write-history.js';
+
+export interface OperationContext {
+  readonly router: Router;
+  readonly config: Record<string, unknown>;
+  /** For statements without a timeout of their own; 0 for none. */
+  readonly queryTimeoutMs: number;
+}
+
+/** The statement's text, however it was given. */
+export function textOf(sql: unknown): string {
+  if (typeof sql === 'string') return sql;
+  const text = (sql as { readonly sql?: unknown } | null | undefined)?.sql;
+  return typeof text === 'string' ? text : '';
+}
+
+const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
+const readRoute = read.optional(read.oneOf('primary', 'primary', 'replica'));
+
+/** `consistency` and `route` beside `sql` in an options object. */
+function callOf(sql: unknown): Scope | undefined {
+  if (typeof sql !== 'object' || sql === null || !('consistency' in sql || 'route' in sql)) return undefined;
+  const { consistency, route } = sql as Record<string, unknown>;
+  return { consistency: readConsistency(consistency, 'query.consistency'), route: readRoute(route, 'query.route') };
+}
+
+/** What mysql2's query was called with: (sql, callback), (sql, values, callback), (options, …). */
+export function queryOperation(
+  context: OperationContext,
+  sql: unknown,
+  values: unknown,
+  callback: QueryCallback | undefined,
+): Operation & { readonly command: QueryCommand } {
+  if (typeof values === 'function') return queryOperation(context, sql, undefined, values as QueryCallback);
+  const command = newCommand(context, sql, values);
+  const statement = context.router.route(textOf(sql));
+  const call = callOf(sql);
+  if (callback === undefined) {
+    return new StreamedOperation(statement, call, command, (connection) => connection.query(command));
+  }
+  return new QueryOperation(context, statement, call, command, sql, values, callback);
+}
+
+/** What mysql2's execute was called with. The command has the events of the statement where there is no callback. */
+export function executeOperation(
+  context: OperationContext,
+  sql: unknown,
+  values: unknown,
+  callback: QueryCallback | undefined,
+): Operation & { readonly command: QueryCommand | undefined } {
+  if (typeof values === 'function') return executeOperation(context, sql, undefined, values as QueryCallback);
+  const statement = context.router.route(textOf(sql));
+  const call = callOf(sql);
+  const timed = withTimeout(sql, context);
+  if (callback !== undefined) return new ExecuteOperation(statement, call, timed, values, callback);
+  const command = createQuery(sql, undefined, undefined, context.config);
+  return new StreamedOperation(statement, call, command, (connection) => {
+    command._connection = connection;
+    return forward(connection.execute(timed, values), command);
+  });
+}
+
+/** A query whose caller gets its rows at once. A repeat is a command of its own. */
+class QueryOperation implements Operation {
+  readonly statement: Statement;
+  readonly call: Scope | undefined;
+  /** What the caller holds; the first attempt sends it. */
+  readonly command: QueryCommand;
+  readonly #context: OperationContext;
+  readonly #sql: unknown;
+  readonly #values: unknown;
+  readonly #callback: QueryCallback;
+  #fields: unknown;
+  #wasSent = false;
+
+  constructor(
+    context: OperationContext,
+    statement: Statement,
+    call: Scope | undefined,
+    command: QueryCommand,
+    sql: unknown,
+    values: unknown,
+    callback: QueryCallback,
+  ) {
+    this.statement = statement;
+    this.call = call;
+    this.command = command;
+    this.#context = context;
+    this.#sql = sql;
+    this.#values = values;
+    this.#callback = callback;
+    // Whoever looks for it finds the callback, as on mysql2's command.
+    command.onResult = callback;
+  }
+
+  get repeatable(): boolean {
+    return true;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    const command = this.#wasSent ? newCommand(this.#context, this.#sql, this.#values) : this.command;
+    this.#wasSent = true;
+    // A constant first: V8 allocates a function literal that is assigned to a property in the old space, as one that
+    // will stay. Each of these would keep its rows until the next major collection, at several times the cost of the rest.
+    const onResult: QueryCallback = (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    };
+    command.onResult = onResult;
+    checkout.physical.connection.query(command);
+  }
+
+  settle(error: unknown, rows?: unknown): void {
+    if (error) this.#callback(error);
+    else this.#callback(null, rows, this.#fields);
+  }
+}
+
+/** A prepared statement: prepared on each connection it runs on, and kept there by the driver. */
+class ExecuteOperation implements Operation {
+  readonly statement: Statement;
+  readonly call: Scope | undefined;
+  readonly #sql: unknown;
+  readonly #values: unknown;
+  readonly #callback: QueryCallback;
+  #fields: unknown;
+
+  constructor(statement: Statement, call: Scope | undefined, sql: unknown, values: unknown, callback: QueryCallback) {
+    this.statement = statement;
+    this.call = call;
+    this.#sql = sql;
+    this.#values = values;
+    this.#callback = callback;
+  }
+
+  get repeatable(): boolean {
+    return true;
+  }
+
+  get command(): undefined {
+    return undefined;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    checkout.physical.connection.execute(this.#sql, this.#values, (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    });
+  }
+
+  settle(error: unknown, rows?: unknown): void {
+    if (error) this.#callback(error);
+    else this.#callback(null, rows, this.#fields);
+  }
+}
+
+/** Anything else a connection can do, on the connection where its session is. */
+export class ConnectionOperation implements Operation {
+  readonly statement: Statement;
+  readonly #send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown;
+  readonly #settle: (error: unknown, result?: unknown) => void;
+
+  constructor(
+    statement: Statement,
+    send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown,
+    settle: (error: unknown, result?: unknown) => void,
+  ) {
+    this.statement = statement;
+    this.#send = send;
+    this.#settle = settle;
+  }
+
+  get repeatable(): boolean {
+    return false;
+  }
+
+  get call(): undefined {
+    return undefined;
+  }
+
+  send(checkout: Checkout, attempt: Attempt): void {
+    // Commands without rows tell mysql2's connection, not their callback, when it is lost.
+    const { connection } = checkout.physical;
+    const finish = (error: unknown, result?: unknown): void => {
+      connection.off('error', finish);
+      attempt.ended(error, result);
+    };
+    connection.on('error', finish);
+    try {
+      this.#send(checkout, finish);
+    } catch (error) {
+      connection.off('error', finish);
+      throw error;
+    }
+  }
+
+  settle(error: unknown, result?: unknown): void {
+    this.#settle(error, result);
+  }
+}
+
+function newCommand({ config, queryTimeoutMs }: OperationContext, sql: unknown, values: unknown): QueryCommand {
+  const command = createQuery(sql, values, undefined, config);
+  if (command.namedPlaceholders === undefined) command.namedPlaceholders = config.namedPlaceholders;
+  if (queryTimeoutMs > 0 && command.timeout === undefined) command.timeout = queryTimeoutMs;
+  return command;
+}
+
+function forward(from: EventEmitter, to: EventEmitter): EventEmitter {
+  for (const name of ['fields', 'result', 'error', 'end']) {
+    from.on(name, (...args: unknown[]) => {
+      if (name !== 'error' || to.listenerCount('error') > 0) to.emit(name, ...args);
+    });
+  }
+  return to;
+}
+
+function withTimeout(sql: unknown, context: OperationContext): unknown {
+  if (context.queryTimeoutMs === 0) return sql;
+  if (typeof sql === 'string') return { sql, timeout: context.queryTimeoutMs };
+  return (sql as { readonly timeout?: unknown }).timeout === undefined
+    ? { ...(sql as object), timeout: context.queryTimeoutMs }
+    : sql;
+}

@@ -1,0 +1,76 @@
+import type { EventEmitter } from 'node:events';
+import type { Checkout } from '../cluster/checkout.js';
+import type { DriverConnection, QueryCommand } from '../driver/driver.js';
+import type { Statement } from '../statement/classify.js';
+import { isPacket } from './ok-packet.js';
+import type { Attempt, Operation } from './operation.js';
+import type { Scope } from './write-history.js';
+
+/** Stands for rows, which are not kept. */
+const ROWS: readonly never[] = [];
+
+/** A statement without a callback: rows go to the listeners of `command` as they come, so it is sent once. */
+export class StreamedOperation implements Operation {
+  readonly statement: Statement;
+  readonly call: Scope | undefined;
+  readonly command: QueryCommand;
+  readonly #start: (connection: DriverConnection) => EventEmitter;
+  /** The driver has told the listeners. */
+  #failed = false;
+
+  constructor(
+    statement: Statement,
+    call: Scope | undefined,
+    command: QueryCommand,
+    start: (connection: DriverConnection) => EventEmitter,
+  ) {
+    this.statement = statement;
+    this.call = call;
+    this.command = command;
+    this.#start = start;
+  }
+
+  get repeatable(): boolean {
+    return false;
+  }
+
+  send({ physical }: Checkout, attempt: Attempt): void {
+    const { connection } = physical;
+    const { command } = this;
+    // In the order they came: a packet for what gave none, an empty list for rows.
+    const results: unknown[] = [];
+    const finish = (error: unknown): void => {
+      connection.off('error', lost);
+      command.off('error', onError);
+      command.off('result', onResult);
+      command.off('end', onEnd);
+      attempt.ended(error, results.length === 1 ? results[0] : results);
+    };
+    const onError = (error: unknown): void => {
+      this.#failed = true;
+      finish(error);
+    };
+    // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for ever.
+    const lost = (error: unknown): void => finish(error);
+    const onResult = (result: unknown): void => {
+      if (isPacket(result)) results.push(result);
+      else if (results.at(-1) !== ROWS) results.push(ROWS);
+    };
+    const onEnd = (): void => finish(undefined);
+    command.on('error', onError);
+    command.on('result', onResult);
+    command.on('end', onEnd);
+    connection.on('error', lost);
+    try {
+      this.#start(connection);
+    } catch (error) {
+      finish(error);
+    }
+  }
+
+  settle(error: unknown): void {
+    if (!error || this.#failed) return;
+    if (this.command.listenerCount('error') > 0) this.command.emit('error', error);
+    this.command.emit('end');
+  }
+}

@@ -1,0 +1,44 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Endpoint } from '../../../src/index.js';
+import { GtidToken } from '../cluster/gtid.js';
+import type { Consistency } from '../common/options.js';
+
+/**
+ * What a session has written and where it reads, so that it never sees the past: its writes by their positions, and the
+ * replica it read last, because another one may not be as far yet.
+ */
+export class ConsistencySession {
+  token: GtidToken = new GtidToken();
+  /** The replica that serves this session while it can. Undefined for sessions that span a whole pool. */
+  replica: Endpoint | undefined;
+  /**
+   * A write whose position the server did not tell (it ended in rows): the clock's time after it. Until a probe of the
+   * primary began later than that, only the primary is sure to have it.
+   */
+  untoldWriteAtMs: number = Number.NEGATIVE_INFINITY;
+  /** The clock's time after the latest write whose position is in the token. */
+  toldWriteAtMs: number;
+  /** Whether `replica` is kept: a session of its own reads monotonically, a whole pool would read from one replica only. */
+  readonly sticky: boolean;
+
+  constructor(sticky: boolean, nowMs: number, exported?: string) {
+    this.sticky = sticky;
+    this.toldWriteAtMs = nowMs;
+    if (exported !== undefined) this.token.add(exported);
+  }
+}
+
+/** What holds for the statements of an async context. */
+export interface Scope {
+  readonly session?: ConsistencySession | undefined;
+  readonly consistency?: Consistency | undefined;
+  readonly route?: 'primary' | 'replica' | undefined;
+}
+
+/** The scope of the current async context, one for all pools: a session spans what it touches. */
+export const currentScope: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
+
+/** Runs `run` with `change` on top of what holds already. */
+export function withScope<T>(change: Scope, run: () => T): T {
+  return currentScope.run({ ...currentScope.getStore(), ...change }, run);
+}

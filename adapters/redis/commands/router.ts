@@ -1,0 +1,232 @@
+import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
+import type { ReadShardedOptions } from '../common/options.js';
+import { type Command, isBuiltin, keysOf, ownCommand } from '../driver/driver.js';
+import type { Target } from '../shards/shard.js';
+import type { ShardSet } from '../shards/shard-set.js';
+import { sendToAll } from './fan-out.js';
+import { KeySpecs } from './key-specs.js';
+import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './rules.js';
+import { sendScan } from './scan.js';
+import { sendSplit } from './split.js';
+import type { TransactionRouter } from './transactions.js';
+
+/** What the router leaves to the client. */
+export interface RouterHost {
+  readonly own: ReadShardedOptions;
+  currentSet(): ShardSet;
+  /** SUBSCRIBE and its like. */
+  subscribe(command: Command, name: string): void;
+  /** SELECT, AUTH, CLIENT SETNAME: for the connections to come. */
+  remember(name: string, args: readonly (string | Buffer)[]): void;
+}
+
+/** Decides for each command which shards get it, by its keys or by the table in `commands.ts`. */
+export class Router implements TransactionRouter {
+  readonly service: string;
+  readonly #host: RouterHost;
+  /** What a server has found in a command, for those who ask again on its way. */
+  readonly #found = new WeakMap<Command, readonly RedisKey[]>();
+  readonly #specs: KeySpecs;
+
+  constructor(host: RouterHost) {
+    this.#host = host;
+    this.#specs = new KeySpecs((args) => {
+      const command = ownCommand('command', args);
+      this.any().send(command);
+      return command.promise;
+    });
+    this.service = host.own.service;
+  }
+
+  /** Settles the command one way or the other. There must be a shard. */
+  route(command: Command): void {
+    if (hasOneKeyFirst(command.name) && command.args.length > 0) {
+      this.#host
+        .currentSet()
+        .ownerOf(command.args[0] as RedisKey)
+        .send(command);
+      return;
+    }
+    const name = command.name.toLowerCase();
+    if (isSubscription(name)) {
+      this.#host.subscribe(command, name);
+      return;
+    }
+    const set = this.#host.currentSet();
+    // Nothing to decide, and so nothing to refuse: as ioredis itself.
+    if (set.shards.length === 1) this.#routeToOnly(command, name, set.shards[0]!.target);
+    else this.#routeByKeys(command, name, set);
+  }
+
+  #routeToOnly(command: Command, name: string, shard: Target): void {
+    if (ruleOf(name, command.args)?.to === 'remembered') this.#remember(command, name);
+    if (name === 'multi') shard.shard.inTransaction = true;
+    else if (ENDS_TRANSACTION.has(name)) shard.shard.inTransaction = false;
+    if (isBlocking(name, command.args)) shard.blocking.send(command);
+    else shard.send(command);
+  }
+
+  #routeByKeys(command: Command, name: string, set: ShardSet): void {
+    let keys: readonly RedisKey[];
+    try {
+      keys = this.keysOf(command);
+    } catch (error) {
+      command.reject(error as Error);
+      return;
+    }
+    if (keys.length === 0 && this.#isUnknown(name, command)) this.#routeUnknown(command, name);
+    else if (keys.length === 0 || refusedEvenWithKeys(name)) this.#routeByRule(command, name, set);
+    else this.#routeToOwner(command, name, keys, set);
+  }
+
+  #routeToOwner(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
+    const shard = set.ownerOf(keys[0]!);
+    for (let i = 1; i < keys.length; i++) {
+      if (set.ownerOf(keys[i]!) !== shard) {
+        this.#routeToSeveral(command, name, keys, set);
+        return;
+      }
+    }
+    if (isBlocking(name, command.args)) shard.blocking.send(command);
+    else shard.send(command);
+  }
+
+  /** The server tells where the keys are. What is sent meanwhile may overtake it, once for each such command. */
+  #routeUnknown(command: Command, name: string): void {
+    this.#specs.find(name, command.args as RedisKey[]).then(
+      (keys) => {
+        const set = this.#host.currentSet();
+        if (set.shards.length === 0) command.reject(unroutable(this.service, name, 'all shards are gone'));
+        // It says best what is wrong with what it does not know.
+        else if (keys === undefined) set.any.send(command);
+        else if (keys.length > 0) {
+          this.#found.set(command, keys);
+          this.#routeToOwner(command, name, keys, set);
+        } else command.reject(unroutable(this.service, name, `the server finds no key in it; ${NAME_KEYS}`));
+      },
+      (error: Error) => {
+        const why = `its keys are unknown, and the server could not be asked for them (${error?.message})`;
+        command.reject(unroutable(this.service, name, `${why}; ${NAME_KEYS}`));
+      },
+    );
+  }
+
+  /** Neither ioredis nor the table knows it: a command of a module, or of a newer server. */
+  #isUnknown(name: string, command: Command): boolean {
+    return command.args.length > 0 && ruleOf(name, command.args) === undefined && !isBuiltin(name);
+  }
+
+  #routeToSeveral(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
+    const rule = ruleOf(name, []);
+    if (rule?.to === 'split') sendSplit(command, rule.merge, set, this.service);
+    else {
+      const shards = keys.map((key) => set.ownerOf(key).name);
+      command.reject(new CrossShardError(this.service, name, keys, shards));
+    }
+  }
+
+  #routeByRule(command: Command, name: string, set: ShardSet): void {
+    const rule = ruleOf(name, command.args);
+    switch (rule?.to) {
+      case 'one':
+      case 'split':
+        set.any.send(command);
+        return;
+      case 'remembered':
+        this.#remember(command, name);
+        sendToAll(command, 'first', set, this.service);
+        return;
+      case 'all':
+        sendToAll(command, 'first', set, this.service);
+        return;
+      case 'merged':
+        if (rule.merge === 'scan') sendScan(command, set);
+        else sendToAll(command, rule.merge, set, this.service);
+        return;
+      case 'channel':
+        set.ownerOf(command.args[0] as RedisKey).send(command);
+        return;
+      case 'refused':
+        command.reject(unroutable(this.service, showName(name, command, rule), rule.why));
+        return;
+      default:
+        // Sent without its key it is malformed, and the server says best how.
+        if (command.args.length === 0) set.any.send(command);
+        else command.reject(unroutable(this.service, name, 'no key says where it belongs; see the option keysOf'));
+    }
+  }
+
+  /** What the server has accepted, later connections get as well. */
+  #remember(command: Command, name: string): void {
+    const args = [...(command.args as (string | Buffer)[])];
+    command.promise.then(
+      () => this.#host.remember(name, args),
+      () => {},
+    );
+  }
+
+  keysOf(command: Command): readonly RedisKey[] {
+    const keys = keysOf(command);
+    if (keys.length > 0 || command.args.length === 0) return keys;
+    const name = command.name.toLowerCase();
+    const contained = containerKey(name, command.args);
+    if (contained !== undefined) return [contained];
+    const own = this.#keysByOption(name, command);
+    if (own !== undefined) return own;
+    const found = this.#found.get(command);
+    if (found !== undefined) return found;
+    return this.#isUnknown(name, command) ? (this.#specs.known(name, command.args as RedisKey[]) ?? []) : keys;
+  }
+
+  #keysByOption(name: string, command: Command): readonly RedisKey[] | undefined {
+    const { keysOf: ask } = this.#host.own;
+    if (ask === undefined) return undefined;
+    let keys: unknown;
+    try {
+      keys = ask(name, command.args as RedisKey[]);
+    } catch (error) {
+      throw unroutable(this.service, name, `the option keysOf threw (${(error as Error | undefined)?.message})`);
+    }
+    const sound = Array.isArray(keys) && keys.every((key) => typeof key === 'string' || Buffer.isBuffer(key));
+    if (keys === undefined || sound) return keys as readonly RedisKey[] | undefined;
+    throw unroutable(this.service, name, 'the option keysOf gave something else than strings, Buffers or undefined');
+  }
+
+  ownerOf(key: RedisKey): Target {
+    return this.#host.currentSet().ownerOf(key);
+  }
+
+  any(): Target {
+    return this.#host.currentSet().any;
+  }
+
+  objection(command: Command): string | undefined {
+    const set = this.#host.currentSet();
+    if (set.shards.length === 1) return undefined;
+    const name = command.name.toLowerCase();
+    if (isSubscription(name)) return 'subscriptions do not belong in a transaction over shared connections';
+    try {
+      if (this.keysOf(command).length > 0) return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+    if (this.#isUnknown(name, command)) return `its keys are not known; ${NAME_KEYS}, or send it once outside of MULTI`;
+    const rule = ruleOf(name, command.args);
+    if (rule?.to === 'one') return undefined;
+    if (rule?.to === 'refused') return rule.why;
+    return 'in a transaction it would reach one shard only';
+  }
+}
+
+function showName(name: string, command: Command, rule: Rule): string {
+  return rule === ruleOf(name, []) ? name : `${name} ${String(command.args[0])}`;
+}
+
+function refusedEvenWithKeys(name: string): boolean {
+  const rule = RULES.get(name);
+  return rule?.to === 'refused' && rule.evenWithKeys === true;
+}
+
+const ENDS_TRANSACTION: ReadonlySet<string> = new Set(['exec', 'discard', 'reset']);
+
+const NAME_KEYS = 'name its keys by the option keysOf, or use shard(name)';

@@ -1,0 +1,117 @@
+import { FairleadError } from '../../../src/index.js';
+
+/** A key as ioredis hands it on: prefix applied. */
+export type RedisKey = string | Buffer;
+
+/** How many keys an error shows in its message; all are in its field. */
+const SHOWN_KEYS = 3;
+/** A key may be a megabyte long. */
+const SHOWN_LENGTH = 60;
+
+export function showKey(key: RedisKey): string {
+  const text = typeof key === 'string' ? key : key.toString('latin1');
+  return JSON.stringify(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
+}
+
+function showKeys(keys: readonly RedisKey[]): string {
+  const shown = keys.slice(0, SHOWN_KEYS).map(showKey).join(', ');
+  return keys.length > SHOWN_KEYS ? `${shown} and ${keys.length - SHOWN_KEYS} more` : shown;
+}
+
+/** One command (or one MULTI) names keys of several shards and cannot be split. Nothing was sent. */
+export class CrossShardError extends FairleadError {
+  readonly command: string;
+  readonly keys: readonly RedisKey[];
+  /** The shard of each key, in the order of `keys`. */
+  readonly shards: readonly string[];
+
+  constructor(service: string, command: string, keys: readonly RedisKey[], shards: readonly string[]) {
+    super(
+      'FAIRLEAD_CROSS_SHARD',
+      `${command.toUpperCase()} names keys of several shards (${showKeys(keys)} on ${[...new Set(shards)].join(', ')}). ` +
+        'Nothing was sent. Give keys that belong together a common {tag}.',
+      { service },
+    );
+    this.command = command;
+    this.keys = keys;
+    this.shards = shards;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof FairleadError && value.code === 'FAIRLEAD_CROSS_SHARD';
+  }
+}
+
+/** The fate of one key of a command that was split. */
+export interface KeyResult {
+  readonly key: RedisKey;
+  readonly shard: string;
+  /**
+   * What the shard answered: the value for MGET; for the others the reply to all keys of that shard together. Undefined
+   * where it failed.
+   */
+  readonly value: unknown;
+  readonly error: Error | undefined;
+}
+
+/** A command that was split did its work on some shards and failed on others. */
+export class PartialResultError extends FairleadError {
+  readonly command: string;
+  /** In the order of the command's keys. */
+  readonly results: readonly KeyResult[];
+
+  constructor(service: string, command: string, results: readonly KeyResult[]) {
+    const failed = results.filter(({ error }) => error !== undefined);
+    const shards = [...new Set(failed.map(({ shard }) => shard))];
+    super(
+      'FAIRLEAD_PARTIAL_RESULT',
+      `${command.toUpperCase()} failed for ${failed.length} of ${results.length} keys, on ${shards.join(', ')}: ` +
+        `${failed[0]?.error?.message.replace(/\.$/, '')}. See results for each key.`,
+      { service, cause: failed[0]?.error },
+    );
+    this.command = command;
+    this.results = results;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof FairleadError && value.code === 'FAIRLEAD_PARTIAL_RESULT';
+  }
+}
+
+/** The shard that owns the key cannot be used now. Nothing was sent. */
+export function shardUnavailable(service: string, shard: string, why: string, cause?: Error): FairleadError {
+  return new FairleadError('FAIRLEAD_SHARD_UNAVAILABLE', `Shard '${shard}' ${why}. Nothing was sent.`, {
+    service,
+    endpoint: shard,
+    cause,
+  });
+}
+
+/** The shard's primary is down, and the command is not known to read only. Nothing was sent. */
+export function shardReadOnly(service: string, shard: string): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_READ_ONLY',
+    `The primary of shard '${shard}' is down: its replicas answer what only reads. Nothing was sent.`,
+    { service, endpoint: shard },
+  );
+}
+
+/** The connection broke with the command under way: it may have been executed. */
+export function connectionLost(service: string, shard: string, cause: Error): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_UNCERTAIN',
+    `The connection to shard '${shard}' broke before it answered: the command may have been executed.`,
+    { service, endpoint: shard, cause },
+  );
+}
+
+/** The command has no shard to go to. Nothing was sent. */
+export function unroutable(service: string, command: string, why: string): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_UNROUTABLE',
+    `${command.toUpperCase()} cannot be sent to a set of shards: ${why}.`,
+    {
+      service,
+    },
+  );
+}

@@ -1,0 +1,93 @@
+import type { Clock, Timer } from '../../../src/index.js';
+
+/** What is timed: a command of ioredis. `isSettled` came with version 6; version 5 has `isResolved` alone. */
+export interface TimedCommand {
+  readonly isSettled?: boolean;
+  readonly isResolved?: boolean;
+  reject(error: Error): void;
+}
+
+/**
+ * One time limit for all commands of a connection, by one timer. ioredis arms a timer per command, which costs a fifth of
+ * what sending it costs. A connection answers in order, so what it has not answered yet is at the end of this queue.
+ */
+export class Deadlines {
+  readonly #timeoutMs: number;
+  readonly #clock: Clock;
+  /** Commands that the connection has not answered. There may be others among them, never one of these less. */
+  readonly #unanswered: () => number;
+  /** Undefined before `#head`: a command that was answered may hold a megabyte. */
+  #commands: (TimedCommand | undefined)[] = [];
+  /** When each of them is overdue. */
+  #dueMs: number[] = [];
+  #head = 0;
+  #timer: Timer | undefined;
+
+  constructor(timeoutMs: number, clock: Clock, unanswered: () => number) {
+    this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
+    this.#unanswered = unanswered;
+  }
+
+  /** Watched now: the unanswered ones, and those answered since the last `add`. */
+  get size(): number {
+    return this.#commands.length - this.#head;
+  }
+
+  /** The command was sent. O(1), amortized. */
+  add(command: TimedCommand): void {
+    this.#commands.push(command);
+    this.#dueMs.push(this.#clock.now() + this.#timeoutMs);
+    this.#dropAnswered();
+    this.#timer ??= this.#clock.after(this.#timeoutMs, this.#look);
+  }
+
+  /** The connection was closed, and all its commands are settled. */
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#head = this.#commands.length;
+    this.#compact();
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    this.#dropAnswered();
+    const nowMs = this.#clock.now();
+    while (this.size > 0 && this.#dueMs[this.#head]! <= nowMs) {
+      const command = this.#shift()!;
+      if (!(command.isSettled ?? command.isResolved)) command.reject(timedOut());
+    }
+    this.#compact();
+    if (this.size > 0) this.#timer = this.#clock.after(this.#dueMs[this.#head]! - nowMs, this.#look);
+  };
+
+  #dropAnswered(): void {
+    const unanswered = this.#unanswered();
+    while (this.size > unanswered) this.#shift();
+    this.#compact();
+  }
+
+  #shift(): TimedCommand | undefined {
+    const command = this.#commands[this.#head];
+    this.#commands[this.#head++] = undefined;
+    return command;
+  }
+
+  /** Now and then, so that it costs next to nothing per command. */
+  #compact(): void {
+    const { length } = this.#commands;
+    if (this.#head < length && (this.#head < COMPACT_AT || this.#head * 2 < length)) return;
+    this.#commands.splice(0, this.#head);
+    this.#dueMs.splice(0, this.#head);
+    this.#head = 0;
+  }
+}
+
+/** As ioredis says it. */
+export function timedOut(): Error {
+  return new Error('Command timed out');
+}
+
+/** Empty places kept at most, beyond as many as there are commands. */
+const COMPACT_AT = 1_024;

@@ -1,0 +1,103 @@
+import type { RedisKey } from '../common/errors.js';
+import { type Command, isBuiltin, renameKeys } from '../driver/driver.js';
+
+/** Replies of these name keys, which their caller knows by the names it gave them. */
+const NAMING: ReadonlySet<string> = new Set([
+  'blpop',
+  'brpop',
+  'bzpopmin',
+  'bzpopmax',
+  'bzmpop',
+  'blmpop',
+  'lmpop',
+  'zmpop',
+  'xread',
+  'xreadgroup',
+]);
+
+/**
+ * Gives the keys of a command other names at the server: each gets the namespace in front. What names keys without
+ * declaring them (BY and GET of SORT_RO) cannot be served; the answer says why. Undefined where all went well.
+ */
+export function enterNamespace(
+  command: Command,
+  namespace: string,
+  keysOf: (command: Command) => readonly RedisKey[],
+): string | undefined {
+  const name = command.name.toLowerCase();
+  if (name === 'keys' || name === 'scan') {
+    listWithin(command, name, namespace);
+    return undefined;
+  }
+  if (name === 'randomkey') {
+    onReply(command, (reply) => (Buffer.isBuffer(reply) ? (visibleIn(namespace, [reply])[0] ?? null) : reply));
+    return undefined;
+  }
+  if (namespace === '') return undefined;
+  // In SORT, ioredis finds the patterns as well.
+  if (name === 'sort_ro' && hasPattern(command.args)) {
+    return 'BY and GET name keys that are called otherwise at the server while quarantine is in force';
+  }
+  const keys = keysOf(command);
+  if (keys.length === 0 && command.args.length > 0 && !isBuiltin(name)) return 'its keys are not known here';
+  renameKeys(command, keys, (key) => within(namespace, key));
+  if (NAMING.has(name)) onReply(command, (reply) => withoutNamespace(reply, Buffer.from(namespace)));
+  return undefined;
+}
+
+export function within(namespace: string, key: RedisKey): RedisKey {
+  return typeof key === 'string' ? namespace + key : Buffer.concat([Buffer.from(namespace), key]);
+}
+
+/** Every key that fairlead keeps beside those of its users, or calls otherwise, begins so. */
+export const RESERVED = 'fl:';
+
+/** KEYS and SCAN show what is in the namespace, by the names that the caller knows. */
+function listWithin(command: Command, name: string, namespace: string): void {
+  const args = command.args as RedisKey[];
+  if (namespace !== '') {
+    const at = name === 'keys' ? 0 : args.findIndex((arg, i) => i > 0 && String(arg).toLowerCase() === 'match') + 1;
+    // Namespaces are letters, digits and colons: nothing that a pattern reads otherwise.
+    if (name === 'scan' && at === 0) args.push('MATCH', `${namespace}*`);
+    else if (args[at] !== undefined) args[at] = within(namespace, args[at]);
+  }
+  onReply(command, (reply) => {
+    if (name === 'keys') return visibleIn(namespace, reply as Buffer[]);
+    const [cursor, page] = reply as [Buffer, Buffer[]];
+    return [cursor, visibleIn(namespace, page)];
+  });
+}
+
+/** The keys of the namespace by the names that the caller knows, without those that are nobody's. */
+function visibleIn(namespace: string, keys: readonly Buffer[]): Buffer[] {
+  if (namespace === '') return keys.filter((key) => !isReserved(key));
+  const prefix = Buffer.from(namespace);
+  return keys.filter((key) => startsWith(key, prefix)).map((key) => key.subarray(prefix.length));
+}
+
+const RESERVED_BYTES = Buffer.from(RESERVED);
+
+export const isReserved = (key: Buffer): boolean => startsWith(key, RESERVED_BYTES);
+
+/** Lets replies through `change`, before they are decoded. */
+function onReply(command: Command, change: (reply: unknown) => unknown): void {
+  const { resolve } = command;
+  command.resolve = (reply: unknown) => resolve(change(reply) as never);
+}
+
+function withoutNamespace(reply: unknown, prefix: Buffer): unknown {
+  if (Buffer.isBuffer(reply)) return startsWith(reply, prefix) ? reply.subarray(prefix.length) : reply;
+  if (Array.isArray(reply)) return reply.map((item) => withoutNamespace(item, prefix));
+  if (reply instanceof Map) {
+    return new Map([...reply].map(([key, value]) => [withoutNamespace(key, prefix), withoutNamespace(value, prefix)]));
+  }
+  return reply;
+}
+
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+}
+
+function hasPattern(args: readonly unknown[]): boolean {
+  return args.some((arg, i) => i > 0 && /^(by|get)$/i.test(String(arg)) && String(args[i + 1]).includes('*'));
+}

@@ -1,0 +1,114 @@
+import {
+  fillMaglev,
+  type KetamaCompatibility,
+  KeyRing,
+  murmur3,
+  RendezvousTable,
+  type RoutingKey,
+} from '../../../src/index.js';
+import { hashedPart } from './hash-tag.js';
+
+export type PlacementName = 'ketama' | 'rendezvous' | 'maglev';
+
+/** A shard as the placement sees it: its name decides which keys are its own. */
+export interface PlacedShard {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** Which of some shards owns a key, and who stands in while the owner cannot be used. Immutable. */
+export interface Placement {
+  /** The number of the owner. There must be at least one shard. */
+  ownerOf(key: RoutingKey): number;
+  /** The first accepted one from the owner on, in an order that is the key's own; -1 where none is. */
+  acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number;
+}
+
+export interface PlacementOptions {
+  readonly placement: PlacementName;
+  readonly compatibility: KetamaCompatibility;
+}
+
+/** Places shards that are sorted by name. Keys are hashed by their tag, where they have one. */
+export function placeShards(shards: readonly PlacedShard[], options: PlacementOptions): Placement {
+  if (options.placement === 'ketama') return new KetamaPlacement(shards, options.compatibility);
+  const ids = shards.map(({ name }) => name);
+  const weights = shards.map(({ weight }) => weight);
+  return options.placement === 'maglev'
+    ? new MaglevPlacement(fillMaglev(ids, weights, MAGLEV_ENTRIES))
+    : new RendezvousPlacement(new RendezvousTable(ids, weights), shards.length);
+}
+
+/** The paper's smaller table: shares within 1 % up to 650 shards. */
+const MAGLEV_ENTRIES = 65_537;
+
+class KetamaPlacement implements Placement {
+  readonly #ring: KeyRing;
+
+  constructor(shards: readonly PlacedShard[], compatibility: KetamaCompatibility) {
+    this.#ring = new KeyRing({ compatibility });
+    this.#ring.update(shards.map(({ name, weight }) => ({ id: name, weight })));
+  }
+
+  ownerOf(key: RoutingKey): number {
+    return this.#ring.lookup(tagOf(key));
+  }
+
+  acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number {
+    return this.#ring.lookupAccepted(tagOf(key), accept);
+  }
+}
+
+class MaglevPlacement implements Placement {
+  readonly #entries: Uint32Array;
+
+  constructor(entries: Uint32Array) {
+    this.#entries = entries;
+  }
+
+  ownerOf(key: RoutingKey): number {
+    return this.#entries[this.#at(key)]!;
+  }
+
+  acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number {
+    const size = this.#entries.length;
+    const start = this.#at(key);
+    for (let step = 0; step < size; step++) {
+      const shard = this.#entries[(start + step) % size]!;
+      if (accept(shard)) return shard;
+    }
+    return -1;
+  }
+
+  #at(key: RoutingKey): number {
+    return (murmur3(tagOf(key), 0) >>> 0) % this.#entries.length;
+  }
+}
+
+class RendezvousPlacement implements Placement {
+  readonly #table: RendezvousTable;
+  readonly #count: number;
+
+  constructor(table: RendezvousTable, count: number) {
+    this.#table = table;
+    this.#count = count;
+  }
+
+  ownerOf(key: RoutingKey): number {
+    return this.#table.seek(murmur3(tagOf(key), 0));
+  }
+
+  acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number {
+    const hash = murmur3(tagOf(key), 0);
+    let shard = this.#table.seek(hash);
+    for (let step = 0; step < this.#count; step++) {
+      if (accept(shard)) return shard;
+      shard = this.#table.advance(shard, hash);
+    }
+    return -1;
+  }
+}
+
+function tagOf(key: RoutingKey): RoutingKey {
+  return hashedPart(key as string | Buffer);
+}

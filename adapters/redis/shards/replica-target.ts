@@ -1,0 +1,66 @@
+import { shardReadOnly, shardUnavailable } from '../common/errors.js';
+import type { Command } from '../driver/driver.js';
+import { refuseAll } from '../driver/refuse-all.js';
+import { isRead } from './read-commands.js';
+import type { Shard, ShardState, Target } from './shard.js';
+
+/**
+ * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as far as they have
+ * heard; what writes is refused.
+ */
+export class ReplicaTarget implements Target {
+  readonly shard: Shard;
+  readonly blocking = { send: (command: Command): void => this.#send(command, true) };
+  readonly #service: string;
+  readonly #replicas: readonly Shard[];
+
+  constructor(shard: Shard, service: string, replicas: readonly Shard[]) {
+    this.shard = shard;
+    this.#service = service;
+    this.#replicas = replicas;
+  }
+
+  get name(): string {
+    return this.shard.name;
+  }
+
+  /** For what cannot be told to be reading, such as a transaction. */
+  refusal(): Error | undefined {
+    return this.#standing ? this.shard.refusal() : shardReadOnly(this.#service, this.name);
+  }
+
+  send(command: Command): void {
+    this.#send(command, false);
+  }
+
+  sendTogether(commands: readonly Command[]): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
+    else this.shard.sendTogether(commands);
+  }
+
+  /** The primary is there, or may be in a moment. */
+  get #standing(): boolean {
+    return this.shard.state !== 'down' && !this.shard.readOnly;
+  }
+
+  #inState(wanted: ShardState): Shard | undefined {
+    return this.#replicas.find(({ state }) => state === wanted);
+  }
+
+  #send(command: Command, blocking: boolean): void {
+    if (this.#standing) to(this.shard, command, blocking);
+    else if (!isRead(command.name.toLowerCase(), command.args)) {
+      command.reject(shardReadOnly(this.#service, this.name));
+    } else {
+      const replica = this.#inState('up') ?? this.#inState('connecting');
+      if (replica !== undefined) to(replica, command, blocking);
+      else command.reject(shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
+    }
+  }
+}
+
+function to(shard: Shard, command: Command, blocking: boolean): void {
+  if (blocking) shard.blocking.send(command);
+  else shard.send(command);
+}

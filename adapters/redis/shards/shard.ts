@@ -1,0 +1,342 @@
+import {
+  addressOf,
+  type Clock,
+  type Endpoint,
+  Outcome,
+  type Service,
+  type Subset,
+  type Timer,
+} from '../../../src/index.js';
+import { connectionLost, shardUnavailable } from '../common/errors.js';
+import type { ReadShardedOptions } from '../common/options.js';
+import {
+  type Command,
+  type ConnectionErrors,
+  connectTo,
+  ownCommand,
+  type Redis,
+  type RedisOptions,
+  waitingOn,
+} from '../driver/driver.js';
+import { refuseAll } from '../driver/refuse-all.js';
+import { BlockingPool } from './blocking-pool.js';
+import { isReplica } from './replica-role.js';
+
+/** What a shard needs from the client it belongs to. */
+export interface ShardHost {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly own: ReadShardedOptions;
+  /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
+  readonly driver: RedisOptions;
+  /** Who decides when a shard that answers may be used; undefined where each may at once. */
+  readonly watch: ShardWatch | undefined;
+  shardChanged(shard: Shard): void;
+  shardError(shard: Shard, error: Error): void;
+}
+
+/** What decides about the use of shards beyond whether they answer. */
+export interface ShardWatch {
+  /** A new one, not connected yet. */
+  adopt(shard: Shard): void;
+  /** What to ask it by, instead of PING. */
+  probe(shard: Shard): Command;
+  /** It answers and is not in use; may be told repeatedly. `shard.admit()` puts it to use. */
+  answered(shard: Shard): void;
+}
+
+/**
+ * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as `onFailure` says.
+ * `quarantined`: it answers, and is not used before nothing in it can be stale.
+ */
+export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
+
+/**
+ * Where the commands of some keys go: a shard as it is, or one with something done to the commands on the way (another
+ * name for their keys, a wait, a move of the keys first). Keys with one target can be in one command.
+ */
+export interface Target {
+  /** The name of the shard that gets them. */
+  readonly name: string;
+  /** The server behind it. */
+  readonly shard: Shard;
+  /** Why nothing can be sent now; undefined where it can. */
+  refusal(): Error | undefined;
+  /** Settles the command one way or the other. */
+  send(command: Command): void;
+  /** Those of a transaction: all in a row, or none. */
+  sendTogether(commands: readonly Command[]): void;
+  /** For commands that hold their connection. */
+  readonly blocking: { send(command: Command): void };
+}
+
+/**
+ * One server that owns part of the keys: its connection, and whether it can be used.
+ *
+ * It is looked at by a PING every `probeIntervalMs` on the connection that the commands use. A server that answers
+ * nothing for `downAfterMs` is down until it answers again; the connection is kept, so that what it still has to execute
+ * comes before whatever is sent later. One whose connection breaks and cannot be made again is down at once.
+ */
+export class Shard implements Target {
+  readonly name: string;
+  /** Of its own among all shards that this client has seen: part of the cursor of SCAN. */
+  readonly ordinal: number;
+  readonly endpoint: Endpoint;
+  /** `host:port` of the connection. */
+  readonly address: string;
+  readonly connection: Redis;
+  readonly blocking: BlockingPool;
+  state: ShardState = 'connecting';
+  readonly shard: Shard = this;
+  /** Where commands for its own keys go: itself, unless something has to be done to them. */
+  target: Target = this;
+  /** Where those go whose keys belong to a shard that is out. */
+  standIn: Target = this;
+  /** Where those go that are for every shard. */
+  listing: Target = this;
+  /** Those that may answer what only reads, while it is down. */
+  replicas: readonly Shard[] = [];
+  /** Its server is a replica itself: discovery knows no primary. */
+  readonly readOnly: boolean;
+  /** False while others stand in for it. */
+  serving = true;
+  /** A MULTI without its EXEC yet: what is sent now becomes part of it, so nothing is sent that is not its user's. */
+  inTransaction = false;
+  readonly #host: ShardHost;
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #health: Subset;
+  #timer: Timer | undefined;
+  #unreadySinceMs: number;
+  /** What was asked and not answered yet. */
+  #ping: { sinceMs: number } | undefined;
+  #cause: Error | undefined;
+  #closed = false;
+
+  constructor(host: ShardHost, name: string, ordinal: number, endpoint: Endpoint) {
+    this.name = name;
+    this.ordinal = ordinal;
+    this.endpoint = endpoint;
+    this.address = addressOf(endpoint.spec);
+    // Of the moment: a later change of address makes another shard.
+    this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
+    this.#host = host;
+    this.#unreadySinceMs = host.clock.now();
+    const { id } = endpoint.spec;
+    this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
+    this.readOnly = isReplica(endpoint.spec);
+    this.connection = this.connect();
+    this.connection.on('ready', () => this.#ready());
+    this.connection.on('close', () => this.#lost());
+    this.connection.on('error', (error: Error) => this.#failed(error));
+    this.blocking = new BlockingPool(host.own.maxBlockingConnections, this);
+    host.watch?.adopt(this);
+    this.connection.connect().catch(() => {});
+    this.#watch();
+  }
+
+  /** Another connection to this server, with the options as they are now; not yet connected. */
+  connect(options: RedisOptions = {}): Redis {
+    const { service, clock } = this.#host;
+    const errors: ConnectionErrors = {
+      // Closed on purpose: what ioredis says then, which its users look for.
+      unsent: (cause) =>
+        this.#closed ? cause : shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
+      lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
+    };
+    return connectTo({ ...this.#host.driver, ...options, ...this.#target }, { clock, errors });
+  }
+
+  /** True for an endpoint at the address that this shard is connected to. */
+  serves({ spec }: Endpoint): boolean {
+    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
+  }
+
+  /** Why nothing can be sent now; undefined where it can. */
+  refusal(): Error | undefined {
+    const { service, own } = this.#host;
+    if (this.#closed) return shardUnavailable(service.name, this.name, 'is closed');
+    if (this.state === 'down') return shardUnavailable(service.name, this.name, 'is down', this.#cause);
+    if (this.state === 'quarantined') return shardUnavailable(service.name, this.name, 'is back, and in quarantine');
+    if (this.connection.status !== 'ready' && waitingOn(this.connection) >= own.maxOfflineCommands) {
+      const why = `is not connected, and maxOfflineCommands ${own.maxOfflineCommands} wait for it already`;
+      return shardUnavailable(service.name, this.name, why, this.#cause);
+    }
+    return undefined;
+  }
+
+  /** Settles the command one way or the other. */
+  send(command: Command): void {
+    const refusal = this.refusal();
+    if (refusal === undefined) this.connection.sendCommand(command);
+    else command.reject(refusal);
+  }
+
+  /** Asked once for all of them: a MULTI without its EXEC would take in whatever others send next. */
+  sendTogether(commands: readonly Command[]): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
+    else for (const command of commands) this.connection.sendCommand(command);
+  }
+
+  /** Sends it whatever the state: for what decides about the state. */
+  issue(command: Command): void {
+    this.connection.sendCommand(command);
+  }
+
+  /** It may be used. */
+  admit(): void {
+    if (this.#closed || this.state === 'up') return;
+    this.state = 'up';
+    this.#host.service.recovered(this.endpoint);
+    this.#host.shardChanged(this);
+  }
+
+  /** It answers, and may not be used yet. */
+  quarantine(): void {
+    if (this.#closed || this.state === 'quarantined') return;
+    this.state = 'quarantined';
+    this.#host.shardChanged(this);
+  }
+
+  /** Lets the commands under way finish, then closes. */
+  async quit(): Promise<void> {
+    if (this.#closed) return;
+    this.#stop();
+    for (const replica of this.replicas) void replica.quit();
+    this.blocking.close();
+    const { connection } = this;
+    if (this.state === 'down') {
+      connection.disconnect();
+      return;
+    }
+    // A server that stops answering now must not keep anybody waiting.
+    const cut = this.#host.clock.after(QUIT_MS, () => connection.disconnect());
+    await connection.quit().catch(() => connection.disconnect());
+    cut.cancel();
+  }
+
+  disconnect(): void {
+    this.#stop();
+    for (const replica of this.replicas) replica.disconnect();
+    this.blocking.close();
+    this.connection.disconnect();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#health.close();
+  }
+
+  #watch(): void {
+    if (this.#closed) return;
+    const { clock } = this.#host;
+    const { probeIntervalMs } = this.#host.own;
+    const dueMs = clock.now() + probeIntervalMs;
+    this.#timer = clock.after(probeIntervalMs, () => {
+      const nowMs = clock.now();
+      // This process was busy, and answers lie unread: the time is not the server's.
+      if (nowMs - dueMs > probeIntervalMs) this.#forgive(nowMs - dueMs);
+      this.#look(nowMs);
+      this.#watch();
+    });
+  }
+
+  #forgive(ms: number): void {
+    this.#unreadySinceMs += ms;
+    if (this.#ping !== undefined) this.#ping.sinceMs += ms;
+  }
+
+  #look(nowMs: number): void {
+    const { downAfterMs } = this.#host.own;
+    if (this.connection.status !== 'ready') {
+      if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
+    } else if (this.#ping === undefined) {
+      if (!this.inTransaction) this.#probe(nowMs);
+    } else if (nowMs - this.#ping.sinceMs >= downAfterMs) {
+      this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#ping.sinceMs)} ms.`);
+      this.#down(Outcome.Timeout);
+    }
+  }
+
+  #probe(nowMs: number): void {
+    const ping = { sinceMs: nowMs };
+    this.#ping = ping;
+    const command = this.#host.watch?.probe(this) ?? ownCommand('ping');
+    const answered = (outcome: Outcome): void => {
+      if (this.#ping === ping) this.#ping = undefined;
+      if (outcome !== Outcome.Failure) this.#up();
+      this.#report(outcome);
+    };
+    // An error is an answer too: NOAUTH and LOADING come from a server that lives.
+    command.promise.then(
+      () => answered(Outcome.Success),
+      (error: { name?: string }) => {
+        if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
+        else if (this.connection.status !== 'ready') answered(Outcome.Failure);
+        else {
+          // Its deadline passed, which may be shorter than that of the shard; the next one comes behind it.
+          if (this.#ping === ping) this.#again(ping.sinceMs);
+        }
+      },
+    );
+    this.connection.sendCommand(command);
+  }
+
+  #again(sinceMs: number): void {
+    const { clock, own } = this.#host;
+    this.#ping = undefined;
+    if (clock.now() - sinceMs >= own.downAfterMs) this.#down(Outcome.Timeout);
+    else if (!this.#closed) this.#probe(sinceMs);
+  }
+
+  #ready(): void {
+    this.#ping = undefined;
+    this.#cause = undefined;
+    this.#up();
+  }
+
+  #lost(): void {
+    this.#ping = undefined;
+    this.inTransaction = false;
+    if (this.#closed) return;
+    if (this.state === 'up') {
+      // Its server may have restarted in the meantime; the first attempt to connect again will tell.
+      this.state = 'connecting';
+      this.#unreadySinceMs = this.#host.clock.now();
+      this.#host.shardChanged(this);
+    } else this.#down(Outcome.ConnectFailure);
+  }
+
+  #failed(error: Error): void {
+    this.#cause = error;
+    if (!this.#closed) this.#host.shardError(this, error);
+  }
+
+  #up(): void {
+    if (this.#closed || this.state === 'up') return;
+    const { watch } = this.#host;
+    if (watch === undefined) this.admit();
+    else watch.answered(this);
+  }
+
+  #down(outcome: Outcome): void {
+    this.#report(outcome);
+    if (this.#closed || this.state === 'down') return;
+    this.state = 'down';
+    this.blocking.abandon();
+    this.#host.shardChanged(this);
+  }
+
+  /** The service counts the probes, so that its health, events and figures tell of the shards as well. */
+  #report(outcome: Outcome): void {
+    try {
+      this.#health.acquire().done(outcome);
+    } catch {
+      // The service is closed, or refuses calls: nobody to tell.
+    }
+  }
+}
+
+/** QUIT is answered when all before it is. */
+const QUIT_MS = 2_000;

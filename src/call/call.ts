@@ -1,0 +1,221 @@
+import type { Lease } from '../picking/lease.js';
+import type { AcquireRequest } from '../picking/view.js';
+import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
+import type { Guard } from '../resilience/guard.js';
+import { retryDelayMs } from '../resilience/retry.js';
+import { FairleadError } from '../runtime/errors.js';
+import { lazySignal } from '../runtime/lazy-signal.js';
+import { invalidOption } from '../runtime/options.js';
+import { Outcome } from '../runtime/outcome.js';
+import { closedError } from '../service/readiness.js';
+import { AttemptRace } from './attempt-race.js';
+import { fail } from './failed-attempt.js';
+import type { CallHost, Run } from './host.js';
+import type { CallOptions, CallPlan } from './options.js';
+import { CallScope } from './scope.js';
+
+/** Acquire, run, judge; again where that is safe. A call that is refused is so at once, before anything is set up. */
+export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
+  try {
+    if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
+    const plan = host.plan.read(options);
+    const { guard } = host;
+    if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
+      return conduct(host, run, plan, undefined);
+    if (!guard.admitKey(plan.clientKey)) return refused(host, guard);
+    if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
+      return conduct(host, run, plan, undefined);
+    }
+    const lease = host.tryAcquire(plan);
+    if (lease === undefined && !guard.worthWaiting) return refused(host, guard);
+    return conduct(host, run, plan, lease);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {
+  const scope = new CallScope(host.name, host.clock, plan.signal, plan.deadlineMs);
+  let log: AttemptLog | undefined;
+  try {
+    scope.throwIfEnded();
+    const atOnce = host.guard === undefined && mayBeginAtOnce(host, plan) ? host.tryAcquire(plan) : undefined;
+    let current = lease ?? atOnce ?? (await begin(host, plan, scope));
+    host.plan.deposit(host.clock.now());
+    const raced = AttemptRace.needed(host, plan);
+    for (;;) {
+      if (scope.error !== undefined) {
+        // It ended in the turn in which the lease was got: nothing is begun any more.
+        current.done(Outcome.Cancelled);
+        throw log === undefined ? scope.error : surface(host, log, scope.error);
+      }
+      try {
+        if (raced) {
+          log ??= new AttemptLog();
+          return await new AttemptRace(host, run, plan, scope, log).start(current);
+        }
+        scope.at = current.endpoint.spec.id;
+        const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
+        current.done(Outcome.Success);
+        return result;
+      } catch (thrown) {
+        log ??= new AttemptLog();
+        if (!raced) endFailed(host, plan, scope, log, current, thrown);
+        current = await next(host, plan, scope, log, thrown);
+      }
+    }
+  } finally {
+    scope.end();
+  }
+}
+
+/** Whether there is somebody to pick and nothing to look up for the key first. */
+function mayBeginAtOnce(host: CallHost, plan: CallPlan): boolean {
+  return host.rotation.length > 0 && (plan.key === undefined || host.options.affinity === undefined);
+}
+
+/** A function that declares no signal gets one that costs nothing until it is touched. */
+function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
+  return run.length >= 2 ? scope.signal : lazySignal(scope);
+}
+
+/** The first lease, where it was not to be had at once. */
+async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {
+  const { guard } = host;
+  if (host.rotation.length === 0 && !host.closed) {
+    await waitForReady(host, scope);
+    scope.throwIfEnded();
+  }
+  const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
+  if (preparing !== undefined) await scope.race(preparing);
+  if (guard?.distributed !== undefined) {
+    const waitMs = await scope.race(guard.admitDistributed(guard.distributed, plan.clientKey));
+    if (waitMs > 0) {
+      host.plan.stats.refused++;
+      throw guard.refusalByRate(waitMs);
+    }
+  }
+  return acquire(host, plan, scope);
+}
+
+async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
+  const patience = new AbortController();
+  const timer = host.clock.awaited(host.options.waitForReadyMs, () => patience.abort());
+  try {
+    await host.ready(AbortSignal.any([scope.signal, patience.signal]));
+  } catch {
+    // Whatever it was, `acquire` says it better: closed, nothing registered, discovery failing.
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Takes its turn where the service's limits let calls wait. */
+async function acquire(host: CallHost, request: AcquireRequest, scope: CallScope): Promise<Lease> {
+  const { guard } = host;
+  let waited = false;
+  try {
+    for (;;) {
+      if (host.closed) throw closedError(host.name);
+      if (waited || guard?.crowded !== true) {
+        const lease = host.tryAcquire(request);
+        if (lease !== undefined || guard === undefined) return lease as Lease;
+        if (!guard.worthWaiting) throw refusal(host, guard);
+      }
+      if (!waited && !guard.mayLineUp) throw refusal(host, guard);
+      await scope.until<void>((resolve) => guard.line.join(resolve, waited));
+      waited = true;
+      scope.throwIfEnded();
+    }
+  } finally {
+    // Whatever came of its turn, the next one has theirs: there may be room for more than one, or no more reason to wait.
+    if (waited) guard?.line.next();
+  }
+}
+
+/** The one attempt that was made without a race failed. */
+function endFailed(
+  host: CallHost,
+  plan: CallPlan,
+  scope: CallScope,
+  log: AttemptLog,
+  lease: Lease,
+  thrown: unknown,
+): void {
+  if (scope.error === undefined || scope.outcome === undefined) {
+    fail(host, plan, log, lease, thrown, false);
+    return;
+  }
+  lease.done(scope.outcome);
+  log.add(lease.endpoint, scope.outcome, 'idempotent', scope.error, false);
+}
+
+/** After a failed attempt: the lease of the next one, or what the call rejects with. */
+async function next(
+  host: CallHost,
+  plan: CallPlan,
+  scope: CallScope,
+  log: AttemptLog,
+  thrown: unknown,
+): Promise<Lease> {
+  if (scope.error !== undefined) throw surface(host, log, scope.error);
+  scope.at = undefined;
+  const delayMs = nextDelayMs(host, plan, scope, log);
+  if (delayMs < 0) throw surface(host, log, thrown);
+  try {
+    if (delayMs > 0) await scope.sleep(delayMs);
+    const lease = await acquire(host, { key: plan.key, prefer: plan.prefer, tried: log.tried }, scope);
+    host.plan.stats.retries++;
+    return lease;
+  } catch {
+    // That it could not be repeated is less than why it had to be.
+    throw surface(host, log, scope.error ?? thrown);
+  }
+}
+
+/** Milliseconds until the next attempt; -1 where there shall be none. */
+function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: AttemptLog): number {
+  const { retry, idempotent } = plan;
+  if (retry === undefined || log.verdict === undefined) return -1;
+  const { repeat, retryAfterMs } = log.verdict;
+  const attempts = log.attempts.length;
+  const elsewhere = host.rotation.some((endpoint) => !log.tried.includes(endpoint));
+  const delayMs = retryDelayMs(retry, { repeat, idempotent, retryAfterMs, attempts, elsewhere }, host.random);
+  // Not worth waiting for what the deadline will not let begin.
+  if (delayMs < 0 || delayMs >= scope.remainingMs) return -1;
+  if (host.plan.retryBudget.tryWithdraw(host.clock.now())) return delayMs;
+  host.plan.stats.retriesOutOfBudget++;
+  return -1;
+}
+
+/**
+ * What the call rejects with: what was thrown, as it is, so that errors of drivers stay what they are; unless it would
+ * mislead. An error that says "never sent" or "exists already" after an attempt whose end is not known is no answer.
+ */
+function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
+  const { name: service } = host;
+  const last = log.attempts.at(-1);
+  let error = thrown;
+  if (last?.mayHaveTakenEffect === false && log.earlierIsUncertain) {
+    const message =
+      `A call to '${service}' failed after ${log.attempts.length} attempts, and one before the last may have taken ` +
+      'effect: look at attemptsOf(error), and at its cause for the last failure.';
+    error = new FairleadError('FAIRLEAD_UNCERTAIN', message, { service, endpoint: last.endpoint, cause: thrown });
+  }
+  rememberAttempts(error, log.attempts);
+  return error;
+}
+
+/**
+ * Rejects a turn later, when the caller has attached its handler: Node keeps account of every promise that is rejected
+ * before, which would double the cost of a refusal.
+ */
+function refused(host: CallHost, guard: Guard): Promise<never> {
+  const error = refusal(host, guard);
+  return new Promise((_, reject) => queueMicrotask(() => reject(error)));
+}
+
+function refusal(host: CallHost, guard: Guard): FairleadError {
+  host.plan.stats.refused++;
+  return guard.refusal();
+}

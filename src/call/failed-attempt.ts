@@ -1,0 +1,64 @@
+import type { Lease } from '../picking/lease.js';
+import type { AttemptLog } from '../resilience/attempts.js';
+import { retryAfterOf } from '../resilience/retry-after.js';
+import { type Classify, type FullVerdict, type Repeat, repeatAfter, type Verdict } from '../resilience/verdict.js';
+import { classifyError, Outcome } from '../runtime/outcome.js';
+import type { CallHost } from './host.js';
+import type { CallPlan } from './options.js';
+
+/** An attempt threw: judges it, ends its lease, writes it down. */
+export function fail(
+  host: CallHost,
+  plan: CallPlan,
+  log: AttemptLog,
+  lease: Lease,
+  thrown: unknown,
+  hedge: boolean,
+): FullVerdict {
+  const verdict = judge(host, plan, thrown);
+  lease.done(verdict.outcome);
+  log.add(lease.endpoint, verdict.outcome, verdict.repeat, thrown, hedge);
+  log.verdict = verdict;
+  return verdict;
+}
+
+function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
+  const { outcome, repeat, retryAfterMs } = classifySafely(plan.classify ?? host.options.classify, thrown);
+  return {
+    outcome,
+    repeat: repeat !== undefined && REPEATS.has(repeat) ? repeat : repeatAfter(outcome),
+    // Not so for NaN: what is no number of milliseconds was not said.
+    retryAfterMs: retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : pauseSafely(host, thrown),
+  };
+}
+
+const REPEATS: ReadonlySet<Repeat> = new Set(['always', 'idempotent', 'never']);
+
+/** A classifier that throws is not asked again for that call. Neither is one that says nothing we know. */
+function classifySafely(classify: Classify | undefined, thrown: unknown): Verdict {
+  const { ApplicationError, Overloaded } = Outcome;
+  for (const each of [classify, classifyError]) {
+    try {
+      const said = each?.(thrown);
+      const verdict = typeof said === 'number' ? { outcome: said } : said;
+      if (
+        verdict !== undefined &&
+        Number.isInteger(verdict.outcome) &&
+        verdict.outcome >= 0 &&
+        verdict.outcome <= Overloaded
+      )
+        return verdict;
+    } catch {
+      // As documented: the default then. What cannot even be read by that one is no error of the network's.
+    }
+  }
+  return { outcome: ApplicationError };
+}
+
+function pauseSafely(host: CallHost, thrown: unknown): number | undefined {
+  try {
+    return retryAfterOf(thrown, () => host.clock.wallMs());
+  } catch {
+    return undefined;
+  }
+}

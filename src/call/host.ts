@@ -1,0 +1,33 @@
+import type { RoutingKey } from '../balancing/policy.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Lease } from '../picking/lease.js';
+import type { AcquireRequest } from '../picking/view.js';
+import type { Guard } from '../resilience/guard.js';
+import type { Classify } from '../resilience/verdict.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Random } from '../runtime/random.js';
+import type { ServicePlan } from './plan.js';
+
+/** What is called: once per attempt, each on another endpoint where there is one. */
+export type Run<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T;
+
+/** What a call needs of its service. */
+export interface CallHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly closed: boolean;
+  readonly options: {
+    readonly waitForReadyMs: number;
+    readonly classify: Classify | undefined;
+    readonly affinity: object | undefined;
+  };
+  readonly rotation: readonly Endpoint[];
+  readonly plan: ServicePlan;
+  readonly guard: Guard | undefined;
+  /** A lease; undefined where a limit or a breaker refuses the call; throws where there is no endpoint. */
+  tryAcquire(request: AcquireRequest): Lease | undefined;
+  ready(signal?: AbortSignal): Promise<void>;
+  /** What must be waited for before a lease for this key can be had; undefined where nothing must. */
+  prepare(key: RoutingKey): Promise<void> | undefined;
+}

@@ -1,0 +1,116 @@
+import type { RoutingKey } from '../balancing/policy.js';
+import { type HedgeOverrides, overrideHedge, type ReadHedge } from '../resilience/hedging.js';
+import { overrideRetry, type ReadRetry, type RetryOverrides, readRetry } from '../resilience/retry.js';
+import type { Classify } from '../resilience/verdict.js';
+import {
+  boolean,
+  callback,
+  invalidOption,
+  number,
+  optional,
+  type Reader,
+  refuseUnknown,
+  text,
+} from '../runtime/options.js';
+
+export interface CallOptions {
+  /** What to hash by, or to be sticky by. Default: none. */
+  readonly key?: RoutingKey | undefined;
+  /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
+  readonly prefer?: string | undefined;
+  /** Whom limits per key count it for. Default: `key` where that is a string; with neither, none of them applies. */
+  readonly clientKey?: string | undefined;
+  /** Cancels the call: it rejects with FAIRLEAD_CANCELLED whose cause is the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** The call, all waiting and repeating included, may last this long; milliseconds. Default: the service's, or none. */
+  readonly deadlineMs?: number | undefined;
+  /** Making it twice is as good as making it once: it may be repeated when it failed half-way, and hedged. Default: the service's, or false. */
+  readonly idempotent?: boolean | undefined;
+  /** `false`: no repeats. Options: over those of the service. Default: the service's. */
+  readonly retry?: boolean | RetryOverrides | undefined;
+  /** `false`: no hedging. Options: over those of the service, which must hedge. Default: the service's. */
+  readonly hedge?: boolean | HedgeOverrides | undefined;
+  /** Judges what `run` throws. Default: the service's `classify`. */
+  readonly classify?: Classify | undefined;
+}
+
+/** The options of one call, read, over those of its service. */
+export interface CallPlan {
+  readonly key: RoutingKey | undefined;
+  readonly prefer: string | undefined;
+  readonly clientKey: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly idempotent: boolean;
+  readonly retry: ReadRetry | undefined;
+  readonly hedge: ReadHedge | undefined;
+  readonly classify: Classify | undefined;
+}
+
+/**
+ * Reads the options of one call over what its service says. Refuses bad ones by an error that names them. Reads what
+ * is given and no more: this is done for every call.
+ */
+export function readCallOptions(options: CallOptions, defaults: CallPlan): CallPlan {
+  refuseUnknown('call', options, SCHEMA);
+  const { key, clientKey, deadlineMs, idempotent } = options;
+  return {
+    key: SCHEMA.key(key, 'call.key'),
+    prefer: SCHEMA.prefer(options.prefer, 'call.prefer'),
+    clientKey: SCHEMA.clientKey(clientKey, 'call.clientKey') ?? (typeof key === 'string' ? key : undefined),
+    signal: SCHEMA.signal(options.signal, 'call.signal'),
+    deadlineMs: SCHEMA.deadlineMs(deadlineMs, 'call.deadlineMs') ?? defaults.deadlineMs,
+    idempotent: SCHEMA.idempotent(idempotent, 'call.idempotent') ?? defaults.idempotent,
+    retry: SCHEMA.retry(options.retry, defaults.retry),
+    hedge: SCHEMA.hedge(options.hedge, defaults.hedge),
+    classify: SCHEMA.classify(options.classify, 'call.classify'),
+  };
+}
+
+const DEFAULT_RETRY: ReadRetry = readRetry({}, 'retry');
+
+const routingKey: Reader<RoutingKey | undefined> = optional((value, name) => {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value;
+  throw invalidOption(name, value, 'a string or a Uint8Array');
+});
+
+const string: Reader<string | undefined> = optional((value, name) => {
+  if (typeof value === 'string') return value;
+  throw invalidOption(name, value, 'a string');
+});
+
+const abortSignal: Reader<AbortSignal | undefined> = optional((value, name) => {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return value as AbortSignal;
+  throw invalidOption(name, value, 'an AbortSignal');
+});
+
+function flagOrOptions(value: unknown, name: string): void {
+  if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return;
+  throw invalidOption(name, value, 'true, false or an object of options');
+}
+
+function retryOver(own: CallOptions['retry'], base: ReadRetry | undefined): ReadRetry | undefined {
+  if (own === undefined) return base;
+  flagOrOptions(own, 'call.retry');
+  if (own === false) return undefined;
+  return own === true ? (base ?? DEFAULT_RETRY) : overrideRetry(own, 'call.retry', base ?? DEFAULT_RETRY);
+}
+
+function hedgeOver(own: CallOptions['hedge'], base: CallPlan['hedge']): CallPlan['hedge'] {
+  if (own === undefined) return base;
+  flagOrOptions(own, 'call.hedge');
+  return own === false ? undefined : overrideHedge(own === true ? {} : own, 'call.hedge', base);
+}
+
+const SCHEMA = {
+  key: routingKey,
+  prefer: text(undefined),
+  clientKey: string,
+  signal: abortSignal,
+  deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),
+  idempotent: optional(boolean(false)),
+  retry: retryOver,
+  hedge: hedgeOver,
+  classify: callback<Classify>(),
+};

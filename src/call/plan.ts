@@ -1,0 +1,79 @@
+import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS } from '../resilience/hedging.js';
+import { LatencyPercentile } from '../resilience/latency-percentile.js';
+import type { ReadResilience } from '../resilience/options.js';
+import { RetryBudget } from '../resilience/retry-budget.js';
+import { type CallOptions, type CallPlan, readCallOptions } from './options.js';
+
+/** What happened to the calls of one service since it was made. */
+export interface CallStats {
+  /** Attempts after a failed one. */
+  readonly retries: number;
+  /** Repeats that would have been safe, but the budget was spent. */
+  readonly retriesOutOfBudget: number;
+  /** Attempts beside a slow one. */
+  readonly hedges: number;
+  /** Of these, how many answered first. */
+  readonly hedgesWon: number;
+  /** Hedges that were due, but the budget was spent. */
+  readonly hedgesOutOfBudget: number;
+  /** Calls refused here, by a limit or a breaker. */
+  readonly refused: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What all calls of one service share: defaults, budgets, the percentile to hedge at. */
+export class ServicePlan {
+  readonly defaults: CallPlan;
+  readonly retryBudget: RetryBudget;
+  readonly hedgeBudget: RetryBudget | undefined;
+  readonly percentile: LatencyPercentile | undefined;
+  readonly stats: Mutable<CallStats> = {
+    retries: 0,
+    retriesOutOfBudget: 0,
+    hedges: 0,
+    hedgesWon: 0,
+    hedgesOutOfBudget: 0,
+    refused: 0,
+  };
+
+  constructor(options: ReadResilience) {
+    const { deadlineMs, idempotent, retry, hedge } = options;
+    this.defaults = {
+      key: undefined,
+      prefer: undefined,
+      clientKey: undefined,
+      signal: undefined,
+      deadlineMs,
+      idempotent,
+      retry,
+      hedge,
+      classify: undefined,
+    };
+    // Also where repeats are off: a single call may switch them on.
+    this.retryBudget = new RetryBudget(retry?.budget);
+    this.hedgeBudget = hedge && new RetryBudget(hedge.budget);
+    if (hedge?.percentile !== undefined) {
+      this.percentile = new LatencyPercentile(hedge.percentile, PERCENTILE_WINDOW_MS, PERCENTILE_MIN_SAMPLES);
+    }
+  }
+
+  /** Refuses bad options by an error that names them. */
+  read(options: CallOptions | undefined): CallPlan {
+    return options === undefined ? this.defaults : readCallOptions(options, this.defaults);
+  }
+
+  /** A call begins. */
+  deposit(nowMs: number): void {
+    this.retryBudget.deposit(nowMs);
+    this.hedgeBudget?.deposit(nowMs);
+  }
+
+  /** Milliseconds after which a call is hedged; undefined for not at all. */
+  hedgeAfterMs(plan: CallPlan, nowMs: number): number | undefined {
+    const { hedge } = plan;
+    if (hedge === undefined || !plan.idempotent) return undefined;
+    const live = hedge.percentile === undefined ? undefined : this.percentile?.valueMs(nowMs);
+    return live ?? hedge.afterMs;
+  }
+}

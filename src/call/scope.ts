@@ -1,0 +1,148 @@
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
+import type { Clock } from '../runtime/clock.js';
+import { FairleadError } from '../runtime/errors.js';
+import { Outcome } from '../runtime/outcome.js';
+
+/** Starts something that ends by `resolve` or `reject`, and gives a function that stops it. */
+export type Begin<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
+
+/**
+ * The deadline and the caller's signal of one call, and which of them ended it. Makes its signal only when somebody asks
+ * for it: an AbortController costs more than all the rest of a call.
+ */
+export class CallScope {
+  readonly #service: string;
+  readonly #caller: AbortSignal | undefined;
+  readonly #timer: { cancel(): void } | undefined;
+  readonly #endsAtMs: number;
+  readonly #clock: Clock;
+  #onCallerAbort: (() => void) | undefined;
+  #abort: AbortController | undefined;
+  #interrupt: ((error: FairleadError) => void) | undefined;
+  /** The endpoint that is at work; undefined between attempts, or where several are. */
+  at: string | undefined;
+  /** What the end of the scope says about an endpoint that was at work; undefined while it goes on. */
+  outcome: Outcome | undefined;
+  error: FairleadError | undefined;
+
+  constructor(service: string, clock: Clock, caller: AbortSignal | undefined, deadlineMs: number | undefined) {
+    this.#service = service;
+    this.#clock = clock;
+    this.#caller = caller;
+    if (caller !== undefined) {
+      if (caller.aborted) this.#cancel();
+      else {
+        this.#onCallerAbort = () => this.#cancel();
+        whenAborted(caller, this.#onCallerAbort);
+      }
+    }
+    if (deadlineMs === undefined) {
+      this.#endsAtMs = Number.POSITIVE_INFINITY;
+    } else {
+      this.#endsAtMs = clock.now() + deadlineMs;
+      // No time at all: what could only be thrown away is not begun.
+      if (deadlineMs === 0) this.#expire(deadlineMs);
+      else this.#timer = clock.awaited(deadlineMs, () => this.#expire(deadlineMs));
+    }
+  }
+
+  /** Whether it can end before its work does. */
+  get limited(): boolean {
+    return this.#timer !== undefined || this.#caller !== undefined;
+  }
+
+  /**
+   * Aborts when the scope ends. Never the caller's own: that may live as long as the process, and would collect the
+   * listeners that calls forget on it.
+   */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.error !== undefined) this.#abort.abort(this.error);
+    }
+    return this.#abort.signal;
+  }
+
+  /** Milliseconds until the deadline; Infinity without one. */
+  get remainingMs(): number {
+    return this.#timer === undefined ? Number.POSITIVE_INFINITY : this.#endsAtMs - this.#clock.now();
+  }
+
+  throwIfEnded(): void {
+    if (this.error !== undefined) throw this.error;
+  }
+
+  /** The result of `running`, unless the call ends before: a function that ignores its signal cannot hold the caller. */
+  race<T>(running: Promise<T> | T): Promise<T> | T {
+    if (!this.limited) return running;
+    return new Promise<T>((resolve, reject) => {
+      // Left there when it has settled: rejecting it again does nothing.
+      this.#interrupt = reject;
+      if (this.error !== undefined) reject(this.error);
+      Promise.resolve(running).then(resolve, reject);
+    });
+  }
+
+  /** Waits so long; rejects when the call ends before. */
+  sleep(delayMs: number): Promise<void> {
+    return this.until<void>((resolve) => {
+      const timer = this.#clock.awaited(delayMs, resolve);
+      return () => timer.cancel();
+    });
+  }
+
+  /** What `begin` starts, stopped and rejected when the call ends before. One at a time. */
+  until<T>(begin: Begin<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const stop = begin(
+        (value) => {
+          this.#interrupt = undefined;
+          resolve(value);
+        },
+        (error) => {
+          this.#interrupt = undefined;
+          reject(error);
+        },
+      );
+      const interrupt = (error: FairleadError): void => {
+        stop();
+        reject(error);
+      };
+      if (this.error !== undefined) interrupt(this.error);
+      else this.#interrupt = interrupt;
+    });
+  }
+
+  /** Its work is over. Idempotent. */
+  end(): void {
+    this.#timer?.cancel();
+    if (this.#onCallerAbort !== undefined) forgetAbort(this.#caller as AbortSignal, this.#onCallerAbort);
+  }
+
+  #cancel(): void {
+    const service = this.#service;
+    const cause = this.#caller?.reason;
+    this.#finish(
+      Outcome.Cancelled,
+      new FairleadError('FAIRLEAD_CANCELLED', `A call to '${service}' was cancelled.`, { service, cause }),
+    );
+  }
+
+  #expire(deadlineMs: number): void {
+    const service = this.#service;
+    const where = this.at === undefined ? '' : `: endpoint '${this.at}' had not answered`;
+    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms${where}.`;
+    const details = { service, endpoint: this.at };
+    this.#finish(Outcome.Timeout, new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, details));
+  }
+
+  #finish(outcome: Outcome, error: FairleadError): void {
+    if (this.error !== undefined) return;
+    this.outcome = outcome;
+    this.error = error;
+    this.#abort?.abort(error);
+    const interrupt = this.#interrupt;
+    this.#interrupt = undefined;
+    interrupt?.(error);
+  }
+}

@@ -1,0 +1,267 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { toError } from '../runtime/errors.js';
+import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
+import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
+import type { Evidence, HealthSignal, HealthTracker } from './health.js';
+
+export interface EjectionEvent {
+  readonly endpoint: Endpoint;
+  /** The name of the signal that asked for it. */
+  readonly signal: string;
+  readonly forMs: number;
+  /** The numbers that led to it, as the signal names them. */
+  readonly evidence: Evidence;
+  /** Whether it was carried out. */
+  readonly enforced: boolean;
+  /** Why not: too many are out already (`cap`), or the signal's `enforcementRatio`. */
+  readonly refusedBy: 'cap' | 'enforcement' | undefined;
+}
+
+export interface EjectionHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly members: readonly LiveEndpoint[];
+  /** The state of an endpoint changed: compute the rotation anew. */
+  changed(): void;
+  ejected(event: EjectionEvent): void;
+  returned(endpoint: LiveEndpoint): void;
+  /** A signal threw. */
+  failed(error: Error): void;
+}
+
+interface Watch {
+  readonly signal: HealthSignal;
+  readonly tracker: HealthTracker;
+}
+
+/** An ejection that is going on, its probing included. */
+interface Term {
+  readonly watch: Watch;
+  /** Until the ejection ends; from then on, until a probe that does not end is given up. */
+  timer: Timer | undefined;
+}
+
+/**
+ * A call that probes an endpoint and has not ended after so long (a stream, say) decides no longer: the next call is
+ * the probe.
+ */
+const PROBE_PATIENCE_MS = 30_000;
+
+/** An endpoint that should go but may not is reported so often at most. */
+const COMPLAIN_EVERY_MS = 1_000;
+
+/** The base by which past ejections of a signal without `EjectionTimes` are forgotten: Envoy's. */
+const DEFAULT_BASE_MS = 30_000;
+
+/**
+ * Carries out what the health signals ask for: caps the share of ejected endpoints, times the ejections, and lets an
+ * endpoint return through one probing call. One endpoint may always go, or services of two or three had no protection.
+ */
+export class Ejection {
+  readonly #host: EjectionHost;
+  readonly #maxRatio: number;
+  readonly #watches: readonly Watch[];
+  readonly #history: EjectionHistory;
+  readonly #terms = new Map<LiveEndpoint, Term>();
+  /** When it was last told that the cap kept an endpoint in. */
+  readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
+  /** The base that the verdict now being given was computed with. */
+  #baseMs = DEFAULT_BASE_MS;
+
+  constructor(host: EjectionHost, signals: readonly HealthSignal[], maxRatio: number) {
+    this.#host = host;
+    this.#maxRatio = maxRatio;
+    this.#history = new EjectionHistory(host.clock, host.random);
+    this.#watches = signals.map((signal) => this.#watch(signal));
+  }
+
+  #watch(signal: HealthSignal): Watch {
+    const tracker = signal.create({
+      clock: this.#host.clock,
+      random: this.#host.random,
+      members: () => this.#host.members,
+      nextEjectionMs: (endpoint, times) => this.#nextMs(endpoint, times),
+      eject: (endpoint, forMs, evidence) => this.#request(endpoint as LiveEndpoint, forMs, watch, evidence),
+    });
+    const watch: Watch = { signal, tracker };
+    return watch;
+  }
+
+  /** How many endpoints are out, the probing ones included. */
+  get out(): number {
+    return this.#terms.size;
+  }
+
+  /** A call that was not a probe ended. Hot path. */
+  record(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number): void {
+    let longestMs = 0;
+    let by: Watch | undefined;
+    for (let i = 0; i < this.#watches.length; i++) {
+      const watch = this.#watches[i]!;
+      try {
+        const forMs = watch.tracker.record(endpoint, outcome, latencyMs);
+        if (forMs > longestMs) {
+          longestMs = forMs;
+          by = watch;
+        }
+      } catch (thrown) {
+        this.#host.failed(toError(thrown));
+      }
+    }
+    if (by !== undefined) this.#request(endpoint, longestMs, by, undefined);
+  }
+
+  /** This call decides about the return of the endpoint. */
+  beginProbe(endpoint: LiveEndpoint, lease: object): void {
+    const term = this.#terms.get(endpoint);
+    if (term === undefined) return;
+    endpoint.probe = lease;
+    term.timer?.cancel();
+    term.timer = this.#host.clock.after(PROBE_PATIENCE_MS, () => {
+      endpoint.probe = undefined;
+      this.#host.changed();
+    });
+  }
+
+  /** The call that decides about the return of an endpoint ended. */
+  probed(endpoint: LiveEndpoint, outcome: Outcome): void {
+    endpoint.probe = undefined;
+    const term = this.#terms.get(endpoint);
+    if (term === undefined || endpoint.standing !== 'probing') return;
+    term.timer?.cancel();
+    const ok = isAnswer(outcome);
+    if (!ok && !isFailure(outcome)) {
+      // It said nothing (cancelled): the next call is the probe.
+      this.#host.changed();
+      return;
+    }
+    // Time spent waiting for the probe was no time in service.
+    this.#history.end(endpoint);
+    let againMs = 0;
+    for (const watch of this.#watches) {
+      const forMs = this.#safely(() => watch.tracker.probed(endpoint, ok)) ?? 0;
+      if (watch === term.watch) againMs = forMs;
+    }
+    this.#terms.delete(endpoint);
+    endpoint.stand('in');
+    if (!ok && againMs > 0) {
+      this.#carryOut(endpoint, againMs, term.watch, { probes: 1 });
+      return;
+    }
+    this.#host.returned(endpoint);
+    this.#host.changed();
+  }
+
+  /** Ends an ejection early, without a probe: somebody who knows says that the endpoint is well. */
+  release(endpoint: LiveEndpoint): void {
+    if (!this.#end(endpoint)) return;
+    this.#history.end(endpoint);
+    this.#host.returned(endpoint);
+    this.#host.changed();
+  }
+
+  /**
+   * Only these are used from now on. An ejection of any other ends: nobody would probe it, and it would count among those
+   * that are out.
+   */
+  confine(members: readonly LiveEndpoint[]): void {
+    if (this.#terms.size === 0) return;
+    const used = new Set(members);
+    for (const endpoint of this.#terms.keys()) if (!used.has(endpoint)) this.#end(endpoint);
+  }
+
+  /** The endpoint left the membership. */
+  forget(endpoint: LiveEndpoint): void {
+    this.#end(endpoint);
+    this.#history.forget(endpoint);
+    for (const { tracker } of this.#watches) this.#safely(() => tracker.forget(endpoint));
+  }
+
+  close(): void {
+    for (const { timer } of this.#terms.values()) timer?.cancel();
+    this.#terms.clear();
+    for (const { tracker } of this.#watches) this.#safely(() => tracker.close?.());
+  }
+
+  #end(endpoint: LiveEndpoint): boolean {
+    const term = this.#terms.get(endpoint);
+    if (term === undefined) return false;
+    term.timer?.cancel();
+    this.#terms.delete(endpoint);
+    endpoint.probe = undefined;
+    endpoint.stand('in');
+    return true;
+  }
+
+  #nextMs(endpoint: Endpoint, times: EjectionTimes): number {
+    this.#baseMs = times.baseEjectionMs;
+    return this.#history.nextMs(endpoint, times);
+  }
+
+  #request(endpoint: LiveEndpoint, forMs: number, watch: Watch, told: Evidence | undefined): void {
+    if (endpoint.state !== 'ready' || !(forMs > 0)) return;
+    const evidence = told ?? this.#safely(() => watch.tracker.explain?.(endpoint)) ?? {};
+    const { enforcementRatio = 1, name } = watch.signal;
+    const refuse = (refusedBy: EjectionEvent['refusedBy']): void =>
+      this.#host.ejected({ endpoint, signal: name, forMs, evidence, enforced: false, refusedBy });
+    if (enforcementRatio < 1 && this.#host.random.float() >= enforcementRatio) {
+      this.#safely(() => watch.tracker.confirmed(endpoint));
+      refuse('enforcement');
+    } else if (this.#terms.size < this.#allowed()) {
+      this.#carryOut(endpoint, forMs, watch, evidence);
+    } else if (this.#mayComplain(endpoint)) {
+      refuse('cap');
+    }
+  }
+
+  /** What is out of bounds stays counted, so every further failure asks again: told of once in a while. */
+  #mayComplain(endpoint: LiveEndpoint): boolean {
+    const nowMs = this.#host.clock.now();
+    if (nowMs - (this.#complainedMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;
+    this.#complainedMs.set(endpoint, nowMs);
+    return true;
+  }
+
+  #allowed(): number {
+    return Math.max(1, Math.floor(this.#host.members.length * this.#maxRatio));
+  }
+
+  #carryOut(endpoint: LiveEndpoint, forMs: number, watch: Watch, evidence: Evidence): void {
+    endpoint.stand('ejected');
+    endpoint.ejections++;
+    this.#history.begin(endpoint, forMs, this.#baseMs);
+    const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
+    this.#terms.set(endpoint, { watch, timer });
+    for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));
+    this.#host.ejected({
+      endpoint,
+      signal: watch.signal.name,
+      forMs,
+      evidence,
+      enforced: true,
+      refusedBy: undefined,
+    });
+    this.#host.changed();
+  }
+
+  #beginProbing(endpoint: LiveEndpoint): void {
+    const term = this.#terms.get(endpoint);
+    if (term === undefined) return;
+    term.timer = undefined;
+    endpoint.probe = undefined;
+    endpoint.stand('probing');
+    this.#host.changed();
+  }
+
+  #safely<T>(run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (thrown) {
+      this.#host.failed(toError(thrown));
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import type { Policy } from '../balancing/policy.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { FairleadError, toError } from '../runtime/errors.js';
+import type { Outcome } from '../runtime/outcome.js';
+import type { View } from './view.js';
+
+/** The time constant of latency estimates where no policy sets one: Finagle's. */
+const DEFAULT_DECAY_MS = 10_000;
+
+/**
+ * The views of one service, its own and those of its subsets, and what they need measured together: latency is
+ * estimated once per endpoint, so all policies of a service share its decay.
+ */
+export class Views {
+  readonly #service: string;
+  readonly #failed: (error: Error) => void;
+  readonly #views = new Set<View>();
+  /** Those whose picker keeps statistics of its own. */
+  #observers: readonly View[] = [];
+  #decayMs: number | undefined;
+  #timed: boolean;
+
+  /** `timed`: response times are measured whatever the policies need. `failed` is told what a user's policy threw. */
+  constructor(service: string, timed: boolean, failed: (error: Error) => void) {
+    this.#service = service;
+    this.#timed = timed;
+    this.#failed = failed;
+  }
+
+  /** Whether the clock is read for calls at all. */
+  get timed(): boolean {
+    return this.#timed;
+  }
+
+  /** The time constant of the latency estimates; milliseconds. */
+  get decayMs(): number {
+    return this.#decayMs ?? DEFAULT_DECAY_MS;
+  }
+
+  /** Turns on what the policy of a view to come needs. Throws where that contradicts the others' needs. */
+  admit(policy: Policy): void {
+    if (!policy.needsLatency) return;
+    const decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
+    if (this.#decayMs !== undefined && this.#decayMs !== decayMs) {
+      throw new FairleadError(
+        'FAIRLEAD_CONFLICT',
+        `Policy ${policy.name} of a subset of '${this.#service}' wants decayMs ${decayMs}, but the service measures with ` +
+          `${this.#decayMs}: give both the same.`,
+        { service: this.#service },
+      );
+    }
+    this.#decayMs = decayMs;
+    this.#timed = true;
+  }
+
+  add(view: View): void {
+    this.#views.add(view);
+    this.#findObservers();
+  }
+
+  delete(view: View): void {
+    this.#views.delete(view);
+    this.#findObservers();
+  }
+
+  /** A policy that throws at its new rotation keeps the others, and what follows, from nothing. */
+  refresh(): void {
+    for (const view of this.#views) {
+      try {
+        view.refresh();
+      } catch (thrown) {
+        this.#failed(toError(thrown));
+      }
+    }
+  }
+
+  /** A call ended. Hot path. A policy that throws here must not keep the call from ending. */
+  observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
+    for (let i = 0; i < this.#observers.length; i++) {
+      try {
+        this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
+      } catch (thrown) {
+        this.#failed(toError(thrown));
+      }
+    }
+  }
+
+  close(): void {
+    for (const view of this.#views) view.close();
+  }
+
+  #findObservers(): void {
+    this.#observers = [...this.#views].filter((each) => each.observes);
+  }
+}

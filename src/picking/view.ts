@@ -1,0 +1,254 @@
+import { isUint8Array } from 'node:util/types';
+import type { StickySessions } from '../affinity/sticky-sessions.js';
+import type { PickRequest, Policy, PolicyContext, ProbeSource, RoutingKey } from '../balancing/policy.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import {
+  computeRotation,
+  EMPTY_ROTATION,
+  type LiveRotation,
+  type RotationOptions,
+} from '../endpoint/rotation/rotation.js';
+import type { Clock } from '../runtime/clock.js';
+import type { FairleadError } from '../runtime/errors.js';
+import { invalidOption } from '../runtime/options.js';
+import type { Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
+import { toTick, UNTIMED } from '../runtime/ticks.js';
+import { GroupPickers } from './group-pickers.js';
+import { CallLease, type Lease, type LeaseOwner } from './lease.js';
+
+/** What a call may say about where it wants to go. */
+export interface AcquireRequest {
+  /**
+   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or bytes is
+   * FAIRLEAD_INVALID_OPTION.
+   */
+  readonly key?: RoutingKey | undefined;
+  /** Endpoints this call tried before: avoided while there is another. */
+  readonly tried?: readonly Endpoint[] | undefined;
+  /**
+   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream said. When it may
+   * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
+   */
+  readonly prefer?: string | undefined;
+  /** It runs beside another attempt of the same call (a hedge), or beside what its session's endpoint has room for: sessions stay where they are. Default false. */
+  readonly beside?: boolean | undefined;
+}
+
+/** What a view needs of the service it belongs to. */
+export interface ViewHost extends LeaseOwner<LiveEndpoint> {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly members: readonly LiveEndpoint[];
+  readonly rotationOptions: Omit<RotationOptions, 'probingInList'>;
+  /** Whether some policy of the service needs response times. */
+  readonly timed: boolean;
+  readonly sticky: StickySessions | undefined;
+  readonly probes: ProbeSource | undefined;
+  byId(id: string): LiveEndpoint | undefined;
+  /** A lease on an endpoint that is about to return began: its outcome decides. */
+  probe(endpoint: LiveEndpoint, lease: object): void;
+  /** Why there is no endpoint: closed, discovery failed, none registered. */
+  explainEmpty(usable: boolean): FairleadError;
+}
+
+const NO_REQUEST: AcquireRequest = {};
+
+/** A number would be taken for bytes of no length: all numbers for one key. */
+function checkBinaryKey(key: unknown): void {
+  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
+}
+
+/** An endpoint with an even share of the keys gets none of its own in so many calls per member once in e^5, 150 times. */
+const PATIENCE_CALLS = 5;
+
+interface MutablePickRequest extends PickRequest {
+  key: RoutingKey | undefined;
+  tried: readonly Endpoint[] | undefined;
+  nowMs: number;
+}
+
+/**
+ * A picker at work on a part of the service: the whole for the service itself, fewer for a subset. The hot path.
+ */
+export class View {
+  readonly #host: ViewHost;
+  readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
+  readonly #pickers: GroupPickers;
+  readonly #probingInList: boolean;
+  /** One object for all picks: they are synchronous, and pickers do not keep it. */
+  readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
+  #rotation: LiveRotation = EMPTY_ROTATION;
+  #closed = false;
+  /** `rotation.healthy` as a set, made when somebody asks by endpoint. */
+  #healthy: ReadonlySet<LiveEndpoint> | undefined;
+  /** Calls with a key since the last probe, or since somebody waits for one. */
+  #notItsOwn = 0;
+  /** Where the search for an endpoint to probe goes on. */
+  #nextProbe = 0;
+  #foundSession = false;
+
+  constructor(
+    host: ViewHost,
+    policy: Policy,
+    usable: ((endpoint: Endpoint) => boolean) | undefined,
+    weighed?: PolicyContext['weighed'],
+  ) {
+    this.#host = host;
+    this.#usable = usable;
+    this.#pickers = new GroupPickers(policy, host, weighed);
+    this.#probingInList = policy.usesKey === true || host.sticky !== undefined;
+    this.refresh();
+  }
+
+  get rotation(): LiveRotation {
+    return this.#rotation;
+  }
+
+  /** Whether the latest lease went to an endpoint because a session had been bound to it before. */
+  get foundSession(): boolean {
+    return this.#foundSession;
+  }
+
+  /** Nothing may be picked any longer, for good. */
+  close(): void {
+    this.#closed = true;
+    this.#rotation = EMPTY_ROTATION;
+    this.#healthy = undefined;
+  }
+
+  /** Something that decides about the rotation changed. */
+  refresh(): void {
+    if (this.#closed) return;
+    this.#rotation = computeRotation(this.#host.members, this.#usable, {
+      ...this.#host.rotationOptions,
+      probingInList: this.#probingInList,
+    });
+    this.#healthy = undefined;
+    this.#nextProbe = 0;
+    if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
+  }
+
+  acquire(request: AcquireRequest = NO_REQUEST): Lease {
+    if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
+    const host = this.#host;
+    const pick = this.#request;
+    const { key } = request;
+    if (key !== undefined && typeof key !== 'string') checkBinaryKey(key);
+    pick.key = key;
+    pick.tried = request.tried;
+    const { prefer } = request;
+    if (request.beside === true && (pick.key !== undefined || prefer !== undefined)) this.#host.sticky?.refuseBeside();
+    if (!host.timed) {
+      const endpoint = this.#choose(pick, request);
+      endpoint.begin();
+      return this.#lease(endpoint, UNTIMED);
+    }
+    const nowMs = host.clock.now();
+    pick.nowMs = nowMs;
+    const endpoint = this.#choose(pick, request);
+    endpoint.beginTimed(nowMs);
+    return this.#lease(endpoint, toTick(nowMs));
+  }
+
+  /** Told by the service about every call that ends on one of its endpoints. */
+  observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
+    this.#pickers.observe(endpoint, outcome, latencyMs, nowMs);
+  }
+
+  get observes(): boolean {
+    return this.#pickers.observes;
+  }
+
+  #lease(endpoint: LiveEndpoint, startTick: number): Lease {
+    const lease = new CallLease(this.#host, endpoint, startTick);
+    if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
+    return lease;
+  }
+
+  #choose(pick: MutablePickRequest, { prefer, beside }: AcquireRequest): LiveEndpoint {
+    this.#foundSession = false;
+    if (prefer !== undefined) {
+      const preferred = this.#preferred(prefer, pick);
+      if (preferred !== undefined) return preferred;
+    }
+    const { probing } = this.#rotation;
+    if (probing.length > 0) {
+      const returning = this.#probe(pick, probing);
+      if (returning !== undefined) return returning;
+    }
+    const sticky = this.#host.sticky;
+    if (pick.key === undefined || (beside === true && sticky !== undefined)) return this.#pick(pick);
+    const bound = sticky?.find(pick.key, pick.tried, this.#usableNow);
+    if (bound !== undefined) {
+      this.#foundSession = true;
+      return bound;
+    }
+    const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);
+    sticky?.bind(pick.key, chosen);
+    return chosen;
+  }
+
+  #preferred(id: string, pick: PickRequest): LiveEndpoint | undefined {
+    const sticky = this.#host.sticky;
+    if (sticky !== undefined) return sticky.prefer(id, pick.tried, this.#usableNow);
+    const endpoint = this.#host.byId(id);
+    if (endpoint === undefined || !this.#usableNow(endpoint) || pick.tried?.includes(endpoint)) return undefined;
+    return endpoint;
+  }
+
+  /** Whether a call that asks for this endpoint may have it. */
+  readonly #usableNow = (endpoint: LiveEndpoint): boolean => {
+    if (this.#busyProbing(endpoint)) return false;
+    this.#healthy ??= new Set(this.#rotation.healthy);
+    if (this.#healthy.has(endpoint)) return true;
+    // Gone from discovery, and asked for by a session that may keep it: only what the view covers.
+    return endpoint.state === 'draining' && (this.#usable === undefined || this.#usable(endpoint));
+  };
+
+  /** The first call without a key, or whose key is nobody's business, goes to a returning endpoint. */
+  #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
+    if (this.#probingInList && pick.key !== undefined) return undefined;
+    return this.#nextWaiting(pick, probing);
+  }
+
+  /**
+   * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever. After so many calls
+   * that were not its own, the next one that is bound to nobody decides.
+   */
+  #probeForWantOfOwn(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
+    if (++this.#notItsOwn < PATIENCE_CALLS * this.#rotation.members.length) return undefined;
+    this.#notItsOwn = 0;
+    return this.#nextWaiting(pick, probing);
+  }
+
+  #nextWaiting(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
+    // Those that are being probed already are behind: each is looked at once.
+    for (; this.#nextProbe < probing.length; this.#nextProbe++) {
+      const endpoint = probing[this.#nextProbe]!;
+      if (endpoint.probe !== undefined || endpoint.state !== 'probing') continue;
+      // Left for a call that has not been there yet.
+      return pick.tried?.includes(endpoint) ? undefined : endpoint;
+    }
+    return undefined;
+  }
+
+  #pick(pick: MutablePickRequest): LiveEndpoint {
+    const first = this.#pickers.pick(pick);
+    if (!this.#busyProbing(first)) return first;
+    // Rare: it is being probed by one call, and that is all it shall get. Each turn rules one more endpoint out.
+    const avoid: Endpoint[] = [...(pick.tried ?? []), first];
+    for (;;) {
+      pick.tried = avoid;
+      const next = this.#pickers.pick(pick);
+      if (!this.#busyProbing(next) || avoid.includes(next)) return next;
+      avoid.push(next);
+    }
+  }
+
+  #busyProbing(endpoint: LiveEndpoint): boolean {
+    return endpoint.state === 'probing' && endpoint.probe !== undefined && !this.#rotation.panic;
+  }
+}

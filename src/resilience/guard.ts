@@ -1,0 +1,234 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Lease } from '../picking/lease.js';
+import type { AcquireRequest } from '../picking/view.js';
+import type { Clock } from '../runtime/clock.js';
+import type { FairleadError } from '../runtime/errors.js';
+import { Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
+import { TokenBucket } from '../runtime/token-bucket.js';
+import { CircuitBreaker, type CircuitChange } from './circuit-breaker.js';
+import { ClientThrottle } from './client-throttle.js';
+import { DistributedLimit } from './distributed-limit.js';
+import { EndpointGates, type LeaseSource } from './endpoint-gates.js';
+import { Gate } from './gate.js';
+import { GradientLimit } from './gradient-limit.js';
+import { KeyedRate } from './keyed-rate.js';
+import { KeyedWindow } from './keyed-window.js';
+import type { ReadResilience } from './options.js';
+import { type RefusalReason, refusalError } from './refusal.js';
+import { WaitingLine } from './waiting-line.js';
+
+export interface GuardHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A lease from the source, counted. */
+  lease(source: LeaseSource, request: AcquireRequest | undefined): Lease;
+  /** A breaker changed its state; `endpoint` is undefined for the service's own. */
+  breaker(endpoint: Endpoint | undefined, change: CircuitChange): void;
+}
+
+const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
+
+/**
+ * The limits and breakers of one service, around every acquire: of the service, of its subsets, of any adapter. Made
+ * only where at least one of them is configured; a service without costs nothing.
+ */
+export class Guard {
+  /** Calls of `call()` that wait for a limit of calls in flight. */
+  readonly line: WaitingLine = new WaitingLine();
+  readonly distributed: DistributedLimit | undefined;
+  readonly #host: GuardHost;
+  readonly #options: ReadResilience;
+  readonly #service: Gate;
+  /** Undefined where nothing limits single endpoints. */
+  readonly #endpoints: EndpointGates | undefined;
+  readonly #rate: KeyedRate | undefined;
+  readonly #window: KeyedWindow | undefined;
+  #reason: RefusalReason = 'too_many_calls';
+  #retryAfterMs = 0;
+
+  constructor(host: GuardHost, options: ReadResilience) {
+    this.#host = host;
+    this.#options = options;
+    const { limits } = options;
+    this.#service = new Gate({
+      maxInflight: limits.maxInflight,
+      adaptive: limits.adaptive && new GradientLimit(limits.adaptive),
+      breaker: this.#breaker(options.breaker, undefined),
+      throttle: options.throttle && new ClientThrottle(options.throttle, host.random),
+      rate: limits.rate && new TokenBucket(limits.rate),
+    });
+    const perEndpoint = [limits.maxInflightPerEndpoint, limits.adaptivePerEndpoint, limits.ratePerEndpoint];
+    if (options.breakerPerEndpoint !== undefined || perEndpoint.some((each) => each !== undefined)) {
+      this.#endpoints = new EndpointGates(
+        (endpoint) => this.#createGate(endpoint),
+        (source, request) => host.lease(source, request),
+      );
+    }
+    this.#rate = limits.ratePerKey && new KeyedRate(limits.ratePerKey);
+    this.#window = limits.windowPerKey && new KeyedWindow(limits.windowPerKey);
+    this.distributed = limits.distributed && new DistributedLimit(limits.distributed, host.clock);
+  }
+
+  /** Whether anything is configured that needs a guard. */
+  static needed({ breaker, breakerPerEndpoint, throttle, limits }: ReadResilience): boolean {
+    const { maxPending: _, ...rest } = limits;
+    return [breaker, breakerPerEndpoint, throttle, ...Object.values(rest)].some((each) => each !== undefined);
+  }
+
+  /** Whether the latest refusal may be waited for: it is one that ends with somebody else's call. */
+  get worthWaiting(): boolean {
+    return this.#reason === 'too_many_calls' && this.#options.limits.maxPending > 0;
+  }
+
+  /** Whether the line takes one more; where it does not, that is the latest refusal. */
+  get mayLineUp(): boolean {
+    return (
+      this.line.length < this.#options.limits.maxPending || this.#refuse('too_many_calls', this.#service.nextEndMs)
+    );
+  }
+
+  /** Whether others are waiting, so that a newcomer has to line up behind them. */
+  get crowded(): boolean {
+    return this.line.length > 0;
+  }
+
+  /** Calls in flight that passed. */
+  get inflight(): number {
+    return this.#service.inflight;
+  }
+
+  /** Charges the key for one call; false where that is refused. A call without a key is limited by none of its own. */
+  admitKey(key: string | undefined): boolean {
+    if (key === undefined || (this.#rate === undefined && this.#window === undefined)) return true;
+    const nowMs = this.#host.clock.now();
+    const waitMs = this.#rate?.tryAcquire(key, nowMs) || this.#window?.tryAcquire(key, nowMs) || 0;
+    return waitMs === 0 || this.#refuse('rate_limited', waitMs);
+  }
+
+  /** Charges the limit that is shared with other processes: 0, or the milliseconds for which that is refused. */
+  admitDistributed(limit: DistributedLimit, key: string | undefined): Promise<number> {
+    const charged = limit.shared ? this.#host.name : key;
+    return charged === undefined ? NOTHING_TO_CHARGE : limit.tryAcquire(charged);
+  }
+
+  /** A lease, or undefined where the call is refused. Throws what acquiring throws. */
+  tryAcquire(request: AcquireRequest | undefined, source: LeaseSource): Lease | undefined {
+    const nowMs = this.#host.clock.now();
+    const waitMs = this.#service.tryEnter(nowMs);
+    if (waitMs > 0) {
+      this.#refuse(this.#service.refusedBy, waitMs);
+      return undefined;
+    }
+    const { epoch } = this.#service;
+    try {
+      const passed = this.#acquire(request, source, nowMs, epoch);
+      if (passed === undefined) this.#service.retract(nowMs, epoch);
+      return passed;
+    } catch (thrown) {
+      this.#service.retract(nowMs, epoch);
+      throw thrown;
+    }
+  }
+
+  /** Past the service's own gate. */
+  #acquire(
+    request: AcquireRequest | undefined,
+    source: LeaseSource,
+    nowMs: number,
+    epoch: number,
+  ): GuardedLease | undefined {
+    const gates = this.#endpoints;
+    if (gates === undefined) {
+      return new GuardedLease(this, this.#host.lease(source, request), undefined, nowMs, epoch, 0);
+    }
+    const lease = gates.acquire(source, request, nowMs);
+    if (typeof lease === 'number') {
+      this.#refuse(gates.refusedBy, lease);
+      return undefined;
+    }
+    const gate = gates.of(lease.endpoint);
+    return new GuardedLease(this, lease, gate, nowMs, epoch, gate.epoch);
+  }
+
+  /** The error for what was refused latest: to be asked for before anything else can be. */
+  refusal(): FairleadError {
+    return refusalError(this.#reason, this.#host.name, this.#retryAfterMs);
+  }
+
+  /** The error for what `admitDistributed` refused. */
+  refusalByRate(retryAfterMs: number): FairleadError {
+    return refusalError('rate_limited', this.#host.name, retryAfterMs);
+  }
+
+  /** A lease of this guard ended. */
+  leave(lease: GuardedLease, outcome: Outcome): void {
+    const nowMs = this.#host.clock.now();
+    lease.gate?.leave(outcome, nowMs, lease.enteredMs, lease.endpointEpoch);
+    this.#service.leave(outcome, nowMs, lease.enteredMs, lease.epoch);
+    this.#endpoints?.left();
+    if (this.line.length > 0) this.line.next();
+  }
+
+  #refuse(reason: RefusalReason, retryAfterMs: number): false {
+    this.#reason = reason;
+    this.#retryAfterMs = retryAfterMs;
+    return false;
+  }
+
+  #createGate(endpoint: Endpoint): Gate {
+    const { limits, breakerPerEndpoint } = this.#options;
+    return new Gate({
+      maxInflight: limits.maxInflightPerEndpoint,
+      adaptive: limits.adaptivePerEndpoint && new GradientLimit(limits.adaptivePerEndpoint),
+      breaker: this.#breaker(breakerPerEndpoint, endpoint),
+      rate: limits.ratePerEndpoint && new TokenBucket(limits.ratePerEndpoint),
+    });
+  }
+
+  #breaker(options: ReadResilience['breaker'], endpoint: Endpoint | undefined): CircuitBreaker | undefined {
+    if (options === undefined) return undefined;
+    return new CircuitBreaker(options, this.#host.random, (change) => this.#host.breaker(endpoint, change));
+  }
+}
+
+/** A lease whose end the gates are told of as well. */
+class GuardedLease implements Lease {
+  readonly endpoint: Endpoint;
+  readonly gate: Gate | undefined;
+  readonly enteredMs: number;
+  readonly epoch: number;
+  readonly endpointEpoch: number;
+  readonly #inner: Lease;
+  #guard: Guard | undefined;
+
+  constructor(
+    guard: Guard,
+    inner: Lease,
+    gate: Gate | undefined,
+    enteredMs: number,
+    epoch: number,
+    endpointEpoch: number,
+  ) {
+    this.#guard = guard;
+    this.#inner = inner;
+    this.endpoint = inner.endpoint;
+    this.gate = gate;
+    this.enteredMs = enteredMs;
+    this.epoch = epoch;
+    this.endpointEpoch = endpointEpoch;
+  }
+
+  done(outcome: Outcome): void {
+    const guard = this.#guard;
+    if (guard === undefined) return;
+    this.#guard = undefined;
+    this.#inner.done(outcome);
+    guard.leave(this, outcome);
+  }
+
+  [Symbol.dispose](): void {
+    this.done(Outcome.Cancelled);
+  }
+}

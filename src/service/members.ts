@@ -1,0 +1,160 @@
+import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { Membership } from '../endpoint/membership.js';
+import { Reach } from '../endpoint/reach.js';
+import { RotationPace } from '../endpoint/rotation-pace.js';
+import type { CheckHub } from '../health/check-hub.js';
+import { Ejection } from '../health/ejection.js';
+import { Checks } from '../health/service-checks.js';
+import type { Clock } from '../runtime/clock.js';
+import type { SafeEmitter } from '../runtime/emitter.js';
+import type { Random } from '../runtime/random.js';
+import { publishEndpoint } from '../telemetry/channels.js';
+import type { ServiceEvents } from './contract.js';
+import type { ReadServiceOptions } from './options.js';
+
+export interface MembersHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: SafeEmitter<ServiceEvents>;
+  /** An endpoint left discovery. */
+  departed(endpoint: LiveEndpoint): void;
+  /** Who is usable, or in what state, changed: compute the rotations anew. */
+  changed(): void;
+}
+
+/**
+ * The endpoints of one service, from the list that discovery tells to those that views pick among: membership, reach
+ * (aperture, slow start), active checks and ejection put together, each told what the others find out.
+ */
+export class Members {
+  readonly ejection: Ejection;
+  readonly #host: MembersHost;
+  readonly #membership: Membership;
+  readonly #reach: Reach;
+  readonly #checks: Checks;
+  readonly #pace: RotationPace;
+  readonly #confines: boolean;
+  #usable: readonly LiveEndpoint[] = [];
+
+  constructor(host: MembersHost, options: ReadServiceOptions, hub: CheckHub) {
+    this.#host = host;
+    this.#confines = options.aperture !== undefined;
+    this.#membership = new Membership(host.name);
+    this.#pace = new RotationPace(host.clock, () => this.#refresh());
+    this.#reach = new Reach(host.clock, host.random, options, () => this.#pace.request());
+    this.ejection = this.#createEjection(options);
+    this.#checks = this.#createChecks(options, hub);
+  }
+
+  /** All that discovery lists now. */
+  get all(): readonly LiveEndpoint[] {
+    return this.#membership.members;
+  }
+
+  /** Those of them that this client uses at all. */
+  get reached(): readonly LiveEndpoint[] {
+    return this.#reach.members;
+  }
+
+  /** Of these, those that do not wait for their first check: what views and health are about. */
+  get usable(): readonly LiveEndpoint[] {
+    return this.#usable;
+  }
+
+  byId(id: string): LiveEndpoint | undefined {
+    return this.#membership.byId(id);
+  }
+
+  /** Discovery told a new list. */
+  apply(specs: readonly EndpointSpec[]): void {
+    const { events, name } = this.#host;
+    const first = this.#membership.members.length === 0;
+    const { arrived, changed, departed, refused } = this.#membership.apply(specs);
+    for (const endpoint of departed) {
+      // First: it asks how the endpoint was.
+      this.#host.departed(endpoint);
+      this.ejection.forget(endpoint);
+      this.#reach.forget(endpoint);
+    }
+    // Where all are new, nobody is colder than the others.
+    if (!first) for (const endpoint of arrived) this.#reach.warmUp(endpoint);
+    for (const error of refused) events.emit('error', error);
+    if (arrived.length + changed.length + departed.length === 0) return;
+    this.#refresh(changed.length > 0);
+    for (const endpoint of arrived) publishEndpoint(name, endpoint, 'arrived');
+    for (const endpoint of departed) publishEndpoint(name, endpoint, 'departed');
+    events.emit('endpoints', { arrived, changed, departed });
+  }
+
+  /** The last call of one that left discovery ended. */
+  drained(endpoint: LiveEndpoint): void {
+    this.#membership.drained(endpoint);
+  }
+
+  /** Somebody who asked the endpoint says that it is well. */
+  recovered(endpoint: Endpoint): void {
+    const live = this.#membership.byId(endpoint.spec.id);
+    if (live === endpoint) this.ejection.release(live);
+  }
+
+  close(): void {
+    this.ejection.close();
+    this.#checks.close();
+    this.#reach.close();
+    this.#pace.close();
+  }
+
+  #refresh(respecified = false): void {
+    this.#reach.update(this.#membership.members, respecified);
+    const reach = this.#reach.members;
+    this.#pace.computed(reach.length);
+    this.#checks.follow(reach);
+    if (this.#confines) this.ejection.confine(reach);
+    this.#usable = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
+    this.#host.changed();
+  }
+
+  #createEjection({ health, maxEjectionRatio }: ReadServiceOptions): Ejection {
+    const { name, clock, random, events } = this.#host;
+    const members = (): readonly LiveEndpoint[] => this.#usable;
+    return new Ejection(
+      {
+        clock,
+        random,
+        get members() {
+          return members();
+        },
+        changed: () => this.#pace.request(),
+        ejected: (event) => {
+          publishEndpoint(name, event.endpoint, 'ejected', event);
+          events.emit('ejected', event);
+        },
+        failed: (error) => events.emit('error', error),
+        returned: (endpoint) => {
+          this.#reach.warmUp(endpoint);
+          publishEndpoint(name, endpoint, 'returned');
+          events.emit('returned', endpoint);
+        },
+      },
+      health,
+      maxEjectionRatio,
+    );
+  }
+
+  #createChecks({ checks }: ReadServiceOptions, hub: CheckHub): Checks {
+    return new Checks(hub, checks, {
+      changed: () => this.#pace.request(),
+      vouched: (endpoint) => this.ejection.release(endpoint),
+      checked: (event, endpoint) => {
+        if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
+        this.#host.events.emit('checked', event);
+      },
+    });
+  }
+}
+
+function waitsForCheck(endpoint: LiveEndpoint): boolean {
+  return endpoint.uncheckedBy > 0;
+}

@@ -1,0 +1,204 @@
+import type { AffinityStore, SharedAffinityStore } from '../affinity/affinity.js';
+import type { ProbeSource } from '../balancing/policy.js';
+import type { PolicySpec } from '../balancing/registry.js';
+import type { ApertureOptions, ReadApertureOptions } from '../endpoint/rotation/aperture.js';
+import { readAperture, readPriority, readSlowStart, readZone } from '../endpoint/rotation/options.js';
+import type { PriorityOptions } from '../endpoint/rotation/priority.js';
+import type { ReadSlowStartOptions, SlowStartOptions } from '../endpoint/rotation/slow-start.js';
+import type { ReadZoneOptions, ZoneOptions } from '../endpoint/rotation/zone.js';
+import type { ActiveCheck } from '../health/active-check.js';
+import { consecutiveFailures } from '../health/consecutive-failures.js';
+import type { HealthSignal } from '../health/health.js';
+import { type ReadResilience, type ResilienceOptions, readResilience } from '../resilience/options.js';
+import type { Classify } from '../resilience/verdict.js';
+import {
+  boolean,
+  callback,
+  integer,
+  invalidOption,
+  number,
+  oneOf,
+  optional,
+  type Reader,
+  readOptions,
+} from '../runtime/options.js';
+
+export interface AffinityOptions {
+  /** A session unused for this long is forgotten; milliseconds. Default 1,800,000 (30 minutes); 1 to 31,536,000,000. */
+  readonly ttlMs?: number;
+  /** Sessions kept at most; the least recently used leaves first. Default 100,000; 1 to 10,000,000. */
+  readonly capacity?: number;
+  /** When the session's endpoint cannot be used: `move` (default) binds it to another, `fail` refuses the call. */
+  readonly onUnavailable?: 'move' | 'fail';
+  /**
+   * For so long sessions stay with an endpoint that left discovery, unless it fails a call; milliseconds. For servers
+   * that go on serving while they shut down. Default 0: they move at once, as gRPC's stateful sessions do unless told
+   * otherwise (gRFC A55); 0 to 86,400,000.
+   */
+  readonly drainMs?: number;
+  /**
+   * Where sessions are kept. Default: a table in this process. A shared store has a table of `capacity` in front of it; a
+   * synchronous one of your own has its own TTL and capacity.
+   */
+  readonly store?: AffinityStore | SharedAffinityStore;
+  /**
+   * With a shared store: for so long a binding is believed without asking again, at most half of `ttlMs`; milliseconds.
+   * Default 10,000; 1 to 86,400,000.
+   */
+  readonly cacheMs?: number;
+  /** With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to 60,000. */
+  readonly loadTimeoutMs?: number;
+  /** With a shared store: bindings that wait to be written, at most. Default 10,000; 1 to 1,000,000. */
+  readonly maxPending?: number;
+}
+
+export interface ServiceOptions {
+  /** A policy, its name, or `{ name: options }`. Default `least_request`. */
+  readonly policy?: PolicySpec;
+  /** Who judges outcomes. Default `[consecutiveFailures()]`; an empty list switches passive ejection off. */
+  readonly health?: readonly HealthSignal[];
+  /** Active checks; an endpoint is used while all of them pass. Default none. */
+  readonly checks?: readonly ActiveCheck[];
+  /** No more than this share of the members is ejected at once, but always at least one. Default 0.5; 0 to 1. */
+  readonly maxEjectionRatio?: number;
+  /** Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0 switches it off. */
+  readonly panicThreshold?: number;
+  /** How endpoints of lower priorities (higher numbers) step in. Default `{ overprovisioning: 1.4 }`. */
+  readonly priority?: PriorityOptions;
+  /** Calls stay in this process's zone as far as it can carry them. Default off. */
+  readonly zone?: ZoneOptions;
+  /** Use only some of the endpoints, so that many clients do not each connect to all of many. Default off. */
+  readonly aperture?: ApertureOptions;
+  /** Endpoints that come new, or return, get their weight little by little. Default off. */
+  readonly slowStart?: SlowStartOptions;
+  /** Sticky sessions by key: `true` for the defaults. Default off. */
+  readonly affinity?: boolean | AffinityOptions;
+  /** Asks servers how busy they are, for policies that go by it (`prequal`). Default: nobody does. */
+  readonly probes?: ProbeSource;
+  /** Parameters for the resolver, such as Consul's `datacenter`. Checked by the resolver. */
+  readonly discovery?: Readonly<Record<string, unknown>>;
+  /**
+   * How long `call()` waits for the first endpoint to be found before it fails; milliseconds. Default 5,000; 0 fails at
+   * once.
+   */
+  readonly waitForReadyMs?: number;
+  /** What a call's function threw says: an outcome, or a verdict with what is known of a repeat. Default: `classifyError`. One that throws itself is not asked again for that call. */
+  readonly classify?: Classify;
+  /** Measure response times although the policy does not need them (for display). Default false. */
+  readonly measureLatency?: boolean;
+  /** Retries, hedging, breakers, limits, deadlines. Default: what was provably not sent is repeated elsewhere. */
+  readonly resilience?: ResilienceOptions;
+}
+
+export interface ReadServiceOptions {
+  readonly policy: PolicySpec;
+  readonly health: readonly HealthSignal[];
+  readonly checks: readonly ActiveCheck[];
+  readonly maxEjectionRatio: number;
+  readonly panicThreshold: number;
+  readonly priority: Required<PriorityOptions>;
+  readonly zone: ReadZoneOptions | undefined;
+  readonly aperture: ReadApertureOptions | undefined;
+  readonly slowStart: ReadSlowStartOptions | undefined;
+  readonly affinity: ReadAffinityOptions | undefined;
+  readonly probes: ProbeSource | undefined;
+  readonly discovery: Readonly<Record<string, unknown>>;
+  readonly waitForReadyMs: number;
+  readonly classify: Classify | undefined;
+  readonly measureLatency: boolean;
+  readonly resilience: ReadResilience;
+}
+
+export interface ReadAffinityOptions {
+  readonly ttlMs: number;
+  readonly capacity: number;
+  readonly onUnavailable: 'move' | 'fail';
+  readonly drainMs: number;
+  readonly store: AffinityStore | SharedAffinityStore | undefined;
+  readonly cacheMs: number;
+  readonly loadTimeoutMs: number;
+  readonly maxPending: number;
+}
+
+const YEAR_MS = 31_536_000_000;
+const DAY_MS = 86_400_000;
+const HALF_HOUR_MS = 1_800_000;
+
+const affinityStore: Reader<ReadAffinityOptions['store']> = optional((value, name) => {
+  const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
+  const isLocal = typeof get === 'function' && typeof set === 'function';
+  if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
+  throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
+});
+
+const affinity: Reader<ReadAffinityOptions | undefined> = (value, name) => {
+  if (value === undefined || value === false) return undefined;
+  return readOptions<ReadAffinityOptions>(name, value === true ? {} : value, {
+    ttlMs: number(HALF_HOUR_MS, 1, YEAR_MS),
+    capacity: integer(100_000, 1, 10_000_000),
+    onUnavailable: oneOf('move', 'move', 'fail'),
+    drainMs: number(0, 0, DAY_MS),
+    store: affinityStore,
+    cacheMs: number(10_000, 1, DAY_MS),
+    loadTimeoutMs: number(250, 1, 60_000),
+    maxPending: integer(10_000, 1, 1_000_000),
+  });
+};
+
+const signals: Reader<readonly HealthSignal[]> = (value, name) => {
+  if (value === undefined) return [consecutiveFailures()];
+  if (Array.isArray(value) && value.every((signal) => typeof signal?.create === 'function')) return value;
+  throw invalidOption(name, value, 'an array of health signals, such as [consecutiveFailures({ failures: 3 })]');
+};
+
+function isCheck(check: Partial<ActiveCheck> | undefined): boolean {
+  return typeof check?.ask === 'function' && typeof check.name === 'string' && typeof check.timing === 'object';
+}
+
+const checks: Reader<readonly ActiveCheck[]> = (value, name) => {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.every(isCheck)) return value;
+  throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
+};
+
+const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
+  if (value === undefined) return {};
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalidOption(name, value, 'an object');
+};
+
+const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
+  if (typeof (value as ProbeSource | null)?.probe === 'function') return value as ProbeSource;
+  throw invalidOption(name, value, 'an object with a probe function');
+});
+
+/** Each option from the last that gives it. One that is undefined is not given: it does not hide an earlier one. */
+export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer ?? {})) if (value !== undefined) merged[name] = value;
+  }
+  return merged;
+}
+
+/** `context` leads every message: `service 'users'`. */
+export function readServiceOptions(context: string, options: ServiceOptions | undefined): ReadServiceOptions {
+  return readOptions<ReadServiceOptions>(context, options, {
+    policy: (value) => (value ?? 'least_request') as PolicySpec,
+    health: signals,
+    checks,
+    maxEjectionRatio: number(0.5, 0, 1),
+    panicThreshold: number(0.5, 0, 1),
+    priority: readPriority,
+    zone: readZone,
+    aperture: readAperture,
+    slowStart: readSlowStart,
+    affinity,
+    probes: probeSource,
+    discovery: record,
+    waitForReadyMs: number(5_000, 0, YEAR_MS),
+    classify: callback(),
+    measureLatency: boolean(false),
+    resilience: readResilience,
+  });
+}

@@ -1,0 +1,335 @@
+import type { AffinityEvent } from '../affinity/affinity.js';
+import { memoryStore } from '../affinity/memory-store.js';
+import { SharedSessions } from '../affinity/shared-sessions.js';
+import { StickySessions } from '../affinity/sticky-sessions.js';
+import type { Policy, PolicyContext, ProbeSource, RoutingKey } from '../balancing/policy.js';
+import type { PolicyRegistry, PolicySpec } from '../balancing/registry.js';
+import { runCall } from '../call/call.js';
+import type { CallOptions } from '../call/options.js';
+import { type CallStats, ServicePlan } from '../call/plan.js';
+import { DiscoveryFeed } from '../discovery/feed.js';
+import type { Resolver } from '../discovery/resolver.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import type { CheckHub } from '../health/check-hub.js';
+import type { Ejection } from '../health/ejection.js';
+import type { Lease } from '../picking/lease.js';
+import { type AcquireRequest, View, type ViewHost } from '../picking/view.js';
+import { Views } from '../picking/view-set.js';
+import type { CircuitChange } from '../resilience/circuit-breaker.js';
+import type { LeaseSource } from '../resilience/endpoint-gates.js';
+import { Guard } from '../resilience/guard.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { SafeEmitter } from '../runtime/emitter.js';
+import type { FairleadError } from '../runtime/errors.js';
+import { number, readOptions } from '../runtime/options.js';
+import { isFailure, type Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
+import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
+import { publishCall } from '../telemetry/channels.js';
+import type { DiscoveryStatus, Service, ServiceEvents } from './contract.js';
+import { Members, type MembersHost } from './members.js';
+import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './options.js';
+import { closedError, noEndpointError, whenReady } from './readiness.js';
+import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
+
+export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './contract.js';
+
+export interface ServiceContext {
+  readonly name: string;
+  readonly resolver: Resolver;
+  readonly registry: PolicyRegistry;
+  readonly checks: CheckHub;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** How long a closing service waits for the calls in progress, where nobody says. */
+const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
+
+/** Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the view's. */
+export class LiveService implements Service, ViewHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rotationOptions: ViewHost['rotationOptions'];
+  readonly sticky: StickySessions | undefined;
+  readonly probes: ProbeSource | undefined;
+  readonly options: ReadServiceOptions;
+  readonly plan: ServicePlan;
+  readonly guard: Guard | undefined;
+  readonly #registry: PolicyRegistry;
+  readonly #members: Members;
+  /** That of the members: at hand, as every call asks it. */
+  readonly #ejection: Ejection;
+  readonly #feed: DiscoveryFeed;
+  readonly #events = new SafeEmitter<ServiceEvents>();
+  /** What goes wrong beside calls is told, and stops nothing. */
+  readonly #failed = (error: Error): void => this.#events.emit('error', error);
+  readonly #view: View;
+  /** Its own first, then those of the subsets. */
+  readonly #views: Views;
+  readonly #stop = new AbortController();
+  /** Where no signal needs it, none is given it: a number passed on is a heap object. */
+  readonly #signalsNeedLatency: boolean;
+  #inflight = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ServiceContext, options: ServiceOptions | undefined) {
+    this.name = context.name;
+    this.clock = context.clock;
+    this.random = context.random;
+    this.#registry = context.registry;
+    const read = readServiceOptions(`service '${this.name}'`, options);
+    this.options = read;
+    this.probes = read.probes;
+    this.rotationOptions = {
+      panicThreshold: read.panicThreshold,
+      overprovisioning: read.priority.overprovisioning,
+      zone: read.zone,
+    };
+    this.plan = new ServicePlan(read.resilience);
+    this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
+    context.resolver.check?.({ service: this.name, params: read.discovery });
+    const policy = this.#resolvePolicy(read.policy);
+    this.#signalsNeedLatency = read.health.some((signal) => signal.needsLatency === true);
+    this.#views = new Views(this.name, read.measureLatency || this.#signalsNeedLatency, this.#failed);
+    this.#views.admit(policy);
+    this.#members = this.#createMembers(context.checks);
+    this.#ejection = this.#members.ejection;
+    this.sticky = this.#createSticky();
+    this.#view = new View(this, policy, undefined);
+    this.#views.add(this.#view);
+    this.#feed = new DiscoveryFeed(
+      this.clock,
+      {
+        changed: (specs) => this.#members.apply(specs),
+        failed: this.#failed,
+      },
+      this.#stop.signal,
+    );
+    this.#feed.follow(context.resolver, this.name, read.discovery);
+  }
+
+  /** Those that this client uses, without those that wait for their first check: what views and health are about. */
+  get members(): readonly LiveEndpoint[] {
+    return this.#members.usable;
+  }
+
+  get aperture(): readonly Endpoint[] {
+    return this.#members.reached;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#members.all;
+  }
+
+  get rotation(): readonly Endpoint[] {
+    return this.#view.rotation.ready;
+  }
+
+  get timed(): boolean {
+    return this.#views.timed;
+  }
+
+  get discovery(): DiscoveryStatus {
+    return this.#feed.status;
+  }
+
+  get callStats(): CallStats {
+    return this.plan.stats;
+  }
+
+  get closed(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  byId(id: string): LiveEndpoint | undefined {
+    return this.#members.byId(id);
+  }
+
+  acquire(request?: AcquireRequest): Lease {
+    return this.acquireFrom(this.#view, request);
+  }
+
+  /** As `acquire`, on one of the views. */
+  acquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease {
+    const lease = this.#tryAcquireFrom(view, request);
+    if (lease === undefined) {
+      this.plan.stats.refused++;
+      throw this.guard?.refusal();
+    }
+    return lease;
+  }
+
+  tryAcquire(request: AcquireRequest): Lease | undefined {
+    return this.#tryAcquireFrom(this.#view, request);
+  }
+
+  #tryAcquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease | undefined {
+    return this.guard === undefined ? this.lease(view, request) : this.guard.tryAcquire(request, view);
+  }
+
+  /** Past all limits. */
+  lease(view: LeaseSource, request: AcquireRequest | undefined): Lease {
+    const lease = view.acquire(request);
+    this.#inflight++;
+    return lease;
+  }
+
+  call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
+    return runCall(this, run, options);
+  }
+
+  /** For leases: a call ended. Hot path. */
+  finish(lease: object, endpoint: LiveEndpoint, startTick: number, outcome: Outcome): void {
+    this.#inflight--;
+    let latencyMs = Number.NaN;
+    let nowMs = Number.NaN;
+    if (startTick === UNTIMED) {
+      endpoint.end(outcome);
+    } else {
+      nowMs = this.clock.now();
+      latencyMs = ticksToMs(startTick, toTick(nowMs));
+      endpoint.endTimed(outcome, startTick, nowMs, this.#views.decayMs);
+    }
+    this.#views.observe(endpoint, outcome, latencyMs, nowMs);
+    if (endpoint.probe === lease) {
+      this.#ejection.probed(endpoint, outcome);
+    } else {
+      this.#ejection.record(endpoint, outcome, this.#signalsNeedLatency ? latencyMs : Number.NaN);
+    }
+    if (endpoint.state === 'draining') this.#endedDraining(endpoint, outcome);
+    publishCall(this.name, endpoint, outcome, latencyMs);
+    if (this.#inflight === 0) this.#idle?.();
+  }
+
+  #endedDraining(endpoint: LiveEndpoint, outcome: Outcome): void {
+    this.#members.drained(endpoint);
+    if (isFailure(outcome)) this.sticky?.abandon(endpoint);
+  }
+
+  /** For views: this call decides about the return of an endpoint. */
+  probe(endpoint: LiveEndpoint, lease: object): void {
+    this.#ejection.beginProbe(endpoint, lease);
+  }
+
+  /** For the guard. */
+  breaker(endpoint: Endpoint | undefined, change: CircuitChange): void {
+    this.#events.emit('breaker', { endpoint, ...change });
+  }
+
+  /** For `call`: what must be waited for before `acquire` can serve this key; undefined where nothing must. */
+  prepare(key: RoutingKey): Promise<void> | undefined {
+    return this.sticky?.prepare(key);
+  }
+
+  ready(signal?: AbortSignal): Promise<void> {
+    return whenReady(this, this.#stop.signal, signal);
+  }
+
+  recovered(endpoint: Endpoint): void {
+    this.#members.recovered(endpoint);
+  }
+
+  subset(options: SubsetOptions): Subset {
+    if (this.closed) throw closedError(this.name);
+    return new LiveSubset(this, options);
+  }
+
+  /** For LiveSubset: makes the view, turning on what its policy needs. */
+  openView(
+    policySpec: PolicySpec | undefined,
+    usable: (endpoint: Endpoint) => boolean,
+    weighed: PolicyContext['weighed'],
+  ): View {
+    const policy = this.#resolvePolicy(policySpec ?? this.options.policy);
+    this.#views.admit(policy);
+    const view = new View(this, policy, usable, weighed);
+    this.#views.add(view);
+    return view;
+  }
+
+  closeView(view: View): void {
+    this.#views.delete(view);
+  }
+
+  on<Name extends keyof ServiceEvents & string>(
+    name: Name,
+    listener: (...args: ServiceEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  explainEmpty(usable: boolean): FairleadError {
+    return this.closed ? closedError(this.name) : noEndpointError(this, usable);
+  }
+
+  close(options?: { readonly deadlineMs?: number }): Promise<void> {
+    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
+      deadlineMs: number(DEFAULT_CLOSE_DEADLINE_MS, 0, Number.MAX_SAFE_INTEGER),
+    });
+    this.#closing ??= this.#drain(deadlineMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
+    this.#stop.abort();
+    this.#views.close();
+    this.guard?.line.end();
+    if (this.#inflight > 0) {
+      let timer: Timer | undefined;
+      await new Promise<void>((resolve) => {
+        timer = this.clock.awaited(deadlineMs, resolve);
+        this.#idle = resolve;
+      });
+      timer?.cancel();
+      this.#idle = undefined;
+    }
+    this.#members.close();
+    this.sticky?.clear();
+    this.#events.clear();
+  }
+
+  #resolvePolicy(spec: PolicySpec): Policy {
+    return this.#registry.resolve(spec, `service '${this.name}'.policy`);
+  }
+
+  #createMembers(checks: CheckHub): Members {
+    const host: MembersHost = {
+      name: this.name,
+      clock: this.clock,
+      random: this.random,
+      events: this.#events,
+      departed: (endpoint) => this.sticky?.departed(endpoint),
+      changed: () => {
+        this.#views.refresh();
+        this.#events.emit('rotation');
+      },
+    };
+    return new Members(host, this.options, checks);
+  }
+
+  #createSticky(): StickySessions | undefined {
+    const affinity = this.options.affinity;
+    if (affinity === undefined) return undefined;
+    const { clock } = this;
+    const failed = this.#failed;
+    const { store: given } = affinity;
+    const shared = given !== undefined && 'load' in given ? new SharedSessions(given, clock, affinity, failed) : given;
+    const store = shared ?? memoryStore({ clock, ttlMs: affinity.ttlMs, capacity: affinity.capacity });
+    const host = {
+      name: this.name,
+      clock,
+      byId: (id: string) => this.#members.byId(id),
+      moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
+      failed,
+    };
+    return new StickySessions(host, store, affinity);
+  }
+}

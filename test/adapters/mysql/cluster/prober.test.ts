@@ -1,0 +1,91 @@
+import { EventEmitter } from 'node:events';
+import { ManualClock } from 'fairlead/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Prober } from '../../../../adapters/mysql/cluster/prober.js';
+import type { DriverConnection } from '../../../../adapters/mysql/driver/driver.js';
+import type { Endpoint } from '../../../../src/index.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Connects at once and answers what a primary answers. */
+class FakeConnection extends EventEmitter {
+  readonly stream: { destroyed: boolean; destroy(): void } = {
+    destroyed: false,
+    destroy: () => {
+      this.stream.destroyed = true;
+    },
+  };
+  constructor() {
+    super();
+    setImmediate(() => this.emit('connect'));
+  }
+  query(_sql: unknown, _values: unknown, callback: (error: unknown, rows: unknown) => void): void {
+    callback(null, [{ readOnly: 0, position: '' }]);
+  }
+  destroy(): void {
+    this.stream.destroy();
+  }
+}
+
+let clock: ManualClock;
+let opened: FakeConnection[];
+let told: string[];
+let givePassword: (() => void)[];
+let prober: Prober;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  opened = [];
+  told = [];
+  givePassword = [];
+  prober = new Prober({} as Endpoint, {
+    clock,
+    intervalMs: 1_000,
+    timeoutMs: 1_000,
+    connectOptions: () => new Promise((resolve) => givePassword.push(() => resolve({}))),
+    probed: () => told.push('probed'),
+    failed: () => told.push('failed'),
+    open: () => {
+      opened.push(new FakeConnection());
+      return opened.at(-1) as unknown as DriverConnection;
+    },
+  });
+});
+afterEach(() => prober.close());
+
+const open = (): number => opened.filter(({ stream }) => !stream.destroyed).length;
+
+describe('Prober', () => {
+  it('looks again and again, on one connection', async () => {
+    await turn();
+    givePassword[0]!();
+    for (let i = 0; i < 3; i++) await turn();
+    clock.advance(1_000);
+    for (let i = 0; i < 3; i++) await turn();
+    expect([told, opened.length]).toEqual([['probed', 'probed'], 1]);
+  });
+
+  it('opens no connection once it is closed, even where it waited for its password', async () => {
+    await turn();
+    prober.close();
+    givePassword[0]!();
+    await turn();
+    await prober.look();
+    await turn();
+    expect([told, opened.length, givePassword.length]).toEqual([[], 0, 1]);
+  });
+
+  it('keeps one connection where passwords come later than it waits', async () => {
+    await turn();
+    clock.advance(1_000);
+    await turn();
+    expect(told).toEqual(['failed']);
+    clock.advance(1);
+    await turn();
+    for (const give of givePassword) give();
+    for (let i = 0; i < 3; i++) await turn();
+    expect([told, open(), givePassword.length]).toEqual([['failed', 'probed'], 1, 2]);
+    prober.close();
+    expect(open()).toBe(0);
+  });
+});

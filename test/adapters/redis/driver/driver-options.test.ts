@@ -1,0 +1,54 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+import { readShardedOptions } from '../../../../adapters/redis/common/options.js';
+
+const require = createRequire(import.meta.url);
+const read = (options: object) => readShardedOptions({ service: 'cache', ...options });
+
+describe('options of ioredis', () => {
+  it.each(['ioredis', 'ioredis5'])(
+    'are known as far as %s has a default for them, used or refused by name',
+    (driver) => {
+      const { DEFAULT_REDIS_OPTIONS } = require(`${driver}/built/redis/RedisOptions.js`) as {
+        DEFAULT_REDIS_OPTIONS: Readonly<Record<string, unknown>>;
+      };
+      const names = Object.keys(DEFAULT_REDIS_OPTIONS);
+      expect(names.length).toBeGreaterThan(30);
+      const unknown = names.filter((name) => {
+        try {
+          read({ [name]: DEFAULT_REDIS_OPTIONS[name] });
+          return false;
+        } catch (error) {
+          return (error as Error).message.includes('is not an option');
+        }
+      });
+      expect(unknown).toEqual([]);
+    },
+  );
+
+  it('go to every connection', () => {
+    const options = {
+      username: 'app',
+      db: 3,
+      tls: { servername: 'redis' },
+      connectTimeout: 7,
+      maxRetriesPerRequest: null,
+    };
+    expect(read(options).driver).toMatchObject(options);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a misspelt option of ours', { onFailre: 'next' }, /onFailre is not an option: there are service, .*onFailure/],
+    ['a misspelt one of ioredis', { comandTimeout: 5 }, /comandTimeout is not an option: .*commandTimeout/],
+    ['where the server is', { host: 'x' }, /host is "x": allowed is unset: servers come from the service/],
+    ['what belongs to sentinels', { sentinelCommandTimeout: 5 }, /sentinelCommandTimeout is 5: .*sentinels/],
+    ['what would send a command twice', { autoResendUnfulfilledCommands: true }, /is true: allowed is false/],
+  ])('refuse %s', (_, options, message) => {
+    expect(() => read(options)).toThrow(message);
+    expect(() => read(options)).toThrow(expect.objectContaining({ code: 'FAIRLEAD_INVALID_OPTION' }));
+  });
+
+  it('show no password that they refuse', () => {
+    expect(() => read({ sentinelPassword: 'hunter2' })).toThrow(/^(?!.*hunter2).*sentinelPassword/);
+  });
+});

@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Command, keysOf, ownCommand } from '../../../../adapters/redis/driver/driver.js';
+import { enterNamespace } from '../../../../adapters/redis/failover/key-names.js';
+import { parseRecord, Tokens, tokenOf } from '../../../../adapters/redis/failover/shard-record.js';
+
+const NAMESPACE = 'fl:abc123:';
+const entered = (name: string, args: (string | Buffer)[]): Command => {
+  const command = ownCommand(name, args);
+  command.promise.catch(() => {});
+  expect(enterNamespace(command, NAMESPACE, keysOf)).toBeUndefined();
+  return command;
+};
+
+describe('a namespace', () => {
+  it.each<[string, string[], string[]]>([
+    ['get', ['k'], ['fl:abc123:k']],
+    ['mset', ['a', '1', 'b', '2'], ['fl:abc123:a', '1', 'fl:abc123:b', '2']],
+    ['eval', ['return 1', '2', 'a', 'b', 'a'], ['return 1', '2', 'fl:abc123:a', 'fl:abc123:b', 'a']],
+    ['xread', ['STREAMS', 's', '0'], ['STREAMS', 'fl:abc123:s', '0']],
+    ['zunionstore', ['d', '1', 'a', 'WEIGHTS', '2'], ['fl:abc123:d', '1', 'fl:abc123:a', 'WEIGHTS', '2']],
+    ['keys', ['u*'], ['fl:abc123:u*']],
+    ['scan', ['0', 'COUNT', '5'], ['0', 'COUNT', '5', 'MATCH', 'fl:abc123:*']],
+    ['scan', ['0', 'match', 'u*', 'COUNT', '5'], ['0', 'match', 'fl:abc123:u*', 'COUNT', '5']],
+    ['ping', [], []],
+    ['get', [], []],
+    ['eval', ['return 1', '2', 'a'], ['return 1', '2', 'fl:abc123:a']],
+  ])('is put in front of the keys of %s and of nothing else', (name, args, expected) => {
+    expect(entered(name, args).args).toEqual(expected);
+  });
+
+  it('is not entered by a command whose keys nobody knows', () => {
+    const command = ownCommand('json.get', ['doc']);
+    command.promise.catch(() => {});
+    expect(enterNamespace(command, NAMESPACE, () => [])).toMatch(/not known/);
+    expect(enterNamespace(command, NAMESPACE, () => ['doc'])).toBeUndefined();
+    expect(command.args).toEqual(['fl:abc123:doc']);
+  });
+
+  it('keeps bytes as they are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const [key] = entered('get', [Buffer.from(bytes)]).args as [Buffer];
+        expect(key).toEqual(Buffer.concat([Buffer.from(NAMESPACE), Buffer.from(bytes)]));
+      }),
+    );
+  });
+
+  it('is not seen in replies, and other namespaces are not listed', async () => {
+    const blpop = entered('blpop', ['list', '1']);
+    blpop.resolve([Buffer.from('fl:abc123:list'), Buffer.from('x')] as never);
+    expect(await blpop.promise).toEqual(['list', 'x']);
+    const keys = entered('keys', ['*']);
+    keys.resolve(
+      ['fl:abc123:a', 'fl:old:a', 'fl:record:cache:generation', 'b'].map((key) => Buffer.from(key)) as never,
+    );
+    expect(await keys.promise).toEqual(['a']);
+    for (const [reply, shown] of [
+      ['fl:abc123:a', 'a'],
+      ['fl:record:cache:generation', null],
+    ] as const) {
+      const random = entered('randomkey', []);
+      random.resolve(Buffer.from(reply) as never);
+      expect(await random.promise).toBe(shown);
+    }
+    const scan = new Command('scan', ['0'], { replyEncoding: 'utf8' } as never);
+    enterNamespace(scan, '', keysOf);
+    scan.resolve([Buffer.from('0'), [Buffer.from('fl:old:a'), Buffer.from('b')]] as never);
+    expect(await scan.promise).toEqual(['0', ['b']]);
+  });
+});
+
+describe('the record at a server', () => {
+  it('is read as far as it makes sense', () => {
+    const record = parseRecord(['abc', 'd:{*', null, '1'], ['a', 'b']);
+    const asked = new Set(['a', 'b']);
+    expect(record).toEqual({ own: 'fl:abc:', standIn: undefined, missed: new Set(['b']), asked });
+    for (const nonsense of ['QUEUED', null, 1, {}]) expect(parseRecord(nonsense, ['a'])).toBeUndefined();
+    expect(tokenOf(record!.own!)).toBe('abc');
+  });
+
+  it('gets tokens that are never the same again', () => {
+    const tokens = new Tokens(() => 1_700_000_000_000);
+    const drawn = Array.from({ length: 1_000 }, () => tokens.next());
+    expect(new Set(drawn).size).toBe(drawn.length);
+    for (const token of drawn) expect(parseRecord([token, token], [])?.own).toBe(`fl:${token}:`);
+  });
+});
