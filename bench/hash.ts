@@ -1,11 +1,11 @@
+import { RendezvousTable } from '../src/hashing/rendezvous.js';
+import { fillMaglev } from '../src/hashing/maglev.js';
 /**
  * Key lookups and rebuilds: this project's rings beside the `hashring` package. CPU nanoseconds per lookup on distinct
  * keys, milliseconds per rebuild when one of the servers leaves or joins, best of some rounds. `npm run bench:hash`
  */
 import { KeyRing, type KeyRingServer } from 'fairlead';
 import HashRing from 'hashring';
-import { fillMaglev } from '../src/balancing/hashing/maglev-table.js';
-import { RendezvousTable } from '../src/balancing/hashing/rendezvous-table.js';
 import { murmur3 } from '../src/hashing/murmur3.js';
 
 const SIZES = [10, 100, 1_000];

@@ -1,3 +1,5 @@
+export { RendezvousTable } from './hashing/rendezvous.js';
+export { fillMaglev } from './hashing/maglev.js';
 export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
 export {
   type ClientIpOptions,
@@ -11,24 +13,13 @@ export {
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
-export { fillMaglev } from './balancing/hashing/maglev-table.js';
-export { RendezvousTable } from './balancing/hashing/rendezvous-table.js';
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
-export type {
-  Picker,
-  PickRequest,
-  Policy,
-  PolicyContext,
-  ProbeSource,
-  Rotation,
-  RoutingKey,
-  Weighing,
-} from './balancing/policy.js';
+export type { Picker, PickRequest, Policy, PolicyContext, ProbeSource, Weighing } from './balancing/policy.js';
 export { type PrequalOptions, prequal } from './balancing/prequal.js';
 export { random } from './balancing/random.js';
 export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } from './balancing/registry.js';
@@ -49,7 +40,7 @@ export type {
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { ValueSink, ValueSource } from './discovery/value-source.js';
-export { addressOf, type Endpoint, type EndpointSpec, type EndpointState } from './endpoint/endpoint.js';
+export { addressOf, type Endpoint, type EndpointSpec, type EndpointState, type Rotation } from './endpoint/endpoint.js';
 export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
 export type { PriorityOptions } from './endpoint/rotation/priority.js';
 export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
@@ -76,8 +67,7 @@ export type { CheckEvent } from './health/service-checks.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
 export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
-export type { Lease } from './picking/lease.js';
-export type { AcquireRequest } from './picking/view.js';
+export type { Lease, AcquireRequest } from './picking/lease.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
 export {
   CircuitBreaker,
@@ -106,7 +96,7 @@ export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.
 export { type Classify, type Repeat, repeatAfter, type Verdict } from './resilience/verdict.js';
 export { fullJitterMs } from './runtime/backoff.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
-export { currentRoutingKey, withRoutingKey } from './runtime/context.js';
+export { currentRoutingKey, withRoutingKey, type RoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
 export * as optionReaders from './runtime/options.js';
 export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';

@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Clock } from '../runtime/clock.js';

@@ -1,9 +1,9 @@
-import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
-import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
+import type { Picker, PickRequest, Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 

@@ -1,7 +1,7 @@
-import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { integer, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
-import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
+import type { Picker, PickRequest, Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 

@@ -1,8 +1,8 @@
-import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { decayed, SMALL_RATIO } from '../runtime/decay.js';
 import { integer, number, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
-import type { Picker, PickRequest, Policy, Rotation } from './policy.js';
+import type { Picker, PickRequest, Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 

@@ -1,3 +1,5 @@
+import type { Rotation } from '../endpoint/endpoint.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Outcome } from '../runtime/outcome.js';
@@ -79,19 +81,6 @@ export interface Picker {
    */
   observe?(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void;
 }
-
-/** The endpoints that may be picked now. Immutable: a change makes a new one. */
-export interface Rotation {
-  /** May be picked; never empty while the service has any endpoint that the view may use. */
-  readonly ready: readonly Endpoint[];
-  /** All that discovery lists and the view covers, healthy or not: what a hash ring is built from. */
-  readonly members: readonly Endpoint[];
-  /** So few are healthy that health is being ignored. */
-  readonly panic: boolean;
-}
-
-/** What a call is hashed or kept together by. Bytes are taken as they are, strings as UTF-8. */
-export type RoutingKey = string | Uint8Array;
 
 export interface PickRequest {
   /** What to hash or to be sticky by; undefined where the caller gave none. */

@@ -1,9 +1,9 @@
-import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { readOptions } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { type LoadReportOptions, loadReportOptions, weigh, weightsToScheduleBy } from './load-reports.js';
-import type { Picker, PickRequest, Policy, PolicyContext, Rotation } from './policy.js';
+import type { Picker, PickRequest, Policy, PolicyContext } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 import { dueSchedule } from './schedule/grouped.js';
 import type { Schedule } from './schedule/schedule.js';

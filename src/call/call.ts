@@ -1,5 +1,4 @@
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest } from '../picking/view.js';
+import type { Lease, AcquireRequest } from '../picking/lease.js';
 import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
@@ -7,10 +6,9 @@ import { FairleadError } from '../runtime/errors.js';
 import { lazySignal } from '../runtime/lazy-signal.js';
 import { invalidOption } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
-import { closedError } from '../service/readiness.js';
 import { AttemptRace } from './attempt-race.js';
 import { fail } from './failed-attempt.js';
-import type { CallHost, Run } from './host.js';
+import { type CallHost, type Run, closedError } from './host.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
 

@@ -1,7 +1,7 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import { FairleadError } from '../runtime/errors.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest } from '../picking/view.js';
+import type { Lease, AcquireRequest } from '../picking/lease.js';
 import type { Guard } from '../resilience/guard.js';
 import type { Classify } from '../resilience/verdict.js';
 import type { Clock } from '../runtime/clock.js';
@@ -30,4 +30,8 @@ export interface CallHost {
   ready(signal?: AbortSignal): Promise<void>;
   /** What must be waited for before a lease for this key can be had; undefined where nothing must. */
   prepare(key: RoutingKey): Promise<void> | undefined;
+}
+
+export function closedError(service: string): FairleadError {
+  return new FairleadError('FAIRLEAD_CLOSED', `Service '${service}' is closed and takes no more calls.`, { service });
 }

@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { type HedgeOverrides, overrideHedge, type ReadHedge } from '../resilience/hedging.js';
 import { overrideRetry, type ReadRetry, type RetryOverrides, readRetry } from '../resilience/retry.js';
 import type { Classify } from '../resilience/verdict.js';

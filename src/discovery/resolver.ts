@@ -39,3 +39,13 @@ export interface ResolverSink {
 
 /** What a user may write for an endpoint: `'host:port'`, or an object of which host and port are needed. */
 export type EndpointInput = string | (Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>);
+
+/** What is known about the data behind the endpoints. */
+export interface DiscoveryStatus {
+  /** Milliseconds since the list was last confirmed; Infinity before the first. */
+  readonly ageMs: number;
+  /** The resolver's version of the list, '' before the first. */
+  readonly version: string;
+  /** Why it grows old: the last error since the list was confirmed. */
+  readonly error: Error | undefined;
+}

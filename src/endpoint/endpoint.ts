@@ -92,3 +92,13 @@ function sameMeta(a: Readonly<Record<string, string>>, b: Readonly<Record<string
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
+
+/** The endpoints that may be picked now. Immutable: a change makes a new one. */
+export interface Rotation {
+  /** May be picked; never empty while the service has any endpoint that the view may use. */
+  readonly ready: readonly Endpoint[];
+  /** All that discovery lists and the view covers, healthy or not: what a hash ring is built from. */
+  readonly members: readonly Endpoint[];
+  /** So few are healthy that health is being ignored. */
+  readonly panic: boolean;
+}

@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import type { RoutingKey } from '../runtime/context.js';
 
 /** Keys up to this many bytes are hashed without allocating. */
 const SCRATCH_BYTES = 4_096;

@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { integer, oneOf, readOptions, type Schema } from '../runtime/options.js';
 import { ketamaPoints } from './ketama.js';
 import { type KetamaCompatibility, labelCounts } from './label-counts.js';

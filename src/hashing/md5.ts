@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../balancing/policy.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { keyBytes, loadKey } from './key-bytes.js';
 
 /**

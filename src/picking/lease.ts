@@ -1,3 +1,4 @@
+import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { Outcome } from '../runtime/outcome.js';
 
@@ -35,4 +36,31 @@ export class CallLease<E extends Endpoint> implements Lease {
   [Symbol.dispose](): void {
     this.done(Outcome.Cancelled);
   }
+}
+
+/** What a call may say about where it wants to go. */
+export interface AcquireRequest {
+  /**
+   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or bytes is
+   * FAIRLEAD_INVALID_OPTION.
+   */
+  readonly key?: RoutingKey | undefined;
+  /** Endpoints this call tried before: avoided while there is another. */
+  readonly tried?: readonly Endpoint[] | undefined;
+  /**
+   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream said. When it may
+   * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
+   */
+  readonly prefer?: string | undefined;
+  /** It runs beside another attempt of the same call (a hedge), or beside what its session's endpoint has room for: sessions stay where they are. Default false. */
+  readonly beside?: boolean | undefined;
+}
+
+/** Where leases come from: the view of the service or of a subset. */
+export interface LeaseSource {
+  /** What may be picked; another object whenever that changed. */
+  readonly rotation: object;
+  /** Whether the latest lease went where a session had been bound before. */
+  readonly foundSession: boolean;
+  acquire(request?: AcquireRequest): Lease;
 }

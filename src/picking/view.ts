@@ -1,6 +1,8 @@
+import type { AcquireRequest } from './lease.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { isUint8Array } from 'node:util/types';
 import type { StickySessions } from '../affinity/sticky-sessions.js';
-import type { PickRequest, Policy, PolicyContext, ProbeSource, RoutingKey } from '../balancing/policy.js';
+import type { PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import {
@@ -17,24 +19,6 @@ import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
 import { CallLease, type Lease, type LeaseOwner } from './lease.js';
-
-/** What a call may say about where it wants to go. */
-export interface AcquireRequest {
-  /**
-   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or bytes is
-   * FAIRLEAD_INVALID_OPTION.
-   */
-  readonly key?: RoutingKey | undefined;
-  /** Endpoints this call tried before: avoided while there is another. */
-  readonly tried?: readonly Endpoint[] | undefined;
-  /**
-   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream said. When it may
-   * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
-   */
-  readonly prefer?: string | undefined;
-  /** It runs beside another attempt of the same call (a hedge), or beside what its session's endpoint has room for: sessions stay where they are. Default false. */
-  readonly beside?: boolean | undefined;
-}
 
 /** What a view needs of the service it belongs to. */
 export interface ViewHost extends LeaseOwner<LiveEndpoint> {

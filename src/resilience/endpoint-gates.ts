@@ -1,18 +1,9 @@
+import type { LeaseSource } from '../picking/lease.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest } from '../picking/view.js';
+import type { Lease, AcquireRequest } from '../picking/lease.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Gate } from './gate.js';
 import type { RefusalReason } from './refusal.js';
-
-/** Where leases come from: the view of the service or of a subset. */
-export interface LeaseSource {
-  /** What may be picked; another object whenever that changed. */
-  readonly rotation: object;
-  /** Whether the latest lease went where a session had been bound before. */
-  readonly foundSession: boolean;
-  acquire(request?: AcquireRequest): Lease;
-}
 
 /**
  * Endpoints asked at most for one call when those that were picked are at their limits. When so many in a row are, so

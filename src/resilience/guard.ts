@@ -1,6 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest } from '../picking/view.js';
+import type { Lease, AcquireRequest, LeaseSource } from '../picking/lease.js';
 import type { Clock } from '../runtime/clock.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
@@ -9,7 +8,7 @@ import { TokenBucket } from '../runtime/token-bucket.js';
 import { CircuitBreaker, type CircuitChange } from './circuit-breaker.js';
 import { ClientThrottle } from './client-throttle.js';
 import { DistributedLimit } from './distributed-limit.js';
-import { EndpointGates, type LeaseSource } from './endpoint-gates.js';
+import { EndpointGates } from './endpoint-gates.js';
 import { Gate } from './gate.js';
 import { GradientLimit } from './gradient-limit.js';
 import { KeyedRate } from './keyed-rate.js';

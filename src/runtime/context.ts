@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RoutingKey } from '../balancing/policy.js';
 
 /**
  * The routing key of whatever runs now. Nothing is tracked, and nothing costs, before the first `withRoutingKey`.
@@ -22,3 +21,6 @@ export function withRoutingKey<T>(key: RoutingKey | undefined, run: () => T): T 
 export function currentRoutingKey(): RoutingKey | undefined {
   return keys.getStore();
 }
+
+/** What a call is hashed or kept together by. Bytes are taken as they are, strings as UTF-8. */
+export type RoutingKey = string | Uint8Array;

@@ -1,11 +1,11 @@
+import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { AffinityEvent } from '../affinity/affinity.js';
 import type { CallOptions } from '../call/options.js';
 import type { CallStats } from '../call/plan.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { EjectionEvent } from '../health/ejection.js';
 import type { CheckEvent } from '../health/service-checks.js';
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest } from '../picking/view.js';
+import type { Lease, AcquireRequest } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { Subset, SubsetOptions } from './subset.js';
 
@@ -35,16 +35,6 @@ export interface EndpointsEvent {
   readonly arrived: readonly Endpoint[];
   readonly changed: readonly Endpoint[];
   readonly departed: readonly Endpoint[];
-}
-
-/** What is known about the data behind the endpoints. */
-export interface DiscoveryStatus {
-  /** Milliseconds since the list was last confirmed; Infinity before the first. */
-  readonly ageMs: number;
-  /** The resolver's version of the list, '' before the first. */
-  readonly version: string;
-  /** Why it grows old: the last error since the list was confirmed. */
-  readonly error: Error | undefined;
 }
 
 /** A named upstream: endpoints from discovery, a policy that picks one per call, and the health that outcomes tell of. */

@@ -1,3 +1,4 @@
+import { closedError } from '../call/host.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { Service } from './contract.js';
 
@@ -45,6 +46,3 @@ function whyEmpty({ endpoints, discovery }: Service, usable: boolean): readonly 
   return ['discovery lists no endpoint for it', 'Check the name and the registration of its instances.'];
 }
 
-export function closedError(service: string): FairleadError {
-  return new FairleadError('FAIRLEAD_CLOSED', `Service '${service}' is closed and takes no more calls.`, { service });
-}

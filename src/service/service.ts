@@ -1,23 +1,25 @@
+import { closedError } from '../call/host.js';
+export type { DiscoveryStatus } from '../discovery/resolver.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { AffinityEvent } from '../affinity/affinity.js';
 import { memoryStore } from '../affinity/memory-store.js';
 import { SharedSessions } from '../affinity/shared-sessions.js';
 import { StickySessions } from '../affinity/sticky-sessions.js';
-import type { Policy, PolicyContext, ProbeSource, RoutingKey } from '../balancing/policy.js';
+import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from '../balancing/registry.js';
 import { runCall } from '../call/call.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
 import { DiscoveryFeed } from '../discovery/feed.js';
-import type { Resolver } from '../discovery/resolver.js';
+import type { Resolver, DiscoveryStatus } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
-import type { Lease } from '../picking/lease.js';
-import { type AcquireRequest, View, type ViewHost } from '../picking/view.js';
+import type { Lease, AcquireRequest, LeaseSource } from '../picking/lease.js';
+import { View, type ViewHost } from '../picking/view.js';
 import { Views } from '../picking/view-set.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
-import type { LeaseSource } from '../resilience/endpoint-gates.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
@@ -27,13 +29,13 @@ import { isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
-import type { DiscoveryStatus, Service, ServiceEvents } from './contract.js';
+import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
 import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './options.js';
-import { closedError, noEndpointError, whenReady } from './readiness.js';
+import { noEndpointError, whenReady } from './readiness.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 
-export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './contract.js';
+export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './contract.js';
 
 export interface ServiceContext {
   readonly name: string;

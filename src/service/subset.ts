@@ -1,8 +1,8 @@
 import type { Weighing } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/registry.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease } from '../picking/lease.js';
-import type { AcquireRequest, View } from '../picking/view.js';
+import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { View } from '../picking/view.js';
 import { FairleadError } from '../runtime/errors.js';
 import { callback, given, invalidOption, readOptions } from '../runtime/options.js';
 

@@ -17,35 +17,47 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Everything else in the house builds on these; they build on nothing but each other. */
-const CONTRACTS =
-  /^src\/(endpoint\/endpoint|balancing\/policy|health\/(health|ejection-times)|discovery\/resolver|affinity\/affinity|runtime\/[^/]+)\.ts$/;
+/**
+ * The rooms of `src/`, bottom first; rooms on one line do not import each other. A file imports its own room and rooms on
+ * lines below it: that is the whole rule. `docs/architecture.md` has the same picture, and a test compares the two.
+ */
+export const ROOMS: readonly (readonly string[])[] = [
+  ['runtime'],
+  ['hashing', 'endpoint'],
+  ['balancing', 'health', 'discovery'],
+  ['affinity', 'telemetry'],
+  ['picking'],
+  ['resilience'],
+  ['call'],
+  ['service'],
+  ['mesh.ts'],
+  ['index.ts', 'adapter.ts', 'testing'],
+];
 
-/** Rooms whose files know the contracts and their own room, nothing else. */
-const CLOSED_ROOMS = ['balancing', 'health', 'discovery', 'affinity'];
+/** The inner rooms of adapters that have them, bottom first; what lies in an adapter's own folder is on top of them. */
+export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
+  mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
+  redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
+};
 
-/** Rooms that plug into a service from the side: they may name its type, but only the root composes. */
-const SIDE_ROOMS = ['endpoint', 'resilience', 'routing', 'telemetry', 'config'];
+/** What an adapter may import of `src/`: the faces of the public doors. */
+const FACES = ['src/index.ts', 'src/adapter.ts', 'src/resilience/index.ts', 'src/hashing/index.ts'];
 
-/** Composition of the rooms: the files that sit in src/ itself. */
-const COMPOSITION = /^src\/[^/]+\.ts$/;
+/** Adapters that read other adapters' messages, and may name their types. */
+const READERS = ['adapters/otel', 'adapters/prometheus'];
 
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/consul\//, ['consul']],
-  [/^src\/discovery\/etcd\//, ['@grpc/grpc-js', 'etcd3']],
-  [/^src\/balancing\/hashing\//, ['hashring']],
+  [/^src\/hashing\//, ['hashring']],
   [/^src\/(affinity|resilience)\//, ['lru-cache']],
   [/^src\/resilience\//, ['rate-limiter-flexible']],
-  [/^src\/config\//, ['zod']],
-  [/^src\/telemetry\//, ['@opentelemetry/api', 'prom-client', 'fastify']],
   [/^adapters\/grpc\//, ['@grpc/grpc-js']],
   [/^adapters\/connect\//, ['@connectrpc/connect', '@connectrpc/connect-node', '@bufbuild/protobuf']],
   [/^adapters\/otel\//, ['@opentelemetry/api']],
   [/^adapters\/mysql\//, ['mysql2', 'lru-cache']],
   [/^adapters\/redis\//, ['ioredis']],
-  [/^adapters\/http\//, ['undici']],
-  [/^adapters\/gateway\//, ['fastify', '@fastify/reply-from']],
 ];
 
 const CLOCK = 'src/runtime/clock.ts';
@@ -56,6 +68,8 @@ export const MAX_LINES = 400;
 const TIME =
   /\b(Date\.now|performance\.now|process\.hrtime|setTimeout|setInterval|AbortSignal\.timeout)\b|\bnew Date\(\s*\)/;
 const CHANCE = /\b(Math\.random|randomInt|randomBytes|randomUUID|getRandomValues|randomFill)\b/;
+
+const REAL = /\b(systemClock|systemRandom)\b/;
 
 /** All rules that `file` breaks, each as a sentence. */
 export function violations(file: SourceFile): string[] {
@@ -69,24 +83,33 @@ export function violations(file: SourceFile): string[] {
 
 function judgeImport(from: string, { target, local, typeOnly }: Import): string | undefined {
   if (!local) return judgePackage(from, target);
-  if (from.startsWith('adapters/')) {
-    const own = from.split('/').slice(0, 2).join('/');
-    if (target === 'src/index.ts' || target.startsWith(`${own}/`)) return undefined;
-    return `imports ${target}; an adapter imports src/index.ts and its own files only`;
-  }
+  if (from.startsWith('adapters/')) return judgeAdapterImport(from, target, typeOnly);
   if (!target.startsWith('src/')) return `imports ${target}, which is outside src/`;
-  const isContract = CONTRACTS.test(target);
-  if (CONTRACTS.test(from)) return isContract ? undefined : `imports ${target}; a contract imports contracts only`;
-  const room = /^src\/([^/]+)\//.exec(from)?.[1];
-  if (room === undefined || room === 'testing') return undefined;
-  if (CLOSED_ROOMS.includes(room)) {
-    return isContract || target.startsWith(`src/${room}/`)
-      ? undefined
-      : `imports ${target}; src/${room}/ imports contracts and its own room only`;
-  }
-  if (SIDE_ROOMS.includes(room) && !typeOnly && COMPOSITION.test(target))
-    return `imports ${target}; only the root of src/ composes rooms`;
-  return undefined;
+  return judgeRooms(from, target, 'src', ROOMS);
+}
+
+function judgeAdapterImport(from: string, target: string, typeOnly: boolean): string | undefined {
+  const own = from.split('/').slice(0, 2).join('/');
+  if (target.startsWith(`${own}/`)) return judgeRooms(from, target, own, ADAPTER_ROOMS[own.split('/')[1]!] ?? []);
+  if (FACES.includes(target)) return undefined;
+  if (READERS.includes(own) && typeOnly && /^adapters\/[^/]+\/(index|messages)\.ts$/.test(target)) return undefined;
+  return `imports ${target}; an adapter imports the public doors of src/ and its own files only`;
+}
+
+/** The one rule, for `src/` and for an adapter alike: a file imports its own room and rooms on lines below it. */
+function judgeRooms(from: string, target: string, house: string, rooms: readonly (readonly string[])[]): string | undefined {
+  const roomOf = (path: string): string => path.slice(house.length + 1).split('/')[0]!;
+  const level = (room: string): number => {
+    const line = rooms.findIndex((names) => names.includes(room));
+    // In src/ every file has a room; what lies in an adapter's own folder uses all of its rooms.
+    return line === -1 && house !== 'src' ? rooms.length : line;
+  };
+  const [mine, its] = [roomOf(from), roomOf(target)];
+  if (level(mine) === -1) return `is in ${house}/${mine}, which is not a room of the house`;
+  if (level(its) === -1) return `imports ${target}, which is in no room of the house`;
+  if (mine === its || level(its) < level(mine)) return undefined;
+  if (house !== 'src' && level(its) === rooms.length && level(mine) === rooms.length) return undefined;
+  return `imports ${target}; a file imports its own room and rooms below it`;
 }
 
 function judgePackage(from: string, name: string): string | undefined {
@@ -101,6 +124,8 @@ function judgePackage(from: string, name: string): string | undefined {
 function judgeSenses(path: string, code: string): string[] {
   const bare = withoutStrings(code);
   const problems: string[] = [];
+  if (path.startsWith('adapters/') && REAL.test(bare))
+    problems.push(`uses ${REAL.exec(bare)![0]}; an adapter takes its clock and its random numbers from the mesh`);
   if (path !== CLOCK && TIME.test(bare))
     problems.push(`uses ${TIME.exec(bare)![0]}; only ${CLOCK} reads time or arms timers`);
   if (path !== 'src/runtime/random.ts' && CHANCE.test(bare))

@@ -1,9 +1,11 @@
-import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { HashTable } from '../../hashing/hash-table.js';
+import type { RoutingKey } from '../../runtime/context.js';
+import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import { mix32, murmur3 } from '../../hashing/murmur3.js';
 import type { Random } from '../../runtime/random.js';
-import type { Picker, PickRequest, Rotation, RoutingKey } from '../policy.js';
+import type { Picker, PickRequest } from '../policy.js';
 import type { BoundedLoad } from './bounded-load.js';
-import type { HashTable, HashTableBuilder } from './hash-table.js';
+import type { HashTableBuilder } from './hash-table.js';
 
 export interface HashPickerOptions {
   readonly random: Random;

@@ -1,7 +1,8 @@
+import type { HashTable } from '../../hashing/hash-table.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { KeyRing } from '../../hashing/key-ring.js';
 import type { Ring } from '../../hashing/ring.js';
-import type { HashTable, HashTableBuilder } from './hash-table.js';
+import type { HashTableBuilder } from './hash-table.js';
 
 /** A ring as a picker's table: cursors are positions on it. */
 export class RingTableBuilder implements HashTableBuilder {

@@ -1,7 +1,7 @@
-import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Random } from '../../runtime/random.js';
 import { EndpointSlots } from '../endpoint-slots.js';
-import type { Picker, PickRequest, Rotation } from '../policy.js';
+import type { Picker, PickRequest } from '../policy.js';
 import { ClassHeap } from './class-heap.js';
 import { CountBuckets } from './count-buckets.js';
 

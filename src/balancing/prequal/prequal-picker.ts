@@ -1,7 +1,7 @@
-import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
-import type { Picker, PickRequest, ProbeSource, Rotation } from '../policy.js';
+import type { Picker, PickRequest, ProbeSource } from '../policy.js';
 import { WeightedSampler } from '../weighted-sampler.js';
 import { type Candidate, ProbePool } from './probe-pool.js';
 

@@ -1,4 +1,4 @@
-import type { Rotation } from '../../balancing/policy.js';
+import type { Rotation } from '../endpoint.js';
 import type { LiveEndpoint } from '../live-endpoint.js';
 import { priorityLoads } from './priority.js';
 import { type ReadZoneOptions, type ZoneCapacity, zoneShares } from './zone.js';

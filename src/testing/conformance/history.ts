@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../../balancing/policy.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import { Outcome } from '../../runtime/outcome.js';
 import { type Random, seededRandom } from '../../runtime/random.js';
 import type { Stage } from './stage.js';

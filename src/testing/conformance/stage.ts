@@ -1,5 +1,6 @@
-import type { Picker, PickRequest, Policy, PolicyContext, Rotation, RoutingKey } from '../../balancing/policy.js';
-import type { Endpoint, EndpointSpec } from '../../endpoint/endpoint.js';
+import type { RoutingKey } from '../../runtime/context.js';
+import type { Picker, PickRequest, Policy, PolicyContext } from '../../balancing/policy.js';
+import type { Endpoint, EndpointSpec, Rotation } from '../../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../../endpoint/live-endpoint.js';
 import { Membership } from '../../endpoint/membership.js';
 import { Outcome } from '../../runtime/outcome.js';

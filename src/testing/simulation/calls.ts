@@ -1,4 +1,4 @@
-import type { RoutingKey } from '../../balancing/policy.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Lease } from '../../picking/lease.js';
 import type { Timer } from '../../runtime/clock.js';

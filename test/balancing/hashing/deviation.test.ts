@@ -1,6 +1,6 @@
+import { RendezvousTable } from '../../../src/hashing/rendezvous.js';
+import { fillMaglev } from '../../../src/hashing/maglev.js';
 import { describe, expect, it } from 'vitest';
-import { fillMaglev } from '../../../src/balancing/hashing/maglev-table.js';
-import { RendezvousTable } from '../../../src/balancing/hashing/rendezvous-table.js';
 import { ketamaPoints } from '../../../src/hashing/ketama.js';
 import { KeyRing } from '../../../src/hashing/key-ring.js';
 import { murmurPoints } from '../../../src/hashing/murmur-points.js';
