@@ -1,12 +1,12 @@
-import { RendezvousTable } from '../src/hashing/rendezvous.js';
-import { fillMaglev } from '../src/hashing/maglev.js';
+import { KeyRing, type KeyRingServer } from 'fairlead/hashing';
 /**
  * Key lookups and rebuilds: this project's rings beside the `hashring` package. CPU nanoseconds per lookup on distinct
  * keys, milliseconds per rebuild when one of the servers leaves or joins, best of some rounds. `npm run bench:hash`
  */
-import { KeyRing, type KeyRingServer } from 'fairlead';
 import HashRing from 'hashring';
+import { fillMaglev } from '../src/hashing/maglev.js';
 import { murmur3 } from '../src/hashing/murmur3.js';
+import { RendezvousTable } from '../src/hashing/rendezvous.js';
 
 const SIZES = [10, 100, 1_000];
 /** More than the package's cache of 5,000 keys: every lookup is one of a new key. */

@@ -15,14 +15,8 @@ import {
   timeout,
   wrap,
 } from 'cockatiel';
-import {
-  type CallOptions,
-  createMesh,
-  type ResilienceOptions,
-  type Service,
-  staticResolver,
-  TokenBucket,
-} from 'fairlead';
+import { type CallOptions, createMesh, type ResilienceOptions, type Service, staticResolver } from 'fairlead';
+import { TokenBucket } from 'fairlead/resilience';
 import { ManualClock } from 'fairlead/testing';
 import Opossum from 'opossum';
 

@@ -1,5 +1,3 @@
-export { RendezvousTable } from './hashing/rendezvous.js';
-export { fillMaglev } from './hashing/maglev.js';
 export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
 export {
   type ClientIpOptions,
@@ -16,13 +14,12 @@ export { type ConsistentHashOptions, consistentHash } from './balancing/consiste
 export { type IpHashOptions, ipHash } from './balancing/ip-hash.js';
 export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
-export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
-export type { Picker, PickRequest, Policy, PolicyContext, ProbeSource, Weighing } from './balancing/policy.js';
+export type { Picker, PickRequest, Policy, PolicyContext, ProbeSource } from './balancing/policy.js';
 export { type PrequalOptions, prequal } from './balancing/prequal.js';
-export { random } from './balancing/random.js';
-export { definePolicy, type PolicyFactory, PolicyRegistry, type PolicySpec } from './balancing/registry.js';
+export { randomPolicy } from './balancing/random.js';
+export { definePolicy, type PolicyFactory, type PolicySpec } from './balancing/registry.js';
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
@@ -45,10 +42,7 @@ export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
 export type { PriorityOptions } from './endpoint/rotation/priority.js';
 export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
 export type { ZoneOptions } from './endpoint/rotation/zone.js';
-export { KeyRing, type KeyRingOptions, type KeyRingServer } from './hashing/key-ring.js';
 export type { KetamaCompatibility } from './hashing/label-counts.js';
-export { murmur3 } from './hashing/murmur3.js';
-export type { Ring } from './hashing/ring.js';
 export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
 export type { CheckTls } from './health/check-tls.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
@@ -67,50 +61,21 @@ export type { CheckEvent } from './health/service-checks.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
 export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
-export type { Lease, AcquireRequest } from './picking/lease.js';
+export type { AcquireRequest, Lease } from './picking/lease.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
-export {
-  CircuitBreaker,
-  type CircuitBreakerOptions,
-  type CircuitChange,
-  type CircuitReason,
-  type CircuitState,
-} from './resilience/circuit-breaker.js';
-export { ClientThrottle, type ClientThrottleOptions } from './resilience/client-throttle.js';
-export {
-  DistributedLimit,
-  type DistributedLimitOptions,
-  type RateLimiterLike,
-} from './resilience/distributed-limit.js';
-export { Gate, type GateParts } from './resilience/gate.js';
-export { GradientLimit, type GradientLimitOptions } from './resilience/gradient-limit.js';
+export type { CircuitChange, CircuitReason, CircuitState } from './resilience/circuit-breaker.js';
 export type { HedgeOptions, HedgeOverrides } from './resilience/hedging.js';
-export { KeyedRate, type KeyedRateOptions } from './resilience/keyed-rate.js';
-export { KeyedWindow, type KeyedWindowOptions } from './resilience/keyed-window.js';
-export { LatencyPercentile } from './resilience/latency-percentile.js';
 export type { LimitOptions, ResilienceOptions } from './resilience/options.js';
-export { isRefusal, type RefusalReason, refusalError } from './resilience/refusal.js';
+export { isRefusal, type RefusalReason } from './resilience/refusal.js';
 export type { RetryOptions, RetryOverrides } from './resilience/retry.js';
-export { NEVER_REPEAT, parseRetryAfter, parseRetryPushback, retryAfterOf } from './resilience/retry-after.js';
-export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.js';
-export { type Classify, type Repeat, repeatAfter, type Verdict } from './resilience/verdict.js';
-export { fullJitterMs } from './runtime/backoff.js';
+export type { Classify, Repeat, Verdict } from './resilience/verdict.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
-export { currentRoutingKey, withRoutingKey, type RoutingKey } from './runtime/context.js';
+export { type RoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
-export * as optionReaders from './runtime/options.js';
-export { classifyError, isAnswer, isFailure, Outcome, type OutcomeName, outcomeName } from './runtime/outcome.js';
+export { classifyError, Outcome, type OutcomeName } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
-export { type RateOptions, TokenBucket } from './runtime/token-bucket.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service/service.js';
 export type { Subset, SubsetOptions } from './service/subset.js';
-export type {
-  CallMessage,
-  EndpointMessage,
-  GrpcAttemptMessage,
-  GrpcCallMessage,
-  GrpcConnectionMessage,
-  GrpcWeighingMessage,
-} from './telemetry/channels.js';
+export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';

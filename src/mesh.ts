@@ -38,8 +38,10 @@ export interface Mesh extends AsyncDisposable {
   readonly policies: PolicyRegistry;
   /** Aborts when the mesh begins to close: for what adapters run beside its services. */
   readonly closing: AbortSignal;
-  /** What tells the time in it: adapters use no other. */
+  /** Its time: resolvers and adapters use no other. */
   readonly clock: Clock;
+  /** Its random numbers: resolvers and adapters use no other. Not for secrets. */
+  readonly random: Random;
   /**
    * Closes every service: discovery stops, new calls are refused, calls in progress may finish within `deadlineMs`
    * (default 10,000). Idempotent.
@@ -89,6 +91,7 @@ class LiveMesh implements Mesh {
   readonly policies: PolicyRegistry;
   readonly services: Map<string, LiveService> = new Map();
   readonly clock: Clock;
+  readonly random: Random;
   readonly #options: Required<MeshOptions>;
   /** One for all services: an address that several of them list is checked once. */
   readonly #checks: CheckHub;
@@ -106,6 +109,7 @@ class LiveMesh implements Mesh {
       random: thing<Random>(systemRandom, ['below', 'float'], 'a source of random numbers, such as seededRandom(1)'),
     });
     this.clock = this.#options.clock;
+    this.random = this.#options.random;
     this.#checks = new CheckHub(this.#options.clock, this.#options.random);
     this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
     this.#check('createMesh.defaults', this.#options.defaults);

@@ -1,7 +1,7 @@
 import type { Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
-import type { ReadOptions } from './options.js';
+import type { Settings } from './options.js';
 
 /** The transport to one endpoint and the one HTTP/2 session under it, which connect-node opens and opens again. */
 export class Connection {
@@ -9,7 +9,7 @@ export class Connection {
   readonly #sessions: Http2SessionManager;
   #calls = 0;
 
-  constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: ReadOptions) {
+  constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: Settings) {
     const baseUrl = urlOf(endpoint.spec);
     const { nodeOptions, ...rest } = transport;
     this.#sessions = new Http2SessionManager(baseUrl, rest, nodeOptions);
@@ -46,12 +46,12 @@ const LINGER_MS = 100;
  */
 export class Connections {
   readonly #connections = new Map<Endpoint, Connection>();
-  readonly #options: ReadOptions;
+  readonly #options: Settings;
   readonly #clock: Clock;
   readonly #stopListening: () => void;
   #closed = false;
 
-  constructor(service: Service, clock: Clock, options: ReadOptions) {
+  constructor(service: Service, clock: Clock, options: Settings) {
     this.#options = options;
     this.#clock = clock;
     this.#stopListening = service.on('endpoints', ({ departed }) => {

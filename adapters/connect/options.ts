@@ -1,6 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
-import { addressOf, type EndpointSpec, FairleadError, type Outcome, optionReaders } from '../../src/index.js';
+import { optionReaders } from '../../src/adapter.js';
+import { addressOf, type EndpointSpec, FairleadError, type Outcome } from '../../src/index.js';
 import type { ConnectStatus } from './outcome.js';
 
 /** Whether a call of this method may be made twice. */
@@ -35,7 +36,7 @@ export interface FairleadTransportOptions {
     Partial<EndpointTransportOptions<ConnectTransportOptions & { httpVersion: '2' }>>;
 }
 
-export interface ReadOptions {
+export interface Settings {
   readonly service: string;
   readonly protocol: 'grpc' | 'connect';
   readonly baseUrl: (endpoint: EndpointSpec) => string;
@@ -52,8 +53,8 @@ const { callback, invalidOption, number, oneOf, optional, readOptions, text } = 
 const OURS = ['baseUrl', 'sessionManager', 'httpVersion', 'defaultTimeoutMs'];
 
 /** Throws FAIRLEAD_INVALID_OPTION. */
-export function readTransportOptions(options: FairleadTransportOptions): ReadOptions {
-  const read = readOptions<ReadOptions>('createFairleadTransport', options, {
+export function readTransportOptions(options: FairleadTransportOptions): Settings {
+  const read = readOptions<Settings>('createFairleadTransport', options, {
     service: (value, name) => {
       if (typeof value === 'string' && value !== '') return value;
       throw invalidOption(name, value, 'the name of a service');

@@ -1,5 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { classifyError, Outcome, parseRetryPushback, repeatAfter, type Verdict } from '../../src/index.js';
+import { repeatAfter } from '../../src/adapter.js';
+import { classifyError, Outcome, type Verdict } from '../../src/index.js';
+import { parseRetryPushback } from '../../src/resilience/index.js';
 
 /**
  * What a status says about the endpoint. Connect's codes are gRPC's, and so is the judgement: codes by which an

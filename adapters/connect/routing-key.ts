@@ -1,5 +1,6 @@
 import { type ContextKey, type ContextValues, createContextKey } from '@connectrpc/connect';
-import { currentRoutingKey, type RoutingKey } from '../../src/index.js';
+import { currentRoutingKey } from '../../src/adapter.js';
+import type { RoutingKey } from '../../src/index.js';
 
 /** What headers are made from; the name belongs to the DOM's types, which Node's do not include. */
 export type HeaderInput = ConstructorParameters<typeof Headers>[0];

@@ -10,7 +10,7 @@ import type { CallOptions, Endpoint, Mesh, RoutingKey, Service, Verdict } from '
 import { Connections } from './connections.js';
 import { Handover } from './deferred-response.js';
 import { toConnectError } from './errors.js';
-import { type FairleadTransportOptions, type ReadOptions, readTransportOptions } from './options.js';
+import { type FairleadTransportOptions, readTransportOptions, type Settings } from './options.js';
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
@@ -41,10 +41,10 @@ const IDEMPOTENCY_UNKNOWN = 0;
 class ServiceTransport implements FairleadTransport {
   readonly #mesh: Mesh;
   readonly #service: Service;
-  readonly #options: ReadOptions;
+  readonly #options: Settings;
   readonly #connections: Connections;
 
-  constructor(mesh: Mesh, service: Service, options: ReadOptions) {
+  constructor(mesh: Mesh, service: Service, options: Settings) {
     this.#mesh = mesh;
     this.#service = service;
     this.#options = options;

@@ -1,4 +1,5 @@
 import { type ChannelOptions, experimental, type ServiceConfig } from '@grpc/grpc-js';
+import type { Weighing } from '../../src/adapter.js';
 import {
   type Clock,
   type Endpoint,
@@ -8,18 +9,17 @@ import {
   type Service,
   type ServiceOptions,
   type Subset,
-  type Weighing,
 } from '../../src/index.js';
 import { CallConfigurator } from './calls/call.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
-import type { Classify } from './calls/status.js';
+import type { Classify } from './common/status.js';
+import { ChannelTelemetry } from './common/telemetry.js';
 import type { ServiceConfigs } from './config/live-config.js';
 import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './config/method-configs.js';
-import { type ReadGrpcOptions, type ReadTargetOptions, readTargetOptions } from './config/options.js';
+import { type GrpcSettings, readTargetOptions, type TargetSettings } from './config/options.js';
 import { readChannelServiceConfig } from './config/service-config.js';
 import { parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
-import { ChannelTelemetry } from './telemetry.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
@@ -36,12 +36,12 @@ export class ChannelBinding {
   /** The part of the service config that may change while the channel is in use. */
   readonly live: LiveConfig | undefined;
   readonly #methods: MethodConfigs;
-  readonly #target: ReadTargetOptions;
+  readonly #target: TargetSettings;
 
   /** Throws a FairleadError that says what is wrong with the target or the channel's service config. */
   constructor(
     mesh: Mesh,
-    options: ReadGrpcOptions,
+    options: GrpcSettings,
     live: ServiceConfigs | undefined,
     uri: TargetUri,
     channelOptions: ChannelOptions,
@@ -110,7 +110,7 @@ export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
 }
 
 /** The `:authority` that a target asks for: its service, or what its query says. */
-export function authorityOf(options: ReadGrpcOptions, uri: TargetUri): string {
+export function authorityOf(options: GrpcSettings, uri: TargetUri): string {
   const { service, options: query } = parseTarget(uri);
   const own = Object.hasOwn(options.services, service) ? options.services[service] : undefined;
   const { authority } = query;

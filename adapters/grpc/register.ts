@@ -2,7 +2,7 @@ import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
 import { ServiceConfigs } from './config/live-config.js';
-import { type GrpcOptions, type ReadGrpcOptions, readGrpcOptions } from './config/options.js';
+import { type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
@@ -16,7 +16,7 @@ export interface GrpcRegistration extends Disposable {
 
 interface Registered {
   readonly mesh: Mesh;
-  readonly options: ReadGrpcOptions;
+  readonly options: GrpcSettings;
   readonly configs: ServiceConfigs | undefined;
 }
 
@@ -59,7 +59,7 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
 }
 
 /** A policy that does not exist must not wait for the first channel that wants it. */
-function checkPolicies(mesh: Mesh, { services, defaults }: ReadGrpcOptions): void {
+function checkPolicies(mesh: Mesh, { services, defaults }: GrpcSettings): void {
   for (const [name, { target, serviceConfig }] of [...Object.entries(services), ['', defaults] as const]) {
     const at = name === '' ? 'registerGrpc.defaults' : `registerGrpc.services.${name}`;
     if (target.policy !== undefined) mesh.policies.resolve(target.policy, `${at}.policy`);

@@ -1,5 +1,6 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import { currentRoutingKey, type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
+import { currentRoutingKey } from '../../src/adapter.js';
+import { type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
 /**

@@ -1,12 +1,12 @@
 import type { Pool, PoolOptions, QueryOptions, SslOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
+import type { Password } from './common/driver-options.js';
 import type { Consistency, MysqlPoolOptions } from './common/options.js';
-import type { Password } from './driver/driver-options.js';
 import { OrmDriver } from './orm-driver.js';
 import { ReplicatedPool, type Route } from './pool.js';
 
+export type { Password } from './common/driver-options.js';
 export type { Consistency, MysqlPoolOptions, ProbeUser } from './common/options.js';
-export type { Password } from './driver/driver-options.js';
 export type { Route } from './pool.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */

@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
-import { type Consistency, type ReadPoolOptions, readPoolOptions } from './common/options.js';
+import type { DriverPoolOptions } from './common/driver-options.js';
+import { type Consistency, type PoolSettings, readPoolOptions } from './common/options.js';
 import { prepareConnection } from './connections/prepare.js';
 import {
   connectionConfig,
@@ -12,7 +13,6 @@ import {
   type QueryCallback,
   type QueryCommand,
 } from './driver/driver.js';
-import type { DriverPoolOptions } from './driver/driver-options.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { Freshness } from './session/freshness.js';
 import { executeOperation, type OperationContext, queryOperation } from './session/operations.js';
@@ -35,7 +35,7 @@ export interface Route {
 export class ReplicatedPool extends EventEmitter {
   readonly config: Record<string, unknown>;
   readonly #cluster: Cluster;
-  readonly #own: ReadPoolOptions;
+  readonly #own: PoolSettings;
   readonly #operations: OperationContext;
   readonly #runnerContext: RunnerContext;
   /** For statements of the pool's own, each a session by itself. */

@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
-import type { GrpcAttemptMessage, GrpcCallMessage } from '../../src/index.js';
+import type { GrpcAttemptMessage, GrpcCallMessage } from '../grpc/messages.js';
 import {
   LATENCY_BOUNDARIES_S,
   MS_PER_S,

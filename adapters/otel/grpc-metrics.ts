@@ -1,5 +1,6 @@
 import type { Counter, Meter, UpDownCounter } from '@opentelemetry/api';
-import type { EjectionEvent, GrpcConnectionMessage } from '../../src/index.js';
+import type { EjectionEvent } from '../../src/index.js';
+import type { GrpcConnectionMessage } from '../grpc/messages.js';
 
 /** Endpoints and connections of gRPC channels: outlier detection of gRFC A91, subchannels of A94. */
 export class GrpcMetrics {

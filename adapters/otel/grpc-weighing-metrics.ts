@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
-import type { GrpcWeighingMessage } from '../../src/index.js';
+import type { GrpcWeighingMessage } from '../grpc/messages.js';
 
 /** `weighted_round_robin` over reported load in gRPC channels: gRFC A78. */
 export class GrpcWeighingMetrics {

@@ -1,16 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { MeterProvider } from '@opentelemetry/api';
-import {
-  type CallMessage,
-  type Endpoint,
-  type GrpcAttemptMessage,
-  type GrpcCallMessage,
-  type GrpcConnectionMessage,
-  type GrpcWeighingMessage,
-  type Mesh,
-  optionReaders,
-  type Service,
-} from '../../src/index.js';
+import { optionReaders } from '../../src/adapter.js';
+import type { CallMessage, Endpoint, Mesh, Service } from '../../src/index.js';
+import type {
+  GrpcAttemptMessage,
+  GrpcCallMessage,
+  GrpcConnectionMessage,
+  GrpcWeighingMessage,
+} from '../grpc/messages.js';
 import { GrpcCallMetrics } from './grpc-call-metrics.js';
 import { GrpcMetrics } from './grpc-metrics.js';
 import { GrpcWeighingMetrics } from './grpc-weighing-metrics.js';

@@ -1,11 +1,6 @@
 import type { BatchObservableResult, Counter, Histogram, Meter } from '@opentelemetry/api';
-import {
-  type CallMessage,
-  type EjectionEvent,
-  type EndpointState,
-  outcomeName,
-  type Service,
-} from '../../src/index.js';
+import { outcomeName } from '../../src/adapter.js';
+import type { CallMessage, EjectionEvent, EndpointState, Service } from '../../src/index.js';
 import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
 
 const STATES: readonly EndpointState[] = ['ready', 'unhealthy', 'ejected', 'probing', 'draining'];

@@ -1,9 +1,14 @@
 export { RULES, type Rule } from './commands/rules.js';
 export { CrossShardError, type KeyResult, PartialResultError, type RedisKey } from './common/errors.js';
-export type { FailurePolicy, HandoverOptions, Quarantine, ShardedRedisOptions } from './common/options.js';
+export type {
+  FailurePolicy,
+  HandoverOptions,
+  PlacementName,
+  Quarantine,
+  ShardedRedisOptions,
+} from './common/options.js';
 export type { HandoverStats } from './handover/handover.js';
 export { type RedisSessionStoreOptions, redisSessionStore, type ScriptRunner } from './session-store.js';
 export { ShardedRedis } from './sharded-redis.js';
-export type { PlacementName } from './shards/placement.js';
 export type { RingDescription } from './shards/ring-description.js';
 export type { ShardState } from './shards/shard.js';

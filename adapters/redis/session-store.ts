@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { optionReaders as read, type SharedAffinityStore } from '../../src/index.js';
+import { optionReaders as read } from '../../src/adapter.js';
+import type { SharedAffinityStore } from '../../src/index.js';
 
 /** What is needed of a client: any of ioredis has it, also `ShardedRedis` and `Cluster`. */
 export interface ScriptRunner {

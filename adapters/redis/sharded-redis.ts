@@ -3,11 +3,18 @@ import { monitorAll } from './commands/monitor.js';
 import { Router } from './commands/router.js';
 import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
-import { type ReadShardedOptions, readShardedOptions, type ShardedRedisOptions } from './common/options.js';
+import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
 import { called, showStatus, untilReady } from './driver/client-status.js';
-import { type Command, type DriverOptions, leavePipeline, Redis, setStatus } from './driver/driver.js';
-import type { Callback, WriteableStream } from './driver/driver-types.js';
-import { rememberIn } from './driver/remembered.js';
+import {
+  type Callback,
+  type Command,
+  type DriverOptions,
+  leavePipeline,
+  Redis,
+  rememberIn,
+  setStatus,
+  type WriteableStream,
+} from './driver/driver.js';
 import { Failover } from './failover/failover.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
 import { describe, type RingDescription } from './shards/ring-description.js';
@@ -32,7 +39,7 @@ export class ShardedRedis extends Redis {
   readonly #mesh: Mesh;
   readonly #service: Service;
   readonly #given: ShardedRedisOptions;
-  readonly #own: ReadShardedOptions;
+  readonly #own: ShardedSettings;
   readonly #topology: Topology;
   readonly #router: Router;
   readonly #failover: Failover | undefined;
@@ -54,8 +61,8 @@ export class ShardedRedis extends Redis {
     this.#own = own;
     this.#service = mesh.service(own.service);
     const clock: Clock = mesh.clock;
-    this.#failover = own.onFailure === 'next' ? this.#createFailover(clock) : undefined;
-    this.#handover = own.handover === undefined ? undefined : this.#createHandover(clock);
+    this.#failover = own.onFailure === 'next' ? this.#createFailover(mesh) : undefined;
+    this.#handover = own.handover === undefined ? undefined : this.#createHandover(mesh);
     this.#topology = new Topology(
       {
         service: this.#service,
@@ -219,10 +226,11 @@ export class ShardedRedis extends Redis {
     void shard.quit();
   }
 
-  #createHandover(clock: Clock): Handover {
+  #createHandover({ clock, random }: Mesh): Handover {
     return new Handover({
       own: this.#own,
       clock,
+      random,
       current: () => this.#set,
       keysOf: (command) => this.#router.keysOf(command),
       route: (command) => this.#router.route(command),
@@ -236,10 +244,11 @@ export class ShardedRedis extends Redis {
     void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
   }
 
-  #createFailover(clock: Clock): Failover {
+  #createFailover({ clock, random }: Mesh): Failover {
     return new Failover({
       own: this.#own,
       clock,
+      random,
       commandTimeoutMs: this.options.commandTimeout,
       current: () => this.#set,
       keysOf: (command) => this.#router.keysOf(command),

@@ -1,7 +1,6 @@
 import { type Clock, FairleadError, type Timer } from '../../src/index.js';
 import { shardUnavailable } from './common/errors.js';
-import type { Command } from './driver/driver.js';
-import type { WriteableStream } from './driver/driver-types.js';
+import type { Command, WriteableStream } from './driver/driver.js';
 
 interface Entry {
   readonly command: Command;

@@ -1,5 +1,6 @@
-import { DistributedLimit, systemClock } from 'fairlead';
+import { systemClock } from 'fairlead';
 import type { ShardedRedis } from 'fairlead/redis';
+import { DistributedLimit } from 'fairlead/resilience';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';

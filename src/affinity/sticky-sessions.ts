@@ -1,7 +1,7 @@
-import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Clock } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { FairleadError, toError } from '../runtime/errors.js';
 import type { AffinityEvent, AffinityStore } from './affinity.js';
 import type { SharedSessions } from './shared-sessions.js';

@@ -1,5 +1,5 @@
-import type { RoutingKey } from '../runtime/context.js';
 import { createHash } from 'node:crypto';
+import type { RoutingKey } from '../runtime/context.js';
 
 /** Longer keys are kept as their SHA-256, so that a table of a million sessions cannot hold a gigabyte of keys. */
 const LONGEST_KEY = 128;

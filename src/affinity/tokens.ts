@@ -45,7 +45,7 @@ export interface AffinityTokens {
  * ```
  */
 export function affinityTokens(options: AffinityTokensOptions): AffinityTokens {
-  const read = readOptions<ReadTokensOptions>('affinityTokens', options, {
+  const read = readOptions<TokensSettings>('affinityTokens', options, {
     keys: tokenKeys,
     ttlMs: number(1_800_000, 1_000, 31_536_000_000),
     audience: text(undefined),
@@ -54,13 +54,13 @@ export function affinityTokens(options: AffinityTokensOptions): AffinityTokens {
   return new SignedTokens(read);
 }
 
-interface ReadKey {
+interface KeySettings {
   readonly id: string;
   readonly secret: KeyObject;
 }
 
-interface ReadTokensOptions {
-  readonly keys: readonly ReadKey[];
+interface TokensSettings {
+  readonly keys: readonly KeySettings[];
   readonly ttlMs: number;
   readonly audience: string | undefined;
   readonly clock: Clock | undefined;
@@ -76,14 +76,14 @@ const MAC_BYTES = 16;
 const LONGEST_TOKEN = 160;
 
 class SignedTokens implements AffinityTokens {
-  readonly #keys: readonly ReadKey[];
+  readonly #keys: readonly KeySettings[];
   readonly #ttlMs: number;
   readonly #audience: string;
   readonly #clock: Clock;
   /** Per key. */
   readonly #known: readonly KnownTags[];
 
-  constructor({ keys, ttlMs, audience = '', clock = systemClock }: ReadTokensOptions) {
+  constructor({ keys, ttlMs, audience = '', clock = systemClock }: TokensSettings) {
     this.#keys = keys;
     this.#ttlMs = ttlMs;
     this.#audience = audience;
@@ -117,7 +117,7 @@ class SignedTokens implements AffinityTokens {
   }
 
   /** `purpose` and audience keep one kind of MAC from being taken for another. */
-  #mac({ secret }: ReadKey, purpose: 'token' | 'endpoint', text: string): Buffer {
+  #mac({ secret }: KeySettings, purpose: 'token' | 'endpoint', text: string): Buffer {
     const hmac = createHmac('sha256', secret).update(JSON.stringify([purpose, this.#audience, text]));
     return hmac.digest().subarray(0, MAC_BYTES);
   }
@@ -125,7 +125,7 @@ class SignedTokens implements AffinityTokens {
 
 const SMALLEST_SECRET_BYTES = 32;
 
-const tokenKeys: Reader<readonly ReadKey[]> = (value, name) => {
+const tokenKeys: Reader<readonly KeySettings[]> = (value, name) => {
   if (!Array.isArray(value) || value.length === 0) {
     throw invalidOption(name, value, 'an array of { id, secret } that is not empty');
   }
@@ -134,7 +134,7 @@ const tokenKeys: Reader<readonly ReadKey[]> = (value, name) => {
   return keys;
 };
 
-function tokenKey(value: unknown, name: string): ReadKey {
+function tokenKey(value: unknown, name: string): KeySettings {
   const { id, secret } = (value ?? {}) as Partial<TokenKey>;
   if (typeof id !== 'string' || !/^[\w-]{1,32}$/.test(id)) {
     throw invalidOption(`${name}.id`, id, '1 to 32 letters, digits, - and _');

@@ -35,7 +35,7 @@ export interface AdaptiveWeightOptions {
 export const adaptiveWeight: PolicyFactory<AdaptiveWeightOptions> = definePolicy(
   'adaptive_weight',
   (options): Policy => {
-    const read = readOptions<ReadOptions>('adaptive_weight', options, {
+    const read = readOptions<Settings>('adaptive_weight', options, {
       updateMs: number(1_000, 10, 3_600_000),
       decayMs: number(10_000, 1, 3_600_000),
       maxRatio: number(8, 1, 1_000),
@@ -55,7 +55,7 @@ interface Thresholds {
   readonly slowMs: number;
 }
 
-interface ReadOptions {
+interface Settings {
   readonly updateMs: number;
   readonly decayMs: number;
   readonly maxRatio: number;
@@ -73,7 +73,7 @@ const thresholds: Reader<Thresholds | undefined> = (value, name) => {
 };
 
 class AdaptiveWeightPicker implements Picker {
-  readonly #options: ReadOptions;
+  readonly #options: Settings;
   readonly #sampler: WeightedSampler;
   /** Over all members, so that what was learnt about an endpoint is still there when it returns from an ejection. */
   readonly #members = new EndpointSlots();
@@ -88,7 +88,7 @@ class AdaptiveWeightPicker implements Picker {
   /** When weights are computed next: in an array, as doubles in fields of their own are boxed. */
   readonly #next = new Float64Array([Number.NEGATIVE_INFINITY]);
 
-  constructor(random: Random, options: ReadOptions) {
+  constructor(random: Random, options: Settings) {
     this.#options = options;
     this.#sampler = new WeightedSampler(random);
   }

@@ -6,7 +6,7 @@ import { leastRequest } from './least-request.js';
 import { maglev } from './maglev.js';
 import { peakEwma } from './peak-ewma.js';
 import { prequal } from './prequal.js';
-import { random } from './random.js';
+import { randomPolicy } from './random.js';
 import type { PolicyFactory } from './registry.js';
 import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
@@ -17,7 +17,7 @@ import { weightedRoundRobin } from './weighted-round-robin.js';
 export const builtinPolicies: readonly PolicyFactory<never>[] = [
   roundRobin,
   weightedRoundRobin,
-  random,
+  randomPolicy,
   leastConnections,
   weightedLeastConnections,
   leastRequest,

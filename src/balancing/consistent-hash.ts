@@ -30,7 +30,7 @@ export interface ConsistentHashOptions extends KeyRingOptions {
 export const consistentHash: PolicyFactory<ConsistentHashOptions> = definePolicy(
   'consistent_hash',
   (options): Policy => {
-    const { maxLoadRatio, ...ring } = readOptions<ReadOptions>('consistent_hash', options, {
+    const { maxLoadRatio, ...ring } = readOptions<Settings>('consistent_hash', options, {
       ...keyRingSchema,
       maxLoadRatio: maxLoadRatioReader,
     });
@@ -51,6 +51,6 @@ export const consistentHash: PolicyFactory<ConsistentHashOptions> = definePolicy
   },
 );
 
-interface ReadOptions extends Required<KeyRingOptions> {
+interface Settings extends Required<KeyRingOptions> {
   readonly maxLoadRatio: number | undefined;
 }

@@ -24,7 +24,7 @@ export interface IpHashOptions {
  * Placement is that of `consistent_hash` with murmur3. Cost: 0.1 µs at any size.
  */
 export const ipHash: PolicyFactory<IpHashOptions> = definePolicy('ip_hash', (options): Policy => {
-  const { ipv4Prefix, ipv6Prefix, maxLoadRatio } = readOptions<ReadOptions>('ip_hash', options, {
+  const { ipv4Prefix, ipv6Prefix, maxLoadRatio } = readOptions<Settings>('ip_hash', options, {
     ipv4Prefix: integer(32, 1, 32),
     ipv6Prefix: integer(64, 1, 128),
     maxLoadRatio: maxLoadRatioReader,
@@ -43,7 +43,7 @@ export const ipHash: PolicyFactory<IpHashOptions> = definePolicy('ip_hash', (opt
   };
 });
 
-interface ReadOptions {
+interface Settings {
   readonly ipv4Prefix: number;
   readonly ipv6Prefix: number;
   readonly maxLoadRatio: number | undefined;

@@ -25,7 +25,7 @@ export interface MaglevOptions {
  * entries, 70 ms for 655,373.
  */
 export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (options): Policy => {
-  const { tableSize, maxLoadRatio } = readOptions<ReadOptions>('maglev', options, {
+  const { tableSize, maxLoadRatio } = readOptions<Settings>('maglev', options, {
     tableSize: prime(65_537, 251, 5_000_011),
     maxLoadRatio: maxLoadRatioReader,
   });
@@ -43,7 +43,7 @@ export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (opti
   };
 });
 
-interface ReadOptions {
+interface Settings {
   readonly tableSize: number;
   readonly maxLoadRatio: number | undefined;
 }

@@ -1,7 +1,6 @@
-import type { Rotation } from '../endpoint/endpoint.js';
-import type { RoutingKey } from '../runtime/context.js';
-import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 

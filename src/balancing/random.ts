@@ -9,7 +9,7 @@ import { WeightedSampler } from './weighted-sampler.js';
  *
  * Cost: O(1), one draw (two with unequal weights).
  */
-export const random: PolicyFactory<Record<string, never>> = definePolicy('random', (options) => {
+export const randomPolicy: PolicyFactory<Record<string, never>> = definePolicy('random', (options) => {
   readOptions('random', options, {});
   return policy;
 });

@@ -1,4 +1,4 @@
-import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { AcquireRequest, Lease } from '../picking/lease.js';
 import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
@@ -8,7 +8,7 @@ import { invalidOption } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { AttemptRace } from './attempt-race.js';
 import { fail } from './failed-attempt.js';
-import { type CallHost, type Run, closedError } from './host.js';
+import { type CallHost, closedError, type Run } from './host.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
 

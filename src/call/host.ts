@@ -1,10 +1,10 @@
-import { FairleadError } from '../runtime/errors.js';
-import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Guard } from '../resilience/guard.js';
 import type { Classify } from '../resilience/verdict.js';
 import type { Clock } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
+import { FairleadError } from '../runtime/errors.js';
 import type { Random } from '../runtime/random.js';
 import type { ServicePlan } from './plan.js';
 

@@ -1,7 +1,7 @@
-import type { RoutingKey } from '../runtime/context.js';
-import { type HedgeOverrides, overrideHedge, type ReadHedge } from '../resilience/hedging.js';
-import { overrideRetry, type ReadRetry, type RetryOverrides, readRetry } from '../resilience/retry.js';
+import { type HedgeOverrides, type HedgeSettings, overrideHedge } from '../resilience/hedging.js';
+import { overrideRetry, type RetryOverrides, type RetrySettings, readRetry } from '../resilience/retry.js';
 import type { Classify } from '../resilience/verdict.js';
+import type { RoutingKey } from '../runtime/context.js';
 import {
   boolean,
   callback,
@@ -42,8 +42,8 @@ export interface CallPlan {
   readonly signal: AbortSignal | undefined;
   readonly deadlineMs: number | undefined;
   readonly idempotent: boolean;
-  readonly retry: ReadRetry | undefined;
-  readonly hedge: ReadHedge | undefined;
+  readonly retry: RetrySettings | undefined;
+  readonly hedge: HedgeSettings | undefined;
   readonly classify: Classify | undefined;
 }
 
@@ -67,7 +67,7 @@ export function readCallOptions(options: CallOptions, defaults: CallPlan): CallP
   };
 }
 
-const DEFAULT_RETRY: ReadRetry = readRetry({}, 'retry');
+const DEFAULT_RETRY: RetrySettings = readRetry({}, 'retry');
 
 const routingKey: Reader<RoutingKey | undefined> = optional((value, name) => {
   if (typeof value === 'string' || value instanceof Uint8Array) return value;
@@ -90,7 +90,7 @@ function flagOrOptions(value: unknown, name: string): void {
   throw invalidOption(name, value, 'true, false or an object of options');
 }
 
-function retryOver(own: CallOptions['retry'], base: ReadRetry | undefined): ReadRetry | undefined {
+function retryOver(own: CallOptions['retry'], base: RetrySettings | undefined): RetrySettings | undefined {
   if (own === undefined) return base;
   flagOrOptions(own, 'call.retry');
   if (own === false) return undefined;

@@ -1,6 +1,6 @@
 import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS } from '../resilience/hedging.js';
 import { LatencyPercentile } from '../resilience/latency-percentile.js';
-import type { ReadResilience } from '../resilience/options.js';
+import type { ResilienceSettings } from '../resilience/options.js';
 import { RetryBudget } from '../resilience/retry-budget.js';
 import { type CallOptions, type CallPlan, readCallOptions } from './options.js';
 
@@ -37,7 +37,7 @@ export class ServicePlan {
     refused: 0,
   };
 
-  constructor(options: ReadResilience) {
+  constructor(options: ResilienceSettings) {
     const { deadlineMs, idempotent, retry, hedge } = options;
     this.defaults = {
       key: undefined,

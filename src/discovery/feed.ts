@@ -1,7 +1,7 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
-import type { Resolver, ResolverSink, DiscoveryStatus } from './resolver.js';
+import type { DiscoveryStatus, Resolver, ResolverSink } from './resolver.js';
 
 export interface FeedListener {
   /** A list other than the one before. */

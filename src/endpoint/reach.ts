@@ -1,14 +1,14 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
 import type { LiveEndpoint } from './live-endpoint.js';
-import { Aperture, type ReadApertureOptions } from './rotation/aperture.js';
-import { type ReadSlowStartOptions, SlowStart } from './rotation/slow-start.js';
-import type { ReadZoneOptions } from './rotation/zone.js';
+import { Aperture, type ApertureSettings } from './rotation/aperture.js';
+import { SlowStart, type SlowStartSettings } from './rotation/slow-start.js';
+import type { ZoneSettings } from './rotation/zone.js';
 
 export interface ReachOptions {
-  readonly aperture: ReadApertureOptions | undefined;
-  readonly slowStart: ReadSlowStartOptions | undefined;
-  readonly zone: ReadZoneOptions | undefined;
+  readonly aperture: ApertureSettings | undefined;
+  readonly slowStart: SlowStartSettings | undefined;
+  readonly zone: ZoneSettings | undefined;
 }
 
 /**
@@ -64,7 +64,7 @@ export class Reach {
     this.#slowStart?.close();
   }
 
-  #divide(all: readonly LiveEndpoint[], options: ReadApertureOptions): void {
+  #divide(all: readonly LiveEndpoint[], options: ApertureSettings): void {
     const parts = new Map<string, LiveEndpoint[]>();
     for (const endpoint of all) {
       const { priority, zone } = endpoint.spec;

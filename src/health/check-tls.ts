@@ -22,7 +22,7 @@ export interface CheckTls {
   readonly key?: Pem;
 }
 
-export interface ReadCheckTls {
+export interface CheckTlsSettings {
   readonly tls: boolean;
   readonly verify: boolean | undefined;
   readonly serverName: string | undefined;
@@ -37,7 +37,7 @@ const pem: Reader<Pem | undefined> = (value, name) => {
   throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
 };
 
-export const checkTls: Schema<ReadCheckTls> = {
+export const checkTls: Schema<CheckTlsSettings> = {
   tls: boolean(false),
   verify: (value, name) => (value === undefined ? undefined : boolean(true)(value, name)),
   serverName: text(undefined),
@@ -54,7 +54,7 @@ export interface TlsConnect {
 }
 
 /** Undefined without `tls`. Throws FAIRLEAD_INVALID_OPTION for options that need it, and for what OpenSSL refuses. */
-export function connectOptions(context: string, read: ReadCheckTls): TlsConnect | undefined {
+export function connectOptions(context: string, read: CheckTlsSettings): TlsConnect | undefined {
   const { tls, verify = true, serverName, ca, cert, key } = read;
   if (!tls) {
     const idle = (['verify', 'serverName', 'ca', 'cert', 'key'] as const).find((name) => read[name] !== undefined);
@@ -79,7 +79,7 @@ export function connectOptions(context: string, read: ReadCheckTls): TlsConnect 
 }
 
 /** Made once, so that what is wrong with it is known when the check is made and not only when it asks. */
-function secureContext(context: string, parts: Pick<ReadCheckTls, 'ca' | 'cert' | 'key'>): SecureContext {
+function secureContext(context: string, parts: Pick<CheckTlsSettings, 'ca' | 'cert' | 'key'>): SecureContext {
   // Loaded where it is needed: programs without such checks need not pay for the module.
   const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
   const given: Record<string, Buffer> = Object.fromEntries(

@@ -22,14 +22,14 @@ export interface FailurePercentageOptions extends Partial<EjectionTimes> {
   readonly enforcementRatio?: number;
 }
 
-type ReadOptions = Required<FailurePercentageOptions>;
+type Settings = Required<FailurePercentageOptions>;
 
 /**
  * Ejects endpoints that fail too large a share of their calls, whatever the others do: Envoy's failure percentage outlier
  * detection and gRFC A50's failure_percentage_ejection, with their defaults.
  */
 export function failurePercentage(options?: FailurePercentageOptions): HealthSignal {
-  const read = readOptions<ReadOptions>('failure_percentage', options, {
+  const read = readOptions<Settings>('failure_percentage', options, {
     intervalMs: number(10_000, 100, 3_600_000),
     threshold: number(0.85, 0, 1),
     requestVolume: integer(50, 1, 1_000_000),
@@ -42,7 +42,7 @@ export function failurePercentage(options?: FailurePercentageOptions): HealthSig
   return { name: 'failure_percentage', enforcementRatio, create: (context) => new FailurePercentage(read, context) };
 }
 
-class FailurePercentage extends IntervalTracker<ReadOptions> {
+class FailurePercentage extends IntervalTracker<Settings> {
   protected override judge(tallies: readonly Tally[]): void {
     const { threshold, requestVolume, minimumHosts, compareFew } = this.options;
     const judged = tallies

@@ -7,7 +7,7 @@ import {
   identityOf,
   timingOf,
 } from './active-check.js';
-import { type CheckTls, checkTls, connectOptions, type ReadCheckTls } from './check-tls.js';
+import { type CheckTls, type CheckTlsSettings, checkTls, connectOptions } from './check-tls.js';
 import { askGrpcHealth, type ServingStatus } from './grpc-health.js';
 
 /**
@@ -25,7 +25,7 @@ export interface GrpcCheckOptions extends Partial<CheckTiming>, CheckTls {
   readonly probe?: GrpcHealthProbe;
 }
 
-interface ReadGrpcCheck extends CheckTiming, ReadCheckTls {
+interface GrpcCheckSettings extends CheckTiming, CheckTlsSettings {
   readonly service: string | undefined;
   readonly port: number | undefined;
   readonly probe: GrpcHealthProbe | undefined;
@@ -36,7 +36,7 @@ interface ReadGrpcCheck extends CheckTiming, ReadCheckTls {
  * not implement it passes, as gRFC A17 has it: it was reached, and says nothing more.
  */
 export function grpcCheck(options?: GrpcCheckOptions): ActiveCheck {
-  const read = readOptions<ReadGrpcCheck>('grpcCheck', options, {
+  const read = readOptions<GrpcCheckSettings>('grpcCheck', options, {
     ...checkTiming,
     service: text(undefined),
     port: optional(integer(0, 1, 65_535)),

@@ -7,7 +7,7 @@ import {
   identityOf,
   timingOf,
 } from './active-check.js';
-import { type CheckTls, checkTls, connectOptions, type ReadCheckTls, type TlsConnect } from './check-tls.js';
+import { type CheckTls, type CheckTlsSettings, checkTls, connectOptions, type TlsConnect } from './check-tls.js';
 
 /** One status, or a range with both ends included. */
 export type ExpectedStatus = number | readonly [from: number, to: number];
@@ -25,7 +25,7 @@ export interface HttpCheckOptions extends Partial<CheckTiming>, CheckTls {
   readonly port?: number;
 }
 
-interface ReadHttpCheck extends CheckTiming, ReadCheckTls {
+interface HttpCheckSettings extends CheckTiming, CheckTlsSettings {
   readonly path: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ interface ReadHttpCheck extends CheckTiming, ReadCheckTls {
 
 /** Asks by HTTP/1.1, on a new connection each time, as that is part of being well; the body of the answer is not read. */
 export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
-  const read = readOptions<ReadHttpCheck>('httpCheck', options, {
+  const read = readOptions<HttpCheckSettings>('httpCheck', options, {
     ...checkTiming,
     path,
     method: oneOf('GET', 'GET', 'HEAD', 'POST', 'OPTIONS'),
@@ -54,7 +54,7 @@ export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
 }
 
 async function ask(
-  check: ReadHttpCheck,
+  check: HttpCheckSettings,
   tls: TlsConnect | undefined,
   target: CheckTarget,
   signal: AbortSignal,

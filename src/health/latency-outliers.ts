@@ -21,7 +21,7 @@ export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
   readonly enforcementRatio?: number;
 }
 
-type ReadOptions = Required<LatencyOutliersOptions>;
+type Settings = Required<LatencyOutliersOptions>;
 
 /**
  * Ejects endpoints that answer, but far more slowly than the others: the median of the others' means is what an ordinary
@@ -31,7 +31,7 @@ type ReadOptions = Required<LatencyOutliersOptions>;
  * `peak_ewma` sends a slow server fewer calls without putting it out.
  */
 export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal {
-  const read = readOptions<ReadOptions>('latency_outliers', options, {
+  const read = readOptions<Settings>('latency_outliers', options, {
     intervalMs: number(10_000, 100, 3_600_000),
     factor: number(3, 1, 1_000),
     minExcessMs: number(50, 0, 3_600_000),
@@ -49,7 +49,7 @@ export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal 
   };
 }
 
-class LatencyOutliers extends IntervalTracker<ReadOptions> {
+class LatencyOutliers extends IntervalTracker<Settings> {
   /** Slow intervals in a row. An endpoint of ordinary speed has none. */
   readonly #slow = new Map<Endpoint, number>();
   /** When the last interval ended. */

@@ -20,7 +20,7 @@ export interface SuccessRateOptions extends Partial<EjectionTimes> {
   readonly enforcementRatio?: number;
 }
 
-type ReadOptions = Required<SuccessRateOptions>;
+type Settings = Required<SuccessRateOptions>;
 
 /**
  * Ejects endpoints whose success rate is an outlier: below mean - 1.9 × standard deviation over the endpoints that had
@@ -30,7 +30,7 @@ type ReadOptions = Required<SuccessRateOptions>;
  * even one that fails every call stays within 1.9. So there each is compared with the mean and deviation of the others.
  */
 export function successRate(options?: SuccessRateOptions): HealthSignal {
-  const read = readOptions<ReadOptions>('success_rate', options, {
+  const read = readOptions<Settings>('success_rate', options, {
     intervalMs: number(10_000, 100, 3_600_000),
     stdevFactor: number(1.9, 0, 100),
     requestVolume: integer(100, 1, 1_000_000),
@@ -55,7 +55,7 @@ interface Judged {
   readonly calls: number;
 }
 
-class SuccessRate extends IntervalTracker<ReadOptions> {
+class SuccessRate extends IntervalTracker<Settings> {
   protected override judge(tallies: readonly Tally[]): void {
     const { requestVolume, minimumHosts, compareFew, stdevFactor } = this.options;
     const judged = tallies

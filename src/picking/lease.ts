@@ -1,5 +1,5 @@
-import type { RoutingKey } from '../runtime/context.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { Outcome } from '../runtime/outcome.js';
 
 /** One call in progress on one endpoint. */

@@ -1,5 +1,3 @@
-import type { AcquireRequest } from './lease.js';
-import type { RoutingKey } from '../runtime/context.js';
 import { isUint8Array } from 'node:util/types';
 import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
@@ -12,12 +10,14 @@ import {
   type RotationOptions,
 } from '../endpoint/rotation/rotation.js';
 import type { Clock } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
+import type { AcquireRequest } from './lease.js';
 import { CallLease, type Lease, type LeaseOwner } from './lease.js';
 
 /** What a view needs of the service it belongs to. */

@@ -34,7 +34,7 @@ export interface DistributedLimitOptions {
   readonly shared?: boolean;
 }
 
-export interface ReadDistributedLimit {
+export interface DistributedLimitSettings {
   readonly limiter: RateLimiterLike;
   readonly onStoreFailure: 'allow' | 'refuse';
   readonly timeoutMs: number;
@@ -54,7 +54,7 @@ const HANGS = Symbol('the store did not answer in time');
 
 /** A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose scripts and stores are its own. */
 export class DistributedLimit {
-  readonly #options: ReadDistributedLimit;
+  readonly #options: DistributedLimitSettings;
   readonly #clock: Clock;
   /** Until when a key is known to have no points, in the order in which that was learnt. */
   readonly #blockedUntilMs = new Map<string, number>();
@@ -164,8 +164,8 @@ function msBeforeNext(thrown: unknown): number | undefined {
 
 function ignore(): void {}
 
-export const readDistributedLimit: Reader<ReadDistributedLimit> = (value, name) =>
-  readOptions<ReadDistributedLimit>(name, value, {
+export const readDistributedLimit: Reader<DistributedLimitSettings> = (value, name) =>
+  readOptions<DistributedLimitSettings>(name, value, {
     limiter: (given, at) => {
       if (typeof (given as RateLimiterLike | undefined)?.consume === 'function') return given as RateLimiterLike;
       throw invalidOption(at, given, "a limiter of 'rate-limiter-flexible'");

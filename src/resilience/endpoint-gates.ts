@@ -1,6 +1,5 @@
-import type { LeaseSource } from '../picking/lease.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Gate } from './gate.js';
 import type { RefusalReason } from './refusal.js';

@@ -94,14 +94,14 @@ export class GradientLimit {
   }
 }
 
-interface ReadGradientLimit extends Required<Omit<GradientLimitOptions, 'min'>> {
+interface GradientLimitSettings extends Required<Omit<GradientLimitOptions, 'min'>> {
   readonly min: number | undefined;
 }
 
 const DEFAULT_MIN = 20;
 
 export const readGradientLimit: Reader<Required<GradientLimitOptions>> = (value, name) => {
-  const { min: givenMin, ...read } = readOptions<ReadGradientLimit>(name, value, {
+  const { min: givenMin, ...read } = readOptions<GradientLimitSettings>(name, value, {
     initial: integer(20, 1, 1_000_000),
     min: optional(integer(20, 1, 1_000_000)),
     max: integer(200, 1, 1_000_000),

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease, AcquireRequest, LeaseSource } from '../picking/lease.js';
+import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import type { Clock } from '../runtime/clock.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
@@ -13,7 +13,7 @@ import { Gate } from './gate.js';
 import { GradientLimit } from './gradient-limit.js';
 import { KeyedRate } from './keyed-rate.js';
 import { KeyedWindow } from './keyed-window.js';
-import type { ReadResilience } from './options.js';
+import type { ResilienceSettings } from './options.js';
 import { type RefusalReason, refusalError } from './refusal.js';
 import { WaitingLine } from './waiting-line.js';
 
@@ -38,7 +38,7 @@ export class Guard {
   readonly line: WaitingLine = new WaitingLine();
   readonly distributed: DistributedLimit | undefined;
   readonly #host: GuardHost;
-  readonly #options: ReadResilience;
+  readonly #options: ResilienceSettings;
   readonly #service: Gate;
   /** Undefined where nothing limits single endpoints. */
   readonly #endpoints: EndpointGates | undefined;
@@ -47,7 +47,7 @@ export class Guard {
   #reason: RefusalReason = 'too_many_calls';
   #retryAfterMs = 0;
 
-  constructor(host: GuardHost, options: ReadResilience) {
+  constructor(host: GuardHost, options: ResilienceSettings) {
     this.#host = host;
     this.#options = options;
     const { limits } = options;
@@ -71,7 +71,7 @@ export class Guard {
   }
 
   /** Whether anything is configured that needs a guard. */
-  static needed({ breaker, breakerPerEndpoint, throttle, limits }: ReadResilience): boolean {
+  static needed({ breaker, breakerPerEndpoint, throttle, limits }: ResilienceSettings): boolean {
     const { maxPending: _, ...rest } = limits;
     return [breaker, breakerPerEndpoint, throttle, ...Object.values(rest)].some((each) => each !== undefined);
   }
@@ -186,7 +186,7 @@ export class Guard {
     });
   }
 
-  #breaker(options: ReadResilience['breaker'], endpoint: Endpoint | undefined): CircuitBreaker | undefined {
+  #breaker(options: ResilienceSettings['breaker'], endpoint: Endpoint | undefined): CircuitBreaker | undefined {
     if (options === undefined) return undefined;
     return new CircuitBreaker(options, this.#host.random, (change) => this.#host.breaker(endpoint, change));
   }

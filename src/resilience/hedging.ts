@@ -20,13 +20,13 @@ export interface HedgeOptions extends HedgeOverrides {
   readonly budget?: RetryBudgetOptions;
 }
 
-export interface ReadHedge {
+export interface HedgeSettings {
   readonly afterMs: number | undefined;
   readonly percentile: number | undefined;
   readonly maxAttempts: number;
 }
 
-export interface ReadServiceHedge extends ReadHedge {
+export interface ServiceHedgeSettings extends HedgeSettings {
   readonly budget: Required<RetryBudgetOptions>;
 }
 
@@ -37,8 +37,8 @@ export const PERCENTILE_MIN_SAMPLES = 100;
 
 const delay = optional(number(0, 0, 3_600_000));
 
-export const readHedge: Reader<ReadServiceHedge> = (value, name) => {
-  const read = readOptions<ReadServiceHedge>(name, value, {
+export const readHedge: Reader<ServiceHedgeSettings> = (value, name) => {
+  const read = readOptions<ServiceHedgeSettings>(name, value, {
     afterMs: delay,
     percentile: optional(number(99, Number.MIN_VALUE, 99.9999)),
     maxAttempts: integer(2, 2, 10),
@@ -49,7 +49,7 @@ export const readHedge: Reader<ReadServiceHedge> = (value, name) => {
 };
 
 /** One call's own options over those of the service; without those there is no budget to hedge from. */
-export function overrideHedge(value: unknown, name: string, base: ReadHedge | undefined): ReadHedge {
+export function overrideHedge(value: unknown, name: string, base: HedgeSettings | undefined): HedgeSettings {
   const read = readOptions<{ afterMs: number | undefined; maxAttempts: number | undefined }>(name, value, {
     afterMs: delay,
     maxAttempts: optional(integer(2, 2, 10)),

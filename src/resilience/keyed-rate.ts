@@ -1,12 +1,12 @@
 import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
-import { type RateOptions, type ReadRate, readRate } from '../runtime/token-bucket.js';
+import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
 
 export interface KeyedRateOptions extends RateOptions {
   /** Keys known at a time. Default 100,000; 1 to 10,000,000. */
   readonly capacity?: number;
 }
 
-export interface ReadKeyedRate extends ReadRate {
+export interface KeyedRateSettings extends RateSettings {
   readonly capacity: number;
 }
 
@@ -67,7 +67,7 @@ export class KeyedRate {
   }
 }
 
-export const readKeyedRate: Reader<ReadKeyedRate> = (value, name) => {
+export const readKeyedRate: Reader<KeyedRateSettings> = (value, name) => {
   const { capacity, perSecond, burst } = readOptions<{ capacity: number; perSecond: unknown; burst: unknown }>(
     name,
     value,

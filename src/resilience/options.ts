@@ -1,13 +1,17 @@
 import { boolean, integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
-import { type RateOptions, type ReadRate, readRate } from '../runtime/token-bucket.js';
+import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
 import { type CircuitBreakerOptions, readCircuitBreaker } from './circuit-breaker.js';
 import { type ClientThrottleOptions, readClientThrottle } from './client-throttle.js';
-import { type DistributedLimitOptions, type ReadDistributedLimit, readDistributedLimit } from './distributed-limit.js';
+import {
+  type DistributedLimitOptions,
+  type DistributedLimitSettings,
+  readDistributedLimit,
+} from './distributed-limit.js';
 import { type GradientLimitOptions, readGradientLimit } from './gradient-limit.js';
-import { type HedgeOptions, type ReadServiceHedge, readHedge } from './hedging.js';
-import { type KeyedRateOptions, type ReadKeyedRate, readKeyedRate } from './keyed-rate.js';
+import { type HedgeOptions, readHedge, type ServiceHedgeSettings } from './hedging.js';
+import { type KeyedRateOptions, type KeyedRateSettings, readKeyedRate } from './keyed-rate.js';
 import { type KeyedWindowOptions, readKeyedWindow } from './keyed-window.js';
-import { type ReadServiceRetry, type RetryOptions, readRetry } from './retry.js';
+import { type RetryOptions, readRetry, type ServiceRetrySettings } from './retry.js';
 
 export interface LimitOptions {
   /** Calls in flight to the whole service; 1 to 1,000,000. Default: no limit. */
@@ -53,28 +57,28 @@ export interface ResilienceOptions {
   readonly limits?: LimitOptions;
 }
 
-export interface ReadLimits {
+export interface LimitsSettings {
   readonly maxInflight: number | undefined;
   readonly maxInflightPerEndpoint: number | undefined;
   readonly maxPending: number;
   readonly adaptive: Required<GradientLimitOptions> | undefined;
   readonly adaptivePerEndpoint: Required<GradientLimitOptions> | undefined;
-  readonly rate: ReadRate | undefined;
-  readonly ratePerEndpoint: ReadRate | undefined;
-  readonly ratePerKey: ReadKeyedRate | undefined;
+  readonly rate: RateSettings | undefined;
+  readonly ratePerEndpoint: RateSettings | undefined;
+  readonly ratePerKey: KeyedRateSettings | undefined;
   readonly windowPerKey: Required<KeyedWindowOptions> | undefined;
-  readonly distributed: ReadDistributedLimit | undefined;
+  readonly distributed: DistributedLimitSettings | undefined;
 }
 
-export interface ReadResilience {
+export interface ResilienceSettings {
   readonly deadlineMs: number | undefined;
   readonly idempotent: boolean;
-  readonly retry: ReadServiceRetry | undefined;
-  readonly hedge: ReadServiceHedge | undefined;
+  readonly retry: ServiceRetrySettings | undefined;
+  readonly hedge: ServiceHedgeSettings | undefined;
   readonly breaker: Required<CircuitBreakerOptions> | undefined;
   readonly breakerPerEndpoint: Required<CircuitBreakerOptions> | undefined;
   readonly throttle: Required<ClientThrottleOptions> | undefined;
-  readonly limits: ReadLimits;
+  readonly limits: LimitsSettings;
 }
 
 const YEAR_MS = 31_536_000_000;
@@ -87,8 +91,8 @@ function onOff<T>(reader: Reader<T>, fallback: boolean): Reader<T | undefined> {
   };
 }
 
-const limits: Reader<ReadLimits> = (value, name) =>
-  readOptions<ReadLimits>(name, value, {
+const limits: Reader<LimitsSettings> = (value, name) =>
+  readOptions<LimitsSettings>(name, value, {
     maxInflight: optional(integer(1, 1, 1_000_000)),
     maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
     maxPending: integer(0, 0, 1_000_000),
@@ -101,8 +105,8 @@ const limits: Reader<ReadLimits> = (value, name) =>
     distributed: optional(readDistributedLimit),
   });
 
-export const readResilience: Reader<ReadResilience> = (value, name) =>
-  readOptions<ReadResilience>(name, value, {
+export const readResilience: Reader<ResilienceSettings> = (value, name) =>
+  readOptions<ResilienceSettings>(name, value, {
     deadlineMs: optional(number(0, 0, YEAR_MS)),
     idempotent: boolean(false),
     retry: onOff(readRetry, true),

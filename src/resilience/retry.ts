@@ -25,7 +25,7 @@ export interface RetryOptions extends RetryOverrides {
   readonly budget?: RetryBudgetOptions;
 }
 
-export interface ReadRetry {
+export interface RetrySettings {
   readonly maxAttempts: number;
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
@@ -33,7 +33,7 @@ export interface ReadRetry {
   readonly maxRetryAfterMs: number;
 }
 
-export interface ReadServiceRetry extends ReadRetry {
+export interface ServiceRetrySettings extends RetrySettings {
   readonly budget: Required<RetryBudgetOptions>;
 }
 
@@ -56,7 +56,7 @@ export interface FailedAttempt {
  * What was never sent goes to another endpoint at once: that endpoint has done nothing to be spared. What the server
  * said is waited out exactly, wherever the next attempt goes, since it may speak for all of them.
  */
-export function retryDelayMs(retry: ReadRetry, failed: FailedAttempt, random: Random): number {
+export function retryDelayMs(retry: RetrySettings, failed: FailedAttempt, random: Random): number {
   const { repeat, idempotent, retryAfterMs, attempts, elsewhere } = failed;
   if (attempts >= retry.maxAttempts) return -1;
   if (repeat === 'never' || (repeat === 'idempotent' && !idempotent)) return -1;
@@ -75,16 +75,16 @@ const overrides = {
   maxRetryAfterMs: number(10_000, 0, HOUR_MS),
 };
 
-export const readRetry: Reader<ReadServiceRetry> = (value, name) =>
-  readOptions<ReadServiceRetry>(name, value, { ...overrides, budget: readRetryBudget });
+export const readRetry: Reader<ServiceRetrySettings> = (value, name) =>
+  readOptions<ServiceRetrySettings>(name, value, { ...overrides, budget: readRetryBudget });
 
 /** One call's own options over those of the service. What is undefined is not given. */
-export function overrideRetry(value: unknown, name: string, base: ReadRetry): ReadRetry {
+export function overrideRetry(value: unknown, name: string, base: RetrySettings): RetrySettings {
   refuseUnknown(name, value, overrides);
   const given = value as RetryOverrides;
-  const read = { ...base } as Record<keyof ReadRetry, unknown>;
-  for (const key of Object.keys(overrides) as (keyof ReadRetry)[]) {
+  const read = { ...base } as Record<keyof RetrySettings, unknown>;
+  for (const key of Object.keys(overrides) as (keyof RetrySettings)[]) {
     if (given[key] !== undefined) read[key] = overrides[key](given[key], `${name}.${key}`);
   }
-  return read as ReadRetry;
+  return read as RetrySettings;
 }

@@ -72,3 +72,23 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/**
+ * The outcome of `work`, or a rejection with what `late` returns where it takes longer than `limitMs`. The work is not
+ * stopped: give it a signal for that. What it does after the limit is ignored, a rejection included.
+ */
+export function withTimeout<T>(clock: Clock, limitMs: number, work: PromiseLike<T>, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.awaited(limitMs, () => reject(late()));
+    work.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
+  });
+}

@@ -7,7 +7,7 @@ export interface RateOptions {
   readonly burst?: number;
 }
 
-export interface ReadRate {
+export interface RateSettings {
   readonly perSecond: number;
   readonly burst: number;
 }
@@ -59,7 +59,7 @@ export class TokenBucket {
   }
 }
 
-export const readRate: Reader<ReadRate> = (value, name) => {
+export const readRate: Reader<RateSettings> = (value, name) => {
   const { perSecond, burst } = readOptions<{ perSecond: number; burst: number | undefined }>(name, value, {
     perSecond: (given, at) => {
       // There is no rate that would suit everybody, so there is no default.

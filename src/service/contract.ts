@@ -1,11 +1,11 @@
-import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { AffinityEvent } from '../affinity/affinity.js';
 import type { CallOptions } from '../call/options.js';
 import type { CallStats } from '../call/plan.js';
+import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { EjectionEvent } from '../health/ejection.js';
 import type { CheckEvent } from '../health/service-checks.js';
-import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { Subset, SubsetOptions } from './subset.js';
 

@@ -11,7 +11,7 @@ import type { SafeEmitter } from '../runtime/emitter.js';
 import type { Random } from '../runtime/random.js';
 import { publishEndpoint } from '../telemetry/channels.js';
 import type { ServiceEvents } from './contract.js';
-import type { ReadServiceOptions } from './options.js';
+import type { ServiceSettings } from './options.js';
 
 export interface MembersHost {
   readonly name: string;
@@ -38,7 +38,7 @@ export class Members {
   readonly #confines: boolean;
   #usable: readonly LiveEndpoint[] = [];
 
-  constructor(host: MembersHost, options: ReadServiceOptions, hub: CheckHub) {
+  constructor(host: MembersHost, options: ServiceSettings, hub: CheckHub) {
     this.#host = host;
     this.#confines = options.aperture !== undefined;
     this.#membership = new Membership(host.name);
@@ -116,7 +116,7 @@ export class Members {
     this.#host.changed();
   }
 
-  #createEjection({ health, maxEjectionRatio }: ReadServiceOptions): Ejection {
+  #createEjection({ health, maxEjectionRatio }: ServiceSettings): Ejection {
     const { name, clock, random, events } = this.#host;
     const members = (): readonly LiveEndpoint[] => this.#usable;
     return new Ejection(
@@ -143,7 +143,7 @@ export class Members {
     );
   }
 
-  #createChecks({ checks }: ReadServiceOptions, hub: CheckHub): Checks {
+  #createChecks({ checks }: ServiceSettings, hub: CheckHub): Checks {
     return new Checks(hub, checks, {
       changed: () => this.#pace.request(),
       vouched: (endpoint) => this.ejection.release(endpoint),

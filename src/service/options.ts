@@ -1,15 +1,15 @@
 import type { AffinityStore, SharedAffinityStore } from '../affinity/affinity.js';
 import type { ProbeSource } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/registry.js';
-import type { ApertureOptions, ReadApertureOptions } from '../endpoint/rotation/aperture.js';
+import type { ApertureOptions, ApertureSettings } from '../endpoint/rotation/aperture.js';
 import { readAperture, readPriority, readSlowStart, readZone } from '../endpoint/rotation/options.js';
 import type { PriorityOptions } from '../endpoint/rotation/priority.js';
-import type { ReadSlowStartOptions, SlowStartOptions } from '../endpoint/rotation/slow-start.js';
-import type { ReadZoneOptions, ZoneOptions } from '../endpoint/rotation/zone.js';
+import type { SlowStartOptions, SlowStartSettings } from '../endpoint/rotation/slow-start.js';
+import type { ZoneOptions, ZoneSettings } from '../endpoint/rotation/zone.js';
 import type { ActiveCheck } from '../health/active-check.js';
 import { consecutiveFailures } from '../health/consecutive-failures.js';
 import type { HealthSignal } from '../health/health.js';
-import { type ReadResilience, type ResilienceOptions, readResilience } from '../resilience/options.js';
+import { type ResilienceOptions, type ResilienceSettings, readResilience } from '../resilience/options.js';
 import type { Classify } from '../resilience/verdict.js';
 import {
   boolean,
@@ -90,26 +90,26 @@ export interface ServiceOptions {
   readonly resilience?: ResilienceOptions;
 }
 
-export interface ReadServiceOptions {
+export interface ServiceSettings {
   readonly policy: PolicySpec;
   readonly health: readonly HealthSignal[];
   readonly checks: readonly ActiveCheck[];
   readonly maxEjectionRatio: number;
   readonly panicThreshold: number;
   readonly priority: Required<PriorityOptions>;
-  readonly zone: ReadZoneOptions | undefined;
-  readonly aperture: ReadApertureOptions | undefined;
-  readonly slowStart: ReadSlowStartOptions | undefined;
-  readonly affinity: ReadAffinityOptions | undefined;
+  readonly zone: ZoneSettings | undefined;
+  readonly aperture: ApertureSettings | undefined;
+  readonly slowStart: SlowStartSettings | undefined;
+  readonly affinity: AffinitySettings | undefined;
   readonly probes: ProbeSource | undefined;
   readonly discovery: Readonly<Record<string, unknown>>;
   readonly waitForReadyMs: number;
   readonly classify: Classify | undefined;
   readonly measureLatency: boolean;
-  readonly resilience: ReadResilience;
+  readonly resilience: ResilienceSettings;
 }
 
-export interface ReadAffinityOptions {
+export interface AffinitySettings {
   readonly ttlMs: number;
   readonly capacity: number;
   readonly onUnavailable: 'move' | 'fail';
@@ -124,16 +124,16 @@ const YEAR_MS = 31_536_000_000;
 const DAY_MS = 86_400_000;
 const HALF_HOUR_MS = 1_800_000;
 
-const affinityStore: Reader<ReadAffinityOptions['store']> = optional((value, name) => {
+const affinityStore: Reader<AffinitySettings['store']> = optional((value, name) => {
   const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
   const isLocal = typeof get === 'function' && typeof set === 'function';
   if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
   throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
 });
 
-const affinity: Reader<ReadAffinityOptions | undefined> = (value, name) => {
+const affinity: Reader<AffinitySettings | undefined> = (value, name) => {
   if (value === undefined || value === false) return undefined;
-  return readOptions<ReadAffinityOptions>(name, value === true ? {} : value, {
+  return readOptions<AffinitySettings>(name, value === true ? {} : value, {
     ttlMs: number(HALF_HOUR_MS, 1, YEAR_MS),
     capacity: integer(100_000, 1, 10_000_000),
     onUnavailable: oneOf('move', 'move', 'fail'),
@@ -182,8 +182,8 @@ export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefi
 }
 
 /** `context` leads every message: `service 'users'`. */
-export function readServiceOptions(context: string, options: ServiceOptions | undefined): ReadServiceOptions {
-  return readOptions<ReadServiceOptions>(context, options, {
+export function readServiceOptions(context: string, options: ServiceOptions | undefined): ServiceSettings {
+  return readOptions<ServiceSettings>(context, options, {
     policy: (value) => (value ?? 'least_request') as PolicySpec,
     health: signals,
     checks,

@@ -45,4 +45,3 @@ function whyEmpty({ endpoints, discovery }: Service, usable: boolean): readonly 
   if (known > 0) return [`none of its ${known} endpoints has passed its first check yet`, WAIT];
   return ['discovery lists no endpoint for it', 'Check the name and the registration of its instances.'];
 }
-

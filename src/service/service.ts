@@ -1,6 +1,7 @@
 import { closedError } from '../call/host.js';
+
 export type { DiscoveryStatus } from '../discovery/resolver.js';
-import type { RoutingKey } from '../runtime/context.js';
+
 import type { AffinityEvent } from '../affinity/affinity.js';
 import { memoryStore } from '../affinity/memory-store.js';
 import { SharedSessions } from '../affinity/shared-sessions.js';
@@ -11,17 +12,18 @@ import { runCall } from '../call/call.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
 import { DiscoveryFeed } from '../discovery/feed.js';
-import type { Resolver, DiscoveryStatus } from '../discovery/resolver.js';
+import type { DiscoveryStatus, Resolver } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
-import type { Lease, AcquireRequest, LeaseSource } from '../picking/lease.js';
+import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import { View, type ViewHost } from '../picking/view.js';
 import { Views } from '../picking/view-set.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock, Timer } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { number, readOptions } from '../runtime/options.js';
@@ -31,7 +33,7 @@ import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
 import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
-import { type ReadServiceOptions, readServiceOptions, type ServiceOptions } from './options.js';
+import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { noEndpointError, whenReady } from './readiness.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 
@@ -57,7 +59,7 @@ export class LiveService implements Service, ViewHost {
   readonly rotationOptions: ViewHost['rotationOptions'];
   readonly sticky: StickySessions | undefined;
   readonly probes: ProbeSource | undefined;
-  readonly options: ReadServiceOptions;
+  readonly options: ServiceSettings;
   readonly plan: ServicePlan;
   readonly guard: Guard | undefined;
   readonly #registry: PolicyRegistry;

@@ -1,7 +1,7 @@
 import type { Weighing } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/registry.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Lease, AcquireRequest } from '../picking/lease.js';
+import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
 import { FairleadError } from '../runtime/errors.js';
 import { callback, given, invalidOption, readOptions } from '../runtime/options.js';
@@ -43,7 +43,7 @@ interface SubsetHost {
   closeView(view: View): void;
 }
 
-type ReadSubsetOptions = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Key] };
+type SubsetSettings = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Key] };
 
 export class LiveSubset implements Subset {
   readonly #service: SubsetHost;
@@ -51,7 +51,7 @@ export class LiveSubset implements Subset {
   #closed = false;
 
   constructor(service: SubsetHost, options: SubsetOptions) {
-    const read = readOptions<ReadSubsetOptions>('subset', options, {
+    const read = readOptions<SubsetSettings>('subset', options, {
       usable: (value, name) => {
         if (typeof value === 'function') return value as SubsetOptions['usable'];
         throw invalidOption(name, value, 'a function');

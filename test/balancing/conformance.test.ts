@@ -9,7 +9,7 @@ import {
   type Policy,
   peakEwma,
   prequal,
-  random,
+  randomPolicy,
   rendezvous,
   roundRobin,
   weightedLeastConnections,
@@ -25,7 +25,7 @@ const TABLE: PolicyTraits = { weightsWithin: 0.1, evenWithin: 0.1 };
 const suites: readonly (readonly [string, () => Policy, PolicyTraits])[] = [
   ['round_robin', roundRobin, { evenWithin: 0.01, weightsWithin: false }],
   ['weighted_round_robin', weightedRoundRobin, { weightsWithin: 0.01, evenWithin: 0.05 }],
-  ['random', random, { weightsWithin: 0.1 }],
+  ['random', randomPolicy, { weightsWithin: 0.1 }],
   ['least_connections', leastConnections, { weightsWithin: false }],
   ['weighted_least_connections', weightedLeastConnections, { weightsWithin: 0.1 }],
   ['least_request', leastRequest, { weightsWithin: 0.4 }],

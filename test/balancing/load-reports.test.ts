@@ -1,4 +1,5 @@
-import { Outcome, reportLoad, restartLoadReports, type Service, type Weighing } from 'fairlead';
+import { Outcome, type Service } from 'fairlead';
+import { reportLoad, restartLoadReports, type Weighing } from 'fairlead/adapter';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../support/mesh.js';

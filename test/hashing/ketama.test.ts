@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { KeyRing, type KeyRingOptions } from 'fairlead';
+import { KeyRing, type KeyRingOptions } from 'fairlead/hashing';
 import HashRing from 'hashring';
 import { describe, expect, it } from 'vitest';
 import { ketamaPoints } from '../../src/hashing/ketama.js';

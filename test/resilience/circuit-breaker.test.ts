@@ -1,4 +1,5 @@
-import { CircuitBreaker, type CircuitBreakerOptions, type CircuitChange, Outcome } from 'fairlead';
+import { type CircuitChange, Outcome } from 'fairlead';
+import { CircuitBreaker, type CircuitBreakerOptions } from 'fairlead/resilience';
 import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

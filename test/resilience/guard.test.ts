@@ -1,12 +1,5 @@
-import {
-  DistributedLimit,
-  type FairleadError,
-  isRefusal,
-  Outcome,
-  parseRetryAfter,
-  parseRetryPushback,
-  type ResilienceOptions,
-} from 'fairlead';
+import { type FairleadError, isRefusal, Outcome, type ResilienceOptions } from 'fairlead';
+import { DistributedLimit, parseRetryAfter, parseRetryPushback } from 'fairlead/resilience';
 import { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { RateLimiterMemory } from 'rate-limiter-flexible';

@@ -1,4 +1,5 @@
-import { attemptsOf, DistributedLimit, type FairleadError, Outcome, type ServiceOptions } from 'fairlead';
+import { attemptsOf, type FairleadError, Outcome, type ServiceOptions } from 'fairlead';
+import { DistributedLimit } from 'fairlead/resilience';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../support/mesh.js';

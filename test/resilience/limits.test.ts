@@ -1,12 +1,12 @@
+import { Outcome } from 'fairlead';
 import {
   ClientThrottle,
   GradientLimit,
   KeyedRate,
   KeyedWindow,
   LatencyPercentile,
-  Outcome,
   TokenBucket,
-} from 'fairlead';
+} from 'fairlead/resilience';
 import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,14 +1,5 @@
-import {
-  attemptsOf,
-  ClientThrottle,
-  DistributedLimit,
-  type Endpoint,
-  fullJitterMs,
-  KeyedRate,
-  LatencyPercentile,
-  Outcome,
-  type ResilienceOptions,
-} from 'fairlead';
+import { attemptsOf, type Endpoint, Outcome, type ResilienceOptions } from 'fairlead';
+import { ClientThrottle, DistributedLimit, fullJitterMs, KeyedRate, LatencyPercentile } from 'fairlead/resilience';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { RateLimiterMemory } from 'rate-limiter-flexible';

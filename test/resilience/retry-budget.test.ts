@@ -1,4 +1,4 @@
-import { RetryBudget } from 'fairlead';
+import { RetryBudget } from 'fairlead/resilience';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

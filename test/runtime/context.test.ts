@@ -1,4 +1,5 @@
-import { currentRoutingKey, withRoutingKey } from 'fairlead';
+import { withRoutingKey } from 'fairlead';
+import { currentRoutingKey } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 
 describe('withRoutingKey', () => {

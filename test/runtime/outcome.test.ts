@@ -1,4 +1,5 @@
-import { classifyError, FairleadError, isAnswer, isFailure, Outcome, outcomeName } from 'fairlead';
+import { classifyError, FairleadError, Outcome } from 'fairlead';
+import { isAnswer, isFailure, outcomeName } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code });

@@ -1,4 +1,4 @@
-import { TokenBucket } from 'fairlead';
+import { TokenBucket } from 'fairlead/resilience';
 import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { Backoff } from '../../src/runtime/backoff.js';
 
 describe('the backoff', () => {
   it('draws evenly between nothing and a ceiling that doubles up to its cap', () => {
-    const backoff = new Backoff(seededRandom(1), 100, 1_000);
+    const backoff = new Backoff(seededRandom(1), { baseMs: 100, maxMs: 1_000 });
     const sums = new Array<number>(8).fill(0);
     const RUNS = 4_000;
     for (let run = 0; run < RUNS; run++) {
@@ -23,8 +23,8 @@ describe('the backoff', () => {
   });
 
   it('parts clients that failed together', () => {
-    const first = new Backoff(seededRandom(1), 100, 1_000);
-    const second = new Backoff(seededRandom(2), 100, 1_000);
+    const first = new Backoff(seededRandom(1), { baseMs: 100, maxMs: 1_000 });
+    const second = new Backoff(seededRandom(2), { baseMs: 100, maxMs: 1_000 });
     expect(Array.from({ length: 5 }, () => first.next())).not.toEqual(Array.from({ length: 5 }, () => second.next()));
   });
 });

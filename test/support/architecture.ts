@@ -97,7 +97,12 @@ function judgeAdapterImport(from: string, target: string, typeOnly: boolean): st
 }
 
 /** The one rule, for `src/` and for an adapter alike: a file imports its own room and rooms on lines below it. */
-function judgeRooms(from: string, target: string, house: string, rooms: readonly (readonly string[])[]): string | undefined {
+function judgeRooms(
+  from: string,
+  target: string,
+  house: string,
+  rooms: readonly (readonly string[])[],
+): string | undefined {
   const roomOf = (path: string): string => path.slice(house.length + 1).split('/')[0]!;
   const level = (room: string): number => {
     const line = rooms.findIndex((names) => names.includes(room));

@@ -1,4 +1,5 @@
-import { type Endpoint, isFailure, type Picker, type Policy, type PolicyContext } from 'fairlead';
+import type { Endpoint, Picker, Policy, PolicyContext } from 'fairlead';
+import { isFailure } from 'fairlead/adapter';
 
 /**
  * Policies of other libraries, written from their published formulas as a user would write one: to measure ours

@@ -1,6 +1,6 @@
 import { type experimental, status } from '@grpc/grpc-js';
 import type { Endpoint } from '../../../src/index.js';
-import type { ChannelTelemetry } from '../telemetry.js';
+import type { ChannelTelemetry } from '../common/telemetry.js';
 import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 
 /** Each message is framed by a flag for compression and its length. */

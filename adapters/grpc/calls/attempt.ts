@@ -1,9 +1,9 @@
 import { experimental, type Metadata, type status } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../../src/index.js';
-import { takeLoadTrailer } from '../orca.js';
+import { takeLoadTrailer } from '../common/orca.js';
+import { type Classify, isDiscardedHedge, outcomeOf } from '../common/status.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
-import { type Classify, isDiscardedHedge, outcomeOf } from './status.js';
 
 /** What an attempt needs of the connection it goes over. */
 export interface Connection {

@@ -1,5 +1,5 @@
 import type { experimental, Metadata, StatusObject, status } from '@grpc/grpc-js';
-import type { ChannelTelemetry } from '../telemetry.js';
+import type { ChannelTelemetry } from '../common/telemetry.js';
 import { AttemptRecord } from './attempt-record.js';
 
 type FilterFactory = ReturnType<experimental.ConfigSelector['invoke']>['dynamicFilterFactories'][number];

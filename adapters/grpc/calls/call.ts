@@ -1,7 +1,7 @@
 import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../../src/index.js';
+import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
-import type { ChannelTelemetry } from '../telemetry.js';
 import { CallRecord } from './call-record.js';
 import type { HedgeThrottle } from './hedge-throttle.js';
 import { Hedges } from './hedges.js';

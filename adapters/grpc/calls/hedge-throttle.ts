@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { type Clock, RetryBudget, type Service } from '../../../src/index.js';
+import type { Clock, Service } from '../../../src/index.js';
+import { RetryBudget } from '../../../src/resilience/index.js';
 import type { MethodPlan } from '../config/method-configs.js';
 
 const throttles = new WeakMap<Service, HedgeThrottle>();

@@ -1,5 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { currentRoutingKey, type RoutingKey } from '../../../src/index.js';
+import { currentRoutingKey } from '../../../src/adapter.js';
+import type { RoutingKey } from '../../../src/index.js';
 
 /** Metadata options as grpc-js keeps them: unknown ones are carried along, never sent. */
 interface KeyedOptions {

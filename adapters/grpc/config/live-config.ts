@@ -1,6 +1,7 @@
-import { FairleadError, type PolicyRegistry, type ValueSource } from '../../../src/index.js';
+import type { PolicyRegistry } from '../../../src/adapter.js';
+import { FairleadError, type ValueSource } from '../../../src/index.js';
 import type { LiveConfig } from './method-configs.js';
-import type { ReadGrpcOptions } from './options.js';
+import type { GrpcSettings } from './options.js';
 import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
 /** Service configs from a source that tells of changes, watched from the first channel to a service on. */
@@ -8,12 +9,12 @@ export class ServiceConfigs {
   readonly #closing: AbortSignal;
   readonly #source: ValueSource;
   readonly #prefix: string;
-  readonly #onError: ReadGrpcOptions['onServiceConfigError'];
+  readonly #onError: GrpcSettings['onServiceConfigError'];
   readonly #policies: PolicyRegistry;
   readonly #services = new Map<string, WatchedConfig>();
 
   /** `closing` ends all watches. */
-  constructor(closing: AbortSignal, policies: PolicyRegistry, options: ReadGrpcOptions) {
+  constructor(closing: AbortSignal, policies: PolicyRegistry, options: GrpcSettings) {
     this.#closing = closing;
     this.#policies = policies;
     this.#source = options.serviceConfigSource!;

@@ -1,5 +1,6 @@
-import { optionReaders, type PolicySpec, type ServiceOptions, type ValueSource } from '../../../src/index.js';
-import type { Classify } from '../calls/status.js';
+import { optionReaders } from '../../../src/adapter.js';
+import type { PolicySpec, ServiceOptions, ValueSource } from '../../../src/index.js';
+import type { Classify } from '../common/status.js';
 import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
 const { callback, given, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
@@ -74,10 +75,10 @@ export interface GrpcOptions {
   readonly onServiceConfigError?: (service: string, error: Error) => void;
 }
 
-export interface ReadGrpcOptions {
+export interface GrpcSettings {
   readonly scheme: string;
-  readonly services: Readonly<Record<string, ReadServiceOptions>>;
-  readonly defaults: ReadServiceOptions;
+  readonly services: Readonly<Record<string, ServiceSettings>>;
+  readonly defaults: ServiceSettings;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
   readonly serviceConfigSource: ValueSource | undefined;
@@ -85,14 +86,14 @@ export interface ReadGrpcOptions {
   readonly onServiceConfigError: ((service: string, error: Error) => void) | undefined;
 }
 
-export interface ReadServiceOptions {
+export interface ServiceSettings {
   /** Not yet checked as a whole: the target and the channel have a say as well. */
   readonly target: GrpcTargetOptions;
   readonly serviceConfig: GrpcServiceConfig;
 }
 
 /** What a channel goes by, all sources merged. */
-export interface ReadTargetOptions {
+export interface TargetSettings {
   readonly policy: PolicySpec | undefined;
   readonly keyHeader: string | undefined;
   readonly authority: string | undefined;
@@ -107,8 +108,8 @@ export interface ReadTargetOptions {
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 
-export function readGrpcOptions(options: GrpcOptions | undefined): ReadGrpcOptions {
-  return readOptions<ReadGrpcOptions>('registerGrpc', options, {
+export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings {
+  return readOptions<GrpcSettings>('registerGrpc', options, {
     scheme: (value, name) => {
       if (value === undefined) return 'fairlead';
       if (typeof value === 'string' && SCHEME.test(value)) return value;
@@ -131,15 +132,15 @@ export function readGrpcOptions(options: GrpcOptions | undefined): ReadGrpcOptio
   });
 }
 
-function readService(value: unknown, name: string): ReadServiceOptions {
+function readService(value: unknown, name: string): ServiceSettings {
   const { serviceConfig, ...target } = (value ?? {}) as GrpcServiceOptions;
   readTargetOptions(name, target);
   return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`) };
 }
 
 /** Checks the names of all, and the values of those that the channel itself uses; the service checks its own. */
-export function readTargetOptions(context: string, options: GrpcTargetOptions): ReadTargetOptions {
-  type Channel = Omit<ReadTargetOptions, 'service'>;
+export function readTargetOptions(context: string, options: GrpcTargetOptions): TargetSettings {
+  type Channel = Omit<TargetSettings, 'service'>;
   type OfService = {
     [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
   };

@@ -1,5 +1,6 @@
 import { type status as Code, type ServiceConfig, status } from '@grpc/grpc-js';
-import { FairleadError, optionReaders, type PolicyRegistry, type PolicySpec } from '../../../src/index.js';
+import { optionReaders, type PolicyRegistry } from '../../../src/adapter.js';
+import { FairleadError, type PolicySpec } from '../../../src/index.js';
 
 const { boolean, given, integer, invalidOption, number, optional, readOptions } = optionReaders;
 

@@ -1,7 +1,8 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
-import { type Clock, type Endpoint, restartLoadReports } from '../../../src/index.js';
+import { restartLoadReports } from '../../../src/adapter.js';
+import type { Clock, Endpoint } from '../../../src/index.js';
 import type { PickableConnection } from '../calls/picker.js';
-import type { ChannelTelemetry } from '../telemetry.js';
+import type { ChannelTelemetry } from '../common/telemetry.js';
 import { Connecting } from './connecting.js';
 import { HealthWatch } from './health-watch.js';
 import { LoadWatch } from './load-watch.js';

@@ -1,6 +1,6 @@
 import type { experimental } from '@grpc/grpc-js';
 import type { Clock, Endpoint } from '../../../src/index.js';
-import { takeLoadReport } from '../orca.js';
+import { takeLoadReport } from '../common/orca.js';
 import { ConnectionStream } from './connection-stream.js';
 
 const STREAM = '/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics';

@@ -9,15 +9,13 @@ import {
   type Random,
   type Service,
   type Subset,
-  systemClock,
-  systemRandom,
 } from '../../../src/index.js';
+import type { DriverPoolOptions } from '../common/driver-options.js';
 import { mayPass, meaningOf } from '../common/errors.js';
-import type { ReadPoolOptions } from '../common/options.js';
+import type { PoolSettings } from '../common/options.js';
 import { type ConnectOptionsHost, connectOptions } from '../connections/connect-options.js';
 import { EndpointPool } from '../connections/endpoint-pool.js';
 import { prepareConnection } from '../connections/prepare.js';
-import type { DriverPoolOptions } from '../driver/driver-options.js';
 import type { Checkout, CheckoutCallback } from './checkout.js';
 import { Prober } from './prober.js';
 import { noServer, twoPrimaries } from './refusals.js';
@@ -25,7 +23,7 @@ import { Replication } from './replication.js';
 import { Search } from './search.js';
 
 export interface ClusterOptions {
-  readonly own: ReadPoolOptions;
+  readonly own: PoolSettings;
   readonly pool: DriverPoolOptions;
   readonly connection: Readonly<Record<string, unknown>>;
   readonly initStatements: readonly string[];
@@ -44,8 +42,8 @@ interface Node {
 export class Cluster extends EventEmitter {
   readonly service: Service;
   readonly replication: Replication = new Replication();
-  readonly clock: Clock = systemClock;
-  readonly #random: Random = systemRandom();
+  readonly clock: Clock;
+  readonly #random: Random;
   readonly #options: ClusterOptions;
   readonly #meshClosing: AbortSignal;
   readonly #connectTo: ConnectOptionsHost;
@@ -61,6 +59,8 @@ export class Cluster extends EventEmitter {
     super();
     this.setMaxListeners(0);
     this.#options = options;
+    this.clock = mesh.clock;
+    this.#random = mesh.random;
     this.#meshClosing = mesh.closing;
     this.service = mesh.service(options.own.service);
     this.#connectTo = { clock: this.clock, service: this.service.name, connection: options.connection };

@@ -1,5 +1,6 @@
-import { type PolicySpec, optionReaders as read } from '../../../src/index.js';
-import { type DriverPoolOptions, type Password, readDriverOptions, readPassword } from '../driver/driver-options.js';
+import { optionReaders as read } from '../../../src/adapter.js';
+import type { PolicySpec } from '../../../src/index.js';
+import { type DriverPoolOptions, type Password, readDriverOptions, readPassword } from './driver-options.js';
 
 /** How fresh a read must be. See docs/mysql.md. */
 export type Consistency = 'eventual' | 'session' | 'strong';
@@ -53,7 +54,7 @@ export interface MysqlPoolOptions {
   readonly retryReads?: boolean;
 }
 
-export interface ReadPoolOptions {
+export interface PoolSettings {
   readonly service: string;
   readonly consistency: Consistency;
   readonly policy: PolicySpec | undefined;
@@ -82,7 +83,7 @@ const readProbeUser: read.Reader<ProbeUser> = (value, name) =>
     password: readPassword,
   });
 
-const schema: read.Schema<ReadPoolOptions> = {
+const schema: read.Schema<PoolSettings> = {
   service: (value, name) => {
     if (typeof value === 'string' && value !== '') return value;
     throw read.invalidOption(name, value, "the name of a service, such as 'mysql'");
@@ -108,7 +109,7 @@ const schema: read.Schema<ReadPoolOptions> = {
 
 /** Splits what was given into ours, the pool's and the connection's. Refuses what is no option of either. */
 export function readPoolOptions(options: unknown): {
-  readonly own: ReadPoolOptions;
+  readonly own: PoolSettings;
   readonly pool: DriverPoolOptions;
   readonly connection: Readonly<Record<string, unknown>>;
 } {

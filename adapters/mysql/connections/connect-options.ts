@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { type Clock, type EndpointSpec, FairleadError } from '../../../src/index.js';
-import type { Password } from '../driver/driver-options.js';
+import type { Password } from '../common/driver-options.js';
 
 export interface ConnectOptionsHost {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { optionReaders as read } from '../../../src/index.js';
+import { optionReaders as read } from '../../../src/adapter.js';
 import type { Checkout } from '../cluster/checkout.js';
 import { createQuery, type QueryCallback, type QueryCommand } from '../driver/driver.js';
 import type { Statement } from '../statement/classify.js';

@@ -1,5 +1,5 @@
 import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
-import type { ReadShardedOptions } from '../common/options.js';
+import type { ShardedSettings } from '../common/options.js';
 import { type Command, isBuiltin, keysOf, ownCommand } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
@@ -12,7 +12,7 @@ import type { TransactionRouter } from './transactions.js';
 
 /** What the router leaves to the client. */
 export interface RouterHost {
-  readonly own: ReadShardedOptions;
+  readonly own: ShardedSettings;
   currentSet(): ShardSet;
   /** SUBSCRIBE and its like. */
   subscribe(command: Command, name: string): void;

@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
-import { type EndpointSpec, type KetamaCompatibility, optionReaders as read } from '../../../src/index.js';
-import { checkDriverOption } from '../driver/driver-options.js';
-import type { PlacementName } from '../shards/placement.js';
+import { optionReaders as read } from '../../../src/adapter.js';
+import type { EndpointSpec, KetamaCompatibility } from '../../../src/index.js';
+import { checkDriverOption } from './driver-options.js';
 
 /**
  * What fairlead adds to the options of ioredis; those may be given beside these and go to every connection. Servers come
@@ -86,7 +86,7 @@ export type FailurePolicy = 'fail' | 'next' | 'replica';
  */
 export type Quarantine = 'generation' | 'flush' | 'none' | { readonly waitMs: number };
 
-export interface ReadShardedOptions {
+export interface ShardedSettings {
   readonly service: string;
   readonly placement: PlacementName;
   readonly compatibility: KetamaCompatibility;
@@ -118,7 +118,7 @@ const handoverSchema: read.Schema<Required<HandoverOptions>> = {
   background: read.boolean(true),
 };
 
-const schema: read.Schema<ReadShardedOptions> = {
+const schema: read.Schema<ShardedSettings> = {
   service: (value, name) => {
     if (typeof value === 'string' && value !== '') return value;
     throw read.invalidOption(name, value, "the name of a service, such as 'cache'");
@@ -146,7 +146,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 
 /** Splits what was given into ours and that of ioredis. */
 export function readShardedOptions(options: unknown): {
-  readonly own: ReadShardedOptions;
+  readonly own: ShardedSettings;
   readonly driver: RedisOptions;
 } {
   if (typeof options !== 'object' || options === null) {
@@ -201,3 +201,5 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 /** 50 ms, doubled each time up to 1 s: servers that restart are found again within a second. */
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), 1_000);
+
+export type PlacementName = 'ketama' | 'rendezvous' | 'maglev';

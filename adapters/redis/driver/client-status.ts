@@ -1,12 +1,10 @@
-import type { Shard } from '../shards/shard.js';
-import { type Redis, setStatus } from './driver.js';
-import type { Callback } from './driver-types.js';
+import { type Callback, type Redis, setStatus } from './driver.js';
 
 /**
  * The status of one connection, and its events, made of what several have: ready as soon as every shard is known to be up
  * or down, and one is up.
  */
-export function showStatus(redis: Redis, shards: readonly Shard[]): void {
+export function showStatus(redis: Redis, shards: readonly { readonly state: string }[]): void {
   const up = shards.some(({ state }) => state === 'up');
   if (redis.status === 'connecting' && up && shards.every(({ state }) => state !== 'connecting')) {
     setStatus(redis, 'connect');

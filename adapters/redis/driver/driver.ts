@@ -3,7 +3,6 @@ import { Command, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
-import type { WriteableStream } from './driver-types.js';
 import { isSort, sortKeys } from './sort-keys.js';
 
 /** The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes through this file. */
@@ -193,3 +192,25 @@ interface KeyedCommand {
 }
 
 export { Command, Redis, type RedisOptions };
+
+/** Types of ioredis that it does not export, taken from the methods that use them. */
+export type WriteableStream = NonNullable<Parameters<Redis['sendCommand']>[1]>;
+
+export type Callback<T> = (error?: Error | null, result?: T) => void;
+
+/** Rejects each by an error object of its own: in a transaction, ioredis writes the others into that of EXEC. */
+export function refuseAll(commands: readonly Command[], refusal: () => Error): void {
+  for (const command of commands) command.reject(refusal());
+}
+
+/** SELECT, AUTH and CLIENT SETNAME become options, for the connections to come. */
+export function rememberIn(options: RedisOptions, name: string, args: readonly (string | Buffer)[]): void {
+  const [first, second] = args.map(String);
+  if (name === 'select') options.db = Number(first);
+  else if (name === 'client') options.connectionName = second!;
+  else if (second === undefined) options.password = first!;
+  else {
+    options.username = first!;
+    options.password = second;
+  }
+}

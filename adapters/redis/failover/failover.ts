@@ -1,6 +1,6 @@
-import type { Clock } from '../../../src/index.js';
+import type { Clock, Random } from '../../../src/index.js';
 import { type RedisKey, shardUnavailable } from '../common/errors.js';
-import type { ReadShardedOptions } from '../common/options.js';
+import type { ShardedSettings } from '../common/options.js';
 import { type Command, ownCommand } from '../driver/driver.js';
 import type { Shard, ShardWatch, Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
@@ -22,8 +22,9 @@ import {
 
 /** What it leaves to the client. */
 export interface FailoverHost {
-  readonly own: ReadShardedOptions;
+  readonly own: ShardedSettings;
   readonly clock: Clock;
+  readonly random: Random;
   readonly commandTimeoutMs: number | undefined;
   current(): ShardSet;
   keysOf(command: Command): readonly RedisKey[];
@@ -80,7 +81,7 @@ export class Failover implements ShardWatch {
     this.#host = host;
     const { service, quarantine } = host.own;
     this.#key = recordKey(service, typeof quarantine === 'object' ? 'wait' : quarantine);
-    this.#tokens = new Tokens(() => host.clock.wallMs());
+    this.#tokens = new Tokens(() => host.clock.wallMs(), host.random);
   }
 
   get #recorded(): boolean {

@@ -1,8 +1,7 @@
 import { type Clock, FairleadError, type Timer } from '../../../src/index.js';
 import { shardUnavailable } from '../common/errors.js';
 import { timedOut } from '../driver/deadlines.js';
-import type { Command } from '../driver/driver.js';
-import { refuseAll } from '../driver/refuse-all.js';
+import { type Command, refuseAll } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 
 /** What somebody waits for, and where it goes when the wait is over: one command, or a transaction as a whole. */

@@ -1,4 +1,5 @@
 import type { RedisKey } from '../common/errors.js';
+import { RESERVED } from '../common/reserved.js';
 import { type Command, isBuiltin, renameKeys } from '../driver/driver.js';
 
 /** Replies of these name keys, which their caller knows by the names it gave them. */
@@ -48,9 +49,6 @@ export function enterNamespace(
 export function within(namespace: string, key: RedisKey): RedisKey {
   return typeof key === 'string' ? namespace + key : Buffer.concat([Buffer.from(namespace), key]);
 }
-
-/** Every key that fairlead keeps beside those of its users, or calls otherwise, begins so. */
-export const RESERVED = 'fl:';
 
 /** KEYS and SCAN show what is in the namespace, by the names that the caller knows. */
 function listWithin(command: Command, name: string, namespace: string): void {

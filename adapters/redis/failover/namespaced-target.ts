@@ -1,6 +1,5 @@
 import { type RedisKey, shardUnavailable, unroutable } from '../common/errors.js';
-import type { Command } from '../driver/driver.js';
-import { refuseAll } from '../driver/refuse-all.js';
+import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { Held } from './held-commands.js';
 import { enterNamespace } from './key-names.js';

@@ -1,5 +1,5 @@
-import { type Random, systemRandom } from '../../../src/index.js';
-import { RESERVED } from './key-names.js';
+import type { Random } from '../../../src/index.js';
+import { RESERVED } from '../common/reserved.js';
 
 /**
  * What clients with the policy `next` leave at each server for each other, in one hash there. It lives and dies with the
@@ -47,10 +47,11 @@ export function tokenOf(namespace: string): string {
 
 /** Of 2^30 for each millisecond: never the same again, whoever draws it. */
 export class Tokens {
-  readonly #random: Random = systemRandom();
+  readonly #random: Random;
   readonly #wallMs: () => number;
 
-  constructor(wallMs: () => number) {
+  constructor(wallMs: () => number, random: Random) {
+    this.#random = random;
     this.#wallMs = wallMs;
   }
 

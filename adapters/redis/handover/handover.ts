@@ -1,6 +1,7 @@
-import type { Clock, Timer } from '../../../src/index.js';
+import { Semaphore } from '../../../src/adapter.js';
+import type { Clock, Random, Timer } from '../../../src/index.js';
 import { CrossShardError, type RedisKey, shardUnavailable } from '../common/errors.js';
-import { MAX_TIMER_MS, type ReadShardedOptions } from '../common/options.js';
+import { MAX_TIMER_MS, type ShardedSettings } from '../common/options.js';
 import type { Command } from '../driver/driver.js';
 import { isReserved } from '../failover/key-names.js';
 import type { Shard, Target } from '../shards/shard.js';
@@ -9,7 +10,6 @@ import { sweep } from '../shards/sweep.js';
 import { HandoverTarget } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
 import { Settling } from './settling.js';
-import { Slots } from './slots.js';
 
 /** What became of keys that have another owner than before; counted over the client's life. */
 export interface HandoverStats {
@@ -31,8 +31,9 @@ export interface HandoverStats {
 }
 
 export interface HandoverHost {
-  readonly own: ReadShardedOptions;
+  readonly own: ShardedSettings;
   readonly clock: Clock;
+  readonly random: Random;
   current(): ShardSet;
   keysOf(command: Command): readonly RedisKey[];
   /** Decides anew where a command goes. */
@@ -65,7 +66,7 @@ const AT_A_TIME = 8;
  */
 export class Handover {
   readonly #host: HandoverHost;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
   /** The newest first. */
   #windows: readonly Window[] = [];
   /** By key: the shard that keeps it although it is not its owner, or undefined where all is as it should be. */
@@ -82,7 +83,7 @@ export class Handover {
 
   constructor(host: HandoverHost) {
     this.#host = host;
-    this.#slots = new Slots(host.own.handover!.maxMoves);
+    this.#slots = new Semaphore(host.own.handover!.maxMoves);
     this.#settling = new Settling(host.clock);
   }
 

@@ -1,5 +1,5 @@
 import { type RedisKey, shardUnavailable } from '../common/errors.js';
-import { rawCommand } from '../driver/driver.js';
+import { ask } from '../shards/ask.js';
 import type { Shard } from '../shards/shard.js';
 
 /** How the move of one key ended. */
@@ -57,20 +57,4 @@ export async function moveKey(service: string, key: RedisKey, from: Shard, to: S
   const removed = await ask(service, from, 'eval', [REMOVE, '1', key, payload]);
   if (Number(removed) !== 1) return { how: 'conflict', bytes: payload.length };
   return present ? { how: 'present' } : { how: 'moved', bytes: payload.length };
-}
-
-/** Fails at once where the shard cannot be used, rather than wait for it. */
-export async function ask(
-  service: string,
-  shard: Shard,
-  name: string,
-  args: readonly (string | Buffer)[],
-): Promise<unknown> {
-  const refusal = shard.refusal();
-  if (refusal !== undefined) {
-    throw shardUnavailable(service, shard.name, 'is needed to hand over the key, and cannot be asked', refusal);
-  }
-  const command = rawCommand(name, args);
-  shard.issue(command);
-  return await command.promise;
 }

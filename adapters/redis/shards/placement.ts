@@ -1,14 +1,6 @@
-import {
-  fillMaglev,
-  type KetamaCompatibility,
-  KeyRing,
-  murmur3,
-  RendezvousTable,
-  type RoutingKey,
-} from '../../../src/index.js';
-import { hashedPart } from './hash-tag.js';
-
-export type PlacementName = 'ketama' | 'rendezvous' | 'maglev';
+import { fillMaglev, KeyRing, murmur3, RendezvousTable } from '../../../src/hashing/index.js';
+import type { KetamaCompatibility, RoutingKey } from '../../../src/index.js';
+import type { PlacementName } from '../common/options.js';
 
 /** A shard as the placement sees it: its name decides which keys are its own. */
 export interface PlacedShard {
@@ -111,4 +103,17 @@ class RendezvousPlacement implements Placement {
 
 function tagOf(key: RoutingKey): RoutingKey {
   return hashedPart(key as string | Buffer);
+}
+
+/**
+ * The part of a key that decides its shard, as in Redis Cluster: what stands between the first `{` and the first `}`
+ * after it, if that is not empty; else the whole key.
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
+ */
+export function hashedPart(key: string | Buffer): string | Buffer {
+  const open = key.indexOf('{');
+  if (open === -1) return key;
+  const close = key.indexOf('}', open + 1);
+  if (close === -1 || close === open + 1) return key;
+  return typeof key === 'string' ? key.slice(open + 1, close) : key.subarray(open + 1, close);
 }

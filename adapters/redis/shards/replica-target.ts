@@ -1,6 +1,5 @@
 import { shardReadOnly, shardUnavailable } from '../common/errors.js';
-import type { Command } from '../driver/driver.js';
-import { refuseAll } from '../driver/refuse-all.js';
+import { type Command, refuseAll } from '../driver/driver.js';
 import { isRead } from './read-commands.js';
 import type { Shard, ShardState, Target } from './shard.js';
 

@@ -1,5 +1,4 @@
-import type { ReadShardedOptions } from '../common/options.js';
-import type { PlacementName } from './placement.js';
+import type { PlacementName, ShardedSettings } from '../common/options.js';
 import type { ShardState } from './shard.js';
 import type { ShardSet } from './shard-set.js';
 
@@ -23,7 +22,7 @@ export interface RingDescription {
 }
 
 export function describe(
-  { service, placement, compatibility }: ReadShardedOptions,
+  { service, placement, compatibility }: ShardedSettings,
   { generation, shards }: ShardSet,
 ): RingDescription {
   return {

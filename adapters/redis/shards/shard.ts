@@ -2,13 +2,14 @@ import {
   addressOf,
   type Clock,
   type Endpoint,
+  type EndpointSpec,
   Outcome,
   type Service,
   type Subset,
   type Timer,
 } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
-import type { ReadShardedOptions } from '../common/options.js';
+import type { ShardedSettings } from '../common/options.js';
 import {
   type Command,
   type ConnectionErrors,
@@ -16,17 +17,16 @@ import {
   ownCommand,
   type Redis,
   type RedisOptions,
+  refuseAll,
   waitingOn,
 } from '../driver/driver.js';
-import { refuseAll } from '../driver/refuse-all.js';
 import { BlockingPool } from './blocking-pool.js';
-import { isReplica } from './replica-role.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
   readonly service: Service;
   readonly clock: Clock;
-  readonly own: ReadShardedOptions;
+  readonly own: ShardedSettings;
   /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
   readonly driver: RedisOptions;
   /** Who decides when a shard that answers may be used; undefined where each may at once. */
@@ -340,3 +340,8 @@ export class Shard implements Target {
 
 /** QUIT is answered when all before it is. */
 const QUIT_MS = 2_000;
+
+/** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
+export function isReplica({ meta, tags }: EndpointSpec): boolean {
+  return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
+}

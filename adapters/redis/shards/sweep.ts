@@ -1,12 +1,13 @@
-import { type Clock, systemRandom } from '../../../src/index.js';
-import { RESERVED } from '../failover/key-names.js';
-import { ask } from '../handover/key-move.js';
+import type { Clock, Random } from '../../../src/index.js';
+import { RESERVED } from '../common/reserved.js';
+import { ask } from './ask.js';
 import type { Shard } from './shard.js';
 
 /** What it needs of its client. */
 export interface SweepHost {
   readonly own: { readonly service: string };
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Keys looked at in one step. */
@@ -31,7 +32,7 @@ export async function sweep(
 ): Promise<void> {
   const { service } = host.own;
   const lock = `${RESERVED}handover:${service}`;
-  const me = String(sweepers.below(2 ** 30));
+  const me = String(host.random.below(2 ** 30));
   let cursor = '0';
   while (going()) {
     try {
@@ -49,5 +50,3 @@ export async function sweep(
     await new Promise<void>((resolve) => void host.clock.after(RETRY_MS, resolve));
   }
 }
-
-const sweepers = systemRandom();

@@ -1,8 +1,7 @@
 import type { Endpoint } from '../../../src/index.js';
 import { type PlacementOptions, placeShards } from './placement.js';
-import { isReplica } from './replica-role.js';
 import { ReplicaTarget } from './replica-target.js';
-import { Shard, type ShardHost } from './shard.js';
+import { isReplica, Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
 
 interface NamedEndpoints {

@@ -1,5 +1,5 @@
-import type { HashTable } from '../../hashing/hash-table.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { HashTable } from '../../hashing/hash-table.js';
 
 export interface HashTableBuilder {
   /**

@@ -1,5 +1,5 @@
-import type { RoutingKey } from '../../runtime/context.js';
 import { murmur3, murmur3Bytes } from '../../hashing/murmur3.js';
+import type { RoutingKey } from '../../runtime/context.js';
 
 const address = new Uint8Array(16);
 const V4_BYTES = 4;

@@ -1,6 +1,6 @@
+import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
 import { fillMaglev } from '../../hashing/maglev.js';
-import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTableBuilder } from './hash-table.js';
 
 /** Maglev's table over the members of a service; `fillMaglev` has the algorithm. */

@@ -1,5 +1,5 @@
-import type { HashTable } from '../../hashing/hash-table.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { HashTable } from '../../hashing/hash-table.js';
 import { RendezvousTable } from '../../hashing/rendezvous.js';
 import type { HashTableBuilder } from './hash-table.js';
 

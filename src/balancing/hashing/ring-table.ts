@@ -1,5 +1,5 @@
-import type { HashTable } from '../../hashing/hash-table.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { HashTable } from '../../hashing/hash-table.js';
 import type { KeyRing } from '../../hashing/key-ring.js';
 import type { Ring } from '../../hashing/ring.js';
 import type { HashTableBuilder } from './hash-table.js';

@@ -55,7 +55,7 @@ export interface Secret {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
-type ReadConnectionOptions = {
+type ConnectionSettings = {
   readonly [Key in keyof Required<ConsulConnectionOptions>]: ConsulConnectionOptions[Key] | undefined;
 };
 
@@ -82,7 +82,7 @@ export const connectionSchema: { readonly [Key in keyof ConsulConnectionOptions]
 };
 
 /** Completes the options from the environment. Throws FAIRLEAD_INVALID_OPTION, also for a file that cannot be read. */
-export function readConnection(context: string, options: ReadConnectionOptions): Connection {
+export function readConnection(context: string, options: ConnectionSettings): Connection {
   const env: Env = options.env ?? process.env;
   const setting = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
   const secure = options.tls === undefined ? readSwitch(setting('CONSUL_HTTP_SSL'), 'CONSUL_HTTP_SSL') : !!options.tls;
@@ -126,7 +126,7 @@ function readTls(
 /** An option beats the environment; a file beats a value, as in Consul's own client. */
 function readToken(
   context: string,
-  options: ReadConnectionOptions,
+  options: ConnectionSettings,
   setting: (name: string) => string | undefined,
 ): Secret | undefined {
   if (options.tokenFile !== undefined) return new FileSecret(options.tokenFile, `${context}.tokenFile`);

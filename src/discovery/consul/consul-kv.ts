@@ -16,7 +16,7 @@ export interface ConsulKvOptions extends ConsulConnectionOptions {
   readonly random?: Random;
 }
 
-interface ReadKvOptions {
+interface KvSettings {
   readonly datacenter: string | undefined;
   readonly waitMs: number;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
  * ```
  */
 export function consulKv(options?: ConsulKvOptions): ValueSource {
-  const read = readOptions<ReadKvOptions>('consulKv', options, {
+  const read = readOptions<KvSettings>('consulKv', options, {
     ...connectionSchema,
     datacenter: text(undefined),
     waitMs: number(30_000, 1_000, 600_000),

@@ -25,7 +25,7 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
   readonly random?: Random;
 }
 
-type ReadOptions = {
+type Settings = {
   readonly [Key in keyof Required<ConsulRegistrarOptions>]: ConsulRegistrarOptions[Key] | undefined;
 } & Pick<RegistrationContext, 'clock' | 'random' | 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'>;
 
@@ -61,7 +61,7 @@ class ConsulRegistrar implements Registrar<ConsulInstance> {
   #closing: Promise<void> | undefined;
 
   constructor(options: ConsulRegistrarOptions | undefined) {
-    const read = readOptions<ReadOptions>('consulRegistrar', options, schema as never);
+    const read = readOptions<Settings>('consulRegistrar', options, schema as never);
     const connection = readConnection('consulRegistrar', read);
     const namespace = read.namespace ?? connection.namespace;
     const partition = read.partition ?? connection.partition;

@@ -4,7 +4,7 @@ import { SafeEmitter } from '../../runtime/emitter.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 import type { Registration, RegistrationEvents, RegistrationStatus, ReportedHealth } from '../registrar.js';
-import type { ReadInstance } from './instance.js';
+import type { InstanceSettings } from './instance.js';
 import type { ConsulResponse, ConsulTransport } from './transport.js';
 
 export interface RegistrationContext {
@@ -30,7 +30,7 @@ const DEREGISTER_TRIES = 4;
  */
 export class ConsulRegistration implements Registration {
   readonly id: string;
-  readonly #instance: ReadInstance;
+  readonly #instance: InstanceSettings;
   readonly #context: RegistrationContext;
   readonly #events = new SafeEmitter<RegistrationEvents>();
   readonly #backoff: Backoff;
@@ -43,12 +43,12 @@ export class ConsulRegistration implements Registration {
   #turn: Promise<void> = Promise.resolve();
   #ending: Promise<void> | undefined;
 
-  constructor(instance: ReadInstance, context: RegistrationContext, ended: () => void) {
+  constructor(instance: InstanceSettings, context: RegistrationContext, ended: () => void) {
     this.id = instance.id;
     this.#instance = instance;
     this.#context = context;
     this.#ended = ended;
-    this.#backoff = new Backoff(context.random, BACKOFF_BASE_MS, context.maxBackoffMs);
+    this.#backoff = new Backoff(context.random, { baseMs: BACKOFF_BASE_MS, maxMs: context.maxBackoffMs });
   }
 
   get status(): RegistrationStatus {

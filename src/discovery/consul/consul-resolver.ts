@@ -41,7 +41,7 @@ export interface ConsulResolverOptions extends ConsulConnectionOptions, ConsulQu
 /** Quick reads at once, beside the blocking queries: enough to start 100 services within a second. */
 const READ_SLOTS = 16;
 
-type ReadOptions = {
+type Settings = {
   readonly [Key in keyof Required<ConsulResolverOptions>]: ConsulResolverOptions[Key] | undefined;
 } & WatchOptions & { readonly maxBlockingQueries: number; readonly clock: Clock; readonly random: Random };
 
@@ -79,12 +79,12 @@ export function consulResolver(options?: ConsulResolverOptions): Resolver {
 class ConsulResolver implements Resolver {
   readonly name = 'consul';
   readonly #context: WatchContext;
-  readonly #defaults: ReadOptions;
+  readonly #defaults: Settings;
   readonly #watches = new Map<string, HealthWatch>();
   #closed = false;
 
   constructor(options: ConsulResolverOptions | undefined) {
-    const read = readOptions<ReadOptions>('consulResolver', options, schema as never);
+    const read = readOptions<Settings>('consulResolver', options, schema as never);
     const connection = readConnection('consulResolver', read);
     const { clock, random } = read;
     this.#defaults = {

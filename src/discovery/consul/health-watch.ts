@@ -76,7 +76,7 @@ export class HealthWatch {
     this.#table = new InstanceTable(query.entries, query.limit);
     this.#guard = new ShrinkGuard(clock, options);
     this.#bucket = new TokenBucket({ perSecond: options.requestsPerSecond, burst: options.burst });
-    this.#backoff = new Backoff(random, BACKOFF_BASE_MS, options.maxBackoffMs);
+    this.#backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs });
     void this.#run();
   }
 

@@ -63,7 +63,7 @@ export interface ConsulInstance extends InstanceInput {
 }
 
 /** A registration as read: what is sent, and what we have to keep up. */
-export interface ReadInstance {
+export interface InstanceSettings {
   readonly service: string;
   readonly id: string;
   /** The body of `PUT /v1/agent/service/register`. */
@@ -131,9 +131,9 @@ const CHECKS: Readonly<Record<string, Readonly<Record<string, Reader<unknown>>>>
   grpc: { ...probe, address: required, tls: boolean(false) },
 };
 
-type ReadCheck = Readonly<Record<string, unknown>> & { readonly type: string };
+type CheckSettings = Readonly<Record<string, unknown>> & { readonly type: string };
 
-const checks: Reader<readonly ReadCheck[]> = (value, name) => {
+const checks: Reader<readonly CheckSettings[]> = (value, name) => {
   if (value === undefined) return [{ type: 'ttl', ttlMs: DEFAULT_TTL_MS }];
   if (!Array.isArray(value)) throw invalidOption(name, value, 'an array of checks');
   return value.map((check: unknown, index) => {
@@ -142,13 +142,13 @@ const checks: Reader<readonly ReadCheck[]> = (value, name) => {
     if (schema === undefined) {
       throw invalidOption(`${name}[${index}].type`, type, `one of ${Object.keys(CHECKS).join(', ')}`);
     }
-    return readOptions<ReadCheck>(`${name}[${index}]`, check, schema as never);
+    return readOptions<CheckSettings>(`${name}[${index}]`, check, schema as never);
   });
 };
 
 /** Reads an instance. Throws FAIRLEAD_INVALID_OPTION. */
-export function readInstance(instance: ConsulInstance): ReadInstance {
-  const read = readOptions<Required<Omit<ConsulInstance, 'checks'>> & { readonly checks: readonly ReadCheck[] }>(
+export function readInstance(instance: ConsulInstance): InstanceSettings {
+  const read = readOptions<Required<Omit<ConsulInstance, 'checks'>> & { readonly checks: readonly CheckSettings[] }>(
     'register',
     instance,
     {
@@ -189,7 +189,7 @@ export function readInstance(instance: ConsulInstance): ReadInstance {
   };
 }
 
-function toConsulCheck(check: ReadCheck, checkId: string): Readonly<Record<string, unknown>> {
+function toConsulCheck(check: CheckSettings, checkId: string): Readonly<Record<string, unknown>> {
   const body: Record<string, unknown> = { CheckID: checkId, Name: check.name ?? checkId };
   if (check.initialStatus !== undefined) body.Status = check.initialStatus;
   if (check.deregisterAfterMs !== undefined) body.DeregisterCriticalServiceAfter = `${check.deregisterAfterMs}ms`;

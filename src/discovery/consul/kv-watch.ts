@@ -41,7 +41,7 @@ export async function watchKey(
 ): Promise<void> {
   const { clock, random } = context;
   const bucket = new TokenBucket({ perSecond: READS_PER_SECOND, burst: BURST });
-  const backoff = new Backoff(random, BACKOFF_BASE_MS, MAX_BACKOFF_MS);
+  const backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: MAX_BACKOFF_MS });
   let index = 0n;
   let told: { readonly text: string | undefined } | undefined;
   while (!signal.aborted) {

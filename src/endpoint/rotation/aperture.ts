@@ -23,7 +23,7 @@ export interface ApertureOptions {
   readonly identity?: string;
 }
 
-export interface ReadApertureOptions {
+export interface ApertureSettings {
   readonly size: number;
   readonly peer: (() => Peer) | undefined;
   readonly identity: string | undefined;
@@ -46,7 +46,7 @@ const WIDEST = 2;
  * Endpoints that are out because of their health do not count, so the aperture widens while they are.
  */
 export class Aperture {
-  readonly #options: ReadApertureOptions;
+  readonly #options: ApertureSettings;
   readonly #identity: string;
   #members: readonly LiveEndpoint[] | undefined;
   /** Around the ring, or by falling score. */
@@ -55,7 +55,7 @@ export class Aperture {
   #ends: Float64Array = new Float64Array(0);
   #peer: Peer | undefined;
 
-  constructor(options: ReadApertureOptions, identity: string) {
+  constructor(options: ApertureSettings, identity: string) {
     this.#options = options;
     this.#identity = identity;
   }

@@ -1,8 +1,8 @@
 import { integer, invalidOption, number, optional, type Reader, readOptions, text } from '../../runtime/options.js';
-import { isPeer, type Peer, type ReadApertureOptions } from './aperture.js';
+import { type ApertureSettings, isPeer, type Peer } from './aperture.js';
 import type { PriorityOptions } from './priority.js';
-import type { ReadSlowStartOptions } from './slow-start.js';
-import type { ReadZoneOptions } from './zone.js';
+import type { SlowStartSettings } from './slow-start.js';
+import type { ZoneSettings } from './zone.js';
 
 /** An upper bound where none is natural. */
 const MANY = 1_000_000;
@@ -11,16 +11,16 @@ const DAY_MS = 86_400_000;
 export const readPriority: Reader<Required<PriorityOptions>> = (value, name) =>
   readOptions(name, value, { overprovisioning: number(1.4, 1, 100) });
 
-export const readSlowStart: Reader<ReadSlowStartOptions | undefined> = optional((value, name) =>
-  readOptions<ReadSlowStartOptions>(name, value, {
+export const readSlowStart: Reader<SlowStartSettings | undefined> = optional((value, name) =>
+  readOptions<SlowStartSettings>(name, value, {
     windowMs: required(number(0, 100, DAY_MS), 'a number of milliseconds from 100 to 86400000'),
     aggression: positive(1, 100),
     minWeightRatio: positive(0.1, 1),
   }),
 );
 
-export const readZone: Reader<ReadZoneOptions | undefined> = optional((value, name) =>
-  readOptions<ReadZoneOptions>(name, value, {
+export const readZone: Reader<ZoneSettings | undefined> = optional((value, name) =>
+  readOptions<ZoneSettings>(name, value, {
     local: required(text('') as Reader<string>, 'the name of the zone this process runs in'),
     minEndpoints: integer(6, 1, MANY),
     routedRatio: number(1, 0, 1),
@@ -29,8 +29,8 @@ export const readZone: Reader<ReadZoneOptions | undefined> = optional((value, na
   }),
 );
 
-export const readAperture: Reader<ReadApertureOptions | undefined> = optional((value, name) =>
-  readOptions<ReadApertureOptions>(name, value, {
+export const readAperture: Reader<ApertureSettings | undefined> = optional((value, name) =>
+  readOptions<ApertureSettings>(name, value, {
     size: integer(12, 1, MANY),
     peer: optional(peer),
     identity: text(undefined),

@@ -1,14 +1,14 @@
 import type { Rotation } from '../endpoint.js';
 import type { LiveEndpoint } from '../live-endpoint.js';
 import { priorityLoads } from './priority.js';
-import { type ReadZoneOptions, type ZoneCapacity, zoneShares } from './zone.js';
+import { type ZoneCapacity, type ZoneSettings, zoneShares } from './zone.js';
 
 export interface RotationOptions {
   /** Health is ignored while the healthy share of the members is below this, 0 to 1. */
   readonly panicThreshold: number;
   /** A priority takes all calls while at least 1/this of it is healthy. */
   readonly overprovisioning: number;
-  readonly zone: ReadZoneOptions | undefined;
+  readonly zone: ZoneSettings | undefined;
   /** Whether an endpoint whose return is being probed stands in the list (policies that go by key) or not. */
   readonly probingInList: boolean;
 }
@@ -188,11 +188,7 @@ function groupsOf(level: Level, share: number, options: RotationOptions): Rotati
   });
 }
 
-function splitByZone(
-  zones: readonly ZoneCapacity[],
-  ready: readonly LiveEndpoint[],
-  options: ReadZoneOptions,
-): number[] {
+function splitByZone(zones: readonly ZoneCapacity[], ready: readonly LiveEndpoint[], options: ZoneSettings): number[] {
   const { local, routedRatio, forceLocalFrom } = options;
   const inLocal = ready.reduce((count, { spec }) => count + (spec.zone === local ? 1 : 0), 0);
   const forced = forceLocalFrom !== undefined && inLocal >= forceLocalFrom;
@@ -205,7 +201,7 @@ function splitByZone(
 function capacities(
   ready: readonly LiveEndpoint[],
   members: readonly LiveEndpoint[],
-  { clients }: ReadZoneOptions,
+  { clients }: ZoneSettings,
 ): ZoneCapacity[] {
   const sums = new Map<string, number>();
   // A zone whose endpoints all failed has no capacity but keeps its clients, who now go elsewhere.

@@ -12,13 +12,13 @@ export interface SlowStartOptions {
   readonly minWeightRatio?: number;
 }
 
-export type ReadSlowStartOptions = Required<SlowStartOptions>;
+export type SlowStartSettings = Required<SlowStartOptions>;
 
 /**
  * The share of its weight that an endpoint has `elapsedMs` after it came: Envoy's slow start,
  * max(min, (max(elapsed, 1 s) / window)^(1 / aggression)), and 1 once the window is over.
  */
-export function warmthAt(elapsedMs: number, options: ReadSlowStartOptions): number {
+export function warmthAt(elapsedMs: number, options: SlowStartSettings): number {
   const { windowMs, aggression, minWeightRatio } = options;
   if (elapsedMs >= windowMs) return 1;
   const time = Math.min(1, Math.max(elapsedMs, 1_000) / windowMs);
@@ -37,12 +37,12 @@ const SHORTEST_STEP_MS = 50;
  */
 export class SlowStart {
   readonly #clock: Clock;
-  readonly #options: ReadSlowStartOptions;
+  readonly #options: SlowStartSettings;
   readonly #changed: () => void;
   readonly #sinceMs = new Map<LiveEndpoint, number>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, options: ReadSlowStartOptions, changed: () => void) {
+  constructor(clock: Clock, options: SlowStartSettings, changed: () => void) {
     this.#clock = clock;
     this.#options = options;
     this.#changed = changed;

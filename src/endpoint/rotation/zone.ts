@@ -14,7 +14,7 @@ export interface ZoneOptions {
   readonly forceLocalFrom?: number;
 }
 
-export interface ReadZoneOptions {
+export interface ZoneSettings {
   readonly local: string;
   readonly minEndpoints: number;
   readonly routedRatio: number;

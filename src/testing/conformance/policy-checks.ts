@@ -1,6 +1,6 @@
-import type { RoutingKey } from '../../runtime/context.js';
 import { AssertionError } from 'node:assert';
 import type { PickRequest, Policy, PolicyContext } from '../../balancing/policy.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import { callback, number, type Reader, readOptions } from '../../runtime/options.js';
 import { Outcome } from '../../runtime/outcome.js';
 import type { ManualClock } from '../manual-clock.js';

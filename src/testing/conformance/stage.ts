@@ -1,8 +1,8 @@
-import type { RoutingKey } from '../../runtime/context.js';
 import type { Picker, PickRequest, Policy, PolicyContext } from '../../balancing/policy.js';
 import type { Endpoint, EndpointSpec, Rotation } from '../../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../../endpoint/live-endpoint.js';
 import { Membership } from '../../endpoint/membership.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import { Outcome } from '../../runtime/outcome.js';
 import { seededRandom } from '../../runtime/random.js';
 import { toTick } from '../../runtime/ticks.js';

@@ -1,7 +1,7 @@
-import type { RoutingKey } from '../../runtime/context.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Lease } from '../../picking/lease.js';
 import type { Timer } from '../../runtime/clock.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import { Outcome } from '../../runtime/outcome.js';
 import type { Service } from '../../service/service.js';
 import type { ManualClock } from '../manual-clock.js';

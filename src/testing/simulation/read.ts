@@ -17,17 +17,17 @@ import { endOf, type Fault } from './faults.js';
 import type { SimulatedServer } from './server.js';
 import type { Simulation } from './simulation.js';
 
-export interface ReadServer extends SimulatedServer {
+export interface ServerSettings extends SimulatedServer {
   readonly id: string;
 }
 
 /** A simulation with its defaults. */
-export interface ReadSimulation {
+export interface SimulationSettings {
   readonly seed: number;
   readonly durationMs: number;
   readonly warmupMs: number;
   readonly drainMs: number;
-  readonly servers: readonly ReadServer[];
+  readonly servers: readonly ServerSettings[];
   readonly faults: readonly Fault[];
   readonly arrivals: Arrivals;
   readonly clients: number;
@@ -45,8 +45,8 @@ const LONGEST_MS = 1e12;
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 /** Throws FAIRLEAD_INVALID_OPTION for a simulation that cannot be run. */
-export function readSimulation(simulation: Simulation): ReadSimulation {
-  const read = readOptions<ReadSimulation>('simulation', simulation, {
+export function readSimulation(simulation: Simulation): SimulationSettings {
+  const read = readOptions<SimulationSettings>('simulation', simulation, {
     seed: integer(1, -(2 ** 31), 2 ** 32),
     durationMs: required(number(0, 0, LONGEST_MS), `a number from 0 to ${LONGEST_MS}`),
     warmupMs: number(0, 0, LONGEST_MS),
@@ -95,7 +95,7 @@ const serverSchema: Schema<{ [Key in keyof Omit<SimulatedServer, 'id'>]-?: unkno
   meta: given(),
 };
 
-const servers: Reader<readonly ReadServer[]> = (value, name) => {
+const servers: Reader<readonly ServerSettings[]> = (value, name) => {
   if (!Array.isArray(value) || value.length === 0)
     throw invalidOption(name, value, 'an array with at least one server');
   return value.map((server: SimulatedServer, index) => {

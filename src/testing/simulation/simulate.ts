@@ -5,7 +5,7 @@ import { type ScriptStep, scriptedResolver } from '../scripted-resolver.js';
 import { type CallContext, SimulatedCall } from './calls.js';
 import { drawn, SHORTEST_GAP_MS } from './distributions.js';
 import { endOf, type Fault } from './faults.js';
-import { type ReadServer, type ReadSimulation, readSimulation, serversOf } from './read.js';
+import { readSimulation, type ServerSettings, type SimulationSettings, serversOf } from './read.js';
 import { Recorder } from './recorder.js';
 import type { SimulationReport } from './report.js';
 import { ServerModel } from './server.js';
@@ -67,7 +67,7 @@ export function simulate(simulation: Simulation): SimulationReport {
 /** How often it is looked whether all calls are answered; costs nothing and decides nothing. */
 const DRAIN_STEP_MS = 100;
 
-function startCalls(simulation: ReadSimulation, context: CallContext, random: Random): void {
+function startCalls(simulation: SimulationSettings, context: CallContext, random: Random): void {
   const { arrivals, durationMs, key } = simulation;
   const { clock, recorder } = context;
   const call = (ended?: () => void): void => {
@@ -92,7 +92,7 @@ function startCalls(simulation: ReadSimulation, context: CallContext, random: Ra
 }
 
 /** Discovery lists every server, but for those that an `unlist` fault hides; one list per moment of change. */
-function discoveryScript(servers: readonly ReadServer[], faults: readonly Fault[]): ScriptStep[] {
+function discoveryScript(servers: readonly ServerSettings[], faults: readonly Fault[]): ScriptStep[] {
   const hidden = faults.filter((fault) => fault.kind === 'unlist');
   const moments = new Set([0, ...hidden.map((fault) => fault.fromMs), ...hidden.map(endOf)]);
   moments.delete(Number.POSITIVE_INFINITY);

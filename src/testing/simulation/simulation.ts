@@ -1,5 +1,5 @@
-import type { RoutingKey } from '../../runtime/context.js';
 import type { PolicyFactory } from '../../balancing/registry.js';
+import type { RoutingKey } from '../../runtime/context.js';
 import type { Random } from '../../runtime/random.js';
 import type { Service } from '../../service/contract.js';
 import type { ServiceOptions } from '../../service/options.js';

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
-import { classifyError, FairleadError, isFailure, Outcome } from 'fairlead';
+import { classifyError, FairleadError, Outcome } from 'fairlead';
+import { isFailure } from 'fairlead/adapter';
 import { outcomeOf } from 'fairlead/connect';
 import { outcomeOf as grpcOutcomeOf } from 'fairlead/grpc';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { MetricData } from '@opentelemetry/sdk-metrics';
-import type { GrpcAttemptMessage, GrpcCallMessage, Weighing } from 'fairlead';
+import type { Weighing } from 'fairlead/adapter';
+import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead/grpc';
 import { instrumentMesh } from 'fairlead/otel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../../support/mesh.js';

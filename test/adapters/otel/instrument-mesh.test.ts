@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
-import { type GrpcConnectionMessage, Outcome } from 'fairlead';
+import { Outcome } from 'fairlead';
+import type { GrpcConnectionMessage } from 'fairlead/grpc';
 import { instrumentMesh } from 'fairlead/otel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../../support/mesh.js';

@@ -2,7 +2,6 @@ import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { type Command, ownCommand } from '../../../adapters/redis/driver/driver.js';
 import { Held } from '../../../adapters/redis/failover/held-commands.js';
-import { Slots } from '../../../adapters/redis/handover/slots.js';
 import type { Target } from '../../../adapters/redis/shards/shard.js';
 
 function recorder(): { target: Target; sent: string[] } {
@@ -77,33 +76,5 @@ describe('commands that are held', () => {
     held.close('cache');
     await expect(waiting.promise).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
     expect(clock.pending).toBe(0);
-  });
-});
-
-describe('slots', () => {
-  it('let so many work at a time, the others in turn, whatever comes of them', async () => {
-    const slots = new Slots(2);
-    const ends: ((failed: boolean) => void)[] = [];
-    const began: number[] = [];
-    const runs = [0, 1, 2, 3].map((i) =>
-      slots
-        .run(() => {
-          began.push(i);
-          return new Promise<void>((resolve, reject) => {
-            ends[i] = (failed) => (failed ? reject(new Error('no')) : resolve());
-          });
-        })
-        .catch(() => {}),
-    );
-    expect(began).toEqual([0, 1]);
-    ends[1]!(true);
-    await runs[1];
-    expect(began).toEqual([0, 1, 2]);
-    ends[0]!(false);
-    await runs[0];
-    expect(began).toEqual([0, 1, 2, 3]);
-    ends[2]!(false);
-    ends[3]!(false);
-    await Promise.all(runs);
   });
 });

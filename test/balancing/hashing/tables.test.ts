@@ -1,9 +1,9 @@
-import { RendezvousTable } from '../../../src/hashing/rendezvous.js';
-import { fillMaglev } from '../../../src/hashing/maglev.js';
 import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashIp } from '../../../src/balancing/hashing/ip-prefix.js';
+import { fillMaglev } from '../../../src/hashing/maglev.js';
+import { RendezvousTable } from '../../../src/hashing/rendezvous.js';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `backend-${i}`);
 

@@ -1,10 +1,11 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { Outcome, outcomeName, type ServiceOptions, type Subset } from 'fairlead';
+import { Outcome, type ServiceOptions, type Subset } from 'fairlead';
+import { outcomeName } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 import { type Attempt, type Connection, PendingAttempts } from '../../../../adapters/grpc/calls/attempt.js';
 import { Call } from '../../../../adapters/grpc/calls/call.js';
 import { ConnectedPicker, type PickableConnection } from '../../../../adapters/grpc/calls/picker.js';
-import { outcomeOf } from '../../../../adapters/grpc/calls/status.js';
+import { outcomeOf } from '../../../../adapters/grpc/common/status.js';
 import { type MethodPlan, NO_PLAN } from '../../../../adapters/grpc/config/method-configs.js';
 import { endpoints, testMesh } from '../../../support/mesh.js';
 

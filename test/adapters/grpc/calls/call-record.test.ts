@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Metadata, type status as Status, status } from '@grpc/grpc-js';
-import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead';
+import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead/grpc';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CallRecord } from '../../../../adapters/grpc/calls/call-record.js';
-import { ChannelTelemetry } from '../../../../adapters/grpc/telemetry.js';
+import { ChannelTelemetry } from '../../../../adapters/grpc/common/telemetry.js';
 import { endpoints, testMesh } from '../../../support/mesh.js';
 
 const endings: (() => void)[] = [];

@@ -1,4 +1,5 @@
-import { PolicyRegistry, peakEwma, roundRobin } from 'fairlead';
+import { peakEwma, roundRobin } from 'fairlead';
+import { PolicyRegistry } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 import { MethodConfigs, throttlingOf } from '../../../../adapters/grpc/config/method-configs.js';
 import {

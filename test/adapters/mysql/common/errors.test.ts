@@ -1,4 +1,4 @@
-import { outcomeName } from 'fairlead';
+import { outcomeName } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 import { meaningOf } from '../../../../adapters/mysql/common/errors.js';
 

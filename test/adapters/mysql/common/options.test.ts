@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { createMesh, staticResolver } from 'fairlead';
 import { createPool } from 'fairlead/mysql';
 import { describe, expect, it } from 'vitest';
+import { DRIVER_OPTIONS } from '../../../../adapters/mysql/common/driver-options.js';
 import { readPoolOptions } from '../../../../adapters/mysql/common/options.js';
-import { DRIVER_OPTIONS } from '../../../../adapters/mysql/driver/driver-options.js';
 
 const refusal = (options: Record<string, unknown>): unknown => {
   try {

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCursor, encodeCursor } from '../../../../adapters/redis/commands/scan.js';
 import { mergeReplies, partsOf } from '../../../../adapters/redis/commands/split.js';
-import { hashedPart } from '../../../../adapters/redis/shards/hash-tag.js';
-import { placeShards } from '../../../../adapters/redis/shards/placement.js';
+import { hashedPart, placeShards } from '../../../../adapters/redis/shards/placement.js';
 import type { Target } from '../../../../adapters/redis/shards/shard.js';
 
 const keys = fc.array(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '', '{', '{}', '{a}')), {

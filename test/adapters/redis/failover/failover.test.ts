@@ -1,4 +1,4 @@
-import { ManualClock } from 'fairlead/testing';
+import { ManualClock, seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Quarantine } from '../../../../adapters/redis/common/options.js';
@@ -21,6 +21,7 @@ class Client {
     this.failover = new Failover({
       own,
       clock: this.clock,
+      random: seededRandom(1),
       commandTimeoutMs: 5_000,
       current: () => this.#set,
       keysOf,

@@ -1,3 +1,4 @@
+import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Command, keysOf, ownCommand } from '../../../../adapters/redis/driver/driver.js';
@@ -80,7 +81,7 @@ describe('the record at a server', () => {
   });
 
   it('gets tokens that are never the same again', () => {
-    const tokens = new Tokens(() => 1_700_000_000_000);
+    const tokens = new Tokens(() => 1_700_000_000_000, seededRandom(1));
     const drawn = Array.from({ length: 1_000 }, () => tokens.next());
     expect(new Set(drawn).size).toBe(drawn.length);
     for (const token of drawn) expect(parseRecord([token, token], [])?.own).toBe(`fl:${token}:`);

@@ -1,5 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { type Clock, type Endpoint, type LoadReport, reportLoad } from '../../src/index.js';
+import { type LoadReport, reportLoad } from '../../../src/adapter.js';
+import type { Clock, Endpoint } from '../../../src/index.js';
 
 /** The trailer in which a server reports its load with every call (gRFC A51). */
 const TRAILER = 'endpoint-load-metrics-bin';

@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
-import { FairleadError, optionReaders as read } from '../../../src/index.js';
+import { optionReaders as read } from '../../../src/adapter.js';
+import { FairleadError } from '../../../src/index.js';
 
 const FROM_THE_MESH = 'unset: servers come from the service of the mesh';
 const OF_SENTINELS = 'unset: it belongs to sentinels';

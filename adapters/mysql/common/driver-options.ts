@@ -1,4 +1,5 @@
-import { FairleadError, optionReaders as read } from '../../../src/index.js';
+import { optionReaders as read } from '../../../src/adapter.js';
+import { FairleadError } from '../../../src/index.js';
 
 /** A password, or who gives it for each new connection: for passwords that change. */
 export type Password = string | (() => string | Promise<string>);

@@ -2,9 +2,9 @@ import { toBinary } from '@bufbuild/protobuf';
 import { DurationSchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeHealthStatus, encodeHealthRequest } from '../../../adapters/grpc/connections/health-watch.js';
-import { encodeLoadReportRequest } from '../../../adapters/grpc/connections/load-watch.js';
-import { decodeLoadReport } from '../../../adapters/grpc/orca.js';
+import { decodeLoadReport } from '../../../../adapters/grpc/common/orca.js';
+import { decodeHealthStatus, encodeHealthRequest } from '../../../../adapters/grpc/connections/health-watch.js';
+import { encodeLoadReportRequest } from '../../../../adapters/grpc/connections/load-watch.js';
 
 /** One field of protobuf: a double. */
 function double(field: number, value: number): Buffer {

@@ -1,15 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { status } from '@grpc/grpc-js';
-import type {
-  Clock,
-  Endpoint,
-  GrpcAttemptMessage,
-  GrpcCallMessage,
-  GrpcConnectionMessage,
-  GrpcWeighingMessage,
-  Service,
-  Weighing,
-} from '../../src/index.js';
+import type { Weighing } from '../../../src/adapter.js';
+import type { Clock, Endpoint, Service } from '../../../src/index.js';
+import type { GrpcAttemptMessage, GrpcCallMessage, GrpcConnectionMessage, GrpcWeighingMessage } from '../messages.js';
 
 const calls = channel('fairlead:grpc:call');
 const attempts = channel('fairlead:grpc:attempt');

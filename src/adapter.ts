@@ -1,0 +1,16 @@
+/**
+ * `fairlead/adapter`: what an adapter needs beyond `fairlead`: readers of options, load reports, the routing key of the
+ * context, and the helpers that all adapters share. For authors of adapters; everybody else finds all in `fairlead`.
+ */
+export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
+export type { Weighing } from './balancing/policy.js';
+export { PolicyRegistry } from './balancing/registry.js';
+export { repeatAfter } from './resilience/verdict.js';
+export { Backoff, type BackoffOptions } from './runtime/backoff.js';
+export { BoundedMap } from './runtime/bounded-map.js';
+export { sleep, withTimeout } from './runtime/clock.js';
+export { currentRoutingKey } from './runtime/context.js';
+export * as optionReaders from './runtime/options.js';
+export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';
+export { Semaphore } from './runtime/semaphore.js';
+export { WireReader, WireType, WireWriter } from './runtime/wire.js';
