@@ -4,7 +4,7 @@ import { bindingOf, type ChannelBinding } from './binding.js';
 import { PendingAttempts } from './calls/attempt.js';
 import { ChannelSubsets } from './calls/method-subsets.js';
 import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
-import { Leaf, type LeafOwner } from './connections/leaf.js';
+import { Leaf, type LeafHost } from './connections/leaf.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -16,7 +16,7 @@ export const POLICY_NAME = 'fairlead';
  * choice to the core, through a subset of the endpoints that are connected. It holds connections and nothing else; what a
  * channel must not forget when it goes idle (health, sessions, counters) is the service's.
  */
-export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwner {
+export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost {
   readonly helper: experimental.ChannelControlHelper;
   readonly #leaves = new Map<Endpoint, Leaf>();
   #binding: ChannelBinding | undefined;
@@ -112,7 +112,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafOwne
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
     const { clock, telemetry } = binding;
     const settings = { ...binding.connections, clock, telemetry, options };
-    const listed = new Set(binding.service.aperture);
+    const listed = new Set(binding.service.usedEndpoints);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;
       this.#leaves.delete(endpoint);

@@ -59,11 +59,12 @@ export class ServiceResolver implements experimental.Resolver {
 
   /** Which endpoints this client should know may change with their health, while discovery says nothing new. */
   #followAperture(): void {
-    const { aperture, endpoints } = this.#binding.service;
+    const { usedEndpoints, endpoints } = this.#binding.service;
     // The service has none: its endpoints change by discovery alone.
-    if (aperture === endpoints) return;
+    if (usedEndpoints === endpoints) return;
     const known = this.#aperture;
-    if (aperture.length !== known.length || aperture.some((endpoint, i) => endpoint !== known[i])) this.#publish();
+    if (usedEndpoints.length !== known.length || usedEndpoints.some((endpoint, i) => endpoint !== known[i]))
+      this.#publish();
   }
 
   #publishIfKnown(): void {
@@ -72,7 +73,7 @@ export class ServiceResolver implements experimental.Resolver {
 
   #publish(): void {
     this.#patience?.cancel();
-    this.#aperture = this.#binding.service.aperture;
+    this.#aperture = this.#binding.service.usedEndpoints;
     this.#tell(experimental.statusOrFromValue([]));
   }
 

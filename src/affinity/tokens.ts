@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
-import { given, invalidOption, number, type Reader, readOptions, text } from '../runtime/options.js';
-import { type Identified, KnownTags } from './known-tags.js';
+import { invalidOption, number, type Reader, readOptions, text, unchecked } from '../runtime/options.js';
+import { EndpointTags, type Identified } from './endpoint-tags.js';
 
 export interface TokenKey {
   /** Names the key in the token; 1 to 32 letters, digits, - and _. Not secret. */
@@ -49,7 +49,7 @@ export function affinityTokens(options: AffinityTokensOptions): AffinityTokens {
     keys: tokenKeys,
     ttlMs: number(1_800_000, 1_000, 31_536_000_000),
     audience: text(undefined),
-    clock: given<Clock>(),
+    clock: unchecked<Clock>(),
   });
   return new SignedTokens(read);
 }
@@ -81,14 +81,14 @@ class SignedTokens implements AffinityTokens {
   readonly #audience: string;
   readonly #clock: Clock;
   /** Per key. */
-  readonly #known: readonly KnownTags[];
+  readonly #known: readonly EndpointTags[];
 
   constructor({ keys, ttlMs, audience = '', clock = systemClock }: TokensSettings) {
     this.#keys = keys;
     this.#ttlMs = ttlMs;
     this.#audience = audience;
     this.#clock = clock;
-    this.#known = keys.map((key) => new KnownTags((id) => this.#mac(key, 'endpoint', id).toString('base64url')));
+    this.#known = keys.map((key) => new EndpointTags((id) => this.#mac(key, 'endpoint', id).toString('base64url')));
   }
 
   issue({ spec }: Identified): string {

@@ -58,35 +58,35 @@ export class LiveEndpoint implements Endpoint {
   }
 
   /** What `state` shows is the gravest of three things: gone from discovery, failing a check, out because of outcomes. */
-  stand(standing: Standing): void {
+  setStanding(standing: Standing): void {
     this.#standing = standing;
-    this.#settle();
+    this.#updateState();
   }
 
   depart(): void {
     this.#gone = true;
-    this.#settle();
+    this.#updateState();
   }
 
   revive(): void {
     this.#gone = false;
-    this.#settle();
+    this.#updateState();
   }
 
   /** One active check more, or one less, says that it is not well. */
   countFailingChecks(change: 1 | -1): void {
     this.#failingChecks += change;
-    this.#settle();
+    this.#updateState();
   }
 
-  #settle(): void {
+  #updateState(): void {
     if (this.#gone) this.state = 'draining';
     else if (this.#failingChecks > 0) this.state = 'unhealthy';
     else this.state = this.#standing === 'in' ? 'ready' : this.#standing;
   }
 
   /** The weight in use follows from what discovery told, slow start and the aperture. */
-  weigh(): void {
+  updateWeight(): void {
     this.weight = this.spec.weight * this.warmth * this.arcShare;
   }
 

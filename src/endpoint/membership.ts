@@ -74,11 +74,11 @@ export class Membership {
         known.revive();
         known.ordinal = this.#takeOrdinal();
         known.spec = spec;
-        known.weigh();
+        known.updateWeight();
         arrived.push(known);
       } else if (!sameSpec(known.spec, spec)) {
         known.spec = spec;
-        known.weigh();
+        known.updateWeight();
         changed.push(known);
       }
     }

@@ -146,7 +146,7 @@ export class Ejection {
       if (watch === term.watch) againMs = forMs;
     }
     this.#terms.delete(endpoint);
-    endpoint.stand('in');
+    endpoint.setStanding('in');
     if (!ok && againMs > 0) {
       this.#carryOut(endpoint, againMs, term.watch, { probes: 1 });
       return;
@@ -192,7 +192,7 @@ export class Ejection {
     term.timer?.cancel();
     this.#terms.delete(endpoint);
     endpoint.probe = undefined;
-    endpoint.stand('in');
+    endpoint.setStanding('in');
     return true;
   }
 
@@ -230,7 +230,7 @@ export class Ejection {
   }
 
   #carryOut(endpoint: LiveEndpoint, forMs: number, watch: Watch, evidence: Evidence): void {
-    endpoint.stand('ejected');
+    endpoint.setStanding('ejected');
     endpoint.ejections++;
     this.#history.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
@@ -252,7 +252,7 @@ export class Ejection {
     if (term === undefined) return;
     term.timer = undefined;
     endpoint.probe = undefined;
-    endpoint.stand('probing');
+    endpoint.setStanding('probing');
     this.#host.changed();
   }
 

@@ -10,17 +10,17 @@ export interface Lease extends Disposable {
 }
 
 /** Who is told when a lease ends. */
-export interface LeaseOwner<E extends Endpoint> {
+export interface LeaseHost<E extends Endpoint> {
   finish(lease: object, endpoint: E, startTick: number, outcome: Outcome): void;
 }
 
 /** A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end somebody else's call. */
 export class CallLease<E extends Endpoint> implements Lease {
   readonly endpoint: E;
-  #owner: LeaseOwner<E> | undefined;
+  #owner: LeaseHost<E> | undefined;
   readonly #startTick: number;
 
-  constructor(owner: LeaseOwner<E>, endpoint: E, startTick: number) {
+  constructor(owner: LeaseHost<E>, endpoint: E, startTick: number) {
     this.endpoint = endpoint;
     this.#owner = owner;
     this.#startTick = startTick;

@@ -18,10 +18,10 @@ import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
-import { CallLease, type Lease, type LeaseOwner } from './lease.js';
+import { CallLease, type Lease, type LeaseHost } from './lease.js';
 
 /** What a view needs of the service it belongs to. */
-export interface ViewHost extends LeaseOwner<LiveEndpoint> {
+export interface ViewHost extends LeaseHost<LiveEndpoint> {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;

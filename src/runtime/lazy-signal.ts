@@ -1,5 +1,5 @@
 /** What has a signal and makes it when it is first read: an AbortController, say. */
-export interface SignalOwner {
+export interface SignalHost {
   readonly signal: AbortSignal;
 }
 
@@ -11,11 +11,11 @@ export interface SignalOwner {
  * Everything is passed on to the real signal, so whoever takes AbortSignals (fetch, timers, streams, AbortSignal.any)
  * takes this one, and `instanceof` holds. It cannot be sent to another thread.
  */
-export function lazySignal(owner: SignalOwner): AbortSignal {
+export function lazySignal(owner: SignalHost): AbortSignal {
   return new Proxy(owner, HANDLER) as unknown as AbortSignal;
 }
 
-const HANDLER: ProxyHandler<SignalOwner> = {
+const HANDLER: ProxyHandler<SignalHost> = {
   get({ signal }, name) {
     const value: unknown = Reflect.get(signal, name, signal);
     // Methods look for what is private to the signal on `this`. Its class is no method: it is compared, and asked.

@@ -127,6 +127,6 @@ export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
 }
 
 /** Any value, unread: for what is checked where it is used. */
-export function given<T>(): Reader<T | undefined> {
+export function unchecked<T>(): Reader<T | undefined> {
   return (value) => value as T | undefined;
 }

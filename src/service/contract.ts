@@ -45,7 +45,7 @@ export interface Service extends AsyncDisposable {
   /** The endpoints that may be picked now. */
   readonly rotation: readonly Endpoint[];
   /** The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is set. */
-  readonly aperture: readonly Endpoint[];
+  readonly usedEndpoints: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;
   /** Repeats, hedges and refusals so far; live. */
   readonly callStats: CallStats;
@@ -69,7 +69,7 @@ export interface Service extends AsyncDisposable {
    * Somebody who asked the endpoint itself (an adapter's own probe) says that it is well: ends its ejection now, without
    * waiting for the time to pass or for a probing call. Does nothing for an endpoint that is not ejected.
    */
-  recovered(endpoint: Endpoint): void;
+  reportRecovered(endpoint: Endpoint): void;
   /** A live view over some of the endpoints, with a picker of its own and the same counters and health. */
   subset(options: SubsetOptions): Subset;
   /** Gives a function that stops listening. What a listener throws is reported as a warning and stops nothing. */

@@ -1,8 +1,8 @@
 import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { Membership } from '../endpoint/membership.js';
-import { Reach } from '../endpoint/reach.js';
 import { RotationPace } from '../endpoint/rotation-pace.js';
+import { UsedEndpoints } from '../endpoint/used-endpoints.js';
 import type { CheckHub } from '../health/check-hub.js';
 import { Ejection } from '../health/ejection.js';
 import { Checks } from '../health/service-checks.js';
@@ -32,7 +32,7 @@ export class Members {
   readonly ejection: Ejection;
   readonly #host: MembersHost;
   readonly #membership: Membership;
-  readonly #reach: Reach;
+  readonly #reach: UsedEndpoints;
   readonly #checks: Checks;
   readonly #pace: RotationPace;
   readonly #confines: boolean;
@@ -43,7 +43,7 @@ export class Members {
     this.#confines = options.aperture !== undefined;
     this.#membership = new Membership(host.name);
     this.#pace = new RotationPace(host.clock, () => this.#refresh());
-    this.#reach = new Reach(host.clock, host.random, options, () => this.#pace.request());
+    this.#reach = new UsedEndpoints(host.clock, host.random, options, () => this.#pace.request());
     this.ejection = this.#createEjection(options);
     this.#checks = this.#createChecks(options, hub);
   }
@@ -94,7 +94,7 @@ export class Members {
   }
 
   /** Somebody who asked the endpoint says that it is well. */
-  recovered(endpoint: Endpoint): void {
+  reportRecovered(endpoint: Endpoint): void {
     const live = this.#membership.byId(endpoint.spec.id);
     if (live === endpoint) this.ejection.release(live);
   }

@@ -121,7 +121,7 @@ export class LiveService implements Service, ViewHost {
     return this.#members.usable;
   }
 
-  get aperture(): readonly Endpoint[] {
+  get usedEndpoints(): readonly Endpoint[] {
     return this.#members.reached;
   }
 
@@ -233,8 +233,8 @@ export class LiveService implements Service, ViewHost {
     return whenReady(this, this.#stop.signal, signal);
   }
 
-  recovered(endpoint: Endpoint): void {
-    this.#members.recovered(endpoint);
+  reportRecovered(endpoint: Endpoint): void {
+    this.#members.reportRecovered(endpoint);
   }
 
   subset(options: SubsetOptions): Subset {

@@ -4,7 +4,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
 import { FairleadError } from '../runtime/errors.js';
-import { callback, given, invalidOption, readOptions } from '../runtime/options.js';
+import { callback, invalidOption, readOptions, unchecked } from '../runtime/options.js';
 
 export interface SubsetOptions {
   /**
@@ -56,7 +56,7 @@ export class LiveSubset implements Subset {
         if (typeof value === 'function') return value as SubsetOptions['usable'];
         throw invalidOption(name, value, 'a function');
       },
-      policy: given<PolicySpec>(),
+      policy: unchecked<PolicySpec>(),
       onWeighing: callback<NonNullable<SubsetOptions['onWeighing']>>(),
     });
     this.#service = service;

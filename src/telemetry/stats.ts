@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Clock, systemClock, type Timer } from '../runtime/clock.js';
-import { given, number, readOptions } from '../runtime/options.js';
+import { number, readOptions, unchecked } from '../runtime/options.js';
 import { isFailure } from '../runtime/outcome.js';
 import type { CallMessage } from './channels.js';
 
@@ -56,7 +56,7 @@ export interface StatsSource {
 export function serviceStats(service: StatsSource, options?: StatsOptions): ServiceStats {
   const { windowMs, clock } = readOptions<StatsOptions>('serviceStats', options, {
     windowMs: number(10_000, 100, 3_600_000),
-    clock: given<Clock>(),
+    clock: unchecked<Clock>(),
   }) as { windowMs: number; clock: Clock | undefined };
   return new ChannelStats(service, windowMs, clock ?? systemClock);
 }

@@ -3,7 +3,7 @@ import { affinityTokens, type TokenKey } from 'fairlead';
 import { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KnownTags } from '../../src/affinity/known-tags.js';
+import { EndpointTags } from '../../src/affinity/endpoint-tags.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 const secretOf = (letter: string): string => letter.repeat(32);
@@ -114,7 +114,7 @@ describe('an affinity token', () => {
     for (const which of [0, 12_345, 24_999]) {
       expect(tokens.read(issuer.issue(all[which]!), all)).toBe(`e${which}`);
     }
-    const known = new KnownTags((id) => {
+    const known = new EndpointTags((id) => {
       asked++;
       return `tag of ${id}`;
     });
@@ -125,7 +125,7 @@ describe('an affinity token', () => {
   });
 
   it('forgets those that were seen longest ago, not those that are there', () => {
-    const known = new KnownTags((id) => `tag of ${id}`);
+    const known = new EndpointTags((id) => `tag of ${id}`);
     const there = [{ spec: { id: 'a' } }, { spec: { id: 'b' } }];
     for (let generation = 0; generation < 20_000; generation++) {
       known.learnAll([...there, { spec: { id: `g${generation}` } }]);

@@ -78,10 +78,10 @@ describe('service', () => {
     }
     const ejected = service.endpoints[1]!;
     expect(service.rotation).not.toContain(ejected);
-    service.recovered(ejected);
+    service.reportRecovered(ejected);
     expect(service.rotation).toContain(ejected);
     expect(clock.pending).toBe(0);
-    service.recovered(ejected);
+    service.reportRecovered(ejected);
   });
 
   it('throws FAIRLEAD_NO_ENDPOINT when there is none, saying why', () => {

@@ -3,7 +3,7 @@ import type { PolicySpec, ServiceOptions, ValueSource } from '../../../src/index
 import type { Classify } from '../common/status.js';
 import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
-const { callback, given, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
+const { callback, unchecked, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
 
 /** What a channel may be told by its target's query, by its service config, or in code. */
 export interface GrpcTargetOptions {
@@ -145,7 +145,7 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
     [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
   };
   const read = readOptions<Channel & OfService>(context, options, {
-    policy: given<PolicySpec>(),
+    policy: unchecked<PolicySpec>(),
     keyHeader: optional(text(undefined)),
     authority: optional(text(undefined)),
     connectTimeoutMs: number(5_000, 10, 600_000),
@@ -156,11 +156,11 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
     oobReportingPeriodMs: optional(number(10_000, 100, 3_600_000)),
     maxConnections: integer(1, 1, 100),
     streamsPerConnection: integer(100, 1, 1_000_000),
-    affinity: given(),
-    maxEjectionRatio: given(),
-    panicThreshold: given(),
-    discovery: given(),
-    measureLatency: given(),
+    affinity: unchecked(),
+    maxEjectionRatio: unchecked(),
+    panicThreshold: unchecked(),
+    discovery: unchecked(),
+    measureLatency: unchecked(),
   });
   const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency, ...channel } = read;
   const ofService = { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency };

@@ -2,7 +2,7 @@ import { type status as Code, type ServiceConfig, status } from '@grpc/grpc-js';
 import { optionReaders, type PolicyRegistry } from '../../../src/adapter.js';
 import { FairleadError, type PolicySpec } from '../../../src/index.js';
 
-const { boolean, given, integer, invalidOption, number, optional, readOptions } = optionReaders;
+const { boolean, unchecked, integer, invalidOption, number, optional, readOptions } = optionReaders;
 
 /**
  * The part of a gRPC service config (grpc/proposal, "service_config.md") that grpc-js carries out. Read strictly: what
@@ -100,7 +100,7 @@ function readMethod(value: unknown, name: string): GrpcMethodConfig {
         throw invalidOption(at, names, 'an array of names, [{}] for all');
       return names.map((each, index) => readName(each, `${at}[${index}]`));
     },
-    policy: given<PolicySpec>() as never,
+    policy: unchecked<PolicySpec>() as never,
     waitForReady: optional(boolean(false)) as never,
     idempotent: optional(boolean(false)) as never,
     unary: optional(boolean(false)) as never,

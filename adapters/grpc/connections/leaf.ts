@@ -9,7 +9,7 @@ import { LoadWatch } from './load-watch.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
-export interface LeafOwner {
+export interface LeafHost {
   readonly helper: experimental.ChannelControlHelper;
   /** The connection came or went, or the last attempt failed. */
   leafChanged(leaf: Leaf, from: connectivityState, to: connectivityState): void;
@@ -46,7 +46,7 @@ export class Leaf implements PickableConnection {
   connection = 0;
   streams = 0;
   lastError = '';
-  readonly #owner: LeafOwner;
+  readonly #owner: LeafHost;
   #settings: LeafSettings;
   readonly #connecting: Connecting;
   /** Further connections to the endpoint, opened when calls ran out of room. */
@@ -63,7 +63,7 @@ export class Leaf implements PickableConnection {
   #stuck = false;
   #closed = false;
 
-  constructor(endpoint: Endpoint, owner: LeafOwner, settings: LeafSettings) {
+  constructor(endpoint: Endpoint, owner: LeafHost, settings: LeafSettings) {
     this.endpoint = endpoint;
     this.#owner = owner;
     this.#settings = settings;
@@ -120,7 +120,7 @@ export class Leaf implements PickableConnection {
   #addLeaf(): void {
     const options = { ...this.#settings.options, [CONNECTION]: this.#more.length + 1 };
     // Whether the endpoint is up is told by the first connection alone.
-    const owner: LeafOwner = { helper: this.#owner.helper, leafChanged: () => {} };
+    const owner: LeafHost = { helper: this.#owner.helper, leafChanged: () => {} };
     const once = { maxConnections: 1, oobReportingPeriodMs: undefined };
     const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, ...once, options });
     this.#more.push(leaf);

@@ -246,7 +246,7 @@ export class Cluster extends EventEmitter {
         // It was gone and is back: what failed then says nothing about it now.
         if (probe.reconnected) {
           pool.resume();
-          this.service.recovered(each);
+          this.service.reportRecovered(each);
         }
         const doubted = this.replication.unconfirmed.length > 0;
         const changed = this.replication.probed(each, probe, this.clock.now());

@@ -173,7 +173,7 @@ const poolSchema: read.Schema<GivenPool> = {
   resetOnRelease: read.boolean(false),
   // Connections always end gracefully here, and promise() takes its own.
   gracefulEnd: read.boolean(true),
-  Promise: read.given(),
+  Promise: read.unchecked(),
   password: readPassword,
 };
 

@@ -89,7 +89,7 @@ const schema: read.Schema<PoolSettings> = {
     throw read.invalidOption(name, value, "the name of a service, such as 'mysql'");
   },
   consistency: read.oneOf('session', 'eventual', 'session', 'strong'),
-  policy: read.given<PolicySpec>(),
+  policy: read.unchecked<PolicySpec>(),
   maxLagMs: read.number(10_000, 0, DAY_MS),
   consistencyWaitMs: read.number(100, 0, DAY_MS),
   acquireTimeoutMs: read.number(10_000, 0, DAY_MS),

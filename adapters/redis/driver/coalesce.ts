@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /**
- * Held back at most, in characters: what comes beyond leaves at once, so that the server begins while the rest of a large tick is
+ * HeldCommands back at most, in characters: what comes beyond leaves at once, so that the server begins while the rest of a large tick is
  * still being put together, and no second copy of a large value is kept.
  */
 const MAX_HELD = 65_536;

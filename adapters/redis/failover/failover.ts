@@ -4,7 +4,7 @@ import type { ShardedSettings } from '../common/options.js';
 import { type Command, ownCommand } from '../driver/driver.js';
 import type { Shard, ShardWatch, Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
-import { Held } from './held-commands.js';
+import { HeldCommands } from './held-commands.js';
 import { removeLeftovers } from './leftovers.js';
 import { NamespacedTarget } from './namespaced-target.js';
 import { cleanse } from './quarantine.js';
@@ -35,7 +35,7 @@ export interface FailoverHost {
 
 /** What is known of one shard. */
 interface Entry {
-  readonly held: Held;
+  readonly held: HeldCommands;
   /** Where commands for its own keys go while it can be used. */
   readonly own: Target;
   /** As its server told, or as we wrote it since; undefined as long as it has not told. */
@@ -90,7 +90,7 @@ export class Failover implements ShardWatch {
 
   adopt(shard: Shard): void {
     const { own, clock, commandTimeoutMs, keysOf } = this.#host;
-    const held = new Held(own.maxOfflineCommands, commandTimeoutMs, clock);
+    const held = new HeldCommands(own.maxOfflineCommands, commandTimeoutMs, clock);
     const host = { service: own.service, keysOf, emptied: (emptied: Shard) => this.#emptied(emptied) };
     const ownNamespace = (): string | undefined => {
       if (!entry.admitted) return undefined;

@@ -16,7 +16,7 @@ interface Entry {
  * Commands that wait until it is known whether a shard can be used. Nothing of them was sent, so they can go elsewhere.
  * Bounded; a deadline that passes takes one out. A transaction goes or fails as a whole.
  */
-export class Held {
+export class HeldCommands {
   readonly #limit: number;
   readonly #timeoutMs: number | undefined;
   readonly #clock: Clock;

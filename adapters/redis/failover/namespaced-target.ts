@@ -1,7 +1,7 @@
 import { type RedisKey, shardUnavailable, unroutable } from '../common/errors.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
-import type { Held } from './held-commands.js';
+import type { HeldCommands } from './held-commands.js';
 import { enterNamespace } from './key-names.js';
 
 /** What it needs of those who know. */
@@ -23,10 +23,10 @@ export class NamespacedTarget implements Target {
   readonly shard: Shard;
   readonly blocking = { send: (command: Command): void => this.#send(command, true) };
   readonly #host: NamespaceHost;
-  readonly #held: Held;
+  readonly #held: HeldCommands;
   readonly #namespace: () => string | undefined;
 
-  constructor(shard: Shard, host: NamespaceHost, held: Held, namespace: () => string | undefined) {
+  constructor(shard: Shard, host: NamespaceHost, held: HeldCommands, namespace: () => string | undefined) {
     this.shard = shard;
     this.#host = host;
     this.#held = held;

@@ -9,7 +9,7 @@ import type { ShardSet } from '../shards/shard-set.js';
 import { sweep } from '../shards/sweep.js';
 import { HandoverTarget } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
-import { Settling } from './settling.js';
+import { SettlingKeys } from './settling.js';
 
 /** What became of keys that have another owner than before; counted over the client's life. */
 export interface HandoverStats {
@@ -78,13 +78,13 @@ export class Handover {
   /** Counts the changes. */
   #change = 0;
   /** Until the others have heard of the latest one. */
-  readonly #settling: Settling;
+  readonly #settling: SettlingKeys;
   #closed = false;
 
   constructor(host: HandoverHost) {
     this.#host = host;
     this.#slots = new Semaphore(host.own.handover!.maxMoves);
-    this.#settling = new Settling(host.clock);
+    this.#settling = new SettlingKeys(host.clock);
   }
 
   get active(): boolean {

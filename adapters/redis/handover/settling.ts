@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../src/index.js';
 
 /** A time to let pass, which may begin anew before it is over: who waits then waits on. */
-export class Settling {
+export class SettlingKeys {
   readonly #clock: Clock;
   #over: Promise<void> | undefined;
   #end: () => void = () => {};

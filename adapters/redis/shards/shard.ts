@@ -187,7 +187,7 @@ export class Shard implements Target {
   admit(): void {
     if (this.#closed || this.state === 'up') return;
     this.state = 'up';
-    this.#host.service.recovered(this.endpoint);
+    this.#host.service.reportRecovered(this.endpoint);
     this.#host.shardChanged(this);
   }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FairleadError, toError } from '../../runtime/errors.js';
-import { boolean, given, optional, type Reader, readOptions, secret, text } from '../../runtime/options.js';
+import { boolean, optional, type Reader, readOptions, secret, text, unchecked } from '../../runtime/options.js';
 import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './address.js';
 
 /** How to speak to the agent over TLS. Certificates and keys are PEM texts. */
@@ -62,9 +62,9 @@ type ConnectionSettings = {
 const tlsOptions: Reader<boolean | ConsulTlsOptions | undefined> = (value, name) => {
   if (value === undefined || typeof value === 'boolean') return value;
   return readOptions<ConsulTlsOptions>(name, value, {
-    ca: given(),
-    cert: given(),
-    key: given(),
+    ca: unchecked(),
+    cert: unchecked(),
+    key: unchecked(),
     serverName: text(undefined),
     verify: optional(boolean(true)),
   } as never);
@@ -78,7 +78,7 @@ export const connectionSchema: { readonly [Key in keyof ConsulConnectionOptions]
   auth: secret(),
   tls: tlsOptions,
   compress: optional(boolean(true)),
-  env: given<Env>(),
+  env: unchecked<Env>(),
 };
 
 /** Completes the options from the environment. Throws FAIRLEAD_INVALID_OPTION, also for a file that cannot be read. */

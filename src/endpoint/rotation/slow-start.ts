@@ -51,7 +51,7 @@ export class SlowStart {
   begin(endpoint: LiveEndpoint): void {
     this.#sinceMs.set(endpoint, this.#clock.now());
     endpoint.warmth = warmthAt(0, this.#options);
-    endpoint.weigh();
+    endpoint.updateWeight();
     this.#arm();
   }
 
@@ -75,7 +75,7 @@ export class SlowStart {
     const nowMs = this.#clock.now();
     for (const [endpoint, sinceMs] of this.#sinceMs) {
       endpoint.warmth = warmthAt(nowMs - sinceMs, this.#options);
-      endpoint.weigh();
+      endpoint.updateWeight();
       if (endpoint.warmth === 1) this.#sinceMs.delete(endpoint);
     }
     if (this.#sinceMs.size > 0) this.#arm();

@@ -53,7 +53,7 @@ const EVENTS: Readonly<Record<EventName, (stage: Stage, who: number) => void>> =
   warm: (stage, who) => {
     const endpoint = stage.members[who % stage.members.length]!;
     endpoint.warmth = (1 + (who % 100)) / 100;
-    endpoint.weigh();
+    endpoint.updateWeight();
     stage.renew();
   },
   end: (stage, who) => stage.end(OUTCOMES[who % OUTCOMES.length]!),
@@ -67,7 +67,7 @@ function weightOf(who: number): number {
 }
 
 function stand(stage: Stage, who: number, standing: 'in' | 'ejected' | 'probing'): void {
-  stage.members[who % stage.members.length]!.stand(standing);
+  stage.members[who % stage.members.length]!.setStanding(standing);
   stage.renew();
 }
 

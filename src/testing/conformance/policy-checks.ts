@@ -117,11 +117,11 @@ function ejection(start: Start): void {
   // One that had calls: a policy may have reasons to leave others without.
   const place = before.indexOf(Math.max(...before));
   const ejected = stage.members[place]!;
-  ejected.stand('ejected');
+  ejected.setStanding('ejected');
   stage.renew();
   const without = stage.shares(2_000, keyed)[place]!;
   expect(without === 0, `An ejected endpoint got ${percent(without)} of the calls.`, without, 0);
-  ejected.stand('in');
+  ejected.setStanding('in');
   stage.renew();
   const back = stage.shares(4_000, keyed)[place]!;
   expect(back > 0, 'An endpoint that came back from an ejection got none of 4,000 calls.', back, 'above 0');
@@ -228,7 +228,7 @@ function slowStart(start: Start, within: number): void {
   const stage = start([2, 2, 2, 2]);
   const warming = stage.members[1]!;
   warming.warmth = 0.2;
-  warming.weigh();
+  warming.updateWeight();
   stage.renew();
   const shares = stage.shares(10_000, keyed);
   // 0.2 of 3.2 is 6 %: between a third and twice that, as policies that weigh latency or load come to it by other ways.

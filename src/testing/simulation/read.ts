@@ -1,7 +1,6 @@
 import type { RoutingKey } from '../../runtime/context.js';
 import {
   callback,
-  given,
   integer,
   invalidOption,
   number,
@@ -9,6 +8,7 @@ import {
   type Reader,
   readOptions,
   type Schema,
+  unchecked,
 } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import type { Arrivals } from './arrivals.js';
@@ -55,8 +55,8 @@ export function readSimulation(simulation: Simulation): SimulationSettings {
     faults,
     arrivals,
     clients: integer(1, 1, 100_000),
-    service: given(),
-    policies: given(),
+    service: unchecked(),
+    policies: unchecked(),
     key: callback(),
     observe: callback(),
     timeoutMs: optional(number(0, 0, LONGEST_MS)),
@@ -87,12 +87,12 @@ const serverSchema: Schema<{ [Key in keyof Omit<SimulatedServer, 'id'>]-?: unkno
   serviceTime: required(distribution as Reader<unknown>, 'a distribution, such as normal(167, 5)'),
   concurrency: optional(number(1, 1, UNLIMITED)),
   queueLimit: optional(number(0, 0, UNLIMITED)),
-  id: given(),
-  weight: given(),
-  priority: given(),
-  zone: given(),
-  tags: given(),
-  meta: given(),
+  id: unchecked(),
+  weight: unchecked(),
+  priority: unchecked(),
+  zone: unchecked(),
+  tags: unchecked(),
+  meta: unchecked(),
 };
 
 const servers: Reader<readonly ServerSettings[]> = (value, name) => {
@@ -124,8 +124,8 @@ function readFault(fault: Fault, name: string): void {
   const kind = fault?.kind;
   if (!Object.hasOwn(KINDS, kind)) throw invalidOption(`${name}.kind`, kind, `one of ${Object.keys(KINDS).join(', ')}`);
   readOptions<object>(name, fault, {
-    kind: given(),
-    server: given(),
+    kind: unchecked(),
+    server: unchecked(),
     fromMs: required(number(0, 0, LONGEST_MS), 'a number from 0'),
     untilMs: optional(number(0, 0, UNLIMITED)),
     ...KINDS[kind],

@@ -1,7 +1,7 @@
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { type Command, ownCommand } from '../../../adapters/redis/driver/driver.js';
-import { Held } from '../../../adapters/redis/failover/held-commands.js';
+import { HeldCommands } from '../../../adapters/redis/failover/held-commands.js';
 import type { Target } from '../../../adapters/redis/shards/shard.js';
 
 function recorder(): { target: Target; sent: string[] } {
@@ -22,7 +22,7 @@ const command = (name: string, ...args: string[]): Command => {
 
 describe('commands that are held', () => {
   it('go on in their order, transactions as a whole', () => {
-    const held = new Held(5, undefined, new ManualClock());
+    const held = new HeldCommands(5, undefined, new ManualClock());
     const { target, sent } = recorder();
     held.add([command('get', 'a')], target, false);
     held.add([command('multi'), command('incr', 'b'), command('exec')], target, false);
@@ -38,7 +38,7 @@ describe('commands that are held', () => {
 
   it('fail when their deadline passes, and are not sent then', async () => {
     const clock = new ManualClock();
-    const held = new Held(3, 500, clock);
+    const held = new HeldCommands(3, 500, clock);
     const { target, sent } = recorder();
     const late = [command('multi'), command('set', 'a', '1'), command('exec')];
     held.add(late, target, false);
@@ -51,7 +51,7 @@ describe('commands that are held', () => {
   });
 
   it('go elsewhere, except for transactions and what is for this shard alone', async () => {
-    const held = new Held(10, undefined, new ManualClock());
+    const held = new HeldCommands(10, undefined, new ManualClock());
     const { target } = recorder();
     const listing = recorder().target;
     const alone = command('keys', '*');
@@ -70,7 +70,7 @@ describe('commands that are held', () => {
 
   it('fail at once when the client is closed, and leave no timer', async () => {
     const clock = new ManualClock();
-    const held = new Held(10, 500, clock);
+    const held = new HeldCommands(10, 500, clock);
     const waiting = command('get', 'a');
     held.add([waiting], recorder().target, false);
     held.close('cache');

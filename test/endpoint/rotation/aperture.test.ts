@@ -52,8 +52,8 @@ describe('deterministic aperture', () => {
     for (let index = 0; index < 200; index++) {
       const { mesh } = testMesh({ users: endpoints(200) });
       const service = mesh.service('users', { aperture: { size: 12, peer: { index, total: 200 } } });
-      expect(service.aperture.length).toBeLessThanOrEqual(13);
-      for (const { spec, weight } of service.aperture) used.set(spec.id, (used.get(spec.id) ?? 0) + weight);
+      expect(service.usedEndpoints.length).toBeLessThanOrEqual(13);
+      for (const { spec, weight } of service.usedEndpoints) used.set(spec.id, (used.get(spec.id) ?? 0) + weight);
     }
     expect(used.size).toBe(200);
     for (const load of used.values()) expect(load).toBeCloseTo(12, 6);
@@ -81,15 +81,15 @@ describe('deterministic aperture', () => {
     const { mesh, resolver } = testMesh({ users: endpoints(40) });
     let peer: () => { index: number; total: number } = () => ({ index: 0, total: 10 });
     const service = mesh.service('users', { aperture: { size: 4, peer: () => peer() } });
-    const before = ids(service.aperture);
+    const before = ids(service.usedEndpoints);
     peer = () => {
       throw new Error('no ordinal');
     };
     resolver.update('users', endpoints(40, { tags: ['v2'] }));
-    expect(ids(service.aperture)).toEqual(before);
+    expect(ids(service.usedEndpoints)).toEqual(before);
     peer = () => ({ index: 5, total: 10 });
     resolver.update('users', endpoints(40, { tags: ['v3'] }));
-    expect(ids(service.aperture)).not.toEqual(before);
+    expect(ids(service.usedEndpoints)).not.toEqual(before);
   });
 });
 
@@ -97,7 +97,7 @@ describe('random aperture', () => {
   it('chooses the same endpoints for the same identity, others for another', () => {
     const choose = (identity: string): string[] => {
       const { mesh } = testMesh({ users: endpoints(100) });
-      return ids(mesh.service('users', { aperture: { size: 10, identity } }).aperture);
+      return ids(mesh.service('users', { aperture: { size: 10, identity } }).usedEndpoints);
     };
     expect(choose('client-1')).toEqual(choose('client-1'));
     expect(choose('client-1')).not.toEqual(choose('client-2'));
@@ -108,20 +108,20 @@ describe('random aperture', () => {
     const all = endpoints(100);
     const { mesh, resolver } = testMesh({ users: all });
     const service = mesh.service('users', { aperture: { size: 10, identity: 'client-1' } });
-    const before = new Set(ids(service.aperture));
+    const before = new Set(ids(service.usedEndpoints));
     const gone = [...before][3]!;
     resolver.update(
       'users',
       all.filter((each) => typeof each !== 'string' && each.id !== gone),
     );
-    const after = ids(service.aperture);
+    const after = ids(service.usedEndpoints);
     expect(after).toHaveLength(10);
     expect(after.filter((id) => !before.has(id))).toHaveLength(1);
   });
 
   it('uses everybody while there are no more than its size', () => {
     const { mesh } = testMesh({ users: endpoints(10) });
-    expect(mesh.service('users', { aperture: { size: 12 } }).aperture).toHaveLength(10);
+    expect(mesh.service('users', { aperture: { size: 12 } }).usedEndpoints).toHaveLength(10);
   });
 
   it('loads 200 endpoints from 1,000 clients as evenly as chance would', () => {
@@ -130,7 +130,7 @@ describe('random aperture', () => {
     for (let client = 0; client < 1_000; client++) {
       const { mesh } = testMesh({ users: all });
       const service = mesh.service('users', { aperture: { size: 12, identity: `client-${client}` } });
-      for (const { spec } of service.aperture) used.set(spec.id, (used.get(spec.id) ?? 0) + 1);
+      for (const { spec } of service.usedEndpoints) used.set(spec.id, (used.get(spec.id) ?? 0) + 1);
     }
     // Binomial with mean 60 and standard deviation 7.5: beyond five of these is no chance.
     for (const count of used.values()) expect(Math.abs(count - 60)).toBeLessThan(38);
@@ -151,8 +151,8 @@ describe('an aperture', () => {
       ],
     });
     const service = mesh.service('users', { aperture: { size: 5, identity: 'x' } });
-    expect(service.aperture.filter(({ spec }) => spec.priority === 0)).toHaveLength(5);
-    expect(service.aperture.filter(({ spec }) => spec.priority === 1)).toHaveLength(5);
+    expect(service.usedEndpoints.filter(({ spec }) => spec.priority === 0)).toHaveLength(5);
+    expect(service.usedEndpoints.filter(({ spec }) => spec.priority === 1)).toHaveLength(5);
     expect(service.rotation.every(({ spec }) => spec.priority === 0)).toBe(true);
   });
 

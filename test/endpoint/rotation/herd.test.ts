@@ -22,7 +22,7 @@ interface Herd {
  */
 function herd(endpoints: number, policy: Policy, sick: (index: number) => boolean = () => false): Herd {
   const members = fakeEndpoints(endpoints).map((spec, i) => new LiveEndpoint(spec, i));
-  for (const [i, member] of members.entries()) if (sick(i)) member.stand('ejected');
+  for (const [i, member] of members.entries()) if (sick(i)) member.setStanding('ejected');
   let index = 0;
   const peer = () => ({ index, total: CLIENTS });
   const aperture = new Aperture({ size: SIZE, peer, identity: undefined }, '');
@@ -36,8 +36,8 @@ function herd(endpoints: number, policy: Policy, sick: (index: number) => boolea
       clients[member.ordinal]!++;
       const endpoint = new LiveEndpoint(member.spec, member.ordinal);
       endpoint.arcShare = member.arcShare;
-      endpoint.stand(member.standing);
-      endpoint.weigh();
+      endpoint.setStanding(member.standing);
+      endpoint.updateWeight();
       return endpoint;
     });
     widest = Math.max(widest, own.length);

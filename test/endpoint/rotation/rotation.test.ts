@@ -19,7 +19,7 @@ function members(...parts: readonly Part[]): LiveEndpoint[] {
     Array.from({ length: count }, (_, i) => {
       const id = `${priority}/${zone}/${i}`;
       const endpoint = new LiveEndpoint({ id, host: 'h', port: 1, weight: 1, priority, zone, tags: [], meta: {} });
-      if (i >= healthy) endpoint.stand('ejected');
+      if (i >= healthy) endpoint.setStanding('ejected');
       return endpoint;
     }),
   );
@@ -88,7 +88,7 @@ describe('priorities', () => {
 
   it('let the next step in while the whole first waits for its probes, and probe it meanwhile', () => {
     const all = members({ count: 2, healthy: 0 }, { count: 2, healthy: 2, priority: 1 });
-    for (const endpoint of all.slice(0, 2)) endpoint.stand('probing');
+    for (const endpoint of all.slice(0, 2)) endpoint.setStanding('probing');
     const rotation = computeRotation(all, undefined, options);
     expect(rotation.ready.map(({ spec }) => spec.priority)).toEqual([1, 1]);
     expect(rotation.probing).toEqual(all.slice(0, 2));
@@ -96,7 +96,7 @@ describe('priorities', () => {
 
   it('do not probe those that get no calls', () => {
     const all = members({ count: 2, healthy: 2 }, { count: 2, healthy: 0, priority: 1 });
-    all[2]!.stand('probing');
+    all[2]!.setStanding('probing');
     expect(computeRotation(all, undefined, options).probing).toEqual([]);
   });
 
@@ -207,7 +207,7 @@ describe('a subset', () => {
 
   it('prefers those about to return to those that are out', () => {
     const all = members({ count: 4, healthy: 2 });
-    all[3]!.stand('probing');
+    all[3]!.setStanding('probing');
     const rotation = computeRotation(all, (endpoint) => endpoint === all[2] || endpoint === all[3], options);
     expect(rotation.ready).toEqual([all[3]]);
   });

@@ -56,7 +56,7 @@ describe('aperture, health, priorities, zones and slow start together', () => {
         const call = (sick: ReadonlySet<string>, key: string): void => {
           if (service.endpoints.length === 0) return;
           const lease = service.acquire({ key });
-          expect(service.aperture).toContain(lease.endpoint);
+          expect(service.usedEndpoints).toContain(lease.endpoint);
           expect(lease.endpoint.weight).toBeGreaterThan(0);
           expect(lease.endpoint.weight).toBeLessThanOrEqual(lease.endpoint.spec.weight);
           lease.done(sick.has(lease.endpoint.spec.id) ? Outcome.Failure : Outcome.Success);
@@ -68,11 +68,11 @@ describe('aperture, health, priorities, zones and slow start together', () => {
             const sick = new Set(each.sick.map((i) => `e${i}`));
             for (let i = 0; i < each.calls; i++) call(sick, `k${i}`);
           }
-          for (const endpoint of service.rotation) expect(service.aperture).toContain(endpoint);
-          for (const endpoint of service.aperture) expect(service.endpoints).toContain(endpoint);
+          for (const endpoint of service.rotation) expect(service.usedEndpoints).toContain(endpoint);
+          for (const endpoint of service.usedEndpoints) expect(service.endpoints).toContain(endpoint);
           if (options.aperture !== undefined && options.zone === undefined) {
             for (const priority of [0, 1]) {
-              const used = service.aperture.filter(({ spec }) => spec.priority === priority).length;
+              const used = service.usedEndpoints.filter(({ spec }) => spec.priority === priority).length;
               // Twice its size, or a client's fifth and the parts at its ends; one more as arcs are taken whole.
               expect(used).toBeLessThanOrEqual(2 * SIZE + 3);
             }
@@ -83,8 +83,8 @@ describe('aperture, health, priorities, zones and slow start together', () => {
           for (let i = 0; i < 100; i++) call(new Set(), `k${i}`);
         }
         // What gets calls is in service again; a lower priority that gets none may wait for its probe.
-        const highest = Math.min(...service.aperture.map(({ spec }) => spec.priority));
-        for (const { state, spec } of service.aperture) if (spec.priority === highest) expect(state).toBe('ready');
+        const highest = Math.min(...service.usedEndpoints.map(({ spec }) => spec.priority));
+        for (const { state, spec } of service.usedEndpoints) if (spec.priority === highest) expect(state).toBe('ready');
         await mesh.close();
         expect(clock.pending).toBe(0);
       },

@@ -1,15 +1,15 @@
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import { Settling } from '../../../../adapters/redis/handover/settling.js';
+import { SettlingKeys } from '../../../../adapters/redis/handover/settling.js';
 
-const over = async (settling: Settling): Promise<void> => {
+const over = async (settling: SettlingKeys): Promise<void> => {
   while (settling.over !== undefined) await settling.over;
 };
 
 describe('a time to settle', () => {
   it('is over after its time, and is none before it begins or where it is 0', async () => {
     const clock = new ManualClock();
-    const settling = new Settling(clock);
+    const settling = new SettlingKeys(clock);
     expect(settling.over).toBeUndefined();
     settling.begin(0);
     expect(settling.over).toBeUndefined();
@@ -27,7 +27,7 @@ describe('a time to settle', () => {
 
   it('begins anew with the next change, also for who waits since an earlier one', async () => {
     const clock = new ManualClock();
-    const settling = new Settling(clock);
+    const settling = new SettlingKeys(clock);
     settling.begin(100);
     let isOver = false;
     const waiting = over(settling).then(() => {
@@ -43,7 +43,7 @@ describe('a time to settle', () => {
 
   it('leaves nobody waiting, and no timer, when it is ended', async () => {
     const clock = new ManualClock();
-    const settling = new Settling(clock);
+    const settling = new SettlingKeys(clock);
     settling.begin(100);
     const waiting = over(settling);
     settling.end();

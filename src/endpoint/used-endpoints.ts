@@ -15,7 +15,7 @@ export interface ReachOptions {
  * Which members this client uses, and with what weight: what is the same for all views of a service. An aperture is
  * chosen within each priority, and within each zone where calls go by zone, so that there is something to fail over to.
  */
-export class Reach {
+export class UsedEndpoints {
   readonly #options: ReachOptions;
   readonly #identity: string;
   readonly #apertures = new Map<string, { aperture: Aperture; members: readonly LiveEndpoint[] }>();
@@ -45,7 +45,7 @@ export class Reach {
     for (const { aperture, members } of this.#apertures.values()) {
       for (const endpoint of aperture.choose(members)) chosen.add(endpoint);
     }
-    for (const endpoint of all) endpoint.weigh();
+    for (const endpoint of all) endpoint.updateWeight();
     // The same list while nothing changed: whoever compares sees that.
     if (chosen.size === this.#members.length && this.#members.every((endpoint) => chosen.has(endpoint))) return;
     this.#members = all.filter((endpoint) => chosen.has(endpoint));

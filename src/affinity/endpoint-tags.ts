@@ -13,7 +13,7 @@ const TIMES_THE_LIST = 2;
  * The tags of endpoints, there and back. Computed once per endpoint, whatever lists it stands in; those that were seen
  * least recently are forgotten first.
  */
-export class KnownTags {
+export class EndpointTags {
   readonly #tagOf: (id: string) => string;
   /** By id; the one seen least recently in front. */
   readonly #tags = new Map<string, string>();
