@@ -1,5 +1,6 @@
 /**
- * What a million sessions take: `node --expose-gc --conditions=fairlead-source --import tsx bench/affinity-memory.ts`.
+ * What a million sessions take: `node --expose-gc --conditions=fairlead-source --import tsx
+ * bench/affinity-memory.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import { memoryStore } from '../src/affinity/memory-store.js';

@@ -1,6 +1,6 @@
 /**
- * From a change in Consul to a changed pick, beside a bare blocking query on the same agent; and how long an update of
- * 5,000 instances stops the event loop. `npm run bench:discovery`
+ * From a change in Consul to a changed pick, beside a bare blocking query on the same agent; and
+ * how long an update of 5,000 instances stops the event loop. `npm run bench:discovery`
  */
 import { Agent, get } from 'node:http';
 import { createMesh, type Mesh, Outcome } from 'fairlead';
@@ -20,7 +20,9 @@ const show = (name: string, values: readonly number[]): void => {
   console.log(`${name.padEnd(44)} p50 ${p50} ms   p95 ${p95} ms   max ${quantile(sorted, 1)} ms`);
 };
 
-/** The least one can do: one blocking query, its body read and parsed. Resolves with the next index. */
+/**
+ * The least one can do: one blocking query, its body read and parsed. Resolves with the next index.
+ */
 function bareQuery(consul: Consul, agent: Agent, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     get({ host: consul.host, port: consul.port, path, agent }, (response) => {
@@ -106,8 +108,8 @@ const entryOf = (i: number, weight = 1): unknown => ({
 });
 
 /**
- * The longest turn of the event loop, by the wall clock and by the CPU time of the process: on a busy machine the wall
- * clock also counts the turns of others.
+ * The longest turn of the event loop, by the wall clock and by the CPU time of the process: on a
+ * busy machine the wall clock also counts the turns of others.
  */
 class TurnMeter {
   wallMs = 0;

@@ -1,7 +1,8 @@
 import { KeyRing, type KeyRingServer } from 'fairlead/hashing';
 /**
- * Key lookups and rebuilds: this project's rings beside the `hashring` package. CPU nanoseconds per lookup on distinct
- * keys, milliseconds per rebuild when one of the servers leaves or joins, best of some rounds. `npm run bench:hash`
+ * Key lookups and rebuilds: this project's rings beside the `hashring` package. CPU nanoseconds per
+ * lookup on distinct keys, milliseconds per rebuild when one of the servers leaves or joins, best
+ * of some rounds. `npm run bench:hash`
  */
 import HashRing from 'hashring';
 import { fillMaglev } from '../src/hashing/maglev.js';

@@ -1,6 +1,6 @@
 /**
- * `peak_ewma` beside others and with other constants, in simulated time: what its documentation says of its choices.
- * `npx tsx --conditions=fairlead-source bench/peak-ewma.ts`, about a minute.
+ * `peak_ewma` beside others and with other constants, in simulated time: what its documentation
+ * says of its choices. `npx tsx --conditions=fairlead-source bench/peak-ewma.ts`, about a minute.
  */
 import type { PolicySpec } from 'fairlead';
 import { constant, exponential, lognormal, poisson, type SimulationReport, servers, simulate } from 'fairlead/testing';

@@ -1,7 +1,8 @@
 /**
- * What a pick costs elsewhere: in grpc-js and grpc-js-xds by a channel over real connections, asked as it asks for
- * every call; in undici's BalancedPool and mysql2's PoolCluster by the method that their requests call. Beside it ours, of
- * a pick and its done with the health signals, over as many endpoints. `npm run bench:pick:peers`
+ * What a pick costs elsewhere: in grpc-js and grpc-js-xds by a channel over real connections, asked
+ * as it asks for every call; in undici's BalancedPool and mysql2's PoolCluster by the method that
+ * their requests call. Beside it ours, of a pick and its done with the health signals, over as many
+ * endpoints. `npm run bench:pick:peers`
  *
  * The numbers of endpoints are those of real connections that one process can hold on loopback.
  */
@@ -51,7 +52,8 @@ async function grpc(policy: string, ports: readonly number[], extras: readonly o
   const metadata = new Metadata();
   const pick = (turn: number): { readonly pickResultType: number } =>
     internalChannel.doPick(metadata, extras[turn % extras.length]!);
-  // Ready with the first connection, and ring_hash connects to those only that are picked: until all are there.
+  // Ready with the first connection, and ring_hash connects to those only that are picked: until
+  // all are there.
   const deadlineMs = Date.now() + 30_000;
   channel.getConnectivityState(true);
   while (!extras.map((_, turn) => pick(turn).pickResultType).every((result) => result === COMPLETE)) {

@@ -1,8 +1,8 @@
 /**
- * Nanoseconds of CPU and bytes of heap per pick and done, for each policy at 10 to 10,000 endpoints, health included.
- * `npm run bench:pick [policy,…]`. Each policy runs in a process of its own, so that none is measured with code that
- * another one's types have made slower. The clock is a counter: what it costs to read a real one depends on the machine
- * and is shown once.
+ * Nanoseconds of CPU and bytes of heap per pick and done, for each policy at 10 to 10,000
+ * endpoints, health included. `npm run bench:pick [policy,…]`. Each policy runs in a process of its
+ * own, so that none is measured with code that another one's types have made slower. The clock is a
+ * counter: what it costs to read a real one depends on the machine and is shown once.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * Draws docs/img/policies.svg: simulated response times per policy. The same seeds, the same picture.
- * `npx tsx --conditions=fairlead-source bench/policies-chart.ts`, half a minute.
+ * Draws docs/img/policies.svg: simulated response times per policy. The same seeds, the same
+ * picture. `npx tsx --conditions=fairlead-source bench/policies-chart.ts`, half a minute.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
@@ -18,7 +18,10 @@ import {
 const SEEDS = 3;
 const SERVERS = 10;
 
-/** No health signal: it is the policies that are compared. Each call has a key of its own, for those that go by it. */
+/**
+ * No health signal: it is the policies that are compared. Each call has a key of its own, for those
+ * that go by it.
+ */
 const base: Omit<Simulation, 'servers' | 'arrivals'> = {
   durationMs: 40_000,
   warmupMs: 5_000,
@@ -89,7 +92,10 @@ interface Cell {
 
 const MAX_INFLIGHT = 64;
 const NO_TIMES = new Float64Array(MAX_INFLIGHT + 1);
-/** By endpoint, the recent response times under each number of calls in progress: what Prequal's servers keep. */
+/**
+ * By endpoint, the recent response times under each number of calls in progress: what Prequal's
+ * servers keep.
+ */
 const told = new WeakMap<Endpoint, Float64Array>();
 
 subscribe('fairlead:call', (message) => {
@@ -100,7 +106,10 @@ subscribe('fairlead:call', (message) => {
   times[at] = times[at] === 0 ? latencyMs : times[at]! * 0.7 + latencyMs * 0.3;
 });
 
-/** As there is one client, its calls in progress are the server's. Answers come at once, which is kinder than a network. */
+/**
+ * As there is one client, its calls in progress are the server's. Answers come at once, which is
+ * kinder than a network.
+ */
 const probes: ProbeSource = {
   probe: (endpoint, reply) => {
     const times = told.get(endpoint) ?? NO_TIMES;

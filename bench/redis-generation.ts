@@ -1,7 +1,8 @@
 /**
- * What the quarantine `generation` costs a command, whose key gets a namespace on its way: a client with `onFailure: 'next'` beside one with
- * `fail`, over the same three servers, 100 GET or SET at once, in turns within one process. Ratios of client CPU per operation within each
- * round, and their median. `npm run bench:redis:generation`.
+ * What the quarantine `generation` costs a command, whose key gets a namespace on its way: a client
+ * with `onFailure: 'next'` beside one with `fail`, over the same three servers, 100 GET or SET at
+ * once, in turns within one process. Ratios of client CPU per operation within each round, and
+ * their median. `npm run bench:redis:generation`.
  */
 import { createMesh, staticResolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';

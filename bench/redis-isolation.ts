@@ -1,8 +1,10 @@
 /**
- * What calls to healthy shards notice of one that is dead, hung or slow. `npm run bench:redis:isolation`.
+ * What calls to healthy shards notice of one that is dead, hung or slow. `npm run
+ * bench:redis:isolation`.
  *
- * Three servers, one worker per key over all shards, in pairs of slices: all healthy, then with the fault. Printed is the 99th percentile of the
- * operations on the two healthy shards and the median, over the rounds, of its ratio within a pair; beside it what became of the others.
+ * Three servers, one worker per key over all shards, in pairs of slices: all healthy, then with the
+ * fault. Printed is the 99th percentile of the operations on the two healthy shards and the median,
+ * over the rounds, of its ratio within a pair; beside it what became of the others.
  */
 import { createMesh, staticResolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';

@@ -1,12 +1,15 @@
 /**
- * GET and SET through ShardedRedis over three servers, beside what it is chosen instead of: one plain ioredis on one server (also with
- * autopipelining), ioredis.Cluster on three nodes, and the `hashring` package with three clients; and over one server, where it should
- * cost no more than ioredis. Then pipelines of 100 commands, where they can be had. `npm run bench:redis`.
+ * GET and SET through ShardedRedis over three servers, beside what it is chosen instead of: one
+ * plain ioredis on one server (also with autopipelining), ioredis.Cluster on three nodes, and the
+ * `hashring` package with three clients; and over one server, where it should cost no more than
+ * ioredis. Then pipelines of 100 commands, where they can be had. `npm run bench:redis`.
  *
- * All share this process and take turns in short slices, so that what else the machine does hits all alike. Throughput is the median over the
- * rounds, ratios are medians of the ratios within each round; CPU is that of this process, per operation. Values have 64 bytes. Neither
- * ioredis nor Cluster joins the writes of a tick by itself, as ShardedRedis does: with autopipelining they do, so compare with that as well.
- * One at a time, who has three servers waits for one that sleeps more often: compare ShardedRedis with the other clients of three.
+ * All share this process and take turns in short slices, so that what else the machine does hits
+ * all alike. Throughput is the median over the rounds, ratios are medians of the ratios within each
+ * round; CPU is that of this process, per operation. Values have 64 bytes. Neither ioredis nor
+ * Cluster joins the writes of a tick by itself, as ShardedRedis does: with autopipelining they do,
+ * so compare with that as well. One at a time, who has three servers waits for one that sleeps more
+ * often: compare ShardedRedis with the other clients of three.
  */
 import { createMesh, staticResolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';

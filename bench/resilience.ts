@@ -1,6 +1,7 @@
 /**
  * What resilience costs per call, and how soon an outage is noticed, beside opossum and cockatiel.
- * `npm run bench:resilience`, on the built package: what compiles the sources on the fly would add to every closure.
+ * `npm run bench:resilience`, on the built package: what compiles the sources on the fly would add
+ * to every closure.
  */
 import { spawnSync } from 'node:child_process';
 import { mock } from 'node:test';
@@ -39,7 +40,10 @@ const fairlead = (resilience?: ResilienceOptions, clock?: ManualClock): Service 
     ...(clock && { clock }),
   }).service('s', { health: [], ...(resilience && { resilience }) });
 
-/** First the times, then the bytes: a full collection before each round would throw away what the compiler has learnt. */
+/**
+ * First the times, then the bytes: a full collection before each round would throw away what the
+ * compiler has learnt.
+ */
 async function measure(name: string, call: () => unknown): Promise<void> {
   let ns = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 2 * ROUNDS; round++) {
@@ -189,7 +193,10 @@ const refusedAtOnce: Record<string, Make> = {
 
 const TABLES = { succeeding, refused, refusedAtOnce };
 
-/** Each in a process of its own, so that none is measured with what another one's types have made slower, or with its timers. */
+/**
+ * Each in a process of its own, so that none is measured with what another one's types have made
+ * slower, or with its timers.
+ */
 function table(title: string, name: keyof typeof TABLES): void {
   console.log(`\n${title}: CPU time (the least) and bytes (the median) of several rounds`);
   for (const each of Object.keys(TABLES[name])) {

@@ -6,8 +6,8 @@ import { createMesh, staticResolver } from 'fairlead';
 import { registerGrpc } from 'fairlead/grpc';
 
 /**
- * Any grpc-js client, balanced call by call. Put `consulResolver()` of `fairlead/consul` in place of `staticResolver()`
- * and the servers may come and go.
+ * Any grpc-js client, balanced call by call. Put `consulResolver()` of `fairlead/consul` in place
+ * of `staticResolver()` and the servers may come and go.
  *
  *     npx tsx --conditions=fairlead-source examples/grpc.ts
  */

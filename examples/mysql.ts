@@ -3,8 +3,9 @@ import { createPool } from 'fairlead/mysql/promise';
 import type { ResultSetHeader, RowDataPacket } from 'mysql2';
 
 /**
- * One pool over a primary and its replicas: writes find the primary, reads the replicas, and nobody reads the past.
- * Needs a MySQL or MariaDB primary with GTID replicas, in any order, and a user who may create a table.
+ * One pool over a primary and its replicas: writes find the primary, reads the replicas, and nobody
+ * reads the past. Needs a MySQL or MariaDB primary with GTID replicas, in any order, and a user who
+ * may create a table.
  *
  *     MYSQL_SERVERS=127.0.0.1:3306,127.0.0.1:3307 MYSQL_USER=app MYSQL_PASSWORD=app MYSQL_DATABASE=test \
  *       npx tsx --conditions=fairlead-source examples/mysql.ts
@@ -44,7 +45,8 @@ try {
   connection.release();
 }
 
-// Another process continues the session with this token: it reads nothing older than what was written here.
+// Another process continues the session with this token: it reads nothing older than what was
+// written here.
 const token = pool.exportSession();
 const item = await pool.session(async () => {
   const [seen] = await pool.execute<RowDataPacket[]>('SELECT item FROM orders WHERE id = ?', [insertId]);

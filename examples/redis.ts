@@ -2,7 +2,8 @@ import { createMesh, staticResolver } from 'fairlead';
 import { CrossShardError, ShardedRedis } from 'fairlead/redis';
 
 /**
- * One ioredis client over several plain Redis servers. It writes a few keys that begin with `fairlead-example` and deletes them again:
+ * One ioredis client over several plain Redis servers. It writes a few keys that begin with
+ * `fairlead-example` and deletes them again:
  *
  *     npx tsx --conditions=fairlead-source examples/redis.ts 127.0.0.1:6379 127.0.0.1:6380 127.0.0.1:6381
  */

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { createMesh, staticResolver } from 'fairlead';
 
 /**
- * The shortest program without a registry: three servers, written down, called with `fetch`. One of them stops on the
- * way; nobody has to be told, and no call fails: as they may be made twice, they are repeated on another server.
+ * The shortest program without a registry: three servers, written down, called with `fetch`. One of
+ * them stops on the way; nobody has to be told, and no call fails: as they may be made twice, they
+ * are repeated on another server.
  *
  *     npx tsx --conditions=fairlead-source examples/static.ts
  */

@@ -14,7 +14,10 @@ interface Run {
   readonly left: readonly string[];
 }
 
-/** Runs the demo without a terminal, in a process group of its own so that what it leaves can be found. */
+/**
+ * Runs the demo without a terminal, in a process group of its own so that what it leaves can be
+ * found.
+ */
 async function runDemo(env: Readonly<Record<string, string>>, onOutput?: (output: string, group: number) => void) {
   const startMs = performance.now();
   const child = spawn('npm', ['run', 'demo'], {
@@ -36,7 +39,10 @@ async function runDemo(env: Readonly<Record<string, string>>, onOutput?: (output
   return { code, output, seconds, left: await remains(child.pid!, output) } satisfies Run;
 }
 
-/** What of it is still there a moment later: its process group, or the Consul agent, which has a group of its own. */
+/**
+ * What of it is still there a moment later: its process group, or the Consul agent, which has a
+ * group of its own.
+ */
 async function remains(group: number, output: string): Promise<string[]> {
   const agent = /Consul agent at (127\.0\.0\.1:\d+)/.exec(output)?.[1];
   const deadline = Date.now() + 5_000;

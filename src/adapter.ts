@@ -1,6 +1,7 @@
 /**
- * `fairlead/adapter`: what an adapter needs beyond `fairlead`: readers of options, load reports, the routing key of the
- * context, and the helpers that all adapters share. For authors of adapters; everybody else finds all in `fairlead`.
+ * `fairlead/adapter`: what an adapter needs beyond `fairlead`: readers of options, load reports,
+ * the routing key of the context, and the helpers that all adapters share. For authors of adapters;
+ * everybody else finds all in `fairlead`.
  */
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export type { Weighing } from './balancing/policy.js';

@@ -13,7 +13,10 @@ import { LiveService, type Service } from './service/service.js';
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */
   readonly resolver?: Resolver;
-  /** Options by service name, for services that are asked for without any: a gRPC target, for instance. */
+  /**
+   * Options by service name, for services that are asked for without any: a gRPC target, for
+   * instance.
+   */
   readonly services?: Readonly<Record<string, ServiceOptions>>;
   /** Options for all services, where their own say nothing. */
   readonly defaults?: ServiceOptions;
@@ -28,9 +31,9 @@ export interface MeshOptions {
 /** Services by name, over one resolver. */
 export interface Mesh extends AsyncDisposable {
   /**
-   * The service of that name, made on first use. Each option is taken from `options`, else from the mesh's `services`,
-   * else from its `defaults`. Later calls give the same one; options on such a call throw FAIRLEAD_CONFLICT, because the service
-   * cannot have two sets of them.
+   * The service of that name, made on first use. Each option is taken from `options`, else from the
+   * mesh's `services`, else from its `defaults`. Later calls give the same one; options on such a
+   * call throw FAIRLEAD_CONFLICT, because the service cannot have two sets of them.
    */
   service(name: string, options?: ServiceOptions): Service;
   /** The services made so far. */
@@ -43,15 +46,15 @@ export interface Mesh extends AsyncDisposable {
   /** Its random numbers: resolvers and adapters use no other. Not for secrets. */
   readonly random: Random;
   /**
-   * Closes every service: discovery stops, new calls are refused, calls in progress may finish within `deadlineMs`
-   * (default 10,000). Idempotent.
+   * Closes every service: discovery stops, new calls are refused, calls in progress may finish
+   * within `deadlineMs` (default 10,000). Idempotent.
    */
   close(options?: { readonly deadlineMs?: number }): Promise<void>;
 }
 
 /**
- * A mesh over one resolver. Throws FAIRLEAD_INVALID_OPTION for what is wrong with its options, those of `services` and
- * `defaults` included: not only when the service is first used.
+ * A mesh over one resolver. Throws FAIRLEAD_INVALID_OPTION for what is wrong with its options,
+ * those of `services` and `defaults` included: not only when the service is first used.
  *
  * ```ts
  * const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:5001', '127.0.0.1:5002'] }) });
@@ -62,7 +65,10 @@ export function createMesh(options?: MeshOptions): Mesh {
   return new LiveMesh(options);
 }
 
-/** A reader for a thing of ours or of the user's making, known by its methods; `make` gives the default. */
+/**
+ * A reader for a thing of ours or of the user's making, known by its methods; `make` gives the
+ * default.
+ */
 function thing<T>(make: () => T, methods: readonly (keyof T & string)[], allowed: string): Reader<T> {
   return (value, name) => {
     if (value === undefined) return make();

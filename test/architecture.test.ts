@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MAX_LINES, violations } from './support/architecture.js';
+import { ADAPTER_ROOMS, MAX_COMMENT_COLUMNS, MAX_LINES, ROOMS, violations } from './support/architecture.js';
 import { importCycles } from './support/import-cycles.js';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -17,6 +17,30 @@ describe('the house rules', () => {
 
   it('let no file import itself through others, not even for a type', () => {
     expect(importCycles(files)).toEqual([]);
+  });
+});
+
+describe('the picture in docs/architecture.md', () => {
+  const page = readFileSync(`${root}docs/architecture.md`, 'utf8');
+
+  it('lists the rooms of src/ that there are, in their order', () => {
+    const drawn = /## Rooms[\s\S]*?```\n([\s\S]*?)```/.exec(page)![1]!.trimEnd().split('\n');
+    const rooms = drawn.map((line) => line.split(/ {2,}/)[0]!.split(' · '));
+    expect(rooms).toEqual(ROOMS);
+    const there = readdirSync(`${root}src`).sort();
+    expect(rooms.flat().sort()).toEqual(there);
+  });
+
+  it('lists the rooms of each adapter that has some, in their order', () => {
+    for (const [adapter, rooms] of Object.entries(ADAPTER_ROOMS)) {
+      const folders = rooms
+        .map((line) => line.filter((name) => !name.endsWith('.ts')))
+        .filter((line) => line.length > 0);
+      const drawn = folders.map((line) => line.map((name) => `\`${name}\``).join(', ')).join(' < ');
+      expect(page).toContain(`| \`${adapter}/\` | ${drawn} |`);
+      const there = readdirSync(`${root}adapters/${adapter}`).filter((name) => !name.endsWith('.ts'));
+      expect(there.sort()).toEqual(folders.flat().sort());
+    }
   });
 });
 
@@ -53,44 +77,57 @@ describe('the search for import cycles', () => {
 describe('the checker', () => {
   const forbidden: [rule: string, path: string, text: string][] = [
     [
-      'a contract imports only contracts',
+      'a room does not import a room above it',
       'src/balancing/policy.ts',
-      `import type { Rotation } from '../endpoint/rotation.js';`,
+      `import type { View } from '../picking/view.js';`,
     ],
-    [
-      'a policy does not import another room',
-      'src/balancing/p2c.ts',
-      `import { x } from '../health/consecutive-failures.js';`,
-    ],
-    ['not even its types', 'src/balancing/p2c.ts', `import type { Service } from '../service.js';`],
+    ['nor one beside it', 'src/balancing/p2c.ts', `import { x } from '../health/consecutive-failures.js';`],
+    ['not even its types', 'src/balancing/p2c.ts', `import type { Service } from '../service/service.js';`],
     [
       'a health signal does not know the service',
       'src/health/rate.ts',
-      `import {\n  Service,\n} from '../service.js';`,
+      `import {\n  Service,\n} from '../service/service.js';`,
     ],
     ['a resolver does not import a policy', 'src/discovery/dns.ts', `export { random } from '../balancing/random.js';`],
     ['a room does not load the mesh', 'src/telemetry/stats.ts', `import { createMesh } from '../mesh.js';`],
-    ['nor a part of a service', 'src/resilience/retry.ts', `import { ServicePlan } from '../service-plan.js';`],
+    ['nor a part of a service', 'src/resilience/retry.ts', `import { ServicePlan } from '../call/plan.js';`],
+    ['nor a public door', 'src/call/call.ts', `import { createMesh } from '../index.js';`],
+    ['a file of src/ lies in a room', 'src/service.ts', `import { x } from './runtime/clock.js';`],
+    ['a new room is on the list', 'src/attic/box.ts', `import { x } from '../runtime/clock.js';`],
     [
-      'an adapter sees only the face of src/',
+      'an adapter sees only the doors of src/',
       'adapters/grpc/index.ts',
       `import { Service } from '../../src/service/service.js';`,
     ],
     ['adapters do not import each other', 'adapters/redis/index.ts', `import { x } from '../mysql/index.js';`],
+    ['nor its values where they may name its types', 'adapters/otel/index.ts', `import { x } from '../grpc/index.js';`],
+    ['nor the types of its inside', 'adapters/otel/index.ts', `import type { X } from '../grpc/calls/call.js';`],
+    [
+      'the rooms of an adapter have an order too',
+      'adapters/redis/shards/shard.ts',
+      `import { x } from '../commands/router.js';`,
+    ],
+    ['and do not import what users hold', 'adapters/redis/shards/shard.ts', `import { x } from '../sharded-redis.js';`],
     ['src/ never imports adapters/', 'src/mesh.ts', `import { x } from '../adapters/grpc/index.js';`],
     ['src/ imports no driver', 'src/service/service.ts', `import type { Pool } from 'mysql2/promise';`],
     ['nor loads one later', 'src/service/service.ts', `const grpc = await import('@grpc/grpc-js');`],
     ['nor requires one', 'src/service/service.ts', `const grpc = require("ioredis");`],
     ['an adapter imports no other driver than its own', 'adapters/redis/index.ts', `import mysql from 'mysql2';`],
     ['for its side effects neither', 'src/service/service.ts', `import 'zod';`],
-    ['nobody reads the time', 'src/service/service.ts', `const now = performance.now();`],
+    ['nothing reads the time', 'src/service/service.ts', `const now = performance.now();`],
     ['nor the date', 'adapters/http/index.ts', `const now = new Date();`],
-    ['nobody arms a timer', 'src/service/service.ts', `setTimeout(() => {}, 5);`],
+    ['nothing arms a timer', 'src/service/service.ts', `setTimeout(() => {}, 5);`],
     ['nor imports one', 'src/service/service.ts', `import { setTimeout as sleep } from 'node:timers/promises';`],
     ['nor makes a signal that has one', 'src/service/service.ts', `const signal = AbortSignal.timeout(10);`],
-    ['nobody draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
+    ['nothing draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
     ['nor makes identifiers by chance', 'src/picking/lease.ts', `import { randomUUID } from 'node:crypto';`],
+    [
+      'an adapter has no clock of its own',
+      'adapters/redis/index.ts',
+      `import { systemClock } from '../../src/index.js';`,
+    ],
     ['no file is too long', 'src/picking/lease.ts', 'x\n'.repeat(MAX_LINES + 1)],
+    ['no comment is too wide', 'src/picking/lease.ts', `// ${'x '.repeat(MAX_COMMENT_COLUMNS / 2)}`],
   ];
 
   it.each(forbidden)('finds that %s', (_, path, text) => {
@@ -105,14 +142,23 @@ describe('the checker', () => {
     ],
     ['what an error message says', 'src/service/service.ts', `throw new Error('do not call Math.random()');`],
     [
-      'contracts in a policy',
+      'rooms below and its own',
       'src/balancing/p2c.ts',
       `import type { Endpoint } from '../endpoint/endpoint.js';\nimport type { Policy } from './policy.js';`,
     ],
     ['the driver in its adapter', 'adapters/mysql/driver/driver.ts', `import type { Pool } from 'mysql2/promise';`],
-    ['the type of a service in a side room', 'src/routing/split.ts', `import type { Service } from '../service.js';`],
+    [
+      'the types of another adapter for telemetry',
+      'adapters/otel/x.ts',
+      `import type { X } from '../grpc/messages.js';`,
+    ],
     ['time in the clock', 'src/runtime/clock.ts', `export const now = () => performance.now();`],
     ['a file of the greatest length', 'src/picking/lease.ts', 'x\n'.repeat(MAX_LINES)],
+    [
+      'a wide table or link in a comment',
+      'src/picking/lease.ts',
+      `// | ${'x '.repeat(60)} |\n// https://${'x'.repeat(100)}`,
+    ],
   ];
 
   it.each(allowed)('allows %s', (_, path, text) => {

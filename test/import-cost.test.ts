@@ -30,7 +30,8 @@ describe("import 'fairlead'", () => {
   });
 
   it('takes less than 25 ms more than an empty module', () => {
-    // Processor time, and the least of several: other work on the machine can only add to a measurement. The bench reports medians.
+    // Processor time, and the least of several: other work on the machine can only add to a
+    // measurement. The bench reports medians.
     const times = built.cost('src/index.js', 9).map((cost) => cost.cpuMs);
     expect(Math.min(...times)).toBeLessThan(25);
   });

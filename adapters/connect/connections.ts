@@ -1,15 +1,18 @@
 import type { Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
-import type { Settings } from './options.js';
+import type { TransportSettings } from './options.js';
 
-/** The transport to one endpoint and the one HTTP/2 session under it, which connect-node opens and opens again. */
+/**
+ * The transport to one endpoint and the one HTTP/2 session under it, which connect-node opens and
+ * opens again.
+ */
 export class Connection {
   readonly transport: Transport;
   readonly #sessions: Http2SessionManager;
   #calls = 0;
 
-  constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: Settings) {
+  constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: TransportSettings) {
     const baseUrl = urlOf(endpoint.spec);
     const { nodeOptions, ...rest } = transport;
     this.#sessions = new Http2SessionManager(baseUrl, rest, nodeOptions);
@@ -37,21 +40,25 @@ export class Connection {
   }
 }
 
-/** The last message of a call is read some frames before its stream is closed on both sides; milliseconds. */
+/**
+ * The last message of a call is read some frames before its stream is closed on both sides;
+ * milliseconds.
+ */
 const LINGER_MS = 100;
 
 /**
- * One connection per endpoint, made at its first call, closed when the endpoint is gone from discovery and its last call
- * has ended. Also the calls of an endpoint that discovery removed while they were on their way find one.
+ * One connection per endpoint, made at its first call, closed when the endpoint is gone from
+ * discovery and its last call has ended. Also the calls of an endpoint that discovery removed while
+ * they were on their way find one.
  */
 export class Connections {
   readonly #connections = new Map<Endpoint, Connection>();
-  readonly #options: Settings;
+  readonly #options: TransportSettings;
   readonly #clock: Clock;
   readonly #stopListening: () => void;
   #closed = false;
 
-  constructor(service: Service, clock: Clock, options: Settings) {
+  constructor(service: Service, clock: Clock, options: TransportSettings) {
     this.#options = options;
     this.#clock = clock;
     this.#stopListening = service.on('endpoints', ({ departed }) => {

@@ -1,8 +1,8 @@
 /**
- * A promise that forgets itself once it is settled. The functions that settle a promise keep its value alive, and a call
- * that waits for a response to be forgotten must not hold the response.
+ * A promise that forgets itself once it is settled. The functions that settle a promise keep its
+ * value alive, and a call that waits for a response to be forgotten must not hold the response.
  */
-export class Handover<T> {
+export class DeferredResponse<T> {
   #resolve: ((value: T) => void) | undefined;
   #reject: ((thrown: unknown) => void) | undefined;
 

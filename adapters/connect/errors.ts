@@ -2,7 +2,9 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { FairleadError, type FairleadErrorCode } from '../../src/index.js';
 import { isLostStream } from './outcome.js';
 
-/** The codes in which a Connect client is told what fairlead says; the FairleadError is the `cause`. */
+/**
+ * The codes in which a Connect client is told what fairlead says; the FairleadError is the `cause`.
+ */
 const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
   FAIRLEAD_NO_ENDPOINT: Code.Unavailable,
   FAIRLEAD_CLOSED: Code.Unavailable,
@@ -17,8 +19,9 @@ const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
 };
 
 /**
- * What a client of Connect expects to catch: a ConnectError, whatever failed. A lost connection is UNAVAILABLE, as in
- * every other gRPC library: the caller who reads CANCELED did not cancel anything.
+ * What a client of Connect expects to catch: a ConnectError, whatever failed. A lost connection is
+ * UNAVAILABLE, as in every other gRPC library: the caller who reads CANCELED did not cancel
+ * anything.
  */
 export function toConnectError(thrown: unknown): unknown {
   if (thrown instanceof ConnectError && isLostStream(thrown)) {

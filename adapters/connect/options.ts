@@ -20,23 +20,28 @@ export interface FairleadTransportOptions {
   /** The header whose value is the routing key of the call. Default: none. */
   readonly keyHeader?: string;
   /**
-   * Methods that may be repeated after they failed half-way, and hedged, beside those whose `idempotency_level` says so.
-   * Default: none. What the service's `resilience.idempotent` says holds for all.
+   * Methods that may be repeated after they failed half-way, and hedged, beside those whose
+   * `idempotency_level` says so. Default: none. What the service's `resilience.idempotent` says
+   * holds for all.
    */
   readonly idempotent?: IdempotentMethod;
-  /** Milliseconds for calls that say none themselves, all attempts included. Default: the service's `deadlineMs`. */
+  /**
+   * Milliseconds for calls that say none themselves, all attempts included. Default: the service's
+   * `deadlineMs`.
+   */
   readonly defaultTimeoutMs?: number;
   /** Another judgement of an error than its code gives; undefined leaves it to `outcomeOf`. */
   readonly classify?: (error: ConnectStatus) => Outcome | undefined;
   /**
-   * For the transports to the endpoints: interceptors (they run once per attempt), compression, formats, size limits,
-   * `pingIntervalMs` and its like, and `nodeOptions` (certificates). Default: connect-node's.
+   * For the transports to the endpoints: interceptors (they run once per attempt), compression,
+   * formats, size limits, `pingIntervalMs` and its like, and `nodeOptions` (certificates). Default:
+   * connect-node's.
    */
   readonly transport?: EndpointTransportOptions<GrpcTransportOptions> &
     Partial<EndpointTransportOptions<ConnectTransportOptions & { httpVersion: '2' }>>;
 }
 
-export interface Settings {
+export interface TransportSettings {
   readonly service: string;
   readonly protocol: 'grpc' | 'connect';
   readonly baseUrl: (endpoint: EndpointSpec) => string;
@@ -49,12 +54,15 @@ export interface Settings {
 
 const { callback, invalidOption, number, oneOf, optional, readOptions, text } = optionReaders;
 
-/** Decided here, per endpoint or per call; given to every endpoint's transport they would do something else. */
+/**
+ * Decided here, per endpoint or per call; given to every endpoint's transport they would do
+ * something else.
+ */
 const OURS = ['baseUrl', 'sessionManager', 'httpVersion', 'defaultTimeoutMs'];
 
 /** Throws FAIRLEAD_INVALID_OPTION. */
-export function readTransportOptions(options: FairleadTransportOptions): Settings {
-  const read = readOptions<Settings>('createFairleadTransport', options, {
+export function readTransportOptions(options: FairleadTransportOptions): TransportSettings {
+  const read = readOptions<TransportSettings>('createFairleadTransport', options, {
     service: (value, name) => {
       if (typeof value === 'string' && value !== '') return value;
       throw invalidOption(name, value, 'the name of a service');

@@ -4,9 +4,10 @@ import { classifyError, Outcome, type Verdict } from '../../src/index.js';
 import { parseRetryPushback } from '../../src/resilience/index.js';
 
 /**
- * What a status says about the endpoint. Connect's codes are gRPC's, and so is the judgement: codes by which an
- * application answers never speak against an endpoint; UNKNOWN, INTERNAL and DATA_LOSS are what servers say when a
- * handler throws or an invariant breaks; RESOURCE_EXHAUSTED asks for less load; CANCELED is the caller's wish.
+ * What a status says about the endpoint. Connect's codes are gRPC's, and so is the judgement: codes
+ * by which an application answers never speak against an endpoint; UNKNOWN, INTERNAL and DATA_LOSS
+ * are what servers say when a handler throws or an invariant breaks; RESOURCE_EXHAUSTED asks for
+ * less load; CANCELED is the caller's wish.
  */
 const OUTCOMES: Readonly<Record<Code, Outcome>> = {
   [Code.Canceled]: Outcome.Cancelled,
@@ -56,9 +57,10 @@ function askUser(
 }
 
 /**
- * True where the stream was reset while nobody had cancelled it: the server or the connection is gone. Node closes the
- * streams of a lost session with CANCEL, of which connect-node makes CANCELED, in these words only. Where the caller did
- * cancel, the error is the caller's reason and has others.
+ * True where the stream was reset while nobody had cancelled it: the server or the connection is
+ * gone. Node closes the streams of a lost session with CANCEL, of which connect-node makes
+ * CANCELED, in these words only. Where the caller did cancel, the error is the caller's reason and
+ * has others.
  */
 export function isLostStream(error: ConnectError): boolean {
   return error.code === Code.Canceled && error.rawMessage.startsWith('http/2 stream closed with error code');
@@ -68,9 +70,9 @@ export function isLostStream(error: ConnectError): boolean {
 const MAX_CAUSES = 8;
 
 /**
- * The outcome where the network failed rather than the server. connect-node turns errors of Node into codes, and a lost
- * connection into ABORTED, by which applications answer too. What came over the wire has no cause from Node; what did not
- * come over it has one.
+ * The outcome where the network failed rather than the server. connect-node turns errors of Node
+ * into codes, and a lost connection into ABORTED, by which applications answer too. What came over
+ * the wire has no cause from Node; what did not come over it has one.
  */
 function networkOutcome(error: ConnectError): Outcome | undefined {
   if (isLostStream(error)) return Outcome.Failure;
@@ -87,7 +89,10 @@ function networkOutcome(error: ConnectError): Outcome | undefined {
   return undefined;
 }
 
-/** gRPC's pushback (gRFC A6). `undefined` where the server said nothing; the core looks for `retry-after` then. */
+/**
+ * gRPC's pushback (gRFC A6). `undefined` where the server said nothing; the core looks for
+ * `retry-after` then.
+ */
 function pushbackOf(error: ConnectError): number | undefined {
   const pushback = error.metadata.get('grpc-retry-pushback-ms');
   return pushback === null ? undefined : parseRetryPushback(pushback);

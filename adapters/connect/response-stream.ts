@@ -3,13 +3,17 @@ import { Code, ConnectError } from '@connectrpc/connect';
 /** The messages of a response, and the moment at which nobody will read any more of them. */
 export interface WatchedMessages<T> {
   readonly messages: AsyncIterable<T>;
-  /** Resolves at the end of the response; rejects with what it threw, or with CANCELED where the reader left. */
+  /**
+   * Resolves at the end of the response; rejects with what it threw, or with CANCELED where the
+   * reader left.
+   */
   readonly ended: Promise<void>;
 }
 
 /**
- * Clients of Connect hide `return()` from their readers, so a reader that leaves early without aborting its signal tells
- * nobody. What is left of it is garbage, and when that is collected the call ends.
+ * Clients of Connect hide `return()` from their readers, so a reader that leaves early without
+ * aborting its signal tells nobody. What is left of it is garbage, and when that is collected the
+ * call ends.
  */
 const forgotten = new FinalizationRegistry<() => void>((leave) => leave());
 

@@ -14,16 +14,17 @@ export const routingKey: ContextKey<RoutingKey | undefined> = createContextKey<R
 });
 
 /**
- * Asks for one endpoint by its id, for one call: what an affinity token said. Where it may not be used the policy picks.
- * `createContextValues().set(preferredEndpoint, tokens.read(token, service.endpoints))`.
+ * Asks for one endpoint by its id, for one call: what an affinity token said. Where it may not be
+ * used the policy picks. `createContextValues().set(preferredEndpoint, tokens.read(token,
+ * service.endpoints))`.
  */
 export const preferredEndpoint: ContextKey<string | undefined> = createContextKey<string | undefined>(undefined, {
   description: 'fairlead preferred endpoint',
 });
 
 /**
- * The key of a call: from its context values, else from the header of that name, else from the async context
- * (`withRoutingKey`). Undefined where none of them says one.
+ * The key of a call: from its context values, else from the header of that name, else from the
+ * async context (`withRoutingKey`). Undefined where none of them says one.
  */
 export function routingKeyOf(
   contextValues: ContextValues | undefined,

@@ -8,43 +8,51 @@ import type {
 import type { ContextValues, StreamResponse, Transport, UnaryResponse } from '@connectrpc/connect';
 import type { CallOptions, Endpoint, Mesh, RoutingKey, Service, Verdict } from '../../src/index.js';
 import { Connections } from './connections.js';
-import { Handover } from './deferred-response.js';
+import { DeferredResponse } from './deferred-response.js';
 import { toConnectError } from './errors.js';
-import { type FairleadTransportOptions, readTransportOptions, type Settings } from './options.js';
+import { type FairleadTransportOptions, readTransportOptions, type TransportSettings } from './options.js';
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
 import { type HeaderInput, preferredEndpoint, routingKeyOf } from './routing-key.js';
 
-/** A transport for clients of Connect. Closing it, or disposing of it, ends its connections after their last call. */
+/**
+ * A transport for clients of Connect. Closing it, or disposing of it, ends its connections after
+ * their last call.
+ */
 export interface FairleadTransport extends Transport, Disposable {
   close(): void;
 }
 
 /**
- * A transport that sends each call to an endpoint of the service, by the service's policy, health and resilience.
+ * A transport that sends each call to an endpoint of the service, by the service's policy, health
+ * and resilience.
  *
  * ```ts
  * const users = createClient(Users, createFairleadTransport(mesh, { service: 'users' }));
  * ```
  *
- * Throws FAIRLEAD_INVALID_OPTION. Calls reject with a ConnectError; where fairlead said no, its cause is a FairleadError.
+ * Throws FAIRLEAD_INVALID_OPTION. Calls reject with a ConnectError; where fairlead said no, its
+ * cause is a FairleadError.
  */
 export function createFairleadTransport(mesh: Mesh, options: FairleadTransportOptions): FairleadTransport {
   const read = readTransportOptions(options);
   return new ServiceTransport(mesh, mesh.service(read.service), read);
 }
 
-/** The protobuf option `idempotency_level` where nothing is said: descriptor.proto, IDEMPOTENCY_UNKNOWN. */
+/**
+ * The protobuf option `idempotency_level` where nothing is said: descriptor.proto,
+ * IDEMPOTENCY_UNKNOWN.
+ */
 const IDEMPOTENCY_UNKNOWN = 0;
 
 class ServiceTransport implements FairleadTransport {
   readonly #mesh: Mesh;
   readonly #service: Service;
-  readonly #options: Settings;
+  readonly #options: TransportSettings;
   readonly #connections: Connections;
 
-  constructor(mesh: Mesh, service: Service, options: Settings) {
+  constructor(mesh: Mesh, service: Service, options: TransportSettings) {
     this.#mesh = mesh;
     this.#service = service;
     this.#options = options;
@@ -79,8 +87,8 @@ class ServiceTransport implements FairleadTransport {
   }
 
   /**
-   * The call lasts until its response is read to the end, left, or failed; its promise here only until the response
-   * begins. Once it has begun nothing is repeated.
+   * The call lasts until its response is read to the end, left, or failed; its promise here only
+   * until the response begins. Once it has begun nothing is repeated.
    */
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
@@ -92,10 +100,11 @@ class ServiceTransport implements FairleadTransport {
   ): Promise<StreamResponse<I, O>> {
     const time = this.#time(timeoutMs);
     const key = routingKeyOf(contextValues, header, this.#options.keyHeader);
-    // Messages that were given away cannot be given again, except the single one of a server stream.
+    // Messages that were given away cannot be given again, except the single one of a server
+    // stream.
     const repeatable = method.methodKind === 'server_streaming';
     const source = repeatable ? new Replay(input) : input;
-    const handover = new Handover<StreamResponse<I, O>>();
+    const handover = new DeferredResponse<StreamResponse<I, O>>();
     const response = handover.open();
     const attempt = (endpoint: Endpoint, callSignal: AbortSignal): Promise<void> =>
       this.#connections.use(endpoint, async (transport) => {
@@ -133,7 +142,10 @@ class ServiceTransport implements FairleadTransport {
     this.close();
   }
 
-  /** As connect-node reads it: no number means the default, and one that is not above 0 means no limit. */
+  /**
+   * As connect-node reads it: no number means the default, and one that is not above 0 means no
+   * limit.
+   */
   #time(timeoutMs: number | undefined): { totalMs: number | undefined; remainingMs: () => number | undefined } {
     const given = timeoutMs ?? this.#options.defaultTimeoutMs;
     if (given === undefined || given <= 0) return { totalMs: undefined, remainingMs: () => undefined };
@@ -164,10 +176,13 @@ class ServiceTransport implements FairleadTransport {
   }
 }
 
-/** Gives the response to its reader and waits for the reader to be done. Holds neither: see `watchMessages`. */
+/**
+ * Gives the response to its reader and waits for the reader to be done. Holds neither: see
+ * `watchMessages`.
+ */
 function handOver<I extends DescMessage, O extends DescMessage>(
   response: StreamResponse<I, O>,
-  handover: Handover<StreamResponse<I, O>>,
+  handover: DeferredResponse<StreamResponse<I, O>>,
   explain: (thrown: unknown) => unknown,
 ): Promise<void> {
   const { messages, ended } = watchMessages(response.message, explain);
@@ -175,7 +190,10 @@ function handOver<I extends DescMessage, O extends DescMessage>(
   return ended;
 }
 
-/** The response with other messages; header and trailer are the response's own, which fill when it ends. */
+/**
+ * The response with other messages; header and trailer are the response's own, which fill when it
+ * ends.
+ */
 function withMessages<I extends DescMessage, O extends DescMessage>(
   { service, method, header, trailer }: StreamResponse<I, O>,
   message: StreamResponse<I, O>['message'],

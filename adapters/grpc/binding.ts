@@ -24,7 +24,10 @@ import type { LeafSettings } from './connections/leaf.js';
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
 
-/** Ties one channel to one service: made with the channel, given by its resolver to its load balancer. */
+/**
+ * Ties one channel to one service: made with the channel, given by its resolver to its load
+ * balancer.
+ */
 export class ChannelBinding {
   readonly service: Service;
   readonly clock: Clock;
@@ -38,7 +41,9 @@ export class ChannelBinding {
   readonly #methods: MethodConfigs;
   readonly #target: TargetSettings;
 
-  /** Throws a FairleadError that says what is wrong with the target or the channel's service config. */
+  /**
+   * Throws a FairleadError that says what is wrong with the target or the channel's service config.
+   */
   constructor(
     mesh: Mesh,
     options: GrpcSettings,
@@ -59,7 +64,8 @@ export class ChannelBinding {
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
     this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock);
-    // A policy that is refused must be refused here, where the program that made the channel sees it.
+    // A policy that is refused must be refused here, where the program that made the channel sees
+    // it.
     this.openSubset(() => false).close();
     this.live = live?.of(name);
     this.#methods = new MethodConfigs(
@@ -103,7 +109,9 @@ export class ChannelBinding {
 
 type ConnectionSettings = Omit<LeafSettings, 'clock' | 'telemetry' | 'options'>;
 
-/** The binding in what a load balancer is given; undefined where another scheme's resolver gave it. */
+/**
+ * The binding in what a load balancer is given; undefined where another scheme's resolver gave it.
+ */
 export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
   const value: unknown = (options as Record<string, unknown>)[ATTRIBUTE];
   return value instanceof ChannelBinding ? value : undefined;
@@ -120,15 +128,19 @@ export function authorityOf(options: GrpcSettings, uri: TargetUri): string {
 }
 
 /**
- * The name of a service as an authority: what a URL would take for its end, for a port or for an escape becomes a dash, or
- * no connection would come to be. A port, which is what an authority may have, stays.
+ * The name of a service as an authority: what a URL would take for its end, for a port or for an
+ * escape becomes a dash, or no connection would come to be. A port, which is what an authority may
+ * have, stays.
  */
 function hostOf(service: string): string {
   const [, name = service, port = ''] = /^(.+?)(:\d{1,5})?$/s.exec(service) ?? [];
   return name.replaceAll(/[^\p{L}\p{N}._~-]+/gu, '-') + port;
 }
 
-/** Service options that targets gave, by mesh and service: a second channel may say the same, but nothing else. */
+/**
+ * Service options that targets gave, by mesh and service: a second channel may say the same, but
+ * nothing else.
+ */
 const given = new WeakMap<Mesh, Map<string, string>>();
 
 function serviceOf(mesh: Mesh, name: string, options: ServiceOptions | undefined): Service {

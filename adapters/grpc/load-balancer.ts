@@ -12,9 +12,10 @@ const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 export const POLICY_NAME = 'fairlead';
 
 /**
- * The load-balancing policy that grpc-js knows: it keeps one connection per endpoint of the service and leaves every
- * choice to the core, through a subset of the endpoints that are connected. It holds connections and nothing else; what a
- * channel must not forget when it goes idle (health, sessions, counters) is the service's.
+ * The load-balancing policy that grpc-js knows: it keeps one connection per endpoint of the service
+ * and leaves every choice to the core, through a subset of the endpoints that are connected. It
+ * holds connections and nothing else; what a channel must not forget when it goes idle (health,
+ * sessions, counters) is the service's.
  */
 export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost {
   readonly helper: experimental.ChannelControlHelper;
@@ -33,7 +34,10 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     this.helper = helper;
   }
 
-  /** Called by grpc-js with every resolution. The list itself comes from the service, which knows it already. */
+  /**
+   * Called by grpc-js with every resolution. The list itself comes from the service, which knows it
+   * already.
+   */
   updateAddressList(
     resolution: experimental.StatusOr<experimental.Endpoint[]>,
     _config: experimental.TypedLoadBalancingConfig,
@@ -57,7 +61,9 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     return true;
   }
 
-  /** grpc-js calls it before every call. Connections are never idle here, so there is nothing to do. */
+  /**
+   * grpc-js calls it before every call. Connections are never idle here, so there is nothing to do.
+   */
   exitIdle(): void {}
 
   resetBackoff(): void {
@@ -108,7 +114,10 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     });
   }
 
-  /** One leaf per endpoint that this client should know. The core has taken departed ones out of the subset already. */
+  /**
+   * One leaf per endpoint that this client should know. The core has taken departed ones out of the
+   * subset already.
+   */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
     const { clock, telemetry } = binding;
     const settings = { ...binding.connections, clock, telemetry, options };
@@ -183,8 +192,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
 const MAX_SHOWN_ERRORS = 3;
 
 /**
- * What identifies a connection: two channels share one where these are equal. The config selector is each channel's own and
- * has nothing to do with it.
+ * What identifies a connection: two channels share one where these are equal. The config selector
+ * is each channel's own and has nothing to do with it.
  */
 function connectionOptions(options: ChannelOptions): ChannelOptions {
   const { [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: _selector, ...rest } = options as Record<string, unknown>;
@@ -193,14 +202,18 @@ function connectionOptions(options: ChannelOptions): ChannelOptions {
 
 /** Two refreshes in a row are this far apart at least, where nothing was lost; milliseconds. */
 const MIN_REFRESH_GAP_MS = 5;
-/** At most one part in so many of the time is spent on refreshing: rings of thousands of endpoints take long to build. */
+/**
+ * At most one part in so many of the time is spent on refreshing: rings of thousands of endpoints
+ * take long to build.
+ */
 const REFRESH_SHARE = 20;
 /** And yet a new connection is used within this time; milliseconds. */
 const MAX_REFRESH_GAP_MS = 100;
 
 /**
- * When to compute the subset anew. A lost connection must be out before the next pick. A new one may wait a moment while
- * many connect at once (the first is never delayed): else N connections would cost N computations over N endpoints.
+ * When to compute the subset anew. A lost connection must be out before the next pick. A new one
+ * may wait a moment while many connect at once (the first is never delayed): else N connections
+ * would cost N computations over N endpoints.
  */
 class Refresh {
   readonly #clock: Clock;
@@ -250,7 +263,10 @@ class Refresh {
   }
 }
 
-/** Has no content of its own: what the user wrote was read, and refused where wrong, when the channel was made. */
+/**
+ * Has no content of its own: what the user wrote was read, and refused where wrong, when the
+ * channel was made.
+ */
 export class FairleadConfig implements experimental.TypedLoadBalancingConfig {
   static createFromJson(_json: unknown): FairleadConfig {
     return new FairleadConfig();

@@ -4,7 +4,9 @@ import type { Endpoint, Service } from '../../src/index.js';
 /** Message of `fairlead:grpc:call`: a call of a gRPC channel ended, all its attempts included. */
 export interface GrpcCallMessage {
   readonly service: string;
-  /** The service itself, by which the mesh is told from another one that has a service of this name. */
+  /**
+   * The service itself, by which the mesh is told from another one that has a service of this name.
+   */
   readonly upstream: Service;
   /** Without the options of its query: `fairlead:///users`. */
   readonly target: string;
@@ -14,7 +16,9 @@ export interface GrpcCallMessage {
   readonly status: string;
   /** From the moment the call was given to a connected or connecting channel. */
   readonly durationMs: number;
-  /** Attempts after the first by its retry policy, by its hedging policy, and by gRPC's own rules. */
+  /**
+   * Attempts after the first by its retry policy, by its hedging policy, and by gRPC's own rules.
+   */
   readonly retries: number;
   readonly hedges: number;
   readonly transparentRetries: number;
@@ -35,23 +39,35 @@ export interface GrpcAttemptMessage {
   readonly status: string | undefined;
   /** From before the pick to the end, waiting for a connection included; NaN while it goes on. */
   readonly durationMs: number;
-  /** Bytes of its messages as they went over the connection, compressed where they are, without their frames. */
+  /**
+   * Bytes of its messages as they went over the connection, compressed where they are, without
+   * their frames.
+   */
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
 
-/** Message of `fairlead:grpc:weighing`: a channel's policy made weights of the load that endpoints report. */
+/**
+ * Message of `fairlead:grpc:weighing`: a channel's policy made weights of the load that endpoints
+ * report.
+ */
 export interface GrpcWeighingMessage extends Weighing {
   readonly service: string;
   readonly upstream: Service;
   readonly target: string;
 }
 
-/** Message of `fairlead:grpc:connection`: a channel's connection to an endpoint came, went, or did not come to be. */
+/**
+ * Message of `fairlead:grpc:connection`: a channel's connection to an endpoint came, went, or did
+ * not come to be.
+ */
 export interface GrpcConnectionMessage {
   readonly service: string;
   readonly target: string;
   readonly endpoint: Endpoint;
-  /** `closed` is the channel's own doing: the endpoint has departed, or the channel is idle or closed. */
+  /**
+   * `closed` is the channel's own doing: the endpoint has departed, or the channel is idle or
+   * closed.
+   */
   readonly what: 'connected' | 'failed' | 'disconnected' | 'closed';
 }

@@ -8,7 +8,9 @@ import { shieldFromProxy } from './config/target.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { ServiceResolver } from './resolver.js';
 
-/** The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are. */
+/**
+ * The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are.
+ */
 export interface GrpcRegistration extends Disposable {
   readonly scheme: string;
   close(): void;
@@ -20,20 +22,24 @@ interface Registered {
   readonly configs: ServiceConfigs | undefined;
 }
 
-/** grpc-js keeps its registries per process and cannot forget; who may use which scheme is decided here. */
+/**
+ * grpc-js keeps its registries per process and cannot forget; who may use which scheme is decided
+ * here.
+ */
 const schemes = new Map<string, Registered | undefined>();
 
 /**
- * Makes `fairlead:///service` a target of every grpc-js client in the process: calls go to the endpoints that the mesh
- * finds, balanced call by call, by the policy and the health of the service.
+ * Makes `fairlead:///service` a target of every grpc-js client in the process: calls go to the
+ * endpoints that the mesh finds, balanced call by call, by the policy and the health of the
+ * service.
  *
  * ```ts
  * registerGrpc(mesh);
  * const users = new UsersClient('fairlead:///users?policy=peak_ewma', credentials.createInsecure());
  * ```
  *
- * Throws FAIRLEAD_INVALID_OPTION, and FAIRLEAD_CONFLICT where another mesh has the scheme. A target that is wrong makes
- * the constructor of the client throw.
+ * Throws FAIRLEAD_INVALID_OPTION, and FAIRLEAD_CONFLICT where another mesh has the scheme. A target
+ * that is wrong makes the constructor of the client throw.
  */
 export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistration {
   const read = readGrpcOptions(options);
@@ -73,7 +79,10 @@ function find(scheme: string): Registered {
   throw new FairleadError('FAIRLEAD_CLOSED', `The scheme '${scheme}' is no longer registered: call registerGrpc().`);
 }
 
-/** grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets a class of its own. */
+/**
+ * grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets a
+ * class of its own.
+ */
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
@@ -81,7 +90,10 @@ function resolverClass(scheme: string): Parameters<typeof experimental.registerR
       super(new ChannelBinding(mesh, read, configs, uri, options), listener);
     }
 
-    /** Asked while a channel is made, before the proxy of the environment is considered, and for every connection. */
+    /**
+     * Asked while a channel is made, before the proxy of the environment is considered, and for
+     * every connection.
+     */
     static getDefaultAuthority(uri: experimental.GrpcUri): string {
       const registered = schemes.get(scheme);
       const authority = authorityOf((registered ?? find(scheme)).options, uri);

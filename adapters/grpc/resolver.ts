@@ -4,8 +4,9 @@ import { type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
 /**
- * What grpc-js takes for the name resolver of a channel: it tells the channel when the service's endpoints change. One per
- * channel; it is stopped when the channel goes idle and started again with the next call.
+ * What grpc-js takes for the name resolver of a channel: it tells the channel when the service's
+ * endpoints change. One per channel; it is stopped when the channel goes idle and started again
+ * with the next call.
  */
 export class ServiceResolver implements experimental.Resolver {
   readonly #binding: ChannelBinding;
@@ -39,7 +40,8 @@ export class ServiceResolver implements experimental.Resolver {
     };
     // The channel must never be told from inside this call.
     queueMicrotask(() => {
-      // A service that has no endpoint yet may soon have one: calls wait for it as long as for discovery itself.
+      // A service that has no endpoint yet may soon have one: calls wait for it as long as for
+      // discovery itself.
       if (!stopped) this.#publishIfKnown();
     });
     this.#patience = clock.after(discoveryTimeoutMs, () =>
@@ -57,7 +59,10 @@ export class ServiceResolver implements experimental.Resolver {
     return this.#binding.service.discovery.ageMs !== Number.POSITIVE_INFINITY;
   }
 
-  /** Which endpoints this client should know may change with their health, while discovery says nothing new. */
+  /**
+   * Which endpoints this client should know may change with their health, while discovery says
+   * nothing new.
+   */
   #followAperture(): void {
     const { usedEndpoints, endpoints } = this.#binding.service;
     // The service has none: its endpoints change by discovery alone.
@@ -77,7 +82,10 @@ export class ServiceResolver implements experimental.Resolver {
     this.#tell(experimental.statusOrFromValue([]));
   }
 
-  /** Errors matter to calls only while there is nothing to go by: later, the last good list is in force. */
+  /**
+   * Errors matter to calls only while there is nothing to go by: later, the last good list is in
+   * force.
+   */
   #reportUnlessKnown(reason: string): void {
     if (this.#isKnown()) {
       this.#publish();
@@ -91,8 +99,9 @@ export class ServiceResolver implements experimental.Resolver {
     const { attributes, serviceConfig } = this.#binding;
     const config = experimental.statusOrFromValue(serviceConfig);
     const tell = (): void => void this.#listener(result, attributes, config, '');
-    // grpc-js starts the calls that waited for this in the context of whoever resolves, which is often the context of the
-    // call that came first: its key must not become everybody's. (Where no key is set, none is: that costs nothing.)
+    // grpc-js starts the calls that waited for this in the context of whoever resolves, which is
+    // often the context of the call that came first: its key must not become everybody's. (Where no
+    // key is set, none is: that costs nothing.)
     if (currentRoutingKey() === undefined) tell();
     else withRoutingKey(undefined, tell);
   }

@@ -12,18 +12,26 @@ export type { Route } from './pool.js';
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */
 export type CreatePoolOptions = MysqlPoolOptions &
   Omit<PoolOptions, 'host' | 'port' | 'socketPath' | 'uri' | 'stream' | 'pool' | 'isServer' | 'password' | 'ssl'> & {
-    /** The password, or a function that gives it for each new connection: for passwords that change. */
+    /**
+     * The password, or a function that gives it for each new connection: for passwords that change.
+     */
     readonly password?: Password;
     readonly ssl?: string | TlsOptions;
   };
 
 /** mysql2's options of TLS, without those that it ignores. */
 export interface TlsOptions extends Omit<SslOptions, 'pfx' | 'crl'> {
-  /** The name to ask for (SNI) and, with `verifyIdentity`, to find in the certificate. Default: the endpoint's host. */
+  /**
+   * The name to ask for (SNI) and, with `verifyIdentity`, to find in the certificate. Default: the
+   * endpoint's host.
+   */
   readonly servername?: string;
 }
 
-/** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' } as RoutedQueryOptions)`. */
+/**
+ * A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' } as
+ * RoutedQueryOptions)`.
+ */
 export interface RoutedQueryOptions extends QueryOptions {
   readonly route?: 'primary' | 'replica';
   readonly consistency?: Consistency;
@@ -46,15 +54,17 @@ export interface ReplicatedPoolApi {
 }
 
 /**
- * For ORMs that load mysql2 themselves: the module with its `createPool`, `createPoolCluster` and `createConnection` over
- * the servers of a service. TypeORM: `driver: createDriver(mesh, options)`. Sequelize: `dialectModule`.
+ * For ORMs that load mysql2 themselves: the module with its `createPool`, `createPoolCluster` and
+ * `createConnection` over the servers of a service. TypeORM: `driver: createDriver(mesh, options)`.
+ * Sequelize: `dialectModule`.
  */
 export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<string, unknown> {
   return new OrmDriver(mesh, options as unknown as Readonly<Record<string, unknown>>).module();
 }
 
 /**
- * mysql2's callback pool over the servers of a service: writes on the primary, reads on replicas that are fresh enough.
+ * mysql2's callback pool over the servers of a service: writes on the primary, reads on replicas
+ * that are fresh enough.
  *
  * ```ts
  * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database: 'shop' });

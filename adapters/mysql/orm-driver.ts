@@ -9,15 +9,19 @@ import type { VirtualConnection } from './virtual-connection.js';
 type Options = Readonly<Record<string, unknown>>;
 type ConnectionCallback = (error: unknown, connection?: VirtualConnection) => void;
 
-/** Settings that an ORM makes on each new connection, and that do not keep it: they are made on every connection. */
+/**
+ * Settings that an ORM makes on each new connection, and that do not keep it: they are made on
+ * every connection.
+ */
 const SETTING = /^\s*SET\s+(?:SESSION\s+)?time_zone\s*=\s*'[^'\\]*'\s*;?\s*$/i;
 
 /** What comes from the mesh, or from the options given beside it, whatever the ORM was told. */
 const NOT_TAKEN: ReadonlySet<string> = new Set(['host', 'port', 'socketPath', 'user', 'password', 'database', 'uri']);
 
 /**
- * The module `mysql2`, as an ORM loads it, over the servers of a mesh: its pools, clusters and single connections send
- * reads to replicas. `options` are those of `createPool`; those the ORM gives fill the gaps.
+ * The module `mysql2`, as an ORM loads it, over the servers of a mesh: its pools, clusters and
+ * single connections send reads to replicas. `options` are those of `createPool`; those the ORM
+ * gives fill the gaps.
  */
 export class OrmDriver {
   readonly #mesh: Mesh;
@@ -63,7 +67,10 @@ export class OrmDriver {
   }
 }
 
-/** Makes time zones a matter of the pool: as a statement of the session they would tie it to one server. */
+/**
+ * Makes time zones a matter of the pool: as a statement of the session they would tie it to one
+ * server.
+ */
 function keepSettingsOut(connection: VirtualConnection, pool: ReplicatedPool): void {
   const query = connection.query.bind(connection);
   connection.query = (sql: unknown, values?: unknown, callback?: QueryCallback) => {
@@ -94,7 +101,10 @@ const KNOWN: ReadonlySet<string> = new Set([
   'typeCast',
 ]);
 
-/** mysql2's PoolCluster, whose groups are all the same pool: it knows better than a name where a statement belongs. */
+/**
+ * mysql2's PoolCluster, whose groups are all the same pool: it knows better than a name where a
+ * statement belongs.
+ */
 class SinglePoolCluster extends EventEmitter {
   readonly #create: () => ReplicatedPool;
   #pool: ReplicatedPool | undefined;

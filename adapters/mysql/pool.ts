@@ -29,8 +29,9 @@ export interface Route {
 }
 
 /**
- * mysql2's pool over a primary and its replicas: the callback API, `promise()` for the other. Extends no class of
- * mysql2; what its users touch (the public methods, `config`, the events) is the same.
+ * mysql2's pool over a primary and its replicas: the callback API, `promise()` for the other.
+ * Extends no class of mysql2; what its users touch (the public methods, `config`, the events) is
+ * the same.
  */
 export class ReplicatedPool extends EventEmitter {
   readonly config: Record<string, unknown>;
@@ -40,7 +41,10 @@ export class ReplicatedPool extends EventEmitter {
   readonly #runnerContext: RunnerContext;
   /** For statements of the pool's own, each a session by itself. */
   readonly #ownContext: RunnerContext;
-  /** For statements that belong to no other session: everything this pool wrote is seen by what it reads. */
+  /**
+   * For statements that belong to no other session: everything this pool wrote is seen by what it
+   * reads.
+   */
   readonly #session: ConsistencySession;
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
@@ -50,7 +54,8 @@ export class ReplicatedPool extends EventEmitter {
   constructor(mesh: Mesh, options: unknown) {
     super();
     const { own, pool, connection } = readPoolOptions(options);
-    // Whole, so that what mysql2 refuses is refused now and not with each connection; then what may be shown.
+    // Whole, so that what mysql2 refuses is refused now and not with each connection; then what may
+    // be shown.
     connectionConfig(connection);
     const parsed = connectionConfig(withoutSecrets(connection));
     this.#own = own;
@@ -99,16 +104,16 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * As `getConnection`, at once, for an ORM that keeps its connections for long and takes insert ids from the answer: a
-   * session that calls `released` when it ends.
+   * As `getConnection`, at once, for an ORM that keeps its connections for long and takes insert
+   * ids from the answer: a session that calls `released` when it ends.
    */
   openConnection(released: () => void): VirtualConnection {
     return new VirtualConnection(this.#operations, { ...this.#runnerContext, keepsInsertId: false }, released);
   }
 
   /**
-   * Runs on every connection that is made from now on. False, and not added, where connections without it may exist
-   * already.
+   * Runs on every connection that is made from now on. False, and not added, where connections
+   * without it may exist already.
    */
   addInitStatement(sql: string): boolean {
     if (this.#initStatements.includes(sql)) return true;
@@ -151,8 +156,9 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * Runs `run` as a session of its own: what it reads is never older than what it wrote or read before, however many
-   * connections it takes. `token` continues a session exported elsewhere by `exportSession`.
+   * Runs `run` as a session of its own: what it reads is never older than what it wrote or read
+   * before, however many connections it takes. `token` continues a session exported elsewhere by
+   * `exportSession`.
    */
   session<T>(run: () => T, token?: string): T {
     return withScope({ session: new ConsistencySession(true, this.#cluster.clock.now(), token) }, run);
@@ -163,12 +169,18 @@ export class ReplicatedPool extends EventEmitter {
     return withScope({ consistency }, run);
   }
 
-  /** Every statement of `run` that may choose goes there. A session with state stays where its state is. */
+  /**
+   * Every statement of `run` that may choose goes there. A session with state stays where its state
+   * is.
+   */
   withRoute<T>(route: 'primary' | 'replica', run: () => T): T {
     return withScope({ route }, run);
   }
 
-  /** The position of the current session, for a cookie or header: any process may continue it. Empty before a write. */
+  /**
+   * The position of the current session, for a cookie or header: any process may continue it. Empty
+   * before a write.
+   */
   exportSession(): string {
     return (currentScope.getStore()?.session ?? this.#session).token.toString();
   }
@@ -178,7 +190,10 @@ export class ReplicatedPool extends EventEmitter {
     return Object.fromEntries([...this.#cluster.stats()].map(([endpoint, stats]) => [endpoint.spec.id, stats]));
   }
 
-  /** What monitors of mysql2 read: how many connections there are, are idle, and how many callers wait. */
+  /**
+   * What monitors of mysql2 read: how many connections there are, are idle, and how many callers
+   * wait.
+   */
   get _allConnections(): { readonly length: number } {
     return { length: this.#sum(({ idle, busy, connecting }) => idle + busy + connecting) };
   }
@@ -205,7 +220,10 @@ export class ReplicatedPool extends EventEmitter {
     return escaping.escapeId(value, false);
   }
 
-  /** Refuses new work and lets what runs finish, for `endTimeoutMs` at most: open transactions can commit. */
+  /**
+   * Refuses new work and lets what runs finish, for `endTimeoutMs` at most: open transactions can
+   * commit.
+   */
   end(callback?: (error: unknown) => void): void {
     this._closed = true;
     this.#cluster.close().then(
@@ -246,8 +264,8 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * Resets a connection whose session holds state, unless listeners of `connection` set it up: what they did would be
-   * lost by a reset, so such a connection is closed.
+   * Resets a connection whose session holds state, unless listeners of `connection` set it up: what
+   * they did would be lost by a reset, so such a connection is closed.
    */
   #clean({ physical }: Checkout, done: (usable: boolean) => void): void {
     const { connection } = physical;
@@ -272,7 +290,9 @@ export class ReplicatedPool extends EventEmitter {
     });
   }
 
-  /** A reset keeps the current database, and several statements in one may have changed it unseen. */
+  /**
+   * A reset keeps the current database, and several statements in one may have changed it unseen.
+   */
   #useDatabase(connection: DriverConnection, done: (error: unknown) => void): void {
     const { database } = this.#operations.config;
     if (typeof database !== 'string' || database === '') done(null);
@@ -280,7 +300,8 @@ export class ReplicatedPool extends EventEmitter {
   }
 }
 
-// Outside the class: a computed name has no type that declarations could be made of without a checker.
+// Outside the class: a computed name has no type that declarations could be made of without a
+// checker.
 Object.defineProperty(ReplicatedPool.prototype, inspect.custom, { value: ReplicatedPool.prototype.describe });
 
 /** The names and shape of mysql2's. */

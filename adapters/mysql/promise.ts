@@ -17,8 +17,8 @@ export type {
 } from './index.js';
 
 /**
- * mysql2's promise pool over the servers of a service: the driver's own promise wrapper around `createPool` of
- * `fairlead/mysql`.
+ * mysql2's promise pool over the servers of a service: the driver's own promise wrapper around
+ * `createPool` of `fairlead/mysql`.
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): Pool & ReplicatedPoolApi {
   const callbackPool = createCallbackPool(mesh, options);

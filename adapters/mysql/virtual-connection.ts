@@ -26,9 +26,10 @@ const LAST: Statement = { route: 'same', effect: 'none', reason: 'belongs to the
 const STATE: Statement = { route: 'same', effect: 'session', reason: 'changes the session' };
 
 /**
- * What `getConnection` gives: to its holder a pool connection of mysql2, in truth a session that takes a real
- * connection with its first statement, and another with the next where that is better. No ORM calls `pool.query`: they
- * all take a connection, run a statement and release it, so this is where their reads find the replicas.
+ * What `getConnection` gives: to its holder a pool connection of mysql2, in truth a session that
+ * takes a real connection with its first statement, and another with the next where that is better.
+ * No ORM calls `pool.query`: they all take a connection, run a statement and release it, so this is
+ * where their reads find the replicas.
  */
 export class VirtualConnection extends EventEmitter {
   readonly config: Record<string, unknown>;
@@ -54,7 +55,10 @@ export class VirtualConnection extends EventEmitter {
     return this;
   }
 
-  /** Set once the connection that held the session's state is lost: what validates pooled connections reads this. */
+  /**
+   * Set once the connection that held the session's state is lost: what validates pooled
+   * connections reads this.
+   */
   get _fatalError(): unknown {
     return this.#runner.lost ?? null;
   }
@@ -104,7 +108,10 @@ export class VirtualConnection extends EventEmitter {
     return this.query('ROLLBACK', callback);
   }
 
-  /** The prepared statement lives on one connection, chosen by its text, and the session stays there. */
+  /**
+   * The prepared statement lives on one connection, chosen by its text, and the session stays
+   * there.
+   */
   prepare(sql: unknown, callback: (error: unknown, statement?: unknown) => void): void {
     const { route } = this.#context.router.route(textOf(sql));
     this.#on(
@@ -257,5 +264,6 @@ class Execution implements Operation {
   }
 }
 
-// Outside the class: a computed name has no type that declarations could be made of without a checker.
+// Outside the class: a computed name has no type that declarations could be made of without a
+// checker.
 Object.defineProperty(VirtualConnection.prototype, inspect.custom, { value: VirtualConnection.prototype.describe });

@@ -2,7 +2,9 @@ import type { Counter, Meter, UpDownCounter } from '@opentelemetry/api';
 import type { EjectionEvent } from '../../src/index.js';
 import type { GrpcConnectionMessage } from '../grpc/messages.js';
 
-/** Endpoints and connections of gRPC channels: outlier detection of gRFC A91, subchannels of A94. */
+/**
+ * Endpoints and connections of gRPC channels: outlier detection of gRFC A91, subchannels of A94.
+ */
 export class GrpcMetrics {
   readonly #enforced: Counter;
   readonly #unenforced: Counter;
@@ -10,7 +12,10 @@ export class GrpcMetrics {
   readonly #failed: Counter;
   readonly #disconnections: Counter;
   readonly #open: UpDownCounter;
-  /** The targets of each service that gRPC channels were seen to use: ejections of others are none of gRPC's. */
+  /**
+   * The targets of each service that gRPC channels were seen to use: ejections of others are none
+   * of gRPC's.
+   */
   readonly #targets = new Map<string, Set<string>>();
 
   constructor(meter: Meter) {
@@ -75,5 +80,7 @@ export class GrpcMetrics {
   }
 }
 
-/** The only reason for a disconnection that is known here for certain. From the list of gRFC A94. */
+/**
+ * The only reason for a disconnection that is known here for certain. From the list of gRFC A94.
+ */
 const SHUTDOWN = 'subchannel shutdown';

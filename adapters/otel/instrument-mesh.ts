@@ -20,8 +20,9 @@ export interface InstrumentMeshOptions {
 }
 
 /**
- * Records the metrics of one mesh, from now on, under the names of OpenTelemetry for gRPC and under fairlead's own. Gives a
- * function that stops it. Until it is called nothing is measured and nothing costs. Throws FAIRLEAD_INVALID_OPTION.
+ * Records the metrics of one mesh, from now on, under the names of OpenTelemetry for gRPC and under
+ * fairlead's own. Gives a function that stops it. Until it is called nothing is measured and
+ * nothing costs. Throws FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
  * const stop = instrumentMesh(mesh, { meterProvider });

@@ -1,8 +1,8 @@
 import type { EjectionEvent, Endpoint, Mesh, Service } from '../../src/index.js';
 
 /**
- * The services of one mesh, followed from the moment each is first heard of. Diagnostics channels are the whole process's,
- * so a message counts only where its endpoint belongs to this mesh.
+ * The services of one mesh, followed from the moment each is first heard of. Diagnostics channels
+ * are the whole process's, so a message counts only where its endpoint belongs to this mesh.
  */
 export class WatchedMesh {
   readonly #mesh: Mesh;

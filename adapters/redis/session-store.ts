@@ -9,7 +9,10 @@ export interface ScriptRunner {
 }
 
 export interface RedisSessionStoreOptions {
-  /** Before each session key, such as `carts:`: services that share a Redis must not share their sessions. Not empty. */
+  /**
+   * Before each session key, such as `carts:`: services that share a Redis must not share their
+   * sessions. Not empty.
+   */
   readonly prefix: string;
 }
 
@@ -19,7 +22,10 @@ local bound = redis.call('GET', KEYS[1])
 if bound then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return bound`);
 
-/** Binds a session that has no endpoint, or the one that is to be replaced; else leaves it. Gives the one it has now. */
+/**
+ * Binds a session that has no endpoint, or the one that is to be replaced; else leaves it. Gives
+ * the one it has now.
+ */
 const BIND = script(`
 local bound = redis.call('GET', KEYS[1])
 if bound and bound ~= ARGV[3] then
@@ -36,9 +42,10 @@ return ARGV[1]`);
  * mesh.service('carts', { affinity: { store: redisSessionStore(redis, { prefix: 'carts:' }) } });
  * ```
  *
- * One string per session, with the TTL of the affinity: 100 to 200 bytes at the server. Each question is one script on
- * one key, so that deciding who was first is atomic, on a shard as well. The connection stays the user's: it is not closed
- * with the service. Where Redis fails, each process goes on with the sessions it knows, and the service has an `error` event.
+ * One string per session, with the TTL of the affinity: 100 to 200 bytes at the server. Each
+ * question is one script on one key, so that deciding who was first is atomic, on a shard as well.
+ * The connection stays the user's: it is not closed with the service. Where Redis fails, each
+ * process goes on with the sessions it knows, and the service has an `error` event.
  */
 export function redisSessionStore(redis: ScriptRunner, options: RedisSessionStoreOptions): SharedAffinityStore {
   if (typeof redis?.evalsha !== 'function' || typeof redis.eval !== 'function') {

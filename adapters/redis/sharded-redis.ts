@@ -24,16 +24,18 @@ import { Topology } from './shards/topology.js';
 import { Waiting } from './undiscovered-commands.js';
 
 /**
- * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis for whoever holds
- * it: all commands, callbacks, Buffer variants, pipelines, transactions, scripts, streams and subscriptions.
+ * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis
+ * for whoever holds it: all commands, callbacks, Buffer variants, pipelines, transactions, scripts,
+ * streams and subscriptions.
  *
  * ```ts
  * const redis = new ShardedRedis(mesh, { service: 'cache' });
  * await redis.set('user:7', 'Ada');
  * ```
  *
- * What differs over several shards is told in docs/redis.md: commands whose keys belong to several shards are split or
- * refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table there.
+ * What differs over several shards is told in docs/redis.md: commands whose keys belong to several
+ * shards are split or refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table
+ * there.
  */
 export class ShardedRedis extends Redis {
   readonly #mesh: Mesh;
@@ -51,7 +53,10 @@ export class ShardedRedis extends Redis {
   #started = false;
   #ended = false;
 
-  /** Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, unless `lazyConnect` is set. */
+  /**
+   * Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, unless `lazyConnect` is
+   * set.
+   */
   constructor(mesh: Mesh, options: ShardedRedisOptions) {
     const { own, driver } = readShardedOptions(options);
     super({ ...driver, lazyConnect: true } as DriverOptions);
@@ -99,12 +104,18 @@ export class ShardedRedis extends Redis {
     return this.#topology.set;
   }
 
-  /** The name of the shard that owns the key. The option `keyPrefix` is applied, as to the key of a command. */
+  /**
+   * The name of the shard that owns the key. The option `keyPrefix` is applied, as to the key of a
+   * command.
+   */
   shardFor(key: string | Buffer): string {
     return this.#anySet().shardOf(this.#prefixed(key)).name;
   }
 
-  /** The plain ioredis connection to one shard, for what means that one server. FAIRLEAD_NO_ENDPOINT for an unknown name. */
+  /**
+   * The plain ioredis connection to one shard, for what means that one server. FAIRLEAD_NO_ENDPOINT
+   * for an unknown name.
+   */
   shard(name: string): Redis {
     const shard = this.#set.shards.find((each) => each.name === name);
     if (shard !== undefined) return shard.connection;
@@ -142,7 +153,10 @@ export class ShardedRedis extends Redis {
     return command.promise;
   }
 
-  /** The parent is made without connecting, and says `wait` then; so does this client only where it was told to. */
+  /**
+   * The parent is made without connecting, and says `wait` then; so does this client only where it
+   * was told to.
+   */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'wait' && !this.options.lazyConnect) return false;
     return super.emit(event, ...args);
@@ -152,7 +166,10 @@ export class ShardedRedis extends Redis {
     if (stream === undefined || !this.#transactions.take(command, stream)) this.#router.route(command);
   }
 
-  /** Resolves when the shards are connected. Rejects when it is connecting or connected already, as ioredis does. */
+  /**
+   * Resolves when the shards are connected. Rejects when it is connecting or connected already, as
+   * ioredis does.
+   */
   override connect(callback?: Callback<void>): Promise<void> {
     const promise = new Promise<void>((resolve, reject) => {
       if (this.#started && !this.#ended) {
@@ -176,7 +193,9 @@ export class ShardedRedis extends Redis {
     this.#end();
   }
 
-  /** Another client with the same options, except for those given. Over the same mesh and service. */
+  /**
+   * Another client with the same options, except for those given. Over the same mesh and service.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the parent's return type depends on a type parameter that has no value here
   override duplicate(override?: any): any {
     return new ShardedRedis(this.#mesh, { ...this.#given, ...(override as Partial<ShardedRedisOptions>) });
@@ -187,7 +206,10 @@ export class ShardedRedis extends Redis {
     return this.#subscriptions?.active && this.options.protocol !== 3 ? 'subscriber' : 'normal';
   }
 
-  /** Shows what all shards do; the event `monitor` has the shard's name as its last argument, after those of ioredis. */
+  /**
+   * Shows what all shards do; the event `monitor` has the shard's name as its last argument, after
+   * those of ioredis.
+   */
   override monitor(callback?: Callback<Redis>): Promise<Redis> {
     if (!this.#started) this.#start();
     const promise = untilReady(this).then(() => monitorAll(this.#set.shards));

@@ -8,7 +8,10 @@ interface Entry {
   settled: boolean;
 }
 
-/** Commands that came before discovery told of any server. Bounded; a deadline that passes takes one out. */
+/**
+ * Commands that came before discovery told of any server. Bounded; a deadline that passes takes one
+ * out.
+ */
 export class Waiting {
   readonly #limit: number;
   readonly #service: string;

@@ -1,7 +1,8 @@
 /**
- * Unary calls with empty messages over three servers in processes of their own: fairlead's policies beside what grpc-js
- * has built in. Every round runs every contender once, in random order; ratios are taken within a round, so that a busy
- * machine slows both sides of it. CPU is the client process's own.
+ * Unary calls with empty messages over three servers in processes of their own: fairlead's policies
+ * beside what grpc-js has built in. Every round runs every contender once, in random order; ratios
+ * are taken within a round, so that a busy machine slows both sides of it. CPU is the client
+ * process's own.
  *
  *     npm run bench:grpc [rounds] [calls]
  */

@@ -1,7 +1,10 @@
 import { statSync } from 'node:fs';
 import { BuiltPackage } from '../../test/support/import-cost.js';
 
-/** Reports what `import 'fairlead'` costs: files, bytes, and the median of 31 fresh processes over an empty module. */
+/**
+ * Reports what `import 'fairlead'` costs: files, bytes, and the median of 31 fresh processes over
+ * an empty module.
+ */
 const RUNS = 31;
 using built = new BuiltPackage();
 const files = built.filesLoadedBy('src/index.js');

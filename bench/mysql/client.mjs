@@ -70,7 +70,9 @@ async function round(pool, run) {
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const signed = (value) => `${value < 0 ? '' : '+'}${value.toFixed(1)}`;
 
-/** All pools in every round, one after the other, so that a disturbed moment disturbs all of them. */
+/**
+ * All pools in every round, one after the other, so that a disturbed moment disturbs all of them.
+ */
 async function compare(method, pools) {
   const names = Object.keys(pools);
   const figures = Object.fromEntries(names.map((name) => [name, []]));

@@ -1,7 +1,8 @@
 /**
- * What a query costs the client: CPU time beside mysql2's own pool and PoolCluster, over one server and over three, and
- * what it takes to tell where a statement belongs. Starts a primary with two replicas; the client is a process of its
- * own that runs the built package as users have it. `npm run build && npm run bench:mysql`
+ * What a query costs the client: CPU time beside mysql2's own pool and PoolCluster, over one server
+ * and over three, and what it takes to tell where a statement belongs. Starts a primary with two
+ * replicas; the client is a process of its own that runs the built package as users have it. `npm
+ * run build && npm run bench:mysql`
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

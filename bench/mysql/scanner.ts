@@ -1,6 +1,6 @@
 /**
- * What it costs to tell where a statement belongs: seen before, never seen, and too long to be remembered. CPU time, the
- * best of the rounds. `npm run bench:mysql:scanner`
+ * What it costs to tell where a statement belongs: seen before, never seen, and too long to be
+ * remembered. CPU time, the best of the rounds. `npm run bench:mysql:scanner`
  */
 import { classify } from '../../adapters/mysql/statement/classify.js';
 import { Router } from '../../adapters/mysql/statement/router.js';

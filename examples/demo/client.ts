@@ -16,8 +16,9 @@ export function createClient(registry: string): Client {
     resolver: consulResolver({ address: registry }),
     services: {
       users: {
-        // All of this has good defaults. Here times are shorter, so that half a minute is enough to see everything: an old
-        // response time is forgotten within seconds (10 s by default), an ejection is 2 s (30 s).
+        // All of this has good defaults. Here times are shorter, so that half a minute is enough to
+        // see everything: an old response time is forgotten within seconds (10 s by default), an
+        // ejection is 2 s (30 s).
         policy: { peak_ewma: { decayMs: 2_000 } },
         health: [consecutiveFailures({ failures: 3, baseEjectionMs: 2_000 })],
       },
@@ -42,7 +43,9 @@ export function createClient(registry: string): Client {
   };
 }
 
-/** What a lost connection swallowed is asked of another server. Reading a user twice does no harm. */
+/**
+ * What a lost connection swallowed is asked of another server. Reading a user twice does no harm.
+ */
 const RETRIES = {
   name: [{ service: 'demo.Users', method: 'Get' }],
   retryPolicy: {

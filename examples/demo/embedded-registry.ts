@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 /**
- * A registry that speaks the part of Consul's HTTP API that registration and discovery need, for machines that have no
- * Consul: services, TTL checks, health queries that block. One node, no cluster, nothing written to disk: a stand-in
- * for a demo, not for Consul.
+ * A registry that speaks the part of Consul's HTTP API that registration and discovery need, for
+ * machines that have no Consul: services, TTL checks, health queries that block. One node, no
+ * cluster, nothing written to disk: a stand-in for a demo, not for Consul.
  *
- * API: https://developer.hashicorp.com/consul/api-docs/agent/service, …/agent/check, …/health and, for blocking
- * queries, …/features/blocking.
+ * API: https://developer.hashicorp.com/consul/api-docs/agent/service, …/agent/check, …/health and,
+ * for blocking queries, …/features/blocking.
  */
 export interface EmbeddedRegistry {
   /** `127.0.0.1:8500`, on a port that was free. */

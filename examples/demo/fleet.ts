@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const SERVER = fileURLToPath(new URL('server.ts', import.meta.url));
-/** A TypeScript file has to be compiled by a new process before it serves: seconds on a busy machine. */
+/**
+ * A TypeScript file has to be compiled by a new process before it serves: seconds on a busy
+ * machine.
+ */
 const START_TIMEOUT_MS = 20_000;
 
 /** The servers of the demo, each a process of its own. */
@@ -37,7 +40,10 @@ export class Fleet {
     this.#signal(id, 'SIGKILL');
   }
 
-  /** It keeps its connections and answers nothing: the failure that health checks by connection never see. */
+  /**
+   * It keeps its connections and answers nothing: the failure that health checks by connection
+   * never see.
+   */
   hang(id: string): void {
     this.#signal(id, 'SIGSTOP');
   }

@@ -8,8 +8,9 @@ import { createScreen } from './screen.js';
 import { Watch } from './watch.js';
 
 /**
- * What fairlead does, on real parts: a registry, gRPC servers in processes of their own, and a client that calls them
- * while they are killed, hung, woken and joined by others. Ends by itself; exit code 0 only if every claim held.
+ * What fairlead does, on real parts: a registry, gRPC servers in processes of their own, and a
+ * client that calls them while they are killed, hung, woken and joined by others. Ends by itself;
+ * exit code 0 only if every claim held.
  *
  *     npm run demo
  */
@@ -67,7 +68,10 @@ async function demo(): Promise<void> {
   summarize(findings, load);
 }
 
-/** A process that has just started answers its first calls slowly, while its code is compiled: that is not the subject. */
+/**
+ * A process that has just started answers its first calls slowly, while its code is compiled: that
+ * is not the subject.
+ */
 const WARM_UP_CALLS = 40;
 const WARM_UP_DEADLINE_MS = 5_000;
 

@@ -3,7 +3,10 @@ import type { Fleet } from './fleet.js';
 import type { Screen } from './screen.js';
 import type { Watch } from './watch.js';
 
-/** Mean service times in milliseconds: a good balancer gives the fast ones more and the slow one little. */
+/**
+ * Mean service times in milliseconds: a good balancer gives the fast ones more and the slow one
+ * little.
+ */
 export const FIRST_SERVERS: Readonly<Record<string, number>> = { alder: 4, birch: 6, cedar: 8, dogwood: 40 };
 const LATER_SERVERS: Readonly<Record<string, number>> = { elm: 5, fir: 5 };
 

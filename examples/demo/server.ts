@@ -2,8 +2,8 @@ import grpc from '@grpc/grpc-js';
 import { type GetRequest, type User, usersService } from './users.js';
 
 /**
- * One server of the demo: plain grpc-js, and plain HTTP to Consul. It knows nothing of fairlead; it could be written in
- * any language.
+ * One server of the demo: plain grpc-js, and plain HTTP to Consul. It knows nothing of fairlead; it
+ * could be written in any language.
  *
  *     server.ts <id> <mean delay in ms> <registry host:port>
  */
@@ -17,7 +17,8 @@ const HEARTBEAT_MS = 500;
 const server = new grpc.Server();
 server.addService(usersService, {
   get(call: grpc.ServerUnaryCall<GetRequest, User>, callback: grpc.sendUnaryData<User>) {
-    // Half to one and a half times the mean: no two answers of a real server take the same time either.
+    // Half to one and a half times the mean: no two answers of a real server take the same time
+    // either.
     const workMs = delayMs * (0.5 + Math.random());
     setTimeout(() => callback(null, { id: call.request.id, name: `user ${call.request.id}`, servedBy: id }), workMs);
   },

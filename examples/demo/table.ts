@@ -7,7 +7,9 @@ export interface Column {
 
 const GAP = '   ';
 
-/** Lines of a table whose columns are as wide as their widest cell. Colours in cells do not count. */
+/**
+ * Lines of a table whose columns are as wide as their widest cell. Colours in cells do not count.
+ */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const titles = columns.map(({ title }) => title);
   const widths = columns.map((_, at) => Math.max(...[titles, ...rows].map((row) => visibleLength(row[at] ?? ''))));
@@ -23,7 +25,10 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
   return [line(titles), widths.map((width) => '─'.repeat(width)).join('─'.repeat(GAP.length)), ...rows.map(line)];
 }
 
-/** Cut to a terminal's width, without cutting through a colour: a line that is too long loses its colours. */
+/**
+ * Cut to a terminal's width, without cutting through a colour: a line that is too long loses its
+ * colours.
+ */
 export function clip(line: string, width: number): string {
   return visibleLength(line) <= width ? line : stripVTControlCharacters(line).slice(0, width);
 }

@@ -17,7 +17,9 @@ export interface ServerRow {
 /** Short, so that the table follows what happens. */
 const WINDOW_MS = 3_000;
 
-/** Watches a service the way an operator's tool would: through its events, endpoints and statistics. */
+/**
+ * Watches a service the way an operator's tool would: through its events, endpoints and statistics.
+ */
 export class Watch {
   readonly #service: Service;
   readonly #stats: ServiceStats;

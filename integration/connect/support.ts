@@ -15,7 +15,10 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 type Message = typeof StringValueSchema;
 type Unary = { methodKind: 'unary'; input: Message; output: Message };
 
-/** A service without a protocol compiler: its descriptor is written here, its messages are well-known types. */
+/**
+ * A service without a protocol compiler: its descriptor is written here, its messages are
+ * well-known types.
+ */
 export const Echo = echoDescriptor() as GenService<{
   read: Unary;
   write: Unary;
@@ -47,7 +50,10 @@ function echoDescriptor(): unknown {
   return createFileRegistry(file, () => file_google_protobuf_wrappers).getService('test.v1.Echo');
 }
 
-/** A Connect server; it speaks gRPC and Connect over HTTP/2 without TLS. Says its id in every answer. */
+/**
+ * A Connect server; it speaks gRPC and Connect over HTTP/2 without TLS. Says its id in every
+ * answer.
+ */
 export class EchoServer {
   readonly id: string;
   port = 0;

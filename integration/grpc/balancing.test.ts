@@ -162,7 +162,8 @@ describe('a grpc-js client of fairlead:///service', () => {
     const client = connect('fairlead:///echo');
     const early = ['alice', 'bob', undefined].map((key) => withRoutingKey(key, () => client.unary()));
     await Promise.all(early);
-    // grpc-js starts queued calls together, in no caller's context: they have no key rather than a wrong one.
+    // grpc-js starts queued calls together, in no caller's context: they have no key rather than a
+    // wrong one.
     expect(keys).toEqual([undefined, undefined, undefined]);
     keys.length = 0;
     await Promise.all(['alice', 'bob', undefined].map((key) => withRoutingKey(key, () => client.unary())));

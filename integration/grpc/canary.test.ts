@@ -3,8 +3,8 @@ import { type ChannelOptions, connectivityState, experimental, Metadata, status 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EchoClient, startServers, type TestServer, until } from './support.js';
 
-// What the adapter relies on and grpc-js does not promise. Written against grpc-js alone: when one of these fails after an
-// update, the adapter has to change, whatever its own tests say.
+// What the adapter relies on and grpc-js does not promise. Written against grpc-js alone: when one
+// of these fails after an update, the adapter has to change, whatever its own tests say.
 
 interface Probe {
   /** Decides each pick; gets the leaf's own picker. */

@@ -70,7 +70,8 @@ describe('while calls go on', () => {
     const at = load.ok;
     await until(() => load.ok > at + 300, 'the others carry on');
     await load.stop();
-    // Calls that were picked between the count and the death come on top; at most the concurrency in all.
+    // Calls that were picked between the count and the death come on top; at most the concurrency
+    // in all.
     expect(load.errors.length, load.summary).toBeLessThanOrEqual(Math.max(20, onIt));
     expect(load.errors.every((error) => error.code === status.UNAVAILABLE)).toBe(true);
     expect(echo.inflight).toBe(0);
@@ -86,7 +87,8 @@ describe('while calls go on', () => {
     const at = load.ok;
     await until(() => load.ok > at + 300, 'the others carry on');
     await load.stop();
-    // Where the answer had begun the call is committed (gRFC A6): its server died between the first frame and the last.
+    // Where the answer had begun the call is committed (gRFC A6): its server died between the first
+    // frame and the last.
     const lost = load.errors.filter((error) => !(error as { answering?: boolean }).answering);
     expect(lost, load.summary).toEqual([]);
   });

@@ -6,7 +6,10 @@ import { EchoMesh } from './support-mesh.js';
 const CONCURRENCY = 100;
 /** What callers of a service that answers in 5 ms would set. */
 const DEADLINE_MS = 1_500;
-/** Calls that are repeated must outlast the repeat, on two cores that also run the servers and whatever else there is. */
+/**
+ * Calls that are repeated must outlast the repeat, on two cores that also run the servers and
+ * whatever else there is.
+ */
 const IDEMPOTENT_DEADLINE_MS = 5_000;
 
 let servers: TestServer[] = [];

@@ -26,7 +26,10 @@ async function setUp(serviceConfig: object) {
   return client;
 }
 
-/** Makes calls, so many at a time; gives how many attempts of them reached servers, and how they failed. */
+/**
+ * Makes calls, so many at a time; gives how many attempts of them reached servers, and how they
+ * failed.
+ */
 async function make(calls: number, concurrency: number, call: () => Promise<unknown>) {
   const before = await arrived();
   const startMs = performance.now();
@@ -39,7 +42,10 @@ async function make(calls: number, concurrency: number, call: () => Promise<unkn
   return { attempts: (await arrived()) - before, failures, allowed: allowedOf(calls, performance.now() - startMs) };
 }
 
-/** The calls, 20 % of them, and a hundred in each ten seconds; the calls before, by which clients connect, pay in as well. */
+/**
+ * The calls, 20 % of them, and a hundred in each ten seconds; the calls before, by which clients
+ * connect, pay in as well.
+ */
 const allowedOf = (calls: number, ms: number): number => 1.2 * calls + 100 * Math.ceil(ms / 10_000) + 10;
 
 describe.each([
@@ -93,7 +99,8 @@ describe('hedges of a policy that was given', () => {
       retryThrottling: { maxTokens: 10, tokenRatio: 1 },
     });
     const fail = () => client.unary({ code: status.UNAVAILABLE });
-    // From ten tokens five failures leave half: the first call has its three attempts, the second two, then none repeat.
+    // From ten tokens five failures leave half: the first call has its three attempts, the second
+    // two, then none repeat.
     const { attempts, failures } = await make(20, 1, fail);
     expect(attempts).toBe(20 + 3);
     expect([...new Set(failures.map((error) => error.message))]).toEqual(['14 UNAVAILABLE: told to answer 14']);

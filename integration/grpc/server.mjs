@@ -1,11 +1,11 @@
-// One gRPC server in a process of its own, told by its parent what to be. Messages are JSON in plain bytes, so that no
-// generated code stands between a test and what it tests.
+// One gRPC server in a process of its own, told by its parent what to be. Messages are JSON in
+// plain bytes, so that no generated code stands between a test and what it tests.
 //
-// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health, streams, load };
-// `health` is the status that the
-// standard health service tells (1: serving, 2: not); without it there is no such service. `streams` is how many calls a
-// connection may have at once. `load` is [requests a second, utilization], reported with every answer; `oob` the same,
-// reported apart from calls by grpc-js's own implementation.
+// Arguments, as one JSON object: { id, port = 0, tls, delayMs = 0, code = 0, health, streams, load
+// }; `health` is the status that the standard health service tells (1: serving, 2: not); without it
+// there is no such service. `streams` is how many calls a connection may have at once. `load` is
+// [requests a second, utilization], reported with every answer; `oob` the same, reported apart from
+// calls by grpc-js's own implementation.
 import { readFileSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
 
@@ -32,7 +32,10 @@ const answer = (call) => ({
   attempt: Number(call.metadata.get('grpc-previous-rpc-attempts')[0] ?? 0),
   authority: call.getHost(),
 });
-/** An OrcaLoadReport: field 6, requests a second, and field 9, utilization of the application, both doubles. */
+/**
+ * An OrcaLoadReport: field 6, requests a second, and field 9, utilization of the application, both
+ * doubles.
+ */
 const trailers = () => {
   const metadata = new grpc.Metadata();
   if (settings.load === undefined) return metadata;

@@ -20,7 +20,9 @@ export interface ServerSettings {
   readonly delayMs?: number;
   readonly code?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** What its health service says: 1 serving, 2 not serving. Without it there is no such service. */
+  /**
+   * What its health service says: 1 serving, 2 not serving. Without it there is no such service.
+   */
   readonly health?: number;
   /** Calls that a connection may have at once. */
   readonly streams?: number;

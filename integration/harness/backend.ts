@@ -1,7 +1,10 @@
 import { containerEngine } from './container/engine.js';
 import { canFetch } from './native/fetch.js';
 
-/** Where servers come from: containers of an engine that really runs, or packages of this Debian run as plain processes. */
+/**
+ * Where servers come from: containers of an engine that really runs, or packages of this Debian run
+ * as plain processes.
+ */
 export type Backend = { readonly kind: 'container'; readonly engine: string } | { readonly kind: 'native' };
 
 let chosen: Backend | undefined;
@@ -12,8 +15,8 @@ export class NoServersHere extends Error {
 }
 
 /**
- * Chooses once per test run and says which it was. `FAIRLEAD_SERVERS=native` or `=container` overrules; it is also how the choice reaches the worker
- * processes of the test runner.
+ * Chooses once per test run and says which it was. `FAIRLEAD_SERVERS=native` or `=container`
+ * overrules; it is also how the choice reaches the worker processes of the test runner.
  */
 export function chooseBackend(): Backend {
   if (chosen) return chosen;
@@ -40,7 +43,10 @@ export function serversCanBeHad(): boolean {
   return canFetch() || containerEngine() !== undefined;
 }
 
-/** For servers that only the native way offers, such as a Consul cluster on loopback addresses of its own. */
+/**
+ * For servers that only the native way offers, such as a Consul cluster on loopback addresses of
+ * its own.
+ */
 export function requireNative(what: string): void {
   if (!canFetch()) throw new NoServersHere(`${what} needs Debian packages, and this machine is no Debian`);
 }

@@ -19,7 +19,10 @@ export interface Certificates {
   readonly name: string;
 }
 
-/** A throw-away certificate authority and a certificate for servers, made by the one tool for it that is at hand: Consul. */
+/**
+ * A throw-away certificate authority and a certificate for servers, made by the one tool for it
+ * that is at hand: Consul.
+ */
 export async function makeCertificates(): Promise<Certificates> {
   const root = await fetchPackages(CONSUL);
   const cwd = serverFolder('certificates');

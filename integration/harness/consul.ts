@@ -19,7 +19,10 @@ const PACKAGES = { name: 'consul', suite: 'bullseye', packages: ['consul'] };
 type ConsulConfig = Readonly<Record<string, unknown>>;
 
 export interface ConsulOptions {
-  /** Keep the state on disk: services, sessions and keys survive kill() and restart(). Default: a dev agent, which forgets all when it ends. */
+  /**
+   * Keep the state on disk: services, sessions and keys survive kill() and restart(). Default: a
+   * dev agent, which forgets all when it ends.
+   */
   readonly persist?: boolean;
   /** Deny everything that comes without a token; the handle's `token` may do anything. */
   readonly acl?: boolean;
@@ -43,7 +46,10 @@ interface ConsulParts {
   readonly token?: string | undefined;
   readonly tls?: ConsulTls | undefined;
   readonly hostSeenByAgent?: string;
-  /** Whether to wait for an elected leader; a member of a cluster cannot have one before its peers run. */
+  /**
+   * Whether to wait for an elected leader; a member of a cluster cannot have one before its peers
+   * run.
+   */
   readonly awaitLeader?: boolean;
 }
 
@@ -54,7 +60,10 @@ export class Consul extends Server {
   /** The management token, when access control is on. */
   readonly token: string | undefined;
   readonly tls: ConsulTls | undefined;
-  /** Address under which the agent reaches servers that the tests run on this machine, e.g. in an HTTP check. */
+  /**
+   * Address under which the agent reaches servers that the tests run on this machine, e.g. in an
+   * HTTP check.
+   */
   readonly hostSeenByAgent: string;
   readonly #awaitLeader: boolean;
 
@@ -76,8 +85,9 @@ export class Consul extends Server {
   }
 
   /**
-   * One call of the agent's HTTP API, e.g. `api('PUT', '/v1/agent/service/register', { Name: 'users' })`; returns the decoded JSON, or the text where
-   * it is none. Throws on a status that is not 2xx.
+   * One call of the agent's HTTP API, e.g. `api('PUT', '/v1/agent/service/register', { Name:
+   * 'users' })`; returns the decoded JSON, or the text where it is none. Throws on a status that is
+   * not 2xx.
    */
   async api<T = unknown>(method: 'GET' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const { status, text } = await send(this.url, method, path, this.token, body);
@@ -89,7 +99,10 @@ export class Consul extends Server {
     }
   }
 
-  /** Registers a service at this agent, e.g. `{ Name: 'users', ID: 'users-1', Address: '127.0.0.1', Port: 5001 }`. */
+  /**
+   * Registers a service at this agent, e.g. `{ Name: 'users', ID: 'users-1', Address: '127.0.0.1',
+   * Port: 5001 }`.
+   */
   async register(service: { readonly Name: string } & Readonly<Record<string, unknown>>): Promise<void> {
     await this.api('PUT', '/v1/agent/service/register', service);
   }
@@ -104,7 +117,8 @@ export class Consul extends Server {
       return this.#awaitLeader ? status === 200 && /\d/.test(text) : status > 0;
     });
     if (!this.#awaitLeader) return;
-    // An elected leader still needs a moment until reads work and the agent's own node is in the catalogue.
+    // An elected leader still needs a moment until reads work and the agent's own node is in the
+    // catalogue.
     await until(
       `Consul on ${this.address} lists its node`,
       async () => (await this.api<unknown[]>('GET', '/v1/catalog/nodes')).length > 0,
@@ -112,7 +126,10 @@ export class Consul extends Server {
   }
 }
 
-/** A plain request, without keep-alive: a pooled connection to an agent that was just killed would fail the next request. */
+/**
+ * A plain request, without keep-alive: a pooled connection to an agent that was just killed would
+ * fail the next request.
+ */
 function send(
   url: string,
   method: string,
@@ -176,18 +193,22 @@ export async function startConsul(options: ConsulOptions = {}): Promise<Consul> 
 
 export interface ConsulCluster extends AsyncDisposable {
   readonly servers: readonly Consul[];
-  /** The server that leads, as the first server that knows says; undefined while none is elected. */
+  /**
+   * The server that leads, as the first server that knows says; undefined while none is elected.
+   */
   leader(): Promise<Consul | undefined>;
 }
 
 /**
- * Starts a cluster of servers, each on a loopback address of its own, with an elected leader. State is on disk: a killed server returns with
- * restart(). Kill the leader to force an election; kill a majority to lose the quorum.
+ * Starts a cluster of servers, each on a loopback address of its own, with an elected leader. State
+ * is on disk: a killed server returns with restart(). Kill the leader to force an election; kill a
+ * majority to lose the quorum.
  */
 export async function startConsulCluster(size = 3): Promise<ConsulCluster> {
   requireNative('a Consul cluster');
   const root = await fetchPackages(PACKAGES);
-  // Any 127/8 address is this machine's. A random second and third byte keep two clusters apart, as all servers of one share their port numbers.
+  // Any 127/8 address is this machine's. A random second and third byte keep two clusters apart, as
+  // all servers of one share their port numbers.
   const network = `127.${randomInt(1, 255)}.${randomInt(0, 255)}`;
   const hosts = Array.from({ length: size }, (_, i) => `${network}.${11 + i}`);
   const ports = await freePorts(6, hosts[0]!);
@@ -253,7 +274,8 @@ function agentConfig(node: string, host: string, ports: readonly number[]): Cons
     client_addr: host,
     ports: portsConfig(ports),
     log_level: 'warn',
-    // The fastest timing Consul has: elections take well under a second or two instead of five times that.
+    // The fastest timing Consul has: elections take well under a second or two instead of five
+    // times that.
     performance: { raft_multiplier: 1 },
     // A stopped server is to look failed, not to leave the cluster: tests bring it back.
     leave_on_terminate: false,

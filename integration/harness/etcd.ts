@@ -26,7 +26,10 @@ export class Etcd extends Server {
     return etcd;
   }
 
-  /** One call of the v3 JSON gateway, e.g. `api('/v3/kv/range', { key })` with keys and values in base64. */
+  /**
+   * One call of the v3 JSON gateway, e.g. `api('/v3/kv/range', { key })` with keys and values in
+   * base64.
+   */
   async api<T = unknown>(path: string, body: unknown = {}): Promise<T> {
     const response = await fetch(new URL(path, this.url), {
       method: 'POST',

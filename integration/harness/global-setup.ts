@@ -1,6 +1,9 @@
 import { chooseBackend, NoServersHere } from './backend.js';
 
-/** Runs once before the integration tests: chooses where servers come from, says so, and hands the choice to the workers by their environment. */
+/**
+ * Runs once before the integration tests: chooses where servers come from, says so, and hands the
+ * choice to the workers by their environment.
+ */
 export default function setup(): void {
   try {
     chooseBackend();

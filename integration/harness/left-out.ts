@@ -5,8 +5,9 @@ import { serversCanBeHad } from './backend.js';
 const INTEGRATION = join(import.meta.dirname, '..');
 
 /**
- * The test files to leave out on this machine: none, unless no server can be had here; then those that import the harness. In CI nothing is ever left
- * out: there a missing server fails the tests that need it.
+ * The test files to leave out on this machine: none, unless no server can be had here; then those
+ * that import the harness. In CI nothing is ever left out: there a missing server fails the tests
+ * that need it.
  */
 export function leftOutFiles(canBeHad: () => boolean = serversCanBeHad): string[] {
   if (process.env.CI || canBeHad()) return [];

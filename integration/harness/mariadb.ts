@@ -15,7 +15,10 @@ import { SQL_USERS, SqlServer, type SqlServerParts, SqlTopology } from './sql-se
 const HOST = '127.0.0.1';
 const PACKAGES = { name: 'mariadb', suite: 'bookworm', packages: ['mariadb-server', 'mariadb-client'] };
 
-/** What fills an empty system database, in order; the same files that mariadb-install-db feeds to the server. */
+/**
+ * What fills an empty system database, in order; the same files that mariadb-install-db feeds to
+ * the server.
+ */
 const SYSTEM_SQL = [
   'mysql_system_tables.sql',
   'mysql_performance_tables.sql',
@@ -148,7 +151,8 @@ function serverArgs(id: number, port: number): string[] {
     '--log-slave-updates=ON',
     '--gtid-strict-mode=ON',
     '--max-connections=200',
-    // Without last_gtid, which is not tracked by default, a client cannot read its own writes from a replica.
+    // Without last_gtid, which is not tracked by default, a client cannot read its own writes from
+    // a replica.
     '--session-track-system-variables=autocommit,character_set_client,character_set_connection,character_set_results,time_zone,last_gtid',
     // Data of a test need not survive the loss of power.
     '--innodb-flush-log-at-trx-commit=2',

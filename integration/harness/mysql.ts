@@ -32,7 +32,8 @@ export class Mysql extends SqlServer {
   }
 
   async setReadOnly(on: boolean): Promise<void> {
-    // Switching read_only off switches super_read_only off as well; switching super_read_only on brings read_only along.
+    // Switching read_only off switches super_read_only off as well; switching super_read_only on
+    // brings read_only along.
     await this.sql(
       on ? 'SET PERSIST super_read_only = ON' : 'SET PERSIST super_read_only = OFF; SET PERSIST read_only = OFF',
     );
@@ -122,7 +123,8 @@ async function nativeServers(count: number, options: SqlOptions): Promise<Mysql[
           await copyTemplate(template, data);
           await writeFile(`${data}.cnf`, '');
         },
-        // An empty file and not --no-defaults, under which the server would not read what SET PERSIST kept either.
+        // An empty file and not --no-defaults, under which the server would not read what SET
+        // PERSIST kept either.
         command: (data) => [
           ...program,
           `--defaults-file=${data}.cnf`,

@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Ports are drawn below the range from which Linux takes the local ports of outgoing connections (32768 and up, `ip_local_port_range`): otherwise a
- * client's connection could sit on a server's port while that server is down, and its restart on the same port would fail now and then.
+ * Ports are drawn below the range from which Linux takes the local ports of outgoing connections
+ * (32768 and up, `ip_local_port_range`): otherwise a client's connection could sit on a server's
+ * port while that server is down, and its restart on the same port would fail now and then.
  */
 const LOWEST = 12_000;
 const HIGHEST = 32_000;

@@ -16,7 +16,10 @@ const PACKAGES = { name: 'redis', suite: 'bookworm', packages: ['redis-server', 
 const run = promisify(execFile);
 
 export interface RedisOptions {
-  /** Keep every write on disk (append-only file, synced each time), so that it survives kill() and restart(). Default: memory only. */
+  /**
+   * Keep every write on disk (append-only file, synced each time), so that it survives kill() and
+   * restart(). Default: memory only.
+   */
   readonly persist?: boolean;
   readonly password?: string;
   /** Further arguments of redis-server, e.g. `['--maxmemory', '10mb']`. */
@@ -44,7 +47,10 @@ export class Redis extends Server {
     await this.untilUp(`Redis answers on ${this.address}`, () => this.#ping());
   }
 
-  /** PING by hand: a server that wants a password answers with an error, which will do; one still loading its data says so, which will not. */
+  /**
+   * PING by hand: a server that wants a password answers with an error, which will do; one still
+   * loading its data says so, which will not.
+   */
   async #ping(): Promise<boolean> {
     const socket = connect(this.port, this.host);
     socket.setTimeout(1_000, () => socket.destroy(new Error('no answer')));

@@ -5,7 +5,10 @@ const UP_WITHIN_MS = 45_000;
 
 /** One running server program, wherever it runs: a process of this machine, or a container. */
 export interface Instance {
-  /** Process id; that of the container's first process when it runs in one. Undefined while it is down. */
+  /**
+   * Process id; that of the container's first process when it runs in one. Undefined while it is
+   * down.
+   */
   readonly pid: number | undefined;
   start(): Promise<void>;
   /** Asks it to end and waits until it has; its data stay. */
@@ -51,7 +54,10 @@ export abstract class Server implements AsyncDisposable {
     return this.#instance.pid !== undefined;
   }
 
-  /** Asks it to end and waits until it has; `restart()` brings it back on the same port with what it had stored. */
+  /**
+   * Asks it to end and waits until it has; `restart()` brings it back on the same port with what it
+   * had stored.
+   */
   stop(): Promise<void> {
     return this.#instance.stop();
   }
@@ -71,7 +77,10 @@ export abstract class Server implements AsyncDisposable {
     return this.#instance.resume();
   }
 
-  /** Starts it again on the same port, ending it first if it runs; with `wipe`, with nothing of what it had stored. Returns when it serves. */
+  /**
+   * Starts it again on the same port, ending it first if it runs; with `wipe`, with nothing of what
+   * it had stored. Returns when it serves.
+   */
   async restart(options: { wipe?: boolean } = {}): Promise<void> {
     await this.#instance.stop();
     if (options.wipe) await this.#instance.wipe();

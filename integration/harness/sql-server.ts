@@ -1,7 +1,10 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { type Instance, Server } from './server.js';
 
-/** The users every MySQL and MariaDB server of the harness has, from any address; each one's password is its name. */
+/**
+ * The users every MySQL and MariaDB server of the harness has, from any address; each one's
+ * password is its name.
+ */
 export const SQL_USERS = {
   /** May do everything, and grant it. */
   admin: { user: 'adm', password: 'adm' },
@@ -45,7 +48,10 @@ export abstract class SqlServer extends Server {
     this.peerPort = parts.peerPort;
   }
 
-  /** Runs a statement (or several, separated by semicolons) as root on a connection of its own; returns the rows of the last one that has any. */
+  /**
+   * Runs a statement (or several, separated by semicolons) as root on a connection of its own;
+   * returns the rows of the last one that has any.
+   */
   async sql<Row = Record<string, unknown>>(statement: string, values: readonly unknown[] = []): Promise<Row[]> {
     const connection = await createConnection({
       host: this.host,
@@ -90,7 +96,8 @@ export abstract class SqlServer extends Server {
         `GRANT ${rights} TO ${user}@'%' ${suffix}`,
       ];
     });
-    // Not into the binary log: every server of a topology gets its users by itself, before replication begins.
+    // Not into the binary log: every server of a topology gets its users by itself, before
+    // replication begins.
     await this.sql(['SET sql_log_bin = 0', ...statements].join(';'));
   }
 
@@ -102,7 +109,10 @@ export abstract class SqlServer extends Server {
 
   /** What the probe user is granted, e.g. `REPLICATION CLIENT ON *.*`. */
   protected abstract probeRights(): readonly string[];
-  /** Lets the server accept writes, or refuse them from everybody but replication; a restart keeps the setting. */
+  /**
+   * Lets the server accept writes, or refuse them from everybody but replication; a restart keeps
+   * the setting.
+   */
   abstract setReadOnly(on: boolean): Promise<void>;
   /** Begins to copy from `source`, by GTID. */
   abstract replicateFrom(source: SqlServer): Promise<void>;
@@ -159,7 +169,10 @@ export class SqlTopology<S extends SqlServer> implements AsyncDisposable {
     await Promise.all(this.replicas.filter((replica) => replica.running).map((replica) => replica.waitFor(position)));
   }
 
-  /** Makes `server` the primary, as an operator would after a failure: it takes writes, and the servers that run follow it. */
+  /**
+   * Makes `server` the primary, as an operator would after a failure: it takes writes, and the
+   * servers that run follow it.
+   */
   async promote(server: S): Promise<void> {
     const before = this.#primary;
     this.#primary = server;

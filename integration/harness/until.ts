@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOOK_EVERY_MS = 20;
 
 /**
- * Waits until `look` returns something truthy, and returns that. An error thrown by `look` counts as "not yet"; the last one becomes the cause of
- * the error thrown when `timeoutMs` has passed, or when `hopeless` says that waiting on is pointless.
+ * Waits until `look` returns something truthy, and returns that. An error thrown by `look` counts
+ * as "not yet"; the last one becomes the cause of the error thrown when `timeoutMs` has passed, or
+ * when `hopeless` says that waiting on is pointless.
  */
 export async function until<T>(
   what: string,

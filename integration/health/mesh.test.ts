@@ -130,7 +130,8 @@ describe.each([
     await expect.poll(() => patient.asked).toBeGreaterThanOrEqual(1);
     const before = patient.asked;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    // 25 at most, 27 with all jitter one way; two loops would ask 50 times. Fewer on a busy machine.
+    // 25 at most, 27 with all jitter one way; two loops would ask 50 times. Fewer on a busy
+    // machine.
     expect(patient.asked - before).toBeLessThanOrEqual(29);
     expect(patient.asked - before).toBeGreaterThan(5);
   });

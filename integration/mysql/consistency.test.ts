@@ -17,7 +17,9 @@ const READS = Number(process.env.FAIRLEAD_READS ?? 3_840);
 const ROUNDS = Math.ceil(READS / SESSIONS / READS_PER_WRITE);
 const TIME_LIMIT_MS = 60_000 + READS * 5;
 
-/** Stops and resumes replication, and delays it, on one replica after the other until told to end. */
+/**
+ * Stops and resumes replication, and delays it, on one replica after the other until told to end.
+ */
 async function disturb(
   replicas: readonly SqlServer[],
   flavor: 'mysql' | 'mariadb',
@@ -33,7 +35,10 @@ async function disturb(
   }
 }
 
-/** One session: writes its own key, reads it back, and reads the others', whose values may only grow. */
+/**
+ * One session: writes its own key, reads it back, and reads the others', whose values may only
+ * grow.
+ */
 async function session(
   pool: TestPool,
   own: number,

@@ -1,6 +1,6 @@
 /**
- * A process that continues a session of another: told servers, a token and a row, it tells what it reads, again and
- * again, from a pool of its own.
+ * A process that continues a session of another: told servers, a token and a row, it tells what it
+ * reads, again and again, from a pool of its own.
  */
 import { createMesh, type EndpointInput, staticResolver } from 'fairlead';
 import { createPool } from 'fairlead/mysql/promise';

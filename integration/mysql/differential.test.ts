@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
 
 /**
- * Each scenario is run with mysql2's pool and with ours, on one server and a table of the same content, and must give
- * the same: results, errors, events, types.
+ * Each scenario is run with mysql2's pool and with ours, on one server and a table of the same
+ * content, and must give the same: results, errors, events, types.
  */
 type Scenario = (pool: Pool, promise: PromisePool) => unknown;
 
@@ -77,7 +77,10 @@ async function same(run: Scenario, options: PoolOptions = {}): Promise<void> {
   expect(await outcome(ours, options, run)).toEqual(wanted);
 }
 
-/** Events come in any order: a connection finds its server, and may have to make a real one, after it was acquired. */
+/**
+ * Events come in any order: a connection finds its server, and may have to make a real one, after
+ * it was acquired.
+ */
 const LAZY = 'in any order';
 
 const SCENARIOS: Record<string, Scenario | [PoolOptions, Scenario]> = {
@@ -428,7 +431,9 @@ function surface(value: object): Record<string, string> {
   return names;
 }
 
-/** What mysql2's objects have and ours leave out: the inside of a client, and the side of a server. */
+/**
+ * What mysql2's objects have and ours leave out: the inside of a client, and the side of a server.
+ */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   ...['serverCapabilityFlags', 'sequenceId', 'compressedSequenceId', 'packetParser', 'connectTimeout', 'fatalError'],
   ...['clientEncoding', 'serverEncoding', 'lastActiveTime', 'connectionId', 'write', 'writePacket', 'startTLS'],

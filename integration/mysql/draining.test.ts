@@ -17,8 +17,8 @@ beforeEach(() => {
 afterEach(() => cluster?.[Symbol.asyncDispose]());
 
 /**
- * A connection that was cut while it logged in is first not listed yet, then listed, then gone: one count of none is no
- * proof, and one count of some after it is no leak.
+ * A connection that was cut while it logged in is first not listed yet, then listed, then gone: one
+ * count of none is no proof, and one count of some after it is no leak.
  */
 async function untilNoneAt(servers: readonly SqlServer[]): Promise<void> {
   for (const server of servers) {

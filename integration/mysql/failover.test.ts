@@ -118,7 +118,8 @@ describe('failover', () => {
     over = true;
     await writing;
     expect(acknowledged.length).toBeGreaterThanOrEqual(promotedAt + 20);
-    // Refused writes were not executed, so they were repeated on the new primary: nobody saw an error.
+    // Refused writes were not executed, so they were repeated on the new primary: nobody saw an
+    // error.
     expect(failed).toBe(0);
     const rows = await next!.sql<{ v: string; c: number }>(
       `SELECT v, COUNT(*) AS c FROM ${topology.database}.t WHERE v LIKE 'w%' GROUP BY v`,

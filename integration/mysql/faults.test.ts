@@ -124,7 +124,8 @@ describe.each([
         firstWriteAt = performance.now();
         await pause(1_000);
       },
-      // A primary that shuts down may acknowledge writes that no replica gets: asynchronous replication.
+      // A primary that shuts down may acknowledge writes that no replica gets: asynchronous
+      // replication.
       [before],
     );
     // Only what was under way when it stopped; all others waited for the new one.
@@ -178,14 +179,16 @@ describe.each([
       }
     });
     expect(killed).toBeGreaterThan(20);
-    // A write whose connection is killed under it may have happened: at most one for each kill that met a write.
+    // A write whose connection is killed under it may have happened: at most one for each kill that
+    // met a write.
     for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
     expect(tally.failedWrites.length).toBeLessThanOrEqual(10);
   });
 
   it('survives servers that end idle connections after a second', async () => {
     for (const server of topology.servers) await server.sql('SET GLOBAL wait_timeout = 1');
-    // A session takes the setting when it begins: those that have none of it go, before there is any load to disturb.
+    // A session takes the setting when it begins: those that have none of it go, before there is
+    // any load to disturb.
     await cluster[Symbol.asyncDispose]();
     cluster = poolOver(topology, { connectionLimit: 5, probeIntervalMs: PROBE_INTERVAL_MS });
     await cluster.pool.query('SELECT 1');
@@ -197,7 +200,8 @@ describe.each([
         await pause(1_200);
       }
     });
-    // A write that was sent while its connection was being ended: MariaDB says no more than that it is gone.
+    // A write that was sent while its connection was being ended: MariaDB says no more than that it
+    // is gone.
     for (const error of tally.failedWrites) expect(error).toMatchObject({ ambiguous: true });
   });
 

@@ -99,9 +99,10 @@ async function rowsOf(server: SqlServer, database: string): Promise<Map<string, 
 }
 
 /**
- * Runs the load through the fault. Every acknowledged write is there, on the primary that is or, where its server did
- * not replicate it in time, on the one that was (`also`); none is there twice; none that failed without `ambiguous` is
- * there; no read failed or saw the past; and nothing is held of what the fault interrupted.
+ * Runs the load through the fault. Every acknowledged write is there, on the primary that is or,
+ * where its server did not replicate it in time, on the one that was (`also`); none is there twice;
+ * none that failed without `ambiguous` is there; no read failed or saw the past; and nothing is
+ * held of what the fault interrupted.
  */
 export async function through(
   what: string,

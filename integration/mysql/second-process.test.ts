@@ -55,7 +55,8 @@ describe.each(families)('a session of %s that goes on in another process', (_, s
     await pool.query("INSERT INTO t (id, v) VALUES (7, 'start')");
     await topology.caughtUp();
 
-    // A cookie may be sent back unchanged by anybody: it is text without spaces or separators of headers.
+    // A cookie may be sent back unchanged by anybody: it is text without spaces or separators of
+    // headers.
     let token = '';
     const lag = async (act: () => Promise<void>): Promise<void> => {
       for (const replica of topology.replicas) await replica.sql(`STOP ${word} SQL_THREAD`);

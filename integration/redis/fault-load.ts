@@ -25,8 +25,8 @@ export interface FaultLoad {
 const KEYS = 60;
 
 /**
- * One worker for each key, which writes numbers that grow and reads them back: so that for every read it is known what
- * was acknowledged before.
+ * One worker for each key, which writes numbers that grow and reads them back: so that for every
+ * read it is known what was acknowledged before.
  */
 export function startLoad(redis: ShardedRedis, victim: string | undefined): FaultLoad {
   const counts = { operations: 0, failedThere: 0, failedElsewhere: 0, lost: 0, stale: 0, misses: 0 };

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
 
-/** With the quarantine `generation`, keys are called otherwise at the servers; nobody who uses the client may notice. */
+/**
+ * With the quarantine `generation`, keys are called otherwise at the servers; nobody who uses the
+ * client may notice.
+ */
 export function describeGeneration(version: string): void {
   describe(`over ioredis ${version}, keys in a generation`, () => {
     let servers: RedisServers;

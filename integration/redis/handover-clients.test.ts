@@ -15,8 +15,8 @@ interface Counted {
 }
 
 /**
- * Two clients increment the same counters, and set and delete keys of their own, while a server joins and leaves; the
- * second hears of each change so much later.
+ * Two clients increment the same counters, and set and delete keys of their own, while a server
+ * joins and leaves; the second hears of each change so much later.
  */
 async function count(
   clients: readonly [TestRedis, TestRedis],
@@ -74,7 +74,10 @@ async function count(
   return { acknowledged, lost, resurrected, failed };
 }
 
-/** docs/redis.md: without a time to settle several clients can lose writes at a change; not without a trace. */
+/**
+ * docs/redis.md: without a time to settle several clients can lose writes at a change; not without
+ * a trace.
+ */
 function expectSeen(counted: Counted, ...clients: readonly TestRedis[]): void {
   const seen = clients.map(({ redis }) => redis.handover!.conflict + redis.handover!.present);
   if (counted.lost + counted.resurrected > 0) expect(Math.max(...seen)).toBeGreaterThan(0);

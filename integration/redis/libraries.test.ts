@@ -28,7 +28,8 @@ describe('libraries that know nothing of it, over three servers', () => {
       const queue = new Queue(name, options);
       const events = new QueueEvents(name, options);
       await events.waitUntilReady();
-      // It asks for events from now on, by XREAD; what happened before that it would miss, over any client.
+      // It asks for events from now on, by XREAD; what happened before that it would miss, over any
+      // client.
       const shard = redis.shard(redis.shardFor(`{${name}}:x`));
       await expect.poll(async () => await shard.info('clients')).toMatch(/blocked_clients:[1-9]/);
       const tries = new Map<string, number>();

@@ -1,4 +1,7 @@
-/** What a user does with a client; calls that the types forbid are among what users of JavaScript do. */
+/**
+ * What a user does with a client; calls that the types forbid are among what users of JavaScript
+ * do.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type Call = (redis: any) => unknown;
 

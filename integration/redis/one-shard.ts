@@ -27,7 +27,10 @@ function comparable(value: unknown): unknown {
   return value;
 }
 
-/** One server behind the service: then nothing distinguishes the client from ioredis. Run for each version of it. */
+/**
+ * One server behind the service: then nothing distinguishes the client from ioredis. Run for each
+ * version of it.
+ */
 export function describeOneShard(version: string, optionSets: readonly RedisOptions[]): void {
   describe.each(optionSets)(`one shard and ioredis ${version} itself, with %j`, (options) => {
     let servers: RedisServers;

@@ -1,4 +1,7 @@
-/** One of several processes that share their sessions: `node … session-process.ts <port of Redis>`. Told keys, it answers with endpoints. */
+/**
+ * One of several processes that share their sessions: `node … session-process.ts <port of Redis>`.
+ * Told keys, it answers with endpoints.
+ */
 import { createMesh, staticResolver } from 'fairlead';
 import { redisSessionStore, ShardedRedis } from 'fairlead/redis';
 

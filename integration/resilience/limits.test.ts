@@ -74,7 +74,8 @@ describe('a server that turns most calls away', () => {
     const { 429: sent = 0, FAIRLEAD_THROTTLED: kept = 0 } = codes(report.errors);
     expect(sent + kept).toBe(2_000);
     expect(await fleet.servers[0]!.seen()).toBe(sent);
-    // Nothing is accepted: what passes is ten at first, the twenty at work, and a trickle of 1 / (requests + 1).
+    // Nothing is accepted: what passes is ten at first, the twenty at work, and a trickle of 1 /
+    // (requests + 1).
     expect(sent).toBeLessThan(100);
   });
 

@@ -1,4 +1,5 @@
-// A server in a process of its own. Prints its port; `GET /mode/<mode>` changes how it answers, `GET /seen` counts.
+// A server in a process of its own. Prints its port; `GET /mode/<mode>` changes how it answers,
+// `GET /seen` counts.
 import { createServer } from 'node:http';
 
 let mode = 'ok';

@@ -68,7 +68,10 @@ export interface LoadReport {
   readonly slowestMs: number;
 }
 
-/** `concurrency` callers, each calling again as soon as it was answered, until `calls` were made. `at` runs once half are. */
+/**
+ * `concurrency` callers, each calling again as soon as it was answered, until `calls` were made.
+ * `at` runs once half are.
+ */
 export async function load(
   call: () => Promise<unknown>,
   { calls, concurrency, half }: { calls: number; concurrency: number; half?: () => unknown },

@@ -1,9 +1,13 @@
 /**
- * Contract: where sessions live. The store maps a session key to the id of an endpoint; whether that endpoint may still
- * be used is decided by the core. What it throws is reported as an `error` of the service and counts as no session.
+ * Contract: where sessions live. The store maps a session key to the id of an endpoint; whether
+ * that endpoint may still be used is decided by the core. What it throws is reported as an `error`
+ * of the service and counts as no session.
  */
 export interface AffinityStore {
-  /** The id of the endpoint the key is bound to, undefined where there is none or it expired. Renews the TTL. O(1). */
+  /**
+   * The id of the endpoint the key is bound to, undefined where there is none or it expired. Renews
+   * the TTL. O(1).
+   */
   get(key: string): string | undefined;
   /** Binds the key, replacing what was there. O(1). */
   set(key: string, endpointId: string): void;
@@ -15,16 +19,17 @@ export interface AffinityStore {
 }
 
 /**
- * Contract: a store that several processes share (Redis, say), so that a session keeps its endpoint whichever of them
- * it comes through. Asynchronous; the core keeps a table in front of it, so that `acquire` stays synchronous. Rejections
- * are reported and survived.
+ * Contract: a store that several processes share (Redis, say), so that a session keeps its endpoint
+ * whichever of them it comes through. Asynchronous; the core keeps a table in front of it, so that
+ * `acquire` stays synchronous. Rejections are reported and survived.
  */
 export interface SharedAffinityStore {
   /** The id of the endpoint the key is bound to, if any. Renews the TTL to `ttlMs`. */
   load(key: string, ttlMs: number): Promise<string | undefined>;
   /**
-   * In one atomic step: binds the key to `endpointId` if it has no binding, or still the one to `replaces`. Gives the id
-   * that the key is bound to now: another one when another process was first.
+   * In one atomic step: binds the key to `endpointId` if it has no binding, or still the one to
+   * `replaces`. Gives the id that the key is bound to now: another one when another process was
+   * first.
    */
   bind(key: string, endpointId: string, ttlMs: number, replaces: string | undefined): Promise<string>;
   /** The service closes. Sessions stay. */
@@ -36,8 +41,8 @@ export type AffinityMoveReason = 'unavailable' | 'departed' | 'tried';
 
 export interface AffinityEvent {
   /**
-   * As the store knows it: bytes of a binary key as Latin-1, keys of more than 128 characters as their SHA-256, and '' for
-   * a call that preferred an endpoint by its id.
+   * As the store knows it: bytes of a binary key as Latin-1, keys of more than 128 characters as
+   * their SHA-256, and '' for a call that preferred an endpoint by its id.
    */
   readonly key: string;
   /** The id of the endpoint it had. */

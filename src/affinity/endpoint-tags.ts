@@ -3,15 +3,18 @@ export interface Identified {
   readonly spec: { readonly id: string };
 }
 
-/** Endpoints whose tags are kept at least, however few there are: those that left lately are still known. */
+/**
+ * Endpoints whose tags are kept at least, however few there are: those that left lately are still
+ * known.
+ */
 const MAX_KNOWN = 10_000;
 
 /** Of a list, so many times as many are kept: those of the list, and as many that left. */
 const TIMES_THE_LIST = 2;
 
 /**
- * The tags of endpoints, there and back. Computed once per endpoint, whatever lists it stands in; those that were seen
- * least recently are forgotten first.
+ * The tags of endpoints, there and back. Computed once per endpoint, whatever lists it stands in;
+ * those that were seen least recently are forgotten first.
  */
 export class EndpointTags {
   readonly #tagOf: (id: string) => string;

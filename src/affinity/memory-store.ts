@@ -11,11 +11,12 @@ export interface MemoryStoreOptions {
 }
 
 /**
- * Sessions in this process: a bounded table with a sliding TTL, the least recently used session leaving first when it is
- * full. The TTL is checked when a session is asked for; there is no timer. `sliding: false` counts it from when the session
- * was set instead.
+ * Sessions in this process: a bounded table with a sliding TTL, the least recently used session
+ * leaving first when it is full. The TTL is checked when a session is asked for; there is no timer.
+ * `sliding: false` counts it from when the session was set instead.
  *
- * Memory: about 130 bytes per session with keys of 36 characters, of which 44 are taken at once for the whole capacity.
+ * Memory: about 130 bytes per session with keys of 36 characters, of which 44 are taken at once for
+ * the whole capacity.
  */
 export function memoryStore(options: MemoryStoreOptions): AffinityStore {
   const { clock, ttlMs, capacity, sliding = true } = options;
@@ -23,7 +24,8 @@ export function memoryStore(options: MemoryStoreOptions): AffinityStore {
     max: capacity,
     ttl: ttlMs,
     updateAgeOnGet: sliding,
-    // The cache reads the time once a millisecond at most by its own timer otherwise, which a manual clock cannot steer.
+    // The cache reads the time once a millisecond at most by its own timer otherwise, which a
+    // manual clock cannot steer.
     ttlResolution: 0,
     perf: clock,
   });

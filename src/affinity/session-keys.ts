@@ -30,7 +30,9 @@ export function headerKey(name: string): SessionKey<HeaderSource> {
   };
 }
 
-/** The value of a cookie in the Cookie header (RFC 6265), as it stands there. An empty one is none. */
+/**
+ * The value of a cookie in the Cookie header (RFC 6265), as it stands there. An empty one is none.
+ */
 export function cookieKey(name: string): SessionKey<HeaderSource> {
   const cookies = headerKey('cookie');
   return (headers) => {
@@ -52,9 +54,9 @@ export interface ClientIpOptions {
 }
 
 /**
- * The network of a client's address, as a key: `10.1.2.3` → `10.1.2.3/32`, `2001:db8:0:1::5` → `20010db800000001/64` and
- * the same for every address of that network. An IPv4 address that a dual-stack socket shows as `::ffff:10.1.2.3` is the
- * IPv4 one. Whatever is no address has no key.
+ * The network of a client's address, as a key: `10.1.2.3` → `10.1.2.3/32`, `2001:db8:0:1::5` →
+ * `20010db800000001/64` and the same for every address of that network. An IPv4 address that a
+ * dual-stack socket shows as `::ffff:10.1.2.3` is the IPv4 one. Whatever is no address has no key.
  */
 export function clientIpKey(options?: ClientIpOptions): SessionKey<string | undefined> {
   const { ipv4Prefix, ipv6Prefix } = readOptions<Required<ClientIpOptions>>('clientIpKey', options, {
@@ -87,7 +89,8 @@ function v4Network(bytes: readonly number[], prefix: number): string {
 
 /** The eight groups of an IPv6 address, undefined where it is none. */
 function v6Groups(address: string): number[] | undefined {
-  // The URL parser knows every way to write one, and writes it in hexadecimal with at most one `::` left to fill in.
+  // The URL parser knows every way to write one, and writes it in hexadecimal with at most one `::`
+  // left to fill in.
   const url = `http://[${address}]/`;
   if (!URL.canParse(url)) return undefined;
   const [head = '', tail] = new URL(url).hostname.slice(1, -1).split('::') as [string, string | undefined];

@@ -17,7 +17,10 @@ export interface SharedSessionsOptions {
 /** Writes to the store in progress at once. */
 const CONCURRENT_WRITES = 16;
 
-/** After a failure the store is left alone for so long: calls must not each wait for one that is down. */
+/**
+ * After a failure the store is left alone for so long: calls must not each wait for one that is
+ * down.
+ */
 const PAUSE_MS = 1_000;
 
 interface Pending {
@@ -26,10 +29,11 @@ interface Pending {
 }
 
 /**
- * A table in this process in front of a shared store. Calls that can wait ask the store first (`prepare`); those that
- * cannot use the table. New bindings are written behind, from a bounded queue: when it is full the oldest is dropped,
- * and made good when its session is next seen. When two processes bind the same session at once the store decides, and
- * the one that lost follows from the next call on.
+ * A table in this process in front of a shared store. Calls that can wait ask the store first
+ * (`prepare`); those that cannot use the table. New bindings are written behind, from a bounded
+ * queue: when it is full the oldest is dropped, and made good when its session is next seen. When
+ * two processes bind the same session at once the store decides, and the one that lost follows from
+ * the next call on.
  */
 export class SharedSessions implements AffinityStore {
   readonly #store: SharedAffinityStore;
@@ -54,7 +58,8 @@ export class SharedSessions implements AffinityStore {
     failed: (error: Error) => void,
   ) {
     const { ttlMs, capacity } = options;
-    // The store hears of a session once per `cacheMs`: it must not forget meanwhile one that is in use.
+    // The store hears of a session once per `cacheMs`: it must not forget meanwhile one that is in
+    // use.
     const cacheMs = Math.min(options.cacheMs, ttlMs / 2);
     this.#store = store;
     this.#clock = clock;
@@ -70,8 +75,8 @@ export class SharedSessions implements AffinityStore {
 
   get(key: string): string | undefined {
     const endpointId = this.#table.get(key);
-    // Asked for without `prepare`: this call uses what is known, the next one what the store says. Where nothing is known
-    // the session is about to be bound, and the store answers to that.
+    // Asked for without `prepare`: this call uses what is known, the next one what the store says.
+    // Where nothing is known the session is about to be bound, and the store answers to that.
     if (endpointId !== undefined && this.#mustAsk(key)) void this.#load(key);
     return endpointId;
   }
@@ -97,7 +102,10 @@ export class SharedSessions implements AffinityStore {
     this.#store.close?.();
   }
 
-  /** Asks the store about this session if it must be asked. Settles within `loadTimeoutMs`; never rejects. */
+  /**
+   * Asks the store about this session if it must be asked. Settles within `loadTimeoutMs`; never
+   * rejects.
+   */
   prepare(key: string): Promise<void> | undefined {
     return this.#mustAsk(key) ? this.#load(key) : undefined;
   }

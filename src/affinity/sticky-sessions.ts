@@ -31,12 +31,16 @@ interface Leaving {
   readonly untilMs: number;
 }
 
-/** Endpoints that left discovery and keep their sessions, at most: of those that left first is let go. */
+/**
+ * Endpoints that left discovery and keep their sessions, at most: of those that left first is let
+ * go.
+ */
 const MAX_LEAVING = 10_000;
 
 /**
- * A key keeps its endpoint. What happens when the endpoint cannot be used is `onUnavailable`: `move` picks another and
- * keeps that, `fail` refuses the call with FAIRLEAD_AFFINITY_LOST and keeps the binding for when the endpoint is back.
+ * A key keeps its endpoint. What happens when the endpoint cannot be used is `onUnavailable`:
+ * `move` picks another and keeps that, `fail` refuses the call with FAIRLEAD_AFFINITY_LOST and
+ * keeps the binding for when the endpoint is back.
  */
 export class StickySessions {
   readonly #host: StickyHost;
@@ -57,12 +61,17 @@ export class StickySessions {
     return this.#store.size;
   }
 
-  /** For calls that can wait: asks a shared store about the session. Undefined where nothing must be asked. */
+  /**
+   * For calls that can wait: asks a shared store about the session. Undefined where nothing must be
+   * asked.
+   */
   prepare(key: RoutingKey): Promise<void> | undefined {
     return 'prepare' in this.#store ? this.#store.prepare(storeKey(key)) : undefined;
   }
 
-  /** The endpoint this key is bound to, if it can be used; undefined says: pick one and `bind` it. */
+  /**
+   * The endpoint this key is bound to, if it can be used; undefined says: pick one and `bind` it.
+   */
   find(key: RoutingKey, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
     const name = storeKey(key);
     const id = this.#get(name);
@@ -70,7 +79,10 @@ export class StickySessions {
     return id === undefined ? undefined : this.#resolve(name, id, tried, usable);
   }
 
-  /** The same for a call that names its endpoint; undefined says: pick one. An id that nobody has is no session. */
+  /**
+   * The same for a call that names its endpoint; undefined says: pick one. An id that nobody has is
+   * no session.
+   */
   prefer(id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
     const endpoint = this.#resolve('', id, tried, usable);
     this.#lost = undefined;
@@ -78,8 +90,9 @@ export class StickySessions {
   }
 
   /**
-   * For an attempt that runs beside another of the same call (a hedge): the session stays where it is, whoever answers
-   * first, so such an attempt neither asks nor binds. Where sessions must not be served elsewhere there is none.
+   * For an attempt that runs beside another of the same call (a hedge): the session stays where it
+   * is, whoever answers first, so such an attempt neither asks nor binds. Where sessions must not
+   * be served elsewhere there is none.
    */
   refuseBeside(): void {
     if (this.#options.onUnavailable !== 'fail') return;
@@ -97,7 +110,9 @@ export class StickySessions {
     }
   }
 
-  /** It left discovery: its sessions may stay for a while, unless it was out of rotation already. */
+  /**
+   * It left discovery: its sessions may stay for a while, unless it was out of rotation already.
+   */
   departed(endpoint: LiveEndpoint): void {
     const { drainMs } = this.#options;
     if (drainMs === 0 || !endpoint.wasWell) return;

@@ -12,9 +12,15 @@ export interface TokenKey {
 }
 
 export interface AffinityTokensOptions {
-  /** The first signs; all of them verify. To rotate: put a new one in front, drop the old one a TTL later. */
+  /**
+   * The first signs; all of them verify. To rotate: put a new one in front, drop the old one a TTL
+   * later.
+   */
   readonly keys: readonly TokenKey[];
-  /** How long a token is good; milliseconds, told to the second. Default 1,800,000; 1,000 to 31,536,000,000. */
+  /**
+   * How long a token is good; milliseconds, told to the second. Default 1,800,000; 1,000 to
+   * 31,536,000,000.
+   */
   readonly ttlMs?: number;
   /** The service that it is for: a token of one service is no token of another. Default ''. */
   readonly audience?: string;
@@ -24,19 +30,22 @@ export interface AffinityTokensOptions {
 
 /** Sessions without a table: the client carries its endpoint itself, in a cookie or in metadata. */
 export interface AffinityTokens {
-  /** A token for this endpoint; letters, digits, `.`, `-` and `_`, below 140 characters. Costs two HMACs at most. */
+  /**
+   * A token for this endpoint; letters, digits, `.`, `-` and `_`, below 140 characters. Costs two
+   * HMACs at most.
+   */
   issue(endpoint: Identified): string;
   /**
-   * The id of the endpoint that the token is for, to be given as `prefer`; undefined where it is no token, expired, of
-   * an unknown key or another audience, or for an endpoint that is neither among these nor was among those seen before.
-   * Never throws.
+   * The id of the endpoint that the token is for, to be given as `prefer`; undefined where it is no
+   * token, expired, of an unknown key or another audience, or for an endpoint that is neither among
+   * these nor was among those seen before. Never throws.
    */
   read(token: string | undefined, endpoints: readonly Identified[]): string | undefined;
 }
 
 /**
- * Signed tokens that name an endpoint without telling who it is: instead of the id they carry its HMAC, so neither
- * addresses nor names leave the house, and nobody can make or change one.
+ * Signed tokens that name an endpoint without telling who it is: instead of the id they carry its
+ * HMAC, so neither addresses nor names leave the house, and nobody can make or change one.
  *
  * ```ts
  * const tokens = affinityTokens({ keys: [{ id: '2026-11', secret: process.env.AFFINITY_SECRET }], audience: 'users' });

@@ -12,23 +12,29 @@ export interface AdaptiveWeightOptions {
   readonly updateMs?: number;
   /** Time constant of the mean response times, milliseconds. Default 10,000; 1 to 3,600,000. */
   readonly decayMs?: number;
-  /** An endpoint's weight becomes at most this many times its base weight, and at least one such part. Default 8; 1 to 1,000. */
+  /**
+   * An endpoint's weight becomes at most this many times its base weight, and at least one such
+   * part. Default 8; 1 to 1,000.
+   */
   readonly maxRatio?: number;
   /**
-   * The classic fixed rule in place of the relative one: a mean of up to `fastMs` doubles the base weight, up to `slowMs`
-   * keeps it, above halves it, and it is never below 1. `true` for 100 and 200 ms. Default off.
+   * The classic fixed rule in place of the relative one: a mean of up to `fastMs` doubles the base
+   * weight, up to `slowMs` keeps it, above halves it, and it is never below 1. `true` for 100 and
+   * 200 ms. Default off.
    */
   readonly thresholds?: boolean | { readonly fastMs?: number; readonly slowMs?: number };
 }
 
 /**
- * One at random, by weights that follow the measured response times: an endpoint twice as fast as the service's
- * (geometric) mean gets twice its base weight. The weight that discovery told is kept and multiplied; the factor is
- * smoothed, bounded by `maxRatio` and never 0, so that a slow endpoint keeps being measured and comes back when it
- * recovers. Failed calls do not count as fast ones: the factor falls with the share of them.
+ * One at random, by weights that follow the measured response times: an endpoint twice as fast as
+ * the service's (geometric) mean gets twice its base weight. The weight that discovery told is kept
+ * and multiplied; the factor is smoothed, bounded by `maxRatio` and never 0, so that a slow
+ * endpoint keeps being measured and comes back when it recovers. Failed calls do not count as fast
+ * ones: the factor falls with the share of them.
  *
- * It moves whole shares of traffic slowly and steadily, which suits endpoints of lastingly different strength. It does not
- * see load between two updates: where endpoints stall for seconds, `peak_ewma` reacts within one call.
+ * It moves whole shares of traffic slowly and steadily, which suits endpoints of lastingly
+ * different strength. It does not see load between two updates: where endpoints stall for seconds,
+ * `peak_ewma` reacts within one call.
  *
  * Cost: O(1) per pick, an exponential per answer, O(n) every `updateMs`, and the clock.
  */
@@ -75,7 +81,10 @@ const thresholds: Reader<Thresholds | undefined> = (value, name) => {
 class AdaptiveWeightPicker implements Picker {
   readonly #options: Settings;
   readonly #sampler: WeightedSampler;
-  /** Over all members, so that what was learnt about an endpoint is still there when it returns from an ejection. */
+  /**
+   * Over all members, so that what was learnt about an endpoint is still there when it returns from
+   * an ejection.
+   */
   readonly #members = new EndpointSlots();
   /** Mean response time by member, NaN before the first answer. */
   #meansMs: Float64Array = new Float64Array(0);
@@ -114,7 +123,8 @@ class AdaptiveWeightPicker implements Picker {
 
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
     const slot = this.#members.of(endpoint);
-    // How fast a failure came says nothing about how fast an answer would have come; a timeout does tell.
+    // How fast a failure came says nothing about how fast an answer would have come; a timeout does
+    // tell.
     if (
       slot !== -1 &&
       (outcome === Outcome.Success || outcome === Outcome.ApplicationError || outcome === Outcome.Timeout)

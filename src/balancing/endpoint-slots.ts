@@ -1,8 +1,8 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 
 /**
- * The places of endpoints in a list, without a search: for pickers that keep numbers by endpoint in typed arrays. A
- * Map from endpoint to place would cost several times as much per call.
+ * The places of endpoints in a list, without a search: for pickers that keep numbers by endpoint in
+ * typed arrays. A Map from endpoint to place would cost several times as much per call.
  */
 export class EndpointSlots {
   #endpoints: readonly Endpoint[] = [];

@@ -8,7 +8,10 @@ import type { Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface IpHashOptions {
-  /** Leading bits of an IPv4 address that count. Default 32, each address by itself; nginx's `ip_hash` has 24. 1 to 32. */
+  /**
+   * Leading bits of an IPv4 address that count. Default 32, each address by itself; nginx's
+   * `ip_hash` has 24. 1 to 32.
+   */
   readonly ipv4Prefix?: number;
   /** Leading bits of an IPv6 address that count. Default 64, one subscriber's network. 1 to 128. */
   readonly ipv6Prefix?: number;
@@ -17,9 +20,10 @@ export interface IpHashOptions {
 }
 
 /**
- * The client's address decides, given as the call's key (`socket.remoteAddress`, or its bytes). An IPv4 client keeps its
- * endpoint when a dual-stack socket shows it as `::ffff:a.b.c.d`, an IPv6 client when it changes its address within its
- * network. A key that is no address is hashed as it is; calls without a key go to a random endpoint by weight.
+ * The client's address decides, given as the call's key (`socket.remoteAddress`, or its bytes). An
+ * IPv4 client keeps its endpoint when a dual-stack socket shows it as `::ffff:a.b.c.d`, an IPv6
+ * client when it changes its address within its network. A key that is no address is hashed as it
+ * is; calls without a key go to a random endpoint by weight.
  *
  * Placement is that of `consistent_hash` with murmur3. Cost: 0.1 µs at any size.
  */

@@ -11,12 +11,14 @@ export interface LeastRequestOptions {
 }
 
 /**
- * Two at random, the one with fewer calls in flight wins. Two choices are exponentially better than one (Mitzenmacher,
- * "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001) and, unlike the true minimum, do not
- * send every client to the same server. With unequal weights endpoints are drawn by weight and compared by calls per
- * weight; of two idle ones the first drawn is taken, so that light endpoints have their share at low load too. A lighter
- * one is taken in place of the first only where that pays with the call counted, in part for one that is a little lighter:
- * an idle endpoint of a thousandth of the weight has nothing in flight, and would otherwise have a call whenever it is idle.
+ * Two at random, the one with fewer calls in flight wins. Two choices are exponentially better than
+ * one (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10),
+ * 2001) and, unlike the true minimum, do not send every client to the same server. With unequal
+ * weights endpoints are drawn by weight and compared by calls per weight; of two idle ones the
+ * first drawn is taken, so that light endpoints have their share at low load too. A lighter one is
+ * taken in place of the first only where that pays with the call counted, in part for one that is a
+ * little lighter: an idle endpoint of a thousandth of the weight has nothing in flight, and would
+ * otherwise have a call whenever it is idle.
  *
  * Cost: O(choices). Blind to response time: prefer `peak_ewma` where servers differ in speed.
  */

@@ -2,7 +2,10 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { boolean, number, type Reader, readOptions } from '../runtime/options.js';
 import type { Weighing } from './policy.js';
 
-/** How loaded an endpoint says it is: the fields of an ORCA report (gRFC A51) that balancing goes by. */
+/**
+ * How loaded an endpoint says it is: the fields of an ORCA report (gRFC A51) that balancing goes
+ * by.
+ */
 export interface LoadReport {
   /** Requests a second that it serves. */
   readonly requestsPerSecond: number;
@@ -13,7 +16,10 @@ export interface LoadReport {
 }
 
 export interface LoadReportOptions {
-  /** A newly reporting endpoint is left at the mean until it has reported for so long; milliseconds. Default 10,000. */
+  /**
+   * A newly reporting endpoint is left at the mean until it has reported for so long; milliseconds.
+   * Default 10,000.
+   */
   readonly blackoutMs?: number;
   /** A report older than this is no longer believed; milliseconds. Default 180,000. */
   readonly expirationMs?: number;
@@ -42,15 +48,19 @@ export const loadReportOptions: Reader<Required<LoadReportOptions> | undefined> 
 interface Reported {
   report: LoadReport;
   atMs: number;
-  /** Since when there have been reports without a gap; infinity where that is to begin with the next one. */
+  /**
+   * Since when there have been reports without a gap; infinity where that is to begin with the next
+   * one.
+   */
   sinceMs: number;
 }
 
 const reports = new WeakMap<Endpoint, Reported>();
 
 /**
- * An endpoint told how loaded it is. For adapters; `nowMs` is the mesh's clock. Reports that say nothing (no utilization or
- * no requests) or nonsense are passed over. Used by `weighted_round_robin` with `loadReports`.
+ * An endpoint told how loaded it is. For adapters; `nowMs` is the mesh's clock. Reports that say
+ * nothing (no utilization or no requests) or nonsense are passed over. Used by
+ * `weighted_round_robin` with `loadReports`.
  */
 export function reportLoad(endpoint: Endpoint, report: LoadReport, nowMs: number): void {
   const { utilization, requestsPerSecond, errorsPerSecond } = report;
@@ -68,8 +78,8 @@ export function reportLoad(endpoint: Endpoint, report: LoadReport, nowMs: number
 }
 
 /**
- * The endpoint was lost and is connected anew, perhaps started anew: what it reports of its first moments is not to be used
- * before the blackout is over. For adapters.
+ * The endpoint was lost and is connected anew, perhaps started anew: what it reports of its first
+ * moments is not to be used before the blackout is over. For adapters.
  */
 export function restartLoadReports(endpoint: Endpoint): void {
   const known = reports.get(endpoint);
@@ -106,16 +116,18 @@ export function weigh(endpoints: readonly Endpoint[], options: Required<LoadRepo
 const LARGEST = 100;
 
 /**
- * No weight is more than so many times the mean, nor less than this part of it: a report that is off by orders of magnitude
- * (of a process that has just begun to measure, say) must not draw all calls, nor take an endpoint out for ever. The bounds
- * are those of gRPC's own scheduler, static_stride_scheduler.cc.
+ * No weight is more than so many times the mean, nor less than this part of it: a report that is
+ * off by orders of magnitude (of a process that has just begun to measure, say) must not draw all
+ * calls, nor take an endpoint out for ever. The bounds are those of gRPC's own scheduler,
+ * static_stride_scheduler.cc.
  */
 const MAX_RATIO = 10;
 const MIN_RATIO = 0.01;
 
 /**
- * The weights to schedule by: as reported, the mean of these for endpoints without a report, and the configured weights
- * where fewer than two have one. An endpoint that is warming up has its share reduced in either case.
+ * The weights to schedule by: as reported, the mean of these for endpoints without a report, and
+ * the configured weights where fewer than two have one. An endpoint that is warming up has its
+ * share reduced in either case.
  */
 export function weightsToScheduleBy(
   endpoints: readonly Endpoint[],

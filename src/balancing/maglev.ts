@@ -8,8 +8,9 @@ import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface MaglevOptions {
   /**
-   * Entries of the table: a prime from 251 to 5,000,011, at least a hundred per endpoint for shares within 1 %. Default
-   * 65,537, good for 650 endpoints; the paper's larger one is 655,373. All clients must use the same.
+   * Entries of the table: a prime from 251 to 5,000,011, at least a hundred per endpoint for shares
+   * within 1 %. Default 65,537, good for 650 endpoints; the paper's larger one is 655,373. All
+   * clients must use the same.
    */
   readonly tableSize?: number;
   /** Bounded loads, as for `consistent_hash`. Default: no bound. */
@@ -17,12 +18,13 @@ export interface MaglevOptions {
 }
 
 /**
- * The key decides, by Google's Maglev table: shares are even to one entry, where those of a ring differ by a fifth. The
- * price is that a change moves some keys between endpoints that stayed: about half as many again as on a ring.
- * Ejections move the ejected endpoint's keys only. Calls without a key go to a random endpoint by weight.
+ * The key decides, by Google's Maglev table: shares are even to one entry, where those of a ring
+ * differ by a fifth. The price is that a change moves some keys between endpoints that stayed:
+ * about half as many again as on a ring. Ejections move the ejected endpoint's keys only. Calls
+ * without a key go to a random endpoint by weight.
  *
- * Cost: the key's hash (murmur3) and one read. A change of membership fills the table anew: about 15 ms for 65,537
- * entries, 70 ms for 655,373.
+ * Cost: the key's hash (murmur3) and one read. A change of membership fills the table anew: about
+ * 15 ms for 65,537 entries, 70 ms for 655,373.
  */
 export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (options): Policy => {
   const { tableSize, maxLoadRatio } = readOptions<Settings>('maglev', options, {
@@ -48,7 +50,10 @@ interface Settings {
   readonly maxLoadRatio: number | undefined;
 }
 
-/** An endpoint steps through the table by a number of its own; only a prime size lets every step reach every entry. */
+/**
+ * An endpoint steps through the table by a number of its own; only a prime size lets every step
+ * reach every entry.
+ */
 function prime(fallback: number, min: number, max: number): Reader<number> {
   return (value, name) => {
     if (value === undefined) return fallback;

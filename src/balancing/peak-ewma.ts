@@ -7,13 +7,17 @@ import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface PeakEwmaOptions {
-  /** Time constant with which estimates are forgotten, milliseconds. Default 10,000 (Finagle's); 1 to 3,600,000. */
+  /**
+   * Time constant with which estimates are forgotten, milliseconds. Default 10,000 (Finagle's); 1
+   * to 3,600,000.
+   */
   readonly decayMs?: number;
   /** How many endpoints are compared per call. Default 2; 2 to 16. */
   readonly choices?: number;
   /**
-   * What a failed call costs, in answered ones: an endpoint that fails every second call is as dear as one that is
-   * 1 + this many times slower. Default 20; 0 to 10,000, where 0 lets a server that fails fast pass for a fast one.
+   * What a failed call costs, in answered ones: an endpoint that fails every second call is as dear
+   * as one that is 1 + this many times slower. Default 20; 0 to 10,000, where 0 lets a server that
+   * fails fast pass for a fast one.
    */
   readonly failurePenalty?: number;
 }
@@ -23,28 +27,34 @@ export interface PeakEwmaOptions {
  *
  *     cost = expected ms × (calls in flight / relative weight + 1) × (1 + failurePenalty × f / (1 - f))
  *
- * The expected time is the peak EWMA of the response time, which jumps up at once with a slow answer and comes down with
- * `decayMs`, also while no call is made: a server that stalls loses its traffic after one answer and earns it back. From
- * Finagle's PeakEwma; Linkerd's "Beyond Round Robin" (2016) made it known. Ahead of the published one:
+ * The expected time is the peak EWMA of the response time, which jumps up at once with a slow
+ * answer and comes down with `decayMs`, also while no call is made: a server that stalls loses its
+ * traffic after one answer and earns it back. From Finagle's PeakEwma; Linkerd's "Beyond Round
+ * Robin" (2016) made it known. Ahead of the published one:
  *
- * - **Age counts.** The mean age of the calls in progress is a lower bound of what the next one takes, so a server that
- *   stopped answering is slow before its first late answer. (At a healthy one it is half the response time.)
- * - **Failures cost.** f is the share of calls not served, and f / (1 - f) how many of those to expect for one that is
- *   served. A server that fails fast has nothing in flight and a low response time: by these alone it would win.
- * - **A straggler stays last.** Where one of the two is more than three times slower, the excess counts twice. In
- *   flight + 1 alone would send it a call whenever it is idle, however slow: with 15 calls in flight at each of the
- *   others, one that is 12 times slower would still look cheaper.
- * - **Cancelled calls tell.** One given up, or hedged away, after longer than the estimate raises it.
+ * - **Age counts.** The mean age of the calls in progress is a lower bound of what the next one
+ *   takes, so a server that stopped answering is slow before its first late answer. (At a healthy
+ *   one it is half the response time.)
+ * - **Failures cost.** f is the share of calls not served, and f / (1 - f) how many of those to
+ *   expect for one that is served. A server that fails fast has nothing in flight and a low
+ *   response time: by these alone it would win.
+ * - **A straggler stays last.** Where one of the two is more than three times slower, the excess
+ *   counts twice. In flight + 1 alone would send it a call whenever it is idle, however slow: with
+ *   15 calls in flight at each of the others, one that is 12 times slower would still look cheaper.
+ * - **Cancelled calls tell.** One given up, or hedged away, after longer than the estimate raises
+ *   it.
  *
- * Weights count in the draw, and in the cost by the calls in flight only (relative to the mean weight): an idle light
- * endpoint drawn first is no dearer than an idle heavy one, or it would get no calls at low load. Where the other is the
- * lighter one, the call itself counts there too, by as much as it is lighter: or it would get every second call.
+ * Weights count in the draw, and in the cost by the calls in flight only (relative to the mean
+ * weight): an idle light endpoint drawn first is no dearer than an idle heavy one, or it would get
+ * no calls at low load. Where the other is the lighter one, the call itself counts there too, by as
+ * much as it is lighter: or it would get every second call.
  *
  * An endpoint without an answer yet gets one call, and more once that is answered.
  *
- * Linkerd's scenario (11 servers of 167 ms, one answers in 2 s for 30 of 60 s, 1,000 calls a second) has 2,727 calls
- * over 1 s under round robin, 300 under least request, 43 under the published formula and 23 under this one, means of 10
- * seeds: `bench/peak-ewma.ts` reproduces it and the choice of the constants.
+ * Linkerd's scenario (11 servers of 167 ms, one answers in 2 s for 30 of 60 s, 1,000 calls a
+ * second) has 2,727 calls over 1 s under round robin, 300 under least request, 43 under the
+ * published formula and 23 under this one, means of 10 seeds: `bench/peak-ewma.ts` reproduces it
+ * and the choice of the constants.
  *
  * Cost: O(choices), two exponentials a comparison, and the clock.
  */
@@ -91,8 +101,8 @@ class PeakEwmaPicker implements Picker {
   }
 
   /**
-   * Written out, and given the request rather than its time: a double that crosses a call which V8 does not inline
-   * becomes a heap object, three of them per pick.
+   * Written out, and given the request rather than its time: a double that crosses a call which V8
+   * does not inline becomes a heap object, three of them per pick.
    */
   #isCheaper(a: Endpoint, b: Endpoint, request: PickRequest): boolean {
     const { nowMs } = request;
@@ -133,7 +143,8 @@ class PeakEwmaPicker implements Picker {
       if (b.inflight > 0) return true;
       if (Number.isNaN(b.latencyAtMs)) return false;
     }
-    // Both are new, or one has failed all its calls: taken to be as fast as the other, failures and load decide.
+    // Both are new, or one has failed all its calls: taken to be as fast as the other, failures and
+    // load decide.
     return this.#load(a, nowMs) < this.#load(b, nowMs);
   }
 
@@ -152,9 +163,10 @@ function odds(failureRatio: number): number {
 }
 
 /**
- * From this ratio of expected times on the slower one's excess counts twice. Between 2 and 4 Linkerd's scenario has 21 to
- * 25 calls over 1 s (without it 39) and evenly loaded servers of lognormal response times see no difference; squaring
- * from 1 on would cost these a sixth of their mean.
+ * From this ratio of expected times on the slower one's excess counts twice. Between 2 and 4
+ * Linkerd's scenario has 21 to 25 calls over 1 s (without it 39) and evenly loaded servers of
+ * lognormal response times see no difference; squaring from 1 on would cost these a sixth of their
+ * mean.
  */
 const STRAGGLER_RATIO = 3;
 

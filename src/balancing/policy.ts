@@ -5,22 +5,27 @@ import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 
 /**
- * Contract: a load-balancing policy. The core owns the counters (calls in flight, latency, weight); a policy reads them
- * and chooses. Everything here runs on the event loop, never concurrently with itself.
+ * Contract: a load-balancing policy. The core owns the counters (calls in flight, latency, weight);
+ * a policy reads them and chooses. Everything here runs on the event loop, never concurrently with
+ * itself.
  */
 export interface Policy {
   /** The name in configuration and metrics, snake_case. */
   readonly name: string;
   /**
-   * Whether the core must measure response times for it. Reading the clock costs several times a pick, so a policy
-   * that does not need it must not ask for it. Also decides whether `PickRequest.nowMs` is set.
+   * Whether the core must measure response times for it. Reading the clock costs several times a
+   * pick, so a policy that does not need it must not ask for it. Also decides whether
+   * `PickRequest.nowMs` is set.
    */
   readonly needsLatency: boolean;
-  /** Time constant of the peak EWMA in `Endpoint.latencyMs`, milliseconds; only with `needsLatency`. Default 10,000. */
+  /**
+   * Time constant of the peak EWMA in `Endpoint.latencyMs`, milliseconds; only with `needsLatency`.
+   * Default 10,000.
+   */
   readonly decayMs?: number;
   /**
-   * Whether the key decides where a call goes. Then a returning endpoint is probed by a call that belongs to it, never
-   * by one whose key belongs elsewhere.
+   * Whether the key decides where a call goes. Then a returning endpoint is probed by a call that
+   * belongs to it, never by one whose key belongs elsewhere.
    */
   readonly usesKey?: boolean;
   /** Called once per service or subset that uses the policy. */
@@ -34,11 +39,17 @@ export interface PolicyContext {
   readonly service: string;
   /** For policies that ask servers how busy they are: undefined where nobody can. */
   readonly probes?: ProbeSource | undefined;
-  /** For metrics: told whenever a policy has weighed its endpoints by what they report. Does not throw. */
+  /**
+   * For metrics: told whenever a policy has weighed its endpoints by what they report. Does not
+   * throw.
+   */
   readonly weighed?: ((weighing: Weighing) => void) | undefined;
 }
 
-/** What weights a policy made of the load that endpoints report. For metrics, under the words of gRFC A78. */
+/**
+ * What weights a policy made of the load that endpoints report. For metrics, under the words of
+ * gRFC A78.
+ */
 export interface Weighing {
   /** As reported, by endpoint of the rotation; 0 for those without a usable report. */
   readonly weights: readonly number[];
@@ -50,12 +61,15 @@ export interface Weighing {
   readonly fallback: boolean;
 }
 
-/** Asks servers how busy they are: given to a service by those whose protocol can carry the question. */
+/**
+ * Asks servers how busy they are: given to a service by those whose protocol can carry the
+ * question.
+ */
 export interface ProbeSource {
   /**
-   * Asks one endpoint. `reply` takes the server's calls in progress and how long it takes for a call under that load,
-   * milliseconds; later or at once, or never where there is no answer. Called up to a few times per call, so it should
-   * be cheap; what it throws counts as no answer.
+   * Asks one endpoint. `reply` takes the server's calls in progress and how long it takes for a
+   * call under that load, milliseconds; later or at once, or never where there is no answer. Called
+   * up to a few times per call, so it should be cheap; what it throws counts as no answer.
    */
   probe(endpoint: Endpoint, reply: (inflight: number, latencyMs: number) => void): void;
 }
@@ -63,20 +77,21 @@ export interface ProbeSource {
 /** A policy at work on one service or subset. */
 export interface Picker {
   /**
-   * Called with every new rotation, before the first pick, and seldom compared with picks: do here whatever can be done
-   * here. What was learnt about an endpoint that stays must be kept; endpoints are compared by object identity.
-   * May allocate; must not throw.
+   * Called with every new rotation, before the first pick, and seldom compared with picks: do here
+   * whatever can be done here. What was learnt about an endpoint that stays must be kept; endpoints
+   * are compared by object identity. May allocate; must not throw.
    */
   update(rotation: Rotation): void;
   /**
-   * Chooses one of `rotation.ready`, which is not empty. Must avoid `request.tried` while there is an endpoint not in
-   * it, and ignore `tried` when all were. Synchronous, O(1) or O(log n); does not throw, does not allocate, does not
-   * keep the request (the object is reused).
+   * Chooses one of `rotation.ready`, which is not empty. Must avoid `request.tried` while there is
+   * an endpoint not in it, and ignore `tried` when all were. Synchronous, O(1) or O(log n); does
+   * not throw, does not allocate, does not keep the request (the object is reused).
    */
   pick(request: PickRequest): Endpoint;
   /**
-   * Called when a call ends, before the endpoint's counters are read again. For policies that keep statistics of their
-   * own; `latencyMs` and `nowMs` are NaN unless `needsLatency`. Must not throw or allocate.
+   * Called when a call ends, before the endpoint's counters are read again. For policies that keep
+   * statistics of their own; `latencyMs` and `nowMs` are NaN unless `needsLatency`. Must not throw
+   * or allocate.
    */
   observe?(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void;
 }

@@ -7,33 +7,37 @@ import { definePolicy, type PolicyFactory } from './registry.js';
 export interface PrequalOptions {
   /** Probes sent per call. Default 3; above 0 to 16. */
   readonly probesPerCall?: number;
-  /** Answers dropped from the pool per call, the oldest and the worst in turn. Default 1; 0 to 16. */
+  /**
+   * Answers dropped from the pool per call, the oldest and the worst in turn. Default 1; 0 to 16.
+   */
   readonly removalsPerCall?: number;
   /** Answers kept at most. Default 16; 2 to 128. */
   readonly poolSize?: number;
   /** An answer older than this is forgotten; milliseconds. Default 1,000; 1 to 60,000. */
   readonly maxAgeMs?: number;
   /**
-   * Endpoints above this quantile of calls in progress are hot. Default 0.84 (2^-1/4); 0 chooses by calls in progress
-   * alone, 1 by latency alone.
+   * Endpoints above this quantile of calls in progress are hot. Default 0.84 (2^-1/4); 0 chooses by
+   * calls in progress alone, 1 by latency alone.
    */
   readonly hotQuantile?: number;
 }
 
 /**
- * Asks servers how busy they are, and uses the answers of the last second: among those with few calls in progress (cold)
- * the one with the lowest latency; where all are hot, the one with the fewest calls. From Wydrowski and others, "Load is
- * not what you should balance: Introducing Prequal" (NSDI 2024), whose defaults are used. Unlike all that a client can
- * measure by itself, it sees the load that other clients cause.
+ * Asks servers how busy they are, and uses the answers of the last second: among those with few
+ * calls in progress (cold) the one with the lowest latency; where all are hot, the one with the
+ * fewest calls. From Wydrowski and others, "Load is not what you should balance: Introducing
+ * Prequal" (NSDI 2024), whose defaults are used. Unlike all that a client can measure by itself, it
+ * sees the load that other clients cause.
  *
- * Each call sends some probes to random endpoints; an answer serves for a few calls, counted as one more call in
- * progress each time, until it is used up, too old, or dropped. There is one answer per endpoint at most; with fewer than
- * two in the pool the endpoint is drawn at random by weight. Weights and slow start decide which share of an endpoint's
- * answers is kept.
+ * Each call sends some probes to random endpoints; an answer serves for a few calls, counted as one
+ * more call in progress each time, until it is used up, too old, or dropped. There is one answer
+ * per endpoint at most; with fewer than two in the pool the endpoint is drawn at random by weight.
+ * Weights and slow start decide which share of an endpoint's answers is kept.
  *
- * Needs `probes` in the service's options, from an adapter or of your own: throws FAIRLEAD_INVALID_OPTION without.
- * Cost: O(poolSize), one look at the clock, and the probes. An answer counts as of the last call before it, not of its own
- * arrival, which costs no look at the clock and errs towards older.
+ * Needs `probes` in the service's options, from an adapter or of your own: throws
+ * FAIRLEAD_INVALID_OPTION without. Cost: O(poolSize), one look at the clock, and the probes. An
+ * answer counts as of the last call before it, not of its own arrival, which costs no look at the
+ * clock and errs towards older.
  */
 export const prequal: PolicyFactory<PrequalOptions> = definePolicy('prequal', (options): Policy => {
   const settings = readOptions<PrequalSettings>('prequal', options, {

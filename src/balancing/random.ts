@@ -4,8 +4,9 @@ import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 /**
- * One at random, in proportion to its weight. Needs no state that clients would have to share, so it is the yardstick
- * for the others: the fullest of n servers under n calls holds about ln n / ln ln n.
+ * One at random, in proportion to its weight. Needs no state that clients would have to share, so
+ * it is the yardstick for the others: the fullest of n servers under n calls holds about ln n / ln
+ * ln n.
  *
  * Cost: O(1), one draw (two with unequal weights).
  */

@@ -3,8 +3,8 @@ import { invalidOption } from '../runtime/options.js';
 import type { Policy } from './policy.js';
 
 /**
- * Makes a policy from its options and knows its name: `peakEwma({ decayMs: 5_000 })`. Throws FAIRLEAD_INVALID_OPTION
- * for options it does not have.
+ * Makes a policy from its options and knows its name: `peakEwma({ decayMs: 5_000 })`. Throws
+ * FAIRLEAD_INVALID_OPTION for options it does not have.
  */
 export interface PolicyFactory<Options = unknown> {
   (options?: Options): Policy;
@@ -19,7 +19,9 @@ export function definePolicy<Options>(policyName: string, make: (options?: Optio
   return Object.assign((options?: Options) => make(options), { policyName });
 }
 
-/** Policy names to policies. One per mesh, so that one user's policy cannot surprise another's mesh. */
+/**
+ * Policy names to policies. One per mesh, so that one user's policy cannot surprise another's mesh.
+ */
 export class PolicyRegistry {
   readonly #factories = new Map<string, PolicyFactory<never>>();
 

@@ -12,9 +12,10 @@ export interface RendezvousOptions {
 }
 
 /**
- * The key decides, by rendezvous hashing (highest random weight): perfectly even and perfectly stable. An endpoint that
- * comes, goes or changes its weight moves its own keys only, and those of one that goes spread over all others. The best
- * choice up to some dozens of endpoints. Calls without a key go to a random endpoint by weight.
+ * The key decides, by rendezvous hashing (highest random weight): perfectly even and perfectly
+ * stable. An endpoint that comes, goes or changes its weight moves its own keys only, and those of
+ * one that goes spread over all others. The best choice up to some dozens of endpoints. Calls
+ * without a key go to a random endpoint by weight.
  *
  * Cost: O(n) per pick, about 2 ns per endpoint: 0.2 µs at 10, 2 µs at 1,000. Nothing to rebuild.
  */

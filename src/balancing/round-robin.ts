@@ -5,9 +5,10 @@ import type { Picker, PickRequest, Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 
 /**
- * Each endpoint in turn, whatever its weight: `weighted_round_robin` is the one that minds weights. The turn starts at a
- * random place, so that many clients started at once do not all begin with the same server. An endpoint in slow start
- * takes one turn of several: as many of them as its weight in use is of its full weight.
+ * Each endpoint in turn, whatever its weight: `weighted_round_robin` is the one that minds weights.
+ * The turn starts at a random place, so that many clients started at once do not all begin with the
+ * same server. An endpoint in slow start takes one turn of several: as many of them as its weight
+ * in use is of its full weight.
  *
  * Cost: O(1), one increment. Blind to load: a slow server gets as many calls as a fast one.
  */
@@ -40,7 +41,8 @@ class RoundRobinPicker implements Picker {
   update(rotation: Rotation): void {
     const last = this.#ready[(this.#next + this.#ready.length - 1) % this.#ready.length];
     this.#ready = rotation.ready;
-    // The turn goes on after the endpoint that had the last one, or where it was if that one is gone.
+    // The turn goes on after the endpoint that had the last one, or where it was if that one is
+    // gone.
     const lastAt = last === undefined ? -1 : this.#ready.indexOf(last);
     if (this.#start !== undefined) this.#next = this.#start % this.#ready.length;
     else this.#next = lastAt === -1 ? this.#next % this.#ready.length : (lastAt + 1) % this.#ready.length;
@@ -48,7 +50,10 @@ class RoundRobinPicker implements Picker {
     this.#slowDown(rotation.ready);
   }
 
-  /** Relative to the one that takes the most, so that somebody takes every turn and the search for who does ends. */
+  /**
+   * Relative to the one that takes the most, so that somebody takes every turn and the search for
+   * who does ends.
+   */
   #slowDown(ready: readonly Endpoint[]): void {
     const shares = Float64Array.from(ready, ({ spec, weight }) => weight / spec.weight);
     const most = shares.reduce((highest, share) => Math.max(highest, share), 0);

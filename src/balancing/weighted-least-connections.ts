@@ -4,11 +4,12 @@ import type { Policy } from './policy.js';
 import { definePolicy, type PolicyFactory } from './registry.js';
 
 /**
- * The endpoint with the fewest calls in flight per weight: the true minimum of all, as Linux's `wlc` and nginx's
- * `least_conn` define it. Where several have it (all of them, when none has a call) they share the calls by weight.
+ * The endpoint with the fewest calls in flight per weight: the true minimum of all, as Linux's
+ * `wlc` and nginx's `least_conn` define it. Where several have it (all of them, when none has a
+ * call) they share the calls by weight.
  *
- * Cost: O(log of the number of different weights), whatever the number of endpoints; a retry that avoids the least
- * loaded one O(n).
+ * Cost: O(log of the number of different weights), whatever the number of endpoints; a retry that
+ * avoids the least loaded one O(n).
  */
 export const weightedLeastConnections: PolicyFactory<Record<string, never>> = definePolicy(
   'weighted_least_connections',

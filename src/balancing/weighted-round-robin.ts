@@ -11,20 +11,20 @@ import { smoothSchedule } from './schedule/smooth.js';
 
 export interface WeightedRoundRobinOptions {
   /**
-   * Weigh endpoints by what they report of their load (gRFC A58, ORCA) instead of by configuration; one that does not
-   * report gets the mean. `true` for the defaults. Default false.
+   * Weigh endpoints by what they report of their load (gRFC A58, ORCA) instead of by configuration;
+   * one that does not report gets the mean. `true` for the defaults. Default false.
    */
   readonly loadReports?: boolean | LoadReportOptions;
 }
 
 /**
- * Each endpoint in turn, in proportion to its weight, spread out evenly: weights 5, 1, 1 give a a b a c a a. Small sets
- * follow nginx's smooth weighted round robin exactly, from a table of one whole cycle; where the cycle would be too
- * long to lay out (thousands of endpoints, weights without a common divisor), earliest deadline first gives the same
- * shares.
+ * Each endpoint in turn, in proportion to its weight, spread out evenly: weights 5, 1, 1 give a a b
+ * a c a a. Small sets follow nginx's smooth weighted round robin exactly, from a table of one whole
+ * cycle; where the cycle would be too long to lay out (thousands of endpoints, weights without a
+ * common divisor), earliest deadline first gives the same shares.
  *
- * Cost: O(1) from the table, O(log n) otherwise; with `loadReports` the clock, and O(n) each `updateMs`. Blind to load
- * without them.
+ * Cost: O(1) from the table, O(log n) otherwise; with `loadReports` the clock, and O(n) each
+ * `updateMs`. Blind to load without them.
  */
 export const weightedRoundRobin: PolicyFactory<WeightedRoundRobinOptions> = definePolicy(
   'weighted_round_robin',
@@ -82,7 +82,10 @@ class WeightedRoundRobinPicker implements Picker {
   }
 }
 
-/** A retry skips at most this many turns of endpoints already tried before it looks through the list. */
+/**
+ * A retry skips at most this many turns of endpoints already tried before it looks through the
+ * list.
+ */
 const MAX_SKIPS = 16;
 
 /** The same, by weights that are worked out anew every so often. */

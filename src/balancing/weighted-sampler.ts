@@ -2,9 +2,9 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Random } from '../runtime/random.js';
 
 /**
- * Draws endpoints at random in proportion to their weights, in O(1): the alias method (Walker 1977) as built by Vose
- * ("A Linear Algorithm For Generating Random Numbers With a Given Distribution", IEEE TSE 17(9), 1991). With equal
- * weights it is one plain draw.
+ * Draws endpoints at random in proportion to their weights, in O(1): the alias method (Walker 1977)
+ * as built by Vose ("A Linear Algorithm For Generating Random Numbers With a Given Distribution",
+ * IEEE TSE 17(9), 1991). With equal weights it is one plain draw.
  */
 export class WeightedSampler {
   /** Of the endpoints. */
@@ -70,7 +70,8 @@ export class WeightedSampler {
   }
 
   /**
-   * One that is neither `first` nor tried, where there is one: comparing an endpoint with itself would waste the choice.
+   * One that is neither `first` nor tried, where there is one: comparing an endpoint with itself
+   * would waste the choice.
    */
   drawOther(first: Endpoint, tried: readonly Endpoint[] | undefined): Endpoint {
     if (this.#endpoints.length === 1) return first;
@@ -81,7 +82,9 @@ export class WeightedSampler {
     return this.#scan(first, tried) ?? first;
   }
 
-  /** One that is neither `other` nor tried, from a random place on; undefined where there is none. */
+  /**
+   * One that is neither `other` nor tried, from a random place on; undefined where there is none.
+   */
   #scan(other: Endpoint | undefined, tried: readonly Endpoint[] | undefined): Endpoint | undefined {
     const { length } = this.#endpoints;
     const start = this.#random.below(length);
@@ -96,7 +99,8 @@ export class WeightedSampler {
     const scaled = this.#scaled;
     const columns = this.#columns;
     const count = weights.length;
-    // Columns with less than the mean are stacked from the front of one array, the others from its end.
+    // Columns with less than the mean are stacked from the front of one array, the others from its
+    // end.
     let small = 0;
     let large = count;
     for (let i = 0; i < count; i++) {
@@ -117,8 +121,13 @@ export class WeightedSampler {
   }
 }
 
-/** Probabilities are kept as integers in 2^30ths, the largest power of two that Random.below takes. */
+/**
+ * Probabilities are kept as integers in 2^30ths, the largest power of two that Random.below takes.
+ */
 const PRECISION = 2 ** 30;
 
-/** After so many draws that were all tried before, looking through the list is cheaper than drawing on. */
+/**
+ * After so many draws that were all tried before, looking through the list is cheaper than drawing
+ * on.
+ */
 const MAX_REDRAWS = 4;

@@ -18,9 +18,10 @@ interface Racer {
 }
 
 /**
- * One attempt that may time out by itself and may get company: when it is slow, another is started beside it on another
- * endpoint (hedging: Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). The first answer wins, an error of the
- * application being an answer; the others are cancelled by their signals. Fails when all have failed.
+ * One attempt that may time out by itself and may get company: when it is slow, another is started
+ * beside it on another endpoint (hedging: Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013).
+ * The first answer wins, an error of the application being an answer; the others are cancelled by
+ * their signals. Fails when all have failed.
  */
 export class AttemptRace<T> {
   readonly #host: CallHost;
@@ -87,7 +88,10 @@ export class AttemptRace<T> {
     });
   }
 
-  /** Starts another beside those that are slow: on another endpoint, within the budget, or not at all. */
+  /**
+   * Starts another beside those that are slow: on another endpoint, within the budget, or not at
+   * all.
+   */
   #hedge(): void {
     const { plan, clock, rotation } = this.#host;
     for (const { lease } of this.#racers) this.#log.avoid(lease.endpoint);
@@ -130,7 +134,8 @@ export class AttemptRace<T> {
   #failed(racer: Racer, thrown: unknown): void {
     if (!this.#leave(racer)) return;
     const verdict = fail(this.#host, this.#plan, this.#log, racer.lease, thrown, racer.hedge);
-    // "Later", or "too much": one more beside the others is the last thing it needs (gRFC A6 says so of pushback).
+    // "Later", or "too much": one more beside the others is the last thing it needs (gRFC A6 says
+    // so of pushback).
     if (verdict.retryAfterMs !== undefined || verdict.outcome === Outcome.Overloaded) this.#hedgeTimer?.cancel();
     if (verdict.repeat === 'never') this.#cancelOthers(racer);
     else if (this.#racers.length > 0) return;
@@ -160,9 +165,9 @@ export class AttemptRace<T> {
   }
 
   /**
-   * Those that lost. One that began before the winner and was overtaken did not answer in time while another did, which
-   * is what its endpoint has to hear, or slow endpoints would go on being picked; of one that began after it nothing is
-   * known.
+   * Those that lost. One that began before the winner and was overtaken did not answer in time
+   * while another did, which is what its endpoint has to hear, or slow endpoints would go on being
+   * picked; of one that began after it nothing is known.
    */
   #cancelOthers(winner: Racer): void {
     this.#hedgeTimer?.cancel();
@@ -170,7 +175,8 @@ export class AttemptRace<T> {
       this.#leave(racer);
       const overtaken = racer.startedMs < winner.startedMs;
       racer.lease.done(overtaken ? Outcome.Timeout : Outcome.Cancelled);
-      // A lower bound of what it would have taken. Without it the percentile would forget the tail it is there for.
+      // A lower bound of what it would have taken. Without it the percentile would forget the tail
+      // it is there for.
       if (overtaken) this.#sample(racer);
       const { name: service } = this.#host;
       racer.abort.abort(

@@ -12,7 +12,10 @@ import { type CallHost, closedError, type Run } from './host.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
 
-/** Acquire, run, judge; again where that is safe. A call that is refused is so at once, before anything is set up. */
+/**
+ * Acquire, run, judge; again where that is safe. A call that is refused is so at once, before
+ * anything is set up.
+ */
 export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
   try {
     if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
@@ -126,7 +129,8 @@ async function acquire(host: CallHost, request: AcquireRequest, scope: CallScope
       scope.throwIfEnded();
     }
   } finally {
-    // Whatever came of its turn, the next one has theirs: there may be room for more than one, or no more reason to wait.
+    // Whatever came of its turn, the next one has theirs: there may be room for more than one, or
+    // no more reason to wait.
     if (waited) guard?.line.next();
   }
 }
@@ -187,8 +191,9 @@ function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: Atte
 }
 
 /**
- * What the call rejects with: what was thrown, as it is, so that errors of drivers stay what they are; unless it would
- * mislead. An error that says "never sent" or "exists already" after an attempt whose end is not known is no answer.
+ * What the call rejects with: what was thrown, as it is, so that errors of drivers stay what they
+ * are; unless it would mislead. An error that says "never sent" or "exists already" after an
+ * attempt whose end is not known is no answer.
  */
 function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
   const { name: service } = host;
@@ -205,8 +210,8 @@ function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
 }
 
 /**
- * Rejects a turn later, when the caller has attached its handler: Node keeps account of every promise that is rejected
- * before, which would double the cost of a refusal.
+ * Rejects a turn later, when the caller has attached its handler: Node keeps account of every
+ * promise that is rejected before, which would double the cost of a refusal.
  */
 function refused(host: CallHost, guard: Guard): Promise<never> {
   const error = refusal(host, guard);

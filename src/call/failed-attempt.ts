@@ -34,7 +34,10 @@ function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
 
 const REPEATS: ReadonlySet<Repeat> = new Set(['always', 'idempotent', 'never']);
 
-/** A classifier that throws is not asked again for that call. Neither is one that says nothing we know. */
+/**
+ * A classifier that throws is not asked again for that call. Neither is one that says nothing we
+ * know.
+ */
 function classifySafely(classify: Classify | undefined, thrown: unknown): Verdict {
   const { ApplicationError, Overloaded } = Outcome;
   for (const each of [classify, classifyError]) {
@@ -49,7 +52,8 @@ function classifySafely(classify: Classify | undefined, thrown: unknown): Verdic
       )
         return verdict;
     } catch {
-      // As documented: the default then. What cannot even be read by that one is no error of the network's.
+      // As documented: the default then. What cannot even be read by that one is no error of the
+      // network's.
     }
   }
   return { outcome: ApplicationError };

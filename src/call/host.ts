@@ -25,10 +25,15 @@ export interface CallHost {
   readonly rotation: readonly Endpoint[];
   readonly plan: ServicePlan;
   readonly guard: Guard | undefined;
-  /** A lease; undefined where a limit or a breaker refuses the call; throws where there is no endpoint. */
+  /**
+   * A lease; undefined where a limit or a breaker refuses the call; throws where there is no
+   * endpoint.
+   */
   tryAcquire(request: AcquireRequest): Lease | undefined;
   ready(signal?: AbortSignal): Promise<void>;
-  /** What must be waited for before a lease for this key can be had; undefined where nothing must. */
+  /**
+   * What must be waited for before a lease for this key can be had; undefined where nothing must.
+   */
   prepare(key: RoutingKey): Promise<void> | undefined;
 }
 

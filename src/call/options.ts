@@ -18,17 +18,29 @@ export interface CallOptions {
   readonly key?: RoutingKey | undefined;
   /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
   readonly prefer?: string | undefined;
-  /** Whom limits per key count it for. Default: `key` where that is a string; with neither, none of them applies. */
+  /**
+   * Whom limits per key count it for. Default: `key` where that is a string; with neither, none of
+   * them applies.
+   */
   readonly clientKey?: string | undefined;
   /** Cancels the call: it rejects with FAIRLEAD_CANCELLED whose cause is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** The call, all waiting and repeating included, may last this long; milliseconds. Default: the service's, or none. */
+  /**
+   * The call, all waiting and repeating included, may last this long; milliseconds. Default: the
+   * service's, or none.
+   */
   readonly deadlineMs?: number | undefined;
-  /** Making it twice is as good as making it once: it may be repeated when it failed half-way, and hedged. Default: the service's, or false. */
+  /**
+   * Making it twice is as good as making it once: it may be repeated when it failed half-way, and
+   * hedged. Default: the service's, or false.
+   */
   readonly idempotent?: boolean | undefined;
   /** `false`: no repeats. Options: over those of the service. Default: the service's. */
   readonly retry?: boolean | RetryOverrides | undefined;
-  /** `false`: no hedging. Options: over those of the service, which must hedge. Default: the service's. */
+  /**
+   * `false`: no hedging. Options: over those of the service, which must hedge. Default: the
+   * service's.
+   */
   readonly hedge?: boolean | HedgeOverrides | undefined;
   /** Judges what `run` throws. Default: the service's `classify`. */
   readonly classify?: Classify | undefined;
@@ -48,8 +60,8 @@ export interface CallPlan {
 }
 
 /**
- * Reads the options of one call over what its service says. Refuses bad ones by an error that names them. Reads what
- * is given and no more: this is done for every call.
+ * Reads the options of one call over what its service says. Refuses bad ones by an error that names
+ * them. Reads what is given and no more: this is done for every call.
  */
 export function readCallOptions(options: CallOptions, defaults: CallPlan): CallPlan {
   refuseUnknown('call', options, SCHEMA);

@@ -7,8 +7,8 @@ import { Outcome } from '../runtime/outcome.js';
 export type Begin<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
 
 /**
- * The deadline and the caller's signal of one call, and which of them ended it. Makes its signal only when somebody asks
- * for it: an AbortController costs more than all the rest of a call.
+ * The deadline and the caller's signal of one call, and which of them ended it. Makes its signal
+ * only when somebody asks for it: an AbortController costs more than all the rest of a call.
  */
 export class CallScope {
   readonly #service: string;
@@ -21,7 +21,9 @@ export class CallScope {
   #interrupt: ((error: FairleadError) => void) | undefined;
   /** The endpoint that is at work; undefined between attempts, or where several are. */
   at: string | undefined;
-  /** What the end of the scope says about an endpoint that was at work; undefined while it goes on. */
+  /**
+   * What the end of the scope says about an endpoint that was at work; undefined while it goes on.
+   */
   outcome: Outcome | undefined;
   error: FairleadError | undefined;
 
@@ -52,8 +54,8 @@ export class CallScope {
   }
 
   /**
-   * Aborts when the scope ends. Never the caller's own: that may live as long as the process, and would collect the
-   * listeners that calls forget on it.
+   * Aborts when the scope ends. Never the caller's own: that may live as long as the process, and
+   * would collect the listeners that calls forget on it.
    */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
@@ -72,7 +74,10 @@ export class CallScope {
     if (this.error !== undefined) throw this.error;
   }
 
-  /** The result of `running`, unless the call ends before: a function that ignores its signal cannot hold the caller. */
+  /**
+   * The result of `running`, unless the call ends before: a function that ignores its signal cannot
+   * hold the caller.
+   */
   race<T>(running: Promise<T> | T): Promise<T> | T {
     if (!this.limited) return running;
     return new Promise<T>((resolve, reject) => {

@@ -5,8 +5,8 @@ import type { EndpointInput } from './resolver.js';
 const KEYS: readonly string[] = ['id', 'host', 'port', 'weight', 'priority', 'zone', 'tags', 'meta'];
 
 /**
- * The spec a user means by `'127.0.0.1:5001'`, `'[::1]:5001'` or an object. Defaults: id `host:port`, weight 1, priority
- * 0, no zone, tags or meta. Throws FAIRLEAD_INVALID_OPTION.
+ * The spec a user means by `'127.0.0.1:5001'`, `'[::1]:5001'` or an object. Defaults: id
+ * `host:port`, weight 1, priority 0, no zone, tags or meta. Throws FAIRLEAD_INVALID_OPTION.
  */
 export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   if (typeof input === 'string') return complete(parseAddress(input, name));

@@ -10,8 +10,9 @@ export interface FeedListener {
 }
 
 /**
- * What a resolver tells about one service: passes on the lists that are new, keeps the last good one in force through
- * errors, and knows its age. Deaf once `signal` has aborted, whatever the resolver still says.
+ * What a resolver tells about one service: passes on the lists that are new, keeps the last good
+ * one in force through errors, and knows its age. Deaf once `signal` has aborted, whatever the
+ * resolver still says.
  */
 export class DiscoveryFeed implements ResolverSink {
   readonly #clock: Clock;
@@ -31,7 +32,8 @@ export class DiscoveryFeed implements ResolverSink {
     try {
       resolver.watch({ service, params }, this, this.#signal);
     } catch (thrown) {
-      // Against its contract. Somebody else's mistake takes no service down: it has no endpoints, and says why.
+      // Against its contract. Somebody else's mistake takes no service down: it has no endpoints,
+      // and says why.
       this.error(toError(thrown));
     }
   }

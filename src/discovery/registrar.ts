@@ -1,12 +1,14 @@
 /**
- * Contract: a registrar tells the registry of an instance that this process runs, for as long as it runs.
+ * Contract: a registrar tells the registry of an instance that this process runs, for as long as it
+ * runs.
  */
 export interface Registrar<Instance extends InstanceInput = InstanceInput> extends AsyncDisposable {
   /** The name in error messages. */
   readonly name: string;
   /**
-   * Registers the instance and keeps it registered until the registration ends. Rejects with FAIRLEAD_INVALID_OPTION, or
-   * FAIRLEAD_REGISTRATION when the registry cannot be reached or refuses.
+   * Registers the instance and keeps it registered until the registration ends. Rejects with
+   * FAIRLEAD_INVALID_OPTION, or FAIRLEAD_REGISTRATION when the registry cannot be reached or
+   * refuses.
    */
   register(instance: Instance): Promise<Registration>;
   /** Deregisters all that is left. Idempotent. */
@@ -56,6 +58,9 @@ export interface Registration extends AsyncDisposable {
     name: Name,
     listener: (...args: RegistrationEvents[Name]) => void,
   ): () => void;
-  /** Takes the instance out of the registry. Idempotent; rejects with FAIRLEAD_REGISTRATION when that failed. */
+  /**
+   * Takes the instance out of the registry. Idempotent; rejects with FAIRLEAD_REGISTRATION when
+   * that failed.
+   */
   deregister(): Promise<void>;
 }

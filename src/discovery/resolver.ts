@@ -7,13 +7,13 @@ export interface Resolver {
   /** The name in events and error messages. */
   readonly name: string;
   /**
-   * Checks the query's parameters when the service is made. Throws a FairleadError that names the parameter, the value
-   * and what is allowed.
+   * Checks the query's parameters when the service is made. Throws a FairleadError that names the
+   * parameter, the value and what is allowed.
    */
   check?(query: ServiceQuery): void;
   /**
-   * Begins to watch. Never throws; errors go to the sink while the last snapshot stays in force. Ends when the signal
-   * aborts: from then on the sink is not called.
+   * Begins to watch. Never throws; errors go to the sink while the last snapshot stays in force.
+   * Ends when the signal aborts: from then on the sink is not called.
    */
   watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void;
   /** Releases sockets and shared watches. */
@@ -28,16 +28,20 @@ export interface ServiceQuery {
 
 export interface ResolverSink {
   /**
-   * The endpoints as of now: the whole list, not a difference. Calling again with an equal `version` says that the list
-   * is confirmed unchanged, which renews its age at no other cost. `ageMs` (default 0) is how old the registry says the
-   * list is: an answer from a cache, or from a server that has lost its leader.
+   * The endpoints as of now: the whole list, not a difference. Calling again with an equal
+   * `version` says that the list is confirmed unchanged, which renews its age at no other cost.
+   * `ageMs` (default 0) is how old the registry says the list is: an answer from a cache, or from a
+   * server that has lost its leader.
    */
   snapshot(endpoints: readonly EndpointSpec[], version: string, ageMs?: number): void;
   /** Something failed; the last snapshot stays in force and grows older. */
   error(error: Error): void;
 }
 
-/** What a user may write for an endpoint: `'host:port'`, or an object of which host and port are needed. */
+/**
+ * What a user may write for an endpoint: `'host:port'`, or an object of which host and port are
+ * needed.
+ */
 export type EndpointInput = string | (Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>);
 
 /** What is known about the data behind the endpoints. */

@@ -6,14 +6,15 @@ import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './reso
 /** A resolver whose lists are told by the program. */
 export interface StaticResolver extends Resolver {
   /**
-   * Replaces the endpoints of one service, at once, for everybody who watches it. An empty list is believed. Throws
-   * FAIRLEAD_INVALID_OPTION and changes nothing when one of them is not right.
+   * Replaces the endpoints of one service, at once, for everybody who watches it. An empty list is
+   * believed. Throws FAIRLEAD_INVALID_OPTION and changes nothing when one of them is not right.
    */
   update(service: string, endpoints: readonly EndpointInput[]): void;
 }
 
 /**
- * Endpoints written down: for programs without a registry, for tests, for what changes by other means.
+ * Endpoints written down: for programs without a registry, for tests, for what changes by other
+ * means.
  *
  * ```ts
  * const resolver = staticResolver({ users: ['127.0.0.1:5001', { host: '127.0.0.1', port: 5002, weight: 3 }] });
@@ -41,7 +42,10 @@ class StaticLists implements StaticResolver {
     for (const sink of this.#sinks.get(service) ?? []) sink.snapshot(list, String(this.#version));
   }
 
-  /** A list may still come by `update`, but a misspelt name is more likely: whoever asks for an endpoint should be told. */
+  /**
+   * A list may still come by `update`, but a misspelt name is more likely: whoever asks for an
+   * endpoint should be told.
+   */
   #unknown(service: string): FairleadError {
     const known = [...this.#lists.keys()].map((name) => `'${name}'`).join(', ');
     const message = `staticResolver has no list for '${service}', only for ${known || 'no service at all'}`;

@@ -1,18 +1,21 @@
 /**
- * Contract: a source of single values by key, told by push: configuration that is kept where the endpoints are.
+ * Contract: a source of single values by key, told by push: configuration that is kept where the
+ * endpoints are.
  */
 export interface ValueSource {
   /** The name in error messages. */
   readonly name: string;
   /**
-   * Begins to watch one key. Never throws; errors go to the sink while the last value stays in force. Ends when the
-   * signal aborts: from then on the sink is not called.
+   * Begins to watch one key. Never throws; errors go to the sink while the last value stays in
+   * force. Ends when the signal aborts: from then on the sink is not called.
    */
   watch(key: string, sink: ValueSink, signal: AbortSignal): void;
 }
 
 export interface ValueSink {
-  /** The value as of now; undefined where the key does not exist. Called again only when it changed. */
+  /**
+   * The value as of now; undefined where the key does not exist. Called again only when it changed.
+   */
   value(text: string | undefined): void;
   error(error: Error): void;
 }

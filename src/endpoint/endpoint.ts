@@ -1,9 +1,12 @@
 /**
- * Contract: what an instance of a service is. The spec is a value that a resolver tells; the endpoint is the one live
- * object per instance whose counters survive every update of membership.
+ * Contract: what an instance of a service is. The spec is a value that a resolver tells; the
+ * endpoint is the one live object per instance whose counters survive every update of membership.
  */
 export interface EndpointSpec {
-  /** Unique within the service and stable over restarts of the client: identity for hashing, affinity and events. */
+  /**
+   * Unique within the service and stable over restarts of the client: identity for hashing,
+   * affinity and events.
+   */
   readonly id: string;
   /** A host name or an address; IPv6 without brackets. */
   readonly host: string;
@@ -11,7 +14,10 @@ export interface EndpointSpec {
   readonly port: number;
   /** Share of traffic relative to the other endpoints: above 0 to 65,535; default 1. */
   readonly weight: number;
-  /** 0 is used first, higher numbers when too few of the lower are healthy; a whole number from 0 to 127. */
+  /**
+   * 0 is used first, higher numbers when too few of the lower are healthy; a whole number from 0 to
+   * 127.
+   */
   readonly priority: number;
   /** Where it runs; '' where unknown. */
   readonly zone: string;
@@ -32,30 +38,35 @@ export type EndpointState = 'ready' | 'unhealthy' | 'ejected' | 'probing' | 'dra
 export interface Endpoint {
   readonly spec: EndpointSpec;
   /**
-   * A small whole number of its own among the endpoints that discovery lists now, for arrays kept by endpoint; another
-   * gets it when this one is gone.
+   * A small whole number of its own among the endpoints that discovery lists now, for arrays kept
+   * by endpoint; another gets it when this one is gone.
    */
   readonly ordinal: number;
   readonly state: EndpointState;
   /** Calls in progress, counted from acquire. */
   readonly inflight: number;
-  /** Weight in use: the spec's after slow start, and as far as it lies within this client's aperture. Above 0. */
+  /**
+   * Weight in use: the spec's after slow start, and as far as it lies within this client's
+   * aperture. Above 0.
+   */
   readonly weight: number;
   /**
-   * Peak EWMA of the response time as of `latencyAtMs`; NaN before the first sample, and for as long as no policy of
-   * the service needs latency.
+   * Peak EWMA of the response time as of `latencyAtMs`; NaN before the first sample, and for as
+   * long as no policy of the service needs latency.
    */
   readonly latencyMs: number;
   /** The clock's time of the last outcome that told something; NaN before the first. */
   readonly latencyAtMs: number;
   /**
-   * EWMA of calls that were not served, 0 to 1: failures, timeouts and refusals for overload. Decays as the latency
-   * does, but each call weighs at least an eighth. As of `latencyAtMs`; kept only where latency is.
+   * EWMA of calls that were not served, 0 to 1: failures, timeouts and refusals for overload.
+   * Decays as the latency does, but each call weighs at least an eighth. As of `latencyAtMs`; kept
+   * only where latency is.
    */
   readonly failureRatio: number;
   /**
-   * Summed ages of the calls in progress at `nowMs`, in milliseconds: divided by `inflight` it is their mean age, which
-   * tells of a stuck server before any of its calls returns. 0 where latency is not measured.
+   * Summed ages of the calls in progress at `nowMs`, in milliseconds: divided by `inflight` it is
+   * their mean age, which tells of a stuck server before any of its calls returns. 0 where latency
+   * is not measured.
    */
   inflightAgeMs(nowMs: number): number;
   /** Calls acquired since the endpoint was first seen. */
@@ -97,7 +108,9 @@ function sameMeta(a: Readonly<Record<string, string>>, b: Readonly<Record<string
 export interface Rotation {
   /** May be picked; never empty while the service has any endpoint that the view may use. */
   readonly ready: readonly Endpoint[];
-  /** All that discovery lists and the view covers, healthy or not: what a hash ring is built from. */
+  /**
+   * All that discovery lists and the view covers, healthy or not: what a hash ring is built from.
+   */
   readonly members: readonly Endpoint[];
   /** So few are healthy that health is being ignored. */
   readonly panic: boolean;

@@ -3,25 +3,34 @@ import { Outcome } from '../runtime/outcome.js';
 import { ticksToMs, toTick } from '../runtime/ticks.js';
 import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
 
-/** What outcomes made of an endpoint: in rotation, out for a while, or waiting for the call that decides. */
+/**
+ * What outcomes made of an endpoint: in rotation, out for a while, or waiting for the call that
+ * decides.
+ */
 export type Standing = 'in' | 'ejected' | 'probing';
 
 /**
- * The endpoint as the core sees it: the same object for as long as the instance exists, mutated in place. Everybody
- * else gets it as the read-only `Endpoint`.
+ * The endpoint as the core sees it: the same object for as long as the instance exists, mutated in
+ * place. Everybody else gets it as the read-only `Endpoint`.
  */
 export class LiveEndpoint implements Endpoint {
-  // What every call touches comes first: V8 lays fields out in this order, and of thousands of endpoints the memory read
-  // per call decides what a pick costs.
+  // What every call touches comes first: V8 lays fields out in this order, and of thousands of
+  // endpoints the memory read per call decides what a pick costs.
   state: EndpointState = 'ready';
   inflight = 0;
   calls = 0;
   /** The lease that is probing it, while its standing is `probing` and that call is in progress. */
   probe: object | undefined = undefined;
   weight: number;
-  /** How many of the calls in progress are timed: all, but for those begun before the service measured latency. */
+  /**
+   * How many of the calls in progress are timed: all, but for those begun before the service
+   * measured latency.
+   */
   #timed = 0;
-  /** Sum of the start times of the timed calls in progress, so that their mean age costs no list of them. */
+  /**
+   * Sum of the start times of the timed calls in progress, so that their mean age costs no list of
+   * them.
+   */
   #startSumMs = 0;
   latencyMs: number = Number.NaN;
   latencyAtMs: number = Number.NaN;
@@ -57,7 +66,10 @@ export class LiveEndpoint implements Endpoint {
     return this.#standing === 'in' && this.#failingChecks === 0;
   }
 
-  /** What `state` shows is the gravest of three things: gone from discovery, failing a check, out because of outcomes. */
+  /**
+   * What `state` shows is the gravest of three things: gone from discovery, failing a check, out
+   * because of outcomes.
+   */
   setStanding(standing: Standing): void {
     this.#standing = standing;
     this.#updateState();
@@ -115,9 +127,10 @@ export class LiveEndpoint implements Endpoint {
   }
 
   /**
-   * A call that was begun by `beginTimed` ends. Updates the peak EWMA: a sample above the estimate replaces it at once,
-   * one below pulls it down with weight 1 - e^(-Δt/decay). From Finagle's PeakEwma; the unevenly spaced average is
-   * Eckner's ("Algorithms for Unevenly Spaced Time Series", 2012).
+   * A call that was begun by `beginTimed` ends. Updates the peak EWMA: a sample above the estimate
+   * replaces it at once, one below pulls it down with weight 1 - e^(-Δt/decay). From Finagle's
+   * PeakEwma; the unevenly spaced average is Eckner's ("Algorithms for Unevenly Spaced Time
+   * Series", 2012).
    */
   endTimed(outcome: Outcome, startTick: number, nowMs: number, decayMs: number): void {
     // Worked out here and by the caller: as an argument it would be a heap object.
@@ -132,8 +145,9 @@ export class LiveEndpoint implements Endpoint {
     let keep = ratio < SMALL_RATIO ? 1 - ratio * (1 - ratio * (0.5 - ratio / 6)) : Math.exp(-ratio);
     if (!(keep >= 0)) keep = 0;
     if (outcome === Outcome.Cancelled) {
-      // All it says is that an answer takes longer than this: news where that is above the estimate. Without it, a slow
-      // endpoint whose calls are all hedged away or given up by their callers would never be known as slow.
+      // All it says is that an answer takes longer than this: news where that is above the
+      // estimate. Without it, a slow endpoint whose calls are all hedged away or given up by their
+      // callers would never be known as slow.
       if (latencyMs > this.latencyMs * keep) {
         this.latencyMs = latencyMs;
         this.latencyAtMs = nowMs;
@@ -146,8 +160,9 @@ export class LiveEndpoint implements Endpoint {
     const refused = outcome !== Outcome.Success && outcome !== Outcome.ApplicationError;
     this.failureRatio += Math.max(1 - keep, MIN_FAILURE_WEIGHT) * ((refused ? 1 : 0) - this.failureRatio);
     this.latencyAtMs = nowMs;
-    // How fast a failure came says nothing about how fast an answer would have come: the estimate stands as it was, and
-    // does not decay over failures, or a server that only fails would look faster and faster. A timeout does tell.
+    // How fast a failure came says nothing about how fast an answer would have come: the estimate
+    // stands as it was, and does not decay over failures, or a server that only fails would look
+    // faster and faster. A timeout does tell.
     if (refused && outcome !== Outcome.Timeout) return;
     const estimate = this.latencyMs;
     this.latencyMs = estimate >= latencyMs ? estimate * keep + latencyMs * (1 - keep) : latencyMs;
@@ -160,8 +175,9 @@ export class LiveEndpoint implements Endpoint {
 }
 
 /**
- * A call weighs at least this much in the failure ratio. By time alone, a busy endpoint that begins to fail fast would
- * collect thousands of calls before its ratio tells: at 100 calls a second one call weighs a thousandth. With an eighth,
- * eight failures bring it to 0.66, and one among good answers is forgotten after some sixteen of them.
+ * A call weighs at least this much in the failure ratio. By time alone, a busy endpoint that begins
+ * to fail fast would collect thousands of calls before its ratio tells: at 100 calls a second one
+ * call weighs a thousandth. With an eighth, eight failures bring it to 0.66, and one among good
+ * answers is forgotten after some sixteen of them.
  */
 const MIN_FAILURE_WEIGHT = 1 / 8;

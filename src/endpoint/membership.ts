@@ -13,9 +13,10 @@ export interface MembershipChange {
 }
 
 /**
- * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id and its address stay:
- * an id that comes back at another address is a new process with nothing to inherit. One that left and returns while
- * its last calls are still running is revived with all its counters.
+ * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id
+ * and its address stay: an id that comes back at another address is a new process with nothing to
+ * inherit. One that left and returns while its last calls are still running is revived with all its
+ * counters.
  */
 export class Membership {
   readonly #service: string;
@@ -47,11 +48,13 @@ export class Membership {
     const changed: LiveEndpoint[] = [];
     const refused: FairleadError[] = [];
     const next = new Map<string, LiveEndpoint>();
-    // By identity, once: a list that is new from end to end would search all of them for each of its endpoints.
+    // By identity, once: a list that is new from end to end would search all of them for each of
+    // its endpoints.
     const draining =
       this.#draining.size === 0 ? undefined : new Map([...this.#draining].map((each) => [identityOf(each.spec), each]));
     for (const spec of specs) {
-      // A resolver that keeps its objects makes the rest free: of a long list, little changes at a time.
+      // A resolver that keeps its objects makes the rest free: of a long list, little changes at a
+      // time.
       const same = this.#byId.get(spec?.id);
       if (same !== undefined && same.spec === spec && !next.has(spec.id)) {
         next.set(spec.id, same);
@@ -97,12 +100,18 @@ export class Membership {
     return { arrived, changed, departed, refused };
   }
 
-  /** A call on a draining endpoint ended. True when it was the last one: nothing is kept of it any longer. */
+  /**
+   * A call on a draining endpoint ended. True when it was the last one: nothing is kept of it any
+   * longer.
+   */
   drained(endpoint: LiveEndpoint): boolean {
     return endpoint.inflight === 0 && this.#draining.delete(endpoint);
   }
 
-  /** Those of departed endpoints first, so that ordinals stay below the largest membership there was. */
+  /**
+   * Those of departed endpoints first, so that ordinals stay below the largest membership there
+   * was.
+   */
   #takeOrdinal(): number {
     return this.#freeOrdinals.pop() ?? this.#ordinals++;
   }
@@ -120,7 +129,10 @@ export class Membership {
 const MAX_WEIGHT = 65_535;
 const MAX_PRIORITY = 127;
 
-/** Specs come from the network: whatever is wrong with one must not reach the arithmetic of a policy. */
+/**
+ * Specs come from the network: whatever is wrong with one must not reach the arithmetic of a
+ * policy.
+ */
 function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>): string | undefined {
   if (typeof spec !== 'object' || spec === null) return 'it is not an object';
   if (typeof spec.id !== 'string' || spec.id === '') return 'it has no id';

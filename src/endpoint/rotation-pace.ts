@@ -4,14 +4,15 @@ import type { Clock, Timer } from '../runtime/clock.js';
 const FEW = 200;
 
 /**
- * Of more, once per so many milliseconds and thousand endpoints: a rotation costs up to a millisecond per thousand, and
- * when thousands come or fall sick together, one for each would take seconds.
+ * Of more, once per so many milliseconds and thousand endpoints: a rotation costs up to a
+ * millisecond per thousand, and when thousands come or fall sick together, one for each would take
+ * seconds.
  */
 const GAP_MS_PER_THOUSAND = 10;
 
 /**
- * When rotations are computed for what health finds out: at once, or with all else that is found out within the gap since
- * the last one. What discovery tells does not wait.
+ * When rotations are computed for what health finds out: at once, or with all else that is found
+ * out within the gap since the last one. What discovery tells does not wait.
  */
 export class RotationPace {
   readonly #clock: Clock;

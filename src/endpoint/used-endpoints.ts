@@ -12,8 +12,9 @@ export interface ReachOptions {
 }
 
 /**
- * Which members this client uses, and with what weight: what is the same for all views of a service. An aperture is
- * chosen within each priority, and within each zone where calls go by zone, so that there is something to fail over to.
+ * Which members this client uses, and with what weight: what is the same for all views of a
+ * service. An aperture is chosen within each priority, and within each zone where calls go by zone,
+ * so that there is something to fail over to.
  */
 export class UsedEndpoints {
   readonly #options: ReachOptions;

@@ -1,6 +1,7 @@
 /**
- * Says which endpoint owns a hash, and which comes next where that one cannot take it. Endpoints are numbers: their
- * places in the list it was built from. A cursor is whatever number the table likes.
+ * Says which endpoint owns a hash, and which comes next where that one cannot take it. Endpoints
+ * are numbers: their places in the list it was built from. A cursor is whatever number the table
+ * likes.
  */
 export interface HashTable {
   /** The cursor at the owner of a hash, a signed 32-bit number. */

@@ -4,16 +4,18 @@ import { md5Bytes } from './md5.js';
 import type { PointSource } from './ring-builder.js';
 
 /**
- * The points of Ketama (Richard Jones, last.fm, 2007) from the `hashring` package: `id-0`, `id-1`, … each hashed by MD5
- * to four points.
+ * The points of Ketama (Richard Jones, last.fm, 2007) from the `hashring` package: `id-0`, `id-1`,
+ * … each hashed by MD5 to four points.
  *
- * One ring per server, so that the package's share of points per server does not come into play: its arithmetic loses a
- * label at 7, 14, 28, 49 … servers. Its `get()` is never called: it keeps keys in a plain object, where `__proto__` as
- * a key changes Object.prototype for the whole process.
+ * One ring per server, so that the package's share of points per server does not come into play:
+ * its arithmetic loses a label at 7, 14, 28, 49 … servers. Its `get()` is never called: it keeps
+ * keys in a plain object, where `__proto__` as a key changes Object.prototype for the whole
+ * process.
  */
 export const ketamaPoints: PointSource = ({ id, labels }) => {
   hashRing ??= createRequire(import.meta.url)('hashring') as typeof HashRing;
-  // The package parses server names (host:port, objects by name): it gets a harmless one, and the id goes in here.
+  // The package parses server names (host:port, objects by name): it gets a harmless one, and the
+  // id goes in here.
   const hash = (label: string): Uint8Array => {
     md5Bytes(id + label.slice(PLACEHOLDER.length), digest);
     return digest;

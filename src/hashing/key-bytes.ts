@@ -7,12 +7,16 @@ const MAX_BYTES_PER_UNIT = 3;
 
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
-/** The bytes of the key loaded last; only the first `loadKey()` of them count. Read it at once: the next call reuses it. */
+/**
+ * The bytes of the key loaded last; only the first `loadKey()` of them count. Read it at once: the
+ * next call reuses it.
+ */
 export let keyBytes: Uint8Array = scratch;
 
 /**
- * Puts a key's bytes into `keyBytes` and gives their number: strings as UTF-8 (a lone surrogate as U+FFFD, as
- * everywhere in Node), binary keys as they are. Allocates only for keys beyond about 1,300 characters or 4,096 bytes.
+ * Puts a key's bytes into `keyBytes` and gives their number: strings as UTF-8 (a lone surrogate as
+ * U+FFFD, as everywhere in Node), binary keys as they are. Allocates only for keys beyond about
+ * 1,300 characters or 4,096 bytes.
  */
 export function loadKey(key: RoutingKey): number {
   if (typeof key !== 'string') return loadBinary(key);
@@ -28,7 +32,8 @@ export function loadKey(key: RoutingKey): number {
 }
 
 function loadBinary(key: Uint8Array): number {
-  // Copied, so that the hash loops see one kind of array: a Buffer would make them slower for all keys.
+  // Copied, so that the hash loops see one kind of array: a Buffer would make them slower for all
+  // keys.
   keyBytes = key.length <= SCRATCH_BYTES ? scratch : new Uint8Array(key.length);
   keyBytes.set(key);
   return key.length;
@@ -40,7 +45,10 @@ function loadLong(key: string): number {
   return bytes.length;
 }
 
-/** The rest of a key from its first character that is not ASCII, which stands at the same place in the bytes. */
+/**
+ * The rest of a key from its first character that is not ASCII, which stands at the same place in
+ * the bytes.
+ */
 function loadUtf8(key: string, from: number): number {
   let at = from;
   for (let i = from; i < key.length; i++) {

@@ -9,7 +9,10 @@ import type { Ring } from './ring.js';
 import { RingBuilder } from './ring-builder.js';
 
 export interface KeyRingServer {
-  /** Decides where its points lie: a name that outlives the process, not an address that may change. Unique. */
+  /**
+   * Decides where its points lie: a name that outlives the process, not an address that may change.
+   * Unique.
+   */
   readonly id: string;
   /** Share of the keys relative to the others; above 0. */
   readonly weight: number;
@@ -17,13 +20,18 @@ export interface KeyRingServer {
 
 export interface KeyRingOptions {
   /**
-   * `ketama` (default): MD5, the placement that memcached and Redis proxies and clients agree on. `murmur3`: the same
-   * idea with a hash that costs a third, for rings that agree with nobody else's.
+   * `ketama` (default): MD5, the placement that memcached and Redis proxies and clients agree on.
+   * `murmur3`: the same idea with a hash that costs a third, for rings that agree with nobody
+   * else's.
    */
   readonly hash?: 'ketama' | 'murmur3';
-  /** Labels of a server of average weight, each worth four points. Default 40, Ketama's; 1 to 4,096. */
+  /**
+   * Labels of a server of average weight, each worth four points. Default 40, Ketama's; 1 to 4,096.
+   */
   readonly vnodes?: number;
-  /** Whose rounding of points per server to follow. Default `none`: no other's, which loses none. */
+  /**
+   * Whose rounding of points per server to follow. Default `none`: no other's, which loses none.
+   */
   readonly compatibility?: KetamaCompatibility;
 }
 
@@ -35,8 +43,9 @@ export const keyRingSchema: Schema<Required<KeyRingOptions>> = {
 };
 
 /**
- * Which of some servers owns a key. Servers that come or go move only their own keys (exactly so with `compatibility:
- * 'none'`), and a rebuild costs what changed. A lookup is a hash and one or two steps, and allocates nothing.
+ * Which of some servers owns a key. Servers that come or go move only their own keys (exactly so
+ * with `compatibility: 'none'`), and a rebuild costs what changed. A lookup is a hash and one or
+ * two steps, and allocates nothing.
  */
 export class KeyRing {
   readonly #hash: (key: RoutingKey) => number;
@@ -55,8 +64,8 @@ export class KeyRing {
   }
 
   /**
-   * Takes the servers as they are now; the lookups give numbers in this list. Sort it: where two servers have the same
-   * point, the earlier one owns it.
+   * Takes the servers as they are now; the lookups give numbers in this list. Sort it: where two
+   * servers have the same point, the earlier one owns it.
    */
   update(servers: readonly KeyRingServer[]): void {
     const weights = servers.map((server) => server.weight);
@@ -86,8 +95,9 @@ export class KeyRing {
   }
 
   /**
-   * The first server from the key's place on that is accepted, -1 where none is: the owner while it is well, and while it
-   * is not, for each key always the same other one. Others' keys stay where they are.
+   * The first server from the key's place on that is accepted, -1 where none is: the owner while it
+   * is well, and while it is not, for each key always the same other one. Others' keys stay where
+   * they are.
    */
   lookupAccepted(key: RoutingKey, accept: (server: number) => boolean): number {
     const ring = this.#ring;

@@ -1,15 +1,20 @@
 /**
- * How other software shares out points, for rings that must agree with it. All give 40 labels to each of n equal servers
- * where their arithmetic does not lose one:
- * - `none`: 40 labels for the median weight, in proportion for others, whoever else is there, and one at least. Nothing is
- *   lost, and a server that leaves moves no key between those that stay, while the median stays.
- * - `hashring`: the npm package, in doubles. Loses a label per server at 7, 14, 28, 49, 56 … equal servers.
+ * How other software shares out points, for rings that must agree with it. All give 40 labels to
+ * each of n equal servers where their arithmetic does not lose one:
+ * - `none`: 40 labels for the median weight, in proportion for others, whoever else is there, and
+ *   one at least. Nothing is lost, and a server that leaves moves no key between those that stay,
+ *   while the median stays.
+ * - `hashring`: the npm package, in doubles. Loses a label per server at 7, 14, 28, 49, 56 … equal
+ *   servers.
  * - `libketama`: last.fm's C library, floats and doubles. At 61, 122, 237 …
  * - `twemproxy`, `libmemcached`: floats throughout. At 25, 47, 50, 55 …
  */
 export type KetamaCompatibility = 'none' | 'hashring' | 'libketama' | 'twemproxy' | 'libmemcached';
 
-/** Labels per server for the given weights. `vnodes` is the share of an average server, 40 in Ketama. */
+/**
+ * Labels per server for the given weights. `vnodes` is the share of an average server, 40 in
+ * Ketama.
+ */
 export function labelCounts(weights: readonly number[], vnodes: number, compatibility: KetamaCompatibility): number[] {
   if (compatibility === 'none') return absoluteCounts(weights, vnodes);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -22,7 +27,8 @@ type Rounding = (weight: number, total: number, count: number, vnodes: number) =
 const float = Math.fround;
 
 const inFloats: Rounding = (weight, total, count, vnodes) => {
-  // pct * points / 4 * servers + 0.0000000001, every step but the last addition in floats (nc_ketama.c, hosts.cc).
+  // pct * points / 4 * servers + 0.0000000001, every step but the last addition in floats
+  // (nc_ketama.c, hosts.cc).
   const share = float(float(weight) / float(total));
   return Math.floor(float(float(float(float(share * float(4 * vnodes)) / 4) * count) + 1e-10));
 };
@@ -35,8 +41,9 @@ const roundings: Readonly<Record<Exclude<KetamaCompatibility, 'none'>, Rounding>
 };
 
 /**
- * In proportion to the median weight and not to the total: the median stays when servers come and go, the total does
- * not, and every change of scale moves keys between servers that had nothing to do with it.
+ * In proportion to the median weight and not to the total: the median stays when servers come and
+ * go, the total does not, and every change of scale moves keys between servers that had nothing to
+ * do with it.
  */
 function absoluteCounts(weights: readonly number[], vnodes: number): number[] {
   if (weights.length === 0) return [];
@@ -44,13 +51,15 @@ function absoluteCounts(weights: readonly number[], vnodes: number): number[] {
   const median = sorted[(sorted.length - 1) >> 1]!;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let perWeight = vnodes / median;
-  // Halved, so that a total near the limit does not change the scale, and move keys, with every server that comes.
+  // Halved, so that a total near the limit does not change the scale, and move keys, with every
+  // server that comes.
   while (perWeight * total > MAX_MEAN_LABELS * vnodes * weights.length) perWeight /= 2;
   return weights.map((weight) => Math.max(1, Math.round(perWeight * weight)));
 }
 
 /**
- * Labels per server may be this many times `vnodes` on average, or a few thousand servers of a hundred times the median
- * weight would be millions of points, and seconds to hash them. Where weights differ so much, all have fewer.
+ * Labels per server may be this many times `vnodes` on average, or a few thousand servers of a
+ * hundred times the median weight would be millions of points, and seconds to hash them. Where
+ * weights differ so much, all have fewer.
  */
 const MAX_MEAN_LABELS = 4;

@@ -2,14 +2,18 @@ import type { RoutingKey } from '../runtime/context.js';
 import { keyBytes, loadKey } from './key-bytes.js';
 
 /**
- * MD5 (RFC 1321) in plain JavaScript, for placement and nothing secret: for short keys it is six times faster than a
- * `createHash` object, and it works where FIPS mode takes MD5 away. Ketama needs its first word only.
+ * MD5 (RFC 1321) in plain JavaScript, for placement and nothing secret: for short keys it is six
+ * times faster than a `createHash` object, and it works where FIPS mode takes MD5 away. Ketama
+ * needs its first word only.
  */
 
 const state = new Int32Array(4);
 const block = new Int32Array(16);
 
-/** The first four bytes of the digest as a little-endian number, where ketama places a key. Signed: see `Ring.find`. */
+/**
+ * The first four bytes of the digest as a little-endian number, where ketama places a key. Signed:
+ * see `Ring.find`.
+ */
 export function md5Word(key: RoutingKey): number {
   const length = loadKey(key);
   digest(keyBytes, length);
@@ -36,7 +40,9 @@ function digest(bytes: Uint8Array, length: number): void {
   loadTail(bytes, at, length);
 }
 
-/** The last bytes, a 1 bit, zeros, and the length in bits: one block, or two where they do not fit. */
+/**
+ * The last bytes, a 1 bit, zeros, and the length in bits: one block, or two where they do not fit.
+ */
 function loadTail(bytes: Uint8Array, from: number, length: number): void {
   const rest = length - from;
   const words = rest >> 2;

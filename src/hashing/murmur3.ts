@@ -2,8 +2,9 @@ import type { RoutingKey } from '../runtime/context.js';
 import { keyBytes, loadKey } from './key-bytes.js';
 
 /**
- * MurmurHash3_x86_32 (Austin Appleby, public domain, 2011): even, and the fastest of its quality in plain JavaScript for
- * keys of usual length. Not for secrets: whoever chooses the keys can make them collide. Signed: see `Ring.find`.
+ * MurmurHash3_x86_32 (Austin Appleby, public domain, 2011): even, and the fastest of its quality in
+ * plain JavaScript for keys of usual length. Not for secrets: whoever chooses the keys can make
+ * them collide. Signed: see `Ring.find`.
  */
 export function murmur3(key: RoutingKey, seed: number): number {
   const length = loadKey(key);
@@ -24,7 +25,10 @@ export function murmur3Bytes(bytes: Uint8Array, length: number, seed: number): n
   return mix32(hash ^ length);
 }
 
-/** Murmur3's finaliser: every bit of the input changes half of the output's. A bijection of 32-bit numbers. */
+/**
+ * Murmur3's finaliser: every bit of the input changes half of the output's. A bijection of 32-bit
+ * numbers.
+ */
 export function mix32(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

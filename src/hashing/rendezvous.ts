@@ -5,10 +5,11 @@ import { mix32, murmur3 } from './murmur3.js';
 const UNIT = 2 ** -32;
 
 /**
- * Highest random weight (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", IEEE/ACM
- * Transactions on Networking 6(1), 1998): each id draws a number from the key and itself, the best wins.
- * With weights as in Schindelhauer and Schomaker, "Weighted Distributed Hash Tables" (SPAA 2005): the numbers are
- * exponentially distributed with the weight as their rate, the smallest wins.
+ * Highest random weight (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates",
+ * IEEE/ACM Transactions on Networking 6(1), 1998): each id draws a number from the key and itself,
+ * the best wins. With weights as in Schindelhauer and Schomaker, "Weighted Distributed Hash Tables"
+ * (SPAA 2005): the numbers are exponentially distributed with the weight as their rate, the
+ * smallest wins.
  *
  * Cursors are the ids' numbers. A lookup looks at every id: O(n).
  */

@@ -7,12 +7,16 @@ export interface RingServer {
   readonly labels: number;
 }
 
-/** Gives the points of one server: always the same ones for the same id, and those of fewer labels among those of more. */
+/**
+ * Gives the points of one server: always the same ones for the same id, and those of fewer labels
+ * among those of more.
+ */
 export type PointSource = (server: RingServer) => ArrayLike<number>;
 
 /**
- * Builds rings one after the other, each from the last: points of servers that stayed are taken over in one pass, only
- * those of new ones are hashed and sorted. So a server that joins or leaves a thousand costs a few milliseconds.
+ * Builds rings one after the other, each from the last: points of servers that stayed are taken
+ * over in one pass, only those of new ones are hashed and sorted. So a server that joins or leaves
+ * a thousand costs a few milliseconds.
  */
 export class RingBuilder {
   readonly #source: PointSource;
@@ -23,7 +27,10 @@ export class RingBuilder {
     this.#source = source;
   }
 
-  /** Where two servers have the same point it belongs to the earlier one in the list. Ids are unique. */
+  /**
+   * Where two servers have the same point it belongs to the earlier one in the list. Ids are
+   * unique.
+   */
   build(servers: readonly RingServer[]): Ring {
     const previous = new Map(this.#servers.map((server, index) => [server.id, index]));
     const moved = new Int32Array(this.#servers.length).fill(GONE);
@@ -54,7 +61,10 @@ export class RingBuilder {
   }
 }
 
-/** One pass over the old ring: what stayed goes over under its new number, what is new goes in between. */
+/**
+ * One pass over the old ring: what stayed goes over under its new number, what is new goes in
+ * between.
+ */
 function mergePoints(old: Ring, moved: Int32Array, fresh: Float64Array): Ring {
   const { points: oldPoints, owners: oldOwners } = old;
   let to = oldPoints.length + fresh.length;
@@ -85,7 +95,9 @@ function mergePoints(old: Ring, moved: Int32Array, fresh: Float64Array): Ring {
 
 const GONE = -1;
 
-/** A point and its owner in one double, point first: exact below 2^53, and doubles sort natively. */
+/**
+ * A point and its owner in one double, point first: exact below 2^53, and doubles sort natively.
+ */
 const OWNERS = 2 ** 20;
 
 function sortedPoints(owners: readonly number[], pointsOf: (owner: number) => ArrayLike<number>): Float64Array {

@@ -1,9 +1,10 @@
 /**
- * A hash ring: points on a circle of 32-bit numbers, each owned by one server; a hash belongs to the first point at or
- * after it. From Karger and others, "Consistent Hashing and Random Trees" (STOC 1997). Immutable.
+ * A hash ring: points on a circle of 32-bit numbers, each owned by one server; a hash belongs to
+ * the first point at or after it. From Karger and others, "Consistent Hashing and Random Trees"
+ * (STOC 1997). Immutable.
  *
- * Servers are numbers from 0. Points lie sorted in typed arrays with an index by their leading bits, so that a search
- * is one or two steps at any size.
+ * Servers are numbers from 0. Points lie sorted in typed arrays with an index by their leading
+ * bits, so that a search is one or two steps at any size.
  */
 export class Ring {
   /** Sorted. */
@@ -23,8 +24,9 @@ export class Ring {
   }
 
   /**
-   * The position of a hash's owner. Hashes may be signed or unsigned: they travel as signed 32-bit integers, which V8
-   * keeps out of the heap, and are compared unsigned. The ring must not be empty.
+   * The position of a hash's owner. Hashes may be signed or unsigned: they travel as signed 32-bit
+   * integers, which V8 keeps out of the heap, and are compared unsigned. The ring must not be
+   * empty.
    */
   find(hash: number): number {
     const { points } = this;

@@ -6,7 +6,9 @@ import type { ActiveCheck, CheckTarget } from './active-check.js';
 
 /** What is told about an address to everybody who has it checked. */
 export interface CheckListener {
-  /** It turned healthy or unhealthy; the first time this is told even where it was taken for that. */
+  /**
+   * It turned healthy or unhealthy; the first time this is told even where it was taken for that.
+   */
   turned(healthy: boolean, reason: Error | undefined): void;
   /** A check passed. */
   passed(): void;
@@ -15,12 +17,15 @@ export interface CheckListener {
 /** Checks in progress at once, over all services of a mesh: more would be a burst of sockets. */
 const MAX_CONCURRENT = 64;
 
-/** First checks are spread over this long, or over the interval where it is shorter: everything arrives at once. */
+/**
+ * First checks are spread over this long, or over the interval where it is shorter: everything
+ * arrives at once.
+ */
 const FIRST_WITHIN_MS = 1_000;
 
 /**
- * Runs the active checks of a mesh, one loop per check and address, however many services list it. A check that is due
- * waits in a queue while too many are in progress.
+ * Runs the active checks of a mesh, one loop per check and address, however many services list it.
+ * A check that is due waits in a queue while too many are in progress.
  */
 export class CheckHub {
   readonly #clock: Clock;
@@ -116,7 +121,8 @@ class CheckLoop {
     this.#random = random;
     this.#due = due;
     const { intervalMs, initially } = check.timing;
-    // Who is used already can wait for its turn; who waits for its first check should not wait long.
+    // Who is used already can wait for its turn; who waits for its first check should not wait
+    // long.
     const withinMs = initially === 'healthy' ? intervalMs : Math.min(intervalMs, FIRST_WITHIN_MS);
     this.#arm(random.float() * withinMs);
   }
@@ -179,7 +185,8 @@ class CheckLoop {
       this.#against++;
       const first = this.#healthy === undefined;
       const threshold = passed ? healthyThreshold : unhealthyThreshold;
-      // The first result decides, but one failure does not put out an endpoint that is taken for healthy.
+      // The first result decides, but one failure does not put out an endpoint that is taken for
+      // healthy.
       if ((first && (passed || initially === 'unhealthy')) || this.#against >= threshold) this.#turn(passed, reason);
     }
     if (passed) for (const listener of [...this.#listeners]) listener.passed();

@@ -6,7 +6,10 @@ import { boolean, type Reader, type Schema, text } from '../runtime/options.js';
 
 type Pem = string | Uint8Array;
 
-/** How a check asks over TLS: the same options for every kind that can. All but `tls` itself only with `tls: true`. */
+/**
+ * How a check asks over TLS: the same options for every kind that can. All but `tls` itself only
+ * with `tls: true`.
+ */
 export interface CheckTls {
   /** Ask over TLS. Default false. */
   readonly tls?: boolean;
@@ -53,7 +56,10 @@ export interface TlsConnect {
   readonly secureContext?: SecureContext;
 }
 
-/** Undefined without `tls`. Throws FAIRLEAD_INVALID_OPTION for options that need it, and for what OpenSSL refuses. */
+/**
+ * Undefined without `tls`. Throws FAIRLEAD_INVALID_OPTION for options that need it, and for what
+ * OpenSSL refuses.
+ */
 export function connectOptions(context: string, read: CheckTlsSettings): TlsConnect | undefined {
   const { tls, verify = true, serverName, ca, cert, key } = read;
   if (!tls) {
@@ -78,7 +84,10 @@ export function connectOptions(context: string, read: CheckTlsSettings): TlsConn
   };
 }
 
-/** Made once, so that what is wrong with it is known when the check is made and not only when it asks. */
+/**
+ * Made once, so that what is wrong with it is known when the check is made and not only when it
+ * asks.
+ */
 function secureContext(context: string, parts: Pick<CheckTlsSettings, 'ca' | 'cert' | 'key'>): SecureContext {
   // Loaded where it is needed: programs without such checks need not pay for the module.
   const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');

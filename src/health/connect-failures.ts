@@ -12,9 +12,10 @@ export interface ConnectFailuresOptions extends Partial<EjectionTimes> {
 }
 
 /**
- * Ejects an endpoint that could not be reached so many times in a row: Envoy's consecutive local-origin failures. Apart
- * from `consecutiveFailures`, because a refused connection is sure and cheap to tell, so fewer of them may do. Whatever
- * shows that a connection stood, a failed call included, ends the row.
+ * Ejects an endpoint that could not be reached so many times in a row: Envoy's consecutive
+ * local-origin failures. Apart from `consecutiveFailures`, because a refused connection is sure and
+ * cheap to tell, so fewer of them may do. Whatever shows that a connection stood, a failed call
+ * included, ends the row.
  */
 export function connectFailures(options?: ConnectFailuresOptions): HealthSignal {
   const read = readOptions<Required<ConnectFailuresOptions>>('connect_failures', options, {
@@ -38,7 +39,8 @@ class ConnectFailures implements HealthTracker {
   }
 
   record(endpoint: Endpoint, outcome: Outcome): number {
-    // A call that timed out may never have had a connection: it neither continues the row nor ends it.
+    // A call that timed out may never have had a connection: it neither continues the row nor ends
+    // it.
     if (outcome === Outcome.Cancelled || outcome === Outcome.Timeout) return 0;
     if (outcome !== Outcome.ConnectFailure) {
       if (this.#rows.size > 0) this.#rows.delete(endpoint);

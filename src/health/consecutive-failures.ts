@@ -5,18 +5,24 @@ import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health.js';
 
 export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
-  /** Failures in a row that eject an endpoint. Default 5 (Envoy's consecutive_5xx); 1 to 1,000,000. */
+  /**
+   * Failures in a row that eject an endpoint. Default 5 (Envoy's consecutive_5xx); 1 to 1,000,000.
+   */
   readonly failures?: number;
-  /** Whether connections that never came to be count too. Default true; false leaves them to `connectFailures`. */
+  /**
+   * Whether connections that never came to be count too. Default true; false leaves them to
+   * `connectFailures`.
+   */
   readonly countConnectFailures?: boolean;
   /** The share of verdicts that is carried out. Default 1; 0 to 1. */
   readonly enforcementRatio?: number;
 }
 
 /**
- * Ejects an endpoint after so many failures in a row. Errors of the application are answers and end a row. Timeouts
- * count only where another endpoint answered since the row began: when nobody answers in time the deadline is at fault,
- * or something behind all of them, and ejecting would only make it worse.
+ * Ejects an endpoint after so many failures in a row. Errors of the application are answers and end
+ * a row. Timeouts count only where another endpoint answered since the row began: when nobody
+ * answers in time the deadline is at fault, or something behind all of them, and ejecting would
+ * only make it worse.
  */
 export function consecutiveFailures(options?: ConsecutiveFailuresOptions): HealthSignal {
   const read = readOptions<Required<ConsecutiveFailuresOptions>>('consecutive_failures', options, {
@@ -46,7 +52,10 @@ class ConsecutiveFailures implements HealthTracker {
   readonly #options: Required<ConsecutiveFailuresOptions>;
   readonly #context: HealthContext;
   readonly #rows = new Map<Endpoint, Row>();
-  /** Rows long enough, but of timeouts while nobody answered; with the answers of the service at that time. */
+  /**
+   * Rows long enough, but of timeouts while nobody answered; with the answers of the service at
+   * that time.
+   */
   readonly #waiting = new Map<Endpoint, number>();
   #answers = 0;
 
@@ -72,7 +81,8 @@ class ConsecutiveFailures implements HealthTracker {
     row.failures++;
     if (outcome === Outcome.Timeout) row.timeouts++;
     const othersAnswer = this.#answers > row.answersBefore;
-    // Calls begun together at a hung server expire together, before anybody else could be seen to answer.
+    // Calls begun together at a hung server expire together, before anybody else could be seen to
+    // answer.
     if (!othersAnswer && row.failures >= this.#options.failures) this.#waiting.set(endpoint, this.#answers);
     const counted = othersAnswer ? row.failures : row.failures - row.timeouts;
     return counted >= this.#options.failures ? this.#context.nextEjectionMs(endpoint, this.#options) : 0;
@@ -102,8 +112,9 @@ class ConsecutiveFailures implements HealthTracker {
   }
 
   /**
-   * Ejects those who have not answered once while the service answered `failures` times per member. After an outage of
-   * all, each would have had its turn by then: the chance that one had none is e^-failures, 0.7 % for five.
+   * Ejects those who have not answered once while the service answered `failures` times per member.
+   * After an outage of all, each would have had its turn by then: the chance that one had none is
+   * e^-failures, 0.7 % for five.
    */
   #convict(): void {
     const enough = this.#options.failures * this.#context.members().length;

@@ -1,7 +1,10 @@
 import { invalidOption, type Reader, readOptions, text } from '../runtime/options.js';
 import { type ActiveCheck, type CheckTarget, type CheckTiming, checkTiming, timingOf } from './active-check.js';
 
-/** Resolves when the endpoint is well, rejects with the reason when not. Must give up when the signal aborts. */
+/**
+ * Resolves when the endpoint is well, rejects with the reason when not. Must give up when the
+ * signal aborts.
+ */
 export type CheckProbe = (target: CheckTarget, signal: AbortSignal) => Promise<void>;
 
 export interface CustomCheckOptions extends Partial<CheckTiming> {
@@ -10,7 +13,10 @@ export interface CustomCheckOptions extends Partial<CheckTiming> {
   readonly ask: CheckProbe;
 }
 
-/** A check of your own, or of an adapter: `customCheck({ ask: async ({ host, port }, signal) => … })`. */
+/**
+ * A check of your own, or of an adapter: `customCheck({ ask: async ({ host, port }, signal) => …
+ * })`.
+ */
 export function customCheck(options: CustomCheckOptions): ActiveCheck {
   const read = readOptions<CheckTiming & { name: string; ask: CheckProbe }>('customCheck', options, {
     ...checkTiming,

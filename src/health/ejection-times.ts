@@ -5,13 +5,16 @@ import type { Random } from '../runtime/random.js';
 
 /** How long ejections last: the same options for every signal. */
 export interface EjectionTimes {
-  /** The first ejection lasts this long, the n-th n times as long; milliseconds. Default 30,000 (Envoy's base). */
+  /**
+   * The first ejection lasts this long, the n-th n times as long; milliseconds. Default 30,000
+   * (Envoy's base).
+   */
   readonly baseEjectionMs: number;
   /** No ejection lasts longer, jitter aside; milliseconds. Default 300,000 (Envoy's maximum). */
   readonly maxEjectionMs: number;
   /**
-   * Up to this share is added to each ejection at random, so that the clients of a restarted server do not return to it
-   * in the same instant. Default 0.1; 0 to 1.
+   * Up to this share is added to each ejection at random, so that the clients of a restarted server
+   * do not return to it in the same instant. Default 0.1; 0 to 1.
    */
   readonly jitterRatio: number;
 }
@@ -31,8 +34,9 @@ interface Past {
 }
 
 /**
- * The ejections that endpoints have behind them. They add up: the n-th lasts n times the base, and every base period in
- * service takes one back, as in Envoy's outlier detection, where a healthy interval does.
+ * The ejections that endpoints have behind them. They add up: the n-th lasts n times the base, and
+ * every base period in service takes one back, as in Envoy's outlier detection, where a healthy
+ * interval does.
  */
 export class EjectionHistory {
   readonly #clock: Clock;

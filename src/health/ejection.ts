@@ -45,8 +45,8 @@ interface Term {
 }
 
 /**
- * A call that probes an endpoint and has not ended after so long (a stream, say) decides no longer: the next call is
- * the probe.
+ * A call that probes an endpoint and has not ended after so long (a stream, say) decides no longer:
+ * the next call is the probe.
  */
 const PROBE_PATIENCE_MS = 30_000;
 
@@ -57,8 +57,9 @@ const COMPLAIN_EVERY_MS = 1_000;
 const DEFAULT_BASE_MS = 30_000;
 
 /**
- * Carries out what the health signals ask for: caps the share of ejected endpoints, times the ejections, and lets an
- * endpoint return through one probing call. One endpoint may always go, or services of two or three had no protection.
+ * Carries out what the health signals ask for: caps the share of ejected endpoints, times the
+ * ejections, and lets an endpoint return through one probing call. One endpoint may always go, or
+ * services of two or three had no protection.
  */
 export class Ejection {
   readonly #host: EjectionHost;
@@ -164,8 +165,8 @@ export class Ejection {
   }
 
   /**
-   * Only these are used from now on. An ejection of any other ends: nobody would probe it, and it would count among those
-   * that are out.
+   * Only these are used from now on. An ejection of any other ends: nobody would probe it, and it
+   * would count among those that are out.
    */
   confine(members: readonly LiveEndpoint[]): void {
     if (this.#terms.size === 0) return;
@@ -217,7 +218,10 @@ export class Ejection {
     }
   }
 
-  /** What is out of bounds stays counted, so every further failure asks again: told of once in a while. */
+  /**
+   * What is out of bounds stays counted, so every further failure asks again: told of once in a
+   * while.
+   */
   #mayComplain(endpoint: LiveEndpoint): boolean {
     const nowMs = this.#host.clock.now();
     if (nowMs - (this.#complainedMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;

@@ -5,7 +5,10 @@ import { IntervalTracker } from './interval-tracker.js';
 import type { Tally } from './interval-window.js';
 
 export interface FailurePercentageOptions extends Partial<EjectionTimes> {
-  /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000;
+   * 100 to 3,600,000.
+   */
   readonly intervalMs?: number;
   /** An endpoint that fails this share of its calls, or more, is ejected. Default 0.85; 0 to 1. */
   readonly threshold?: number;
@@ -14,8 +17,9 @@ export interface FailurePercentageOptions extends Partial<EjectionTimes> {
   /** So many endpoints must have had enough calls. Default 5; 1 to 1,000,000. */
   readonly minimumHosts?: number;
   /**
-   * With fewer than that: judge nevertheless where another endpoint with enough calls is below the threshold, so that a
-   * fault behind all of them ejects none. Default true; false is Envoy's way, no verdict.
+   * With fewer than that: judge nevertheless where another endpoint with enough calls is below the
+   * threshold, so that a fault behind all of them ejects none. Default true; false is Envoy's way,
+   * no verdict.
    */
   readonly compareFew?: boolean;
   /** The share of verdicts that is carried out. Default 1; 0 to 1. */
@@ -25,8 +29,9 @@ export interface FailurePercentageOptions extends Partial<EjectionTimes> {
 type Settings = Required<FailurePercentageOptions>;
 
 /**
- * Ejects endpoints that fail too large a share of their calls, whatever the others do: Envoy's failure percentage outlier
- * detection and gRFC A50's failure_percentage_ejection, with their defaults.
+ * Ejects endpoints that fail too large a share of their calls, whatever the others do: Envoy's
+ * failure percentage outlier detection and gRFC A50's failure_percentage_ejection, with their
+ * defaults.
  */
 export function failurePercentage(options?: FailurePercentageOptions): HealthSignal {
   const read = readOptions<Settings>('failure_percentage', options, {

@@ -11,8 +11,8 @@ import { type CheckTls, type CheckTlsSettings, checkTls, connectOptions } from '
 import { askGrpcHealth, type ServingStatus } from './grpc-health.js';
 
 /**
- * Calls grpc.health.v1.Health/Check and gives the status; NOT_FOUND is `SERVICE_UNKNOWN`, a server without the protocol
- * `UNIMPLEMENTED`. Rejects when there was no answer.
+ * Calls grpc.health.v1.Health/Check and gives the status; NOT_FOUND is `SERVICE_UNKNOWN`, a server
+ * without the protocol `UNIMPLEMENTED`. Rejects when there was no answer.
  */
 export type GrpcHealthProbe = (target: CheckTarget, service: string, signal: AbortSignal) => Promise<ServingStatus>;
 
@@ -32,8 +32,9 @@ interface GrpcCheckSettings extends CheckTiming, CheckTlsSettings {
 }
 
 /**
- * Asks by the gRPC health checking protocol, on a new connection each time, without a gRPC library. A server that does
- * not implement it passes, as gRFC A17 has it: it was reached, and says nothing more.
+ * Asks by the gRPC health checking protocol, on a new connection each time, without a gRPC library.
+ * A server that does not implement it passes, as gRFC A17 has it: it was reached, and says nothing
+ * more.
  */
 export function grpcCheck(options?: GrpcCheckOptions): ActiveCheck {
   const read = readOptions<GrpcCheckSettings>('grpcCheck', options, {

@@ -3,7 +3,10 @@ import { addressOf } from '../endpoint/endpoint.js';
 import type { CheckTarget } from './active-check.js';
 import type { TlsConnect } from './check-tls.js';
 
-/** What a gRPC server says of a service, by the names of grpc.health.v1.HealthCheckResponse.ServingStatus. */
+/**
+ * What a gRPC server says of a service, by the names of
+ * grpc.health.v1.HealthCheckResponse.ServingStatus.
+ */
 export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN' | 'UNIMPLEMENTED';
 
 /** By number in the protocol. */
@@ -20,8 +23,8 @@ const LONGEST_ANSWER_BYTES = 1_024;
 const PREFIX_BYTES = 5;
 
 /**
- * One unary call of grpc.health.v1.Health/Check over HTTP/2. Request and response are one field each, so their protobuf
- * is written and read by hand, and no gRPC library is needed.
+ * One unary call of grpc.health.v1.Health/Check over HTTP/2. Request and response are one field
+ * each, so their protobuf is written and read by hand, and no gRPC library is needed.
  */
 export async function askGrpcHealth(
   target: CheckTarget,

@@ -5,18 +5,21 @@ import type { Random } from '../runtime/random.js';
 import type { EjectionTimes } from './ejection-times.js';
 
 /**
- * Contract: a health signal judges outcomes and says for how long an endpoint should be out. Whether it really goes is
- * decided by the core, which caps the share of ejected endpoints. Several signals may watch one service; the longest
- * ejection wins.
+ * Contract: a health signal judges outcomes and says for how long an endpoint should be out.
+ * Whether it really goes is decided by the core, which caps the share of ejected endpoints. Several
+ * signals may watch one service; the longest ejection wins.
  */
 export interface HealthSignal {
   /** The name in events and metrics, snake_case. */
   readonly name: string;
-  /** Whether `record` must be told latencies, which costs a reading of the clock per call. Default false. */
+  /**
+   * Whether `record` must be told latencies, which costs a reading of the clock per call. Default
+   * false.
+   */
   readonly needsLatency?: boolean;
   /**
-   * The share of its verdicts that are carried out, drawn at random; the others are only told of as events. For trying
-   * a signal out. Default 1; 0 to 1.
+   * The share of its verdicts that are carried out, drawn at random; the others are only told of as
+   * events. For trying a signal out. Default 1; 0 to 1.
    */
   readonly enforcementRatio?: number;
   /** Called once per service. */
@@ -32,13 +35,13 @@ export interface HealthContext {
   /** The members of the service as of now, draining ones excluded. */
   members(): readonly Endpoint[];
   /**
-   * How long the next ejection of this endpoint should last, milliseconds: longer with each one behind it, whichever
-   * signal asked for it, and shorter again with time in service.
+   * How long the next ejection of this endpoint should last, milliseconds: longer with each one
+   * behind it, whichever signal asked for it, and shorter again with time in service.
    */
   nextEjectionMs(endpoint: Endpoint, times: EjectionTimes): number;
   /**
-   * For signals that judge on an interval: asks for an ejection outside `record`. Subject to the same cap, and to
-   * `HealthTracker.confirmed` like one asked for by `record`.
+   * For signals that judge on an interval: asks for an ejection outside `record`. Subject to the
+   * same cap, and to `HealthTracker.confirmed` like one asked for by `record`.
    */
   eject(endpoint: Endpoint, forMs: number, evidence?: Evidence): void;
 }
@@ -46,21 +49,23 @@ export interface HealthContext {
 /** What it throws is reported as an `error` of the service and counts as no verdict. */
 export interface HealthTracker {
   /**
-   * Called once per finished call, on the hot path: O(1), no allocation but on a verdict. `latencyMs` is NaN where
-   * latency is not measured. Gives the milliseconds to eject the endpoint for, 0 to keep it.
+   * Called once per finished call, on the hot path: O(1), no allocation but on a verdict.
+   * `latencyMs` is NaN where latency is not measured. Gives the milliseconds to eject the endpoint
+   * for, 0 to keep it.
    */
   record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number;
   /** The numbers behind the verdict that `record` has just given, for the event. */
   explain?(endpoint: Endpoint): Evidence;
   /**
-   * The call that decides about a returning endpoint ended. Called instead of `record`, on every tracker. What the one
-   * that asked for the ejection gives counts: the milliseconds of the next ejection, 0 to let the endpoint return.
-   * Outcomes that say nothing (cancelled) are not reported.
+   * The call that decides about a returning endpoint ended. Called instead of `record`, on every
+   * tracker. What the one that asked for the ejection gives counts: the milliseconds of the next
+   * ejection, 0 to let the endpoint return. Outcomes that say nothing (cancelled) are not reported.
    */
   probed(endpoint: Endpoint, ok: boolean): number;
   /**
-   * What was counted against the endpoint is settled: an ejection began, whoever asked for it, or this signal's verdict
-   * was dropped by its `enforcementRatio`. A verdict that the cap refused stays counted.
+   * What was counted against the endpoint is settled: an ejection began, whoever asked for it, or
+   * this signal's verdict was dropped by its `enforcementRatio`. A verdict that the cap refused
+   * stays counted.
    */
   confirmed(endpoint: Endpoint): void;
   /** The endpoint is gone for good. */

@@ -33,7 +33,10 @@ interface HttpCheckSettings extends CheckTiming, CheckTlsSettings {
   readonly port: number | undefined;
 }
 
-/** Asks by HTTP/1.1, on a new connection each time, as that is part of being well; the body of the answer is not read. */
+/**
+ * Asks by HTTP/1.1, on a new connection each time, as that is part of being well; the body of the
+ * answer is not read.
+ */
 export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
   const read = readOptions<HttpCheckSettings>('httpCheck', options, {
     ...checkTiming,

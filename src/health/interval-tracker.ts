@@ -4,7 +4,10 @@ import type { EjectionTimes } from './ejection-times.js';
 import type { HealthContext, HealthTracker } from './health.js';
 import { IntervalWindow, type Tally } from './interval-window.js';
 
-/** A tracker that counts what calls tell and judges it at the end of each interval, never call by call. */
+/**
+ * A tracker that counts what calls tell and judges it at the end of each interval, never call by
+ * call.
+ */
 export abstract class IntervalTracker<Options extends EjectionTimes & { readonly intervalMs: number }>
   implements HealthTracker
 {

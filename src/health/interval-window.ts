@@ -14,9 +14,9 @@ export interface Tally {
 }
 
 /**
- * Counts outcomes per endpoint and has them judged at the end of each interval, then begins anew, as the timer of gRFC
- * A50 does. So what was counted is never older than one interval. The timer runs only while calls come: an interval
- * without any is the last.
+ * Counts outcomes per endpoint and has them judged at the end of each interval, then begins anew,
+ * as the timer of gRFC A50 does. So what was counted is never older than one interval. The timer
+ * runs only while calls come: an interval without any is the last.
  */
 export class IntervalWindow {
   readonly #clock: Clock;
@@ -69,7 +69,9 @@ export class IntervalWindow {
   }
 }
 
-/** The mean and the standard deviation of the whole population, as Envoy and gRFC A50 compute it. */
+/**
+ * The mean and the standard deviation of the whole population, as Envoy and gRFC A50 compute it.
+ */
 export function spread(values: readonly number[]): { readonly mean: number; readonly stdev: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;

@@ -7,13 +7,21 @@ import { IntervalTracker } from './interval-tracker.js';
 import type { Tally } from './interval-window.js';
 
 export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
-  /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000;
+   * 100 to 3,600,000.
+   */
   readonly intervalMs?: number;
-  /** An endpoint is slow whose mean response time is more than this many times the others' median. Default 3; 1 to 1,000. */
+  /**
+   * An endpoint is slow whose mean response time is more than this many times the others' median.
+   * Default 3; 1 to 1,000.
+   */
   readonly factor?: number;
   /** And by at least so much above it; milliseconds. Default 50; 0 to 3,600,000. */
   readonly minExcessMs?: number;
-  /** With fewer answers within the interval an endpoint is not judged. Default 20; 1 to 1,000,000. */
+  /**
+   * With fewer answers within the interval an endpoint is not judged. Default 20; 1 to 1,000,000.
+   */
   readonly requestVolume?: number;
   /** It must be slow in so many intervals in a row. Default 2; 1 to 1,000. */
   readonly intervals?: number;
@@ -24,11 +32,12 @@ export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
 type Settings = Required<LatencyOutliersOptions>;
 
 /**
- * Ejects endpoints that answer, but far more slowly than the others: the median of the others' means is what an ordinary
- * server needs, and one outlier, or nearly half of them, cannot move it. Makes the service measure latency.
+ * Ejects endpoints that answer, but far more slowly than the others: the median of the others'
+ * means is what an ordinary server needs, and one outlier, or nearly half of them, cannot move it.
+ * Makes the service measure latency.
  *
- * Where calls differ a lot from endpoint to endpoint by nature (shards, large and small machines), do not use it;
- * `peak_ewma` sends a slow server fewer calls without putting it out.
+ * Where calls differ a lot from endpoint to endpoint by nature (shards, large and small machines),
+ * do not use it; `peak_ewma` sends a slow server fewer calls without putting it out.
  */
 export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal {
   const read = readOptions<Settings>('latency_outliers', options, {
@@ -73,7 +82,8 @@ class LatencyOutliers extends IntervalTracker<Settings> {
       // The worst first, as not all may go.
       .sort((a, b) => b.meanMs - a.meanMs);
     const nowMs = this.context.clock.now();
-    // An interval without enough calls interrupts a row, and so does one without any, at whose end nobody is judged.
+    // An interval without enough calls interrupts a row, and so does one without any, at whose end
+    // nobody is judged.
     const inARow = nowMs - this.#judgedAtMs < 2 * intervalMs;
     const before = new Map(inARow ? this.#slow : []);
     this.#judgedAtMs = nowMs;

@@ -11,7 +11,9 @@ import { type SuccessRateOptions, successRate } from './success-rate.js';
 type Choice<Options> = boolean | Options;
 
 export interface OutlierDetectionOptions extends Partial<EjectionTimes> {
-  /** The interval of the signals that judge on one; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * The interval of the signals that judge on one; milliseconds. Default 10,000; 100 to 3,600,000.
+   */
   readonly intervalMs?: number;
   /** Default true. */
   readonly consecutiveFailures?: Choice<ConsecutiveFailuresOptions>;
@@ -26,8 +28,8 @@ export interface OutlierDetectionOptions extends Partial<EjectionTimes> {
 }
 
 /**
- * The health signals of a service in one go: `health: outlierDetection({ failurePercentage: true })`. Ejection times and
- * the interval given here hold for every signal that does not set its own.
+ * The health signals of a service in one go: `health: outlierDetection({ failurePercentage: true
+ * })`. Ejection times and the interval given here hold for every signal that does not set its own.
  */
 export function outlierDetection(options?: OutlierDetectionOptions): readonly HealthSignal[] {
   const given = (options ?? {}) as OutlierDetectionOptions & Record<string, unknown>;

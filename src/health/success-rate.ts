@@ -6,15 +6,26 @@ import { IntervalTracker } from './interval-tracker.js';
 import { spread, type Tally } from './interval-window.js';
 
 export interface SuccessRateOptions extends Partial<EjectionTimes> {
-  /** How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * How often endpoints are judged, by the calls since the last time; milliseconds. Default 10,000;
+   * 100 to 3,600,000.
+   */
   readonly intervalMs?: number;
   /** How many standard deviations below the mean is too low. Default 1.9; 0 to 100. */
   readonly stdevFactor?: number;
-  /** With fewer calls within the interval an endpoint is not judged. Default 100; 1 to 1,000,000. */
+  /**
+   * With fewer calls within the interval an endpoint is not judged. Default 100; 1 to 1,000,000.
+   */
   readonly requestVolume?: number;
-  /** So many endpoints must have had enough calls for the published formula. Default 5; 2 to 1,000,000. */
+  /**
+   * So many endpoints must have had enough calls for the published formula. Default 5; 2 to
+   * 1,000,000.
+   */
   readonly minimumHosts?: number;
-  /** With fewer than that (but two): compare each with the others. Default true; false is Envoy's way, no verdict. */
+  /**
+   * With fewer than that (but two): compare each with the others. Default true; false is Envoy's
+   * way, no verdict.
+   */
   readonly compareFew?: boolean;
   /** The share of verdicts that is carried out. Default 1; 0 to 1. */
   readonly enforcementRatio?: number;
@@ -23,11 +34,13 @@ export interface SuccessRateOptions extends Partial<EjectionTimes> {
 type Settings = Required<SuccessRateOptions>;
 
 /**
- * Ejects endpoints whose success rate is an outlier: below mean - 1.9 × standard deviation over the endpoints that had
- * enough calls. Envoy's success rate outlier detection and gRFC A50's success_rate_ejection, with their defaults.
+ * Ejects endpoints whose success rate is an outlier: below mean - 1.9 × standard deviation over the
+ * endpoints that had enough calls. Envoy's success rate outlier detection and gRFC A50's
+ * success_rate_ejection, with their defaults.
  *
- * That formula cannot work with few endpoints: the outlier widens the deviation it is measured by, and of fewer than five
- * even one that fails every call stays within 1.9. So there each is compared with the mean and deviation of the others.
+ * That formula cannot work with few endpoints: the outlier widens the deviation it is measured by,
+ * and of fewer than five even one that fails every call stays within 1.9. So there each is compared
+ * with the mean and deviation of the others.
  */
 export function successRate(options?: SuccessRateOptions): HealthSignal {
   const read = readOptions<Settings>('success_rate', options, {
@@ -44,8 +57,8 @@ export function successRate(options?: SuccessRateOptions): HealthSignal {
 }
 
 /**
- * The standard deviation that a few others are taken to have at least: two that never fail do not make 99 % an outlier.
- * With 1.9 it is a distance of 19 points.
+ * The standard deviation that a few others are taken to have at least: two that never fail do not
+ * make 99 % an outlier. With 1.9 it is a distance of 19 points.
  */
 const SMALLEST_STDEV = 0.1;
 

@@ -21,9 +21,10 @@ export interface PickerHost {
 }
 
 /**
- * One picker per group of the rotation: where priorities or zones share the calls, a draw chooses the group and its
- * picker the endpoint. As one group is the rule, its pick costs a comparison more than the picker's. A policy that goes
- * by key draws by the key, so that a key keeps its group while the shares stay.
+ * One picker per group of the rotation: where priorities or zones share the calls, a draw chooses
+ * the group and its picker the endpoint. As one group is the rule, its pick costs a comparison more
+ * than the picker's. A policy that goes by key draws by the key, so that a key keeps its group
+ * while the shares stay.
  */
 export class GroupPickers {
   readonly #policy: Policy;
@@ -37,7 +38,8 @@ export class GroupPickers {
   constructor(policy: Policy, host: PickerHost, weighed?: PolicyContext['weighed']) {
     this.#policy = policy;
     this.#context = { clock: host.clock, random: host.random, service: host.name, probes: host.probes, weighed };
-    // Made at once: what the policy refuses is refused when the service is made, not when endpoints come.
+    // Made at once: what the policy refuses is refused when the service is made, not when endpoints
+    // come.
     this.#only = policy.create(this.#context);
     this.#byKey.set(FIRST, this.#only);
   }
@@ -50,7 +52,8 @@ export class GroupPickers {
   update(groups: readonly RotationGroup[]): void {
     if (this.#byKey.size > MAX_PICKERS) this.#forgetOthers(groups);
     this.#pickers = groups.map((group, index) => {
-      // The first group's picker is the same whatever the group: it is the one that exists in all cases.
+      // The first group's picker is the same whatever the group: it is the one that exists in all
+      // cases.
       const picker = this.#pickerOf(index === 0 ? FIRST : group.key);
       picker.update(group.rotation);
       return picker;
@@ -69,7 +72,8 @@ export class GroupPickers {
     const endpoint = this.#pickers[chosen]!.pick(request) as LiveEndpoint;
     const { tried } = request;
     if (tried === undefined || !tried.includes(endpoint)) return endpoint;
-    // A picker gives one that was tried when its whole group was: then another group, nearest first.
+    // A picker gives one that was tried when its whole group was: then another group, nearest
+    // first.
     for (const picker of this.#pickers) {
       const other = picker.pick(request) as LiveEndpoint;
       if (!tried.includes(other)) return other;

@@ -14,7 +14,10 @@ export interface LeaseHost<E extends Endpoint> {
   finish(lease: object, endpoint: E, startTick: number, outcome: Outcome): void;
 }
 
-/** A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end somebody else's call. */
+/**
+ * A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end
+ * somebody else's call.
+ */
 export class CallLease<E extends Endpoint> implements Lease {
   readonly endpoint: E;
   #owner: LeaseHost<E> | undefined;
@@ -41,18 +44,22 @@ export class CallLease<E extends Endpoint> implements Lease {
 /** What a call may say about where it wants to go. */
 export interface AcquireRequest {
   /**
-   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or bytes is
-   * FAIRLEAD_INVALID_OPTION.
+   * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or
+   * bytes is FAIRLEAD_INVALID_OPTION.
    */
   readonly key?: RoutingKey | undefined;
   /** Endpoints this call tried before: avoided while there is another. */
   readonly tried?: readonly Endpoint[] | undefined;
   /**
-   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream said. When it may
-   * not, `affinity.onUnavailable` decides; without affinity, or when no such endpoint exists, the policy picks.
+   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream
+   * said. When it may not, `affinity.onUnavailable` decides; without affinity, or when no such
+   * endpoint exists, the policy picks.
    */
   readonly prefer?: string | undefined;
-  /** It runs beside another attempt of the same call (a hedge), or beside what its session's endpoint has room for: sessions stay where they are. Default false. */
+  /**
+   * It runs beside another attempt of the same call (a hedge), or beside what its session's
+   * endpoint has room for: sessions stay where they are. Default false.
+   */
   readonly beside?: boolean | undefined;
 }
 

@@ -8,8 +8,8 @@ import type { View } from './view.js';
 const DEFAULT_DECAY_MS = 10_000;
 
 /**
- * The views of one service, its own and those of its subsets, and what they need measured together: latency is
- * estimated once per endpoint, so all policies of a service share its decay.
+ * The views of one service, its own and those of its subsets, and what they need measured together:
+ * latency is estimated once per endpoint, so all policies of a service share its decay.
  */
 export class Views {
   readonly #service: string;
@@ -20,7 +20,10 @@ export class Views {
   #decayMs: number | undefined;
   #timed: boolean;
 
-  /** `timed`: response times are measured whatever the policies need. `failed` is told what a user's policy threw. */
+  /**
+   * `timed`: response times are measured whatever the policies need. `failed` is told what a user's
+   * policy threw.
+   */
   constructor(service: string, timed: boolean, failed: (error: Error) => void) {
     this.#service = service;
     this.#timed = timed;
@@ -37,7 +40,10 @@ export class Views {
     return this.#decayMs ?? DEFAULT_DECAY_MS;
   }
 
-  /** Turns on what the policy of a view to come needs. Throws where that contradicts the others' needs. */
+  /**
+   * Turns on what the policy of a view to come needs. Throws where that contradicts the others'
+   * needs.
+   */
   admit(policy: Policy): void {
     if (!policy.needsLatency) return;
     const decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;

@@ -45,7 +45,10 @@ function checkBinaryKey(key: unknown): void {
   if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
 }
 
-/** An endpoint with an even share of the keys gets none of its own in so many calls per member once in e^5, 150 times. */
+/**
+ * An endpoint with an even share of the keys gets none of its own in so many calls per member once
+ * in e^5, 150 times.
+ */
 const PATIENCE_CALLS = 5;
 
 interface MutablePickRequest extends PickRequest {
@@ -55,7 +58,8 @@ interface MutablePickRequest extends PickRequest {
 }
 
 /**
- * A picker at work on a part of the service: the whole for the service itself, fewer for a subset. The hot path.
+ * A picker at work on a part of the service: the whole for the service itself, fewer for a subset.
+ * The hot path.
  */
 export class View {
   readonly #host: ViewHost;
@@ -192,15 +196,17 @@ export class View {
     return endpoint.state === 'draining' && (this.#usable === undefined || this.#usable(endpoint));
   };
 
-  /** The first call without a key, or whose key is nobody's business, goes to a returning endpoint. */
+  /**
+   * The first call without a key, or whose key is nobody's business, goes to a returning endpoint.
+   */
   #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (this.#probingInList && pick.key !== undefined) return undefined;
     return this.#nextWaiting(pick, probing);
   }
 
   /**
-   * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever. After so many calls
-   * that were not its own, the next one that is bound to nobody decides.
+   * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever.
+   * After so many calls that were not its own, the next one that is bound to nobody decides.
    */
   #probeForWantOfOwn(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (++this.#notItsOwn < PATIENCE_CALLS * this.#rotation.members.length) return undefined;
@@ -222,7 +228,8 @@ export class View {
   #pick(pick: MutablePickRequest): LiveEndpoint {
     const first = this.#pickers.pick(pick);
     if (!this.#busyProbing(first)) return first;
-    // Rare: it is being probed by one call, and that is all it shall get. Each turn rules one more endpoint out.
+    // Rare: it is being probed by one call, and that is all it shall get. Each turn rules one more
+    // endpoint out.
     const avoid: Endpoint[] = [...(pick.tried ?? []), first];
     for (;;) {
       pick.tried = avoid;

@@ -2,7 +2,10 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Outcome, type OutcomeName, outcomeName } from '../runtime/outcome.js';
 import { type FullVerdict, mayHaveTakenEffect, type Repeat } from './verdict.js';
 
-/** One try of a call, as told by errors. Carries no message of the server's: messages can hold secrets. */
+/**
+ * One try of a call, as told by errors. Carries no message of the server's: messages can hold
+ * secrets.
+ */
 export interface Attempt {
   /** The endpoint's id. */
   readonly endpoint: string;
@@ -18,8 +21,9 @@ export interface Attempt {
 const known = new WeakMap<object, readonly Attempt[]>();
 
 /**
- * The failed attempts of the call that threw this, in the order in which they ended. Works for whatever a call rejects
- * with, also the driver's own errors, which are passed on as they are. Empty for anything else.
+ * The failed attempts of the call that threw this, in the order in which they ended. Works for
+ * whatever a call rejects with, also the driver's own errors, which are passed on as they are.
+ * Empty for anything else.
  */
 export function attemptsOf(error: unknown): readonly Attempt[] {
   return (typeof error === 'object' && error !== null ? known.get(error) : undefined) ?? [];
@@ -53,7 +57,9 @@ export class AttemptLog {
     if (!this.tried.includes(endpoint)) this.tried.push(endpoint);
   }
 
-  /** An attempt other than the latest may have taken effect: the latest error alone would mislead. */
+  /**
+   * An attempt other than the latest may have taken effect: the latest error alone would mislead.
+   */
   get earlierIsUncertain(): boolean {
     return this.attempts.slice(0, -1).some((attempt) => attempt.mayHaveTakenEffect);
   }

@@ -6,17 +6,29 @@ import { RollingCounts } from './rolling-counts.js';
 export interface CircuitBreakerOptions {
   /** Failures in a row that open it. Default 5; 0 to 1,000,000; 0: a row does not matter. */
   readonly consecutiveFailures?: number;
-  /** Share of failed calls in the window that opens it. Default 0.5; above 0 to 1, or 0: the share does not matter. */
+  /**
+   * Share of failed calls in the window that opens it. Default 0.5; above 0 to 1, or 0: the share
+   * does not matter.
+   */
   readonly failureRatio?: number;
   /** Calls the window must hold before its share counts. Default 20; 1 to 1,000,000. */
   readonly minimumCalls?: number;
-  /** How long a call counts, in the share and in a row; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * How long a call counts, in the share and in a row; milliseconds. Default 10,000; 100 to
+   * 3,600,000.
+   */
   readonly windowMs?: number;
-  /** How long it stays open before a probe, the first time; milliseconds. Default 1,000; 1 to 3,600,000. */
+  /**
+   * How long it stays open before a probe, the first time; milliseconds. Default 1,000; 1 to
+   * 3,600,000.
+   */
   readonly openMs?: number;
   /** Each failed probe doubles that, up to this; milliseconds. Default 30,000; 1 to 86,400,000. */
   readonly maxOpenMs?: number;
-  /** Up to this share is added at random, so that clients do not all probe together. Default 0.1; 0 to 1. */
+  /**
+   * Up to this share is added at random, so that clients do not all probe together. Default 0.1; 0
+   * to 1.
+   */
   readonly jitterRatio?: number;
 }
 
@@ -30,15 +42,16 @@ export interface CircuitChange {
 }
 
 /**
- * A circuit breaker (Nygard, "Release It!", 2007). Closed, calls pass and are counted. Too many failures open it: calls
- * are refused at once, which spares the caller the wait and the server the load. After a pause it is half open: one call
- * passes and its outcome decides.
+ * A circuit breaker (Nygard, "Release It!", 2007). Closed, calls pass and are counted. Too many
+ * failures open it: calls are refused at once, which spares the caller the wait and the server the
+ * load. After a pause it is half open: one call passes and its outcome decides.
  *
- * What is counted empties with time, on reading as on writing: an hour of success does not hide an outage that follows
- * an hour of silence, and failures from before the silence open nothing. A row of failures is broken by age as well.
+ * What is counted empties with time, on reading as on writing: an hour of success does not hide an
+ * outage that follows an hour of silence, and failures from before the silence open nothing. A row
+ * of failures is broken by age as well.
  *
- * Errors of the application and cancelled calls are no failures. OVERLOADED is none while closed (refusing everything
- * is no answer to "a little less"), but it fails a probe.
+ * Errors of the application and cancelled calls are no failures. OVERLOADED is none while closed
+ * (refusing everything is no answer to "a little less"), but it fails a probe.
  *
  * Cost: O(1), no allocation but on a change of state. Holds no timer.
  */
@@ -66,7 +79,10 @@ export class CircuitBreaker {
     this.#counts = new RollingCounts(this.#options.windowMs);
   }
 
-  /** As of the latest call: an open breaker whose pause is over turns half open by the next `tryAcquire`. */
+  /**
+   * As of the latest call: an open breaker whose pause is over turns half open by the next
+   * `tryAcquire`.
+   */
   get state(): CircuitState {
     return this.#state;
   }
@@ -76,7 +92,9 @@ export class CircuitBreaker {
     return this.#epoch;
   }
 
-  /** 0 lets a call pass, which must be followed by `record`; else the milliseconds until one may. */
+  /**
+   * 0 lets a call pass, which must be followed by `record`; else the milliseconds until one may.
+   */
   tryAcquire(nowMs: number): number {
     if (this.#state === 'closed') return 0;
     if (this.#state === 'open') {
@@ -84,12 +102,16 @@ export class CircuitBreaker {
       this.#change('half_open', 'probe_due');
     }
     if (nowMs < this.#probingUntilMs) return this.#probingUntilMs - nowMs;
-    // A probe that never ends must not keep the circuit half open for ever: after a pause another may go.
+    // A probe that never ends must not keep the circuit half open for ever: after a pause another
+    // may go.
     this.#probingUntilMs = nowMs + this.#options.openMs;
     return 0;
   }
 
-  /** How a call ended that `tryAcquire` let pass at `epoch`. One from before a change of state says nothing any more. */
+  /**
+   * How a call ended that `tryAcquire` let pass at `epoch`. One from before a change of state says
+   * nothing any more.
+   */
   record(outcome: Outcome, nowMs: number, epoch: number): void {
     if (epoch !== this.#epoch) return;
     if (this.#state === 'half_open') this.#probed(outcome, nowMs);

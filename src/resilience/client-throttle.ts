@@ -5,8 +5,8 @@ import { RollingCounts } from './rolling-counts.js';
 
 export interface ClientThrottleOptions {
   /**
-   * Calls sent for each one the service accepts, before any is refused here. Default 2; 1 to 100. Less refuses sooner,
-   * more notices a recovery sooner.
+   * Calls sent for each one the service accepts, before any is refused here. Default 2; 1 to 100.
+   * Less refuses sooner, more notices a recovery sooner.
    */
   readonly ratio?: number;
   /** How far it looks back; milliseconds. Default 120,000; 100 to 3,600,000. */
@@ -16,10 +16,11 @@ export interface ClientThrottleOptions {
 }
 
 /**
- * Adaptive throttling as in "Site Reliability Engineering" (Beyer et al., 2016), chapter 21, "Client-side throttling":
- * a call is refused here with probability max(0, (requests - K·accepts) / (requests + 1)), where requests counts also
- * those refused here and accepts those that the service did not turn away. A service that is down still gets a trickle,
- * by which its return is noticed, and no state machine needs tuning.
+ * Adaptive throttling as in "Site Reliability Engineering" (Beyer et al., 2016), chapter 21,
+ * "Client-side throttling": a call is refused here with probability max(0, (requests - K·accepts) /
+ * (requests + 1)), where requests counts also those refused here and accepts those that the service
+ * did not turn away. A service that is down still gets a trickle, by which its return is noticed,
+ * and no state machine needs tuning.
  */
 export class ClientThrottle {
   readonly #options: Required<ClientThrottleOptions>;
@@ -42,8 +43,8 @@ export class ClientThrottle {
   }
 
   /**
-   * Counts a request. 0 lets it pass, to be followed by `record`; else it is refused, and this is the milliseconds until
-   * the window moves on and the odds change.
+   * Counts a request. 0 lets it pass, to be followed by `record`; else it is refused, and this is
+   * the milliseconds until the window moves on and the odds change.
    */
   tryAcquire(nowMs: number): number {
     const probability = this.refusalProbability(nowMs);
@@ -52,7 +53,10 @@ export class ClientThrottle {
     return Math.max(1, this.#counts.slotEndsInMs(nowMs));
   }
 
-  /** How a call ended that passed. A cancelled one counts as accepted: it says nothing, and must not throttle. */
+  /**
+   * How a call ended that passed. A cancelled one counts as accepted: it says nothing, and must not
+   * throttle.
+   */
   record(outcome: Outcome, nowMs: number): void {
     if (outcome !== Outcome.Cancelled && (!isAnswer(outcome) || outcome === Outcome.Overloaded)) return;
     this.#counts.advance(nowMs);

@@ -11,9 +11,9 @@ import {
 } from '../runtime/options.js';
 
 /**
- * What is needed of a limiter of the package `rate-limiter-flexible` (`RateLimiterRedis` and its siblings): `consume`
- * resolves if there were points left; rejects with an Error when the store failed, and otherwise with an object whose
- * `msBeforeNext` says when there are points again.
+ * What is needed of a limiter of the package `rate-limiter-flexible` (`RateLimiterRedis` and its
+ * siblings): `consume` resolves if there were points left; rejects with an Error when the store
+ * failed, and otherwise with an object whose `msBeforeNext` says when there are points again.
  */
 export interface RateLimiterLike {
   consume(key: string | number, points?: number): Promise<unknown>;
@@ -26,7 +26,10 @@ export interface DistributedLimitOptions {
   readonly onStoreFailure?: 'allow' | 'refuse';
   /** How long the store may take; milliseconds. Default 100; 1 to 60,000. */
   readonly timeoutMs?: number;
-  /** Keys remembered as refused, so that refusing them again asks nobody. Default 10,000; 0 to 1,000,000. */
+  /**
+   * Keys remembered as refused, so that refusing them again asks nobody. Default 10,000; 0 to
+   * 1,000,000.
+   */
   readonly blockedCapacity?: number;
   /** Told when the store failed. What it throws is ignored. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -44,15 +47,21 @@ export interface DistributedLimitSettings {
 }
 
 /**
- * When to come back after a store failure that refuses, where nobody knows, and for how long a store that did not answer
- * is not asked again: about how long a failover takes.
+ * When to come back after a store failure that refuses, where nobody knows, and for how long a
+ * store that did not answer is not asked again: about how long a failover takes.
  */
 const STORE_PAUSE_MS = 1_000;
 
-/** Each call would wait `timeoutMs` for a store that hangs, so one call a second finds out whether it still does. */
+/**
+ * Each call would wait `timeoutMs` for a store that hangs, so one call a second finds out whether
+ * it still does.
+ */
 const HANGS = Symbol('the store did not answer in time');
 
-/** A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose scripts and stores are its own. */
+/**
+ * A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose
+ * scripts and stores are its own.
+ */
 export class DistributedLimit {
   readonly #options: DistributedLimitSettings;
   readonly #clock: Clock;
@@ -79,7 +88,10 @@ export class DistributedLimit {
     return 0;
   }
 
-  /** Takes a point of the key. 0 lets the call pass; else the milliseconds until it may. Never rejects. */
+  /**
+   * Takes a point of the key. 0 lets the call pass; else the milliseconds until it may. Never
+   * rejects.
+   */
   async tryAcquire(key: string): Promise<number> {
     const nowMs = this.#clock.now();
     const blockedMs = this.blockedMs(key, nowMs);
@@ -152,8 +164,8 @@ async function consume(limiter: RateLimiterLike, key: string): Promise<unknown> 
 }
 
 /**
- * At least 1: a refusal of 0 ms would be none. Infinity where the limiter says -1: points that never come back.
- * Undefined for what is no refusal.
+ * At least 1: a refusal of 0 ms would be none. Infinity where the limiter says -1: points that
+ * never come back. Undefined for what is no refusal.
  */
 function msBeforeNext(thrown: unknown): number | undefined {
   if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return undefined;

@@ -5,12 +5,16 @@ import type { Gate } from './gate.js';
 import type { RefusalReason } from './refusal.js';
 
 /**
- * Endpoints asked at most for one call when those that were picked are at their limits. When so many in a row are, so
- * are nearly all, and going through the rest would make a refusal costly exactly when there are many.
+ * Endpoints asked at most for one call when those that were picked are at their limits. When so
+ * many in a row are, so are nearly all, and going through the rest would make a refusal costly
+ * exactly when there are many.
  */
 const MAX_PICKS = 16;
 
-/** That no endpoint of a source lets a call pass, or none of those asked: true until a call ends, the rotation changes or the time has come. */
+/**
+ * That no endpoint of a source lets a call pass, or none of those asked: true until a call ends,
+ * the rotation changes or the time has come.
+ */
 interface Full {
   readonly rotation: object;
   readonly reason: RefusalReason;
@@ -22,12 +26,15 @@ interface Full {
 /** For so long such a sample speaks for all: shorter than any caller is told to wait. */
 const SAMPLE_HOLDS_MS = 1;
 
-/** Sources that are remembered to be full, at most: a service has one, and one more for each subset. */
+/**
+ * Sources that are remembered to be full, at most: a service has one, and one more for each subset.
+ */
 const MAX_FULL = 64;
 
 /**
- * The limits and breakers of single endpoints: a call goes to another one while that which was picked is at its own.
- * Once all of a source were found to be, that is remembered, so that a flood of refused calls is not a flood of picks.
+ * The limits and breakers of single endpoints: a call goes to another one while that which was
+ * picked is at its own. Once all of a source were found to be, that is remembered, so that a flood
+ * of refused calls is not a flood of picks.
  */
 export class EndpointGates {
   readonly #create: (endpoint: Endpoint) => Gate;
@@ -63,7 +70,10 @@ export class EndpointGates {
     if (this.#full.size > 0) this.#full.clear();
   }
 
-  /** A lease that passed its endpoint's gate, or the milliseconds until it is worth another try. Throws what leasing does. */
+  /**
+   * A lease that passed its endpoint's gate, or the milliseconds until it is worth another try.
+   * Throws what leasing does.
+   */
   acquire(source: LeaseSource, request: AcquireRequest | undefined, nowMs: number): Lease | number {
     const full = this.#full.size > 0 ? this.#full.get(source) : undefined;
     if (full !== undefined && full.rotation === source.rotation && nowMs < full.untilMs) {
@@ -82,7 +92,8 @@ export class EndpointGates {
     nowMs: number,
     refused: Lease,
   ): Lease | number {
-    // A session that is served elsewhere while its endpoint is full has not left it; one that begins here may begin there.
+    // A session that is served elsewhere while its endpoint is full has not left it; one that
+    // begins here may begin there.
     const beside = source.foundSession;
     const refusing: Endpoint[] = [];
     let tried: Endpoint[] = triedBefore.length === 0 ? refusing : [...triedBefore];
@@ -116,7 +127,10 @@ export class EndpointGates {
     }
   }
 
-  /** Undefined where there is no other for this call (its session stays with the one that is full, say). */
+  /**
+   * Undefined where there is no other for this call (its session stays with the one that is full,
+   * say).
+   */
   #another(source: LeaseSource, request: AcquireRequest): Lease | undefined {
     try {
       return this.#lease(source, request);
@@ -125,7 +139,9 @@ export class EndpointGates {
     }
   }
 
-  /** Remembers that the source is full, and gives the milliseconds until it is worth another try. */
+  /**
+   * Remembers that the source is full, and gives the milliseconds until it is worth another try.
+   */
   #refuse(source: LeaseSource, nowMs: number, waitMs: number, untilMs: number): number {
     if (this.#full.size >= MAX_FULL) this.#full.clear();
     const { rotation } = source;

@@ -15,8 +15,8 @@ export interface GateParts {
 }
 
 /**
- * All limits of one service, or of one endpoint, as one question: may a call pass now? Whoever passes must `leave`.
- * O(1), no allocation. Adapters may use it by itself, for what is no service.
+ * All limits of one service, or of one endpoint, as one question: may a call pass now? Whoever
+ * passes must `leave`. O(1), no allocation. Adapters may use it by itself, for what is no service.
  */
 export class Gate {
   readonly #parts: GateParts;
@@ -49,11 +49,15 @@ export class Gate {
     return adaptive === undefined ? maxInflight : Math.min(maxInflight, adaptive.limit);
   }
 
-  /** 0 lets a call pass; else it is refused by `refusedBy`, and this is the milliseconds until it is worth another try. */
+  /**
+   * 0 lets a call pass; else it is refused by `refusedBy`, and this is the milliseconds until it is
+   * worth another try.
+   */
   tryEnter(nowMs: number): number {
     const { rate, throttle, breaker } = this.#parts;
     if (this.#inflight >= this.limit) return this.#refuse('too_many_calls', this.nextEndMs);
-    // Those that take something when they let pass come after those that only look, so that nothing is to be put back.
+    // Those that take something when they let pass come after those that only look, so that nothing
+    // is to be put back.
     const rateMs = rate === undefined ? 0 : rate.waitMs(nowMs);
     if (rateMs > 0) return this.#refuse('rate_limited', rateMs);
     const throttleMs = throttle === undefined ? 0 : throttle.tryAcquire(nowMs);
@@ -81,7 +85,10 @@ export class Gate {
     breaker?.record(outcome, nowMs, epoch);
   }
 
-  /** A call that passed at `nowMs` was not made after all: somebody else refused it. Gives back what it took. */
+  /**
+   * A call that passed at `nowMs` was not made after all: somebody else refused it. Gives back what
+   * it took.
+   */
   retract(nowMs: number, epoch: number): void {
     const { throttle, breaker, rate } = this.#parts;
     this.#inflight--;
@@ -96,8 +103,8 @@ export class Gate {
   }
 
   /**
-   * An estimate of the milliseconds until a call ends: by Little's law one does every mean/inflight on average. At least
-   * 1: an answer of 0 would mean that it passed.
+   * An estimate of the milliseconds until a call ends: by Little's law one does every mean/inflight
+   * on average. At least 1: an answer of 0 would mean that it passed.
    */
   get nextEndMs(): number {
     return Math.max(1, this.#meanMs / Math.max(1, this.#inflight));

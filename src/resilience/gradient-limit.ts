@@ -10,7 +10,10 @@ export interface GradientLimitOptions {
   readonly max?: number;
   /** Calls the long-term response time averages over. Default 600; 10 to 1,000,000. */
   readonly longWindow?: number;
-  /** How far a response time may exceed the long-term one before the limit shrinks. Default 1.5; 1 to 100. */
+  /**
+   * How far a response time may exceed the long-term one before the limit shrinks. Default 1.5; 1
+   * to 100.
+   */
   readonly tolerance?: number;
   /** Calls that may queue at the server: how fast the limit grows. Default 4; 0 to 10,000. */
   readonly queueSize?: number;
@@ -18,25 +21,31 @@ export interface GradientLimitOptions {
   readonly smoothing?: number;
 }
 
-/** Samples that are averaged plainly before the exponential average takes over: Netflix's constant. */
+/**
+ * Samples that are averaged plainly before the exponential average takes over: Netflix's constant.
+ */
 const WARMUP_SAMPLES = 10;
-/** How a long-term response time that is more than twice the latest comes down, per sample: Netflix's constants. */
+/**
+ * How a long-term response time that is more than twice the latest comes down, per sample:
+ * Netflix's constants.
+ */
 const DRIFT_RATIO = 2;
 const DRIFT_DECAY = 0.95;
 /** What a server's "too much" does to the limit: the decrease of Netflix's AIMDLimit. */
 const OVERLOAD_BACKOFF = 0.9;
 
 /**
- * How many calls in flight a service can bear, found out from its response times: Gradient2 of Netflix's
- * concurrency-limits. While times stay near their long-term average the limit grows by `queueSize`; where they rise, the
- * calls queue, and it shrinks with their ratio, halving at most:
+ * How many calls in flight a service can bear, found out from its response times: Gradient2 of
+ * Netflix's concurrency-limits. While times stay near their long-term average the limit grows by
+ * `queueSize`; where they rise, the calls queue, and it shrinks with their ratio, halving at most:
  *
  *     gradient = clamp(tolerance · long / sample, 0.5, 1)
  *     limit    = (1 - smoothing) · limit + smoothing · (limit · gradient + queueSize)
  *
- * It stays as it is while less than half of it is used, as Netflix's does: unused room proves nothing, and a few callers are
- * no load. So `max` should be less than twice the calls that would be too many. Where a service stays saturated for
- * thousands of calls the long-term average follows, and the limit creeps up again: `max` is what bounds it then.
+ * It stays as it is while less than half of it is used, as Netflix's does: unused room proves
+ * nothing, and a few callers are no load. So `max` should be less than twice the calls that would
+ * be too many. Where a service stays saturated for thousands of calls the long-term average
+ * follows, and the limit creeps up again: `max` is what bounds it then.
  */
 export class GradientLimit {
   readonly #options: Required<GradientLimitOptions>;

@@ -30,8 +30,8 @@ export interface GuardHost {
 const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
 
 /**
- * The limits and breakers of one service, around every acquire: of the service, of its subsets, of any adapter. Made
- * only where at least one of them is configured; a service without costs nothing.
+ * The limits and breakers of one service, around every acquire: of the service, of its subsets, of
+ * any adapter. Made only where at least one of them is configured; a service without costs nothing.
  */
 export class Guard {
   /** Calls of `call()` that wait for a limit of calls in flight. */
@@ -76,7 +76,9 @@ export class Guard {
     return [breaker, breakerPerEndpoint, throttle, ...Object.values(rest)].some((each) => each !== undefined);
   }
 
-  /** Whether the latest refusal may be waited for: it is one that ends with somebody else's call. */
+  /**
+   * Whether the latest refusal may be waited for: it is one that ends with somebody else's call.
+   */
   get worthWaiting(): boolean {
     return this.#reason === 'too_many_calls' && this.#options.limits.maxPending > 0;
   }
@@ -98,7 +100,10 @@ export class Guard {
     return this.#service.inflight;
   }
 
-  /** Charges the key for one call; false where that is refused. A call without a key is limited by none of its own. */
+  /**
+   * Charges the key for one call; false where that is refused. A call without a key is limited by
+   * none of its own.
+   */
   admitKey(key: string | undefined): boolean {
     if (key === undefined || (this.#rate === undefined && this.#window === undefined)) return true;
     const nowMs = this.#host.clock.now();
@@ -106,7 +111,10 @@ export class Guard {
     return waitMs === 0 || this.#refuse('rate_limited', waitMs);
   }
 
-  /** Charges the limit that is shared with other processes: 0, or the milliseconds for which that is refused. */
+  /**
+   * Charges the limit that is shared with other processes: 0, or the milliseconds for which that is
+   * refused.
+   */
   admitDistributed(limit: DistributedLimit, key: string | undefined): Promise<number> {
     const charged = limit.shared ? this.#host.name : key;
     return charged === undefined ? NOTHING_TO_CHARGE : limit.tryAcquire(charged);

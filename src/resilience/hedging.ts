@@ -3,7 +3,10 @@ import { integer, number, optional, type Reader, readOptions } from '../runtime/
 import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
 
 export interface HedgeOverrides {
-  /** A second attempt is started when the first has not answered for this long; milliseconds; 0 to 3,600,000. */
+  /**
+   * A second attempt is started when the first has not answered for this long; milliseconds; 0 to
+   * 3,600,000.
+   */
   readonly afterMs?: number | undefined;
   /** Attempts in flight at once at most. Default 2; 2 to 10. */
   readonly maxAttempts?: number;
@@ -11,12 +14,15 @@ export interface HedgeOverrides {
 
 export interface HedgeOptions extends HedgeOverrides {
   /**
-   * Instead of a fixed delay: this percentile of the service's response times in the latest 30 s, so that about
-   * 100 - percentile calls of a hundred are hedged; above 0 to below 100. While fewer than 100 calls are known,
-   * `afterMs` applies if given, else there is no hedging. Default, with no `afterMs`: 99.
+   * Instead of a fixed delay: this percentile of the service's response times in the latest 30 s,
+   * so that about 100 - percentile calls of a hundred are hedged; above 0 to below 100. While fewer
+   * than 100 calls are known, `afterMs` applies if given, else there is no hedging. Default, with
+   * no `afterMs`: 99.
    */
   readonly percentile?: number | undefined;
-  /** Shared by all calls of the service. Default: 10 % of the calls plus 10 per second, window 10 s. */
+  /**
+   * Shared by all calls of the service. Default: 10 % of the calls plus 10 per second, window 10 s.
+   */
   readonly budget?: RetryBudgetOptions;
 }
 
@@ -30,7 +36,10 @@ export interface ServiceHedgeSettings extends HedgeSettings {
   readonly budget: Required<RetryBudgetOptions>;
 }
 
-/** How far back a live percentile looks; milliseconds. Long enough for a tail, short enough to follow the day. */
+/**
+ * How far back a live percentile looks; milliseconds. Long enough for a tail, short enough to
+ * follow the day.
+ */
 export const PERCENTILE_WINDOW_MS = 30_000;
 /** A 99th percentile of fewer calls is just their maximum. */
 export const PERCENTILE_MIN_SAMPLES = 100;
@@ -48,7 +57,9 @@ export const readHedge: Reader<ServiceHedgeSettings> = (value, name) => {
   return { ...read, percentile };
 };
 
-/** One call's own options over those of the service; without those there is no budget to hedge from. */
+/**
+ * One call's own options over those of the service; without those there is no budget to hedge from.
+ */
 export function overrideHedge(value: unknown, name: string, base: HedgeSettings | undefined): HedgeSettings {
   const read = readOptions<{ afterMs: number | undefined; maxAttempts: number | undefined }>(name, value, {
     afterMs: delay,

@@ -1,4 +1,7 @@
-/** `fairlead/resilience`: budgets, breakers and limits by themselves, for what is not a call of a service. */
+/**
+ * `fairlead/resilience`: budgets, breakers and limits by themselves, for what is not a call of a
+ * service.
+ */
 
 export { fullJitterMs } from '../runtime/backoff.js';
 export { type RateOptions, TokenBucket } from '../runtime/token-bucket.js';

@@ -11,10 +11,11 @@ export interface KeyedRateSettings extends RateSettings {
 }
 
 /**
- * A token bucket per key, in bounded memory: one number per key, `capacity` keys. A key whose bucket is full again is
- * forgotten without loss; a key whose bucket is not is never forgotten, or a flood of made-up keys would give every
- * abuser a fresh bucket. While the table is full of such keys, all new ones share one bucket: strangers are limited
- * together rather than the limit given up.
+ * A token bucket per key, in bounded memory: one number per key, `capacity` keys. A key whose
+ * bucket is full again is forgotten without loss; a key whose bucket is not is never forgotten, or
+ * a flood of made-up keys would give every abuser a fresh bucket. While the table is full of such
+ * keys, all new ones share one bucket: strangers are limited together rather than the limit given
+ * up.
  */
 export class KeyedRate {
   readonly #intervalMs: number;
@@ -36,7 +37,10 @@ export class KeyedRate {
     return this.#fullAtMs.size;
   }
 
-  /** Takes one of the key's tokens and gives 0, or takes none and gives the milliseconds until there is one. */
+  /**
+   * Takes one of the key's tokens and gives 0, or takes none and gives the milliseconds until there
+   * is one.
+   */
   tryAcquire(key: string, nowMs: number): number {
     const known = this.#fullAtMs.get(key);
     if (known === undefined && !this.#makeRoom(nowMs)) return this.#chargeStrangers(nowMs);
@@ -48,7 +52,10 @@ export class KeyedRate {
     return 0;
   }
 
-  /** False where the table is full and the key that was charged longest ago may not be forgotten yet. */
+  /**
+   * False where the table is full and the key that was charged longest ago may not be forgotten
+   * yet.
+   */
   #makeRoom(nowMs: number): boolean {
     // Two for each that comes: so the table also shrinks when keys become fewer.
     for (let forgotten = 0; forgotten < 2; forgotten++) {

@@ -11,12 +11,13 @@ export interface KeyedWindowOptions {
 }
 
 /**
- * At most `max` calls per key in every period of `windowMs`, wherever it begins, in bounded memory. Counted in ten slots
- * per window, of which the oldest counts whole until it has left: it never admits more, and up to a tenth of the window
- * later than an exact log of times, which would be `max` numbers per key.
+ * At most `max` calls per key in every period of `windowMs`, wherever it begins, in bounded memory.
+ * Counted in ten slots per window, of which the oldest counts whole until it has left: it never
+ * admits more, and up to a tenth of the window later than an exact log of times, which would be
+ * `max` numbers per key.
  *
- * Keys that have used nothing within the window are forgotten; while the table is full of others, new keys share one
- * window (see `KeyedRate`).
+ * Keys that have used nothing within the window are forgotten; while the table is full of others,
+ * new keys share one window (see `KeyedRate`).
  */
 export class KeyedWindow {
   readonly #options: Required<KeyedWindowOptions>;

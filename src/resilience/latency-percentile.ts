@@ -4,8 +4,9 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 const MAX_MICROS = 3_600_000_000;
 
 /**
- * A live percentile of response times: over the latest `windowMs` to half of that. Two of Node's histograms (HDR, two
- * figures) take turns; the older one is read until the newer is half a window old. O(1) per sample, no allocation.
+ * A live percentile of response times: over the latest `windowMs` to half of that. Two of Node's
+ * histograms (HDR, two figures) take turns; the older one is read until the newer is half a window
+ * old. O(1) per sample, no allocation.
  */
 export class LatencyPercentile {
   readonly #percentile: number;
@@ -29,7 +30,10 @@ export class LatencyPercentile {
     this.#current.record(Math.min(Math.max(Math.round(responseMs * 1_000), 1), MAX_MICROS));
   }
 
-  /** Milliseconds; undefined while there are too few samples. Looked up at most a hundred times per window. */
+  /**
+   * Milliseconds; undefined while there are too few samples. Looked up at most a hundred times per
+   * window.
+   */
   valueMs(nowMs: number): number | undefined {
     this.#turn(nowMs);
     if (nowMs - this.#readAtMs < this.#halfMs / 50) return this.#valueMs;

@@ -18,7 +18,10 @@ export interface LimitOptions {
   readonly maxInflight?: number;
   /** Calls in flight to each endpoint; 1 to 1,000,000. Default: no limit. */
   readonly maxInflightPerEndpoint?: number;
-  /** How many calls of `call()` may wait for one of the limits above; 0 to 1,000,000. Default 0: refused at once. */
+  /**
+   * How many calls of `call()` may wait for one of the limits above; 0 to 1,000,000. Default 0:
+   * refused at once.
+   */
   readonly maxPending?: number;
   /** A limit of calls in flight that finds itself: `true` for the defaults. Default off. */
   readonly adaptive?: boolean | GradientLimitOptions;
@@ -37,13 +40,19 @@ export interface LimitOptions {
 }
 
 export interface ResilienceOptions {
-  /** Every call, its waits and repeats included, may last this long unless it says otherwise; milliseconds. Default: no deadline. */
+  /**
+   * Every call, its waits and repeats included, may last this long unless it says otherwise;
+   * milliseconds. Default: no deadline.
+   */
   readonly deadlineMs?: number;
-  /** Whether all calls of this service may safely be made twice, unless a call says otherwise. Default false. */
+  /**
+   * Whether all calls of this service may safely be made twice, unless a call says otherwise.
+   * Default false.
+   */
   readonly idempotent?: boolean;
   /**
-   * Repeats of failed calls. Default on: what was provably not sent is repeated on another endpoint, anything else only
-   * for idempotent calls. `false` switches it off.
+   * Repeats of failed calls. Default on: what was provably not sent is repeated on another
+   * endpoint, anything else only for idempotent calls. `false` switches it off.
    */
   readonly retry?: boolean | RetryOptions;
   /** A second attempt beside one that is slow, for idempotent calls. Default off. */

@@ -18,9 +18,9 @@ const WHY: Readonly<Record<RefusalReason, string>> = {
 };
 
 /**
- * The error of a refused call. Without a stack: it would be the same for every refused call, and taking it costs several
- * times all the rest, exactly when there is most of it to do. Nothing was sent, so the call may always be made again,
- * after `retryAfterMs`.
+ * The error of a refused call. Without a stack: it would be the same for every refused call, and
+ * taking it costs several times all the rest, exactly when there is most of it to do. Nothing was
+ * sent, so the call may always be made again, after `retryAfterMs`.
  */
 export function refusalError(reason: RefusalReason, service: string, retryAfterMs: number): FairleadError {
   const traced = Error.stackTraceLimit;

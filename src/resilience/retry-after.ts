@@ -6,8 +6,8 @@
 export const NEVER_REPEAT: number = Number.POSITIVE_INFINITY;
 
 /**
- * Milliseconds from the HTTP field `Retry-After` (RFC 9110, 10.2.3): seconds, or a date, which is compared with
- * `wallMs`. Undefined where it is neither.
+ * Milliseconds from the HTTP field `Retry-After` (RFC 9110, 10.2.3): seconds, or a date, which is
+ * compared with `wallMs`. Undefined where it is neither.
  */
 export function parseRetryAfter(field: string, wallMs: number): number | undefined {
   const trimmed = field.trim();
@@ -19,16 +19,16 @@ export function parseRetryAfter(field: string, wallMs: number): number | undefin
 }
 
 /**
- * Milliseconds from gRPC's trailer `grpc-retry-pushback-ms` (gRFC A6): a number from 0 says when to repeat; anything
- * else, a negative number included, says not to: `NEVER_REPEAT`.
+ * Milliseconds from gRPC's trailer `grpc-retry-pushback-ms` (gRFC A6): a number from 0 says when to
+ * repeat; anything else, a negative number included, says not to: `NEVER_REPEAT`.
  */
 export function parseRetryPushback(trailer: string): number {
   return /^\d{1,10}$/.test(trailer) ? Number(trailer) : NEVER_REPEAT;
 }
 
 /**
- * What a thrown thing carries of it: a number `retryAfterMs` (ours), or a `retry-after` among its `headers` or those of
- * its `response`, as a `Headers`, a map or a plain object.
+ * What a thrown thing carries of it: a number `retryAfterMs` (ours), or a `retry-after` among its
+ * `headers` or those of its `response`, as a `Headers`, a map or a plain object.
  */
 export function retryAfterOf(thrown: unknown, wallMs: () => number): number | undefined {
   if (typeof thrown !== 'object' || thrown === null) return undefined;

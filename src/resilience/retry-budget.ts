@@ -4,21 +4,26 @@ import { RollingCounts } from './rolling-counts.js';
 export interface RetryBudgetOptions {
   /** Repeats allowed as a share of the calls in the window. Default 0.2; 0 to 1,000. */
   readonly ratio?: number;
-  /** Repeats allowed on top, per second, so that a service with few calls may repeat one at all. Default 10. */
+  /**
+   * Repeats allowed on top, per second, so that a service with few calls may repeat one at all.
+   * Default 10.
+   */
   readonly minPerSecond?: number;
   /** Calls and repeats count for this long; milliseconds. Default 10,000; 100 to 3,600,000. */
   readonly windowMs?: number;
 }
 
 /**
- * How many calls may be repeated, as a share of the calls made. A maximum of tries per call is no protection: when a
- * service fails altogether, three tries per call are three times the load on what is already failing, and layers of
- * callers multiply it (3 × 3 × 3). A budget lets a few failures be repeated freely and gives up together with the
- * service: the load never grows beyond 1 + `ratio`, plus the floor.
+ * How many calls may be repeated, as a share of the calls made. A maximum of tries per call is no
+ * protection: when a service fails altogether, three tries per call are three times the load on
+ * what is already failing, and layers of callers multiply it (3 × 3 × 3). A budget lets a few
+ * failures be repeated freely and gives up together with the service: the load never grows beyond 1
+ * + `ratio`, plus the floor.
  *
- * The semantics of Finagle's RetryBudget and tower's TpsBudget: every call deposits `ratio`, a repeat withdraws 1, both
- * expire after the window, and `minPerSecond` times the window is always there. Unlike theirs it holds exactly: over no
- * period of `windowMs` that ends with a repeat are there more repeats than `ratio` times its calls plus that floor.
+ * The semantics of Finagle's RetryBudget and tower's TpsBudget: every call deposits `ratio`, a
+ * repeat withdraws 1, both expire after the window, and `minPerSecond` times the window is always
+ * there. Unlike theirs it holds exactly: over no period of `windowMs` that ends with a repeat are
+ * there more repeats than `ratio` times its calls plus that floor.
  */
 export class RetryBudget {
   readonly #ratio: number;

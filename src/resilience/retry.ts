@@ -7,16 +7,23 @@ import type { Repeat } from './verdict.js';
 export interface RetryOverrides {
   /** Attempts in all, the first included. Default 3; 1 to 100. */
   readonly maxAttempts?: number;
-  /** First step of the backoff: the wait is drawn between 0 and this; milliseconds. Default 25; 0 to 3,600,000. */
+  /**
+   * First step of the backoff: the wait is drawn between 0 and this; milliseconds. Default 25; 0 to
+   * 3,600,000.
+   */
   readonly baseDelayMs?: number;
   /** No backoff is longer; milliseconds. Default 1,000; 0 to 3,600,000. */
   readonly maxDelayMs?: number;
   /**
-   * An attempt without an answer for this long counts as timed out, its signal aborts, and another is made if the call
-   * is idempotent; milliseconds. Default: only the deadline of the call ends an attempt.
+   * An attempt without an answer for this long counts as timed out, its signal aborts, and another
+   * is made if the call is idempotent; milliseconds. Default: only the deadline of the call ends an
+   * attempt.
    */
   readonly attemptTimeoutMs?: number | undefined;
-  /** A server that asks for a longer pause than this is not waited for: the call fails; milliseconds. Default 10,000. */
+  /**
+   * A server that asks for a longer pause than this is not waited for: the call fails;
+   * milliseconds. Default 10,000.
+   */
   readonly maxRetryAfterMs?: number;
 }
 
@@ -51,10 +58,12 @@ export interface FailedAttempt {
 }
 
 /**
- * Milliseconds to wait before the next attempt, or -1 if there shall be none. Pure, but for the jitter.
+ * Milliseconds to wait before the next attempt, or -1 if there shall be none. Pure, but for the
+ * jitter.
  *
- * What was never sent goes to another endpoint at once: that endpoint has done nothing to be spared. What the server
- * said is waited out exactly, wherever the next attempt goes, since it may speak for all of them.
+ * What was never sent goes to another endpoint at once: that endpoint has done nothing to be
+ * spared. What the server said is waited out exactly, wherever the next attempt goes, since it may
+ * speak for all of them.
  */
 export function retryDelayMs(retry: RetrySettings, failed: FailedAttempt, random: Random): number {
   const { repeat, idempotent, retryAfterMs, attempts, elsewhere } = failed;

@@ -1,11 +1,11 @@
 /**
- * Two counters over the latest `windowMs`, in slots that empty with time whether or not anything is counted: after an
- * idle hour both are 0. (Windows that move on only when something is counted keep what happened before the pause, and
- * judge today by it.)
+ * Two counters over the latest `windowMs`, in slots that empty with time whether or not anything is
+ * counted: after an idle hour both are 0. (Windows that move on only when something is counted keep
+ * what happened before the pause, and judge today by it.)
  *
- * Counts cover the running slot and all but the oldest of those before it, so they look back over `windowMs` at most
- * and over one slot less at least; `withOldest` looks back over `windowMs` at least. Numbers are whole. O(1), and
- * O(slots) after a pause; no allocation.
+ * Counts cover the running slot and all but the oldest of those before it, so they look back over
+ * `windowMs` at most and over one slot less at least; `withOldest` looks back over `windowMs` at
+ * least. Numbers are whole. O(1), and O(slots) after a pause; no allocation.
  */
 export class RollingCounts {
   readonly slotMs: number;

@@ -13,7 +13,10 @@ export interface Verdict {
   readonly outcome: Outcome;
   /** Default: by the outcome, as `repeatAfter` says. */
   readonly repeat?: Repeat | undefined;
-  /** What the server said about when to repeat; `NEVER_REPEAT` for not at all. Milliseconds. Default: nothing said. */
+  /**
+   * What the server said about when to repeat; `NEVER_REPEAT` for not at all. Milliseconds.
+   * Default: nothing said.
+   */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -33,7 +36,8 @@ export function repeatAfter(outcome: Outcome): Repeat {
     // No connection, so nothing was sent.
     case Outcome.ConnectFailure:
       return 'always';
-    // A 429 may come from anywhere on the way, also after work was done: RFC 6585 does not promise that nothing was.
+    // A 429 may come from anywhere on the way, also after work was done: RFC 6585 does not promise
+    // that nothing was.
     case Outcome.Failure:
     case Outcome.Timeout:
     case Outcome.Overloaded:
@@ -43,7 +47,10 @@ export function repeatAfter(outcome: Outcome): Repeat {
   }
 }
 
-/** True where a call that ended so may have changed something on the server without the caller knowing. */
+/**
+ * True where a call that ended so may have changed something on the server without the caller
+ * knowing.
+ */
 export function mayHaveTakenEffect(outcome: Outcome, repeat: Repeat): boolean {
   if (repeat === 'always') return false;
   return outcome === Outcome.Failure || outcome === Outcome.Timeout || outcome === Outcome.Cancelled;

@@ -1,6 +1,6 @@
 /**
- * Calls waiting for their turn, first come, first served. Removing one in the middle is O(1): deadlines and
- * cancellations end more waits than turns do when a service is in trouble.
+ * Calls waiting for their turn, first come, first served. Removing one in the middle is O(1):
+ * deadlines and cancellations end more waits than turns do when a service is in trouble.
  */
 export class WaitingLine {
   readonly #waiting = new Set<() => void>();

@@ -1,12 +1,15 @@
 import type { Random } from './random.js';
 
-/** 2^30 times any base is beyond any cap; more would overflow to Infinity, and 0·Infinity is NaN. */
+/**
+ * 2^30 times any base is beyond any cap; more would overflow to Infinity, and 0·Infinity is NaN.
+ */
 const MAX_STEPS = 30;
 
 /**
- * Milliseconds to wait before the n-th repeat (from 1): uniform between 0 and `baseMs`·2^(n-1), capped at `maxMs`. This
- * is "full jitter" of Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), which finishes the same
- * work with the fewest calls: without jitter, clients that failed together come back together.
+ * Milliseconds to wait before the n-th repeat (from 1): uniform between 0 and `baseMs`·2^(n-1),
+ * capped at `maxMs`. This is "full jitter" of Brooker, "Exponential Backoff And Jitter" (AWS
+ * Architecture Blog, 2015), which finishes the same work with the fewest calls: without jitter,
+ * clients that failed together come back together.
  */
 export function fullJitterMs(repeat: number, baseMs: number, maxMs: number, random: Random): number {
   const ceilingMs = Math.min(maxMs, baseMs * 2 ** Math.min(repeat - 1, MAX_STEPS));
@@ -21,8 +24,9 @@ export interface BackoffOptions {
   /** What each wait is multiplied with for the next, 1 or more. Default 2. */
   readonly factor?: number;
   /**
-   * The random part of a wait, 0 to 1: it lies between `1 - jitter` times itself and itself. Default 1, "full jitter"
-   * as in `fullJitterMs`. gRPC's connection backoff has 0.2 to both sides (doc/connection-backoff.md).
+   * The random part of a wait, 0 to 1: it lies between `1 - jitter` times itself and itself.
+   * Default 1, "full jitter" as in `fullJitterMs`. gRPC's connection backoff has 0.2 to both sides
+   * (doc/connection-backoff.md).
    */
   readonly jitter?: number;
 }

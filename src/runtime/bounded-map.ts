@@ -1,6 +1,6 @@
 /**
- * A map of at most `capacity` entries, of which the oldest leaves first. `set` makes an entry the youngest; `get` does not:
- * where use must count, take `lru-cache`.
+ * A map of at most `capacity` entries, of which the oldest leaves first. `set` makes an entry the
+ * youngest; `get` does not: where use must count, take `lru-cache`.
  */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #capacity: number;

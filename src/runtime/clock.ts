@@ -1,6 +1,6 @@
 /**
- * The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test can
- * be one.
+ * The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test
+ * can be one.
  */
 
 export interface Timer {
@@ -9,16 +9,25 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since an arbitrary origin. Monotonic: it never goes back, whatever the wall clock does. */
+  /**
+   * Milliseconds since an arbitrary origin. Monotonic: it never goes back, whatever the wall clock
+   * does.
+   */
   now(): number;
   /**
-   * Runs `fire` once, `delayMs` from now (0 or less: as soon as possible, never synchronously). Such a timer
-   * belongs to background work and does not keep the process alive.
+   * Runs `fire` once, `delayMs` from now (0 or less: as soon as possible, never synchronously).
+   * Such a timer belongs to background work and does not keep the process alive.
    */
   after(delayMs: number, fire: () => void): Timer;
-  /** Like `after`, for work that somebody awaits: the process stays alive until it fired or was cancelled. */
+  /**
+   * Like `after`, for work that somebody awaits: the process stays alive until it fired or was
+   * cancelled.
+   */
   awaited(delayMs: number, fire: () => void): Timer;
-  /** Milliseconds since the Unix epoch; only for what leaves the process (tokens, displays), never for durations. */
+  /**
+   * Milliseconds since the Unix epoch; only for what leaves the process (tokens, displays), never
+   * for durations.
+   */
   wallMs(): number;
 }
 
@@ -52,8 +61,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. The process stays alive
- * meanwhile.
+ * Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. The process
+ * stays alive meanwhile.
  */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -74,8 +83,9 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * The outcome of `work`, or a rejection with what `late` returns where it takes longer than `limitMs`. The work is not
- * stopped: give it a signal for that. What it does after the limit is ignored, a rejection included.
+ * The outcome of `work`, or a rejection with what `late` returns where it takes longer than
+ * `limitMs`. The work is not stopped: give it a signal for that. What it does after the limit is
+ * ignored, a rejection included.
  */
 export function withTimeout<T>(clock: Clock, limitMs: number, work: PromiseLike<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {

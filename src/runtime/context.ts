@@ -1,13 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /**
- * The routing key of whatever runs now. Nothing is tracked, and nothing costs, before the first `withRoutingKey`.
+ * The routing key of whatever runs now. Nothing is tracked, and nothing costs, before the first
+ * `withRoutingKey`.
  */
 const keys = new AsyncLocalStorage<RoutingKey | undefined>();
 
 /**
- * Runs `run` with a routing key that every call made in it may go by, however deep: for code that calls through a
- * driver which knows no keys. `undefined` takes the key away again. Gives what `run` gives.
+ * Runs `run` with a routing key that every call made in it may go by, however deep: for code that
+ * calls through a driver which knows no keys. `undefined` takes the key away again. Gives what
+ * `run` gives.
  *
  * ```ts
  * await withRoutingKey(session.userId, () => handle(request));

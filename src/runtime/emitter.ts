@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 
 /**
- * Events for users: a listener that throws, or that returns a rejected promise, stops neither the other listeners nor
- * us. What it threw is reported once per emit as a process warning, and an 'error' event nobody hears does not crash.
+ * Events for users: a listener that throws, or that returns a rejected promise, stops neither the
+ * other listeners nor us. What it threw is reported once per emit as a process warning, and an
+ * 'error' event nobody hears does not crash.
  */
 export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly unknown[] }> {
   readonly #emitter = new EventEmitter();

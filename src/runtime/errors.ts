@@ -1,6 +1,7 @@
 /**
- * One error class, told apart by `code`. Match on the code, not on the message: messages may be reworded in any
- * release, codes may not. Nothing that is secret (token, password, DSN) is ever put into one.
+ * One error class, told apart by `code`. Match on the code, not on the message: messages may be
+ * reworded in any release, codes may not. Nothing that is secret (token, password, DSN) is ever put
+ * into one.
  */
 export type FairleadErrorCode =
   /** An option, policy name, endpoint or configuration was refused. */
@@ -17,15 +18,24 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_DEADLINE_EXCEEDED'
   /** The caller's signal aborted. */
   | 'FAIRLEAD_CANCELLED'
-  /** Refused here: the circuit breaker is open. Nothing was sent; `retryAfterMs` says when to come back. */
+  /**
+   * Refused here: the circuit breaker is open. Nothing was sent; `retryAfterMs` says when to come
+   * back.
+   */
   | 'FAIRLEAD_CIRCUIT_OPEN'
-  /** Refused here: as many calls as allowed are in flight, and as many as allowed wait. Nothing was sent. */
+  /**
+   * Refused here: as many calls as allowed are in flight, and as many as allowed wait. Nothing was
+   * sent.
+   */
   | 'FAIRLEAD_TOO_MANY_CALLS'
   /** Refused here: a rate limit is reached. Nothing was sent. */
   | 'FAIRLEAD_RATE_LIMITED'
   /** Refused here: the service turns away too many calls. Nothing was sent. */
   | 'FAIRLEAD_THROTTLED'
-  /** A call failed for good (its `cause` says how), but an earlier attempt of it may have taken effect. */
+  /**
+   * A call failed for good (its `cause` says how), but an earlier attempt of it may have taken
+   * effect.
+   */
   | 'FAIRLEAD_UNCERTAIN'
   /** A command names keys of several shards and cannot be split. Nothing was sent. */
   | 'FAIRLEAD_CROSS_SHARD'
@@ -33,13 +43,19 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_PARTIAL_RESULT'
   /** The shard that owns a key is down. Nothing was sent. */
   | 'FAIRLEAD_SHARD_UNAVAILABLE'
-  /** The shard that owns a key has replicas only at the moment, and the command may write. Nothing was sent. */
+  /**
+   * The shard that owns a key has replicas only at the moment, and the command may write. Nothing
+   * was sent.
+   */
   | 'FAIRLEAD_READ_ONLY'
   /** A command makes no sense over several shards. Nothing was sent. */
   | 'FAIRLEAD_UNROUTABLE'
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
-  /** The registry of instances could not be read, or answered something that is no list of instances. */
+  /**
+   * The registry of instances could not be read, or answered something that is no list of
+   * instances.
+   */
   | 'FAIRLEAD_DISCOVERY'
   /** An instance could not be registered or deregistered. */
   | 'FAIRLEAD_REGISTRATION'
@@ -55,7 +71,9 @@ export interface FairleadErrorDetails {
 
 const BRAND = Symbol.for('fairlead.error');
 
-/** What fairlead throws and rejects with. The message says what happened, to what, and what to do. */
+/**
+ * What fairlead throws and rejects with. The message says what happened, to what, and what to do.
+ */
 export class FairleadError extends Error {
   override readonly name: string = 'FairleadError';
   readonly code: FairleadErrorCode;
@@ -75,7 +93,8 @@ export class FairleadError extends Error {
   }
 
   static {
-    // On the prototype: defining it on each error costs as much as all the rest of one without a stack.
+    // On the prototype: defining it on each error costs as much as all the rest of one without a
+    // stack.
     Object.defineProperty(FairleadError.prototype, BRAND, { value: true });
   }
 

@@ -1,7 +1,7 @@
 /**
- * A hash of a string for spreading, never for secrets: FNV-1a over UTF-16 units (Fowler, Noll, Vo; RFC 9923 describes
- * it), then the finalizer of MurmurHash3 (Appleby), without which similar strings stay neighbours. 0 to 2^32 - 1.
- * Allocates nothing.
+ * A hash of a string for spreading, never for secrets: FNV-1a over UTF-16 units (Fowler, Noll, Vo;
+ * RFC 9923 describes it), then the finalizer of MurmurHash3 (Appleby), without which similar
+ * strings stay neighbours. 0 to 2^32 - 1. Allocates nothing.
  */
 export function hash32(text: string, seed = 0): number {
   let hash = FNV_OFFSET ^ seed;

@@ -4,12 +4,14 @@ export interface SignalHost {
 }
 
 /**
- * The owner's signal for a function that may never look at it: made when it is first touched. An AbortSignal costs more
- * (1.4 µs in Node 20) than all the rest of a call, and most functions that declare no signal take none; but one that
- * takes its arguments as a list (a wrapper, `(...args) =>`) must get one that works.
+ * The owner's signal for a function that may never look at it: made when it is first touched. An
+ * AbortSignal costs more (1.4 µs in Node 20) than all the rest of a call, and most functions that
+ * declare no signal take none; but one that takes its arguments as a list (a wrapper, `(...args)
+ * =>`) must get one that works.
  *
- * Everything is passed on to the real signal, so whoever takes AbortSignals (fetch, timers, streams, AbortSignal.any)
- * takes this one, and `instanceof` holds. It cannot be sent to another thread.
+ * Everything is passed on to the real signal, so whoever takes AbortSignals (fetch, timers,
+ * streams, AbortSignal.any) takes this one, and `instanceof` holds. It cannot be sent to another
+ * thread.
  */
 export function lazySignal(owner: SignalHost): AbortSignal {
   return new Proxy(owner, HANDLER) as unknown as AbortSignal;
@@ -18,7 +20,8 @@ export function lazySignal(owner: SignalHost): AbortSignal {
 const HANDLER: ProxyHandler<SignalHost> = {
   get({ signal }, name) {
     const value: unknown = Reflect.get(signal, name, signal);
-    // Methods look for what is private to the signal on `this`. Its class is no method: it is compared, and asked.
+    // Methods look for what is private to the signal on `this`. Its class is no method: it is
+    // compared, and asked.
     return typeof value === 'function' && name !== 'constructor' ? value.bind(signal) : value;
   },
   set: ({ signal }, name, value) => Reflect.set(signal, name, value, signal),

@@ -1,9 +1,9 @@
 import { FairleadError } from './errors.js';
 
 /**
- * Reads options at the door: each reader takes one value and gives it back, or refuses it by an error that names the
- * option, the value and what is allowed. A schema library would do the same at 50 ms per import; these are a few
- * lines.
+ * Reads options at the door: each reader takes one value and gives it back, or refuses it by an
+ * error that names the option, the value and what is allowed. A schema library would do the same at
+ * 50 ms per import; these are a few lines.
  */
 export type Reader<T> = (value: unknown, name: string) => T;
 export type Schema<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
@@ -21,8 +21,9 @@ function show(value: unknown): string {
 }
 
 /**
- * Reads a whole options object. Unknown keys are refused with the list of the known ones; `undefined` for the whole
- * means no options given. `context` leads every message: `peak_ewma` gives `peak_ewma.decayMs is -1: allowed is …`.
+ * Reads a whole options object. Unknown keys are refused with the list of the known ones;
+ * `undefined` for the whole means no options given. `context` leads every message: `peak_ewma`
+ * gives `peak_ewma.decayMs is -1: allowed is …`.
  */
 export function readOptions<T>(context: string, options: unknown, schema: Schema<T>): T {
   const given = (options ?? {}) as Record<string, unknown>;

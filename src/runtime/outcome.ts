@@ -1,21 +1,29 @@
 /**
- * How a call ended, judged from the endpoint's side: not "did the caller get what it wanted" but "what does this
- * say about the endpoint". Small integers, because they are passed on every call.
+ * How a call ended, judged from the endpoint's side: not "did the caller get what it wanted" but
+ * "what does this say about the endpoint". Small integers, because they are passed on every call.
  */
 export const Outcome = {
   /** It answered. */
   Success: 0,
-  /** It answered with an error of the application (NOT_FOUND, a duplicate key): the endpoint is well. */
+  /**
+   * It answered with an error of the application (NOT_FOUND, a duplicate key): the endpoint is
+   * well.
+   */
   ApplicationError: 1,
   /** The caller gave up, or nothing was sent: this says nothing about the endpoint. */
   Cancelled: 2,
   /** It failed the call: UNAVAILABLE, a dropped connection, an internal error. */
   Failure: 3,
-  /** It could not be reached at all: refused, unreachable, handshake failed. Nothing was executed. */
+  /**
+   * It could not be reached at all: refused, unreachable, handshake failed. Nothing was executed.
+   */
   ConnectFailure: 4,
   /** It did not answer in time. Counts against it only where other endpoints do answer in time. */
   Timeout: 5,
-  /** It is well but asks for less (RESOURCE_EXHAUSTED, 429): load should go down, ejection would be wrong. */
+  /**
+   * It is well but asks for less (RESOURCE_EXHAUSTED, 429): load should go down, ejection would be
+   * wrong.
+   */
   Overloaded: 6,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -78,9 +86,10 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The outcome of a call that threw, where no adapter knows better: network errors by their `code`, `TimeoutError`
- * and `AbortError` by name, HTTP by a numeric `status` or `statusCode` (429 overloaded, 5xx failure). Anything else
- * is taken for an error of the application, which never ejects: an unknown error must not empty a rotation.
+ * The outcome of a call that threw, where no adapter knows better: network errors by their `code`,
+ * `TimeoutError` and `AbortError` by name, HTTP by a numeric `status` or `statusCode` (429
+ * overloaded, 5xx failure). Anything else is taken for an error of the application, which never
+ * ejects: an unknown error must not empty a rotation.
  */
 export function classifyError(thrown: unknown): Outcome {
   if (typeof thrown !== 'object' || thrown === null) return Outcome.ApplicationError;

@@ -14,7 +14,10 @@ export class Semaphore {
     return true;
   }
 
-  /** Resolves with a place taken. Rejects with the signal's reason, without a place, when it aborts before. */
+  /**
+   * Resolves with a place taken. Rejects with the signal's reason, without a place, when it aborts
+   * before.
+   */
   async acquire(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.tryAcquire()) return;

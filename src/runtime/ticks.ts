@@ -2,8 +2,8 @@
 export const UNTIMED: number = -(2 ** 31);
 
 /**
- * Milliseconds as a 32-bit count of microseconds, which V8 keeps inside the object; a double would be 16 bytes more per
- * lease. Wraps every 71 minutes.
+ * Milliseconds as a 32-bit count of microseconds, which V8 keeps inside the object; a double would
+ * be 16 bytes more per lease. Wraps every 71 minutes.
  */
 export function toTick(nowMs: number): number {
   const tick = (nowMs * 1000) | 0;

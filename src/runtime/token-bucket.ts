@@ -13,11 +13,12 @@ export interface RateSettings {
 }
 
 /**
- * A token bucket: `burst` tokens, refilled at `perSecond`, one taken per call. Over any period of T seconds it admits at
- * most `burst` + `perSecond`·T calls.
+ * A token bucket: `burst` tokens, refilled at `perSecond`, one taken per call. Over any period of T
+ * seconds it admits at most `burst` + `perSecond`·T calls.
  *
- * Kept as one number, the time at which the bucket will be full again: the "generic cell rate algorithm" (ITU-T I.371),
- * which is the same limit without a timer that refills. O(1), no allocation.
+ * Kept as one number, the time at which the bucket will be full again: the "generic cell rate
+ * algorithm" (ITU-T I.371), which is the same limit without a timer that refills. O(1), no
+ * allocation.
  */
 export class TokenBucket {
   readonly #intervalMs: number;
@@ -44,8 +45,8 @@ export class TokenBucket {
   }
 
   /**
-   * Takes a token in any case, one that is not there yet where there is none, and gives the milliseconds until it may be
-   * used: for work that is put off rather than refused.
+   * Takes a token in any case, one that is not there yet where there is none, and gives the
+   * milliseconds until it may be used: for work that is put off rather than refused.
    */
   reserve(nowMs: number): number {
     const waitMs = this.waitMs(nowMs);

@@ -1,6 +1,7 @@
 /**
- * The protobuf wire format, as far as the messages need it that we read and write by hand: varints, 64-bit and 32-bit
- * fields, and length-delimited ones (https://protobuf.dev/programming-guides/encoding/). Groups are refused.
+ * The protobuf wire format, as far as the messages need it that we read and write by hand: varints,
+ * 64-bit and 32-bit fields, and length-delimited ones
+ * (https://protobuf.dev/programming-guides/encoding/). Groups are refused.
  */
 
 /** The wire types: how long a field is, whatever it means. */
@@ -12,11 +13,17 @@ const LOW_BITS = 0x7f;
 /** A varint of 64 bits has 10 bytes. */
 const MAX_VARINT_BYTES = 10;
 
-/** A message that is being written. Fields with their default value are left out by the caller, as proto3 has it. */
+/**
+ * A message that is being written. Fields with their default value are left out by the caller, as
+ * proto3 has it.
+ */
 export class WireWriter {
   readonly #bytes: number[] = [];
 
-  /** A whole number from 0 to 2^53 - 1, or a bigint; negative ones become 64 bits in two's complement. */
+  /**
+   * A whole number from 0 to 2^53 - 1, or a bigint; negative ones become 64 bits in two's
+   * complement.
+   */
   varint(field: number, value: number | bigint): this {
     this.#tag(field, WireType.Varint);
     this.#raw(value);
@@ -67,8 +74,9 @@ export class WireWriter {
 }
 
 /**
- * Reads a message field by field: `next()` moves to a field, then one of the getters takes its value; a field whose value
- * is not taken is skipped. Throws a RangeError for what is not a message; never reads beyond the bytes.
+ * Reads a message field by field: `next()` moves to a field, then one of the getters takes its
+ * value; a field whose value is not taken is skipped. Throws a RangeError for what is not a
+ * message; never reads beyond the bytes.
  */
 export class WireReader {
   /** Number and wire type of the current field. */
@@ -101,7 +109,9 @@ export class WireReader {
     return true;
   }
 
-  /** The value of a varint field; of numbers beyond 2^53 only the magnitude is right: see `int64`. */
+  /**
+   * The value of a varint field; of numbers beyond 2^53 only the magnitude is right: see `int64`.
+   */
   varint(): number {
     this.#take(WireType.Varint);
     return this.#readVarint();

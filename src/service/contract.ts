@@ -22,7 +22,9 @@ export interface ServiceEvents {
   readonly affinity: readonly [event: AffinityEvent];
   /** A circuit breaker changed its state: that of an endpoint, or the service's own. */
   readonly breaker: readonly [event: BreakerEvent];
-  /** Discovery failed, or told of an endpoint that was left out. The last good list stays in force. */
+  /**
+   * Discovery failed, or told of an endpoint that was left out. The last good list stays in force.
+   */
   readonly error: readonly [error: Error];
 }
 
@@ -37,49 +39,65 @@ export interface EndpointsEvent {
   readonly departed: readonly Endpoint[];
 }
 
-/** A named upstream: endpoints from discovery, a policy that picks one per call, and the health that outcomes tell of. */
+/**
+ * A named upstream: endpoints from discovery, a policy that picks one per call, and the health that
+ * outcomes tell of.
+ */
 export interface Service extends AsyncDisposable {
   readonly name: string;
   /** All that discovery lists now, in the order of their ids. */
   readonly endpoints: readonly Endpoint[];
   /** The endpoints that may be picked now. */
   readonly rotation: readonly Endpoint[];
-  /** The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is set. */
+  /**
+   * The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is
+   * set.
+   */
   readonly usedEndpoints: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;
   /** Repeats, hedges and refusals so far; live. */
   readonly callStats: CallStats;
   /**
-   * Picks an endpoint and counts a call on it until the lease is done. Synchronous. Throws FAIRLEAD_NO_ENDPOINT when
-   * there is none, FAIRLEAD_AFFINITY_LOST, FAIRLEAD_CLOSED; where limits or breakers are configured and refuse,
-   * FAIRLEAD_TOO_MANY_CALLS, FAIRLEAD_RATE_LIMITED, FAIRLEAD_THROTTLED, FAIRLEAD_CIRCUIT_OPEN. Limits per client key
-   * are for `call()`.
+   * Picks an endpoint and counts a call on it until the lease is done. Synchronous. Throws
+   * FAIRLEAD_NO_ENDPOINT when there is none, FAIRLEAD_AFFINITY_LOST, FAIRLEAD_CLOSED; where limits
+   * or breakers are configured and refuse, FAIRLEAD_TOO_MANY_CALLS, FAIRLEAD_RATE_LIMITED,
+   * FAIRLEAD_THROTTLED, FAIRLEAD_CIRCUIT_OPEN. Limits per client key are for `call()`.
    */
   acquire(request?: AcquireRequest): Lease;
   /**
-   * Acquires, runs, and judges how it ended; again on another endpoint where it failed and a repeat is safe (see
-   * `ServiceOptions.resilience`). Waits for the first endpoints (`waitForReadyMs`). Rejects with what `run` threw last,
-   * or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED, FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf`
-   * tells the attempts behind it.
+   * Acquires, runs, and judges how it ended; again on another endpoint where it failed and a repeat
+   * is safe (see `ServiceOptions.resilience`). Waits for the first endpoints (`waitForReadyMs`).
+   * Rejects with what `run` threw last, or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED,
+   * FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf` tells the attempts behind it.
    */
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
-  /** Resolves once there is an endpoint to pick. Rejects with the signal's reason, or FAIRLEAD_CLOSED. */
+  /**
+   * Resolves once there is an endpoint to pick. Rejects with the signal's reason, or
+   * FAIRLEAD_CLOSED.
+   */
   ready(signal?: AbortSignal): Promise<void>;
   /**
-   * Somebody who asked the endpoint itself (an adapter's own probe) says that it is well: ends its ejection now, without
-   * waiting for the time to pass or for a probing call. Does nothing for an endpoint that is not ejected.
+   * Somebody who asked the endpoint itself (an adapter's own probe) says that it is well: ends its
+   * ejection now, without waiting for the time to pass or for a probing call. Does nothing for an
+   * endpoint that is not ejected.
    */
   reportRecovered(endpoint: Endpoint): void;
-  /** A live view over some of the endpoints, with a picker of its own and the same counters and health. */
+  /**
+   * A live view over some of the endpoints, with a picker of its own and the same counters and
+   * health.
+   */
   subset(options: SubsetOptions): Subset;
-  /** Gives a function that stops listening. What a listener throws is reported as a warning and stops nothing. */
+  /**
+   * Gives a function that stops listening. What a listener throws is reported as a warning and
+   * stops nothing.
+   */
   on<Name extends keyof ServiceEvents & string>(
     name: Name,
     listener: (...args: ServiceEvents[Name]) => void,
   ): () => void;
   /**
-   * Stops discovery and refuses new calls, then waits until the calls in progress are done, at most `deadlineMs`
-   * (default 10,000). Idempotent.
+   * Stops discovery and refuses new calls, then waits until the calls in progress are done, at most
+   * `deadlineMs` (default 10,000). Idempotent.
    */
   close(options?: { readonly deadlineMs?: number }): Promise<void>;
 }

@@ -25,8 +25,9 @@ export interface MembersHost {
 }
 
 /**
- * The endpoints of one service, from the list that discovery tells to those that views pick among: membership, reach
- * (aperture, slow start), active checks and ejection put together, each told what the others find out.
+ * The endpoints of one service, from the list that discovery tells to those that views pick among:
+ * membership, reach (aperture, slow start), active checks and ejection put together, each told what
+ * the others find out.
  */
 export class Members {
   readonly ejection: Ejection;

@@ -24,69 +24,105 @@ import {
 } from '../runtime/options.js';
 
 export interface AffinityOptions {
-  /** A session unused for this long is forgotten; milliseconds. Default 1,800,000 (30 minutes); 1 to 31,536,000,000. */
+  /**
+   * A session unused for this long is forgotten; milliseconds. Default 1,800,000 (30 minutes); 1 to
+   * 31,536,000,000.
+   */
   readonly ttlMs?: number;
-  /** Sessions kept at most; the least recently used leaves first. Default 100,000; 1 to 10,000,000. */
+  /**
+   * Sessions kept at most; the least recently used leaves first. Default 100,000; 1 to 10,000,000.
+   */
   readonly capacity?: number;
-  /** When the session's endpoint cannot be used: `move` (default) binds it to another, `fail` refuses the call. */
+  /**
+   * When the session's endpoint cannot be used: `move` (default) binds it to another, `fail`
+   * refuses the call.
+   */
   readonly onUnavailable?: 'move' | 'fail';
   /**
-   * For so long sessions stay with an endpoint that left discovery, unless it fails a call; milliseconds. For servers
-   * that go on serving while they shut down. Default 0: they move at once, as gRPC's stateful sessions do unless told
-   * otherwise (gRFC A55); 0 to 86,400,000.
+   * For so long sessions stay with an endpoint that left discovery, unless it fails a call;
+   * milliseconds. For servers that go on serving while they shut down. Default 0: they move at
+   * once, as gRPC's stateful sessions do unless told otherwise (gRFC A55); 0 to 86,400,000.
    */
   readonly drainMs?: number;
   /**
-   * Where sessions are kept. Default: a table in this process. A shared store has a table of `capacity` in front of it; a
-   * synchronous one of your own has its own TTL and capacity.
+   * Where sessions are kept. Default: a table in this process. A shared store has a table of
+   * `capacity` in front of it; a synchronous one of your own has its own TTL and capacity.
    */
   readonly store?: AffinityStore | SharedAffinityStore;
   /**
-   * With a shared store: for so long a binding is believed without asking again, at most half of `ttlMs`; milliseconds.
-   * Default 10,000; 1 to 86,400,000.
+   * With a shared store: for so long a binding is believed without asking again, at most half of
+   * `ttlMs`; milliseconds. Default 10,000; 1 to 86,400,000.
    */
   readonly cacheMs?: number;
-  /** With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to 60,000. */
+  /**
+   * With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to
+   * 60,000.
+   */
   readonly loadTimeoutMs?: number;
-  /** With a shared store: bindings that wait to be written, at most. Default 10,000; 1 to 1,000,000. */
+  /**
+   * With a shared store: bindings that wait to be written, at most. Default 10,000; 1 to 1,000,000.
+   */
   readonly maxPending?: number;
 }
 
 export interface ServiceOptions {
   /** A policy, its name, or `{ name: options }`. Default `least_request`. */
   readonly policy?: PolicySpec;
-  /** Who judges outcomes. Default `[consecutiveFailures()]`; an empty list switches passive ejection off. */
+  /**
+   * Who judges outcomes. Default `[consecutiveFailures()]`; an empty list switches passive ejection
+   * off.
+   */
   readonly health?: readonly HealthSignal[];
   /** Active checks; an endpoint is used while all of them pass. Default none. */
   readonly checks?: readonly ActiveCheck[];
-  /** No more than this share of the members is ejected at once, but always at least one. Default 0.5; 0 to 1. */
+  /**
+   * No more than this share of the members is ejected at once, but always at least one. Default
+   * 0.5; 0 to 1.
+   */
   readonly maxEjectionRatio?: number;
-  /** Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0 switches it off. */
+  /**
+   * Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0
+   * switches it off.
+   */
   readonly panicThreshold?: number;
-  /** How endpoints of lower priorities (higher numbers) step in. Default `{ overprovisioning: 1.4 }`. */
+  /**
+   * How endpoints of lower priorities (higher numbers) step in. Default `{ overprovisioning: 1.4
+   * }`.
+   */
   readonly priority?: PriorityOptions;
   /** Calls stay in this process's zone as far as it can carry them. Default off. */
   readonly zone?: ZoneOptions;
-  /** Use only some of the endpoints, so that many clients do not each connect to all of many. Default off. */
+  /**
+   * Use only some of the endpoints, so that many clients do not each connect to all of many.
+   * Default off.
+   */
   readonly aperture?: ApertureOptions;
   /** Endpoints that come new, or return, get their weight little by little. Default off. */
   readonly slowStart?: SlowStartOptions;
   /** Sticky sessions by key: `true` for the defaults. Default off. */
   readonly affinity?: boolean | AffinityOptions;
-  /** Asks servers how busy they are, for policies that go by it (`prequal`). Default: nobody does. */
+  /**
+   * Asks servers how busy they are, for policies that go by it (`prequal`). Default: nobody does.
+   */
   readonly probes?: ProbeSource;
   /** Parameters for the resolver, such as Consul's `datacenter`. Checked by the resolver. */
   readonly discovery?: Readonly<Record<string, unknown>>;
   /**
-   * How long `call()` waits for the first endpoint to be found before it fails; milliseconds. Default 5,000; 0 fails at
-   * once.
+   * How long `call()` waits for the first endpoint to be found before it fails; milliseconds.
+   * Default 5,000; 0 fails at once.
    */
   readonly waitForReadyMs?: number;
-  /** What a call's function threw says: an outcome, or a verdict with what is known of a repeat. Default: `classifyError`. One that throws itself is not asked again for that call. */
+  /**
+   * What a call's function threw says: an outcome, or a verdict with what is known of a repeat.
+   * Default: `classifyError`. One that throws itself is not asked again for that call.
+   */
   readonly classify?: Classify;
   /** Measure response times although the policy does not need them (for display). Default false. */
   readonly measureLatency?: boolean;
-  /** Retries, hedging, breakers, limits, deadlines. Default: what was provably not sent is repeated elsewhere. */
+  /**
+   * Retries, hedging, breakers, limits, deadlines. Default: what was provably not sent is repeated
+   * elsewhere.
+   */
   readonly resilience?: ResilienceOptions;
 }
 
@@ -172,7 +208,10 @@ const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
   throw invalidOption(name, value, 'an object with a probe function');
 });
 
-/** Each option from the last that gives it. One that is undefined is not given: it does not hide an earlier one. */
+/**
+ * Each option from the last that gives it. One that is undefined is not given: it does not hide an
+ * earlier one.
+ */
 export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
   const merged: Record<string, unknown> = {};
   for (const layer of layers) {

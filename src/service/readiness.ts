@@ -2,7 +2,10 @@ import { closedError } from '../call/host.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { Service } from './contract.js';
 
-/** Resolves once the service has an endpoint to pick; rejects with the caller's reason, or when the service stops. */
+/**
+ * Resolves once the service has an endpoint to pick; rejects with the caller's reason, or when the
+ * service stops.
+ */
 export function whenReady(service: Service, stopped: AbortSignal, caller: AbortSignal | undefined): Promise<void> {
   if (stopped.aborted) return Promise.reject(closedError(service.name));
   if (service.rotation.length > 0) return Promise.resolve();

@@ -51,7 +51,10 @@ export interface ServiceContext {
 /** How long a closing service waits for the calls in progress, where nobody says. */
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
 
-/** Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the view's. */
+/**
+ * Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the
+ * view's.
+ */
 export class LiveService implements Service, ViewHost {
   readonly name: string;
   readonly clock: Clock;
@@ -116,7 +119,10 @@ export class LiveService implements Service, ViewHost {
     this.#feed.follow(context.resolver, this.name, read.discovery);
   }
 
-  /** Those that this client uses, without those that wait for their first check: what views and health are about. */
+  /**
+   * Those that this client uses, without those that wait for their first check: what views and
+   * health are about.
+   */
   get members(): readonly LiveEndpoint[] {
     return this.#members.usable;
   }
@@ -224,7 +230,10 @@ export class LiveService implements Service, ViewHost {
     this.#events.emit('breaker', { endpoint, ...change });
   }
 
-  /** For `call`: what must be waited for before `acquire` can serve this key; undefined where nothing must. */
+  /**
+   * For `call`: what must be waited for before `acquire` can serve this key; undefined where
+   * nothing must.
+   */
   prepare(key: RoutingKey): Promise<void> | undefined {
     return this.sticky?.prepare(key);
   }

@@ -8,19 +8,23 @@ import { callback, invalidOption, readOptions, unchecked } from '../runtime/opti
 
 export interface SubsetOptions {
   /**
-   * Which endpoints belong to it. Asked for every member on every refresh, never per call. One that throws counts as no.
+   * Which endpoints belong to it. Asked for every member on every refresh, never per call. One that
+   * throws counts as no.
    */
   readonly usable: (endpoint: Endpoint) => boolean;
   /** Default: the service's. */
   readonly policy?: PolicySpec;
   /**
-   * For metrics: told whenever `weighted_round_robin` has weighed the usable endpoints by what they report. Called while
-   * calls end: it must be quick. What it throws is lost.
+   * For metrics: told whenever `weighted_round_robin` has weighed the usable endpoints by what they
+   * report. Called while calls end: it must be quick. What it throws is lost.
    */
   readonly onWeighing?: (weighing: Weighing) => void;
 }
 
-/** A live view of a service: some of its endpoints, a picker of its own, the same counters and health. */
+/**
+ * A live view of a service: some of its endpoints, a picker of its own, the same counters and
+ * health.
+ */
 export interface Subset extends Disposable {
   /** The endpoints that may be picked now. */
   readonly rotation: readonly Endpoint[];

@@ -17,7 +17,9 @@ export interface EndpointMessage {
   readonly service: string;
   readonly endpoint: Endpoint;
   readonly what: 'arrived' | 'departed' | 'ejected' | 'returned';
-  /** Why it was ejected, for how long, and whether that was carried out; undefined for the others. */
+  /**
+   * Why it was ejected, for how long, and whether that was carried out; undefined for the others.
+   */
   readonly ejection: EjectionEvent | undefined;
 }
 

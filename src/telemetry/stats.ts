@@ -7,7 +7,10 @@ import { isFailure } from '../runtime/outcome.js';
 import type { CallMessage } from './channels.js';
 
 export interface StatsOptions {
-  /** How far back the figures reach: between half of this and all of it; milliseconds. Default 10,000; 100 to 3,600,000. */
+  /**
+   * How far back the figures reach: between half of this and all of it; milliseconds. Default
+   * 10,000; 100 to 3,600,000.
+   */
   readonly windowMs?: number;
   /** For tests. Default: the machine's clock. */
   readonly clock?: Clock;
@@ -21,7 +24,10 @@ export interface EndpointStats {
   /** Of these, how many spoke against the endpoint. */
   readonly failures: number;
   readonly callsPerSecond: number;
-  /** Half of the calls took no longer; milliseconds, within 1 %. NaN without calls or without `measureLatency`. */
+  /**
+   * Half of the calls took no longer; milliseconds, within 1 %. NaN without calls or without
+   * `measureLatency`.
+   */
   readonly p50Ms: number;
   /** 99 % of the calls took no longer; as `p50Ms`. */
   readonly p99Ms: number;
@@ -29,9 +35,15 @@ export interface EndpointStats {
 
 /** Figures per endpoint, for displays and alerts. */
 export interface ServiceStats extends Disposable {
-  /** The endpoints that discovery lists, and those gone that still finish calls. Costs a few microseconds per endpoint. */
+  /**
+   * The endpoints that discovery lists, and those gone that still finish calls. Costs a few
+   * microseconds per endpoint.
+   */
   read(): readonly EndpointStats[];
-  /** Stops listening. Until then each call publishes a message, and each endpoint keeps 50 kB. Idempotent. */
+  /**
+   * Stops listening. Until then each call publishes a message, and each endpoint keeps 50 kB.
+   * Idempotent.
+   */
   close(): void;
 }
 
@@ -45,8 +57,8 @@ export interface StatsSource {
 }
 
 /**
- * Rates and response times per endpoint, from the channel `fairlead:call`. Response times need a policy that measures
- * them, or the service option `measureLatency`.
+ * Rates and response times per endpoint, from the channel `fairlead:call`. Response times need a
+ * policy that measures them, or the service option `measureLatency`.
  *
  * ```ts
  * using stats = serviceStats(mesh.service('users'), { windowMs: 5_000 });
@@ -98,8 +110,9 @@ interface Halves {
 }
 
 /**
- * The window is two halves: calls are counted in the current one, figures are read from both, and a timer swaps them.
- * So a call costs no look at the clock, and memory stays at two histograms per endpoint.
+ * The window is two halves: calls are counted in the current one, figures are read from both, and a
+ * timer swaps them. So a call costs no look at the clock, and memory stays at two histograms per
+ * endpoint.
  */
 class ChannelStats implements ServiceStats {
   readonly #clock: Clock;
@@ -156,7 +169,8 @@ class ChannelStats implements ServiceStats {
 
   readonly #onCall = (message: unknown): void => {
     const call = message as CallMessage;
-    // An endpoint that is not in the map belongs to another service, perhaps of the same name in another mesh.
+    // An endpoint that is not in the map belongs to another service, perhaps of the same name in
+    // another mesh.
     this.#halves.get(call.endpoint)?.current.record(call);
     if (this.#departing.size > 0) this.#forgetIfIdle(call.endpoint);
   };

@@ -13,9 +13,9 @@ interface Entry extends QueuedEvent {
 }
 
 /**
- * What is going to happen, soonest first: a binary heap, O(log n) to add and to take. A cancelled event stays until it
- * is reached or until cancelled ones are the majority, so cancelling is O(1) and memory stays within twice what is
- * really due.
+ * What is going to happen, soonest first: a binary heap, O(log n) to add and to take. A cancelled
+ * event stays until it is reached or until cancelled ones are the majority, so cancelling is O(1)
+ * and memory stays within twice what is really due.
  */
 export class EventQueue {
   #heap: Entry[] = [];

@@ -3,9 +3,9 @@ import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { FairleadError } from '../runtime/errors.js';
 
 /**
- * `count` endpoints named e0, e1, … at 127.0.0.1 on ports from 5,001: nothing listens there. `more` is given to each,
- * or made for each from its index: `fakeEndpoints(6, (i) => ({ zone: i < 3 ? 'a' : 'b' }))`. Throws
- * FAIRLEAD_INVALID_OPTION for a spec that is not right, or for more than 60,000.
+ * `count` endpoints named e0, e1, … at 127.0.0.1 on ports from 5,001: nothing listens there. `more`
+ * is given to each, or made for each from its index: `fakeEndpoints(6, (i) => ({ zone: i < 3 ? 'a'
+ * : 'b' }))`. Throws FAIRLEAD_INVALID_OPTION for a spec that is not right, or for more than 60,000.
  */
 export function fakeEndpoints(
   count: number,

@@ -3,15 +3,18 @@ import { invalidOption } from '../runtime/options.js';
 import { EventQueue } from './event-queue.js';
 
 /**
- * A clock that stands still until it is told to go on. Timers fire in the order of their times, each seeing the time it
- * was armed for.
+ * A clock that stands still until it is told to go on. Timers fire in the order of their times,
+ * each seeing the time it was armed for.
  */
 export class ManualClock implements Clock {
   #nowMs: number;
   readonly #epochMs: number;
   readonly #queue = new EventQueue();
 
-  /** `startMs` is what `now()` begins with; `epochMs` is what `wallMs()` begins with (default: November 2023). */
+  /**
+   * `startMs` is what `now()` begins with; `epochMs` is what `wallMs()` begins with (default:
+   * November 2023).
+   */
   constructor(startMs = 0, epochMs = 1_700_000_000_000) {
     this.#nowMs = startMs;
     this.#epochMs = epochMs - startMs;

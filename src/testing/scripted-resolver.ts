@@ -6,20 +6,26 @@ import { invalidOption } from '../runtime/options.js';
 
 /** One thing that discovery does. Times are milliseconds since the resolver was made. */
 export type ScriptStep =
-  /** It tells this list. `version` defaults to a new one; the same again confirms the list that is in force. */
+  /**
+   * It tells this list. `version` defaults to a new one; the same again confirms the list that is
+   * in force.
+   */
   | { readonly atMs: number; readonly snapshot: readonly EndpointInput[]; readonly version?: string }
   /** It fails; the last list stays in force. */
   | { readonly atMs: number; readonly error: Error }
   /**
-   * It falls silent: what the script has in this time is not told, as when a watch hangs. At its end the last list
-   * that was missed is told.
+   * It falls silent: what the script has in this time is not told, as when a watch hangs. At its
+   * end the last list that was missed is told.
    */
   | { readonly atMs: number; readonly silentForMs: number };
 
 export interface ScriptedResolverOptions {
   /** The clock that the script follows, usually the mesh's `ManualClock`. */
   readonly clock: Clock;
-  /** What happens, by service name. Steps may be in any order; those of one time happen as they stand. */
+  /**
+   * What happens, by service name. Steps may be in any order; those of one time happen as they
+   * stand.
+   */
   readonly script: Readonly<Record<string, readonly ScriptStep[]>>;
 }
 
@@ -45,8 +51,8 @@ export interface ScriptedResolver extends Resolver {
  * });
  * ```
  *
- * Who begins to watch late is told the list that is in force, as by any resolver. Throws FAIRLEAD_INVALID_OPTION for a
- * step that is not right.
+ * Who begins to watch late is told the list that is in force, as by any resolver. Throws
+ * FAIRLEAD_INVALID_OPTION for a step that is not right.
  */
 export function scriptedResolver(options: ScriptedResolverOptions): ScriptedResolver {
   return new Script(options);
@@ -79,7 +85,8 @@ class Script implements ScriptedResolver {
         const at = `scriptedResolver.${name}[${index}]`;
         if (!(step.atMs >= 0)) throw invalidOption(`${at}.atMs`, step.atMs, 'a number from 0');
         const act = this.#read(service, step, at, `${name}-${index}`);
-        // What is due at once happens at once, so that a mesh made next has its endpoints without advancing the clock.
+        // What is due at once happens at once, so that a mesh made next has its endpoints without
+        // advancing the clock.
         if (step.atMs === 0) act();
         else clock.after(step.atMs, act);
       });

@@ -11,7 +11,9 @@ function setUp(weights: Readonly<Record<string, number>>, options?: AdaptiveWeig
   return { service: mesh.service('users', { policy: adaptiveWeight(options), health: [] }), clock, resolver, users };
 }
 
-/** A hundred calls a second, each answered after its endpoint's time. Gives shares of the last half. */
+/**
+ * A hundred calls a second, each answered after its endpoint's time. Gives shares of the last half.
+ */
 function run(service: Service, clock: ManualClock, answers: Answers, seconds: number): Record<string, number> {
   const counts: Record<string, number> = {};
   const calls = seconds * 100;

@@ -18,7 +18,10 @@ import {
 import { type PolicyTraits, policyChecks } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 
-/** Rings are as uneven as their points are few; the bound here is what 160 points give five endpoints. */
+/**
+ * Rings are as uneven as their points are few; the bound here is what 160 points give five
+ * endpoints.
+ */
 const RING: PolicyTraits = { weightsWithin: 0.35, evenWithin: 0.3 };
 const TABLE: PolicyTraits = { weightsWithin: 0.1, evenWithin: 0.1 };
 

@@ -7,8 +7,8 @@ import { LiveEndpoint } from '../../src/endpoint/live-endpoint.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 /**
- * What a pick costs, in figures that no other work on the machine can change: bytes, and endpoints looked at. Nanoseconds
- * are measured by `npm run bench:pick`, and hold nothing up.
+ * What a pick costs, in figures that no other work on the machine can change: bytes, and endpoints
+ * looked at. Nanoseconds are measured by `npm run bench:pick`, and hold nothing up.
  */
 interface Cost {
   /** Bytes per acquire and done: the lease, and for some a number or two that V8 boxes. */
@@ -145,7 +145,10 @@ class Watched implements Endpoint {
   }
 }
 
-/** Bytes of heap that one turn leaves behind, in the best of some rounds: the first ones are still being compiled. */
+/**
+ * Bytes of heap that one turn leaves behind, in the best of some rounds: the first ones are still
+ * being compiled.
+ */
 function bytesPer(turn: () => void): number {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;

@@ -9,7 +9,8 @@ describe('least_connections', () => {
   it.each(['least_connections', 'weighted_least_connections'])(
     '%s gives the true minimum, whoever else begins and ends calls on the same endpoints',
     (policy) => {
-      // The subset's picker and the service's own see each other's calls through the endpoints only.
+      // The subset's picker and the service's own see each other's calls through the endpoints
+      // only.
       const weights = [1, 2, 3, 1, 2, 3, 5];
       const { mesh } = testMesh({
         users: weights.map((weight, i) => ({ id: `e${i}`, host: '127.0.0.1', port: 5_000 + i, weight })),

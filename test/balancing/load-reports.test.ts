@@ -114,7 +114,8 @@ describe('weighted_round_robin with load reports (gRFC A58)', () => {
     pass(1_000);
     const counts = shares(service, 40_000);
     const mean = 1e12 / 21;
-    // Twenty of them are at the lower bound, a hundredth of the mean; the first is at ten times the mean.
+    // Twenty of them are at the lower bound, a hundredth of the mean; the first is at ten times the
+    // mean.
     const unit = 40_000 / (10 * mean + 20 * 0.01 * mean);
     expect(counts[0]! / (unit * 10 * mean)).toBeCloseTo(1, 2);
     expect(counts[1]! / (unit * 0.01 * mean)).toBeCloseTo(1, 0);

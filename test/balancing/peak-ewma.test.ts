@@ -74,7 +74,8 @@ describe('peak_ewma', () => {
     teach(10, 12);
     const stuck = service.acquire();
     expect(stuck.endpoint).toBe(at(service, 0));
-    // e0 costs 2 × its age now, e1 12: from 6 ms on it is dearer, at 10 ms it was so by its estimate alone.
+    // e0 costs 2 × its age now, e1 12: from 6 ms on it is dearer, at 10 ms it was so by its
+    // estimate alone.
     clock.advance(1_000);
     expect(picks(service, 20)).toEqual([0, 20]);
   });
@@ -82,7 +83,8 @@ describe('peak_ewma', () => {
   it('sends an idle straggler nothing although the others have calls in flight', () => {
     const { service, teach } = setUp(2);
     teach(100, 1_200);
-    // Published: 100 × 12 against 1,200 × 1 would send the twelfth call there. Here 1,200 counts as 1,200 × 4.
+    // Published: 100 × 12 against 1,200 × 1 would send the twelfth call there. Here 1,200 counts as
+    // 1,200 × 4.
     for (let i = 0; i < 40; i++) expect(service.acquire().endpoint.spec.id).toBe('e0');
   });
 

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-/** The codes of the union in the source: types leave nothing behind that a test could ask at run time. */
+/**
+ * The codes of the union in the source: types leave nothing behind that a test could ask at run
+ * time.
+ */
 const codes = [...read('src/runtime/errors.ts').matchAll(/^\s*\| '(FAIRLEAD_\w+)'/gm)].map(([, code]) => code!);
 
 describe('docs/errors.md', () => {

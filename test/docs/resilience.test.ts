@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-/** The names of an interface's options, from its source: types leave nothing behind that a test could ask at run time. */
+/**
+ * The names of an interface's options, from its source: types leave nothing behind that a test
+ * could ask at run time.
+ */
 function optionsOf(file: string, name: string): string[] {
   const body = read(`src/resilience/${file}.ts`).split(`export interface ${name} `)[1]!.split('\n}\n')[0]!;
   return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, option]) => option!);

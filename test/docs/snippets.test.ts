@@ -6,7 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The pages whose ```ts blocks must compile; a fragment that cannot stand alone is marked ```ts no-check. */
+/**
+ * The pages whose ```ts blocks must compile; a fragment that cannot stand alone is marked ```ts
+ * no-check.
+ */
 const pages = [
   ...readdirSync(root).filter((name) => name === 'README.md'),
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
@@ -39,7 +42,8 @@ describe('the code in README.md and docs/', () => {
     const blocks = pages.flatMap(blocksOf);
     expect(blocks.length).toBeGreaterThan(0);
     for (const { page, line, code } of blocks) {
-      // Padded, so that the compiler's line numbers are the page's. `export {}` makes each a module with its own names.
+      // Padded, so that the compiler's line numbers are the page's. `export {}` makes each a module
+      // with its own names.
       const padding = '\n'.repeat(line - 1);
       const name = `${page.replaceAll(/[\\/]/g, '__')}__${line}.ts`;
       writeFileSync(join(directory, name), `${padding}${code}\nexport {};\n`);

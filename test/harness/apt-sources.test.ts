@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mainArchive, readDeb822, readSourcesList } from '../../integration/harness/native/apt-sources.js';
 
-// The samples follow sources.list(5) of apt 2.6 and the files that Debian's installer and its container images write.
+// The samples follow sources.list(5) of apt 2.6 and the files that Debian's installer and its
+// container images write.
 describe('readSourcesList', () => {
   it('reads one source a line, with and without options, and leaves out comments and source packages', () => {
     const text = [

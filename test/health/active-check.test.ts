@@ -242,7 +242,8 @@ describe('active checks', () => {
       const service = mesh.service('users', { checks: [check] });
       let rotations = 0;
       service.on('rotation', () => rotations++);
-      // Four waves: the first, and then one per interval, each a little less in step than the one before.
+      // Four waves: the first, and then one per interval, each a little less in step than the one
+      // before.
       await clock.advanceAsync(withinMs);
       expect(atMs.length).toBeGreaterThanOrEqual(5_000);
       expect(service.rotation).toHaveLength(5_000);

@@ -6,7 +6,8 @@ import { endpoints, testMesh } from '../support/mesh.js';
 
 describe('success_rate', () => {
   it("computes mean and deviation as Envoy's own unit test has it", () => {
-    // OutlierUtility.SRThreshold: 50, 100, 100, 100, 100 give a mean of 90 and a threshold of 52 with 1.9.
+    // OutlierUtility.SRThreshold: 50, 100, 100, 100, 100 give a mean of 90 and a threshold of 52
+    // with 1.9.
     const { mean, stdev } = spread([50, 100, 100, 100, 100]);
     expect(mean).toBe(90);
     expect(mean - 1.9 * stdev).toBe(52);

@@ -54,7 +54,8 @@ describe('limits of single endpoints', () => {
   it('ask sixteen of many that are nearly all full, and for a millisecond take them for all', () => {
     const { service, clock, picks } = guarded({ limits: { maxInflightPerEndpoint: 1 } }, 100);
     for (let i = 0; i < 100; i++) {
-      // The picker here gives the first that has not been tried: only the first sixteen are ever asked.
+      // The picker here gives the first that has not been tried: only the first sixteen are ever
+      // asked.
       if (i < 16) service.acquire();
       else expect(refusal(() => service.acquire()).code).toBe('FAIRLEAD_TOO_MANY_CALLS');
     }

@@ -169,7 +169,8 @@ describe('the gradient limit', () => {
     for (let i = 0; i < 4; i++) limit.sample(10, 100);
     // + 0.2 · 4 with each sample.
     expect(limit.limit).toBe(104);
-    // Twenty times as slow: long = (5 · 10 + 200) / 6, gradient 0.5 at least; 104 · 0.8 + 0.2 · (52 + 4) = 94.4
+    // Twenty times as slow: long = (5 · 10 + 200) / 6, gradient 0.5 at least; 104 · 0.8 + 0.2 · (52
+    // + 4) = 94.4
     limit.sample(200, 104);
     expect(limit.longMs).toBeCloseTo(250 / 6, 9);
     expect(limit.limit).toBe(94);

@@ -77,7 +77,8 @@ describe('a rate per key', () => {
           for (const times of admitted.values()) {
             for (const [from, atMs] of times.entries()) {
               for (let to = from; to < times.length; to++) {
-                // A key may have had a bucket of its own and, before or after it, a share of the strangers'.
+                // A key may have had a bucket of its own and, before or after it, a share of the
+                // strangers'.
                 const allowed = 2 * (burst + ((times[to]! - atMs) * 2) / 1_000) + 1e-6;
                 expect(to - from + 1).toBeLessThanOrEqual(allowed);
               }

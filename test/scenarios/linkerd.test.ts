@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { endpoints } from '../support/mesh.js';
 
 /**
- * Linkerd's scenario (buoyant.io, "Beyond Round Robin", 2016): 11 servers answer in 167 ms ± 5, one client makes 1,000
- * calls a second for 60 s, and after 15 s one server takes 2 s for 30 s.
+ * Linkerd's scenario (buoyant.io, "Beyond Round Robin", 2016): 11 servers answer in 167 ms ± 5, one
+ * client makes 1,000 calls a second for 60 s, and after 15 s one server takes 2 s for 30 s.
  */
 const CALLS = 60_000;
 const SLOW_FROM_MS = 15_000;

@@ -27,7 +27,8 @@ describe('Linkerd 2016: one of 11 servers is slow for half of the time', () => {
     mean(seeds, (seed) => underASecond(simulate(linkerd2016(policy, seed))));
 
   it('round robin sends it its share: 1 - (1/11)(30/60) = 95.45 %', () => {
-    // Only where in the turn the slow half minute begins is left to chance: a call or two of 60,000.
+    // Only where in the turn the slow half minute begins is left to chance: a call or two of
+    // 60,000.
     expect(Math.abs(success('round_robin', 2) - 100 * (1 - (1 / 11) * (30 / 60)))).toBeLessThan(0.01);
   });
 
@@ -47,8 +48,9 @@ describe('Linkerd 2016: one of 11 servers is slow for half of the time', () => {
 
   it('with hedging no call takes a second, at a cost of less than one call in 100', () => {
     const report = simulate({ ...linkerd2016('peak_ewma', 1), hedgeAfterMs: 250 });
-    // The slow answers are cancelled when the hedge wins, so what is known of the server is only "longer than that":
-    // it is tried again after each hedge. Cheap for the callers, none of whom waits for half a second.
+    // The slow answers are cancelled when the hedge wins, so what is known of the server is only
+    // "longer than that": it is tried again after each hedge. Cheap for the callers, none of whom
+    // waits for half a second.
     expect(report.slower(500)).toBe(0);
     const attempts = report.servers.reduce((sum, server) => sum + server.attempts, 0);
     expect(report.slower(1_000)).toBe(0);
@@ -64,7 +66,8 @@ describe('Linkerd 2016: one of 11 servers is slow for half of the time', () => {
 describe('a server that fails fast', () => {
   it('draws twice its share to itself under the published peak EWMA, and next to nothing under ours', () => {
     const failed = (policy: PolicySpec): number => simulate(sinkhole2016(policy, 1)).failed;
-    // 30,000 calls meet the fault; an eleventh is the share, and the winner of every comparison gets two.
+    // 30,000 calls meet the fault; an eleventh is the share, and the winner of every comparison
+    // gets two.
     expect(failed(finaglePeakEwma)).toBeGreaterThan(30_000 * (2 / 11) * 0.9);
     expect(failed('peak_ewma')).toBeLessThan(30);
   });
@@ -89,8 +92,8 @@ describe('a server that fails fast', () => {
 });
 
 describe('the supermarket model: mean time of least request is Σ λ^((d^i - d)/(d - 1)) service times', () => {
-  // 250,000 calls: chance in arrivals and service alone moves the mean by about 1.5 % at load 0.9, so three runs are
-  // averaged there. 200 servers are 1 % from the limit of infinitely many.
+  // 250,000 calls: chance in arrivals and service alone moves the mean by about 1.5 % at load 0.9,
+  // so three runs are averaged there. 200 servers are 1 % from the limit of infinitely many.
   const ratio = (load: number, choices: number, seeds: number): number => {
     const callsPerSecond = 200 * load * 100;
     return mean(seeds, (seed) => {
@@ -126,7 +129,8 @@ describe('balls into bins: n calls to n servers that never answer', () => {
       return service.endpoints.reduce((max, endpoint) => Math.max(max, endpoint.inflight), 0);
     });
 
-  // The means of an independent program, 20 trials each; a mean of 20 such maxima deviates by up to 0.2.
+  // The means of an independent program, 20 trials each; a mean of 20 such maxima deviates by up to
+  // 0.2.
   it.each([
     ['random', 256, 4.6],
     [{ least_request: { choices: 2 } }, 256, 2.9],

@@ -3,7 +3,10 @@ import { type SimulationReport, simulate } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { sinkhole2016 } from '../support/scenarios.js';
 
-/** One of 11 servers fails so large a share of its calls for half a minute, within a millisecond each: 30,000 calls. */
+/**
+ * One of 11 servers fails so large a share of its calls for half a minute, within a millisecond
+ * each: 30,000 calls.
+ */
 function sinkhole(policy: string, ratio: number, health?: ReturnType<typeof outlierDetection>): SimulationReport {
   const base = sinkhole2016(policy, 1);
   const faults = [{ kind: 'fail', server: 's0', fromMs: 15_000, untilMs: 45_000, ratio }] as const;
@@ -15,7 +18,8 @@ const policies = createMesh().policies.names.filter((name) => name !== 'prequal'
 
 describe.each(policies)('a server that fails fast, under %s', (policy) => {
   it('is out after five failures in a row, however much it attracts, without any health option', () => {
-    // Those begun before the fifth was answered fail as well. Its share would be 2,727 calls, and more by its haste.
+    // Those begun before the fifth was answered fail as well. Its share would be 2,727 calls, and
+    // more by its haste.
     expect(sinkhole(policy, 1).failed).toBeLessThan(40);
   });
 

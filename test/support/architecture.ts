@@ -1,8 +1,9 @@
 import { dirname, join, normalize } from 'node:path';
 
 /**
- * The house rules about who may import whom, as a checker over (path, text) pairs, so that the test of the rules can also show it bad samples.
- * Paths are relative to the repository and use forward slashes: `src/balancing/policy.ts`.
+ * The house rules about who may import whom, as a checker over (path, text) pairs, so that the test
+ * of the rules can also show it bad samples. Paths are relative to the repository and use forward
+ * slashes: `src/balancing/policy.ts`.
  */
 export interface SourceFile {
   readonly path: string;
@@ -18,8 +19,9 @@ interface Import {
 }
 
 /**
- * The rooms of `src/`, bottom first; rooms on one line do not import each other. A file imports its own room and rooms on
- * lines below it: that is the whole rule. `docs/architecture.md` has the same picture, and a test compares the two.
+ * The rooms of `src/`, bottom first; rooms on one line do not import each other. A file imports its
+ * own room and rooms on lines below it: that is the whole rule. `docs/architecture.md` has the same
+ * picture, and a test compares the two.
  */
 export const ROOMS: readonly (readonly string[])[] = [
   ['runtime'],
@@ -34,7 +36,10 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['index.ts', 'adapter.ts', 'testing'],
 ];
 
-/** The inner rooms of adapters that have them, bottom first; what lies in an adapter's own folder is on top of them. */
+/**
+ * The inner rooms of adapters that have them, bottom first; what lies in an adapter's own folder is
+ * on top of them.
+ */
 export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
@@ -62,8 +67,13 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
 
 const CLOCK = 'src/runtime/clock.ts';
 
-/** Long enough for the longest sensible class with its documentation; a longer file holds two ideas. */
+/**
+ * Long enough for the longest sensible class with its documentation; a longer file holds two ideas.
+ */
 export const MAX_LINES = 400;
+
+/** A line that is read, not scanned. Tables, code and links in comments may be wider. */
+export const MAX_COMMENT_COLUMNS = 100;
 
 const TIME =
   /\b(Date\.now|performance\.now|process\.hrtime|setTimeout|setInterval|AbortSignal\.timeout)\b|\bnew Date\(\s*\)/;
@@ -78,6 +88,7 @@ export function violations(file: SourceFile): string[] {
     ...importsOf(file.path, code).flatMap((found) => judgeImport(file.path, found) ?? []),
     ...judgeSenses(file.path, code),
     ...judgeLength(file),
+    ...judgeComments(file),
   ].map((problem) => `${file.path} ${problem}`);
 }
 
@@ -96,7 +107,10 @@ function judgeAdapterImport(from: string, target: string, typeOnly: boolean): st
   return `imports ${target}; an adapter imports the public doors of src/ and its own files only`;
 }
 
-/** The one rule, for `src/` and for an adapter alike: a file imports its own room and rooms on lines below it. */
+/**
+ * The one rule, for `src/` and for an adapter alike: a file imports its own room and rooms on lines
+ * below it.
+ */
 function judgeRooms(
   from: string,
   target: string,
@@ -141,6 +155,19 @@ function judgeSenses(path: string, code: string): string[] {
 function judgeLength({ text }: SourceFile): string[] {
   const lines = text.trimEnd().split('\n').length;
   return lines > MAX_LINES ? [`has ${lines} lines, more than ${MAX_LINES}`] : [];
+}
+
+function judgeComments({ text }: SourceFile): string[] {
+  let code = false;
+  return text.split('\n').flatMap((line, i) => {
+    const comment = /^\s*(?:\/\/|\/?\*\*?) ?(.*)$/.exec(line)?.[1];
+    if (comment === undefined) return [];
+    if (comment.startsWith('```')) code = !code;
+    const exempt =
+      code || /^( {4}|\|)/.test(comment) || comment.startsWith('biome-ignore') || /https?:\/\/\S+$/.test(comment);
+    if (exempt || line.length <= MAX_COMMENT_COLUMNS) return [];
+    return [`has a comment of ${line.length} columns in line ${i + 1}, more than ${MAX_COMMENT_COLUMNS}`];
+  });
 }
 
 /** The files of this repository that `file` names in an import, whether of values or of types. */

@@ -17,7 +17,10 @@ export interface ConsulWorld {
   lists(...ids: string[]): Promise<void>;
   /** Until the watch waits for a change. */
   blocks(): Promise<void>;
-  /** Lets time pass, and what is on the wire arrive, until the condition holds: how many milliseconds it took. */
+  /**
+   * Lets time pass, and what is on the wire arrive, until the condition holds: how many
+   * milliseconds it took.
+   */
   passUntil(condition: () => boolean, limitMs?: number): Promise<number>;
   /** Lets so much time pass, and what is on the wire arrive. */
   pass(ms: number): Promise<void>;

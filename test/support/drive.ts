@@ -12,7 +12,10 @@ export function drive(
   }
 }
 
-/** A judge under which each named endpoint fails its share of calls, spread evenly; the others answer. */
+/**
+ * A judge under which each named endpoint fails its share of calls, spread evenly; the others
+ * answer.
+ */
 export function failing(
   ratios: Readonly<Record<string, number>>,
   as: Outcome = Outcome.Failure,

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** Runs in a fresh process: imports one module and prints how long that took and which files it loaded. */
+/**
+ * Runs in a fresh process: imports one module and prints how long that took and which files it
+ * loaded.
+ */
 const PROBE = `
 import { createRequire, register } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
@@ -27,13 +30,18 @@ const required = Object.keys(createRequire(import.meta.url).cache).map((path) =>
 console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
 `;
 
-/** Elapsed time, and processor time of all threads, which other load on the machine disturbs less. */
+/**
+ * Elapsed time, and processor time of all threads, which other load on the machine disturbs less.
+ */
 export interface ImportCost {
   readonly ms: number;
   readonly cpuMs: number;
 }
 
-/** The JavaScript as published, built into a folder of its own, from where its dependencies are found. */
+/**
+ * The JavaScript as published, built into a folder of its own, from where its dependencies are
+ * found.
+ */
 export class BuiltPackage implements Disposable {
   readonly #folder: string;
 
@@ -53,7 +61,10 @@ export class BuiltPackage implements Disposable {
     return this.#probe(module, 'list').files.map((url) => new URL(url).pathname);
   }
 
-  /** What importing `module` costs in each of `runs` new processes, over what an empty module costs in another. */
+  /**
+   * What importing `module` costs in each of `runs` new processes, over what an empty module costs
+   * in another.
+   */
   cost(module: string, runs: number): ImportCost[] {
     return Array.from({ length: runs }, () => {
       const [full, empty] = [this.#probe(module), this.#probe('empty.js')];

@@ -1,8 +1,9 @@
 import { localImports, type SourceFile } from './architecture.js';
 
 /**
- * Every group of files that import each other, directly or through others, as `a.ts, b.ts, c.ts`; of types too: files that
- * cannot be understood one after the other. Tarjan, "Depth-first search and linear graph algorithms", 1972.
+ * Every group of files that import each other, directly or through others, as `a.ts, b.ts, c.ts`;
+ * of types too: files that cannot be understood one after the other. Tarjan, "Depth-first search
+ * and linear graph algorithms", 1972.
  */
 export function importCycles(files: readonly SourceFile[]): string[] {
   const imports = new Map(files.map((file) => [file.path, localImports(file)]));

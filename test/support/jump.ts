@@ -1,6 +1,7 @@
 /**
- * Jump consistent hash (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014), as published: the
- * yardstick for evenness and movement. No policy of ours, as it can only take servers from the end of a list.
+ * Jump consistent hash (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm",
+ * 2014), as published: the yardstick for evenness and movement. No policy of ours, as it can only
+ * take servers from the end of a list.
  */
 export function jump(key: bigint, buckets: number): number {
   let state = key;

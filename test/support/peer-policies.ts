@@ -2,8 +2,8 @@ import type { Endpoint, Picker, Policy, PolicyContext } from 'fairlead';
 import { isFailure } from 'fairlead/adapter';
 
 /**
- * Policies of other libraries, written from their published formulas as a user would write one: to measure ours
- * against, and as the proof that the contract is enough for them.
+ * Policies of other libraries, written from their published formulas as a user would write one: to
+ * measure ours against, and as the proof that the contract is enough for them.
  */
 
 interface Estimate {
@@ -12,8 +12,9 @@ interface Estimate {
 }
 
 /**
- * Finagle's P2CPeakEwma: load = peak EWMA × (pending + 1), which decays also by being read, and a penalty for whoever
- * has calls pending but no history. Every outcome is a sample. (twitter/finagle, PeakEwma.scala)
+ * Finagle's P2CPeakEwma: load = peak EWMA × (pending + 1), which decays also by being read, and a
+ * penalty for whoever has calls pending but no history. Every outcome is a sample.
+ * (twitter/finagle, PeakEwma.scala)
  */
 export const finaglePeakEwma: Policy = {
   name: 'finagle_peak_ewma',
@@ -59,9 +60,9 @@ interface GoZeroState {
 }
 
 /**
- * go-zero's p2c_ewma: load = floor(sqrt(plain EWMA in ns + 1)) × (in flight + 1), three tries to draw two whose success
- * average is above one half, and a forced pick of the loser when it was not picked for a second. (zeromicro/go-zero,
- * zrpc/internal/balancer/p2c/p2c.go)
+ * go-zero's p2c_ewma: load = floor(sqrt(plain EWMA in ns + 1)) × (in flight + 1), three tries to
+ * draw two whose success average is above one half, and a forced pick of the loser when it was not
+ * picked for a second. (zeromicro/go-zero, zrpc/internal/balancer/p2c/p2c.go)
  */
 export const goZeroP2c: Policy = {
   name: 'go_zero_p2c',

@@ -2,9 +2,10 @@ import type { PolicySpec } from 'fairlead';
 import { constant, constantRate, normal, type Simulation, servers } from 'fairlead/testing';
 
 /**
- * The scenario of Linkerd's "Beyond Round Robin: Load Balancing for Latency" (2016): 11 servers that answer in 167 ms
- * (median, deviation 5), 1,000 calls a second for a minute; from the 15th second on one of them takes 2 s, for 30 s.
- * Success is an answer within a second. No health signal helps: it is about the policy alone.
+ * The scenario of Linkerd's "Beyond Round Robin: Load Balancing for Latency" (2016): 11 servers
+ * that answer in 167 ms (median, deviation 5), 1,000 calls a second for a minute; from the 15th
+ * second on one of them takes 2 s, for 30 s. Success is an answer within a second. No health signal
+ * helps: it is about the policy alone.
  */
 export function linkerd2016(policy: PolicySpec, seed: number): Simulation {
   return {
@@ -23,8 +24,9 @@ export function sinkhole2016(policy: PolicySpec, seed: number): Simulation {
 }
 
 /**
- * Mean time in the system of the supermarket model, in service times: n → ∞ servers with exponential service, each call
- * to the shortest of `choices` queues. (Mitzenmacher 2001, theorem 4.)
+ * Mean time in the system of the supermarket model, in service times: n → ∞ servers with
+ * exponential service, each call to the shortest of `choices` queues. (Mitzenmacher 2001, theorem
+ * 4.)
  */
 export function supermarketTime(load: number, choices: number): number {
   let sum = 0;

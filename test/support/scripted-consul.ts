@@ -36,8 +36,9 @@ export interface SeenRequest {
 export type Script = (request: SeenRequest, response: ServerResponse) => boolean | undefined;
 
 /**
- * A server on loopback that answers Consul's health endpoint as an agent does, blocking included, and otherwise does
- * what a test's script says: what an old agent cannot do, or none would do on purpose.
+ * A server on loopback that answers Consul's health endpoint as an agent does, blocking included,
+ * and otherwise does what a test's script says: what an old agent cannot do, or none would do on
+ * purpose.
  */
 export class ScriptedConsul {
   readonly requests: SeenRequest[] = [];
@@ -156,7 +157,8 @@ export class ScriptedConsul {
       return;
     }
     const answer = (): void => {
-      // As an agent: whatever the index is now, lower or equal included, only a higher one ends the wait.
+      // As an agent: whatever the index is now, lower or equal included, only a higher one ends the
+      // wait.
       if (this.index <= index && !response.destroyed) return;
       this.#waiting.delete(answer);
       if (!response.destroyed) this.answer(response, service);

@@ -1,4 +1,7 @@
-/** Lets real I/O happen until the condition holds. For tests on loopback, whose own clock stands still. */
+/**
+ * Lets real I/O happen until the condition holds. For tests on loopback, whose own clock stands
+ * still.
+ */
 export async function until(condition: () => boolean, what = 'the condition', limitMs = 3_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!condition()) {

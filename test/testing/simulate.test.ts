@@ -43,7 +43,8 @@ describe('simulator', () => {
       servers: servers(1, { serviceTime: exponential(5), concurrency: 1 }),
       arrivals: poisson(100),
     });
-    // μ = 200/s, λ = 100/s: 10 ms. 40,000 calls, correlated over some 4 busy periods each: 3 % is three deviations.
+    // μ = 200/s, λ = 100/s: 10 ms. 40,000 calls, correlated over some 4 busy periods each: 3 % is
+    // three deviations.
     expect(report.meanMs / 10).toBeGreaterThan(0.97);
     expect(report.meanMs / 10).toBeLessThan(1.03);
   });

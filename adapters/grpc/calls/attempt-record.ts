@@ -29,7 +29,10 @@ export class AttemptRecord {
     this.#tell('started', undefined, Number.NaN);
   }
 
-  /** Another pick may be its own: it waited for a connection, or lost the one it was given before it could use it. */
+  /**
+   * Another pick may be its own: it waited for a connection, or lost the one it was given before it
+   * could use it.
+   */
   get awaitsStream(): boolean {
     return !this.#streaming && !this.#ended;
   }

@@ -9,7 +9,9 @@ import type { Call } from './call.js';
 export interface Connection {
   /** Where to send calls; undefined while not connected. */
   readonly subchannel: experimental.SubchannelInterface | undefined;
-  /** Counts connections: a call whose number is no longer this one had its connection taken away. */
+  /**
+   * Counts connections: a call whose number is no longer this one had its connection taken away.
+   */
   readonly connection: number;
   /** Calls on it now. */
   streams: number;
@@ -26,10 +28,11 @@ export interface AttemptContext {
 }
 
 /**
- * A lease on its way through grpc-js, and the pick result that carries it. Picked: counted in flight and pending.
- * Started: grpc-js has opened the stream. Ended: the lease is done. grpc-js may drop a pick without a word (the call was
- * cancelled while credentials were fetched, the connection was lost before the stream was opened), so a pending attempt
- * does not stay for ever: see `PendingAttempts`.
+ * A lease on its way through grpc-js, and the pick result that carries it. Picked: counted in
+ * flight and pending. Started: grpc-js has opened the stream. Ended: the lease is done. grpc-js may
+ * drop a pick without a word (the call was cancelled while credentials were fetched, the connection
+ * was lost before the stream was opened), so a pending attempt does not stay for ever: see
+ * `PendingAttempts`.
  */
 export class Attempt implements experimental.PickResult {
   readonly subchannel: experimental.SubchannelInterface;
@@ -143,8 +146,9 @@ function judge(
     }
   }
   const outcome = outcomeOf(code);
-  // A lost connection fails every call on it at once. That is one event, not a streak of failures: the first call tells
-  // of it, the others say nothing new. (The endpoint has left the rotation anyway until it is connected again.)
+  // A lost connection fails every call on it at once. That is one event, not a streak of failures:
+  // the first call tells of it, the others say nothing new. (The endpoint has left the rotation
+  // anyway until it is connected again.)
   if (outcome === Outcome.Failure && leaf.connection !== connection && !leaf.reportLoss(connection)) {
     return Outcome.Cancelled;
   }
@@ -152,12 +156,16 @@ function judge(
 }
 
 /**
- * How long a pick may wait for its stream, credentials included; milliseconds. Long enough to fetch a token, short enough
- * that what was abandoned does not weigh on its endpoint. A call that starts later still goes out; it is only not counted.
+ * How long a pick may wait for its stream, credentials included; milliseconds. Long enough to fetch
+ * a token, short enough that what was abandoned does not weigh on its endpoint. A call that starts
+ * later still goes out; it is only not counted.
  */
 const PENDING_MS = 2_000;
 
-/** Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs no allocation. */
+/**
+ * Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs
+ * no allocation.
+ */
 export class PendingAttempts {
   readonly clock: Clock;
   #oldest: Attempt | undefined;
@@ -189,7 +197,9 @@ export class PendingAttempts {
     attempt.newer = undefined;
   }
 
-  /** Abandons those that were there at the last sweep already, and comes again while there are any. */
+  /**
+   * Abandons those that were there at the last sweep already, and comes again while there are any.
+   */
   readonly #sweep = (): void => {
     this.#timer = undefined;
     while (this.#oldest !== undefined && this.#oldest.sweep < this.#sweeps) this.#oldest.abandon();

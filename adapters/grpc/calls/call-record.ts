@@ -9,9 +9,10 @@ type Filter = ReturnType<FilterFactory['createFilter']>;
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 
 /**
- * What is measured of one call, made only while somebody listens. It is the filter by which grpc-js shows how the call
- * ended; attempts are told by the picks. A number that repeats is a transparent retry, which the retry policy does not
- * count; and as attempts may overlap, time without one is what remains between them.
+ * What is measured of one call, made only while somebody listens. It is the filter by which grpc-js
+ * shows how the call ended; attempts are told by the picks. A number that repeats is a transparent
+ * retry, which the retry policy does not count; and as attempts may overlap, time without one is
+ * what remains between them.
  */
 export class CallRecord implements FilterFactory, Filter {
   readonly path: string;
@@ -40,7 +41,8 @@ export class CallRecord implements FilterFactory, Filter {
     const known = this.#attempts[number];
     if (known?.awaitsStream) return known;
     if (known !== undefined) this.#transparentRetries++;
-    // Before the first pick nothing happens but this call's configuration: gRFC A66 counts the wait for a pick in.
+    // Before the first pick nothing happens but this call's configuration: gRFC A66 counts the wait
+    // for a pick in.
     const first = this.#attempts.length === 0;
     const startMs = first ? this.#startMs : this.telemetry.clock.now();
     if (this.#active === 0) this.#retryDelayMs += startMs - this.#idleSinceMs;

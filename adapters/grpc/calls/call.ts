@@ -21,8 +21,9 @@ interface PickedAttempt {
 }
 
 /**
- * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries, unread, to every pick of
- * the call: so a retry or a hedge knows where the call has been, the key is read once, and one object does for both.
+ * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries,
+ * unread, to every pick of the call: so a retry or a hedge knows where the call has been, the key
+ * is read once, and one object does for both.
  */
 export class Call implements AcquireRequest, CallConfig {
   readonly key: RoutingKey | undefined;
@@ -67,12 +68,17 @@ export class Call implements AcquireRequest, CallConfig {
     return this.#plan.policy;
   }
 
-  /** An attempt of a hedged call may run beside the ones before it: sessions stay where they are. */
+  /**
+   * An attempt of a hedged call may run beside the ones before it: sessions stay where they are.
+   */
   get beside(): boolean {
     return this.#plan.hedged && this.tried !== undefined;
   }
 
-  /** Where the attempt that a pick is for is a hedge too many, who knows when it ends; undefined where it may be sent. */
+  /**
+   * Where the attempt that a pick is for is a hedge too many, who knows when it ends; undefined
+   * where it may be sent.
+   */
   refuse(metadata: Metadata): Hedges | undefined {
     const hedges = this.#hedges;
     return hedges === undefined || hedges.allow(metadata) ? undefined : hedges;
@@ -97,8 +103,9 @@ export class Call implements AcquireRequest, CallConfig {
   beginAttempt(): void {
     const last = this.#last;
     if (last === undefined) return;
-    // Picked and never started, and picked again: the connection was lost in between, and nothing was tried. A hedged
-    // call may have several attempts on their way, so there the last one may yet start.
+    // Picked and never started, and picked again: the connection was lost in between, and nothing
+    // was tried. A hedged call may have several attempts on their way, so there the last one may
+    // yet start.
     if (last.pending && !this.#plan.hedged) last.abandon();
     else this.tried = this.tried === undefined ? [last.endpoint] : [...this.tried, last.endpoint];
     this.#last = undefined;
@@ -117,8 +124,8 @@ export class Call implements AcquireRequest, CallConfig {
 }
 
 /**
- * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the selector part of a
- * connection's identity, and a new one would mean new connections.
+ * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the
+ * selector part of a connection's identity, and a new one would mean new connections.
  */
 export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;
@@ -154,7 +161,9 @@ export class CallConfigurator implements experimental.ConfigSelector {
   unref(): void {}
 }
 
-/** grpc-js validates `waitForReady` and then does not use it; the metadata is the call's own copy. */
+/**
+ * grpc-js validates `waitForReady` and then does not use it; the metadata is the call's own copy.
+ */
 function applyWaitForReady(metadata: Metadata, { waitForReady }: MethodConfig): void {
   const options = metadata.getOptions();
   if (options.waitForReady === undefined) metadata.setOptions({ ...options, waitForReady: waitForReady === true });

@@ -7,7 +7,10 @@ export type CreateCall = RealSubchannel['createCall'];
 export type Stream = ReturnType<CreateCall>;
 export type StreamListener = Parameters<CreateCall>[3];
 
-/** The same connection, on which attempts are started by `createCall`: what grpc-js is given as the pick. */
+/**
+ * The same connection, on which attempts are started by `createCall`: what grpc-js is given as the
+ * pick.
+ */
 export function connectionWith(
   subchannel: experimental.SubchannelInterface,
   createCall: CreateCall,

@@ -6,12 +6,15 @@ import type { MethodPlan } from '../config/method-configs.js';
 const throttles = new WeakMap<Service, HedgeThrottle>();
 
 /**
- * Keeps hedges from multiplying an outage. gRFC A6 wants hedges throttled like retries; grpc-js 1.14 asks its throttler
- * before retries only, so it is done where attempts are picked. Two limits, both of which must agree:
+ * Keeps hedges from multiplying an outage. gRFC A6 wants hedges throttled like retries; grpc-js
+ * 1.14 asks its throttler before retries only, so it is done where attempts are picked. Two limits,
+ * both of which must agree:
  *
- * - The token count of A6, where `retryThrottling` is configured: a failure that may be repeated takes 1, a success gives
- *   `tokenRatio`, none are sent while half of `maxTokens` or less are left. It sees failures, and so no server that hangs.
- * - A retry budget, for methods that are `idempotent`: over any 10 s no more than 20 % of the calls, and 10 per second.
+ * - The token count of A6, where `retryThrottling` is configured: a failure that may be repeated
+ *   takes 1, a success gives `tokenRatio`, none are sent while half of `maxTokens` or less are
+ *   left. It sees failures, and so no server that hangs.
+ * - A retry budget, for methods that are `idempotent`: over any 10 s no more than 20 % of the
+ *   calls, and 10 per second.
  *
  * One for all channels to a service.
  */

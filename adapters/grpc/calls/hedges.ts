@@ -3,7 +3,10 @@ import type { MethodPlan } from '../config/method-configs.js';
 import { PREVIOUS_ATTEMPTS } from './call-record.js';
 import type { HedgeThrottle } from './hedge-throttle.js';
 
-/** By which a server says when to try again; grpc-js would wait once more for an attempt that only repeats the words. */
+/**
+ * By which a server says when to try again; grpc-js would wait once more for an attempt that only
+ * repeats the words.
+ */
 const PUSHBACK = 'grpc-retry-pushback-ms';
 
 /** Which attempts of one call may be sent. */
@@ -25,12 +28,14 @@ export class Hedges {
     throttle.callStarted(plan);
   }
 
-  /** Whether the attempt that a pick is for may be sent. Retries are throttled by grpc-js itself. */
+  /**
+   * Whether the attempt that a pick is for may be sent. Retries are throttled by grpc-js itself.
+   */
   allow(metadata: Metadata): boolean {
     if (!this.#plan.hedged) return true;
     const number = Number(metadata.get(PREVIOUS_ATTEMPTS)[0] ?? 0);
-    // The first is the call itself. The number of one that was sent is that of a transparent retry, or of a second pick
-    // because the first lost its connection: neither asks more of the servers.
+    // The first is the call itself. The number of one that was sent is that of a transparent retry,
+    // or of a second pick because the first lost its connection: neither asks more of the servers.
     const free = this.#allowed === undefined || number <= this.#allowed;
     if (!free && !this.#throttle.allows(this.#plan)) return false;
     if (this.#allowed === undefined || number > this.#allowed) this.#allowed = number;
@@ -55,8 +60,8 @@ export class Hedges {
   }
 
   /**
-   * Ends an attempt that is not sent, as soon as no other of the call is on its way. Ended earlier it could be what the
-   * caller is told, if the last one fails in that moment.
+   * Ends an attempt that is not sent, as soon as no other of the call is on its way. Ended earlier
+   * it could be what the caller is told, if the last one fails in that moment.
    */
   endUnsent(end: (ended: StatusObject) => void): void {
     if (this.#live > 0) this.#unsent.push(end);
@@ -64,8 +69,8 @@ export class Hedges {
   }
 
   /**
-   * What the caller is told: how the last attempt failed. Where none told, a code that leaves the call alone: there are
-   * attempts that are let go of and may yet start (see `PendingAttempts`).
+   * What the caller is told: how the last attempt failed. Where none told, a code that leaves the
+   * call alone: there are attempts that are let go of and may yet start (see `PendingAttempts`).
    */
   get #verdict(): StatusObject {
     const failed = this.#failed;

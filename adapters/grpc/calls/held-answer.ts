@@ -2,10 +2,11 @@ import type { experimental, Metadata, status } from '@grpc/grpc-js';
 import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 
 /**
- * The same connection, over which an answer is handed on whole: headers and message together with the status. grpc-js
- * takes a call for decided once headers arrive (gRFC A6), and repeats and hedges it no more; a server that dies or hangs
- * between them and the status takes the call along. An answer that breaks off by one of the `repeatable` codes is not
- * handed on at all, so that another attempt may give it.
+ * The same connection, over which an answer is handed on whole: headers and message together with
+ * the status. grpc-js takes a call for decided once headers arrive (gRFC A6), and repeats and
+ * hedges it no more; a server that dies or hangs between them and the status takes the call along.
+ * An answer that breaks off by one of the `repeatable` codes is not handed on at all, so that
+ * another attempt may give it.
  */
 export function holdAnswer(
   subchannel: experimental.SubchannelInterface,
@@ -38,7 +39,8 @@ class HeldAnswer implements StreamListener {
   onReceiveMessage(message: Buffer): void {
     if (this.#holding && this.#message === undefined) {
       this.#message = message;
-      // What comes next decides. Another message makes it a stream, which is not held up any longer.
+      // What comes next decides. Another message makes it a stream, which is not held up any
+      // longer.
       this.stream?.startRead();
       return;
     }

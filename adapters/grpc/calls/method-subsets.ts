@@ -1,7 +1,10 @@
 import type { PolicySpec, Subset } from '../../../src/index.js';
 import type { MethodPolicy } from '../config/method-configs.js';
 
-/** What a channel picks from: one subset by its own policy, and one by each policy that a method asks for. */
+/**
+ * What a channel picks from: one subset by its own policy, and one by each policy that a method
+ * asks for.
+ */
 export class ChannelSubsets {
   readonly #open: (policy?: PolicySpec) => Subset;
   readonly #own: Subset;
@@ -40,7 +43,8 @@ export class ChannelSubsets {
     try {
       subset = this.#open(spec);
     } catch (error) {
-      // It exists, or the config had been refused; but it does not go with the service's own, say with how that measures.
+      // It exists, or the config had been refused; but it does not go with the service's own, say
+      // with how that measures.
       const message = error instanceof Error ? error.message : String(error);
       process.emitWarning(`${message} The channel's own policy picks.`, { type: 'FairleadWarning' });
     }

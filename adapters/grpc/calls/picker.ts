@@ -30,8 +30,9 @@ const QUEUE: experimental.PickResult = {
 };
 
 /**
- * Picks among the connected endpoints, through the core: policy, health, sessions and counters are all there. The call
- * counts on its endpoint from here on, not from the moment its stream opens, or a burst would go to one server.
+ * Picks among the connected endpoints, through the core: policy, health, sessions and counters are
+ * all there. The call counts on its endpoint from here on, not from the moment its stream opens, or
+ * a burst would go to one server.
  */
 export class ConnectedPicker implements experimental.Picker {
   readonly #context: PickerContext;
@@ -40,7 +41,9 @@ export class ConnectedPicker implements experimental.Picker {
     this.#context = context;
   }
 
-  /** Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled. */
+  /**
+   * Never throws: grpc-js would leave the call hanging until its deadline and the error unhandled.
+   */
   pick(args: experimental.PickArgs): experimental.PickResult {
     const { subsets, leaves } = this.#context;
     let lease: Lease | undefined;
@@ -54,7 +57,8 @@ export class ConnectedPicker implements experimental.Picker {
       lease = subsets.of(call.policy).acquire(call);
       const leaf = leaves.get(lease.endpoint);
       if (leaf?.subchannel === undefined) {
-        // Its connection went away this moment; the pick is repeated when the channel's state is told.
+        // Its connection went away this moment; the pick is repeated when the channel's state is
+        // told.
         lease.done(Outcome.Cancelled);
         return QUEUE;
       }
@@ -70,7 +74,10 @@ export class ConnectedPicker implements experimental.Picker {
   }
 }
 
-/** The call, unless somebody else's config selector is in between: then each attempt is a call of its own. */
+/**
+ * The call, unless somebody else's config selector is in between: then each attempt is a call of
+ * its own.
+ */
 function callOf(args: experimental.PickArgs): Call {
   const info: unknown = args.extraPickInfo;
   return info instanceof Call ? info : new Call(undefined, NO_PLAN);

@@ -9,8 +9,9 @@ interface KeyedOptions {
 }
 
 /**
- * Gives a call its routing key without sending it: the key rides on the options of its metadata. Gives the metadata
- * back. The same as `metadata.setOptions({ fairleadKey: key })`, with the other options kept.
+ * Gives a call its routing key without sending it: the key rides on the options of its metadata.
+ * Gives the metadata back. The same as `metadata.setOptions({ fairleadKey: key })`, with the other
+ * options kept.
  */
 export function setRoutingKey(metadata: Metadata, key: RoutingKey): Metadata {
   const options: KeyedOptions = { ...metadata.getOptions(), fairleadKey: key };
@@ -19,8 +20,8 @@ export function setRoutingKey(metadata: Metadata, key: RoutingKey): Metadata {
 }
 
 /**
- * The key of a call: from the options of its metadata, else from the header of that name, else from the async context.
- * Undefined where none of them says one.
+ * The key of a call: from the options of its metadata, else from the header of that name, else from
+ * the async context. Undefined where none of them says one.
  */
 export function routingKeyOf(metadata: Metadata, header: string | undefined): RoutingKey | undefined {
   const { fairleadKey } = metadata.getOptions() as KeyedOptions;
@@ -33,8 +34,9 @@ export function routingKeyOf(metadata: Metadata, header: string | undefined): Ro
 }
 
 /**
- * Asks for the endpoint of this id, for one call, without sending it: what an affinity token said, as
- * `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks. Gives the metadata back.
+ * Asks for the endpoint of this id, for one call, without sending it: what an affinity token said,
+ * as `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks. Gives
+ * the metadata back.
  */
 export function setPreferredEndpoint(metadata: Metadata, endpointId: string | undefined): Metadata {
   const options: KeyedOptions = { ...metadata.getOptions(), fairleadPrefer: endpointId };
@@ -45,6 +47,7 @@ export function setPreferredEndpoint(metadata: Metadata, endpointId: string | un
 /** What `setPreferredEndpoint` asked for. */
 export function preferredOf(metadata: Metadata): string | undefined {
   const { fairleadPrefer } = metadata.getOptions() as KeyedOptions;
-  // Anybody may have put anything there; an id that nobody has is ignored, what is no text is no id.
+  // Anybody may have put anything there; an id that nobody has is ignored, what is no text is no
+  // id.
   return typeof fairleadPrefer === 'string' ? fairleadPrefer : undefined;
 }

@@ -15,8 +15,8 @@ const NOTHING = {
 } as unknown as Stream;
 
 /**
- * A pick that grpc-js takes for a sent attempt, which ends when `hedges` says so. A pick that fails would not do: a call that is
- * `waitForReady` would wait for another one, for ever.
+ * A pick that grpc-js takes for a sent attempt, which ends when `hedges` says so. A pick that fails
+ * would not do: a call that is `waitForReady` would wait for another one, for ever.
  */
 export function unsentAttempt(hedges: Hedges): experimental.PickResult {
   const createCall: CreateCall = (_metadata, _host, _method, listener) => {

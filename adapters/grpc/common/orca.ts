@@ -30,8 +30,8 @@ export function takeLoadReport(endpoint: Endpoint, bytes: Uint8Array, clock: Clo
 }
 
 /**
- * Reads a load report. grpc-js has a decoder, but it parses the schema anew for every message, at some 10 ms each; these four
- * numbers need none. Gives undefined for what is not a report.
+ * Reads a load report. grpc-js has a decoder, but it parses the schema anew for every message, at
+ * some 10 ms each; these four numbers need none. Gives undefined for what is not a report.
  */
 export function decodeLoadReport(bytes: Uint8Array): LoadReport | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -2,13 +2,15 @@ import { type Metadata, status } from '@grpc/grpc-js';
 import { Outcome } from '../../../src/index.js';
 
 /**
- * What a gRPC status says about the endpoint, by code. From the status code guide (grpc/doc/statuscodes.md), which tells
- * which codes the library itself generates, and from how servers use them:
+ * What a gRPC status says about the endpoint, by code. From the status code guide
+ * (grpc/doc/statuscodes.md), which tells which codes the library itself generates, and from how
+ * servers use them:
  *
- * - Codes by which an application answers (NOT_FOUND, ABORTED, UNAUTHENTICATED, …) never speak against an endpoint.
- * - UNKNOWN is what servers of every language answer when a handler throws; INTERNAL and DATA_LOSS are broken
- *   invariants. One such answer is often the application's own fault, and five in a row, from one endpoint while others
- *   answer, are the endpoint's: they count as failures.
+ * - Codes by which an application answers (NOT_FOUND, ABORTED, UNAUTHENTICATED, …) never speak
+ *   against an endpoint.
+ * - UNKNOWN is what servers of every language answer when a handler throws; INTERNAL and DATA_LOSS
+ *   are broken invariants. One such answer is often the application's own fault, and five in a row,
+ *   from one endpoint while others answer, are the endpoint's: they count as failures.
  * - RESOURCE_EXHAUSTED asks for less load, which ejection would only move elsewhere.
  * - CANCELLED says what the caller wanted.
  */
@@ -36,14 +38,16 @@ function tabulate(outcomes: Readonly<Record<status, Outcome>>): readonly Outcome
   return Array.from({ length: 17 }, (_, code) => outcomes[code as status]);
 }
 
-/** The outcome of a call by its status code. A code that gRPC does not know is an application's own. */
+/**
+ * The outcome of a call by its status code. A code that gRPC does not know is an application's own.
+ */
 export function outcomeOf(code: status): Outcome {
   return OUTCOMES[code] ?? Outcome.ApplicationError;
 }
 
 /**
- * True where grpc-js itself ended a hedged attempt because another one won. It says so in words only; CANCELLED from
- * anywhere else has others.
+ * True where grpc-js itself ended a hedged attempt because another one won. It says so in words
+ * only; CANCELLED from anywhere else has others.
  */
 export function isDiscardedHedge(code: status, details: string): boolean {
   return code === status.CANCELLED && details === 'Discarded in favor of other hedged attempt';

@@ -13,7 +13,10 @@ const weighings = channel('fairlead:grpc:weighing');
 export type AttemptFigures = Omit<GrpcAttemptMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
 export type CallFigures = Omit<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
 
-/** Tells the diagnostics channels about one gRPC channel. Costs a comparison while nobody has subscribed. */
+/**
+ * Tells the diagnostics channels about one gRPC channel. Costs a comparison while nobody has
+ * subscribed.
+ */
 export class ChannelTelemetry {
   readonly clock: Clock;
   readonly #upstream: Service;

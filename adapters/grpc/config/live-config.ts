@@ -4,7 +4,10 @@ import type { LiveConfig } from './method-configs.js';
 import type { GrpcSettings } from './options.js';
 import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
-/** Service configs from a source that tells of changes, watched from the first channel to a service on. */
+/**
+ * Service configs from a source that tells of changes, watched from the first channel to a service
+ * on.
+ */
 export class ServiceConfigs {
   readonly #closing: AbortSignal;
   readonly #source: ValueSource;

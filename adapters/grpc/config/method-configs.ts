@@ -3,7 +3,8 @@ import type { Policy, PolicySpec } from '../../../src/index.js';
 import { DURATION, type GrpcMethodConfig, type GrpcServiceConfig } from './service-config.js';
 
 /**
- * A method's config as grpc-js carries it out. The duration is parsed here: grpc-js 1.14 reads `"0.5s"` as 5 ns.
+ * A method's config as grpc-js carries it out. The duration is parsed here: grpc-js 1.14 reads
+ * `"0.5s"` as 5 ns.
  */
 function toMethodConfig(config: GrpcMethodConfig): MethodConfig {
   const { timeout, idempotent, unary: _, ...rest } = config;
@@ -16,7 +17,10 @@ function toMethodConfig(config: GrpcMethodConfig): MethodConfig {
   return parsed;
 }
 
-/** Three attempts survive two bad endpoints; half a second is long for a healthy one and short for a user. */
+/**
+ * Three attempts survive two bad endpoints; half a second is long for a healthy one and short for a
+ * user.
+ */
 const IDEMPOTENT_HEDGING: NonNullable<MethodConfig['hedgingPolicy']> = {
   maxAttempts: 3,
   hedgingDelay: '0.5s',
@@ -45,7 +49,10 @@ export interface MethodPlan {
   /** For grpc-js. */
   readonly config: MethodConfig;
   readonly hedged: boolean;
-  /** Whether attempts beyond the first are paid from the budget: hedges that are ours, not of a policy that was given. */
+  /**
+   * Whether attempts beyond the first are paid from the budget: hedges that are ours, not of a
+   * policy that was given.
+   */
   readonly budgeted: boolean;
   readonly throttling: GrpcServiceConfig['retryThrottling'];
   /** The codes after which there may be another attempt. */
@@ -57,7 +64,10 @@ export interface MethodPlan {
   readonly policy: MethodPolicy | undefined;
 }
 
-/** Of a hedging policy to which every failure is fatal: a code that no server sends, and that no caller sees. */
+/**
+ * Of a hedging policy to which every failure is fatal: a code that no server sends, and that no
+ * caller sees.
+ */
 const UNSENT = 1_000 as status;
 
 const NO_CONFIG: MethodConfig = { name: [] };
@@ -105,7 +115,10 @@ function keyOf(spec: PolicySpec): unknown {
   return typeof (spec as Policy).create === 'function' ? spec : JSON.stringify(spec);
 }
 
-/** Methods remembered per channel; paths beyond are looked up each time. Only programs that make up paths have so many. */
+/**
+ * Methods remembered per channel; paths beyond are looked up each time. Only programs that make up
+ * paths have so many.
+ */
 const MAX_REMEMBERED = 1_000;
 
 /** A service config that may change while channels are in use. */
@@ -118,8 +131,9 @@ export interface LiveConfig {
 }
 
 /**
- * Which config applies to a method. Within one source the most specific name wins, as gRPC says; of the sources, the
- * first has precedence field by field, so that a timeout given by a channel leaves the retries given in code alone.
+ * Which config applies to a method. Within one source the most specific name wins, as gRPC says; of
+ * the sources, the first has precedence field by field, so that a timeout given by a channel leaves
+ * the retries given in code alone.
  */
 export class MethodConfigs {
   readonly #given: readonly GrpcServiceConfig[];

@@ -9,32 +9,40 @@ const { callback, unchecked, integer, invalidOption, number, optional, readOptio
 export interface GrpcTargetOptions {
   /** The policy for channels to this service. Default: the service's own. */
   readonly policy?: PolicySpec;
-  /** The request header whose value is the routing key. A name ending in `-bin` gives bytes. Default: none. */
+  /**
+   * The request header whose value is the routing key. A name ending in `-bin` gives bytes.
+   * Default: none.
+   */
   readonly keyHeader?: string;
   /** The `:authority` of calls and the server name expected by TLS. Default: the service's name. */
   readonly authority?: string;
   /**
-   * How long a connection may take, the server's first word included; milliseconds. Default 5,000; 10 to 600,000. Without
-   * it a peer that accepts and never speaks is waited for without end.
+   * How long a connection may take, the server's first word included; milliseconds. Default 5,000;
+   * 10 to 600,000. Without it a peer that accepts and never speaks is waited for without end.
    */
   readonly connectTimeoutMs?: number;
   /**
-   * The name to watch in each server's `grpc.health.v1.Health` service, over the connection that calls use: an endpoint is
-   * used while it says SERVING, or has no such service (gRFC A17). '' asks for the server as a whole. Default: not asked.
+   * The name to watch in each server's `grpc.health.v1.Health` service, over the connection that
+   * calls use: an endpoint is used while it says SERVING, or has no such service (gRFC A17). ''
+   * asks for the server as a whole. Default: not asked.
    */
   readonly healthService?: string;
   /**
-   * Asks servers to report their load every so often by `xds.service.orca.v3.OpenRcaService` (gRFC A51, out-of-band), over
-   * the connection that calls use; milliseconds, 100 to 3,600,000. Reports with each call are then not read. Default: those
-   * are. Used by `weighted_round_robin` with `loadReports`.
+   * Asks servers to report their load every so often by `xds.service.orca.v3.OpenRcaService` (gRFC
+   * A51, out-of-band), over the connection that calls use; milliseconds, 100 to 3,600,000. Reports
+   * with each call are then not read. Default: those are. Used by `weighted_round_robin` with
+   * `loadReports`.
    */
   readonly oobReportingPeriodMs?: number;
   /**
-   * Connections to each endpoint at most. Default 1; 1 to 100. A further one is opened when those there are have
-   * `streamsPerConnection` calls each, and stays open.
+   * Connections to each endpoint at most. Default 1; 1 to 100. A further one is opened when those
+   * there are have `streamsPerConnection` calls each, and stays open.
    */
   readonly maxConnections?: number;
-  /** Default 100, which many servers allow on a connection at once (SETTINGS_MAX_CONCURRENT_STREAMS). */
+  /**
+   * Default 100, which many servers allow on a connection at once
+   * (SETTINGS_MAX_CONCURRENT_STREAMS).
+   */
   readonly streamsPerConnection?: number;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
   readonly affinity?: ServiceOptions['affinity'];
@@ -45,7 +53,10 @@ export interface GrpcTargetOptions {
 }
 
 export interface GrpcServiceOptions extends GrpcTargetOptions {
-  /** Timeouts, retries and hedging by method. What the channel's own service config says comes first. */
+  /**
+   * Timeouts, retries and hedging by method. What the channel's own service config says comes
+   * first.
+   */
   readonly serviceConfig?: GrpcServiceConfig;
 }
 
@@ -54,24 +65,32 @@ export interface GrpcOptions {
   readonly scheme?: string;
   /** Options by service name. */
   readonly services?: Readonly<Record<string, GrpcServiceOptions>>;
-  /** Options for all services, where their own say nothing; method configs are merged field by field. */
+  /**
+   * Options for all services, where their own say nothing; method configs are merged field by
+   * field.
+   */
   readonly defaults?: GrpcServiceOptions;
-  /** Judges how a call ended where the status code alone does not tell. One that throws is not asked again for that call. */
+  /**
+   * Judges how a call ended where the status code alone does not tell. One that throws is not asked
+   * again for that call.
+   */
   readonly classify?: Classify;
   /**
-   * How long the first calls wait for discovery to answer before they fail with UNAVAILABLE; milliseconds. Default 5,000.
-   * Calls that are `waitForReady` wait on.
+   * How long the first calls wait for discovery to answer before they fail with UNAVAILABLE;
+   * milliseconds. Default 5,000. Calls that are `waitForReady` wait on.
    */
   readonly discoveryTimeoutMs?: number;
   /**
-   * Where service configs are kept as JSON, by service, for operators to change while programs run: `consulKv()`. The
-   * configs in force are the channel's own, then these, then those in code. A config that is refused is told to
-   * `onServiceConfigError` and the one before stays.
+   * Where service configs are kept as JSON, by service, for operators to change while programs run:
+   * `consulKv()`. The configs in force are the channel's own, then these, then those in code. A
+   * config that is refused is told to `onServiceConfigError` and the one before stays.
    */
   readonly serviceConfigSource?: ValueSource;
   /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
   readonly serviceConfigPrefix?: string;
-  /** Told of failures of the source and of configs that were refused. Default: a process warning. */
+  /**
+   * Told of failures of the source and of configs that were refused. Default: a process warning.
+   */
   readonly onServiceConfigError?: (service: string, error: Error) => void;
 }
 
@@ -138,7 +157,10 @@ function readService(value: unknown, name: string): ServiceSettings {
   return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`) };
 }
 
-/** Checks the names of all, and the values of those that the channel itself uses; the service checks its own. */
+/**
+ * Checks the names of all, and the values of those that the channel itself uses; the service checks
+ * its own.
+ */
 export function readTargetOptions(context: string, options: GrpcTargetOptions): TargetSettings {
   type Channel = Omit<TargetSettings, 'service'>;
   type OfService = {

@@ -5,14 +5,16 @@ import { FairleadError, type PolicySpec } from '../../../src/index.js';
 const { boolean, unchecked, integer, invalidOption, number, optional, readOptions } = optionReaders;
 
 /**
- * The part of a gRPC service config (grpc/proposal, "service_config.md") that grpc-js carries out. Read strictly: what
- * would have no effect is refused.
+ * The part of a gRPC service config (grpc/proposal, "service_config.md") that grpc-js carries out.
+ * Read strictly: what would have no effect is refused.
  */
 export interface GrpcServiceConfig {
   readonly methodConfig?: readonly GrpcMethodConfig[];
   /** Stops retries and hedges while too many calls fail (gRFC A6). None by default. */
   readonly retryThrottling?: { readonly maxTokens: number; readonly tokenRatio: number };
-  /** Whom to ask the servers' health service for (gRFC A17); the option `healthService` comes first. */
+  /**
+   * Whom to ask the servers' health service for (gRFC A17); the option `healthService` comes first.
+   */
   readonly healthCheckConfig?: { readonly serviceName: string };
 }
 
@@ -34,17 +36,19 @@ export interface GrpcMethodConfig {
     readonly retryableStatusCodes: readonly (string | number)[];
   };
   /**
-   * Says that a call may be made twice. It is then repeated elsewhere at once when an endpoint fails it with UNAVAILABLE, and
-   * hedged when it got no answer for half a second, at most 3 attempts in all, within a budget: over any 10 s no more than
-   * 20 % of these calls and 10 per second for all channels to the service, and within `retryThrottling` where there is one.
-   * Short for a `hedgingPolicy`, and without effect beside one or beside a `retryPolicy`.
+   * Says that a call may be made twice. It is then repeated elsewhere at once when an endpoint
+   * fails it with UNAVAILABLE, and hedged when it got no answer for half a second, at most 3
+   * attempts in all, within a budget: over any 10 s no more than 20 % of these calls and 10 per
+   * second for all channels to the service, and within `retryThrottling` where there is one. Short
+   * for a `hedgingPolicy`, and without effect beside one or beside a `retryPolicy`.
    */
   readonly idempotent?: boolean;
   /**
-   * Says that the answer is one message. It then counts once its status has arrived: a call whose server dies or hangs
-   * between the two is repeated like any other, as `idempotent` or a policy says, where gRFC A6 would give it up once headers
-   * have come. Callers see headers together with the rest. Not for methods that stream their answer: headers and the first
-   * message would come with the second one, or with the end.
+   * Says that the answer is one message. It then counts once its status has arrived: a call whose
+   * server dies or hangs between the two is repeated like any other, as `idempotent` or a policy
+   * says, where gRFC A6 would give it up once headers have come. Callers see headers together with
+   * the rest. Not for methods that stream their answer: headers and the first message would come
+   * with the second one, or with the end.
    */
   readonly unary?: boolean;
   /** gRFC A6. At most 5 attempts. */
@@ -55,7 +59,10 @@ export interface GrpcMethodConfig {
   };
 }
 
-/** Checks a service config given in code or by a channel. Gives it back. Throws FAIRLEAD_INVALID_OPTION. */
+/**
+ * Checks a service config given in code or by a channel. Gives it back. Throws
+ * FAIRLEAD_INVALID_OPTION.
+ */
 export function readServiceConfig(value: unknown, name: string): GrpcServiceConfig {
   const read = readOptions<{
     methodConfig: readonly GrpcMethodConfig[];
@@ -181,15 +188,19 @@ function withoutUndefined<T extends object>(value: T): T {
 
 /** A channel's own `grpc.service_config`, split into what it says about balancing and the rest. */
 export interface ChannelServiceConfig {
-  /** The option objects of the first entry that means something to us; undefined where it says nothing. */
+  /**
+   * The option objects of the first entry that means something to us; undefined where it says
+   * nothing.
+   */
   readonly balancing: Readonly<Record<string, unknown>> | undefined;
   readonly serviceConfig: GrpcServiceConfig;
 }
 
 /**
- * Reads the JSON of the channel option. Of `loadBalancingConfig` the first entry whose name is known counts, as gRPC
- * says: `{ fairlead: options }`, or `{ policy: options }` for any policy of the mesh. An entry that is known but wrong, or
- * a list of which nothing is known, is refused: grpc-js would quietly send every call to one server.
+ * Reads the JSON of the channel option. Of `loadBalancingConfig` the first entry whose name is
+ * known counts, as gRPC says: `{ fairlead: options }`, or `{ policy: options }` for any policy of
+ * the mesh. An entry that is known but wrong, or a list of which nothing is known, is refused:
+ * grpc-js would quietly send every call to one server.
  */
 export function readChannelServiceConfig(json: unknown, registry: PolicyRegistry): ChannelServiceConfig {
   const name = 'grpc.service_config';

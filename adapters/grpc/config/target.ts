@@ -18,8 +18,9 @@ export interface TargetUri {
 const SHIELD = '[';
 
 /**
- * The service and the options of a target. Values are JSON where they look like it (`true`, `0.5`, `"0"`), text
- * otherwise; `affinity.ttlMs=60000` is the option `ttlMs` of `affinity`. Throws FAIRLEAD_INVALID_OPTION.
+ * The service and the options of a target. Values are JSON where they look like it (`true`, `0.5`,
+ * `"0"`), text otherwise; `affinity.ttlMs=60000` is the option `ttlMs` of `affinity`. Throws
+ * FAIRLEAD_INVALID_OPTION.
  */
 export function parseTarget(uri: TargetUri): ParsedTarget {
   const path = uri.path.startsWith(SHIELD) ? uri.path.slice(SHIELD.length) : uri.path;
@@ -36,10 +37,11 @@ export function parseTarget(uri: TargetUri): ParsedTarget {
 }
 
 /**
- * grpc-js sends every target whose path can be read as `host` or `host:port` to the proxy of the environment
- * (`grpc_proxy`, `https_proxy`, `http_proxy`) and then never asks our resolver. A service is no host to be reached
- * through a proxy, so the path is made one that it cannot read: an opening bracket without the closing one. The object is
- * the channel's own, handed to us before the proxy is looked up.
+ * grpc-js sends every target whose path can be read as `host` or `host:port` to the proxy of the
+ * environment (`grpc_proxy`, `https_proxy`, `http_proxy`) and then never asks our resolver. A
+ * service is no host to be reached through a proxy, so the path is made one that it cannot read: an
+ * opening bracket without the closing one. The object is the channel's own, handed to us before the
+ * proxy is looked up.
  */
 export function shieldFromProxy(uri: TargetUri, env: NodeJS.ProcessEnv = process.env): void {
   const { grpc_proxy, https_proxy, http_proxy } = env;
@@ -67,7 +69,10 @@ function parseQuery(query: string, shown: string): Record<string, unknown> {
   return options;
 }
 
-/** `policy=peak_ewma&policy.decayMs=5000` and `affinity=true&affinity.ttlMs=60000`: the name or switch, then its options. */
+/**
+ * `policy=peak_ewma&policy.decayMs=5000` and `affinity=true&affinity.ttlMs=60000`: the name or
+ * switch, then its options.
+ */
 function nest(known: unknown, outer: string, inner: string, value: unknown, shown: string): Record<string, unknown> {
   const group: Record<string, unknown> = Object.create(null);
   if (outer === 'policy') {

@@ -1,7 +1,10 @@
 import { connectivityState, type experimental } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../src/index.js';
 
-/** What `getRealSubchannel()` gives: the class has more than the interface tells of. Each is optional, as it may go. */
+/**
+ * What `getRealSubchannel()` gives: the class has more than the interface tells of. Each is
+ * optional, as it may go.
+ */
 interface RealSubchannel {
   resetBackoff?(): void;
   /** Holds the HTTP/2 session while it waits for the server's first word. */
@@ -9,8 +12,9 @@ interface RealSubchannel {
 }
 
 /**
- * Watches one subchannel connect. grpc-js waits for ever for a peer that accepts and never speaks (a stopped process, a
- * load balancer without a server behind it); this gives it so long and no longer.
+ * Watches one subchannel connect. grpc-js waits for ever for a peer that accepts and never speaks
+ * (a stopped process, a load balancer without a server behind it); this gives it so long and no
+ * longer.
  */
 export class Connecting {
   readonly #clock: Clock;
@@ -49,7 +53,9 @@ export class Connecting {
     this.#subchannel = undefined;
   }
 
-  /** Lets go of the subchannel and ends the attempt it is stuck in, so that its socket is not kept. */
+  /**
+   * Lets go of the subchannel and ends the attempt it is stuck in, so that its socket is not kept.
+   */
   abort(): void {
     const real = this.#real;
     this.stop();

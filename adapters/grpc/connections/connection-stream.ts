@@ -9,7 +9,10 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../src/index.js';
 
-/** The first wait after a stream that told nothing, and how it grows: those of gRPC's connection backoff. */
+/**
+ * The first wait after a stream that told nothing, and how it grows: those of gRPC's connection
+ * backoff.
+ */
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 120_000;
 const BACKOFF_FACTOR = 1.6;
@@ -24,8 +27,8 @@ export interface StreamListener {
 }
 
 /**
- * A stream of messages from one server, over the connection that calls go over: opened again when it breaks, until it is
- * closed or the server says that it has no such method.
+ * A stream of messages from one server, over the connection that calls go over: opened again when
+ * it breaks, until it is closed or the server says that it has no such method.
  */
 export class ConnectionStream {
   readonly #client: Client;

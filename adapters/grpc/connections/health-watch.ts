@@ -18,15 +18,19 @@ export function encodeHealthRequest(service: string): Buffer {
   return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
 }
 
-/** The status in `HealthCheckResponse { ServingStatus status = 1 }`: field 1, a varint below 128; absent is 0. */
+/**
+ * The status in `HealthCheckResponse { ServingStatus status = 1 }`: field 1, a varint below 128;
+ * absent is 0.
+ */
 export function decodeHealthStatus(response: Buffer): number {
   return response.length >= 2 && response[0] === 0x08 ? response[1]! : 0;
 }
 
 /**
- * Asks a server how it is, by the streaming method of the standard health service, over the connection that calls go
- * over. As gRFC A17 says: unhealthy until it says SERVING; a server without the health service counts as healthy; a
- * stream that breaks means unhealthy, and is opened again with backoff.
+ * Asks a server how it is, by the streaming method of the standard health service, over the
+ * connection that calls go over. As gRFC A17 says: unhealthy until it says SERVING; a server
+ * without the health service counts as healthy; a stream that breaks means unhealthy, and is opened
+ * again with backoff.
  */
 export class HealthWatch {
   /** Undefined before the first answer, where nothing was known before. */

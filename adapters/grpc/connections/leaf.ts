@@ -23,7 +23,10 @@ export interface LeafSettings {
   readonly healthService: string | undefined;
   /** How often it is to report its load apart from calls; undefined where it is not asked to. */
   readonly oobReportingPeriodMs: number | undefined;
-  /** How many connections to the endpoint there may be, and from how many calls on each another one is wanted. */
+  /**
+   * How many connections to the endpoint there may be, and from how many calls on each another one
+   * is wanted.
+   */
   readonly maxConnections: number;
   readonly streamsPerConnection: number;
   /** What identifies the connection. */
@@ -35,9 +38,9 @@ const GENERATION = 'fairlead.generation';
 const CONNECTION = 'fairlead.connection';
 
 /**
- * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the rotation with its connection
- * up (and, where that is asked for, its health service saying so), and a first call never waits for a handshake.
- * Reconnecting and its backoff are grpc-js's.
+ * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the
+ * rotation with its connection up (and, where that is asked for, its health service saying so), and
+ * a first call never waits for a handshake. Reconnecting and its backoff are grpc-js's.
  */
 export class Leaf implements PickableConnection {
   readonly endpoint: Endpoint;
@@ -59,7 +62,10 @@ export class Leaf implements PickableConnection {
   #spec: Endpoint['spec'];
   #reportedLoss = -1;
   #generation = 0;
-  /** An attempt to connect has timed out; until one succeeds, the endpoint is down, not about to be up. */
+  /**
+   * An attempt to connect has timed out; until one succeeds, the endpoint is down, not about to be
+   * up.
+   */
   #stuck = false;
   #closed = false;
 
@@ -76,11 +82,14 @@ export class Leaf implements PickableConnection {
 
   connect(): void {
     this.#balancer.startConnecting();
-    // Connections are shared and outlive a departure for some seconds: this one may be waiting out a backoff from then.
+    // Connections are shared and outlive a departure for some seconds: this one may be waiting out
+    // a backoff from then.
     if (this.#transport !== READY) this.retryNow();
   }
 
-  /** Discovery told of the endpoint anew: if it is believed to be down, that is worth a try at once. */
+  /**
+   * Discovery told of the endpoint anew: if it is believed to be down, that is worth a try at once.
+   */
   rediscovered(): void {
     if (this.#spec === this.endpoint.spec) return;
     this.#spec = this.endpoint.spec;
@@ -98,7 +107,8 @@ export class Leaf implements PickableConnection {
     this.#settings = { ...this.#settings, healthService };
     for (const leaf of this.#more) leaf.update(this.#settings);
     if (this.#transport !== READY) return;
-    // What was known is good until there is an answer: or all would leave the rotation at once to be asked.
+    // What was known is good until there is an answer: or all would leave the rotation at once to
+    // be asked.
     this.#watch(this.#connected, this.#health?.healthy ?? true);
     this.#settle(null);
   }
@@ -162,7 +172,10 @@ export class Leaf implements PickableConnection {
     return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, helper, own, '');
   }
 
-  /** The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make another. */
+  /**
+   * The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make
+   * another.
+   */
   #startOver(): void {
     if (this.#closed) return;
     const { connectTimeoutMs, telemetry } = this.#settings;
@@ -195,7 +208,8 @@ export class Leaf implements PickableConnection {
       this.#connected = connected;
     }
     this.#settle(error);
-    // The connection was lost, or the server said GOAWAY: get the next one before a call asks for it.
+    // The connection was lost, or the server said GOAWAY: get the next one before a call asks for
+    // it.
     if (state === IDLE) this.#balancer.exitIdle();
   }
 

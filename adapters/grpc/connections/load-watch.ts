@@ -18,8 +18,8 @@ function varint(value: number): number[] {
 }
 
 /**
- * `OrcaLoadReportRequest { google.protobuf.Duration report_interval = 1 }`, whose fields are seconds = 1 and nanos = 2, in the
- * wire format. All three messages are shorter than 128 bytes.
+ * `OrcaLoadReportRequest { google.protobuf.Duration report_interval = 1 }`, whose fields are
+ * seconds = 1 and nanos = 2, in the wire format. All three messages are shorter than 128 bytes.
  */
 export function encodeLoadReportRequest(intervalMs: number): Buffer {
   const seconds = Math.floor(intervalMs / MS_PER_S);
@@ -29,8 +29,9 @@ export function encodeLoadReportRequest(intervalMs: number): Buffer {
 }
 
 /**
- * Asks a server to report its load every so often, apart from calls (gRFC A51, "out-of-band"), over the connection that
- * calls go over. A server without that service reports nothing, and its endpoint gets the mean weight.
+ * Asks a server to report its load every so often, apart from calls (gRFC A51, "out-of-band"), over
+ * the connection that calls go over. A server without that service reports nothing, and its
+ * endpoint gets the mean weight.
  */
 export class LoadWatch {
   readonly #stream: ConnectionStream;

@@ -38,7 +38,10 @@ interface Node {
   probeError: unknown;
 }
 
-/** Events: `connection` for every new connection, `enqueue` when a caller waits, `change` when roles or lag changed. */
+/**
+ * Events: `connection` for every new connection, `enqueue` when a caller waits, `change` when roles
+ * or lag changed.
+ */
 export class Cluster extends EventEmitter {
   readonly service: Service;
   readonly replication: Replication = new Replication();
@@ -96,8 +99,9 @@ export class Cluster extends EventEmitter {
   }
 
   /**
-   * A connection to the primary, or to a replica that `tried` does not list; where no replica can serve, to the primary.
-   * Waits for a server to be found and for a connection, both within `acquireTimeoutMs`.
+   * A connection to the primary, or to a replica that `tried` does not list; where no replica can
+   * serve, to the primary. Waits for a server to be found and for a connection, both within
+   * `acquireTimeoutMs`.
    */
   checkout(route: 'primary' | 'replica', tried: readonly Endpoint[], callback: CheckoutCallback): void {
     new Search(this, route, tried, callback).start();
@@ -131,7 +135,10 @@ export class Cluster extends EventEmitter {
     return this.replication.stateOf(endpoint).role === 'primary';
   }
 
-  /** A further call on a connection that is held: counted like any other. None where the endpoint may not be picked. */
+  /**
+   * A further call on a connection that is held: counted like any other. None where the endpoint
+   * may not be picked.
+   */
   leaseOn(endpoint: Endpoint): Lease | undefined {
     try {
       const lease = this.service.acquire({ prefer: endpoint.spec.id });
@@ -155,7 +162,10 @@ export class Cluster extends EventEmitter {
     for (const { prober } of this.#nodes.values()) void prober.look();
   }
 
-  /** Refuses new callers and resolves when every connection in use has come back, or was cut after `endTimeoutMs`. */
+  /**
+   * Refuses new callers and resolves when every connection in use has come back, or was cut after
+   * `endTimeoutMs`.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stopListening) stop();
@@ -195,7 +205,10 @@ export class Cluster extends EventEmitter {
     return twoPrimaries(this.service, writable);
   }
 
-  /** What the servers said, where all of them know who asked and let nobody in: waiting would change nothing. */
+  /**
+   * What the servers said, where all of them know who asked and let nobody in: waiting would change
+   * nothing.
+   */
   #refusedLogin(): unknown {
     const errors = [...this.#nodes.values()].map(({ probeError }) => probeError);
     return errors.length > 0 && errors.every((error) => error !== undefined && !mayPass(error)) ? errors[0] : undefined;

@@ -1,8 +1,9 @@
 /**
- * Positions in a primary's history. MySQL: `source:first-last` intervals, where the source is a UUID, with a tag since
- * 8.3 (MySQL Reference Manual, "GTID Format and Storage"). MariaDB: `domain-server-sequence`, one number per domain
- * (MariaDB Knowledge Base, "Global Transaction ID"). Text that is neither is ignored: a position that cannot be read
- * must not stop anybody, and what it stood for is read at the primary.
+ * Positions in a primary's history. MySQL: `source:first-last` intervals, where the source is a
+ * UUID, with a tag since 8.3 (MySQL Reference Manual, "GTID Format and Storage"). MariaDB:
+ * `domain-server-sequence`, one number per domain (MariaDB Knowledge Base, "Global Transaction
+ * ID"). Text that is neither is ignored: a position that cannot be read must not stop anybody, and
+ * what it stood for is read at the primary.
  */
 
 interface Interval {
@@ -14,7 +15,9 @@ const MYSQL_SOURCE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 const MARIADB = /^(\d+)-(\d+)-(\d+)$/;
 const INTERVAL = /^(\d+)(?:-(\d+))?$/;
 
-/** Where one server is, as its prober read it: a set that can be asked whether it covers a token. */
+/**
+ * Where one server is, as its prober read it: a set that can be asked whether it covers a token.
+ */
 export class GtidPosition {
   readonly #intervals = new Map<string, Interval[]>();
   readonly #domains = new Map<string, number>();
@@ -65,8 +68,9 @@ export class GtidPosition {
 }
 
 /**
- * What a session wrote, as one interval per source: from its first write to its last. The writes of others between them
- * precede its last one in the same history, so waiting for them costs nothing more, and the token stays small.
+ * What a session wrote, as one interval per source: from its first write to its last. The writes of
+ * others between them precede its last one in the same history, so waiting for them costs nothing
+ * more, and the token stays small.
  */
 export class GtidToken {
   readonly #intervals = new Map<string, Interval>();
@@ -109,7 +113,9 @@ export class GtidToken {
     return [...mysql, ...mariadb].join(',');
   }
 
-  /** A session meets a new source at every failover: forget the oldest before their number matters. */
+  /**
+   * A session meets a new source at every failover: forget the oldest before their number matters.
+   */
   #bounded<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(key);
     map.set(key, value);
@@ -117,7 +123,10 @@ export class GtidToken {
   }
 }
 
-/** Sources (servers that were primary) one session can have written to; ten failovers in one session are many. */
+/**
+ * Sources (servers that were primary) one session can have written to; ten failovers in one session
+ * are many.
+ */
 const MAX_SOURCES = 16;
 
 interface Visitor {

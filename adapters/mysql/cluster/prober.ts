@@ -12,7 +12,10 @@ export interface Probe {
   readonly positionText: string;
   /** The look needed a new connection, and was not the first. */
   readonly reconnected: boolean;
-  /** Clock time at which the look began: the position is at least as new as what was committed by then. */
+  /**
+   * Clock time at which the look began: the position is at least as new as what was committed by
+   * then.
+   */
   readonly atMs: number;
 }
 
@@ -29,16 +32,19 @@ export interface ProberHost {
 }
 
 /**
- * Looks at one server again and again, on a connection of its own, so that a pool in trouble does not hide what the
- * server is. One round trip, and no privilege beyond logging in: system variables tell role and position; lag follows
- * from the positions (see `Replication`).
+ * Looks at one server again and again, on a connection of its own, so that a pool in trouble does
+ * not hide what the server is. One round trip, and no privilege beyond logging in: system variables
+ * tell role and position; lag follows from the positions (see `Replication`).
  */
 export class Prober {
   readonly #endpoint: Endpoint;
   readonly #host: ProberHost;
   #connection: DriverConnection | undefined;
   #connections = 0;
-  /** Counts the looks that were given up: one of them that still waits for its password must open nothing any more. */
+  /**
+   * Counts the looks that were given up: one of them that still waits for its password must open
+   * nothing any more.
+   */
   #givenUp = 0;
   #timer: Timer | undefined;
   #closed = false;
@@ -50,7 +56,10 @@ export class Prober {
     void this.look();
   }
 
-  /** Looks now, unless closed; while one look is under way, a second caller gets that one. Never rejects. */
+  /**
+   * Looks now, unless closed; while one look is under way, a second caller gets that one. Never
+   * rejects.
+   */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#looking ??= this.#lookOnce().finally(() => {

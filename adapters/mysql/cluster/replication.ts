@@ -5,7 +5,10 @@ import type { Probe } from './prober.js';
 /** What is known of one server. */
 export interface ServerState {
   readonly role: 'primary' | 'replica' | 'unknown';
-  /** How far behind the primary, milliseconds, as of the last probe; 0 for the primary, NaN where unknown. */
+  /**
+   * How far behind the primary, milliseconds, as of the last probe; 0 for the primary, NaN where
+   * unknown.
+   */
   readonly lagMs: number;
   readonly probe: Probe | undefined;
 }
@@ -17,16 +20,20 @@ interface Sample {
   readonly atMs: number;
 }
 
-/** Failed looks in a row after which a server's role is no longer believed: one may be a lost packet. */
+/**
+ * Failed looks in a row after which a server's role is no longer believed: one may be a lost
+ * packet.
+ */
 const FAILURES_UNTIL_UNKNOWN = 2;
 
 /** How many past positions of the primary are remembered; the older, the further apart. */
 const MAX_SAMPLES = 120;
 
 /**
- * Who is the primary and how far behind the others are, from positions alone: a replica is behind by the age of the
- * oldest position of the primary that it does not have yet. That needs no clock of the servers, no privilege, and is
- * right where Seconds_Behind_Source is 0 although replication is broken: a replica that stopped does not get new positions.
+ * Who is the primary and how far behind the others are, from positions alone: a replica is behind
+ * by the age of the oldest position of the primary that it does not have yet. That needs no clock
+ * of the servers, no privilege, and is right where Seconds_Behind_Source is 0 although replication
+ * is broken: a replica that stopped does not get new positions.
  */
 export class Replication {
   readonly #states = new Map<Endpoint, ServerState>();
@@ -44,8 +51,9 @@ export class Replication {
   }
 
   /**
-   * Servers that accept writes: one, unless something is wrong. One that did not answer the last look counts only while
-   * no other is known: a primary that died, and its successor, are no two primaries.
+   * Servers that accept writes: one, unless something is wrong. One that did not answer the last
+   * look counts only while no other is known: a primary that died, and its successor, are no two
+   * primaries.
    */
   get writable(): readonly Endpoint[] {
     const found: Endpoint[] = [];
@@ -55,8 +63,9 @@ export class Replication {
   }
 
   /**
-   * Of several servers that accept writes, those that were not looked at since the newest of them was seen to: they may
-   * have been demoted meanwhile. Where there are none, it is sure that all of them do.
+   * Of several servers that accept writes, those that were not looked at since the newest of them
+   * was seen to: they may have been demoted meanwhile. Where there are none, it is sure that all of
+   * them do.
    */
   get unconfirmed(): readonly Endpoint[] {
     const { writable } = this;
@@ -122,7 +131,8 @@ export class Replication {
       return;
     }
     this.#samples.push({ position: probe.position, atMs: probe.atMs });
-    // Every second one goes: the oldest stays, or a replica could never be known to be further behind than the list.
+    // Every second one goes: the oldest stays, or a replica could never be known to be further
+    // behind than the list.
     if (this.#samples.length > MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 0);
   }
 

@@ -10,7 +10,10 @@ export interface SearchHost {
   /** Who may serve this now, if anybody. */
   subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined;
   poolOf(endpoint: Endpoint): EndpointPool | undefined;
-  /** Why nobody ever will, as things are: it is closed, two servers accept writes, or all refuse the login. */
+  /**
+   * Why nobody ever will, as things are: it is closed, two servers accept writes, or all refuse the
+   * login.
+   */
   refusal(): unknown;
   /** Why nobody was found in time. */
   noServer(route: 'primary' | 'replica'): FairleadError;
@@ -18,13 +21,16 @@ export interface SearchHost {
   off(event: 'change', listener: () => void): unknown;
 }
 
-/** Before the same server is tried again: a restart takes seconds, and twenty attempts each are enough. */
+/**
+ * Before the same server is tried again: a restart takes seconds, and twenty attempts each are
+ * enough.
+ */
 const RETRY_PAUSE_MS = 50;
 
 /**
- * One caller's search for a connection: waits for a server to be found and for a connection to it, and tries another
- * server where one cannot be connected to, all within `acquireTimeoutMs`. Nothing was sent yet, so what is to be sent
- * does not matter.
+ * One caller's search for a connection: waits for a server to be found and for a connection to it,
+ * and tries another server where one cannot be connected to, all within `acquireTimeoutMs`. Nothing
+ * was sent yet, so what is to be sent does not matter.
  */
 export class Search {
   readonly #host: SearchHost;

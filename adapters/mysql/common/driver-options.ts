@@ -4,7 +4,10 @@ import { FairleadError } from '../../../src/index.js';
 /** A password, or who gives it for each new connection: for passwords that change. */
 export type Password = string | (() => string | Promise<string>);
 
-/** mysql2's own pool options with a meaning here; the rest of its options go to each connection as they are. */
+/**
+ * mysql2's own pool options with a meaning here; the rest of its options go to each connection as
+ * they are.
+ */
 export interface DriverPoolOptions {
   readonly connectionLimit: number;
   readonly maxIdle: number;
@@ -16,8 +19,9 @@ export interface DriverPoolOptions {
 }
 
 /**
- * mysql2's options of a connection, which it gets as they are. A test compares this list, with those below, to the one
- * of the installed driver: mysql2 itself only warns of a name it does not know, and goes on without it.
+ * mysql2's options of a connection, which it gets as they are. A test compares this list, with
+ * those below, to the one of the installed driver: mysql2 itself only warns of a name it does not
+ * know, and goes on without it.
  */
 const CONNECTION_KEYS: ReadonlySet<string> = new Set([
   'authPlugins',
@@ -88,7 +92,10 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 /** Every option of mysql2 that is dealt with, one way or the other. */
 export const DRIVER_OPTIONS: readonly string[] = [...CONNECTION_KEYS, ...POOL_KEYS, ...REFUSED.keys()];
 
-/** The parts of `ssl` that mysql2 reads; `servername` is ours. Its types name `pfx` and `crl` as well, which it ignores. */
+/**
+ * The parts of `ssl` that mysql2 reads; `servername` is ours. Its types name `pfx` and `crl` as
+ * well, which it ignores.
+ */
 const TLS_KEYS: ReadonlySet<string> = new Set([
   'ca',
   'cert',
@@ -110,7 +117,9 @@ const DAY_MS = 86_400_000;
 /** More than any server takes from one client. */
 const MAX_CONNECTIONS = 100_000;
 
-/** Splits options of mysql2 into the pool's and the connection's; refuses what is no option of it. */
+/**
+ * Splits options of mysql2 into the pool's and the connection's; refuses what is no option of it.
+ */
 export function readDriverOptions(
   options: Readonly<Record<string, unknown>>,
   ownNames: readonly string[],

@@ -1,8 +1,9 @@
 import { classifyError, Outcome } from '../../../src/index.js';
 
 /**
- * What an error of mysql2 means: for the endpoint's health, for the connection, and for a repeat. Codes from the MySQL
- * 9 Error Message Reference and MariaDB's error codes; how mysql2 shows each was measured on both servers.
+ * What an error of mysql2 means: for the endpoint's health, for the connection, and for a repeat.
+ * Codes from the MySQL 9 Error Message Reference and MariaDB's error codes; how mysql2 shows each
+ * was measured on both servers.
  */
 export interface ErrorMeaning {
   /** What it says about the endpoint. */
@@ -10,8 +11,8 @@ export interface ErrorMeaning {
   /** The connection can be used on. */
   readonly connectionUsable: boolean;
   /**
-   * `not_executed`: the server did nothing, so even a write may be sent again. `unknown`: it may have executed. `executed`:
-   * it answered, a repeat would answer the same.
+   * `not_executed`: the server did nothing, so even a write may be sent again. `unknown`: it may
+   * have executed. `executed`: it answered, a repeat would answer the same.
    */
   readonly effect: 'not_executed' | 'unknown' | 'executed';
   /** The server refuses writes: it is no primary (any longer). */
@@ -91,7 +92,8 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
     if (code === 'ETIMEDOUT') return TIMED_OUT;
     if (code === 'PROTOCOL_CONNECTION_LOST') return LOST;
   }
-  // mysql2 refuses a command on a connection it knows to be closed, by message alone: nothing was written.
+  // mysql2 refuses a command on a connection it knows to be closed, by message alone: nothing was
+  // written.
   if (typeof message === 'string' && message.includes('in closed state')) return CLOSED_BEFORE;
   if (fatal === true) return LOST;
   const general = classifyError(thrown);
@@ -103,7 +105,10 @@ export function mayPass(error: unknown): boolean {
   return meaningOf(error, true).outcome !== Outcome.ApplicationError;
 }
 
-/** 1290 is also raised for other options, such as --secure-file-priv: those are errors of the statement. */
+/**
+ * 1290 is also raised for other options, such as --secure-file-priv: those are errors of the
+ * statement.
+ */
 function mentionsReadOnly(message: unknown): boolean {
   return typeof message === 'string' && /read[-_]only/i.test(message);
 }

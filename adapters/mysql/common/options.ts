@@ -11,7 +11,10 @@ export interface ProbeUser {
   readonly password?: Password | undefined;
 }
 
-/** What fairlead adds to the options of mysql2's `createPool`; all of those may be given beside these. */
+/**
+ * What fairlead adds to the options of mysql2's `createPool`; all of those may be given beside
+ * these.
+ */
 export interface MysqlPoolOptions {
   /** The service whose endpoints are the servers. */
   readonly service: string;
@@ -19,13 +22,25 @@ export interface MysqlPoolOptions {
   readonly consistency?: Consistency;
   /** Who chooses among the replicas. Default: the service's policy. */
   readonly policy?: PolicySpec;
-  /** A replica further behind the primary is not read from; milliseconds. Default 10,000; 0 to 86,400,000. */
+  /**
+   * A replica further behind the primary is not read from; milliseconds. Default 10,000; 0 to
+   * 86,400,000.
+   */
   readonly maxLagMs?: number;
-  /** How long a read may wait for a replica to catch up before it goes to the primary; milliseconds. Default 100. */
+  /**
+   * How long a read may wait for a replica to catch up before it goes to the primary; milliseconds.
+   * Default 100.
+   */
   readonly consistencyWaitMs?: number;
-  /** How long a caller may wait for a connection, or for a primary to be found; milliseconds. Default 10,000; 0: for ever. */
+  /**
+   * How long a caller may wait for a connection, or for a primary to be found; milliseconds.
+   * Default 10,000; 0: for ever.
+   */
   readonly acquireTimeoutMs?: number;
-  /** A statement without a `timeout` of its own may run this long; milliseconds. Default 0: for ever, as mysql2. */
+  /**
+   * A statement without a `timeout` of its own may run this long; milliseconds. Default 0: for
+   * ever, as mysql2.
+   */
   readonly queryTimeoutMs?: number;
   /** A connection is not used again after this long; milliseconds. Default 1,800,000. */
   readonly maxLifetimeMs?: number;
@@ -37,18 +52,29 @@ export interface MysqlPoolOptions {
   readonly probeIntervalMs?: number;
   /** Who looks; default: the pool's own user. No privilege is needed. */
   readonly probeUser?: ProbeUser;
-  /** Stored functions that write or depend on the session: statements calling one go to the primary. */
+  /**
+   * Stored functions that write or depend on the session: statements calling one go to the primary.
+   */
   readonly primaryFunctions?: readonly string[];
-  /** Overrides the route of a statement; undefined leaves it to the scanner. One that throws is asked no more for that statement. */
+  /**
+   * Overrides the route of a statement; undefined leaves it to the scanner. One that throws is
+   * asked no more for that statement.
+   */
   readonly classify?: (sql: string) => 'primary' | 'replica' | undefined;
   /**
-   * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged` takes the one that
-   * discovery tags `primary`, if just one is.
+   * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged`
+   * takes the one that discovery tags `primary`, if just one is.
    */
   readonly onTwoPrimaries?: 'refuse' | 'tagged';
-  /** How long `end()` waits for connections in use before it cuts them; milliseconds. Default 10,000; 0 cuts at once. */
+  /**
+   * How long `end()` waits for connections in use before it cuts them; milliseconds. Default
+   * 10,000; 0 cuts at once.
+   */
   readonly endTimeoutMs?: number;
-  /** Statements run on each new connection: what a listener of `connection` would do, but kept by connections that are reset. */
+  /**
+   * Statements run on each new connection: what a listener of `connection` would do, but kept by
+   * connections that are reset.
+   */
   readonly initStatements?: readonly string[];
   /** Retries a read elsewhere when its server fails before the first row. Default true. */
   readonly retryReads?: boolean;
@@ -107,7 +133,10 @@ const schema: read.Schema<PoolSettings> = {
   initStatements: read.textList(),
 };
 
-/** Splits what was given into ours, the pool's and the connection's. Refuses what is no option of either. */
+/**
+ * Splits what was given into ours, the pool's and the connection's. Refuses what is no option of
+ * either.
+ */
 export function readPoolOptions(options: unknown): {
   readonly own: PoolSettings;
   readonly pool: DriverPoolOptions;

@@ -23,8 +23,8 @@ interface TlsNames {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * What mysql2 needs for a connection to `spec` right now: where, who, and the password as its function tells it.
- * Rejects where that function fails or takes longer than `connectTimeout`.
+ * What mysql2 needs for a connection to `spec` right now: where, who, and the password as its
+ * function tells it. Rejects where that function fails or takes longer than `connectTimeout`.
  */
 export async function connectOptions(
   host: ConnectOptionsHost,
@@ -42,8 +42,8 @@ export async function connectOptions(
   }
   const options = { ...connection, ...login, host: spec.host, port: spec.port, password: await ask(host, login) };
   if (servername === undefined && connection.localAddress === undefined) return options;
-  // mysql2 has no option for the name that a certificate must show: it takes the host for it. So it is told that name
-  // for a host, and given a socket to the address.
+  // mysql2 has no option for the name that a certificate must show: it takes the host for it. So it
+  // is told that name for a host, and given a socket to the address.
   return { ...options, host: servername ?? spec.host, stream: () => socketTo(spec, connection) };
 }
 

@@ -1,8 +1,9 @@
 import type { Clock, Random } from '../../../src/index.js';
 
 /**
- * The rest between attempts to connect to a server that fails them: doubled with each failure in a row, half of it at
- * random, so that a server that is down, or just back, meets a few attempts a second and not all clients at once.
+ * The rest between attempts to connect to a server that fails them: doubled with each failure in a
+ * row, half of it at random, so that a server that is down, or just back, meets a few attempts a
+ * second and not all clients at once.
  */
 export class ConnectPause {
   readonly #clock: Clock;

@@ -41,8 +41,8 @@ export interface EndpointPoolHost {
 export type PhysicalCallback = (error: unknown, physical?: Physical) => void;
 
 /**
- * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the making are few, connections
- * have a lifetime, and closing lets those in use finish.
+ * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the
+ * making are few, connections have a lifetime, and closing lets those in use finish.
  */
 export class EndpointPool {
   readonly #options: EndpointPoolOptions;
@@ -76,7 +76,10 @@ export class EndpointPool {
     };
   }
 
-  /** Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back synchronously twice. */
+  /**
+   * Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back
+   * synchronously twice.
+   */
   checkout(timeoutMs: number, callback: PhysicalCallback): void {
     if (this.#closed) {
       callback(this.#closedError());
@@ -144,7 +147,10 @@ export class EndpointPool {
     this.#checkDrained();
   }
 
-  /** Makes connections until `count` are there, and resolves when they are; rejects when one cannot be made. */
+  /**
+   * Makes connections until `count` are there, and resolves when they are; rejects when one cannot
+   * be made.
+   */
   async warm(count: number): Promise<void> {
     const missing = Math.min(count, this.#options.connectionLimit) - this.#size;
     const checkouts = Array.from({ length: Math.max(0, missing) }, () => {
@@ -178,14 +184,15 @@ export class EndpointPool {
   }
 
   /**
-   * The server does not answer any more: ends every connection, so that what waits on one fails now instead of hanging.
-   * New ones may be made.
+   * The server does not answer any more: ends every connection, so that what waits on one fails now
+   * instead of hanging. New ones may be made.
    */
   cut(): void {
     for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
     // Their holders see the error and give them back.
     for (const physical of this.#busy) this.#discardDead(physical);
-    // No timeout of the driver's covers what is run on a new connection: it would hold its place for ever.
+    // No timeout of the driver's covers what is run on a new connection: it would hold its place
+    // for ever.
     for (const connection of this.#opening) failConnection(connection);
   }
 
@@ -254,7 +261,10 @@ export class EndpointPool {
     this.#connectForWaiters();
   }
 
-  /** A server full of connections, some of them ours, will have room when one of ours comes back: its callers wait. */
+  /**
+   * A server full of connections, some of them ours, will have room when one of ours comes back:
+   * its callers wait.
+   */
   #connectFailed(error: unknown): void {
     this.#pause.failed(error);
     const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
@@ -376,7 +386,9 @@ export class EndpointPool {
   }
 }
 
-/** A tenth of the lifetime spreads a thousand connections of a ten-minute lifetime over a minute. */
+/**
+ * A tenth of the lifetime spreads a thousand connections of a ten-minute lifetime over a minute.
+ */
 const LIFETIME_JITTER = 0.1;
 
 /** COM_QUIT needs no answer; a second is for the socket to take it. */

@@ -23,15 +23,18 @@ export function isOpen(connection: DriverConnection): boolean {
   );
 }
 
-/** Ends it now, whatever is under way. mysql2's destroy alone leaves the socket to a server that may never answer. */
+/**
+ * Ends it now, whatever is under way. mysql2's destroy alone leaves the socket to a server that may
+ * never answer.
+ */
 export function cutConnection(connection: DriverConnection): void {
   connection.destroy();
   connection.stream?.destroy?.();
 }
 
 /**
- * Ends it now, and fails what waits on it: destroying alone tells nobody, as mysql2 fails what waits only when its socket
- * reports an error.
+ * Ends it now, and fails what waits on it: destroying alone tells nobody, as mysql2 fails what
+ * waits only when its socket reports an error.
  */
 export function failConnection(connection: DriverConnection): void {
   if (connection.stream?.destroy === undefined) connection.destroy();

@@ -1,8 +1,8 @@
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
 
 /**
- * Brings a connection into the state every session begins with: it tells the position of every write in its answer (any
- * user may ask for that), and has run the statements of the application.
+ * Brings a connection into the state every session begins with: it tells the position of every
+ * write in its answer (any user may ask for that), and has run the statements of the application.
  */
 export function prepareConnection(
   connection: DriverConnection,

@@ -13,13 +13,16 @@ class Waiter<Callback> {
 }
 
 /**
- * Callers in the order they came, each with a deadline. One timer for all of them: a timer each would cost as much as
- * the rest of the wait.
+ * Callers in the order they came, each with a deadline. One timer for all of them: a timer each
+ * would cost as much as the rest of the wait.
  */
 export class WaitingCallers<Callback> {
   readonly #clock: Clock;
   readonly #expired: (callback: Callback, timeoutMs: number) => void;
-  /** Those before `#head` are served: moving the others up for each one would cost the square of a long queue. */
+  /**
+   * Those before `#head` are served: moving the others up for each one would cost the square of a
+   * long queue.
+   */
   #waiters: (Waiter<Callback> | undefined)[] = [];
   #head = 0;
   #timer: Timer | undefined;

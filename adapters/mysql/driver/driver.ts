@@ -1,6 +1,7 @@
 /**
- * What we use of mysql2, by shape: the types of the driver are those of its public API only, and some of what a pool
- * needs is documented behaviour without a type. Keeping it here keeps it out of everywhere else.
+ * What we use of mysql2, by shape: the types of the driver are those of its public API only, and
+ * some of what a pool needs is documented behaviour without a type. Keeping it here keeps it out of
+ * everywhere else.
  */
 import type { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
@@ -72,7 +73,10 @@ interface QueryFactory {
   createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand;
 }
 
-/** A query command that is not sent yet: `connection.query(command)` sends it. mysql2's own pool works like this. */
+/**
+ * A query command that is not sent yet: `connection.query(command)` sends it. mysql2's own pool
+ * works like this.
+ */
 export function createQuery(sql: unknown, values: unknown, callback: unknown, config: unknown): QueryCommand {
   return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
 }
@@ -85,8 +89,9 @@ export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
 const PASSWORDS = ['password', 'password1', 'password2', 'password3', 'passwordSha1'] as const;
 
 /**
- * Takes the secrets out of a connection that is logged in: whoever prints it, or a command of it, which has a copy of
- * its configuration, would see them. The driver needs them once more only, to change the user: then it gets them.
+ * Takes the secrets out of a connection that is logged in: whoever prints it, or a command of it,
+ * which has a copy of its configuration, would see them. The driver needs them once more only, to
+ * change the user: then it gets them.
  */
 export function hideSecrets(connection: DriverConnection): void {
   const { config } = connection;
@@ -111,7 +116,9 @@ export function hideSecrets(connection: DriverConnection): void {
   };
 }
 
-/** What the driver makes of connection options: defaults, flags, formats. Refuses what it refuses. */
+/**
+ * What the driver makes of connection options: defaults, flags, formats. Refuses what it refuses.
+ */
 export function connectionConfig(options: Record<string, unknown>): Record<string, unknown> {
   const { ConnectionConfig } = mysql as unknown as {
     ConnectionConfig: new (options: unknown) => Record<string, unknown>;

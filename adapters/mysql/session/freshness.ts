@@ -7,8 +7,8 @@ import type { Consistency } from '../common/options.js';
 import type { ConsistencySession } from './write-history.js';
 
 /**
- * Finds a server for a read that has everything its session wrote: a replica whose last probe shows that it has; else
- * one that gets there within `waitMs`; else the primary.
+ * Finds a server for a read that has everything its session wrote: a replica whose last probe shows
+ * that it has; else one that gets there within `waitMs`; else the primary.
  */
 export class Freshness {
   readonly #cluster: Cluster;
@@ -50,8 +50,8 @@ export class Freshness {
   }
 
   /**
-   * A session of its own read on this server. On a replica it stays; what it saw on the primary, every replica it reads
-   * later must have too.
+   * A session of its own read on this server. On a replica it stays; what it saw on the primary,
+   * every replica it reads later must have too.
    */
   hasRead(session: ConsistencySession, endpoint: Endpoint): void {
     if (this.#cluster.replication.stateOf(endpoint).role === 'replica') session.replica = endpoint;
@@ -62,8 +62,8 @@ export class Freshness {
   }
 
   /**
-   * Which replicas not to choose: for a session with a replica of its own all others, since none is known to have what
-   * was read there; else those that are behind, unless all are.
+   * Which replicas not to choose: for a session with a replica of its own all others, since none is
+   * known to have what was read there; else those that are behind, unless all are.
    */
   #avoid(session: ConsistencySession, tried: readonly Endpoint[]): readonly Endpoint[] {
     const { replicas } = this.#cluster;
@@ -126,8 +126,8 @@ export class Freshness {
   }
 
   /**
-   * What a failover lost, no server will ever have: a token that asks for it would keep its session on the primary for
-   * good. The primary has what there is, once it was asked after the write.
+   * What a failover lost, no server will ever have: a token that asks for it would keep its session
+   * on the primary for good. The primary has what there is, once it was asked after the write.
    */
   #forgetLostWrites(session: ConsistencySession): void {
     const { primary, replication } = this.#cluster;
@@ -138,7 +138,9 @@ export class Freshness {
     session.token.add(probe.position.newest);
   }
 
-  /** Lets the server itself wait until it has the position. Releases the connection when it has not. */
+  /**
+   * Lets the server itself wait until it has the position. Releases the connection when it has not.
+   */
   #waitOn(checkout: Checkout, flavor: 'mysql' | 'mariadb', token: string, done: (reached: boolean) => void): void {
     const sql = WAITS[flavor];
     const timeout = this.#waitMs + ANSWER_GRACE_MS;

@@ -9,7 +9,9 @@ interface StateChanges {
   readonly systemVariables?: Readonly<Record<string, string>> | null;
 }
 
-/** mysql2's ResultSetHeader: what a server tells in its answer to a statement that gives no rows. */
+/**
+ * mysql2's ResultSetHeader: what a server tells in its answer to a statement that gives no rows.
+ */
 export interface OkPacket {
   readonly serverStatus: number;
   readonly insertId: number;
@@ -17,7 +19,9 @@ export interface OkPacket {
   readonly stateChanges?: StateChanges;
 }
 
-/** By all of its names: mysql2 exports no class to ask for, and a row may have columns of any name. */
+/**
+ * By all of its names: mysql2 exports no class to ask for, and a row may have columns of any name.
+ */
 export function isPacket(value: unknown): value is OkPacket {
   return (
     typeof value === 'object' &&

@@ -10,7 +10,10 @@ export interface Attempt {
 /** Something to be done on a physical connection. Belongs to one call. */
 export interface Operation {
   readonly statement: Statement;
-  /** Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw yet. */
+  /**
+   * Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw
+   * yet.
+   */
   readonly repeatable: boolean;
   /** What its caller asked for with it: before what holds for the context or the pool. */
   readonly call: Scope | undefined;

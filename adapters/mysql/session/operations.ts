@@ -49,7 +49,10 @@ export function queryOperation(
   return new QueryOperation(context, statement, call, command, sql, values, callback);
 }
 
-/** What mysql2's execute was called with. The command has the events of the statement where there is no callback. */
+/**
+ * What mysql2's execute was called with. The command has the events of the statement where there is
+ * no callback.
+ */
 export function executeOperation(
   context: OperationContext,
   sql: unknown,
@@ -108,8 +111,9 @@ class QueryOperation implements Operation {
   send(checkout: Checkout, attempt: Attempt): void {
     const command = this.#wasSent ? newCommand(this.#context, this.#sql, this.#values) : this.command;
     this.#wasSent = true;
-    // A constant first: V8 allocates a function literal that is assigned to a property in the old space, as one that
-    // will stay. Each of these would keep its rows until the next major collection, at several times the cost of the rest.
+    // A constant first: V8 allocates a function literal that is assigned to a property in the old
+    // space, as one that will stay. Each of these would keep its rows until the next major
+    // collection, at several times the cost of the rest.
     const onResult: QueryCallback = (error, rows, fields) => {
       this.#fields = fields;
       attempt.ended(error, rows);

@@ -3,16 +3,22 @@ import { AUTOCOMMIT, gtidsOf, IN_TRANSACTION, isPacket, type OkPacket } from './
 import type { ConsistencySession } from './write-history.js';
 
 /**
- * What the connection of a session holds for it, from the statements it ran and from what the server answered: the
- * status flags and session changes in its packets (MySQL Internals, "Session State Information").
+ * What the connection of a session holds for it, from the statements it ran and from what the
+ * server answered: the status flags and session changes in its packets (MySQL Internals, "Session
+ * State Information").
  */
 export class SessionState {
   inTransaction = false;
   /** Variables, locks, temporary tables, prepared statements. */
   hasState = false;
-  /** LAST_INSERT_ID() is worth something: reads stay here, but nothing is lost where they cannot. */
+  /**
+   * LAST_INSERT_ID() is worth something: reads stay here, but nothing is lost where they cannot.
+   */
   hasInsertId = false;
-  /** The database of the login is not the current one: neither a reset nor anything else brings it back. */
+  /**
+   * The database of the login is not the current one: neither a reset nor anything else brings it
+   * back.
+   */
   hasOtherSchema = false;
   #wroteInTransaction = false;
   readonly #keepsInsertId: boolean;
@@ -31,7 +37,10 @@ export class SessionState {
     this.inTransaction = this.hasState = this.hasInsertId = this.hasOtherSchema = this.#wroteInTransaction = false;
   }
 
-  /** A statement succeeded: takes from its answer what it says about the connection, and the position of a write. */
+  /**
+   * A statement succeeded: takes from its answer what it says about the connection, and the
+   * position of a write.
+   */
   succeeded({ route, effect }: Statement, result: unknown, session: ConsistencySession, nowMs: () => number): void {
     if (effect === 'begin' || effect === 'begin_read_only') this.inTransaction = true;
     else if (effect === 'end') this.inTransaction = false;
@@ -41,7 +50,8 @@ export class SessionState {
     let untold = false;
     for (const part of effect === 'session' ? partsOf(result) : [result]) {
       if (!isPacket(part)) {
-        // Rows, as RETURNING and functions that write give: nothing tells whether and where it wrote.
+        // Rows, as RETURNING and functions that write give: nothing tells whether and where it
+        // wrote.
         untold ||= Array.isArray(part) && route === 'primary';
         continue;
       }
@@ -71,7 +81,9 @@ export class SessionState {
   }
 }
 
-/** The results of a CALL, or of several statements in one. Rows are not searched: there may be many. */
+/**
+ * The results of a CALL, or of several statements in one. Rows are not searched: there may be many.
+ */
 function partsOf(result: unknown): readonly unknown[] {
   if (!Array.isArray(result) || result.length === 0) return [result];
   const isRow = !Array.isArray(result[0]) && !isPacket(result[0]);

@@ -16,7 +16,9 @@ export interface RunnerContext {
   readonly consistency: Consistency;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
-  /** Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it. */
+  /**
+   * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it.
+   */
   readonly keepsInsertId: boolean;
   scope(): Scope | undefined;
   /** The session of statements that belong to no other. */
@@ -34,9 +36,10 @@ const MAX_ATTEMPTS = 3;
 const NONE: readonly Endpoint[] = [];
 
 /**
- * One session of statements. While it is clean, each read goes to a replica and each write to the primary; once it holds
- * state (a transaction, a variable, a lock) it stays where the state is. Statements run one after the other, as on a
- * connection of mysql2. It never holds one connection while it waits for another: sessions cannot block each other.
+ * One session of statements. While it is clean, each read goes to a replica and each write to the
+ * primary; once it holds state (a transaction, a variable, a lock) it stays where the state is.
+ * Statements run one after the other, as on a connection of mysql2. It never holds one connection
+ * while it waits for another: sessions cannot block each other.
  */
 export class Runner {
   readonly #context: RunnerContext;
@@ -92,7 +95,8 @@ export class Runner {
     const failed = [...(this.#job === undefined ? [] : [this.#job]), ...(this.#queue ?? [])];
     this.#job = this.#queue = undefined;
     this.#lost = error;
-    // The driver tells nobody that it was destroyed: a further call's own lease would count for ever.
+    // The driver tells nobody that it was destroyed: a further call's own lease would count for
+    // ever.
     this.#attempted?.end();
     this.#attempted?.lease?.done(Outcome.Cancelled);
     this.#attempted = undefined;
@@ -164,7 +168,8 @@ export class Runner {
       attempt.lease?.done(Outcome.Success);
       this.#succeeded(attempt, result);
     } else if (isInterruption(error) && !this.#state.mustStay) {
-      // A server that shuts down says the same as one that was told to kill this statement: it answers no ping.
+      // A server that shuts down says the same as one that was told to kill this statement: it
+      // answers no ping.
       attempt.checkout.physical.connection.ping((gone) => this.#failed(attempt, gone ?? error));
     } else this.#failed(attempt, error);
   }
@@ -190,8 +195,9 @@ export class Runner {
     if (this.#job !== job) return;
     const { statement } = job.operation;
     const { mustStay } = this.#state;
-    // It may have written before it failed; or it failed because of what others wrote, which a replica may not have.
-    // So may the end of a transaction, or what was sent there by its caller's word.
+    // It may have written before it failed; or it failed because of what others wrote, which a
+    // replica may not have. So may the end of a transaction, or what was sent there by its caller's
+    // word.
     if ((statement.route !== 'replica' || job.route === 'primary') && meaning.effect !== 'not_executed') {
       job.session.untoldWriteAtMs = this.#context.cluster.clock.now();
     }
@@ -271,7 +277,10 @@ export class Runner {
   }
 }
 
-/** An operation and what holds where it was asked for: callbacks of the driver run in nobody's async context. */
+/**
+ * An operation and what holds where it was asked for: callbacks of the driver run in nobody's async
+ * context.
+ */
 class Job {
   readonly operation: Operation;
   readonly session: ConsistencySession;
@@ -346,13 +355,18 @@ function isInterruption(error: unknown): boolean {
   return (error as { readonly errno?: unknown }).errno === 1317;
 }
 
-/** Tells the caller. An error before anything was sent may come before the caller has its listeners in place. */
+/**
+ * Tells the caller. An error before anything was sent may come before the caller has its listeners
+ * in place.
+ */
 function settle(job: Job, error: unknown, result?: unknown): void {
   if (job.sent) tell(job, error, result);
   else process.nextTick(tell, job, error, result);
 }
 
-/** What the caller's callback throws is uncaught, as with mysql2, but never stops what runs here. */
+/**
+ * What the caller's callback throws is uncaught, as with mysql2, but never stops what runs here.
+ */
 function tell(job: Job, error: unknown, result: unknown): void {
   try {
     job.operation.settle(error, result);

@@ -9,7 +9,10 @@ import type { Scope } from './write-history.js';
 /** Stands for rows, which are not kept. */
 const ROWS: readonly never[] = [];
 
-/** A statement without a callback: rows go to the listeners of `command` as they come, so it is sent once. */
+/**
+ * A statement without a callback: rows go to the listeners of `command` as they come, so it is sent
+ * once.
+ */
 export class StreamedOperation implements Operation {
   readonly statement: Statement;
   readonly call: Scope | undefined;
@@ -50,7 +53,8 @@ export class StreamedOperation implements Operation {
       this.#failed = true;
       finish(error);
     };
-    // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for ever.
+    // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for
+    // ever.
     const lost = (error: unknown): void => finish(error);
     const onResult = (result: unknown): void => {
       if (isPacket(result)) results.push(result);

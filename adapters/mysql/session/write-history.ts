@@ -4,21 +4,27 @@ import { GtidToken } from '../cluster/gtid.js';
 import type { Consistency } from '../common/options.js';
 
 /**
- * What a session has written and where it reads, so that it never sees the past: its writes by their positions, and the
- * replica it read last, because another one may not be as far yet.
+ * What a session has written and where it reads, so that it never sees the past: its writes by
+ * their positions, and the replica it read last, because another one may not be as far yet.
  */
 export class ConsistencySession {
   token: GtidToken = new GtidToken();
-  /** The replica that serves this session while it can. Undefined for sessions that span a whole pool. */
+  /**
+   * The replica that serves this session while it can. Undefined for sessions that span a whole
+   * pool.
+   */
   replica: Endpoint | undefined;
   /**
-   * A write whose position the server did not tell (it ended in rows): the clock's time after it. Until a probe of the
-   * primary began later than that, only the primary is sure to have it.
+   * A write whose position the server did not tell (it ended in rows): the clock's time after it.
+   * Until a probe of the primary began later than that, only the primary is sure to have it.
    */
   untoldWriteAtMs: number = Number.NEGATIVE_INFINITY;
   /** The clock's time after the latest write whose position is in the token. */
   toldWriteAtMs: number;
-  /** Whether `replica` is kept: a session of its own reads monotonically, a whole pool would read from one replica only. */
+  /**
+   * Whether `replica` is kept: a session of its own reads monotonically, a whole pool would read
+   * from one replica only.
+   */
   readonly sticky: boolean;
 
   constructor(sticky: boolean, nowMs: number, exported?: string) {

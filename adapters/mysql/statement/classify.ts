@@ -1,20 +1,24 @@
 import { FIRST_KEYWORD, Keywords, Lexer, Token } from './lexer.js';
 
 /**
- * Where a statement may run, and what it does to the session it runs in. What replicas reject (error 1290) is harmless;
- * what they silently accept (GET_LOCK, LAST_INSERT_ID, user variables, temporary tables, FOR SHARE) is what this is
- * for. Whatever is not understood goes to the primary.
+ * Where a statement may run, and what it does to the session it runs in. What replicas reject
+ * (error 1290) is harmless; what they silently accept (GET_LOCK, LAST_INSERT_ID, user variables,
+ * temporary tables, FOR SHARE) is what this is for. Whatever is not understood goes to the primary.
  *
- * Token rules after MySQL Router's read/write splitting (router/src/routing/src/sql_splitting_allowed.cc), extended
- * where those let something through: a leading parenthesis, WITH … FOR UPDATE, LOCK IN SHARE MODE, functions that ask
- * for the state of a session, MariaDB's forms.
+ * Token rules after MySQL Router's read/write splitting
+ * (router/src/routing/src/sql_splitting_allowed.cc), extended where those let something through: a
+ * leading parenthesis, WITH … FOR UPDATE, LOCK IN SHARE MODE, functions that ask for the state of a
+ * session, MariaDB's forms.
  */
 export interface Statement {
-  /** `same`: it asks for what an earlier statement left in its session, so it must run where that one ran. */
+  /**
+   * `same`: it asks for what an earlier statement left in its session, so it must run where that
+   * one ran.
+   */
   readonly route: 'replica' | 'primary' | 'same';
   /**
-   * What is left behind: nothing; an open transaction; its end; or state of the session (variables, locks, temporary
-   * tables, prepared statements), after which the session stays where it is.
+   * What is left behind: nothing; an open transaction; its end; or state of the session (variables,
+   * locks, temporary tables, prepared statements), after which the session stays where it is.
    */
   readonly effect: 'none' | 'begin' | 'begin_read_only' | 'end' | 'session';
   /** Where a hint or the `classify` option sends it, whatever the scanner says. */
@@ -24,7 +28,10 @@ export interface Statement {
 }
 
 export interface ClassifyOptions {
-  /** Functions of the schema that write or depend on the session, lower case: a call of one goes to the primary. */
+  /**
+   * Functions of the schema that write or depend on the session, lower case: a call of one goes to
+   * the primary.
+   */
   readonly primaryFunctions: ReadonlySet<string>;
 }
 
@@ -49,7 +56,8 @@ const names = [
   'last_insert_id', 'found_rows', 'row_count', 'connection_id', 'ps_current_thread_id',
   // Functions of sequences.
   'nextval', 'lastval', 'setval', 'currval',
-  // Functions of one server: its files, its position, its settings (MySQL Reference Manual, "Loadable Function Reference").
+  // Functions of one server: its files, its position, its settings (MySQL Reference Manual,
+  // "Loadable Function Reference").
   'load_file', 'sys_exec', 'sys_eval', 'sys_get', 'master_pos_wait', 'source_pos_wait', 'master_gtid_wait',
   'wait_for_executed_gtid_set', 'wait_until_sql_thread_after_gtids', 'binlog_gtid_pos',
   'asynchronous_connection_failover_add_managed', 'asynchronous_connection_failover_add_source',
@@ -105,7 +113,8 @@ export function classify(sql: string, options: ClassifyOptions): Statement {
   if (!lexer.sawEscapedQuote) return escaped;
   lexer.start(sql, { backslashEscapes: false });
   const literal = scan(sql, options);
-  // A reading in which a quote has no end is a syntax error to a server that reads that way: it does no harm there.
+  // A reading in which a quote has no end is a syntax error to a server that reads that way: it
+  // does no harm there.
   if (literal === escaped || literal === UNTERMINATED) return escaped;
   return escaped === UNTERMINATED ? literal : AMBIGUOUS;
 }

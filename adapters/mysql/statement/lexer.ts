@@ -1,10 +1,10 @@
 /**
- * Cuts SQL into the tokens that decide where a statement may run. Not a parser: it knows what is a word, a string, a
- * comment and a variable in MySQL and MariaDB, so that a keyword inside a string is never taken for one, and nothing
- * more. It never throws and never looks at a character twice.
+ * Cuts SQL into the tokens that decide where a statement may run. Not a parser: it knows what is a
+ * word, a string, a comment and a variable in MySQL and MariaDB, so that a keyword inside a string
+ * is never taken for one, and nothing more. It never throws and never looks at a character twice.
  *
- * Sources: MySQL 9 Reference Manual, "Language Structure" (literals, comments, user variables); MariaDB Knowledge Base,
- * "Comment Syntax" (`/*M!`).
+ * Sources: MySQL 9 Reference Manual, "Language Structure" (literals, comments, user variables);
+ * MariaDB Knowledge Base, "Comment Syntax" (`/*M!`).
  */
 
 /** Kinds of token below the keywords, whose numbers begin at FIRST_KEYWORD. */
@@ -66,7 +66,10 @@ const LOWER_CASE = 0x20;
 /** Longer than the longest name of a function here, with its quotes. */
 const LONGEST_QUOTED = 64;
 
-/** A power of two well above the number of keywords: most words that are none hit an empty slot at once. */
+/**
+ * A power of two well above the number of keywords: most words that are none hit an empty slot at
+ * once.
+ */
 const SLOTS = 2_048;
 const SLOT_MASK = SLOTS - 1;
 
@@ -125,7 +128,10 @@ export class Lexer {
   sawEscapedQuote = false;
   readonly #firstFunction: number;
 
-  /** Keywords from `firstFunction` on are names of functions, which may be called by a quoted name as well. */
+  /**
+   * Keywords from `firstFunction` on are names of functions, which may be called by a quoted name
+   * as well.
+   */
   constructor(keywords: Keywords, firstFunction: number) {
     this.#keywords = keywords;
     this.#firstFunction = firstFunction;
@@ -204,7 +210,8 @@ export class Lexer {
     const start = this.#at;
     let at = start;
     let hash = 0;
-    // The bound is asked first: past the end charCodeAt gives NaN, which would turn the loop's integers into doubles.
+    // The bound is asked first: past the end charCodeAt gives NaN, which would turn the loop's
+    // integers into doubles.
     while (at < length) {
       const c = sql.charCodeAt(at);
       if (c < FIRST_NON_ASCII && (CLASSES[c]! & WORD_PART) === 0) break;
@@ -216,8 +223,9 @@ export class Lexer {
   }
 
   /**
-   * Digits with a fraction and an exponent. What follows at once is a token of its own, a keyword perhaps: `1.5FOR UPDATE`,
-   * `1e5INTO @a`. A name that begins with digits is cut in two by this, which at worst finds a keyword too many.
+   * Digits with a fraction and an exponent. What follows at once is a token of its own, a keyword
+   * perhaps: `1.5FOR UPDATE`, `1e5INTO @a`. A name that begins with digits is cut in two by this,
+   * which at worst finds a keyword too many.
    */
   #number(): number {
     const sql = this.#sql;
@@ -253,7 +261,8 @@ export class Lexer {
       const c = sql.charCodeAt(at);
       if (c === C.backslash) {
         const escaped = sql.charCodeAt(at + 1);
-        // What follows ends the string, or does not, by a mode of the session: `'\'` and `'\\'` read both ways.
+        // What follows ends the string, or does not, by a mode of the session: `'\'` and `'\\'`
+        // read both ways.
         if (escaped === quote || escaped === C.backslash) this.sawEscapedQuote = true;
         if (this.#backslashEscapes) at++;
       } else if (c === quote) {

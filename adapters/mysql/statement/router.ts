@@ -7,10 +7,16 @@ export interface RouterOptions {
   readonly override: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
 }
 
-/** Texts remembered. Applications with placeholders have hundreds; those without have no end of them. */
+/**
+ * Texts remembered. Applications with placeholders have hundreds; those without have no end of
+ * them.
+ */
 const MAX_TEXTS = 2_000;
 
-/** Longer texts are bulk inserts and the like, each one different: scanning them costs less than keeping them. */
+/**
+ * Longer texts are bulk inserts and the like, each one different: scanning them costs less than
+ * keeping them.
+ */
 const MAX_CACHED_LENGTH = 8_192;
 
 /** A comment with fairlead:primary or fairlead:replica at the head of a statement. */

@@ -6,8 +6,9 @@ import type { Merge } from './rules.js';
 import { sum } from './split.js';
 
 /**
- * Sends a command to every shard and settles it with one reply. Where some shard fails it is rejected: with that
- * error where all failed alike there is only one shard, else with a PartialResultError that has a result per shard.
+ * Sends a command to every shard and settles it with one reply. Where some shard fails it is
+ * rejected: with that error where all failed alike there is only one shard, else with a
+ * PartialResultError that has a result per shard.
  */
 export function sendToAll(
   command: Command,

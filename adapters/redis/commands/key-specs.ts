@@ -1,9 +1,15 @@
 import type { RedisKey } from '../common/errors.js';
 
-/** Sends COMMAND with these arguments to some server; what comes back is not believed to be well formed. */
+/**
+ * Sends COMMAND with these arguments to some server; what comes back is not believed to be well
+ * formed.
+ */
 export type AskServer = (args: readonly RedisKey[]) => Promise<unknown>;
 
-/** Where the keys of a command are, counted from the command itself as Redis counts: 1 is the first argument. */
+/**
+ * Where the keys of a command are, counted from the command itself as Redis counts: 1 is the first
+ * argument.
+ */
 interface FixedKeys {
   readonly first: number;
   /** Negative: from the end. */
@@ -14,9 +20,9 @@ interface FixedKeys {
 type KeySpec = FixedKeys | 'movable';
 
 /**
- * The keys of commands that ioredis does not know, those of modules above all, as the server tells them. A command whose keys
- * have fixed places (most) is asked about once, by COMMAND INFO; where its arguments decide, each call is asked about by
- * COMMAND GETKEYS.
+ * The keys of commands that ioredis does not know, those of modules above all, as the server tells
+ * them. A command whose keys have fixed places (most) is asked about once, by COMMAND INFO; where
+ * its arguments decide, each call is asked about by COMMAND GETKEYS.
  */
 export class KeySpecs {
   readonly #ask: AskServer;
@@ -33,8 +39,8 @@ export class KeySpecs {
   }
 
   /**
-   * The keys, empty where the command has none. Undefined for a command that the server does not know or that it finds
-   * malformed. Rejects where the server cannot be asked.
+   * The keys, empty where the command has none. Undefined for a command that the server does not
+   * know or that it finds malformed. Rejects where the server cannot be asked.
    */
   async find(name: string, args: readonly RedisKey[]): Promise<RedisKey[] | undefined> {
     const spec = this.#specs.get(name) ?? (await this.#lookUp(name));
@@ -66,7 +72,9 @@ export class KeySpecs {
 /** More commands than all modules there are have. */
 const MAX_SPECS = 1_000;
 
-/** `[[name, arity, flags, first, last, step, …, subcommands]]`, or `[null]` for an unknown command. */
+/**
+ * `[[name, arity, flags, first, last, step, …, subcommands]]`, or `[null]` for an unknown command.
+ */
 function specOf(reply: unknown): KeySpec | undefined {
   const info: unknown = Array.isArray(reply) ? reply[0] : undefined;
   if (!Array.isArray(info)) return undefined;

@@ -7,8 +7,9 @@ interface Monitored {
 }
 
 /**
- * What MONITOR shows of all these shards, as one monitor of ioredis: its event `monitor` has the name of the shard as a
- * fifth argument. Shards that come later are not watched. Rejects where one of them cannot be monitored.
+ * What MONITOR shows of all these shards, as one monitor of ioredis: its event `monitor` has the
+ * name of the shard as a fifth argument. Shards that come later are not watched. Rejects where one
+ * of them cannot be monitored.
  */
 export async function monitorAll(shards: readonly Monitored[]): Promise<Redis> {
   const monitors = shards.map((shard) => shard.connect({ monitor: true }));

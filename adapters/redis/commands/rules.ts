@@ -1,9 +1,9 @@
 /**
- * What becomes of every command that has no key, and of those whose parts can go to several shards. The table in
- * docs/redis.md is made from this file.
+ * What becomes of every command that has no key, and of those whose parts can go to several shards.
+ * The table in docs/redis.md is made from this file.
  *
- * - `one`: one shard answers for all; the first that can be used, by name. Also for commands that always have a key: sent
- *   without one, they are malformed, and the server says best how.
+ * - `one`: one shard answers for all; the first that can be used, by name. Also for commands that
+ *   always have a key: sent without one, they are malformed, and the server says best how.
  * - `all`: sent to every shard; answered when all have answered, with the first one's reply.
  * - `remembered`: as `all`, and repeated on every later connection.
  * - `merged`: sent to every shard, the replies are put together.
@@ -166,8 +166,9 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 ]);
 
 /**
- * The commands with one key, which is the first argument and nothing else decides: asking ioredis for the keys of a command
- * takes as long as placing them. Whoever is not here is asked about. Checked against ioredis by a test.
+ * The commands with one key, which is the first argument and nothing else decides: asking ioredis
+ * for the keys of a command takes as long as placing them. Whoever is not here is asked about.
+ * Checked against ioredis by a test.
  */
 const FIRST_ARGUMENT_IS_THE_KEY: ReadonlySet<string> = new Set(
   [
@@ -187,7 +188,10 @@ export function hasOneKeyFirst(name: string): boolean {
   return FIRST_ARGUMENT_IS_THE_KEY.has(name);
 }
 
-/** Commands that hold their connection for as long as they wait; XREAD and XREADGROUP only with BLOCK. */
+/**
+ * Commands that hold their connection for as long as they wait; XREAD and XREADGROUP only with
+ * BLOCK.
+ */
 const BLOCKING: ReadonlySet<string> = new Set([
   'blpop',
   'brpop',
@@ -226,8 +230,8 @@ const SUBSCRIPTION: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The key of a container command, such as XGROUP CREATE: ioredis 5 finds none in these. Undefined for other commands, and
- * for subcommands without a key.
+ * The key of a container command, such as XGROUP CREATE: ioredis 5 finds none in these. Undefined
+ * for other commands, and for subcommands without a key.
  */
 export function containerKey(name: string, args: readonly unknown[]): string | Buffer | undefined {
   if (args.length < 2) return undefined;

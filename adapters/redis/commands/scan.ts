@@ -3,10 +3,10 @@ import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 
 /**
- * The cursor of a SCAN over all shards: a decimal number as Redis' own, so that nobody who compares it with '0' or
- * stores it as text sees a difference. It holds the shard's ordinal and the cursor there; the ordinal is this client's
- * own and never given to another shard, so a scan goes on when shards come or go meanwhile. Only this client can go on
- * with it.
+ * The cursor of a SCAN over all shards: a decimal number as Redis' own, so that nobody who compares
+ * it with '0' or stores it as text sees a difference. It holds the shard's ordinal and the cursor
+ * there; the ordinal is this client's own and never given to another shard, so a scan goes on when
+ * shards come or go meanwhile. Only this client can go on with it.
  */
 export interface ScanPosition {
   readonly ordinal: number;
@@ -27,7 +27,10 @@ export function decodeCursor(text: string): ScanPosition | undefined {
   return { ordinal: Number(value % ORDINALS), cursor: String(value / ORDINALS) };
 }
 
-/** One step of SCAN: a page of one shard, then the next shard from its beginning; '0' after the last. */
+/**
+ * One step of SCAN: a page of one shard, then the next shard from its beginning; '0' after the
+ * last.
+ */
 export function sendScan(command: Command, set: ShardSet): void {
   const shards = set.everyone;
   const [given, ...rest] = command.args as (string | Buffer)[];

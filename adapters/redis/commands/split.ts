@@ -13,7 +13,10 @@ interface Part {
   readonly args: (string | Buffer)[];
 }
 
-/** Groups keys by shard, in the order in which the shards first appear. `width`: arguments per key, 2 for MSET. */
+/**
+ * Groups keys by shard, in the order in which the shards first appear. `width`: arguments per key,
+ * 2 for MSET.
+ */
 export function partsOf(args: readonly (string | Buffer)[], width: number, shardOf: (key: RedisKey) => Target): Part[] {
   const parts = new Map<Target, Part>();
   for (let i = 0; i * width < args.length; i++) {
@@ -30,8 +33,9 @@ export function partsOf(args: readonly (string | Buffer)[], width: number, shard
 }
 
 /**
- * Sends each shard its keys and settles the command with the merged reply, or with a PartialResultError where some
- * shard failed. A command whose keys lie on one shard is sent as it is.
+ * Sends each shard its keys and settles the command with the merged reply, or with a
+ * PartialResultError where some shard failed. A command whose keys lie on one shard is sent as it
+ * is.
  */
 export function sendSplit(command: Command, merge: SplitMerge, shards: ShardSet, service: string): void {
   const width = merge === 'status' ? 2 : 1;

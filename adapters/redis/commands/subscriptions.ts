@@ -6,15 +6,17 @@ import type { ShardSet } from '../shards/shard-set.js';
 type Emit = (event: string, ...args: unknown[]) => void;
 
 /**
- * Channels live on the shard that their name hashes to, patterns on all. Each shard has a connection of its own for
- * them, made when first needed: ioredis subscribes again by itself when it breaks. When the shards change, channels move
- * to their new owners.
+ * Channels live on the shard that their name hashes to, patterns on all. Each shard has a
+ * connection of its own for them, made when first needed: ioredis subscribes again by itself when
+ * it breaks. When the shards change, channels move to their new owners.
  */
 export class Subscriptions {
   readonly #connections = new Map<Shard, Redis>();
   readonly #emit: Emit;
   readonly #stringNumbers: boolean;
-  /** By kind: `subscribe`, `psubscribe`, `ssubscribe`. Names as latin1, so that binary ones survive. */
+  /**
+   * By kind: `subscribe`, `psubscribe`, `ssubscribe`. Names as latin1, so that binary ones survive.
+   */
   readonly #names: Readonly<Record<Kind, Set<string>>> = {
     subscribe: new Set(),
     psubscribe: new Set(),

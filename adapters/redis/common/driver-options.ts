@@ -5,7 +5,10 @@ import { FairleadError } from '../../../src/index.js';
 const FROM_THE_MESH = 'unset: servers come from the service of the mesh';
 const OF_SENTINELS = 'unset: it belongs to sentinels';
 
-/** Any value goes to every connection; a text: no value does, as it would be accepted and then do nothing here, or harm. */
+/**
+ * Any value goes to every connection; a text: no value does, as it would be accepted and then do
+ * nothing here, or harm.
+ */
 type Word = 'any' | string;
 
 /** Every option of ioredis 6, which has all of version 5: the compiler sees to it. */
@@ -69,11 +72,16 @@ const OPTIONS: Readonly<Record<keyof RedisOptions, Word>> = {
   username: 'any',
 };
 
-/** Values of ioredis' options that other clients set and that mean what happens here anyway; others are refused. */
+/**
+ * Values of ioredis' options that other clients set and that mean what happens here anyway; others
+ * are refused.
+ */
 const FIXED: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
-  // Writes of one tick go out together as it is; a pipeline over all shards would let one hold up the others.
+  // Writes of one tick go out together as it is; a pipeline over all shards would let one hold up
+  // the others.
   ['enableAutoPipelining', [false]],
-  // What was under way when a connection broke may have been executed: it fails, and is never sent twice.
+  // What was under way when a connection broke may have been executed: it fails, and is never sent
+  // twice.
   ['autoResendUnfulfilledCommands', [false]],
   ['maxRetriesPerRequest', [null, 0]],
 ]);
@@ -81,7 +89,10 @@ const FIXED: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly 
 /** The names that may be given, for those who gave another. */
 const KNOWN: readonly string[] = Object.entries(OPTIONS).flatMap(([name, word]) => (word === 'any' ? [name] : []));
 
-/** An option that is none of ours. Throws FAIRLEAD_INVALID_OPTION where ioredis has none of that name, or it has no use here. */
+/**
+ * An option that is none of ours. Throws FAIRLEAD_INVALID_OPTION where ioredis has none of that
+ * name, or it has no use here.
+ */
 export function checkDriverOption(key: string, value: unknown, ours: readonly string[]): void {
   const name = `ShardedRedis.${key}`;
   if (!Object.hasOwn(OPTIONS, key)) {

@@ -18,7 +18,9 @@ function showKeys(keys: readonly RedisKey[]): string {
   return keys.length > SHOWN_KEYS ? `${shown} and ${keys.length - SHOWN_KEYS} more` : shown;
 }
 
-/** One command (or one MULTI) names keys of several shards and cannot be split. Nothing was sent. */
+/**
+ * One command (or one MULTI) names keys of several shards and cannot be split. Nothing was sent.
+ */
 export class CrossShardError extends FairleadError {
   readonly command: string;
   readonly keys: readonly RedisKey[];
@@ -47,8 +49,8 @@ export interface KeyResult {
   readonly key: RedisKey;
   readonly shard: string;
   /**
-   * What the shard answered: the value for MGET; for the others the reply to all keys of that shard together. Undefined
-   * where it failed.
+   * What the shard answered: the value for MGET; for the others the reply to all keys of that shard
+   * together. Undefined where it failed.
    */
   readonly value: unknown;
   readonly error: Error | undefined;

@@ -4,73 +4,95 @@ import type { EndpointSpec, KetamaCompatibility } from '../../../src/index.js';
 import { checkDriverOption } from './driver-options.js';
 
 /**
- * What fairlead adds to the options of ioredis; those may be given beside these and go to every connection. Servers come
- * from the mesh, so `host`, `port`, `path`, `sentinels` and what belongs to them are refused.
+ * What fairlead adds to the options of ioredis; those may be given beside these and go to every
+ * connection. Servers come from the mesh, so `host`, `port`, `path`, `sentinels` and what belongs
+ * to them are refused.
  */
 export interface ShardedRedisOptions extends RedisOptions {
   /** The service whose endpoints are the shards. */
   readonly service: string;
   /** Default `ketama`, the placement of other clients and proxies. */
   readonly placement?: PlacementName;
-  /** Whose rounding of points per server `ketama` follows. Default `none`: that of none, which loses none. */
+  /**
+   * Whose rounding of points per server `ketama` follows. Default `none`: that of none, which loses
+   * none.
+   */
   readonly compatibility?: KetamaCompatibility;
   /**
-   * The name that decides which keys a server owns; it must outlive a change of address. Default: `meta.shard` of the
-   * endpoint, else its id. Of two endpoints with one name, the first by id is the shard. Replicas (`meta.role` or a tag
-   * `replica`) are no shards.
+   * The name that decides which keys a server owns; it must outlive a change of address. Default:
+   * `meta.shard` of the endpoint, else its id. Of two endpoints with one name, the first by id is
+   * the shard. Replicas (`meta.role` or a tag `replica`) are no shards.
    */
   readonly shardName?: (endpoint: EndpointSpec) => string;
   /**
    * What happens to keys whose shard is down; the keys of the others stay where they are.
    *
    * - `fail` (default, for a store): their commands fail at once with FAIRLEAD_SHARD_UNAVAILABLE.
-   * - `next` (for a cache): they go to the next shards on the ring, which know nothing of them at first.
-   * - `replica`: what only reads goes to a replica of the shard (an endpoint with the same shard name and `meta.role`
-   *   or a tag `replica`); the rest fails with FAIRLEAD_READ_ONLY.
+   * - `next` (for a cache): they go to the next shards on the ring, which know nothing of them at
+   *   first.
+   * - `replica`: what only reads goes to a replica of the shard (an endpoint with the same shard
+   *   name and `meta.role` or a tag `replica`); the rest fails with FAIRLEAD_READ_ONLY.
    */
   readonly onFailure?: FailurePolicy;
   /**
-   * What a shard that was down goes through before it is used again, so that no value is read that is older than a later
-   * write; with `onFailure: 'next'` only. Default `generation`: its keys get a new namespace. `flush`: FLUSHDB; for
-   * servers that hold nothing but this cache, so not with a `keyPrefix`. `{ waitMs }`: it stays out for so long, which
-   * must be longer than any value lives; 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
+   * What a shard that was down goes through before it is used again, so that no value is read that
+   * is older than a later write; with `onFailure: 'next'` only. Default `generation`: its keys get
+   * a new namespace. `flush`: FLUSHDB; for servers that hold nothing but this cache, so not with a
+   * `keyPrefix`. `{ waitMs }`: it stays out for so long, which must be longer than any value lives;
+   * 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
    */
   readonly quarantine?: Quarantine;
   /**
-   * What becomes of keys that have another owner after a change of the topology. Default: nothing, they are misses. With
-   * a window they are brought to their new owner before the first command that names them. Not with `onFailure: 'next'`.
+   * What becomes of keys that have another owner after a change of the topology. Default: nothing,
+   * they are misses. With a window they are brought to their new owner before the first command
+   * that names them. Not with `onFailure: 'next'`.
    */
   readonly handover?: HandoverOptions;
   /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
   readonly probeIntervalMs?: number;
-  /** A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000. */
+  /**
+   * A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000.
+   */
   readonly downAfterMs?: number;
-  /** Commands that may wait for each shard's connection, and as many for discovery. Default 1,000; 0 to 1,000,000. */
+  /**
+   * Commands that may wait for each shard's connection, and as many for discovery. Default 1,000; 0
+   * to 1,000,000.
+   */
   readonly maxOfflineCommands?: number;
   /** Connections per shard for blocking commands. Default 100; 1 to 10,000. */
   readonly maxBlockingConnections?: number;
   /**
-   * The keys of a command that ioredis does not know, such as one of a module. Undefined leaves it to the default: the
-   * server is asked where the keys are, once for each command whose keys have fixed places, else each time. What it
-   * throws fails that command with FAIRLEAD_UNROUTABLE.
+   * The keys of a command that ioredis does not know, such as one of a module. Undefined leaves it
+   * to the default: the server is asked where the keys are, once for each command whose keys have
+   * fixed places, else each time. What it throws fails that command with FAIRLEAD_UNROUTABLE.
    */
   readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
 }
 
 export interface HandoverOptions {
-  /** How long keys are looked for at their owner before; milliseconds, 1 to 2,147,483,647. Begins after `settleMs`. */
+  /**
+   * How long keys are looked for at their owner before; milliseconds, 1 to 2,147,483,647. Begins
+   * after `settleMs`.
+   */
   readonly windowMs: number;
   /**
-   * For so long after a change the keys that it gives to another owner are left alone, and commands that name them wait:
-   * until every other client has heard of the change, and what these had under way has been executed. Milliseconds.
-   * Default 1,000; 0 to 60,000. 0 is for a client that is the only one to write.
+   * For so long after a change the keys that it gives to another owner are left alone, and commands
+   * that name them wait: until every other client has heard of the change, and what these had under
+   * way has been executed. Milliseconds. Default 1,000; 0 to 60,000. 0 is for a client that is the
+   * only one to write.
    */
   readonly settleMs?: number;
   /** Keys on their way at a time. Default 64; 1 to 10,000. */
   readonly maxMoves?: number;
-  /** A larger value stays where it is, and is served from there until the window is over; bytes. Default 8 MiB. */
+  /**
+   * A larger value stays where it is, and is served from there until the window is over; bytes.
+   * Default 8 MiB.
+   */
   readonly maxValueBytes?: number;
-  /** Brings keys that nobody asks for as well; one client at a time does so for each shard. Default true. */
+  /**
+   * Brings keys that nobody asks for as well; one client at a time does so for each shard. Default
+   * true.
+   */
   readonly background?: boolean;
 }
 
@@ -79,7 +101,8 @@ export type FailurePolicy = 'fail' | 'next' | 'replica';
 /**
  * What a shard goes through that missed writes, before it is used again.
  *
- * - `generation`: its keys get a new namespace; the old ones are found no more, and go as they expire or are evicted.
+ * - `generation`: its keys get a new namespace; the old ones are found no more, and go as they
+ *   expire or are evicted.
  * - `flush`: its database is emptied (FLUSHDB).
  * - `{ waitMs }`: it stays out for longer than any value lives.
  * - `none`: it is used as it is, with whatever it holds.
@@ -141,7 +164,10 @@ const schema: read.Schema<ShardedSettings> = {
   keysOf: read.callback(),
 };
 
-/** A command that takes longer fails: generous for a command, short for a caller that would else wait for ever. */
+/**
+ * A command that takes longer fails: generous for a command, short for a caller that would else
+ * wait for ever.
+ */
 const COMMAND_TIMEOUT_MS = 5_000;
 
 /** Splits what was given into ours and that of ioredis. */
@@ -196,7 +222,10 @@ function checkTogether(own: Readonly<Record<string, unknown>>, driver: Readonly<
   }
 }
 
-/** Handshakes within a data centre take milliseconds; a host that swallows packets must not hold one up for long. */
+/**
+ * Handshakes within a data centre take milliseconds; a host that swallows packets must not hold one
+ * up for long.
+ */
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /** 50 ms, doubled each time up to 1 s: servers that restart are found again within a second. */

@@ -1,8 +1,8 @@
 import { type Callback, type Redis, setStatus } from './driver.js';
 
 /**
- * The status of one connection, and its events, made of what several have: ready as soon as every shard is known to be up
- * or down, and one is up.
+ * The status of one connection, and its events, made of what several have: ready as soon as every
+ * shard is known to be up or down, and one is up.
  */
 export function showStatus(redis: Redis, shards: readonly { readonly state: string }[]): void {
   const up = shards.some(({ state }) => state === 'up');

@@ -1,22 +1,27 @@
 import type { Socket } from 'node:net';
 
 /**
- * HeldCommands back at most, in characters: what comes beyond leaves at once, so that the server begins while the rest of a large tick is
- * still being put together, and no second copy of a large value is kept.
+ * HeldCommands back at most, in characters: what comes beyond leaves at once, so that the server
+ * begins while the rest of a large tick is still being put together, and no second copy of a large
+ * value is kept.
  */
 const MAX_HELD = 65_536;
 
-/** After so many ticks in a row with one write each, whoever uses the socket is taken to send and wait in turn. */
+/**
+ * After so many ticks in a row with one write each, whoever uses the socket is taken to send and
+ * wait in turn.
+ */
 const ALONE_AFTER = 4;
 
 /**
- * From now on all that is written to the socket in one tick leaves in one write: a write is a system call, which costs more
- * than the command in it. Nothing waits for longer than the callbacks and promises that are due anyway. Strings are joined as
- * strings, which V8 does without copying; cork() would hand each over by itself.
+ * From now on all that is written to the socket in one tick leaves in one write: a write is a
+ * system call, which costs more than the command in it. Nothing waits for longer than the callbacks
+ * and promises that are due anyway. Strings are joined as strings, which V8 does without copying;
+ * cork() would hand each over by itself.
  *
- * Where one command is sent at a time there is nothing to join, and each leaves at once, so that its server works while this
- * process does the rest. `unanswered`: the commands that were written and not answered; as soon as there is one when
- * another is written, they are joined again.
+ * Where one command is sent at a time there is nothing to join, and each leaves at once, so that
+ * its server works while this process does the rest. `unanswered`: the commands that were written
+ * and not answered; as soon as there is one when another is written, they are joined again.
  */
 export function coalesceWrites(socket: Socket, unanswered: () => number): void {
   const write = socket.write;
@@ -24,7 +29,10 @@ export function coalesceWrites(socket: Socket, unanswered: () => number): void {
   let held = '';
   let due = false;
   let writes = 0;
-  /** Ticks in a row that had one write. From ALONE_AFTER on nothing is held, until there are several again. */
+  /**
+   * Ticks in a row that had one write. From ALONE_AFTER on nothing is held, until there are several
+   * again.
+   */
   let alone = 0;
 
   const flush = (): void => {

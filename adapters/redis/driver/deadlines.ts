@@ -1,6 +1,9 @@
 import type { Clock, Timer } from '../../../src/index.js';
 
-/** What is timed: a command of ioredis. `isSettled` came with version 6; version 5 has `isResolved` alone. */
+/**
+ * What is timed: a command of ioredis. `isSettled` came with version 6; version 5 has `isResolved`
+ * alone.
+ */
 export interface TimedCommand {
   readonly isSettled?: boolean;
   readonly isResolved?: boolean;
@@ -8,13 +11,17 @@ export interface TimedCommand {
 }
 
 /**
- * One time limit for all commands of a connection, by one timer. ioredis arms a timer per command, which costs a fifth of
- * what sending it costs. A connection answers in order, so what it has not answered yet is at the end of this queue.
+ * One time limit for all commands of a connection, by one timer. ioredis arms a timer per command,
+ * which costs a fifth of what sending it costs. A connection answers in order, so what it has not
+ * answered yet is at the end of this queue.
  */
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  /** Commands that the connection has not answered. There may be others among them, never one of these less. */
+  /**
+   * Commands that the connection has not answered. There may be others among them, never one of
+   * these less.
+   */
   readonly #unanswered: () => number;
   /** Undefined before `#head`: a command that was answered may hold a megabyte. */
   #commands: (TimedCommand | undefined)[] = [];

@@ -5,7 +5,10 @@ import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
 import { isSort, sortKeys } from './sort-keys.js';
 
-/** The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes through this file. */
+/**
+ * The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes
+ * through this file.
+ */
 interface Inside {
   readonly offlineQueue: { readonly length: number };
   readonly commandQueue: { readonly length: number };
@@ -13,7 +16,9 @@ interface Inside {
   setStatus(status: string, arg?: unknown): void;
 }
 
-/** The mapping of RESP3 replies is a type parameter of ioredis 6; here it is known at run time only. */
+/**
+ * The mapping of RESP3 replies is a type parameter of ioredis 6; here it is known at run time only.
+ */
 export type DriverOptions = RedisOptions & { replyMapping?: 'legacy' };
 
 const inside = (redis: Redis): Inside => redis as unknown as Inside;
@@ -32,8 +37,9 @@ export interface ConnectionContext {
 }
 
 /**
- * A connection whose commands fail as soon as it breaks, each with an error that says whether it may have been executed.
- * What is written in one tick leaves in one write, and one timer watches over `commandTimeout`.
+ * A connection whose commands fail as soon as it breaks, each with an error that says whether it
+ * may have been executed. What is written in one tick leaves in one write, and one timer watches
+ * over `commandTimeout`.
  */
 class Connection extends Redis {
   readonly #clock: Clock;
@@ -95,7 +101,9 @@ class Connection extends Redis {
     }
   }
 
-  /** What waits for the connection is answered in no order: its handshake comes later, and first. */
+  /**
+   * What waits for the connection is answered in no order: its handshake comes later, and first.
+   */
   #timeAlone(command: Command): void {
     const timer = this.#clock.awaited(this.#timeoutMs!, () => command.reject(timedOut()));
     const settled = (): void => timer.cancel();
@@ -118,7 +126,10 @@ export function setStatus(redis: Redis, status: string, arg?: unknown): void {
   inside(redis).setStatus(status, arg);
 }
 
-/** The keys that ioredis sees in a command. Where one is missing it would write `undefined` into the arguments. */
+/**
+ * The keys that ioredis sees in a command. Where one is missing it would write `undefined` into the
+ * arguments.
+ */
 export function keysOf(command: Command): (string | Buffer)[] {
   const { length } = command.args;
   if (length === 0) return [];
@@ -153,14 +164,17 @@ export function rawCommand(name: string, args: readonly (string | Buffer)[]): Co
   return new Command(name, args as never, { replyEncoding: null } as never);
 }
 
-/** Commands of a pipeline are numbered so that ioredis can tell a torn one; split, the numbers mean nothing. */
+/**
+ * Commands of a pipeline are numbered so that ioredis can tell a torn one; split, the numbers mean
+ * nothing.
+ */
 export function leavePipeline(command: Command): void {
   if (command.pipelineIndex !== undefined) command.pipelineIndex = undefined as never;
 }
 
 /**
- * Gives the keys of a command other names. `keys`: those that were found in it, for commands in which ioredis finds none
- * itself; each is looked for among the arguments.
+ * Gives the keys of a command other names. `keys`: those that were found in it, for commands in
+ * which ioredis finds none itself; each is looked for among the arguments.
  */
 export function renameKeys(
   command: Command,
@@ -198,7 +212,10 @@ export type WriteableStream = NonNullable<Parameters<Redis['sendCommand']>[1]>;
 
 export type Callback<T> = (error?: Error | null, result?: T) => void;
 
-/** Rejects each by an error object of its own: in a transaction, ioredis writes the others into that of EXEC. */
+/**
+ * Rejects each by an error object of its own: in a transaction, ioredis writes the others into that
+ * of EXEC.
+ */
 export function refuseAll(commands: readonly Command[], refusal: () => Error): void {
   for (const command of commands) command.reject(refusal());
 }

@@ -1,8 +1,8 @@
 import type { RedisKey } from '../common/errors.js';
 
 /**
- * The keys of SORT and SORT_RO, patterns that name keys among them: these lie where their tag says. One without a star
- * names none (`BY nosort`, `GET #`), although ioredis counts it as a key.
+ * The keys of SORT and SORT_RO, patterns that name keys among them: these lie where their tag says.
+ * One without a star names none (`BY nosort`, `GET #`), although ioredis counts it as a key.
  */
 export function sortKeys(args: readonly RedisKey[]): RedisKey[] {
   const keys = args.slice(0, 1);

@@ -2,12 +2,13 @@ import type { Clock, Random } from '../../../src/index.js';
 import { type RedisKey, shardUnavailable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
 import { type Command, ownCommand } from '../driver/driver.js';
-import type { Shard, ShardWatch, Target } from '../shards/shard.js';
+import type { Shard, ShardWatch } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { HeldCommands } from './held-commands.js';
 import { removeLeftovers } from './leftovers.js';
 import { NamespacedTarget } from './namespaced-target.js';
 import { cleanse } from './quarantine.js';
+import type { ShardEntry } from './shard-entry.js';
 import {
   missedField,
   namespaceOf,
@@ -33,44 +34,22 @@ export interface FailoverHost {
   error(error: Error): void;
 }
 
-/** What is known of one shard. */
-interface Entry {
-  readonly held: HeldCommands;
-  /** Where commands for its own keys go while it can be used. */
-  readonly own: Target;
-  /** As its server told, or as we wrote it since; undefined as long as it has not told. */
-  record: ShardRecord | undefined;
-  /** Counts what we wrote into the record: an answer to an earlier question is not believed. */
-  writes: number;
-  /** The server refused to write it down; it is told again with every probe until it does. */
-  unwritten: boolean;
-  /** The last answer lacked a namespace. */
-  lacked: boolean;
-  /** Others may have taken writes for it. */
-  missed: boolean;
-  answering: boolean;
-  asking: boolean;
-  admitted: boolean;
-  /** Changes with every break: an admission under way ends. */
-  attempt: number;
-  admitting: boolean;
-}
-
 /**
- * The policy `next`, for caches: the keys of a shard that is down go to the next shards on the ring, and when it is back
- * it is not used before nothing in it can be older than what others wrote meanwhile.
+ * The policy `next`, for caches: the keys of a shard that is down go to the next shards on the
+ * ring, and when it is back it is not used before nothing in it can be older than what others wrote
+ * meanwhile.
  *
- * Two things may be stale. What the shard itself held: it misses the writes of its absence, so it is cleared by the
- * quarantine on its return. And what others held for it in an earlier absence: keys that a shard holds for others
- * are kept in a namespace, and every absence begins with a new one. Both are written down at the servers, in the
- * record that each probe reads, so that clients agree within a probe interval and one that dies or starts meanwhile
- * leaves no gap.
+ * Two things may be stale. What the shard itself held: it misses the writes of its absence, so it
+ * is cleared by the quarantine on its return. And what others held for it in an earlier absence:
+ * keys that a shard holds for others are kept in a namespace, and every absence begins with a new
+ * one. Both are written down at the servers, in the record that each probe reads, so that clients
+ * agree within a probe interval and one that dies or starts meanwhile leaves no gap.
  */
 export class Failover implements ShardWatch {
   readonly #host: FailoverHost;
   readonly #key: string;
   readonly #tokens: Tokens;
-  readonly #entries = new Map<Shard, Entry>();
+  readonly #entries = new Map<Shard, ShardEntry>();
   /** Names of shards that left: others own their keys since. */
   readonly #departed = new Set<string>();
   /** Counts the changes of the topology. */
@@ -101,7 +80,7 @@ export class Failover implements ShardWatch {
       return this.#recorded ? entry.record?.standIn : '';
     };
     const missed = this.#departed.delete(shard.name) || this.#namesake(shard)?.missed === true;
-    const entry: Entry = {
+    const entry: ShardEntry = {
       held,
       own: new NamespacedTarget(shard, host, held, ownNamespace),
       record: undefined,
@@ -124,7 +103,7 @@ export class Failover implements ShardWatch {
   }
 
   /** The one that has the name of this one, at another address. */
-  #namesake(shard: Shard): Entry | undefined {
+  #namesake(shard: Shard): ShardEntry | undefined {
     for (const [other, entry] of this.#entries) if (other !== shard && other.name === shard.name) return entry;
     return undefined;
   }
@@ -148,7 +127,10 @@ export class Failover implements ShardWatch {
     for (const [other, its] of this.#entries) if (its.admitted) this.#renew(other, its);
   }
 
-  /** Shards came or left: what the others hold of their keys is removed, where it can be told from what is not ours. */
+  /**
+   * Shards came or left: what the others hold of their keys is removed, where it can be told from
+   * what is not ours.
+   */
   changedTopology(): void {
     const change = ++this.#change;
     // Those that came wait until the others have said whether they missed any writes.
@@ -219,22 +201,25 @@ export class Failover implements ShardWatch {
   }
 
   /** From now on, others stand in for it; first of all they note down that they do. */
-  #out(shard: Shard, entry: Entry): void {
+  #out(shard: Shard, entry: ShardEntry): void {
     if (this.#entries.size > 1) entry.missed = true;
     for (const [other, its] of this.#entries) if (its.admitted) this.#renew(other, its);
     this.#aside(shard, entry);
     this.#consider();
   }
 
-  #aside(shard: Shard, entry: Entry): void {
+  #aside(shard: Shard, entry: ShardEntry): void {
     shard.serving = false;
     // Says why it cannot be used, where nobody else is left either.
     shard.target = shard;
     entry.held.reroute(this.#host.own.service, shard.listing, this.#host.route);
   }
 
-  /** A new namespace for what it holds for others, and a note of who they are. Before whatever is sent to it next. */
-  #renew(shard: Shard, entry: Entry): void {
+  /**
+   * A new namespace for what it holds for others, and a note of who they are. Before whatever is
+   * sent to it next.
+   */
+  #renew(shard: Shard, entry: ShardEntry): void {
     this.#write(shard, entry, { [STAND_IN]: this.#tokens.next() }, this.#missingBeside(shard));
   }
 
@@ -244,7 +229,7 @@ export class Failover implements ShardWatch {
     if (entry !== undefined) this.#rewrite(shard, entry);
   }
 
-  #rewrite(shard: Shard, entry: Entry): void {
+  #rewrite(shard: Shard, entry: ShardEntry): void {
     if (entry.record === undefined) return;
     const { own, standIn } = entry.record;
     const tokens: Record<string, string> = {};
@@ -259,8 +244,16 @@ export class Failover implements ShardWatch {
     return [...missing.map(([{ name }]) => name), ...this.#departed];
   }
 
-  /** Writes tokens (and marks) into the record; what is known of it follows at once, as commands keep their order. */
-  #write(shard: Shard, entry: Entry, tokens: Readonly<Record<string, string>>, missed: readonly string[] = []): void {
+  /**
+   * Writes tokens (and marks) into the record; what is known of it follows at once, as commands
+   * keep their order.
+   */
+  #write(
+    shard: Shard,
+    entry: ShardEntry,
+    tokens: Readonly<Record<string, string>>,
+    missed: readonly string[] = [],
+  ): void {
     if (!this.#recorded) return;
     entry.writes++;
     const { attempt, record: before } = entry;
@@ -282,7 +275,7 @@ export class Failover implements ShardWatch {
     };
   }
 
-  #told(shard: Shard, entry: Entry, record: ShardRecord): void {
+  #told(shard: Shard, entry: ShardEntry, record: ShardRecord): void {
     if (entry.unwritten) {
       entry.unwritten = false;
       this.#rewrite(shard, entry);
@@ -314,8 +307,11 @@ export class Failover implements ShardWatch {
     this.#consider();
   }
 
-  /** Somebody emptied the server, or cleared what we still miss: it has to be written down until it is true no longer. */
-  #remark(shard: Shard, entry: Entry, record: ShardRecord): void {
+  /**
+   * Somebody emptied the server, or cleared what we still miss: it has to be written down until it
+   * is true no longer.
+   */
+  #remark(shard: Shard, entry: ShardEntry, record: ShardRecord): void {
     const lost = this.#others(shard).filter((other) => {
       const its = this.#entries.get(other)!;
       return its.missed && !its.admitted && !record.missed.has(other.name);
@@ -339,7 +335,7 @@ export class Failover implements ShardWatch {
     return !this.#recorded || shard.state === 'down' || shard.name === name || record?.asked.has(name) === true;
   }
 
-  async #admit(shard: Shard, entry: Entry): Promise<void> {
+  async #admit(shard: Shard, entry: ShardEntry): Promise<void> {
     const { attempt } = entry;
     const others = this.#others(shard);
     const noted = others.filter((other) => this.#entries.get(other)!.record?.missed.has(shard.name) === true);

@@ -4,7 +4,10 @@ import { timedOut } from '../driver/deadlines.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 
-/** What somebody waits for, and where it goes when the wait is over: one command, or a transaction as a whole. */
+/**
+ * What somebody waits for, and where it goes when the wait is over: one command, or a transaction
+ * as a whole.
+ */
 interface Entry {
   readonly commands: readonly Command[];
   readonly via: Target;
@@ -13,8 +16,9 @@ interface Entry {
 }
 
 /**
- * Commands that wait until it is known whether a shard can be used. Nothing of them was sent, so they can go elsewhere.
- * Bounded; a deadline that passes takes one out. A transaction goes or fails as a whole.
+ * Commands that wait until it is known whether a shard can be used. Nothing of them was sent, so
+ * they can go elsewhere. Bounded; a deadline that passes takes one out. A transaction goes or fails
+ * as a whole.
  */
 export class HeldCommands {
   readonly #limit: number;
@@ -57,8 +61,8 @@ export class HeldCommands {
   }
 
   /**
-   * To somebody else. What is for this shard alone, or belongs to a transaction that was checked as a whole, cannot go
-   * anywhere else and fails.
+   * To somebody else. What is for this shard alone, or belongs to a transaction that was checked as
+   * a whole, cannot go anywhere else and fails.
    */
   reroute(service: string, keyless: Target, route: (command: Command) => void): void {
     for (const { commands, via } of this.#takeAll()) {

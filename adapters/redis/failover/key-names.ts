@@ -17,8 +17,9 @@ const NAMING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Gives the keys of a command other names at the server: each gets the namespace in front. What names keys without
- * declaring them (BY and GET of SORT_RO) cannot be served; the answer says why. Undefined where all went well.
+ * Gives the keys of a command other names at the server: each gets the namespace in front. What
+ * names keys without declaring them (BY and GET of SORT_RO) cannot be served; the answer says why.
+ * Undefined where all went well.
  */
 export function enterNamespace(
   command: Command,
@@ -66,7 +67,9 @@ function listWithin(command: Command, name: string, namespace: string): void {
   });
 }
 
-/** The keys of the namespace by the names that the caller knows, without those that are nobody's. */
+/**
+ * The keys of the namespace by the names that the caller knows, without those that are nobody's.
+ */
 function visibleIn(namespace: string, keys: readonly Buffer[]): Buffer[] {
   if (namespace === '') return keys.filter((key) => !isReserved(key));
   const prefix = Buffer.from(namespace);

@@ -4,8 +4,9 @@ import type { ShardSet } from '../shards/shard-set.js';
 import { type SweepHost, sweep } from '../shards/sweep.js';
 
 /**
- * Removes from a shard of a cache what others own since a change of the topology: once they have written, it would be
- * stale if the keys came back. Only within the namespace of the cache, so nothing of anybody else's.
+ * Removes from a shard of a cache what others own since a change of the topology: once they have
+ * written, it would be stale if the keys came back. Only within the namespace of the cache, so
+ * nothing of anybody else's.
  */
 export function removeLeftovers(
   shard: Shard,

@@ -16,8 +16,8 @@ const EMPTYING: ReadonlySet<string> = new Set(['flushall', 'flushdb']);
 const empties = ({ name }: Command): boolean => EMPTYING.has(name.toLowerCase());
 
 /**
- * A shard whose keys are called otherwise at the server: by a namespace in front of them. Undefined as long as the
- * namespace is not known; commands wait for it.
+ * A shard whose keys are called otherwise at the server: by a namespace in front of them. Undefined
+ * as long as the namespace is not known; commands wait for it.
  */
 export class NamespacedTarget implements Target {
   readonly shard: Shard;

@@ -3,7 +3,10 @@ import type { Quarantine } from '../common/options.js';
 import { ownCommand } from '../driver/driver.js';
 import type { Shard } from '../shards/shard.js';
 
-/** Resolves when nothing that the shard holds under its present names can be read again, or it has all expired. */
+/**
+ * Resolves when nothing that the shard holds under its present names can be read again, or it has
+ * all expired.
+ */
 export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock, signal: AbortSignal): Promise<void> {
   if (quarantine === 'flush') await flush(shard);
   else if (typeof quarantine === 'object') await pause(clock, quarantine.waitMs, signal);

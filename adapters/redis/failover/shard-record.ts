@@ -2,15 +2,18 @@ import type { Random } from '../../../src/index.js';
 import { RESERVED } from '../common/reserved.js';
 
 /**
- * What clients with the policy `next` leave at each server for each other, in one hash there. It lives and dies with the
- * values that it is about.
+ * What clients with the policy `next` leave at each server for each other, in one hash there. It
+ * lives and dies with the values that it is about.
  */
 export interface ShardRecord {
   /** The namespace of the server's own keys, with the quarantine `generation`. */
   readonly own: string | undefined;
   /** The namespace of the keys that it holds while it stands in for other shards. */
   readonly standIn: string | undefined;
-  /** The shards that missed writes, because this one or another stood in for them, and have not been cleared since. */
+  /**
+   * The shards that missed writes, because this one or another stood in for them, and have not been
+   * cleared since.
+   */
   readonly missed: ReadonlySet<string>;
   /** The shards of which it was asked whether they missed any. */
   readonly asked: ReadonlySet<string>;
@@ -25,7 +28,10 @@ export const OWN = 'own';
 export const STAND_IN = 'standIn';
 export const missedField = (shard: string): string => `missed:${shard}`;
 
-/** Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for what is no such reply. */
+/**
+ * Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for what is
+ * no such reply.
+ */
 export function parseRecord(reply: unknown, others: readonly string[]): ShardRecord | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [own, standIn, ...marks] = reply as (string | null)[];

@@ -22,7 +22,10 @@ export interface HandoverStats {
   readonly present: number;
   /** Above `maxValueBytes`: served by the owner before until the window is over. */
   readonly tooLarge: number;
-  /** Written at the owner before, by a client that had not heard of the change, after they had been moved. */
+  /**
+   * Written at the owner before, by a client that had not heard of the change, after they had been
+   * moved.
+   */
   readonly conflict: number;
   /** An owner could not be asked; the commands that wanted the key failed. */
   readonly failed: number;
@@ -48,28 +51,39 @@ interface Window {
   timer?: Timer;
 }
 
-/** Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked for again. */
+/**
+ * Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked
+ * for again.
+ */
 const MAX_SETTLED = 100_000;
 
-/** Changes that are remembered at a time, so that a list of servers that flaps does not fill the memory. */
+/**
+ * Changes that are remembered at a time, so that a list of servers that flaps does not fill the
+ * memory.
+ */
 const MAX_WINDOWS = 8;
 
 /** Keys that nobody waits for, so few that those that somebody waits for find room. */
 const AT_A_TIME = 8;
 
 /**
- * After a change of the topology, for a while: a key that has another owner now is brought there before the first command
- * that names it, and the others meanwhile. Commands of one key keep their order.
+ * After a change of the topology, for a while: a key that has another owner now is brought there
+ * before the first command that names it, and the others meanwhile. Commands of one key keep their
+ * order.
  *
- * Other clients hear of the change at other moments. One that has not would write at the owner before what is not there
- * any longer, so nobody moves a key, or names it, until all have had the time to hear (`settleMs`).
+ * Other clients hear of the change at other moments. One that has not would write at the owner
+ * before what is not there any longer, so nobody moves a key, or names it, until all have had the
+ * time to hear (`settleMs`).
  */
 export class Handover {
   readonly #host: HandoverHost;
   readonly #slots: Semaphore;
   /** The newest first. */
   #windows: readonly Window[] = [];
-  /** By key: the shard that keeps it although it is not its owner, or undefined where all is as it should be. */
+  /**
+   * By key: the shard that keeps it although it is not its owner, or undefined where all is as it
+   * should be.
+   */
   readonly #settled = new Map<string, Shard | undefined>();
   /** The last command that waits for a key. */
   readonly #tails = new Map<string, Promise<void>>();
@@ -149,7 +163,10 @@ export class Handover {
     this.#host.release(before.filter((shard) => !still.includes(shard)));
   }
 
-  /** Sends commands once their keys are where they go. `send` is told of another shard where they have to stay there. */
+  /**
+   * Sends commands once their keys are where they go. `send` is told of another shard where they
+   * have to stay there.
+   */
   bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void {
     let keys: readonly RedisKey[] = [];
     try {
@@ -188,7 +205,9 @@ export class Handover {
     this.#queue(ids, sent, () => this.#waiting--);
   }
 
-  /** The topology changed while they waited. Their order is that of the promises they waited for. */
+  /**
+   * The topology changed while they waited. Their order is that of the promises they waited for.
+   */
   #again(target: Target, commands: readonly Command[]): void {
     const [command] = commands;
     if (commands.length === 1) this.#host.route(command!);

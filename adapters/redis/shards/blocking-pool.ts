@@ -11,8 +11,8 @@ interface Connector {
 const MAX_IDLE = 4;
 
 /**
- * Connections for commands that wait at the server (BLPOP, XREAD BLOCK …): on the shared one they would hold up
- * everybody. One per command in progress.
+ * Connections for commands that wait at the server (BLPOP, XREAD BLOCK …): on the shared one they
+ * would hold up everybody. One per command in progress.
  */
 export class BlockingPool {
   readonly #limit: number;
@@ -55,7 +55,8 @@ export class BlockingPool {
 
   #open(): Redis | undefined {
     if (this.#closed || this.#all.size >= this.#limit) return undefined;
-    // The command brings its own time limit. One that breaks is not made again: its command has failed.
+    // The command brings its own time limit. One that breaks is not made again: its command has
+    // failed.
     const connection = this.#connector.connect({
       commandTimeout: undefined,
       retryStrategy: () => null,

@@ -12,7 +12,9 @@ export interface PlacedShard {
 export interface Placement {
   /** The number of the owner. There must be at least one shard. */
   ownerOf(key: RoutingKey): number;
-  /** The first accepted one from the owner on, in an order that is the key's own; -1 where none is. */
+  /**
+   * The first accepted one from the owner on, in an order that is the key's own; -1 where none is.
+   */
   acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number;
 }
 
@@ -106,8 +108,8 @@ function tagOf(key: RoutingKey): RoutingKey {
 }
 
 /**
- * The part of a key that decides its shard, as in Redis Cluster: what stands between the first `{` and the first `}`
- * after it, if that is not empty; else the whole key.
+ * The part of a key that decides its shard, as in Redis Cluster: what stands between the first `{`
+ * and the first `}` after it, if that is not empty; else the whole key.
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
 export function hashedPart(key: string | Buffer): string | Buffer {

@@ -4,8 +4,8 @@ import { isRead } from './read-commands.js';
 import type { Shard, ShardState, Target } from './shard.js';
 
 /**
- * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as far as they have
- * heard; what writes is refused.
+ * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as
+ * far as they have heard; what writes is refused.
  */
 export class ReplicaTarget implements Target {
   readonly shard: Shard;

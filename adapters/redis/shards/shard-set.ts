@@ -2,7 +2,10 @@ import type { RoutingKey } from '../../../src/index.js';
 import type { Placement } from './placement.js';
 import type { Shard, Target } from './shard.js';
 
-/** The shards of one generation of the topology, and which keys they own. Immutable: replaced as a whole. */
+/**
+ * The shards of one generation of the topology, and which keys they own. Immutable: replaced as a
+ * whole.
+ */
 export class ShardSet {
   readonly generation: number;
   /** Sorted by name. */

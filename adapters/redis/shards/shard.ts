@@ -46,14 +46,15 @@ export interface ShardWatch {
 }
 
 /**
- * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as `onFailure` says.
- * `quarantined`: it answers, and is not used before nothing in it can be stale.
+ * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as
+ * `onFailure` says. `quarantined`: it answers, and is not used before nothing in it can be stale.
  */
 export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
 
 /**
- * Where the commands of some keys go: a shard as it is, or one with something done to the commands on the way (another
- * name for their keys, a wait, a move of the keys first). Keys with one target can be in one command.
+ * Where the commands of some keys go: a shard as it is, or one with something done to the commands
+ * on the way (another name for their keys, a wait, a move of the keys first). Keys with one target
+ * can be in one command.
  */
 export interface Target {
   /** The name of the shard that gets them. */
@@ -73,9 +74,10 @@ export interface Target {
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
  *
- * It is looked at by a PING every `probeIntervalMs` on the connection that the commands use. A server that answers
- * nothing for `downAfterMs` is down until it answers again; the connection is kept, so that what it still has to execute
- * comes before whatever is sent later. One whose connection breaks and cannot be made again is down at once.
+ * It is looked at by a PING every `probeIntervalMs` on the connection that the commands use. A
+ * server that answers nothing for `downAfterMs` is down until it answers again; the connection is
+ * kept, so that what it still has to execute comes before whatever is sent later. One whose
+ * connection breaks and cannot be made again is down at once.
  */
 export class Shard implements Target {
   readonly name: string;
@@ -100,7 +102,10 @@ export class Shard implements Target {
   readonly readOnly: boolean;
   /** False while others stand in for it. */
   serving = true;
-  /** A MULTI without its EXEC yet: what is sent now becomes part of it, so nothing is sent that is not its user's. */
+  /**
+   * A MULTI without its EXEC yet: what is sent now becomes part of it, so nothing is sent that is
+   * not its user's.
+   */
   inTransaction = false;
   readonly #host: ShardHost;
   readonly #target: { readonly host: string; readonly port: number };
@@ -171,7 +176,9 @@ export class Shard implements Target {
     else command.reject(refusal);
   }
 
-  /** Asked once for all of them: a MULTI without its EXEC would take in whatever others send next. */
+  /**
+   * Asked once for all of them: a MULTI without its EXEC would take in whatever others send next.
+   */
   sendTogether(commands: readonly Command[]): void {
     const refusal = this.refusal();
     if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
@@ -275,7 +282,8 @@ export class Shard implements Target {
         if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
         else if (this.connection.status !== 'ready') answered(Outcome.Failure);
         else {
-          // Its deadline passed, which may be shorter than that of the shard; the next one comes behind it.
+          // Its deadline passed, which may be shorter than that of the shard; the next one comes
+          // behind it.
           if (this.#ping === ping) this.#again(ping.sinceMs);
         }
       },
@@ -301,7 +309,8 @@ export class Shard implements Target {
     this.inTransaction = false;
     if (this.#closed) return;
     if (this.state === 'up') {
-      // Its server may have restarted in the meantime; the first attempt to connect again will tell.
+      // Its server may have restarted in the meantime; the first attempt to connect again will
+      // tell.
       this.state = 'connecting';
       this.#unreadySinceMs = this.#host.clock.now();
       this.#host.shardChanged(this);
@@ -328,7 +337,10 @@ export class Shard implements Target {
     this.#host.shardChanged(this);
   }
 
-  /** The service counts the probes, so that its health, events and figures tell of the shards as well. */
+  /**
+   * The service counts the probes, so that its health, events and figures tell of the shards as
+   * well.
+   */
   #report(outcome: Outcome): void {
     try {
       this.#health.acquire().done(outcome);

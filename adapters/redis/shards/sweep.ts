@@ -12,7 +12,10 @@ export interface SweepHost {
 
 /** Keys looked at in one step. */
 const PAGE = 100;
-/** How long a client that sweeps holds the others off after its last sign; it gives one with every page. */
+/**
+ * How long a client that sweeps holds the others off after its last sign; it gives one with every
+ * page.
+ */
 const LOCK_MS = 10_000;
 const RETRY_MS = 1_000;
 
@@ -23,7 +26,9 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`;
 
-/** Shows all keys of a shard, page by page, while `going`. One client at a time does so for a shard. */
+/**
+ * Shows all keys of a shard, page by page, while `going`. One client at a time does so for a shard.
+ */
 export async function sweep(
   shard: Shard,
   host: SweepHost,

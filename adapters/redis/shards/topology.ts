@@ -10,9 +10,9 @@ interface NamedEndpoints {
 }
 
 /**
- * Makes shards of endpoints, by name: one that keeps its name and address keeps its connection, one that moves to
- * another address gets a new one. Each change is a new generation, put in place at once; the shards that are left behind
- * finish what is under way.
+ * Makes shards of endpoints, by name: one that keeps its name and address keeps its connection, one
+ * that moves to another address gets a new one. Each change is a new generation, put in place at
+ * once; the shards that are left behind finish what is under way.
  */
 export class Topology {
   readonly #host: ShardHost;
@@ -33,8 +33,8 @@ export class Topology {
   }
 
   /**
-   * Takes the endpoints as they are now. Gives the shards that are left behind. `spare`: those that were before and are
-   * still connected.
+   * Takes the endpoints as they are now. Gives the shards that are left behind. `spare`: those that
+   * were before and are still connected.
    */
   update(endpoints: readonly Endpoint[], spare: readonly Shard[] = []): Shard[] {
     const named = this.#byName(endpoints);

@@ -22,8 +22,9 @@ function runEngine(engine: string): RunEngine {
 }
 
 /**
- * A compose project of its own: the services started from one handle share its network and go away with it. `env` fills the variables of
- * docker-compose.test.yml, host ports among them, so that a stopped container returns on the same port.
+ * A compose project of its own: the services started from one handle share its network and go away
+ * with it. `env` fills the variables of docker-compose.test.yml, host ports among them, so that a
+ * stopped container returns on the same port.
  */
 export class ComposeProject {
   readonly name: string = `fairlead-${process.pid}-${randomBytes(3).toString('hex')}`;

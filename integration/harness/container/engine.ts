@@ -1,9 +1,15 @@
 import { spawnSync } from 'node:child_process';
 
-/** An engine whose daemon does not answer within this time would not start servers in reasonable time either. */
+/**
+ * An engine whose daemon does not answer within this time would not start servers in reasonable
+ * time either.
+ */
 const ANSWER_WITHIN_MS = 5_000;
 
-/** `docker` or `podman`, whichever really runs containers here (its daemon answers, and it has `compose`); undefined when neither does. */
+/**
+ * `docker` or `podman`, whichever really runs containers here (its daemon answers, and it has
+ * `compose`); undefined when neither does.
+ */
 export function containerEngine(): string | undefined {
   return ['docker', 'podman'].find((engine) => works(engine, 'ps', '-q') && works(engine, 'compose', 'version'));
 }

@@ -1,6 +1,7 @@
 /**
- * Where this machine gets Debian's main archive from, as its own apt is set up: read from one-line `sources.list` files and from deb822 `*.sources`
- * files (sources.list(5)). Only the mirror and its key are taken; the suite is ours to choose.
+ * Where this machine gets Debian's main archive from, as its own apt is set up: read from one-line
+ * `sources.list` files and from deb822 `*.sources` files (sources.list(5)). Only the mirror and its
+ * key are taken; the suite is ours to choose.
  */
 export interface AptSource {
   readonly uri: string;
@@ -23,7 +24,10 @@ export function readSourcesList(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => readLine(line) ?? []);
 }
 
-/** Sources of a deb822 file: stanzas of `Field: value`, continued by indented lines, separated by blank ones. */
+/**
+ * Sources of a deb822 file: stanzas of `Field: value`, continued by indented lines, separated by
+ * blank ones.
+ */
 export function readDeb822(text: string): AptSource[] {
   const sources: AptSource[] = [];
   for (const stanza of text.replace(/^#.*\n?/gm, '').split(/\n\s*\n/)) {
@@ -39,7 +43,10 @@ export function readDeb822(text: string): AptSource[] {
   return sources;
 }
 
-/** The source that carries Debian's main archive of release `codename`: not its security or backports archive, nor another vendor's. */
+/**
+ * The source that carries Debian's main archive of release `codename`: not its security or
+ * backports archive, nor another vendor's.
+ */
 export function mainArchive(sources: readonly AptSource[], codename: string): AptSource | undefined {
   const fit = sources.filter((s) => s.components.includes('main') && /^(https?|file|mirror\+\w+|copy):/.test(s.uri));
   return (

@@ -9,7 +9,9 @@ import { withLock } from './lock.js';
 const run = promisify(execFile);
 const QUIET = { maxBuffer: 64 * 1024 * 1024 };
 
-/** Fetched packages live beside the sources, so that they survive test runs and are shared by them. */
+/**
+ * Fetched packages live beside the sources, so that they survive test runs and are shared by them.
+ */
 export const CACHE: string = join(import.meta.dirname, '..', '..', '..', '.services');
 
 const ARCHIVE_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -31,7 +33,10 @@ export function canFetch(): boolean {
   );
 }
 
-/** Codename of this Debian release; undefined on anything else, derivatives included (their archives lack our suites). */
+/**
+ * Codename of this Debian release; undefined on anything else, derivatives included (their archives
+ * lack our suites).
+ */
 function debianRelease(): string | undefined {
   const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   if (!/^ID=debian$/m.test(text)) return undefined;
@@ -54,8 +59,9 @@ function hostSource(): AptSource {
 }
 
 /**
- * The folder with the unpacked packages of `set` and of all they depend on, fetched by apt into a place of its own: nothing is installed on the
- * machine, no root is needed, and apt checks every signature with the machine's archive keys. Returns at once when it was fetched before.
+ * The folder with the unpacked packages of `set` and of all they depend on, fetched by apt into a
+ * place of its own: nothing is installed on the machine, no root is needed, and apt checks every
+ * signature with the machine's archive keys. Returns at once when it was fetched before.
  */
 export async function fetchPackages(set: PackageSet): Promise<string> {
   const root = join(CACHE, `root-${set.name}`);
@@ -80,7 +86,10 @@ export async function fetchPackages(set: PackageSet): Promise<string> {
   });
 }
 
-/** Lets apt resolve and download the set against an empty list of installed packages, so that libc and everything else comes too. */
+/**
+ * Lets apt resolve and download the set against an empty list of installed packages, so that libc
+ * and everything else comes too.
+ */
 async function download(set: PackageSet, apt: string): Promise<void> {
   await mkdir(join(apt, 'lists', 'partial'), { recursive: true });
   await mkdir(join(apt, 'cache', 'archives', 'partial'), { recursive: true });

@@ -19,7 +19,10 @@ export interface ProcessSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A server as a process of this machine: detached, with its own data folder, ended by its process id. */
+/**
+ * A server as a process of this machine: detached, with its own data folder, ended by its process
+ * id.
+ */
 export class NativeProcess implements Instance {
   readonly #spec: ProcessSpec;
   readonly #folder: string;

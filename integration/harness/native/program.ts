@@ -2,8 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * The command that runs `path` of an unpacked tree: through the tree's own dynamic loader and libraries, so that a program of a newer (or older)
- * Debian than this machine's runs on it. `extra` names further library folders of the tree.
+ * The command that runs `path` of an unpacked tree: through the tree's own dynamic loader and
+ * libraries, so that a program of a newer (or older) Debian than this machine's runs on it. `extra`
+ * names further library folders of the tree.
  */
 export function programIn(root: string, path: string, extra: readonly string[] = []): string[] {
   const folders = ['usr/lib', 'lib'].flatMap((lib) => {

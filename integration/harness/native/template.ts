@@ -8,8 +8,9 @@ import { withLock } from './lock.js';
 const run = promisify(execFile);
 
 /**
- * A data folder that `initialise` filled once for the package tree `root`; it is kept inside that tree, so that a newly fetched tree gets a new one.
- * Servers start from copies, which takes half a second where initialising takes five.
+ * A data folder that `initialise` filled once for the package tree `root`; it is kept inside that
+ * tree, so that a newly fetched tree gets a new one. Servers start from copies, which takes half a
+ * second where initialising takes five.
  */
 export async function templateOf(root: string, initialise: (data: string) => Promise<void>): Promise<string> {
   const template = join(root, 'template');

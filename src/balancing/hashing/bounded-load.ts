@@ -5,12 +5,14 @@ import { number, optional, type Reader } from '../../runtime/options.js';
 export const maxLoadRatioReader: Reader<number | undefined> = optional(number(Number.NaN, 1, 1_000));
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018; HAProxy's hash-balance-factor): of m
- * calls in flight, the new one included, no endpoint of n gets more than ceil(ratio × m / n); with weights, its share
- * of them by weight. A key whose owner is full goes to the next one.
+ * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018; HAProxy's
+ * hash-balance-factor): of m calls in flight, the new one included, no endpoint of n gets more than
+ * ceil(ratio × m / n); with weights, its share of them by weight. A key whose owner is full goes to
+ * the next one.
  *
- * Calls that began without this picker (another subset's, sticky ones) are counted on the endpoint at once, and in the
- * sum m as of the last n picks: until then the bound is tighter than it needs to be, never wider.
+ * Calls that began without this picker (another subset's, sticky ones) are counted on the endpoint
+ * at once, and in the sum m as of the last n picks: until then the bound is tighter than it needs
+ * to be, never wider.
  */
 export class BoundedLoad {
   readonly #ratio: number;

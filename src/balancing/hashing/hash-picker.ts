@@ -16,12 +16,12 @@ export interface HashPickerOptions {
 }
 
 /**
- * The picker of all policies that go by key. The key's owner takes the call; where it is ejected, was tried, or is
- * full, the next one that the table names for this key does, so that an ejection moves the keys of the ejected endpoint
- * and no others, and its return brings back just those.
+ * The picker of all policies that go by key. The key's owner takes the call; where it is ejected,
+ * was tried, or is full, the next one that the table names for this key does, so that an ejection
+ * moves the keys of the ejected endpoint and no others, and its return brings back just those.
  *
- * An endpoint in slow start takes that part of its keys which its weight in use is of its full weight; the keys it takes
- * are always the same and only grow in number.
+ * An endpoint in slow start takes that part of its keys which its weight in use is of its full
+ * weight; the keys it takes are always the same and only grow in number.
  *
  * A call without a key goes where a random key would: to any endpoint, by weight.
  */
@@ -35,7 +35,10 @@ export class HashPicker implements Picker {
   #endpoints: readonly Endpoint[] = [];
   #built: readonly Built[] = [];
   #table: HashTable | undefined;
-  /** For each endpoint of the table, the share of its keys that it takes now, in 2^30ths: 0 out, `ALL` in full. */
+  /**
+   * For each endpoint of the table, the share of its keys that it takes now, in 2^30ths: 0 out,
+   * `ALL` in full.
+   */
   #open: Int32Array = new Int32Array(0);
 
   constructor(options: HashPickerOptions) {
@@ -47,7 +50,8 @@ export class HashPicker implements Picker {
 
   update(rotation: Rotation): void {
     const { ready, members } = rotation;
-    // Where few of the members are ready (a subset, a zone), walking past all others would cost more than it is worth.
+    // Where few of the members are ready (a subset, a zone), walking past all others would cost
+    // more than it is worth.
     const overReady = this.#builder.over === 'ready' || ready.length * MAX_MEMBERS_PER_READY < members.length;
     const endpoints = byId(overReady ? ready : members);
     this.#ready = ready;
@@ -148,7 +152,10 @@ function sameServers(endpoints: readonly Endpoint[], built: readonly Built[], in
   );
 }
 
-/** All clients must build from the same order. Membership is in this order already; somebody else's list may not be. */
+/**
+ * All clients must build from the same order. Membership is in this order already; somebody else's
+ * list may not be.
+ */
 function byId(endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const sorted = endpoints.every((endpoint, i) => i === 0 || endpoints[i - 1]!.spec.id <= endpoint.spec.id);
   return sorted ? endpoints : endpoints.toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
@@ -161,5 +168,8 @@ const HALF_HASH = 2 ** 16;
 /** With one in 16 ready, a walk takes 16 steps on average. */
 const MAX_MEMBERS_PER_READY = 16;
 
-/** Then the walk has failed by bad luck in one of 15 million cases, if one in 16 is ready: 1 - (15/16)^256. */
+/**
+ * Then the walk has failed by bad luck in one of 15 million cases, if one in 16 is ready: 1 -
+ * (15/16)^256.
+ */
 const MAX_STEPS = 256;

@@ -6,9 +6,10 @@ const V4_BYTES = 4;
 const V6_BYTES = 16;
 
 /**
- * Hashes the network that an address belongs to, so that clients which change their address within it keep their
- * endpoint. Takes text (`10.0.0.1`, `2001:db8::1`, with brackets, zone, port or IPv4-mapped) and raw addresses of 4 or 16
- * bytes; whatever is no address is hashed as it is. Allocates nothing.
+ * Hashes the network that an address belongs to, so that clients which change their address within
+ * it keep their endpoint. Takes text (`10.0.0.1`, `2001:db8::1`, with brackets, zone, port or
+ * IPv4-mapped) and raw addresses of 4 or 16 bytes; whatever is no address is hashed as it is.
+ * Allocates nothing.
  */
 export function hashIp(key: RoutingKey, v4Prefix: number, v6Prefix: number): number {
   const length = typeof key === 'string' ? parse(key) : copy(key);

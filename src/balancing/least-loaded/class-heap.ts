@@ -1,8 +1,9 @@
 import type { Random } from '../../runtime/random.js';
 
 /**
- * A binary heap of numbered classes, least load first; classes of equal load take turns, the one whose turn is due
- * first (earliest deadline first, as in `EdfSchedule`). In typed arrays; O(log n).
+ * A binary heap of numbered classes, least load first; classes of equal load take turns, the one
+ * whose turn is due first (earliest deadline first, as in `EdfSchedule`). In typed arrays; O(log
+ * n).
  */
 export class ClassHeap {
   readonly #heap: Int32Array;
@@ -12,7 +13,10 @@ export class ClassHeap {
   readonly #loads: Float64Array;
   readonly #turns: Float64Array;
 
-  /** `counts` are the least calls in flight in each class. Integers go in and none but integers: doubles are boxed. */
+  /**
+   * `counts` are the least calls in flight in each class. Integers go in and none but integers:
+   * doubles are boxed.
+   */
   constructor(weights: readonly number[], counts: readonly number[]) {
     this.#weights = Float64Array.from(weights);
     this.#loads = Float64Array.from(counts, (count, index) => count / weights[index]!);
@@ -36,7 +40,10 @@ export class ClassHeap {
     this.#settle(index);
   }
 
-  /** The class had its turn. Its share of the turns is its weight times the number of its least loaded endpoints. */
+  /**
+   * The class had its turn. Its share of the turns is its weight times the number of its least
+   * loaded endpoints.
+   */
   took(index: number, ties: number): void {
     if (this.#heap.length === 1) return;
     this.#turns[index] = this.#turns[index]! + 1 / (this.#weights[index]! * ties);

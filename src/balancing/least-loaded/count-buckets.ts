@@ -1,7 +1,8 @@
 /**
- * Members sorted by a count that mostly changes by one, in O(1) per step: all members lie in one array in the order of
- * their counts, and `starts` says where each count begins. A member whose count changes by one swaps places with the
- * one at the edge of its bucket and the edge moves past it.
+ * Members sorted by a count that mostly changes by one, in O(1) per step: all members lie in one
+ * array in the order of their counts, and `starts` says where each count begins. A member whose
+ * count changes by one swaps places with the one at the edge of its bucket and the edge moves past
+ * it.
  */
 export class CountBuckets {
   /** Members in the order of their counts. */
@@ -47,7 +48,10 @@ export class CountBuckets {
     return this.#order[index]!;
   }
 
-  /** Sets a member's count. Costs its distance from the last one; allocates only when it is higher than any before. */
+  /**
+   * Sets a member's count. Costs its distance from the last one; allocates only when it is higher
+   * than any before.
+   */
   set(member: number, to: number): void {
     const target = to > MAX_COUNT ? MAX_COUNT : to;
     let count = this.#counts[member]!;
@@ -82,7 +86,9 @@ export class CountBuckets {
     this.#places[member] = place;
   }
 
-  /** Nobody has less than the least: its bucket is empty when nobody has less than one more either. */
+  /**
+   * Nobody has less than the least: its bucket is empty when nobody has less than one more either.
+   */
   #skipEmpty(): void {
     if (this.#order.length === 0) return;
     while (this.#starts[this.#least + 1] === 0) this.#least++;
@@ -96,5 +102,8 @@ export class CountBuckets {
 }
 
 const INITIAL_COUNTS = 64;
-/** Members with more than this are taken for equal: nobody has so many calls in flight, and the edges need memory. */
+/**
+ * Members with more than this are taken for equal: nobody has so many calls in flight, and the
+ * edges need memory.
+ */
 const MAX_COUNT = 65_535;

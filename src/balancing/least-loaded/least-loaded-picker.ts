@@ -6,15 +6,16 @@ import { ClassHeap } from './class-heap.js';
 import { CountBuckets } from './count-buckets.js';
 
 /**
- * The true minimum of calls in flight per weight. Endpoints of one weight form a class, sorted by their calls in flight;
- * a heap over the classes names the one whose least loaded endpoint is the least loaded of all. With equal weights there
- * is one class and the heap is idle.
+ * The true minimum of calls in flight per weight. Endpoints of one weight form a class, sorted by
+ * their calls in flight; a heap over the classes names the one whose least loaded endpoint is the
+ * least loaded of all. With equal weights there is one class and the heap is idle.
  *
- * The counters live on the endpoints, and others change them too: other subsets, sticky calls. This keeps what it saw
- * last, and stays exact by one invariant: what it saw is never more than what is true. Every end of a call is reported
- * to it (`observe`), and every beginning is found out when it matters, which is when the endpoint comes up as the
- * minimum: then it is put where it belongs and the search goes on. Each beginning is found out once at most, so a pick
- * costs O(1) amortised, and O(log of the number of different weights).
+ * The counters live on the endpoints, and others change them too: other subsets, sticky calls. This
+ * keeps what it saw last, and stays exact by one invariant: what it saw is never more than what is
+ * true. Every end of a call is reported to it (`observe`), and every beginning is found out when it
+ * matters, which is when the endpoint comes up as the minimum: then it is put where it belongs and
+ * the search goes on. Each beginning is found out once at most, so a pick costs O(1) amortised, and
+ * O(log of the number of different weights).
  */
 export class LeastLoadedPicker implements Picker {
   readonly #random: Random;
@@ -56,7 +57,8 @@ export class LeastLoadedPicker implements Picker {
       this.#classes.map(({ weight }) => weight),
       this.#classes.map(({ buckets }) => buckets.least),
     );
-    // Where each class has its turn among equals is drawn anew, or frequent updates would favour some class.
+    // Where each class has its turn among equals is drawn anew, or frequent updates would favour
+    // some class.
     for (const [index, { buckets }] of this.#classes.entries()) this.#heap.shuffle(index, buckets.ties, this.#random);
   }
 

@@ -27,7 +27,10 @@ export class PrequalPicker implements Picker {
   readonly #pool: ProbePool;
   /** In the order of the rotation. */
   #targets: readonly Target[] = [];
-  /** When the last call was. Answers count as of then: a clock read for each would cost more than all the rest. */
+  /**
+   * When the last call was. Answers count as of then: a clock read for each would cost more than
+   * all the rest.
+   */
   readonly #pickedAtMs = new Float64Array(1);
   /** Probes and removals due, in fractions. */
   readonly #due = new Float64Array(2);
@@ -89,7 +92,10 @@ export class PrequalPicker implements Picker {
   }
 }
 
-/** An endpoint that is asked, and what takes its answers: made once per endpoint, so that a pick allocates nothing. */
+/**
+ * An endpoint that is asked, and what takes its answers: made once per endpoint, so that a pick
+ * allocates nothing.
+ */
 class Target implements Candidate {
   readonly endpoint: Endpoint;
   share = 0;
@@ -110,15 +116,16 @@ class Target implements Candidate {
 
 /**
  * How many calls one answer serves, so that the pool neither runs dry nor grows stale: the paper's
- * max(1, (1 + δ) / ((1 - m/n) × probes - removals)) with δ = 1, m answers in the pool and n endpoints. Of the probes only
- * those count whose answers the weights let in.
+ * max(1, (1 + δ) / ((1 - m/n) × probes - removals)) with δ = 1, m answers in the pool and n
+ * endpoints. Of the probes only those count whose answers the weights let in.
  */
 function usesPerAnswer(settings: PrequalSettings, ready: readonly Endpoint[]): number {
   const { probesPerCall, removalsPerCall, poolSize } = settings;
   const heaviest = ready.reduce((most, { weight }) => Math.max(most, weight), 0);
   const kept = ready.reduce((sum, { weight }) => sum + weight, 0) / (heaviest * ready.length);
   const net = (1 - poolSize / ready.length) * probesPerCall * kept - removalsPerCall;
-  // At or below 0 the formula has no answer: fewer answers come in than go out, and each must serve for long.
+  // At or below 0 the formula has no answer: fewer answers come in than go out, and each must serve
+  // for long.
   return net <= 2 / MAX_USES ? MAX_USES : Math.max(1, 2 / net);
 }
 

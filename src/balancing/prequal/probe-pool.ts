@@ -11,11 +11,13 @@ export interface Candidate {
 }
 
 /**
- * The answers to probes that may still be used: at most one per endpoint, the newer in place of the older. In parallel
- * arrays, so that nothing is allocated per answer and a search reads one array of numbers. The order in them means nothing.
+ * The answers to probes that may still be used: at most one per endpoint, the newer in place of the
+ * older. In parallel arrays, so that nothing is allocated per answer and a search reads one array
+ * of numbers. The order in them means nothing.
  *
- * Weights decide how many of an endpoint's answers are kept. Were it decided by call whether an answer counts, one that
- * lives for five calls would have five chances, and a light endpoint nearly as many calls as a heavy one.
+ * Weights decide how many of an endpoint's answers are kept. Were it decided by call whether an
+ * answer counts, one that lives for five calls would have five chances, and a light endpoint nearly
+ * as many calls as a heavy one.
  */
 export class ProbePool {
   readonly #random: Random;
@@ -27,7 +29,10 @@ export class ProbePool {
   readonly #latenciesMs: Float64Array;
   readonly #arrivedAtMs: Float64Array;
   readonly #uses: Int32Array;
-  /** The lower the better: the latency of a cold one; for a hot one its calls in progress, beyond any latency. */
+  /**
+   * The lower the better: the latency of a cold one; for a hot one its calls in progress, beyond
+   * any latency.
+   */
   readonly #scores: Float64Array;
   /** Room to find a quantile in. */
   readonly #highest: Int32Array;
@@ -88,7 +93,10 @@ export class ProbePool {
     this.#score(place);
   }
 
-  /** Forgets what is too old, and learns what many calls in progress are from each half a pool of new answers. */
+  /**
+   * Forgets what is too old, and learns what many calls in progress are from each half a pool of
+   * new answers.
+   */
   refresh(at: Float64Array, maxAgeMs: number): void {
     if (at[0]! - this.#oldestMs[0]! > maxAgeMs) this.#expire(at, maxAgeMs);
     if (this.#answersSince * 2 < this.#size || this.#size === 0 || this.#hotQuantile === 0) return;
@@ -98,7 +106,10 @@ export class ProbePool {
     if (this.#hotAbove !== before) for (let i = 0; i < this.#size; i++) this.#score(i);
   }
 
-  /** The best answer of an endpoint not tried, -1 where there is none. Equal ones are told apart by where it starts. */
+  /**
+   * The best answer of an endpoint not tried, -1 where there is none. Equal ones are told apart by
+   * where it starts.
+   */
   best(tried: readonly Endpoint[] | undefined): number {
     const scores = this.#scores;
     const size = this.#size;
@@ -116,7 +127,10 @@ export class ProbePool {
     return best;
   }
 
-  /** Takes an answer for a call. It serves again, as if the call were in progress there, until it is used up. */
+  /**
+   * Takes an answer for a call. It serves again, as if the call were in progress there, until it is
+   * used up.
+   */
   use(place: number): Endpoint {
     const { endpoint } = this.#candidates[place]!;
     const uses = this.#uses[place]! - 1;
@@ -157,7 +171,10 @@ export class ProbePool {
     this.#oldestMs[0] = oldestMs;
   }
 
-  /** The quantile of calls in progress over the pool. Sorts only what lies above it: three of sixteen, by default. */
+  /**
+   * The quantile of calls in progress over the pool. Sorts only what lies above it: three of
+   * sixteen, by default.
+   */
   #quantile(): number {
     const highest = this.#highest;
     const size = this.#size;
@@ -193,6 +210,8 @@ export class ProbePool {
 }
 
 const ALL_HOT = -1;
-/** Above any latency: 35,000 years in milliseconds. With calls in progress added it is still exact. */
+/**
+ * Above any latency: 35,000 years in milliseconds. With calls in progress added it is still exact.
+ */
 const HOT = 2 ** 50;
 const WHOLE = 2 ** 30;

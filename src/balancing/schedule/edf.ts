@@ -2,9 +2,10 @@ import type { Random } from '../../runtime/random.js';
 import type { Schedule } from './schedule.js';
 
 /**
- * Earliest deadline first: every index has a deadline, the earliest is taken and its next one is 1/weight later. The
- * way Envoy schedules unequal weights (source/common/upstream/edf_scheduler.h). First deadlines are drawn at random
- * within the first period, so that equal weights do not come up in the same order for every client.
+ * Earliest deadline first: every index has a deadline, the earliest is taken and its next one is
+ * 1/weight later. The way Envoy schedules unequal weights (source/common/upstream/edf_scheduler.h).
+ * First deadlines are drawn at random within the first period, so that equal weights do not come up
+ * in the same order for every client.
  *
  * A binary heap in two typed arrays: O(log n) per turn.
  */

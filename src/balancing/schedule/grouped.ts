@@ -3,13 +3,17 @@ import { EdfSchedule } from './edf.js';
 import type { Schedule } from './schedule.js';
 import { smoothSchedule } from './smooth.js';
 
-/** Grouping pays where each weight is shared by at least so many, on average: the heap is then two levels lower. */
+/**
+ * Grouping pays where each weight is shared by at least so many, on average: the heap is then two
+ * levels lower.
+ */
 const MIN_MEMBERS_PER_WEIGHT = 4;
 
 /**
- * A schedule for many indices with few different weights, as discovery gives them: it has one entry per weight, due as
- * often as all of its members together, and they take turns. Each index comes up as regularly as with an entry of its own,
- * at the cost of a dozen entries instead of thousands; whose cycle can mostly be laid out as a table.
+ * A schedule for many indices with few different weights, as discovery gives them: it has one entry
+ * per weight, due as often as all of its members together, and they take turns. Each index comes up
+ * as regularly as with an entry of its own, at the cost of a dozen entries instead of thousands;
+ * whose cycle can mostly be laid out as a table.
  */
 export class GroupedSchedule implements Schedule {
   readonly #groups: Schedule;
@@ -21,7 +25,8 @@ export class GroupedSchedule implements Schedule {
   constructor(byWeight: ReadonlyMap<number, readonly number[]>, random: Random) {
     const groups = [...byWeight];
     const weights = groups.map(([weight, indices]) => weight * indices.length);
-    // Begun at a random place, so that clients started together do not all begin with the same weight.
+    // Begun at a random place, so that clients started together do not all begin with the same
+    // weight.
     this.#groups = smoothSchedule(weights, random.float()) ?? new EdfSchedule(weights, random);
     this.#members = groups.map(([, indices]) => Uint32Array.from(indices));
     this.#turns = Uint32Array.from(groups, ([, indices]) => random.below(indices.length));

@@ -1,8 +1,8 @@
 import type { Schedule } from './schedule.js';
 
 /**
- * The table costs (endpoints × turns in a cycle) steps to lay out, whenever weights change: 2^19 steps take about a
- * millisecond.
+ * The table costs (endpoints × turns in a cycle) steps to lay out, whenever weights change: 2^19
+ * steps take about a millisecond.
  */
 const MAX_STEPS = 2 ** 19;
 
@@ -12,9 +12,10 @@ const PER_UNIT = 100;
 const MAX_ROUNDING = 0.02;
 
 /**
- * One whole cycle of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c, commit 52327e0627f4): in each
- * turn every current weight grows by its own weight, the largest is taken and falls by the total. Gives undefined where
- * the cycle is too long to lay out, or the weights are too fine for one.
+ * One whole cycle of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c, commit
+ * 52327e0627f4): in each turn every current weight grows by its own weight, the largest is taken
+ * and falls by the total. Gives undefined where the cycle is too long to lay out, or the weights
+ * are too fine for one.
  */
 export function smoothSchedule(weights: readonly number[], position: number): Schedule | undefined {
   const whole = weights.every(Number.isInteger) ? weights : weights.map((weight) => Math.round(weight * PER_UNIT));

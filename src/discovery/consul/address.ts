@@ -15,9 +15,10 @@ export interface AgentAddress {
 export const DEFAULT_ADDRESS = '127.0.0.1:8500';
 
 /**
- * Reads `host:port`, `http://…`, `https://…` or `unix:///path`, as CONSUL_HTTP_ADDR does. A host without a port means the
- * port of the scheme, 80 or 443: so does the CLI. `secure` applies where no scheme is written. Throws
- * FAIRLEAD_INVALID_OPTION; an address with a user and password in it is refused without being shown.
+ * Reads `host:port`, `http://…`, `https://…` or `unix:///path`, as CONSUL_HTTP_ADDR does. A host
+ * without a port means the port of the scheme, 80 or 443: so does the CLI. `secure` applies where
+ * no scheme is written. Throws FAIRLEAD_INVALID_OPTION; an address with a user and password in it
+ * is refused without being shown.
  */
 export function parseAddress(address: string, secure: boolean, name: string): AgentAddress {
   if (address.startsWith('unix://')) {

@@ -8,14 +8,17 @@ export interface AnswerHead {
   readonly index: bigint;
   /** How old the data is, by the word of the server or the agent's cache. */
   readonly ageMs: number;
-  /** The answer admits that it may not be the whole truth, so an empty or shrunk list is nothing to rely on. */
+  /**
+   * The answer admits that it may not be the whole truth, so an empty or shrunk list is nothing to
+   * rely on.
+   */
   readonly doubtful: boolean;
 }
 
 /**
- * `X-Consul-KnownLeader: false` counts as a doubt, never as an error: agents with streaming (1.10 and later) set it on
- * good answers (hashicorp/consul issues 9776, 10945, 11912). A list that ACLs were applied to may have lost entries to a
- * token that went bad, for which Consul answers 200.
+ * `X-Consul-KnownLeader: false` counts as a doubt, never as an error: agents with streaming (1.10
+ * and later) set it on good answers (hashicorp/consul issues 9776, 10945, 11912). A list that ACLs
+ * were applied to may have lost entries to a token that went bad, for which Consul answers 200.
  */
 export function readHead(headers: IncomingHttpHeaders): AnswerHead {
   const contactMs = readNumber(headers['x-consul-lastcontact']);
@@ -37,7 +40,10 @@ function readNumber(header: string | string[] | undefined): number {
   return Number.isFinite(value) && value > 0 ? value : 0;
 }
 
-/** A longer `Retry-After` is not obeyed: whoever runs the proxy may have meant well, but the list grows old. */
+/**
+ * A longer `Retry-After` is not obeyed: whoever runs the proxy may have meant well, but the list
+ * grows old.
+ */
 const MAX_RETRY_AFTER_MS = 60_000;
 
 /** An answer that is no success. */

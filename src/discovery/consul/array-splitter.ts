@@ -13,10 +13,11 @@ const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byt
 const Place = { Before: 0, Between: 1, Within: 2, After: 3 } as const;
 
 /**
- * Cuts a JSON array of objects into its elements while the bytes arrive, so that 12 MB of it are never parsed in one go:
- * each element is handed on as bytes as soon as it is whole. It only counts braces outside of strings; whether an
- * element is right inside is for JSON.parse to say. Every structural byte of JSON is ASCII, which no part of a longer
- * UTF-8 sequence can be, so bytes need no decoding. Cost: about a nanosecond a byte.
+ * Cuts a JSON array of objects into its elements while the bytes arrive, so that 12 MB of it are
+ * never parsed in one go: each element is handed on as bytes as soon as it is whole. It only counts
+ * braces outside of strings; whether an element is right inside is for JSON.parse to say. Every
+ * structural byte of JSON is ASCII, which no part of a longer UTF-8 sequence can be, so bytes need
+ * no decoding. Cost: about a nanosecond a byte.
  */
 export class ArraySplitter implements BodyReader {
   readonly #element: (bytes: Buffer) => void;

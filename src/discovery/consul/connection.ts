@@ -11,15 +11,23 @@ export interface ConsulTlsOptions {
   /** Our certificate and its key. Default: CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY. */
   readonly cert?: string | Buffer;
   readonly key?: string | Buffer;
-  /** The name to expect in the agent's certificate. Default: CONSUL_TLS_SERVER_NAME, else the host. */
+  /**
+   * The name to expect in the agent's certificate. Default: CONSUL_TLS_SERVER_NAME, else the host.
+   */
   readonly serverName?: string;
   /** False trusts any certificate. Default: CONSUL_HTTP_SSL_VERIFY, else true. */
   readonly verify?: boolean;
 }
 
-/** Options of a connection to an agent. What is left out comes from the variables that the Consul CLI reads. */
+/**
+ * Options of a connection to an agent. What is left out comes from the variables that the Consul
+ * CLI reads.
+ */
 export interface ConsulConnectionOptions {
-  /** `host:port`, `http://…`, `https://…` or `unix:///path`. Default: CONSUL_HTTP_ADDR, else 127.0.0.1:8500. */
+  /**
+   * `host:port`, `http://…`, `https://…` or `unix:///path`. Default: CONSUL_HTTP_ADDR, else
+   * 127.0.0.1:8500.
+   */
   readonly address?: string;
   /** The ACL token. Default: CONSUL_HTTP_TOKEN_FILE, CONSUL_HTTP_TOKEN, else none. */
   readonly token?: string;
@@ -27,9 +35,15 @@ export interface ConsulConnectionOptions {
   readonly tokenFile?: string;
   /** `user:password` for HTTP basic authentication. Default: CONSUL_HTTP_AUTH. */
   readonly auth?: string;
-  /** True for https with the system's authorities, or TLS options. Default: CONSUL_HTTP_SSL and the address. */
+  /**
+   * True for https with the system's authorities, or TLS options. Default: CONSUL_HTTP_SSL and the
+   * address.
+   */
   readonly tls?: boolean | ConsulTlsOptions;
-  /** Ask for gzip. Default: only where the agent is not on this host: it saves bytes and costs the agent time. */
+  /**
+   * Ask for gzip. Default: only where the agent is not on this host: it saves bytes and costs the
+   * agent time.
+   */
   readonly compress?: boolean;
   /** Where variables are looked up. Default `process.env`; `{}` ignores them. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -81,7 +95,10 @@ export const connectionSchema: { readonly [Key in keyof ConsulConnectionOptions]
   env: unchecked<Env>(),
 };
 
-/** Completes the options from the environment. Throws FAIRLEAD_INVALID_OPTION, also for a file that cannot be read. */
+/**
+ * Completes the options from the environment. Throws FAIRLEAD_INVALID_OPTION, also for a file that
+ * cannot be read.
+ */
 export function readConnection(context: string, options: ConnectionSettings): Connection {
   const env: Env = options.env ?? process.env;
   const setting = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);

@@ -9,7 +9,9 @@ import { PackageTransport } from './package-transport.js';
 export interface ConsulKvOptions extends ConsulConnectionOptions {
   /** Default: the agent's own. */
   readonly datacenter?: string;
-  /** How long a query blocks when nothing changes; milliseconds. Default 30,000; 1,000 to 600,000. */
+  /**
+   * How long a query blocks when nothing changes; milliseconds. Default 30,000; 1,000 to 600,000.
+   */
   readonly waitMs?: number;
   /** For tests. */
   readonly clock?: Clock;
@@ -23,12 +25,14 @@ interface KvSettings {
   readonly random: Random;
 }
 
-/** An agent that does not begin to answer within this, blocking aside, is given up; milliseconds. */
+/**
+ * An agent that does not begin to answer within this, blocking aside, is given up; milliseconds.
+ */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Values from Consul's KV store, by blocking queries to the leader. An open watch keeps the process alive
- * until its signal aborts. Throws FAIRLEAD_INVALID_OPTION.
+ * Values from Consul's KV store, by blocking queries to the leader. An open watch keeps the process
+ * alive until its signal aborts. Throws FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
  * registerGrpc(mesh, { serviceConfigSource: consulKv() });   // keys fairlead/grpc/<service>
@@ -43,7 +47,8 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
     random: (value: unknown) => value ?? systemRandom(),
   } as never);
   const connection = readConnection('consulKv', read as never);
-  // By the leader: a server that was restarted and reads its log again answers stale reads with what was once true.
+  // By the leader: a server that was restarted and reads its log again answers stale reads with
+  // what was once true.
   const query: Record<string, string> = {};
   if (read.datacenter !== undefined) query.dc = read.datacenter;
   if (connection.namespace !== undefined) query.ns = connection.namespace;

@@ -13,11 +13,17 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
   readonly namespace?: string;
   /** Consul Enterprise. Default: CONSUL_PARTITION. */
   readonly partition?: string;
-  /** How often the agent is asked at least whether it still knows an instance; ms. Default 5,000; 100 to 86,400,000. */
+  /**
+   * How often the agent is asked at least whether it still knows an instance; ms. Default 5,000;
+   * 100 to 86,400,000.
+   */
   readonly verifyIntervalMs?: number;
   /** How long the agent may take to answer; milliseconds. Default 5,000; 100 to 600,000. */
   readonly requestTimeoutMs?: number;
-  /** The longest wait between two tries while the agent is away; milliseconds. Default 1,000; 10 to 600,000. */
+  /**
+   * The longest wait between two tries while the agent is away; milliseconds. Default 1,000; 10 to
+   * 600,000.
+   */
   readonly maxBackoffMs?: number;
   /** For tests. */
   readonly clock?: Clock;
@@ -41,9 +47,10 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
 };
 
 /**
- * Registers instances with the local agent and keeps them registered: heartbeats, a new registration when the agent lost
- * its state, and the end of it all on `close()`. Heartbeats do not keep the process alive; an instance whose process
- * ended without `close()` becomes critical when its TTL is over.
+ * Registers instances with the local agent and keeps them registered: heartbeats, a new
+ * registration when the agent lost its state, and the end of it all on `close()`. Heartbeats do not
+ * keep the process alive; an instance whose process ended without `close()` becomes critical when
+ * its TTL is over.
  *
  * ```ts
  * await using registrar = consulRegistrar();

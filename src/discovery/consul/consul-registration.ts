@@ -24,9 +24,9 @@ const BACKOFF_BASE_MS = 100;
 const DEREGISTER_TRIES = 4;
 
 /**
- * One instance that is kept registered. Every heartbeat is also the question whether the agent still knows it: an agent
- * that lost its state answers that it knows no such check, and gets the whole registration again. Without a TTL check the
- * question is asked for its own sake.
+ * One instance that is kept registered. Every heartbeat is also the question whether the agent
+ * still knows it: an agent that lost its state answers that it knows no such check, and gets the
+ * whole registration again. Without a TTL check the question is asked for its own sake.
  */
 export class ConsulRegistration implements Registration {
   readonly id: string;
@@ -117,7 +117,10 @@ export class ConsulRegistration implements Registration {
     }
   }
 
-  /** Sends the heartbeats, or asks for the service where there is none. False when the agent does not know it. */
+  /**
+   * Sends the heartbeats, or asks for the service where there is none. False when the agent does
+   * not know it.
+   */
   async #isKnown(): Promise<boolean> {
     const { heartbeats } = this.#instance;
     if (heartbeats.length === 0) {

@@ -10,27 +10,53 @@ import { PackageTransport } from './package-transport.js';
 import { QuerySlots } from './query-slots.js';
 
 export interface ConsulResolverOptions extends ConsulConnectionOptions, ConsulQueryOptions {
-  /** How long a blocking query waits for a change; milliseconds. Default 30,000; 1,000 to 600,000. */
+  /**
+   * How long a blocking query waits for a change; milliseconds. Default 30,000; 1,000 to 600,000.
+   */
   readonly waitMs?: number;
-  /** How long an answer may take beyond that, and its body between two pieces. Default 10,000; 100 to 600,000. */
+  /**
+   * How long an answer may take beyond that, and its body between two pieces. Default 10,000; 100
+   * to 600,000.
+   */
   readonly requestTimeoutMs?: number;
   /** Requests a second and query, once the burst is used up. Default 4; 0.1 to 1,000. */
   readonly requestsPerSecond?: number;
   /** Requests that may follow each other at once after a quiet time. Default 4; 1 to 1,000. */
   readonly burst?: number;
-  /** The longest wait after a failure, unless the agent asks for more; milliseconds. Default 750; 10 to 600,000. */
+  /**
+   * The longest wait after a failure, unless the agent asks for more; milliseconds. Default 750; 10
+   * to 600,000.
+   */
   readonly maxBackoffMs?: number;
-  /** A `stale` answer older than this is not adopted; milliseconds. Default 10,000; 0 to 31,536,000,000. */
+  /**
+   * A `stale` answer older than this is not adopted; milliseconds. Default 10,000; 0 to
+   * 31,536,000,000.
+   */
   readonly maxStaleMs?: number;
-  /** A list that lost more than this share at once is to be confirmed; an empty one is always. Default 0.5; 0 to 1. */
+  /**
+   * A list that lost more than this share at once is to be confirmed; an empty one is always.
+   * Default 0.5; 0 to 1.
+   */
   readonly maxShrinkRatio?: number;
-  /** After how long a second read, by the leader, may confirm it; milliseconds. Default 500; 0 to 600,000. */
+  /**
+   * After how long a second read, by the leader, may confirm it; milliseconds. Default 500; 0 to
+   * 600,000.
+   */
   readonly confirmMs?: number;
-  /** The same within this time after trouble with the agent; milliseconds. Default 10,000; 0 to 600,000. */
+  /**
+   * The same within this time after trouble with the agent; milliseconds. Default 10,000; 0 to
+   * 600,000.
+   */
   readonly graceMs?: number;
-  /** Blocking queries open at once; further services are polled. Default 128; 1 to 10,000. Agents allow an address 200. */
+  /**
+   * Blocking queries open at once; further services are polled. Default 128; 1 to 10,000. Agents
+   * allow an address 200.
+   */
   readonly maxBlockingQueries?: number;
-  /** A longer answer is refused; bytes, uncompressed. Default 134,217,728 (128 MiB); 1,024 to 2,147,483,647. */
+  /**
+   * A longer answer is refused; bytes, uncompressed. Default 134,217,728 (128 MiB); 1,024 to
+   * 2,147,483,647.
+   */
   readonly maxBodyBytes?: number;
   /** For tests. */
   readonly clock?: Clock;
@@ -38,7 +64,9 @@ export interface ConsulResolverOptions extends ConsulConnectionOptions, ConsulQu
   readonly random?: Random;
 }
 
-/** Quick reads at once, beside the blocking queries: enough to start 100 services within a second. */
+/**
+ * Quick reads at once, beside the blocking queries: enough to start 100 services within a second.
+ */
 const READ_SLOTS = 16;
 
 type Settings = {
@@ -64,8 +92,9 @@ const schema: { readonly [Key in keyof ConsulResolverOptions]-?: Reader<unknown>
 };
 
 /**
- * Endpoints from Consul's health endpoint, by blocking queries. Services with the same query share one. An open watch
- * keeps the process alive; `mesh.close()` ends all of them. Throws FAIRLEAD_INVALID_OPTION.
+ * Endpoints from Consul's health endpoint, by blocking queries. Services with the same query share
+ * one. An open watch keeps the process alive; `mesh.close()` ends all of them. Throws
+ * FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
  * const mesh = createMesh({ resolver: consulResolver() });              // where the Consul CLI would connect to

@@ -7,7 +7,10 @@ export interface EntryOptions {
   readonly addressTag: string | undefined;
 }
 
-/** An element of `/v1/health/service/:service`, as far as we read it. Nothing in it is sure before it was looked at. */
+/**
+ * An element of `/v1/health/service/:service`, as far as we read it. Nothing in it is sure before
+ * it was looked at.
+ */
 interface HealthEntry {
   readonly Node?: {
     readonly Node?: unknown;
@@ -38,9 +41,9 @@ export interface Listed {
 }
 
 /**
- * The endpoint an entry stands for; undefined where it may not serve: a check is critical (which is also what maintenance
- * mode looks like, on a service or a node), it is warning with a warning weight of 0, or `passingOnly` asks for better.
- * Throws when it is no entry at all.
+ * The endpoint an entry stands for; undefined where it may not serve: a check is critical (which is
+ * also what maintenance mode looks like, on a service or a node), it is warning with a warning
+ * weight of 0, or `passingOnly` asks for better. Throws when it is no entry at all.
  */
 export function readEntry(bytes: Buffer, options: EntryOptions): Listed | undefined {
   const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry;

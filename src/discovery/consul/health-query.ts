@@ -14,8 +14,8 @@ import type { EntryOptions } from './health-entry.js';
 export type Consistency = 'default' | 'stale' | 'consistent' | 'cached';
 
 /**
- * What to ask Consul for. Given to `consulResolver` it holds for all services; a service overrides it by its option
- * `discovery`.
+ * What to ask Consul for. Given to `consulResolver` it holds for all services; a service overrides
+ * it by its option `discovery`.
  */
 export interface ConsulQueryOptions {
   /** Consul's name of the service. Default: the name it has in the mesh. */
@@ -30,18 +30,28 @@ export interface ConsulQueryOptions {
   readonly peer?: string;
   /** Only instances that have this tag, or all of these. */
   readonly tag?: string | readonly string[];
-  /** A filter expression of Consul, such as `Service.Meta.version == "2"`, evaluated by its servers. */
+  /**
+   * A filter expression of Consul, such as `Service.Meta.version == "2"`, evaluated by its servers.
+   */
   readonly filter?: string;
   /** Only instances on nodes with these metadata. */
   readonly nodeMeta?: Readonly<Record<string, string>>;
-  /** A node's name, or `_agent`: Consul sorts by round-trip time from there. Takes effect together with `limit`. */
+  /**
+   * A node's name, or `_agent`: Consul sorts by round-trip time from there. Takes effect together
+   * with `limit`.
+   */
   readonly near?: string;
-  /** Keep the first so many healthy instances of the answer: with `near`, the nearest. Default: all; 1 to 1,000,000. */
+  /**
+   * Keep the first so many healthy instances of the answer: with `near`, the nearest. Default: all;
+   * 1 to 1,000,000.
+   */
   readonly limit?: number;
   /**
-   * - `stale` (default): any server answers, also without a leader; an answer older than `maxStaleMs` is not adopted.
+   * - `stale` (default): any server answers, also without a leader; an answer older than
+   *   `maxStaleMs` is not adopted.
    * - `default`: the leader answers.
-   * - `consistent`: the leader answers after asking its peers. - `cached`: the agent answers from its cache.
+   * - `consistent`: the leader answers after asking its peers. - `cached`: the agent answers from
+   *   its cache.
    */
   readonly consistency?: Consistency;
   /** Leave out instances in state warning. Default false: they get the weight they have for it. */
@@ -104,7 +114,9 @@ export const querySchema: { readonly [Key in keyof ConsulQueryOptions]-?: Reader
   addressTag: text(undefined),
 };
 
-/** The query of one service: its own parameters over the resolver's. Throws FAIRLEAD_INVALID_OPTION. */
+/**
+ * The query of one service: its own parameters over the resolver's. Throws FAIRLEAD_INVALID_OPTION.
+ */
 export function readQuery(service: string, params: unknown, defaults: Optional<ConsulQueryOptions>): HealthQuery {
   const own = readOptions<Optional<ConsulQueryOptions>>(`service '${service}'.discovery`, params, querySchema as never);
   const asked = <Key extends keyof ConsulQueryOptions>(key: Key): Optional<ConsulQueryOptions>[Key] =>

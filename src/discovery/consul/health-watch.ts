@@ -41,16 +41,21 @@ const LONG_LIST = 500;
 /** The shortest pause there is; milliseconds. */
 const TURN_MS = 1;
 
-/** A watch for which no blocking query is to be had looks this often; milliseconds, plus up to as much by chance. */
+/**
+ * A watch for which no blocking query is to be had looks this often; milliseconds, plus up to as
+ * much by chance.
+ */
 const POLL_MS = 1_000;
 
 /**
  * One query to Consul, for ever, for all who watch it: a loop of blocking queries whose rules are
  *
- * 1. The next index is that of the last answer. It is forgotten, so that the next read does not block, when it went
- *    backwards, was missing or zero, and **after any failure**: an agent that came back may have lost its state, and
- *    would leave us blocking on an index that it reaches in an hour, or has already and by chance equals ours.
- * 2. Every request takes a token. The first changes of a burst are seen at once, a storm at the bucket's steady rate.
+ * 1. The next index is that of the last answer. It is forgotten, so that the next read does not
+ *    block, when it went backwards, was missing or zero, and **after any failure**: an agent that
+ *    came back may have lost its state, and would leave us blocking on an index that it reaches in
+ *    an hour, or has already and by chance equals ours.
+ * 2. Every request takes a token. The first changes of a burst are seen at once, a storm at the
+ *    bucket's steady rate.
  * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second.
  * 4. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
  */
@@ -138,7 +143,8 @@ export class HealthWatch {
     if (response.status !== 200) {
       throw new RefusedError(transport.address, this.#query.service, response, clock.wallMs());
     }
-    // What is done with a long list may take a few milliseconds: the last of its bytes took some already.
+    // What is done with a long list may take a few milliseconds: the last of its bytes took some
+    // already.
     if (update.byDigest.size > LONG_LIST) await this.#pause(TURN_MS);
     return [readHead(response.headers), () => this.#table.commit(update)];
   }
@@ -217,7 +223,9 @@ export class HealthWatch {
   }
 }
 
-/** Whether both say the same, whatever the order: specs that did not change are the same objects. */
+/**
+ * Whether both say the same, whatever the order: specs that did not change are the same objects.
+ */
 function sameMembers(a: readonly EndpointSpec[], b: readonly EndpointSpec[]): boolean {
   if (a.length !== b.length) return false;
   if (a.every((spec, index) => spec === b[index])) return true;

@@ -3,9 +3,9 @@ import { type EndpointSpec, sameSpec } from '../../endpoint/endpoint.js';
 import { type EntryOptions, type Listed, readEntry } from './health-entry.js';
 
 /**
- * The instances as Consul last listed them. An entry whose bytes are those of the last time is not parsed again, and a
- * spec that says the same as before stays the same object: of 5,000 instances of which one changed, one is parsed, and
- * the membership's comparison is of pointers.
+ * The instances as Consul last listed them. An entry whose bytes are those of the last time is not
+ * parsed again, and a spec that says the same as before stays the same object: of 5,000 instances
+ * of which one changed, one is parsed, and the membership's comparison is of pointers.
  */
 export class InstanceTable {
   readonly #options: EntryOptions;
@@ -18,7 +18,10 @@ export class InstanceTable {
     this.#limit = limit;
   }
 
-  /** Reads one answer. Nothing changes here until it is committed, so an answer that breaks off leaves no trace. */
+  /**
+   * Reads one answer. Nothing changes here until it is committed, so an answer that breaks off
+   * leaves no trace.
+   */
   begin(): ListUpdate {
     return new ListUpdate(this.#options, this.#byDigest, this.#byId);
   }
@@ -54,8 +57,8 @@ export class ListUpdate {
   }
 
   readonly add = (bytes: Buffer): void => {
-    // Not for security: to tell equal bytes at a quarter of the cost of parsing them. In one call: thousands of Hash
-    // objects would each weigh on the garbage collector.
+    // Not for security: to tell equal bytes at a quarter of the cost of parsing them. In one call:
+    // thousands of Hash objects would each weigh on the garbage collector.
     const digest = hash('sha1', bytes, 'base64');
     if (this.byDigest.has(digest)) return;
     const known = this.#known.get(digest);
@@ -69,8 +72,8 @@ export class ListUpdate {
   };
 
   /**
-   * The first `limit` of what was read. A service id is unique on its node only: where two nodes have the same, each of
-   * those gets its node's name behind it, `web@node-1`.
+   * The first `limit` of what was read. A service id is unique on its node only: where two nodes
+   * have the same, each of those gets its node's name behind it, `web@node-1`.
    */
   specs(limit: number): readonly EndpointSpec[] {
     const listed = this.#listed.length > limit ? this.#listed.slice(0, limit) : this.#listed;

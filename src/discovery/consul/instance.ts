@@ -16,11 +16,14 @@ import type { InstanceInput } from '../registrar.js';
 interface CheckOptions {
   /** Default: the service's id and the number of the check. */
   readonly name?: string;
-  /** The state until the check has run. Default `critical`, as Consul has it; for a `ttl` check `passing`. */
+  /**
+   * The state until the check has run. Default `critical`, as Consul has it; for a `ttl` check
+   * `passing`.
+   */
   readonly initialStatus?: 'passing' | 'warning' | 'critical';
   /**
-   * Consul removes the instance when it was critical for this long; milliseconds. Consul looks every 30 s. Default:
-   * never; 60,000 (its own minimum) to 31,536,000,000.
+   * Consul removes the instance when it was critical for this long; milliseconds. Consul looks
+   * every 30 s. Default: never; 60,000 (its own minimum) to 31,536,000,000.
    */
   readonly deregisterAfterMs?: number;
 }

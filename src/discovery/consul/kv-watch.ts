@@ -19,7 +19,10 @@ export interface KvWatchContext {
 /** Consul refuses values above 512 KiB (kv_max_value_size), unless it is configured otherwise. */
 const MAX_VALUE_BYTES = 4 * 1_024 * 1_024;
 
-/** First and largest ceiling of the backoff; milliseconds. The value is known: nothing is gained by hurrying. */
+/**
+ * First and largest ceiling of the backoff; milliseconds. The value is known: nothing is gained by
+ * hurrying.
+ */
 const BACKOFF_BASE_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 
@@ -30,8 +33,8 @@ const BURST = 4;
 const NOT_FOUND = 404;
 
 /**
- * One key of Consul's KV store, for ever. The rules of the index are those of HealthWatch: it is forgotten when it is
- * missing, zero or went backwards, and after any failure.
+ * One key of Consul's KV store, for ever. The rules of the index are those of HealthWatch: it is
+ * forgotten when it is missing, zero or went backwards, and after any failure.
  */
 export async function watchKey(
   key: string,

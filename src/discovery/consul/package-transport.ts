@@ -17,7 +17,10 @@ const TEXT_LIMIT = 300;
 /** The event loop gets a turn after this much work on one body; milliseconds. */
 const SLICE_MS = 4;
 
-/** A dead host is noticed by TCP after this much silence (and Node's ten probes, a second apart); milliseconds. */
+/**
+ * A dead host is noticed by TCP after this much silence (and Node's ten probes, a second apart);
+ * milliseconds.
+ */
 const TCP_KEEPALIVE_MS = 10_000;
 
 /** What the package's client can do with a request, beyond what its types tell. */
@@ -29,12 +32,14 @@ interface PackageExchange {
 }
 
 /**
- * The transport of the `consul` package, through its one-shot request, which all of its methods end in.
+ * The transport of the `consul` package, through its one-shot request, which all of its methods end
+ * in.
  *
- * Its own methods (`health.service()` …) are one level too high for us: they do not send `cached`, `ns` or `peer`, drop the
- * weights of a registration, read no gzip, and parse the whole body in one go, which for 5,000 instances stops the
- * event loop for 100 ms. Two more things are mended through its hooks: a body cut off in the middle never settles its
- * promise, and its errors carry the request with the token, so none of them leaves this file.
+ * Its own methods (`health.service()` …) are one level too high for us: they do not send `cached`,
+ * `ns` or `peer`, drop the weights of a registration, read no gzip, and parse the whole body in one
+ * go, which for 5,000 instances stops the event loop for 100 ms. Two more things are mended through
+ * its hooks: a body cut off in the middle never settles its promise, and its errors carry the
+ * request with the token, so none of them leaves this file.
  */
 export class PackageTransport implements ConsulTransport {
   readonly address: string;

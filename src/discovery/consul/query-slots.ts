@@ -3,8 +3,8 @@ export type Release = () => void;
 
 /**
  * Limits what we have open at the agent, which refuses an address its 201st connection
- * (`limits.http_max_conns_per_client`), registrations included. Blocking queries and quick reads have slots of their own,
- * so that neither waits for the other.
+ * (`limits.http_max_conns_per_client`), registrations included. Blocking queries and quick reads
+ * have slots of their own, so that neither waits for the other.
  */
 export class QuerySlots {
   #blocking: number;

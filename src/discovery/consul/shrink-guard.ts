@@ -4,9 +4,15 @@ import type { Clock } from '../../runtime/clock.js';
 export interface ShrinkGuardOptions {
   /** A list that lost more than this share of its endpoints at once is sharply shrunk; 0 to 1. */
   readonly maxShrinkRatio: number;
-  /** How long after it was first seen a shrunk list is confirmed by another read, while all was well before. */
+  /**
+   * How long after it was first seen a shrunk list is confirmed by another read, while all was well
+   * before.
+   */
   readonly confirmMs: number;
-  /** The same after trouble: an agent that lost its state, or whose checks have not run yet, lists too few at first. */
+  /**
+   * The same after trouble: an agent that lost its state, or whose checks have not run yet, lists
+   * too few at first.
+   */
   readonly graceMs: number;
 }
 
@@ -20,10 +26,10 @@ export interface Verdict {
 }
 
 /**
- * Does not believe an empty or sharply shrunk list until it was read again after a while. What such a list adds or
- * changes is believed at once; only its departures wait, because a call to an instance that is gone costs one try, and a
- * wrongly empty list costs all of them. An instance that is listed under another id at the same address has not
- * departed.
+ * Does not believe an empty or sharply shrunk list until it was read again after a while. What such
+ * a list adds or changes is believed at once; only its departures wait, because a call to an
+ * instance that is gone costs one try, and a wrongly empty list costs all of them. An instance that
+ * is listed under another id at the same address has not departed.
  */
 export class ShrinkGuard {
   readonly #clock: Clock;
@@ -39,7 +45,10 @@ export class ShrinkGuard {
     this.#options = options;
   }
 
-  /** The agent failed, restarted or is not sure of what it says: shrunk lists wait for the grace period from now. */
+  /**
+   * The agent failed, restarted or is not sure of what it says: shrunk lists wait for the grace
+   * period from now.
+   */
   trouble(): void {
     this.#troubleAtMs = this.#clock.now();
   }

@@ -17,7 +17,10 @@ export interface ConsulRequest {
   readonly query: Readonly<Record<string, string | readonly string[]>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Until the head of the answer is here, and then between any two pieces of its body; milliseconds. */
+  /**
+   * Until the head of the answer is here, and then between any two pieces of its body;
+   * milliseconds.
+   */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** Reads the body of a 200. Default: it is thrown away. */
@@ -32,8 +35,8 @@ export interface ConsulResponse {
 }
 
 /**
- * One exchange with an agent. Resolves with any status; rejects with a FAIRLEAD_DISCOVERY error, which contains no secret,
- * when there was no whole answer: refused, reset, cut off, timed out.
+ * One exchange with an agent. Resolves with any status; rejects with a FAIRLEAD_DISCOVERY error,
+ * which contains no secret, when there was no whole answer: refused, reset, cut off, timed out.
  */
 export interface ConsulTransport {
   /** For messages: where it talks to. */

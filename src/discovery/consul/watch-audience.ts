@@ -48,7 +48,10 @@ export class WatchAudience {
     this.#publish(endpoints, index);
   }
 
-  /** A list of which a part is not confirmed: it is told when it changed something, and its age goes on. */
+  /**
+   * A list of which a part is not confirmed: it is told when it changed something, and its age goes
+   * on.
+   */
   partial(endpoints: readonly EndpointSpec[], index: string): void {
     if (!sameList(endpoints, this.#endpoints)) this.#publish(endpoints, index);
   }

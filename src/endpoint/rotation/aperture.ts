@@ -8,17 +8,21 @@ export interface Peer {
 }
 
 export interface ApertureOptions {
-  /** How many endpoints a client uses, at least, while there are as many. Default 12 (Finagle's); 1 to 1,000,000. */
+  /**
+   * How many endpoints a client uses, at least, while there are as many. Default 12 (Finagle's); 1
+   * to 1,000,000.
+   */
   readonly size?: number;
   /**
-   * Which of the clients this one is (a StatefulSet's ordinal and its replicas, say): then every endpoint gets the same
-   * load. With `zone`, count among the clients of the zone. A function is asked whenever the rotation is computed anew,
-   * and what it gave last stays where it throws or gives nonsense. Default: none, and each client chooses at random.
+   * Which of the clients this one is (a StatefulSet's ordinal and its replicas, say): then every
+   * endpoint gets the same load. With `zone`, count among the clients of the zone. A function is
+   * asked whenever the rotation is computed anew, and what it gave last stays where it throws or
+   * gives nonsense. Default: none, and each client chooses at random.
    */
   readonly peer?: Peer | (() => Peer);
   /**
-   * For the choice at random: the same identity chooses the same endpoints, over restarts too. Default: another one in
-   * each process.
+   * For the choice at random: the same identity chooses the same endpoints, over restarts too.
+   * Default: another one in each process.
    */
   readonly identity?: string;
 }
@@ -29,21 +33,26 @@ export interface ApertureSettings {
   readonly identity: string | undefined;
 }
 
-/** However many of its endpoints fail, an aperture grows to this many times its size and no further. */
+/**
+ * However many of its endpoints fail, an aperture grows to this many times its size and no further.
+ */
 const WIDEST = 2;
 
 /**
- * Which endpoints this client uses at all, so that thousands of clients do not each connect to thousands of endpoints.
+ * Which endpoints this client uses at all, so that thousands of clients do not each connect to
+ * thousands of endpoints.
  *
- * With a peer index, deterministically, as Finagle's deterministic aperture (Twitter's engineering blog, 2019): endpoints
- * lie around a ring, each on an arc as long as its share of the weights; clients start at even distances on it and take
- * as many whole steps of 1/total as cover `size` endpoints. As each point is covered by the same number of clients,
- * every endpoint has the same load; one that lies half within the arc counts with half its weight.
+ * With a peer index, deterministically, as Finagle's deterministic aperture (Twitter's engineering
+ * blog, 2019): endpoints lie around a ring, each on an arc as long as its share of the weights;
+ * clients start at even distances on it and take as many whole steps of 1/total as cover `size`
+ * endpoints. As each point is covered by the same number of clients, every endpoint has the same
+ * load; one that lies half within the arc counts with half its weight.
  *
- * Without, by weighted rendezvous hashing (Thaler and Ravishankar, 1998): the `size` endpoints of the highest scores. A
- * departure moves nobody else; loads are even only as chance has it.
+ * Without, by weighted rendezvous hashing (Thaler and Ravishankar, 1998): the `size` endpoints of
+ * the highest scores. A departure moves nobody else; loads are even only as chance has it.
  *
- * Endpoints that are out because of their health do not count, so the aperture widens while they are.
+ * Endpoints that are out because of their health do not count, so the aperture widens while they
+ * are.
  */
 export class Aperture {
   readonly #options: ApertureSettings;
@@ -60,7 +69,10 @@ export class Aperture {
     this.#identity = identity;
   }
 
-  /** The members that this client uses; sets how much of each. O(n log n) after a change of membership, else O(n). */
+  /**
+   * The members that this client uses; sets how much of each. O(n log n) after a change of
+   * membership, else O(n).
+   */
   choose(members: readonly LiveEndpoint[]): readonly LiveEndpoint[] {
     const { size, peer } = this.#options;
     if (members !== this.#members) this.#sort(members);
@@ -142,8 +154,8 @@ function mayBeUsed(endpoint: LiveEndpoint): boolean {
 }
 
 /**
- * Which arcs of a ring of circumference 1 lie within `width` from `start`, and how much of each. `ends` says where each
- * arc ends, rising to 1. O(log n + arcs covered).
+ * Which arcs of a ring of circumference 1 lie within `width` from `start`, and how much of each.
+ * `ends` says where each arc ends, rising to 1. O(log n + arcs covered).
  */
 export function coverArc(ends: Float64Array, start: number, width: number): [index: number, share: number][] {
   const covered: [number, number][] = [];
@@ -194,7 +206,10 @@ export function isPeer(index: unknown, total: unknown): boolean {
   );
 }
 
-/** -weight / ln(u), u in (0, 1) from the hash of the pair: the higher, the better (Schindelhauer and Schomaker, 2005). */
+/**
+ * -weight / ln(u), u in (0, 1) from the hash of the pair: the higher, the better (Schindelhauer and
+ * Schomaker, 2005).
+ */
 function rendezvousScore(identity: string, id: string, weight: number): number {
   const unit = (hash32(id, hash32(identity)) + 0.5) / 2 ** 32;
   return -weight / Math.log(unit);

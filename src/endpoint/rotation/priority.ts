@@ -1,6 +1,7 @@
 export interface PriorityOptions {
   /**
-   * A priority carries everything while at least 1/this of it is healthy. Default 1.4 (Envoy's): 72 %. 1 to 100.
+   * A priority carries everything while at least 1/this of it is healthy. Default 1.4 (Envoy's): 72
+   * %. 1 to 100.
    */
   readonly overprovisioning?: number;
 }
@@ -12,17 +13,21 @@ export interface LevelHealth {
 }
 
 export interface PriorityLoads {
-  /** The share of the calls that each level gets, in the order given; they add up to 1 unless nobody is healthy. */
+  /**
+   * The share of the calls that each level gets, in the order given; they add up to 1 unless nobody
+   * is healthy.
+   */
   readonly shares: readonly number[];
   /** The health of all levels together, 0 to 1. At 1 they can carry everything. */
   readonly totalHealth: number;
 }
 
 /**
- * How much of the load each priority gets: Envoy's priority levels (documentation, "Priority levels"). The health of a
- * level is its healthy share times the overprovisioning factor, at most 1, so with 1.4 a level keeps all calls until
- * fewer than 72 % of it are healthy. What it cannot take goes to the next. When all of them together cannot take
- * everything, each gets its part of what there is.
+ * How much of the load each priority gets: Envoy's priority levels (documentation, "Priority
+ * levels"). The health of a level is its healthy share times the overprovisioning factor, at most
+ * 1, so with 1.4 a level keeps all calls until fewer than 72 % of it are healthy. What it cannot
+ * take goes to the next. When all of them together cannot take everything, each gets its part of
+ * what there is.
  */
 export function priorityLoads(levels: readonly LevelHealth[], overprovisioning: number): PriorityLoads {
   const health = levels.map(({ healthy, total }) =>

@@ -9,7 +9,10 @@ export interface RotationOptions {
   /** A priority takes all calls while at least 1/this of it is healthy. */
   readonly overprovisioning: number;
   readonly zone: ZoneSettings | undefined;
-  /** Whether an endpoint whose return is being probed stands in the list (policies that go by key) or not. */
+  /**
+   * Whether an endpoint whose return is being probed stands in the list (policies that go by key)
+   * or not.
+   */
   readonly probingInList: boolean;
 }
 
@@ -54,20 +57,24 @@ interface Level {
 }
 
 /**
- * Which endpoints may be picked now, and in what proportion. Runs when something changed, never per call. In this order:
+ * Which endpoints may be picked now, and in what proportion. Runs when something changed, never per
+ * call. In this order:
  *
- * 1. **Aperture** (before this function): the endpoints that this client uses at all. `all` are those.
+ * 1. **Aperture** (before this function): the endpoints that this client uses at all. `all` are
+ *    those.
  * 2. **Health**: those that are ejected or unhealthy leave.
- * 3. **Panic**, over all of a priority: when fewer than `panicThreshold` of it are healthy, and the priorities together
- *    cannot carry everything, its health is ignored, because sending everything to the few that are left would take
- *    them down as well (Envoy's panic mode; 50 % by default).
+ * 3. **Panic**, over all of a priority: when fewer than `panicThreshold` of it are healthy, and the
+ *    priorities together cannot carry everything, its health is ignored, because sending everything
+ *    to the few that are left would take them down as well (Envoy's panic mode; 50 % by default).
  * 4. **The view**: what the subset may use.
- * 5. **Priority**: how the calls are shared out between priorities, by the health of what the view has of each.
+ * 5. **Priority**: how the calls are shared out between priorities, by the health of what the view
+ *    has of each.
  * 6. **Zone**: how those of a priority are shared out between zones.
- * 7. **Slow start** and the part of an endpoint within the aperture are in its weight, which its group's picker minds.
+ * 7. **Slow start** and the part of an endpoint within the aperture are in its weight, which its
+ *    group's picker minds.
  *
- * When that leaves nothing although the view has members, these are used whatever their health: an endpoint that may
- * answer beats a certain error.
+ * When that leaves nothing although the view has members, these are used whatever their health: an
+ * endpoint that may answer beats a certain error.
  */
 export function computeRotation(
   all: readonly LiveEndpoint[],
@@ -133,7 +140,8 @@ function panickingPriorities(all: readonly LiveEndpoint[], options: RotationOpti
     return { priority, healthy, total: members.length };
   });
   const panicking = new Set<number>();
-  // Several that carry everything together need no panic: what the sick ones cannot take goes to the others.
+  // Several that carry everything together need no panic: what the sick ones cannot take goes to
+  // the others.
   if (levels.length > 1 && priorityLoads(levels, options.overprovisioning).totalHealth === 1) return panicking;
   for (const { priority, healthy, total } of levels) {
     if (healthy < total * options.panicThreshold) panicking.add(priority);
@@ -147,7 +155,9 @@ function levelOf(priority: number, members: readonly LiveEndpoint[], panic: bool
   return { priority, members, ready, probing, panic };
 }
 
-/** The share of each level: by health, or by numbers where nobody is healthy but some are panicking. */
+/**
+ * The share of each level: by health, or by numbers where nobody is healthy but some are panicking.
+ */
 function shareOut(levels: readonly Level[], overprovisioning: number): readonly number[] {
   if (levels.length === 1) return [1];
   const health = levels.map(({ ready, members }) => ({ healthy: ready.length, total: members.length }));

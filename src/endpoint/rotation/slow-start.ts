@@ -5,7 +5,8 @@ export interface SlowStartOptions {
   /** How long until an endpoint has its whole weight; milliseconds. 100 to 86,400,000. */
   readonly windowMs: number;
   /**
-   * 1 (default) grows in a straight line; above, fast at first and slowly later; below, the other way. Above 0 to 100.
+   * 1 (default) grows in a straight line; above, fast at first and slowly later; below, the other
+   * way. Above 0 to 100.
    */
   readonly aggression?: number;
   /** The share of its weight it has from the beginning. Default 0.1 (Envoy's); above 0 to 1. */
@@ -32,8 +33,8 @@ const STEPS = 20;
 const SHORTEST_STEP_MS = 50;
 
 /**
- * Warms up the endpoints that came lately. While there is one, a timer brings their weights up to date in steps; the
- * pickers see them as any other change of weight.
+ * Warms up the endpoints that came lately. While there is one, a timer brings their weights up to
+ * date in steps; the pickers see them as any other change of weight.
  */
 export class SlowStart {
   readonly #clock: Clock;

@@ -1,16 +1,22 @@
 export interface ZoneOptions {
   /** The zone this process runs in, as endpoints name theirs. */
   readonly local: string;
-  /** Zones are ignored while fewer healthy endpoints than this are left. Default 6 (Envoy's); 1 to 1,000,000. */
+  /**
+   * Zones are ignored while fewer healthy endpoints than this are left. Default 6 (Envoy's); 1 to
+   * 1,000,000.
+   */
   readonly minEndpoints?: number;
   /** The share of calls that goes by zone; the others go anywhere. Default 1; 0 to 1. */
   readonly routedRatio?: number;
   /**
-   * How many clients like this one run in each zone; what counts is the proportion. Default: as many in each zone that
-   * has endpoints.
+   * How many clients like this one run in each zone; what counts is the proportion. Default: as
+   * many in each zone that has endpoints.
    */
   readonly clients?: Readonly<Record<string, number>>;
-  /** From so many healthy local endpoints on, every call stays local, whatever that does to them. Default: never. */
+  /**
+   * From so many healthy local endpoints on, every call stays local, whatever that does to them.
+   * Default: never.
+   */
   readonly forceLocalFrom?: number;
 }
 
@@ -32,10 +38,11 @@ export interface ZoneCapacity {
 }
 
 /**
- * The share of this client's calls for each zone, in the order given: Envoy's zone-aware routing. With as much of the
- * capacity in the local zone as it has of the clients, all calls stay. Otherwise only the part that the zone can carry
- * stays (its share of the capacity over its share of the clients), and the rest goes to the zones that have more
- * capacity than clients, in proportion to the surplus. So every endpoint ends up with the same load.
+ * The share of this client's calls for each zone, in the order given: Envoy's zone-aware routing.
+ * With as much of the capacity in the local zone as it has of the clients, all calls stay.
+ * Otherwise only the part that the zone can carry stays (its share of the capacity over its share
+ * of the clients), and the rest goes to the zones that have more capacity than clients, in
+ * proportion to the surplus. So every endpoint ends up with the same load.
  */
 export function zoneShares(zones: readonly ZoneCapacity[], local: string): number[] {
   const capacity = zones.reduce((sum, zone) => sum + zone.capacity, 0);

@@ -97,8 +97,9 @@ export interface Violation {
 }
 
 /**
- * Plays a history: after each event one pick, which must give a ready endpoint, untried while there is one. Undefined
- * where all went well. The call that was picked stays in progress until an event ends it.
+ * Plays a history: after each event one pick, which must give a ready endpoint, untried while there
+ * is one. Undefined where all went well. The call that was picked stays in progress until an event
+ * ends it.
  */
 export function play(make: () => Stage, history: readonly Step[]): Violation | undefined {
   const happened: string[] = [];

@@ -12,33 +12,39 @@ import { Stage } from './stage.js';
 export interface PolicyCheck {
   /** A sentence whose subject is the policy: 'picks the same under the same seed'. */
   readonly name: string;
-  /** Returns when the policy does it; throws an AssertionError that says what went wrong, and after what. */
+  /**
+   * Returns when the policy does it; throws an AssertionError that says what went wrong, and after
+   * what.
+   */
   readonly run: () => void;
 }
 
 /** What a policy claims about itself. */
 export interface PolicyTraits {
   /**
-   * Equal endpoints get equal shares within this relative error. Default 0.1; false where that is not its purpose (one
-   * that takes the nearest, say): then nothing is checked about shares.
+   * Equal endpoints get equal shares within this relative error. Default 0.1; false where that is
+   * not its purpose (one that takes the nearest, say): then nothing is checked about shares.
    */
   readonly evenWithin?: number | false;
-  /** Shares follow the weights within this relative error. Default 0.2; false where it ignores weights on purpose. */
+  /**
+   * Shares follow the weights within this relative error. Default 0.2; false where it ignores
+   * weights on purpose.
+   */
   readonly weightsWithin?: number | false;
   /** What else its context needs: probes, for a policy that asks servers. */
   readonly context?: (clock: ManualClock) => Partial<PolicyContext>;
 }
 
 /**
- * What every policy has to do, ours or yours, whatever else it does: as checks that any test runner can run, and that
- * need nothing of one.
+ * What every policy has to do, ours or yours, whatever else it does: as checks that any test runner
+ * can run, and that need nothing of one.
  *
  * ```ts
  * for (const check of policyChecks(() => myPolicy({ choices: 3 }))) test(check.name, check.run);
  * ```
  *
- * `make` gives a new policy, and is called for each check; its picker is run as the core would run it. All of the checks
- * together take between 0.1 and 1 s.
+ * `make` gives a new policy, and is called for each check; its picker is run as the core would run
+ * it. All of the checks together take between 0.1 and 1 s.
  */
 export function policyChecks(make: () => Policy, traits: PolicyTraits = {}): readonly PolicyCheck[] {
   const { evenWithin, weightsWithin, context } = readOptions<ReadTraits>('policyChecks', traits, {
@@ -231,7 +237,8 @@ function slowStart(start: Start, within: number): void {
   warming.updateWeight();
   stage.renew();
   const shares = stage.shares(10_000, keyed);
-  // 0.2 of 3.2 is 6 %: between a third and twice that, as policies that weigh latency or load come to it by other ways.
+  // 0.2 of 3.2 is 6 %: between a third and twice that, as policies that weigh latency or load come
+  // to it by other ways.
   const share = shares[1]!;
   const isLess = share > 0.02 && share < 0.13;
   expect(isLess, `An endpoint at a fifth of its weight got ${percent(share)} of the calls, not 6 %.`, shares, 0.0625);

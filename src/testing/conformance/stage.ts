@@ -27,8 +27,8 @@ export interface StageOptions {
 }
 
 /**
- * A picker and the part of the core that it sees: real endpoints with real counters, a membership that gives the places of
- * departed ones to new ones, rotations that come and go.
+ * A picker and the part of the core that it sees: real endpoints with real counters, a membership
+ * that gives the places of departed ones to new ones, rotations that come and go.
  */
 export class Stage {
   readonly policy: Policy;
@@ -42,7 +42,10 @@ export class Stage {
     nowMs: Number.NaN,
   };
   readonly #open: Open[] = [];
-  /** What the picker was given last. Not frozen: nobody's lists are, and going through a frozen one costs more. */
+  /**
+   * What the picker was given last. Not frozen: nobody's lists are, and going through a frozen one
+   * costs more.
+   */
   #given: Rotation = { ready: [], members: [], panic: false };
   #specs: readonly EndpointSpec[] = [];
   #made = 0;
@@ -83,7 +86,8 @@ export class Stage {
   renew(): void {
     const { members } = this;
     const usesKey = this.policy.usesKey === true;
-    // Where keys decide, a returning endpoint stands in the list, so that its own keys can probe it.
+    // Where keys decide, a returning endpoint stands in the list, so that its own keys can probe
+    // it.
     const ready = members.filter(({ state }) => state === 'ready' || (usesKey && state === 'probing'));
     const panic = ready.length === 0;
     this.ready = panic ? [...members] : ready;
@@ -140,7 +144,9 @@ export class Stage {
     return id;
   }
 
-  /** The share of so many calls that each member gets, in the order of the members at the beginning. */
+  /**
+   * The share of so many calls that each member gets, in the order of the members at the beginning.
+   */
   shares(calls: number, key: (call: number) => RoutingKey | undefined, between?: () => void): number[] {
     const counts = new Map(this.members.map(({ spec }) => [spec.id, 0]));
     for (let i = 0; i < calls; i++) {

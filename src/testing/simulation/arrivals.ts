@@ -4,7 +4,10 @@ import { constant, type Distribution } from './distributions.js';
 
 /** Calls arrive whether or not earlier ones are answered, as from many independent users. */
 export interface OpenLoop {
-  /** Milliseconds from one call to the next; `nowMs` is the simulated time, so that the rate may change with it. */
+  /**
+   * Milliseconds from one call to the next; `nowMs` is the simulated time, so that the rate may
+   * change with it.
+   */
   gapMs(random: Random, nowMs: number): number;
 }
 
@@ -38,7 +41,9 @@ export function varyingPoisson(callsPerSecond: (nowMs: number) => number): OpenL
   };
 }
 
-/** `callers` callers that pause `thinkMs` (default: not at all) between an answer and the next call. */
+/**
+ * `callers` callers that pause `thinkMs` (default: not at all) between an answer and the next call.
+ */
 export function closedLoop(callers: number, thinkMs: Distribution = constant(0)): ClosedLoop {
   return { callers: integer(1, 1, 1_000_000)(callers, 'closedLoop'), thinkMs };
 }

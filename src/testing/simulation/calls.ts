@@ -23,11 +23,14 @@ export interface CallBehaviour {
   /** A call that is not answered after so many milliseconds fails. Default: it waits for ever. */
   readonly timeoutMs?: number;
   /**
-   * Asked after each failed attempt: the milliseconds until the next one, or undefined to give up. The endpoints tried
-   * are avoided. Default: no retry.
+   * Asked after each failed attempt: the milliseconds until the next one, or undefined to give up.
+   * The endpoints tried are avoided. Default: no retry.
    */
   readonly retry?: (failed: FailedAttempt) => number | undefined;
-  /** A call not answered after so many milliseconds is sent once more, to another endpoint; the first answer wins. */
+  /**
+   * A call not answered after so many milliseconds is sent once more, to another endpoint; the
+   * first answer wins.
+   */
   readonly hedgeAfterMs?: number;
 }
 

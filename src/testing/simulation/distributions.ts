@@ -17,7 +17,9 @@ export function uniform(fromMs: number, toMs: number): Distribution {
   return (random) => fromMs + (toMs - fromMs) * random.float();
 }
 
-/** The normal distribution, cut off at 0: how long a call takes where nothing waits for anything. */
+/**
+ * The normal distribution, cut off at 0: how long a call takes where nothing waits for anything.
+ */
 export function normal(meanMs: number, deviationMs: number): Distribution {
   check('normal mean', meanMs, 0);
   check('normal deviation', deviationMs, 0);
@@ -31,8 +33,9 @@ export function exponential(meanMs: number): Distribution {
 }
 
 /**
- * What real response times look like: half of the draws are below `medianMs`, and a few are far above. `sigma` is the
- * deviation of the logarithm: with 0.5 the 99th percentile is 3.2 times the median, with 1 it is 10 times.
+ * What real response times look like: half of the draws are below `medianMs`, and a few are far
+ * above. `sigma` is the deviation of the logarithm: with 0.5 the 99th percentile is 3.2 times the
+ * median, with 1 it is 10 times.
  */
 export function lognormal(medianMs: number, sigma: number): Distribution {
   check('lognormal median', medianMs, 0);
@@ -40,7 +43,10 @@ export function lognormal(medianMs: number, sigma: number): Distribution {
   return (random) => medianMs * Math.exp(sigma * standardNormal(random));
 }
 
-/** Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958; the second of the pair is not kept. */
+/**
+ * Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958; the second of the
+ * pair is not kept.
+ */
 function standardNormal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float());
 }
@@ -49,7 +55,9 @@ function check(name: string, value: number, min: number): void {
   if (!(value >= min && value < Number.POSITIVE_INFINITY)) throw invalidOption(name, value, `a number from ${min}`);
 }
 
-/** What a distribution of the user's drew, milliseconds. `min` is 0, or more where time must go on. */
+/**
+ * What a distribution of the user's drew, milliseconds. `min` is 0, or more where time must go on.
+ */
 export function drawn(value: number, what: string, min = 0): number {
   if (value >= min && value < Number.POSITIVE_INFINITY) return value;
   throw invalidOption(what, value, min === 0 ? 'a number from 0' : 'a number above 0');

@@ -1,7 +1,10 @@
 import type { Outcome } from '../../runtime/outcome.js';
 import type { Distribution } from './distributions.js';
 
-/** When and where: `server` is an id or several, times are milliseconds of simulated time, `untilMs` exclusive. */
+/**
+ * When and where: `server` is an id or several, times are milliseconds of simulated time, `untilMs`
+ * exclusive.
+ */
 interface Window {
   readonly server: string | readonly string[];
   readonly fromMs: number;
@@ -9,14 +12,19 @@ interface Window {
   readonly untilMs?: number;
 }
 
-/** Calls that begin to be served in the window take this long instead, or this many times as long. */
+/**
+ * Calls that begin to be served in the window take this long instead, or this many times as long.
+ */
 export interface SlowFault extends Window {
   readonly kind: 'slow';
   readonly serviceTime?: Distribution;
   readonly factor?: number;
 }
 
-/** The server stands still, as in a long garbage collection or behind a broken route: all its work waits. */
+/**
+ * The server stands still, as in a long garbage collection or behind a broken route: all its work
+ * waits.
+ */
 export interface StallFault extends Window {
   readonly kind: 'stall';
 }
@@ -32,12 +40,18 @@ export interface FailFault extends Window {
   readonly outcome?: Outcome;
 }
 
-/** The process is gone: calls in progress fail at once, new ones are refused after 1 ms. Discovery still lists it. */
+/**
+ * The process is gone: calls in progress fail at once, new ones are refused after 1 ms. Discovery
+ * still lists it.
+ */
 export interface KillFault extends Window {
   readonly kind: 'kill';
 }
 
-/** Discovery does not list it: from 0 for one that joins later, to the end for one that leaves. It still serves. */
+/**
+ * Discovery does not list it: from 0 for one that joins later, to the end for one that leaves. It
+ * still serves.
+ */
 export interface UnlistFault extends Window {
   readonly kind: 'unlist';
 }

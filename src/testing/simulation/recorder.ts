@@ -30,7 +30,9 @@ class Column {
   }
 }
 
-/** Writes down what the clients see. Calls that begin before the warm-up is over are not counted. */
+/**
+ * Writes down what the clients see. Calls that begin before the warm-up is over are not counted.
+ */
 export class Recorder {
   readonly #warmupMs: number;
   readonly #now: () => number;
@@ -51,7 +53,8 @@ export class Recorder {
 
   began(endpoint: Endpoint): void {
     const tally = this.#tallies.get(endpoint.spec.id)!;
-    // Counted here and not read from the endpoint: every client has an endpoint of its own for the same server.
+    // Counted here and not read from the endpoint: every client has an endpoint of its own for the
+    // same server.
     tally.inflight++;
     if (this.#now() < this.#warmupMs) return;
     tally.attempts++;

@@ -35,9 +35,15 @@ export interface SimulationReport {
   successRatio(withinMs?: number): number;
   /** Calls that failed or took `thanMs` or longer. */
   slower(thanMs: number): number;
-  /** The latency below which so large a share of all calls stays: `percentileMs(0.99)`. Infinity where calls failed. */
+  /**
+   * The latency below which so large a share of all calls stays: `percentileMs(0.99)`. Infinity
+   * where calls failed.
+   */
   percentileMs(share: number): number;
-  /** The same for calls that began from `fromMs` until before `untilMs`. Servers and ejections are the whole run's. */
+  /**
+   * The same for calls that began from `fromMs` until before `untilMs`. Servers and ejections are
+   * the whole run's.
+   */
   between(fromMs: number, untilMs: number): SimulationReport;
 }
 

@@ -9,7 +9,10 @@ import { endOf, type FailFault, type Fault, type SlowFault } from './faults.js';
 export interface SimulatedServer extends Partial<Omit<EndpointSpec, 'host' | 'port'>> {
   /** How long it works on one call. */
   readonly serviceTime: Distribution;
-  /** Calls it works on at once; others wait, first come first served. Default: no limit, nothing ever waits. */
+  /**
+   * Calls it works on at once; others wait, first come first served. Default: no limit, nothing
+   * ever waits.
+   */
   readonly concurrency?: number;
   /** Calls that may wait; more are refused after 1 ms as overloaded. Default: no limit. */
   readonly queueLimit?: number;
@@ -34,7 +37,10 @@ export interface Job {
   readonly abandoned: boolean;
 }
 
-/** A refusal takes this long to arrive, as does the word of a dead process: a round trip in one datacenter. */
+/**
+ * A refusal takes this long to arrive, as does the word of a dead process: a round trip in one
+ * datacenter.
+ */
 const REFUSAL_MS = 1;
 
 /** A server at work. It keeps no statistics: what is reported is what the clients saw. */
@@ -95,7 +101,10 @@ export class ServerModel {
     });
   }
 
-  /** Nobody waits for an abandoned call, so it is not begun; one already being worked on is worked on to its end. */
+  /**
+   * Nobody waits for an abandoned call, so it is not begun; one already being worked on is worked
+   * on to its end.
+   */
   #next(): void {
     while (this.#queue.length > 0 && this.#working.size < this.#concurrency) {
       const job = this.#queue.shift()!;
@@ -103,7 +112,10 @@ export class ServerModel {
     }
   }
 
-  /** How long a call that begins now takes, pauses included: the script of faults is known beforehand. */
+  /**
+   * How long a call that begins now takes, pauses included: the script of faults is known
+   * beforehand.
+   */
   #durationMs(): number {
     const nowMs = this.#clock.now();
     const slow = this.#active('slow') as SlowFault | undefined;

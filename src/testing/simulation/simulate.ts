@@ -14,9 +14,10 @@ import type { Simulation } from './simulation.js';
 const SERVICE = 'simulated';
 
 /**
- * Runs clients against servers in simulated time: a discrete-event simulation in which everything but the network is
- * real. Picks, leases, counters, health, ejection and discovery are those of `createMesh`; servers, arrivals and faults
- * are drawn from the seed. Synchronous; about a microsecond or two of real time per call.
+ * Runs clients against servers in simulated time: a discrete-event simulation in which everything
+ * but the network is real. Picks, leases, counters, health, ejection and discovery are those of
+ * `createMesh`; servers, arrivals and faults are drawn from the seed. Synchronous; about a
+ * microsecond or two of real time per call.
  *
  * ```ts
  * const report = simulate({
@@ -91,7 +92,10 @@ function startCalls(simulation: SimulationSettings, context: CallContext, random
   clock.after(0, arrive);
 }
 
-/** Discovery lists every server, but for those that an `unlist` fault hides; one list per moment of change. */
+/**
+ * Discovery lists every server, but for those that an `unlist` fault hides; one list per moment of
+ * change.
+ */
 function discoveryScript(servers: readonly ServerSettings[], faults: readonly Fault[]): ScriptStep[] {
   const hidden = faults.filter((fault) => fault.kind === 'unlist');
   const moments = new Set([0, ...hidden.map((fault) => fault.fromMs), ...hidden.map(endOf)]);

@@ -15,7 +15,9 @@ export interface Simulation extends CallBehaviour {
   readonly durationMs: number;
   /** Calls that begin earlier than this are not counted. Default 0. */
   readonly warmupMs?: number;
-  /** How long to wait for the last answers; what is missing then counts as failed. Default 60,000. */
+  /**
+   * How long to wait for the last answers; what is missing then counts as failed. Default 60,000.
+   */
   readonly drainMs?: number;
   readonly servers: readonly SimulatedServer[];
   readonly faults?: readonly Fault[];
@@ -23,12 +25,17 @@ export interface Simulation extends CallBehaviour {
   readonly arrivals: Arrivals;
   /** Clients, each a mesh of its own that knows nothing of the others. Default 1. */
   readonly clients?: number;
-  /** What a real service would be given: the policy by name or as an object, health signals, ejection limits. */
+  /**
+   * What a real service would be given: the policy by name or as an object, health signals,
+   * ejection limits.
+   */
   readonly service?: ServiceOptions;
   /** Policies of your own that `service.policy` names. */
   readonly policies?: readonly PolicyFactory<never>[];
   /** The key of each call, for policies that hash and for sessions. Default: none. */
   readonly key?: (random: Random) => RoutingKey;
-  /** Called with each client's service before the first call: to listen to its events, for instance. */
+  /**
+   * Called with each client's service before the first call: to listen to its events, for instance.
+   */
   readonly observe?: (service: Service, client: number) => void;
 }

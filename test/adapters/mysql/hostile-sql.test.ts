@@ -9,7 +9,10 @@ const of = (sql: string): string => {
   return `${route} ${effect}`;
 };
 
-/** Each was run on a replica of MySQL 9, or of MariaDB 10.11: it was refused there, or accepted and left something. */
+/**
+ * Each was run on a replica of MySQL 9, or of MariaDB 10.11: it was refused there, or accepted and
+ * left something.
+ */
 describe('what hides a lock, a write or state', () => {
   it.each([
     // A number ends where a keyword begins.

@@ -5,7 +5,10 @@ import { ShardSet } from '../../../adapters/redis/shards/shard-set.js';
 
 type Reply = string | number | null | Reply[] | Error;
 
-/** As much of a Redis server as is needed here: strings, hashes, in the order of what it gets, answered a moment later. */
+/**
+ * As much of a Redis server as is needed here: strings, hashes, in the order of what it gets,
+ * answered a moment later.
+ */
 export class FakeServer {
   readonly strings: Map<string, string> = new Map();
   readonly hashes: Map<string, Map<string, string>> = new Map();

@@ -99,7 +99,8 @@ describe("a ring's shares deviate as the jump paper tabulates for 1,000 buckets"
     '%s with 160 points, the default, on 100 servers: none above 1.3 or below 0.72 of its share',
     (_, source) => {
       const sizes = arcs(source, named(100), 160);
-      // The deviation is 0.079: of 100 servers the extremes lie at about 2.5 of these, measured 1.213 and 0.802.
+      // The deviation is 0.079: of 100 servers the extremes lie at about 2.5 of these, measured
+      // 1.213 and 0.802.
       expect(overMean(sizes, Math.max)).toBeLessThan(1.3);
       expect(overMean(sizes, Math.min)).toBeGreaterThan(0.72);
       expect(Math.abs(deviation(sizes) / Math.sqrt(99 / 16_001) - 1)).toBeLessThan(0.2);
@@ -117,8 +118,9 @@ describe("Maglev's table beside others of the same size, after section 5.3 of it
     if (size > 100 * COUNT) expect(overMean(sizes, Math.max)).toBeLessThan(1.01);
   });
 
-  // The paper says 49.5 % over-provisioning, an independent program 40.4 %; with ten times the entries per backend, here by
-  // a tenth of the backends, 12.3 %. Balls into bins: the fullest of 1,000 is 3.24 deviations above the mean, of 100 2.51.
+  // The paper says 49.5 % over-provisioning, an independent program 40.4 %; with ten times the
+  // entries per backend, here by a tenth of the backends, 12.3 %. Balls into bins: the fullest of
+  // 1,000 is 3.24 deviations above the mean, of 100 2.51.
   it.each([
     [1_000, 3.24, 0.495],
     [100, 2.51, 0.123],
@@ -219,7 +221,8 @@ describe.each(HASHES)('$name over 200,000 keys', ({ name, place, most, unneeded 
     const sizes = counts(owners, count);
     expect(overMean(sizes, Math.max)).toBeLessThan(bound);
     expect(overMean(sizes, Math.min)).toBeGreaterThan(2 - bound);
-    // As even as chance: the sum of squares over the mean has 1 as its mean and √(2/n) as its deviation.
+    // As even as chance: the sum of squares over the mean has 1 as its mean and √(2/n) as its
+    // deviation.
     if (unneeded === 0 && !name.includes('points')) {
       const chi = (deviation(sizes) ** 2 * KEYS.length) / (count - 1);
       expect(chi).toBeLessThan(1 + 5 * Math.sqrt(2 / (count - 1)));

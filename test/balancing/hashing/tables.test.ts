@@ -120,7 +120,8 @@ describe('ip prefix', () => {
       }),
       { numRuns: 500 },
     );
-    // All addresses are the same under a prefix of one bit with the same first bit: a text that is none is not.
+    // All addresses are the same under a prefix of one bit with the same first bit: a text that is
+    // none is not.
     const isAddress = (text: string): boolean =>
       [0x00, 0x80].some((bit) => same(text, new Uint8Array(16).fill(bit, 0, 1), 32, 1));
     const alphabet = fc.constantFrom(...'0123fF:::..');

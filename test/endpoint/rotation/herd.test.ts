@@ -17,8 +17,9 @@ interface Herd {
 }
 
 /**
- * Each of the clients chooses its endpoints by its place among them, knows nothing of the others, and makes calls that
- * stay in progress, by a picker of its own. `sick` says which endpoints every client has ejected.
+ * Each of the clients chooses its endpoints by its place among them, knows nothing of the others,
+ * and makes calls that stay in progress, by a picker of its own. `sick` says which endpoints every
+ * client has ejected.
  */
 function herd(endpoints: number, policy: Policy, sick: (index: number) => boolean = () => false): Herd {
   const members = fakeEndpoints(endpoints).map((spec, i) => new LiveEndpoint(spec, i));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { priorityLoads } from '../../../src/endpoint/rotation/priority.js';
 
-/** Whole percentages that add up to 100, as Envoy's documentation prints them: by largest remainder. */
+/**
+ * Whole percentages that add up to 100, as Envoy's documentation prints them: by largest remainder.
+ */
 function percentages(shares: readonly number[]): number[] {
   const floors = shares.map((share) => Math.floor(share * 100 + 1e-9));
   const missing = 100 - floors.reduce((sum, each) => sum + each, 0);

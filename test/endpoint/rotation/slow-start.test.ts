@@ -7,7 +7,8 @@ const linear = { windowMs: 60_000, aggression: 1, minWeightRatio: 0.1 };
 
 describe('slow start', () => {
   it.each([
-    // Envoy: new_weight = weight * max(min_weight_percent, time_factor ^ (1 / aggression)), time factor from 1 s on.
+    // Envoy: new_weight = weight * max(min_weight_percent, time_factor ^ (1 / aggression)), time
+    // factor from 1 s on.
     [0, 1, 0.1],
     [3_000, 1, 0.1],
     [6_000, 1, 0.1],

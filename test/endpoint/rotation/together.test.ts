@@ -73,7 +73,8 @@ describe('aperture, health, priorities, zones and slow start together', () => {
           if (options.aperture !== undefined && options.zone === undefined) {
             for (const priority of [0, 1]) {
               const used = service.usedEndpoints.filter(({ spec }) => spec.priority === priority).length;
-              // Twice its size, or a client's fifth and the parts at its ends; one more as arcs are taken whole.
+              // Twice its size, or a client's fifth and the parts at its ends; one more as arcs are
+              // taken whole.
               expect(used).toBeLessThanOrEqual(2 * SIZE + 3);
             }
           }
@@ -82,7 +83,8 @@ describe('aperture, health, priorities, zones and slow start together', () => {
           clock.advance(400_000);
           for (let i = 0; i < 100; i++) call(new Set(), `k${i}`);
         }
-        // What gets calls is in service again; a lower priority that gets none may wait for its probe.
+        // What gets calls is in service again; a lower priority that gets none may wait for its
+        // probe.
         const highest = Math.min(...service.usedEndpoints.map(({ spec }) => spec.priority));
         for (const { state, spec } of service.usedEndpoints) if (spec.priority === highest) expect(state).toBe('ready');
         await mesh.close();

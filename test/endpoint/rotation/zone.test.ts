@@ -12,7 +12,8 @@ describe('zone-aware routing', () => {
   });
 
   it("sends what the zone cannot carry to the zones with a surplus, as Envoy's residual capacity", () => {
-    // A third of the clients but a fifth of the capacity: 60 % stay; only z1 (40 % - 33 %) and z2 take the rest evenly.
+    // A third of the clients but a fifth of the capacity: 60 % stay; only z1 (40 % - 33 %) and z2
+    // take the rest evenly.
     const shares = zoneShares(zones([1, 2, 2], [1, 1, 1]), 'z0');
     expect(shares[0]).toBeCloseTo(0.6, 12);
     expect(shares[1]).toBeCloseTo(0.2, 12);

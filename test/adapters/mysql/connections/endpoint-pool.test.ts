@@ -5,7 +5,9 @@ import { EndpointPool, type EndpointPoolOptions } from '../../../../adapters/mys
 import type { Physical } from '../../../../adapters/mysql/connections/physical.js';
 import type { DriverConnection } from '../../../../adapters/mysql/driver/driver.js';
 
-/** As much of a mysql2 connection as a pool touches. It connects, or fails, when the test says so. */
+/**
+ * As much of a mysql2 connection as a pool touches. It connects, or fails, when the test says so.
+ */
 class FakeConnection extends EventEmitter {
   readonly config: Record<string, unknown> = { password: 'secret' };
   ended = false;

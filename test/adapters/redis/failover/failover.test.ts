@@ -8,7 +8,10 @@ import { Failover } from '../../../../adapters/redis/failover/failover.js';
 import type { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
 import { FakeServer, FakeShard, setOf, settle } from '../fakes.js';
 
-/** One client with the policy `next`, over servers that the test breaks; as `ShardedRedis` puts it together. */
+/**
+ * One client with the policy `next`, over servers that the test breaks; as `ShardedRedis` puts it
+ * together.
+ */
 class Client {
   readonly clock = new ManualClock();
   readonly errors: Error[] = [];
@@ -60,7 +63,10 @@ class Client {
     this.shard(name).to('down');
   }
 
-  /** As the look at every shard that a client takes again and again: those that are down are found again by it. */
+  /**
+   * As the look at every shard that a client takes again and again: those that are down are found
+   * again by it.
+   */
   async look(...names: string[]): Promise<void> {
     for (const [name, shard] of this.#shards) {
       if (names.length > 0 ? !names.includes(name) : shard.state === 'down') continue;
@@ -317,7 +323,8 @@ describe('the policy next', () => {
             if (each.do === 'up' && there !== undefined) await client.up(name);
             await client.look();
           } else {
-            // Else the notes may be at one server alone; if that is down when the others are needed, nobody can know.
+            // Else the notes may be at one server alone; if that is down when the others are
+            // needed, nobody can know.
             const whole = names.every((name) => present[name] !== undefined && client.shard(name).state === 'up');
             if (each.do === 'restart' && whole) {
               client.failover.close();
