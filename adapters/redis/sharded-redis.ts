@@ -3,6 +3,7 @@ import { monitorAll } from './commands/monitor.js';
 import { Router } from './commands/router.js';
 import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
+import { shardUnavailable } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
 import { called, showStatus, untilReady } from './driver/client-status.js';
 import {
@@ -15,13 +16,14 @@ import {
   setStatus,
   type WriteableStream,
 } from './driver/driver.js';
-import { Failover } from './failover/failover.js';
+import { onFailure } from './failover/choose.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
+import type { OnFailure } from './shards/on-failure.js';
+import { PendingCommands } from './shards/pending-commands.js';
 import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
 import type { ShardSet } from './shards/shard-set.js';
 import { Topology } from './shards/topology.js';
-import { Waiting } from './undiscovered-commands.js';
 
 /**
  * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis
@@ -44,11 +46,12 @@ export class ShardedRedis extends Redis {
   readonly #own: ShardedSettings;
   readonly #topology: Topology;
   readonly #router: Router;
-  readonly #failover: Failover | undefined;
+  readonly #policy: OnFailure;
   readonly #handover: Handover | undefined;
   readonly #transactions: Transactions;
   readonly #subscriptions: Subscriptions;
-  readonly #waiting: Waiting;
+  /** What came before discovery reported a server. */
+  readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
   #unlisten: (() => void) | undefined;
   #started = false;
   #ended = false;
@@ -66,7 +69,7 @@ export class ShardedRedis extends Redis {
     this.#own = own;
     this.#service = mesh.service(own.service);
     const clock: Clock = mesh.clock;
-    this.#failover = own.onFailure === 'next' ? this.#createFailover(mesh) : undefined;
+    this.#policy = this.#createPolicy(mesh);
     this.#handover = own.handover === undefined ? undefined : this.#createHandover(mesh);
     this.#topology = new Topology(
       {
@@ -74,7 +77,9 @@ export class ShardedRedis extends Redis {
         clock,
         own,
         driver: this.options,
-        watch: this.#failover,
+        watch: this.#policy,
+        routes: this.#handover ?? this.#policy,
+        leaving: () => this.#handover?.leaving ?? [],
         shardChanged: (shard) => this.#shardChanged(shard),
         shardError: (_, error) => this.#heard('error', error),
       },
@@ -91,11 +96,11 @@ export class ShardedRedis extends Redis {
       (event, ...args) => void this.emit(event, ...args),
       driver.stringNumbers === true,
     );
-    this.#waiting = new Waiting(
+    this.#undiscovered = new PendingCommands(
       this.options.enableOfflineQueue ? own.maxOfflineCommands : 0,
-      own.service,
       this.options.commandTimeout,
       clock,
+      () => undiscovered(own.service, this.options.commandTimeout),
     );
     if (!this.options.lazyConnect) this.#start();
   }
@@ -148,7 +153,7 @@ export class ShardedRedis extends Redis {
     }
     if (!this.#started) this.#start();
     if (isQuit(command.name)) this.#quit(command);
-    else if (this.#set.shards.length === 0) this.#waiting.add(command, stream);
+    else if (this.#set.shards.length === 0) this.#hold(command, stream);
     else this.#send(command, stream);
     return command.promise;
   }
@@ -160,6 +165,16 @@ export class ShardedRedis extends Redis {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'wait' && !this.options.lazyConnect) return false;
     return super.emit(event, ...args);
+  }
+
+  #hold(command: Command, stream: WriteableStream | undefined): void {
+    const { service, maxOfflineCommands } = this.#own;
+    if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
+    else {
+      const limit = this.options.enableOfflineQueue ? maxOfflineCommands : 0;
+      const why = `is not known yet, and ${limit} commands wait for discovery already`;
+      command.reject(shardUnavailable(service, 'of the key', why));
+    }
   }
 
   #send(command: Command, stream: WriteableStream | undefined): void {
@@ -234,22 +249,25 @@ export class ShardedRedis extends Redis {
   #update(): void {
     if (this.#ended) return;
     const before = this.#set;
-    const left = this.#topology.update(this.#service.endpoints, this.#handover?.leaving);
+    const left = this.#topology.update(this.#service.endpoints);
     if (this.#handover !== undefined) this.#handover.begin(before);
     else for (const shard of left) this.#leave(shard);
-    if (before.shards.length > 0) this.#failover?.changedTopology();
+    if (before.shards.length > 0) this.#policy.topologyChanged();
     this.#follow();
-    if (this.#set.shards.length > 0) this.#waiting.flush((command, stream) => this.#send(command, stream));
+    if (this.#set.shards.length > 0) {
+      for (const { commands, via } of this.#undiscovered.takeAll()) this.#send(commands[0]!, via);
+    }
     showStatus(this, this.#set.shards);
   }
 
   #leave(shard: Shard): void {
-    this.#failover?.forget(shard);
+    this.#policy.left(shard);
     void shard.quit();
   }
 
   #createHandover({ clock, random }: Mesh): Handover {
     return new Handover({
+      routes: this.#policy,
       own: this.#own,
       clock,
       random,
@@ -266,8 +284,8 @@ export class ShardedRedis extends Redis {
     void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
   }
 
-  #createFailover({ clock, random }: Mesh): Failover {
-    return new Failover({
+  #createPolicy({ clock, random }: Mesh): OnFailure {
+    return onFailure({
       own: this.#own,
       clock,
       random,
@@ -281,10 +299,10 @@ export class ShardedRedis extends Redis {
 
   #shardChanged(shard: Shard): void {
     if (this.#ended) return;
-    this.#failover?.changed(shard);
+    this.#policy.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     // Channels of a shard that others stand in for are theirs.
-    if (this.#failover !== undefined && this.#subscriptions.active) this.#follow();
+    if (this.#policy.standsIn && this.#subscriptions.active) this.#follow();
     showStatus(this, this.#set.shards);
   }
 
@@ -305,9 +323,9 @@ export class ShardedRedis extends Redis {
     this.#ended = true;
     this.#unlisten?.();
     this.#handover?.close();
-    this.#failover?.close();
+    this.#policy.close();
     this.#subscriptions.close();
-    this.#waiting.close();
+    this.#undiscovered.close(this.#own.service);
     setStatus(this, 'close');
     setStatus(this, 'end');
   }
@@ -327,6 +345,11 @@ export class ShardedRedis extends Redis {
     if (prefix === '') return key;
     return typeof key === 'string' ? prefix + key : Buffer.concat([Buffer.from(prefix), key]);
   }
+}
+
+function undiscovered(service: string, timeoutMs: number | undefined): FairleadError {
+  const message = `Discovery reported no server of '${service}' within commandTimeout ${timeoutMs}. Nothing was sent.`;
+  return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });
 }
 
 function isQuit(name: string): boolean {

@@ -1,7 +1,7 @@
 import { createMesh, staticResolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { READ_NAMES } from '../../adapters/redis/shards/read-commands.js';
+import { READ_NAMES } from '../../adapters/redis/failover/read-commands.js';
 import { type Redis as Server, startRedis } from '../harness/index.js';
 import { keyOnEach } from './support.js';
 

@@ -54,14 +54,15 @@ export class Router implements TransactionRouter {
     }
     const set = this.#host.currentSet();
     // Nothing to decide, and so nothing to refuse: as ioredis itself.
-    if (set.shards.length === 1) this.#routeToOnly(command, name, set.shards[0]!.target);
+    const { only } = set;
+    if (only !== undefined) this.#routeToOnly(command, name, only);
     else this.#routeByKeys(command, name, set);
   }
 
   #routeToOnly(command: Command, name: string, shard: Target): void {
     if (ruleOf(name, command.args)?.to === 'remembered') this.#remember(command, name);
-    if (name === 'multi') shard.shard.inTransaction = true;
-    else if (ENDS_TRANSACTION.has(name)) shard.shard.inTransaction = false;
+    if (name === 'multi') shard.shard.beginTransaction();
+    else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
     if (isBlocking(name, command.args)) shard.blocking.send(command);
     else shard.send(command);
   }

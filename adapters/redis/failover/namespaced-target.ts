@@ -1,7 +1,7 @@
 import { type RedisKey, shardUnavailable, unroutable } from '../common/errors.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
-import type { HeldCommands } from './held-commands.js';
+import type { Held } from './held.js';
 import { enterNamespace } from './key-names.js';
 
 /** What it needs of those who know. */
@@ -23,10 +23,10 @@ export class NamespacedTarget implements Target {
   readonly shard: Shard;
   readonly blocking = { send: (command: Command): void => this.#send(command, true) };
   readonly #host: NamespaceHost;
-  readonly #held: HeldCommands;
+  readonly #held: Held;
   readonly #namespace: () => string | undefined;
 
-  constructor(shard: Shard, host: NamespaceHost, held: HeldCommands, namespace: () => string | undefined) {
+  constructor(shard: Shard, host: NamespaceHost, held: Held, namespace: () => string | undefined) {
     this.shard = shard;
     this.#host = host;
     this.#held = held;
@@ -51,7 +51,7 @@ export class NamespacedTarget implements Target {
     const namespace = this.#namespace();
     const refusal = this.refusal();
     if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
-    else if (namespace === undefined) this.#held.add(commands, this, false);
+    else if (namespace === undefined) this.#held.add(commands, { target: this, blocking: false });
     else {
       const wrong = commands.map((command) => this.#enter(command, namespace)).find((why) => why !== undefined);
       if (wrong !== undefined) refuseAll(commands, () => unroutable(this.#host.service, 'multi', wrong));
@@ -73,7 +73,7 @@ export class NamespacedTarget implements Target {
     const namespace = this.#namespace();
     const refusal = this.refusal();
     if (refusal !== undefined) command.reject(refusal);
-    else if (namespace === undefined) this.#held.add([command], this, blocking);
+    else if (namespace === undefined) this.#held.add([command], { target: this, blocking }, !blocking);
     else {
       const why = this.#enter(command, namespace);
       if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));

@@ -4,10 +4,11 @@ import { CrossShardError, type RedisKey, shardUnavailable } from '../common/erro
 import { MAX_TIMER_MS, type ShardedSettings } from '../common/options.js';
 import type { Command } from '../driver/driver.js';
 import { isReserved } from '../failover/key-names.js';
+import type { RouteSource, Routes } from '../shards/on-failure.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { sweep } from '../shards/sweep.js';
-import { HandoverTarget } from './handover-target.js';
+import { HandoverRoutes } from './handover-target.js';
 import { type Move, moveKey } from './key-move.js';
 import { SettlingKeys } from './settling.js';
 
@@ -34,6 +35,8 @@ export interface HandoverStats {
 }
 
 export interface HandoverHost {
+  /** Where commands go once their keys are there. */
+  readonly routes: RouteSource;
   readonly own: ShardedSettings;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,9 +78,10 @@ const AT_A_TIME = 8;
  * before what is not there any longer, so nobody moves a key, or names it, until all have had the
  * time to hear (`settleMs`).
  */
-export class Handover {
+export class Handover implements RouteSource {
   readonly #host: HandoverHost;
   readonly #slots: Semaphore;
+  readonly #routes = new WeakMap<Shard, Routes>();
   /** The newest first. */
   #windows: readonly Window[] = [];
   /**
@@ -115,12 +119,19 @@ export class Handover {
     return [...new Set(this.#windows.flatMap(({ set }) => set.shards))].filter((shard) => !shards.includes(shard));
   }
 
+  /** As `onFailure` has them, with keys brought before they are used. */
+  routesOf(shard: Shard): Routes {
+    let routes = this.#routes.get(shard);
+    if (routes === undefined) {
+      routes = new HandoverRoutes(shard, this.#host.routes.routesOf(shard), this);
+      this.#routes.set(shard, routes);
+    }
+    return routes;
+  }
+
   /** The topology was changed: `before` is what it was. */
   begin(before: ShardSet): void {
     const set = this.#host.current();
-    for (const shard of set.shards) {
-      if (!(shard.target instanceof HandoverTarget)) shard.target = new HandoverTarget(shard.target, this);
-    }
     if (before.shards.length === 0) {
       this.#closed = false;
       return;
@@ -131,8 +142,8 @@ export class Handover {
     this.#windows[MAX_WINDOWS - 1]?.timer?.cancel();
     this.#windows = [window, ...this.#windows].slice(0, MAX_WINDOWS);
     this.#settled.clear();
-    set.leaving = this.leaving;
-    this.#host.release(leaving.filter((shard) => !set.leaving.includes(shard) && !set.shards.includes(shard)));
+    const still = this.leaving;
+    this.#host.release(leaving.filter((shard) => !still.includes(shard) && !set.shards.includes(shard)));
     const { windowMs, settleMs, background } = this.#host.own.handover!;
     this.#settling.begin(settleMs);
     window.timer = this.#host.clock.after(Math.min(settleMs + windowMs, MAX_TIMER_MS), () => this.#end(window));
@@ -158,7 +169,6 @@ export class Handover {
     const before = this.leaving;
     this.#windows = this.#windows.filter((each) => each !== window);
     const still = this.leaving;
-    this.#host.current().leaving = still;
     if (!this.active) this.#settled.clear();
     this.#host.release(before.filter((shard) => !still.includes(shard)));
   }

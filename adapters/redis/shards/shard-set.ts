@@ -1,53 +1,73 @@
 import type { RoutingKey } from '../../../src/index.js';
+import type { RouteSource, Routes } from './on-failure.js';
 import type { Placement } from './placement.js';
 import type { Shard, Target } from './shard.js';
 
 /**
- * The shards of one generation of the topology, and which keys they own. Immutable: replaced as a
- * whole.
+ * The shards of one generation of the topology, which keys they own, and where their commands go.
+ * Immutable: replaced as a whole. `onFailure` is asked for each shard's routes once, when the set
+ * is made.
  */
 export class ShardSet {
   readonly generation: number;
   /** Sorted by name. */
   readonly shards: readonly Shard[];
-  /** Those that own nothing here and may still hold keys, while these are handed over. */
-  leaving: readonly Shard[] = [];
   readonly #placement: Placement | undefined;
-  readonly #all: readonly Target[];
-  readonly #serves = (index: number): boolean => this.shards[index]!.serving;
+  /** In the order of the shards. */
+  readonly #routes: readonly Routes[];
+  readonly #leaving: () => readonly Shard[];
+  readonly #serves = (index: number): boolean => this.#routes[index]!.serving;
 
-  constructor(generation: number, shards: readonly Shard[], placement: Placement | undefined) {
+  /**
+   * `leaving`: shards that own nothing here and may still hold keys, while these are handed over.
+   */
+  constructor(
+    generation: number,
+    shards: readonly Shard[],
+    placement: Placement | undefined,
+    source: RouteSource,
+    leaving: () => readonly Shard[] = () => [],
+  ) {
     this.generation = generation;
     this.shards = shards;
     this.#placement = placement;
-    this.#all = shards.map(({ listing }) => listing);
+    this.#routes = shards.map((shard) => source.routesOf(shard));
+    this.#leaving = leaving;
   }
 
   /** Where the key's commands go now. There must be at least one shard. */
   ownerOf(key: RoutingKey): Target {
-    const shard = this.shardOf(key);
-    if (shard.serving) return shard.target;
+    const routes = this.#routes[this.#indexOf(key)]!;
+    if (routes.serving) return routes.own;
     // The same ring, walked on: keys of the others stay where they are.
     const instead = this.#placement!.acceptedOf(key, this.#serves);
-    return instead === -1 ? shard.target : this.shards[instead]!.standIn;
+    return instead === -1 ? routes.own : this.#routes[instead]!.standIn;
   }
 
   /** The owner by the ring alone, whether it can be used or not. */
   shardOf(key: RoutingKey): Shard {
-    return this.shards.length === 1 ? this.shards[0]! : this.shards[this.#placement!.ownerOf(key)]!;
+    return this.shards[this.#indexOf(key)]!;
+  }
+
+  #indexOf(key: RoutingKey): number {
+    return this.shards.length === 1 ? 0 : this.#placement!.ownerOf(key);
+  }
+
+  /** Where all commands go if there is one shard; else undefined. */
+  get only(): Target | undefined {
+    return this.shards.length === 1 ? this.#routes[0]!.own : undefined;
   }
 
   /** The one that answers for all: the first by name that is up, else the first. */
   get any(): Target {
-    return (this.shards.find(({ state }) => state === 'up') ?? this.shards[0]!).target;
+    const up = this.shards.findIndex(({ state }) => state === 'up');
+    return this.#routes[Math.max(up, 0)]!.own;
   }
 
-  /** Who gets what is for all: those that others stand in for have nothing that counts. */
+  /** Where commands for all shards go: shards that others stand in for hold nothing that counts. */
   get everyone(): readonly Target[] {
-    const serving = this.shards.every((shard) => shard.serving) ? this.#all : this.#all.filter(serves);
-    const all = serving.length === 0 ? this.#all : serving;
-    return this.leaving.length === 0 ? all : [...all, ...this.leaving];
+    const serving = this.#routes.filter(({ serving }) => serving);
+    const all = (serving.length === 0 ? this.#routes : serving).map(({ listing }) => listing);
+    return [...all, ...this.#leaving()];
   }
 }
-
-const serves = ({ shard }: Target): boolean => shard.serving;

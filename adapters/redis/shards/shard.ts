@@ -14,7 +14,6 @@ import {
   type Command,
   type ConnectionErrors,
   connectTo,
-  ownCommand,
   type Redis,
   type RedisOptions,
   refuseAll,
@@ -29,17 +28,15 @@ export interface ShardHost {
   readonly own: ShardedSettings;
   /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
   readonly driver: RedisOptions;
-  /** Who decides when a shard that answers may be used; undefined where each may at once. */
-  readonly watch: ShardWatch | undefined;
+  /** Decides when a shard that answers is used. */
+  readonly watch: ShardWatch;
   shardChanged(shard: Shard): void;
   shardError(shard: Shard, error: Error): void;
 }
 
 /** What decides about the use of shards beyond whether they answer. */
 export interface ShardWatch {
-  /** A new one, not connected yet. */
-  adopt(shard: Shard): void;
-  /** What to ask it by, instead of PING. */
+  /** What to ask it by whether it is there. */
   probe(shard: Shard): Command;
   /** It answers and is not in use; may be told repeatedly. `shard.admit()` puts it to use. */
   answered(shard: Shard): void;
@@ -90,26 +87,13 @@ export class Shard implements Target {
   readonly blocking: BlockingPool;
   state: ShardState = 'connecting';
   readonly shard: Shard = this;
-  /** Where commands for its own keys go: itself, unless something has to be done to them. */
-  target: Target = this;
-  /** Where those go whose keys belong to a shard that is out. */
-  standIn: Target = this;
-  /** Where those go that are for every shard. */
-  listing: Target = this;
-  /** Those that may answer what only reads, while it is down. */
-  replicas: readonly Shard[] = [];
   /** Its server is a replica itself: discovery knows no primary. */
   readonly readOnly: boolean;
-  /** False while others stand in for it. */
-  serving = true;
-  /**
-   * A MULTI without its EXEC yet: what is sent now becomes part of it, so nothing is sent that is
-   * not its user's.
-   */
-  inTransaction = false;
   readonly #host: ShardHost;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #health: Subset;
+  #replicas: readonly Shard[] = [];
+  #inTransaction = false;
   #timer: Timer | undefined;
   #unreadySinceMs: number;
   /** What was asked and not answered yet. */
@@ -134,7 +118,6 @@ export class Shard implements Target {
     this.connection.on('close', () => this.#lost());
     this.connection.on('error', (error: Error) => this.#failed(error));
     this.blocking = new BlockingPool(host.own.maxBlockingConnections, this);
-    host.watch?.adopt(this);
     this.connection.connect().catch(() => {});
     this.#watch();
   }
@@ -154,6 +137,30 @@ export class Shard implements Target {
   /** True for an endpoint at the address that this shard is connected to. */
   serves({ spec }: Endpoint): boolean {
     return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
+  }
+
+  /** Those that may answer what only reads, while it is down. */
+  get replicas(): readonly Shard[] {
+    return this.#replicas;
+  }
+
+  /** These are its replicas from now on; those that are not any longer are closed. */
+  follow(replicas: readonly Shard[]): void {
+    const before = this.#replicas;
+    this.#replicas = replicas;
+    for (const replica of before) if (!replicas.includes(replica)) void replica.quit();
+  }
+
+  /**
+   * A MULTI was sent alone: what is sent until its end becomes part of it, so nothing of our own
+   * is.
+   */
+  beginTransaction(): void {
+    this.#inTransaction = true;
+  }
+
+  endTransaction(): void {
+    this.#inTransaction = false;
   }
 
   /** Why nothing can be sent now; undefined where it can. */
@@ -209,7 +216,7 @@ export class Shard implements Target {
   async quit(): Promise<void> {
     if (this.#closed) return;
     this.#stop();
-    for (const replica of this.replicas) void replica.quit();
+    for (const replica of this.#replicas) void replica.quit();
     this.blocking.close();
     const { connection } = this;
     if (this.state === 'down') {
@@ -224,7 +231,7 @@ export class Shard implements Target {
 
   disconnect(): void {
     this.#stop();
-    for (const replica of this.replicas) replica.disconnect();
+    for (const replica of this.#replicas) replica.disconnect();
     this.blocking.close();
     this.connection.disconnect();
   }
@@ -259,7 +266,7 @@ export class Shard implements Target {
     if (this.connection.status !== 'ready') {
       if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
     } else if (this.#ping === undefined) {
-      if (!this.inTransaction) this.#probe(nowMs);
+      if (!this.#inTransaction) this.#probe(nowMs);
     } else if (nowMs - this.#ping.sinceMs >= downAfterMs) {
       this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#ping.sinceMs)} ms.`);
       this.#down(Outcome.Timeout);
@@ -269,7 +276,7 @@ export class Shard implements Target {
   #probe(nowMs: number): void {
     const ping = { sinceMs: nowMs };
     this.#ping = ping;
-    const command = this.#host.watch?.probe(this) ?? ownCommand('ping');
+    const command = this.#host.watch.probe(this);
     const answered = (outcome: Outcome): void => {
       if (this.#ping === ping) this.#ping = undefined;
       if (outcome !== Outcome.Failure) this.#up();
@@ -306,7 +313,7 @@ export class Shard implements Target {
 
   #lost(): void {
     this.#ping = undefined;
-    this.inTransaction = false;
+    this.#inTransaction = false;
     if (this.#closed) return;
     if (this.state === 'up') {
       // Its server may have restarted in the meantime; the first attempt to connect again will
@@ -323,10 +330,7 @@ export class Shard implements Target {
   }
 
   #up(): void {
-    if (this.#closed || this.state === 'up') return;
-    const { watch } = this.#host;
-    if (watch === undefined) this.admit();
-    else watch.answered(this);
+    if (!this.#closed && this.state !== 'up') this.#host.watch.answered(this);
   }
 
   #down(outcome: Outcome): void {

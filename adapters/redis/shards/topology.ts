@@ -1,8 +1,16 @@
 import type { Endpoint } from '../../../src/index.js';
+import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacementOptions, placeShards } from './placement.js';
-import { ReplicaTarget } from './replica-target.js';
 import { isReplica, Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
+
+export interface TopologyHost extends ShardHost {
+  readonly watch: OnFailure;
+  /** Asked for the routes of each shard: `watch`, or what wraps it. */
+  readonly routes: RouteSource;
+  /** Shards that own nothing any longer and are still connected. */
+  leaving(): readonly Shard[];
+}
 
 interface NamedEndpoints {
   primary: Endpoint | undefined;
@@ -15,30 +23,28 @@ interface NamedEndpoints {
  * once; the shards that are left behind finish what is under way.
  */
 export class Topology {
-  readonly #host: ShardHost;
+  readonly #host: TopologyHost;
   readonly #options: PlacementOptions;
   readonly #replicaHost: ShardHost;
   readonly #ordinals = new Map<string, number>();
-  #set: ShardSet = new ShardSet(0, [], undefined);
+  #set: ShardSet;
 
-  constructor(host: ShardHost, options: PlacementOptions) {
+  constructor(host: TopologyHost, options: PlacementOptions) {
     this.#host = host;
-    // Nobody waits for a replica, and what becomes of it is not the shard's.
-    this.#replicaHost = { ...host, watch: undefined, shardChanged: () => {} };
+    // No command waits for a replica, and its state is not the shard's.
+    this.#replicaHost = { ...host, watch: admitAtOnce, shardChanged: () => {} };
     this.#options = options;
+    this.#set = new ShardSet(0, [], undefined, host.routes);
   }
 
   get set(): ShardSet {
     return this.#set;
   }
 
-  /**
-   * Takes the endpoints as they are now. Gives the shards that are left behind. `spare`: those that
-   * were before and are still connected.
-   */
-  update(endpoints: readonly Endpoint[], spare: readonly Shard[] = []): Shard[] {
+  /** Takes the endpoints as they are now. Returns the shards that are left behind. */
+  update(endpoints: readonly Endpoint[]): Shard[] {
     const named = this.#byName(endpoints);
-    const before = new Map([...spare, ...this.#set.shards].map((shard) => [shard.name, shard]));
+    const before = new Map([...this.#host.leaving(), ...this.#set.shards].map((shard) => [shard.name, shard]));
     const names = [...named.keys()].sort(byCodeUnits);
     const shards = names.map((name) => {
       const { primary, replicas } = named.get(name)!;
@@ -46,27 +52,26 @@ export class Topology {
       const endpoint = primary ?? replicas[0]!;
       const known = before.get(name);
       const shard = known?.serves(endpoint) ? known : new Shard(this.#host, name, this.#ordinal(name), endpoint);
-      if (this.#host.own.onFailure === 'replica') {
-        this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
-      }
+      this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
     });
     const placed = shards.map(({ name, endpoint }) => ({ name, weight: endpoint.spec.weight }));
     const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
     const left = this.#set.shards.filter((shard) => !shards.includes(shard));
-    this.#set = new ShardSet(this.#set.generation + 1, shards, placement);
+    const { routes, leaving } = this.#host;
+    this.#set = new ShardSet(this.#set.generation + 1, shards, placement, routes, leaving);
     return left;
   }
 
-  /** Replicas are their shard's, and no shards; without the policy for them they are nothing. */
+  /** Replicas belong to their shard; a policy that does not use them ignores them. */
   #byName(endpoints: readonly Endpoint[]): Map<string, NamedEndpoints> {
     const named = new Map<string, NamedEndpoints>();
-    const keepsReplicas = this.#host.own.onFailure === 'replica';
+    const { usesReplicas } = this.#host.watch;
     for (const endpoint of endpoints) {
       const replica = isReplica(endpoint.spec);
       const name = this.#nameOf(endpoint);
       // A replica by its own id belongs to nobody.
-      if (replica && (!keepsReplicas || name === endpoint.spec.id)) continue;
+      if (replica && (!usesReplicas || name === endpoint.spec.id)) continue;
       const known = named.get(name) ?? { primary: undefined, replicas: [] };
       if (replica) known.replicas.push(endpoint);
       // Two that claim one name: the first by id, so that all clients agree.
@@ -77,17 +82,12 @@ export class Topology {
   }
 
   #follow(shard: Shard, endpoints: readonly Endpoint[]): void {
-    const before = shard.replicas;
-    shard.replicas = endpoints.map(
+    const replicas = endpoints.map(
       (endpoint) =>
-        before.find((replica) => replica.serves(endpoint)) ??
+        shard.replicas.find((replica) => replica.serves(endpoint)) ??
         new Shard(this.#replicaHost, shard.name, shard.ordinal, endpoint),
     );
-    for (const replica of before) if (!shard.replicas.includes(replica)) void replica.quit();
-    const all = shard.readOnly ? [shard, ...shard.replicas] : shard.replicas;
-    const target = new ReplicaTarget(shard, this.#host.service.name, all);
-    shard.target = target;
-    shard.listing = target;
+    shard.follow(replicas);
   }
 
   #nameOf({ spec }: Endpoint): string {

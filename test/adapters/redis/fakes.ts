@@ -1,6 +1,7 @@
 import type { Command } from '../../../adapters/redis/driver/driver.js';
+import type { RouteSource } from '../../../adapters/redis/shards/on-failure.js';
 import { placeShards } from '../../../adapters/redis/shards/placement.js';
-import type { Shard, ShardState, Target } from '../../../adapters/redis/shards/shard.js';
+import type { Shard, ShardState } from '../../../adapters/redis/shards/shard.js';
 import { ShardSet } from '../../../adapters/redis/shards/shard-set.js';
 
 type Reply = string | number | null | Reply[] | Error;
@@ -93,12 +94,8 @@ export class FakeShard {
   readonly ordinal = 0;
   readonly address: string;
   state: ShardState = 'connecting';
-  target: Target = this.shard;
-  standIn: Target = this.shard;
-  listing: Target = this.shard;
   replicas: readonly Shard[] = [];
   readOnly = false;
-  serving = true;
   readonly name: string;
   readonly server: FakeServer;
   changed: () => void = () => {};
@@ -143,7 +140,12 @@ export class FakeShard {
   }
 }
 
-export function setOf(generation: number, shards: readonly FakeShard[]): ShardSet {
+/** Each shard as it is. */
+export const plainRoutes: RouteSource = {
+  routesOf: (shard) => ({ serving: true, own: shard, standIn: shard, listing: shard }),
+};
+
+export function setOf(generation: number, shards: readonly FakeShard[], source: RouteSource = plainRoutes): ShardSet {
   const sorted = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
   const placed = sorted.map(({ name }) => ({ name, weight: 1 }));
   const placement = placeShards(placed, { placement: 'ketama', compatibility: 'none' });
@@ -151,6 +153,7 @@ export function setOf(generation: number, shards: readonly FakeShard[]): ShardSe
     generation,
     sorted.map(({ shard }) => shard),
     placement,
+    source,
   );
 }
 

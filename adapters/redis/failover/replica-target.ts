@@ -1,7 +1,7 @@
 import { shardReadOnly, shardUnavailable } from '../common/errors.js';
 import { type Command, refuseAll } from '../driver/driver.js';
+import type { Shard, ShardState, Target } from '../shards/shard.js';
 import { isRead } from './read-commands.js';
-import type { Shard, ShardState, Target } from './shard.js';
 
 /**
  * A shard with replicas, by the policy `replica`: while it is down they answer what only reads, as
@@ -11,12 +11,10 @@ export class ReplicaTarget implements Target {
   readonly shard: Shard;
   readonly blocking = { send: (command: Command): void => this.#send(command, true) };
   readonly #service: string;
-  readonly #replicas: readonly Shard[];
 
-  constructor(shard: Shard, service: string, replicas: readonly Shard[]) {
+  constructor(shard: Shard, service: string) {
     this.shard = shard;
     this.#service = service;
-    this.#replicas = replicas;
   }
 
   get name(): string {
@@ -44,7 +42,9 @@ export class ReplicaTarget implements Target {
   }
 
   #inState(wanted: ShardState): Shard | undefined {
-    return this.#replicas.find(({ state }) => state === wanted);
+    const { shard } = this;
+    if (shard.readOnly && shard.state === wanted) return shard;
+    return shard.replicas.find(({ state }) => state === wanted);
   }
 
   #send(command: Command, blocking: boolean): void {

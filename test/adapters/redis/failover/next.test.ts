@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Quarantine } from '../../../../adapters/redis/common/options.js';
 import { readShardedOptions } from '../../../../adapters/redis/common/options.js';
 import { keysOf, ownCommand } from '../../../../adapters/redis/driver/driver.js';
-import { Failover } from '../../../../adapters/redis/failover/failover.js';
+import { Next } from '../../../../adapters/redis/failover/next.js';
 import type { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
 import { FakeServer, FakeShard, setOf, settle } from '../fakes.js';
 
@@ -15,13 +15,13 @@ import { FakeServer, FakeShard, setOf, settle } from '../fakes.js';
 class Client {
   readonly clock = new ManualClock();
   readonly errors: Error[] = [];
-  readonly failover: Failover;
+  readonly failover: Next;
   #set: ShardSet;
   #shards = new Map<string, FakeShard>();
 
   constructor(servers: Readonly<Record<string, FakeServer>>, quarantine: Quarantine = 'generation') {
     const { own } = readShardedOptions({ service: 'cache', onFailure: 'next', quarantine });
-    this.failover = new Failover({
+    this.failover = new Next({
       own,
       clock: this.clock,
       random: seededRandom(1),
@@ -31,7 +31,7 @@ class Client {
       route: (command) => this.#set.ownerOf(command.args[0] as string).send(command),
       error: (error) => void this.errors.push(error),
     });
-    this.#set = setOf(0, []);
+    this.#set = setOf(0, [], this.failover);
     this.topology(servers);
   }
 
@@ -48,14 +48,13 @@ class Client {
       next.set(name, shard);
     }
     this.#shards = next;
-    this.#set = setOf(this.#set.generation + 1, [...next.values()]);
-    for (const [name, shard] of before) if (!next.has(name)) this.failover.forget(shard.shard);
-    if (before.size > 0) this.failover.changedTopology();
+    this.#set = setOf(this.#set.generation + 1, [...next.values()], this.failover);
+    for (const [name, shard] of before) if (!next.has(name)) this.failover.left(shard.shard);
+    if (before.size > 0) this.failover.topologyChanged();
   }
 
   #adopt(shard: FakeShard): FakeShard {
     shard.changed = () => this.failover.changed(shard.shard);
-    this.failover.adopt(shard.shard);
     return shard;
   }
 

@@ -1,0 +1,189 @@
+import { shardUnavailable } from '../common/errors.js';
+import { type Command, ownCommand } from '../driver/driver.js';
+import type { Shard } from '../shards/shard.js';
+import {
+  missedField,
+  namespaceOf,
+  OWN,
+  parseRecord,
+  type ShardRecord,
+  STAND_IN,
+  type Tokens,
+  tokenOf,
+} from './shard-record.js';
+
+/** What it needs of the policy. */
+export interface NotesHost {
+  readonly service: string;
+  /** The key of the record; undefined where none is kept, and probes are PINGs. */
+  readonly key: string | undefined;
+  /** The server's own keys have a namespace too (quarantine `generation`). */
+  readonly generations: boolean;
+  readonly tokens: Tokens;
+  /** The names of the other shards. */
+  othersOf(shard: Shard): readonly string[];
+  /** Names of shards beside this one that missed writes. */
+  missingBeside(shard: Shard): readonly string[];
+  /** The server told its record. */
+  learnt(shard: Shard): void;
+  error(error: Error): void;
+}
+
+/**
+ * The record that one server keeps, as far as this client knows it. Each probe reads it; what is
+ * written to it is in force here at once, as the server executes commands in the order in which
+ * they are sent.
+ */
+export class ShardNotes {
+  /** As the server told, or as written since; undefined as long as it has not told. */
+  record: ShardRecord | undefined;
+  readonly #shard: Shard;
+  readonly #host: NotesHost;
+  /** Counts what was written: an answer to an earlier question is not believed. */
+  #writes = 0;
+  /** Changes with every break: an answer from before is not believed either. */
+  #life = 0;
+  /** The server refused to write it down; it is written again with every probe until it does. */
+  #unwritten = false;
+  /** The last answer lacked a namespace. */
+  #lacked = false;
+  #answering = false;
+  #asking = false;
+
+  constructor(shard: Shard, host: NotesHost) {
+    this.#shard = shard;
+    this.#host = host;
+  }
+
+  /** What to ask the server by, whether it is there and what it has noted. */
+  probe(): Command {
+    const { key } = this.#host;
+    if (key === undefined) return ownCommand('ping');
+    const others = this.#host.othersOf(this.#shard);
+    const command = ownCommand('hmget', [key, OWN, STAND_IN, ...others.map(missedField)]);
+    const [writes, life] = [this.#writes, this.#life];
+    this.#asking = true;
+    command.promise.then(
+      (reply) => {
+        this.#asking = false;
+        if (this.#life === life && this.#writes === writes) {
+          const record = parseRecord(reply, others);
+          if (record !== undefined) this.#told(record);
+          else this.#host.error(shardUnavailable(this.#host.service, this.#shard.name, 'answers HMGET by no list'));
+        } else if (this.record === undefined && this.#answering) this.ask();
+      },
+      (error: Error) => {
+        this.#asking = false;
+        if (error.name === 'ReplyError') this.#host.error(error);
+      },
+    );
+    return command;
+  }
+
+  /** The server answers: it is asked until it has told. */
+  answering(): void {
+    this.#answering = true;
+    if (this.record === undefined && !this.#asking) this.ask();
+  }
+
+  /** Asks now, beside the probes. */
+  ask(): void {
+    if (this.#host.key !== undefined) this.#shard.issue(this.probe());
+  }
+
+  /**
+   * The connection broke, or the shard is not used any longer: what was known may be different now.
+   */
+  forget(): void {
+    this.#life++;
+    this.#answering = false;
+    this.record = undefined;
+    this.#unwritten = false;
+    this.#lacked = false;
+  }
+
+  /** Writes tokens, and the names of shards that missed writes. */
+  write(tokens: Readonly<Record<string, string>>, missed: readonly string[] = []): void {
+    const { key } = this.#host;
+    if (key === undefined) return;
+    this.#writes++;
+    const { record: before } = this;
+    const life = this.#life;
+    const marks = missed.flatMap((name) => [missedField(name), '1']);
+    const command = ownCommand('hset', [key, ...Object.entries(tokens).flat(), ...marks]);
+    command.promise.catch((error: Error) => {
+      if (error.name !== 'ReplyError') return;
+      // Out of memory, say. What its record says is not what is in force.
+      this.#writes++;
+      this.#unwritten = this.#life === life;
+      this.#host.error(error);
+    });
+    this.#shard.issue(command);
+    this.record = {
+      own: namespaceOf(tokens[OWN]) ?? before?.own,
+      standIn: namespaceOf(tokens[STAND_IN]) ?? before?.standIn,
+      missed: new Set([...(before?.missed ?? []), ...missed]),
+      asked: before?.asked ?? new Set(),
+    };
+  }
+
+  /**
+   * All of it once more. The namespaces stay what they are, so that what is written next is found.
+   */
+  rewrite(): void {
+    if (this.record === undefined) return;
+    const { own, standIn } = this.record;
+    const tokens: Record<string, string> = {};
+    if (own !== undefined) tokens[OWN] = tokenOf(own);
+    if (standIn !== undefined) tokens[STAND_IN] = tokenOf(standIn);
+    this.write(tokens, this.#host.missingBeside(this.#shard));
+  }
+
+  /** The shard of this name has missed nothing that counts any longer. */
+  clear(name: string): void {
+    const { key } = this.#host;
+    if (this.record === undefined || key === undefined) return;
+    this.#writes++;
+    const missed = new Set(this.record.missed);
+    missed.delete(name);
+    this.record = { ...this.record, missed };
+    const command = ownCommand('hdel', [key, missedField(name)]);
+    command.promise.catch(() => {});
+    this.#shard.issue(command);
+  }
+
+  #told(record: ShardRecord): void {
+    if (this.#unwritten) {
+      this.#unwritten = false;
+      this.rewrite();
+      return;
+    }
+    const lacking: string[] = [];
+    if (record.standIn === undefined) lacking.push(STAND_IN);
+    if (record.own === undefined && this.#host.generations) lacking.push(OWN);
+    if (lacking.length > 0) {
+      this.#complete(lacking);
+      return;
+    }
+    this.#lacked = false;
+    this.record = record;
+    this.#host.learnt(this.#shard);
+  }
+
+  /** The first client to do so decides; what is absent was lost, and so was what it stood for. */
+  #complete(lacking: readonly string[]): void {
+    const lacked = this.#lacked;
+    for (const field of lacking) {
+      // What is there and is not a token is a mistake of another program.
+      const command = ownCommand(lacked ? 'hset' : 'hsetnx', [this.#host.key!, field, this.#host.tokens.next()]);
+      command.promise.catch((error: Error) => {
+        if (error.name === 'ReplyError') this.#host.error(error);
+      });
+      this.#shard.issue(command);
+    }
+    this.#writes++;
+    this.#lacked = true;
+    // Not at once again and again, with a server that keeps nothing.
+    if (!lacked) this.ask();
+  }
+}
