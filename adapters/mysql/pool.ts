@@ -61,7 +61,14 @@ export class ReplicatedPool extends EventEmitter {
     this.#own = own;
     this.#initStatements = [...own.initStatements];
     const initStatements: readonly string[] = this.#initStatements;
-    const cluster = new Cluster(mesh, { own, pool, connection, initStatements });
+    const cluster = new Cluster(mesh, {
+      own,
+      pool,
+      connection,
+      initStatements,
+      opened: (each) => this.#tell('connection', each),
+      enqueued: () => this.#tell('enqueue'),
+    });
     this.#cluster = cluster;
     this.#session = new ConsistencySession(false, cluster.clock.now());
     this.config = publicConfig(pool, parsed);
@@ -86,8 +93,6 @@ export class ReplicatedPool extends EventEmitter {
       acquired: ({ physical }) => this.#tell('acquire', physical.connection),
       released: ({ physical }) => this.#tell('release', physical.connection),
     };
-    cluster.on('connection', (each: DriverConnection) => this.#tell('connection', each));
-    cluster.on('enqueue', () => this.#tell('enqueue'));
   }
 
   /** Calls back with a connection at once: it finds its server with its first statement. */

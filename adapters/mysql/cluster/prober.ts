@@ -1,3 +1,4 @@
+import { withTimeout } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Timer } from '../../../src/index.js';
 import { cutConnection, isOpen } from '../connections/physical.js';
 import { type DriverConnection, flavorOf, openConnection } from '../driver/driver.js';
@@ -24,7 +25,8 @@ export interface ProberHost {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> | Record<string, unknown>;
-  probed(endpoint: Endpoint, probe: Probe): void;
+  /** True: it should be looked at again soon, because what was seen proves too little yet. */
+  probed(endpoint: Endpoint, probe: Probe): boolean;
   /** It could not be asked; called once per failed look. */
   failed(endpoint: Endpoint, error: unknown): void;
   /** For tests; default: mysql2. */
@@ -47,6 +49,8 @@ export class Prober {
    */
   #givenUp = 0;
   #timer: Timer | undefined;
+  /** The pause after a look that proved too little; 0 after one that did not. Milliseconds. */
+  #soonMs = 0;
   #closed = false;
   #looking: Promise<void> | undefined;
 
@@ -79,16 +83,19 @@ export class Prober {
     const { clock, intervalMs, timeoutMs } = this.#host;
     const atMs = clock.now();
     const connectionsBefore = this.#connections;
+    let soon = false;
     try {
-      const row = await withTimeout(clock, timeoutMs, this.#ask());
+      const row = await withTimeout(clock, timeoutMs, this.#ask(), () => noAnswer(timeoutMs));
       const reconnected = connectionsBefore > 0 && this.#connections > connectionsBefore;
-      if (!this.#closed) this.#host.probed(this.#endpoint, { ...row, reconnected, atMs });
+      if (!this.#closed) soon = this.#host.probed(this.#endpoint, { ...row, reconnected, atMs });
     } catch (error) {
       this.#drop();
       if (!this.#closed) this.#host.failed(this.#endpoint, error);
     }
-    if (!this.#closed)
-      this.#timer = clock.after(Math.max(0, intervalMs - (clock.now() - atMs)), () => void this.look());
+    if (this.#closed) return;
+    this.#soonMs = soon ? Math.max(FIRST_SOON_MS, this.#soonMs * 2) : 0;
+    const pauseMs = soon ? Math.min(this.#soonMs, intervalMs) : intervalMs;
+    this.#timer = clock.after(Math.max(0, pauseMs - (clock.now() - atMs)), () => void this.look());
   }
 
   async #ask(): Promise<Omit<Probe, 'reconnected' | 'atMs'>> {
@@ -119,6 +126,12 @@ export class Prober {
   }
 }
 
+/**
+ * A replica in step has what the primary had 20 ms ago; one that has not is asked after 40, 80, …
+ * ms.
+ */
+const FIRST_SOON_MS = 20;
+
 const PROBES = {
   mysql: 'SELECT @@global.read_only AS readOnly, @@global.gtid_executed AS position',
   mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
@@ -140,11 +153,6 @@ function queryRow(connection: DriverConnection, sql: string): Promise<Record<str
   });
 }
 
-function withTimeout<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(timeoutMs, () => {
-      reject(Object.assign(new Error(`No answer to a probe within ${timeoutMs} ms.`), { code: 'ETIMEDOUT' }));
-    });
-    work.then(resolve, reject).finally(() => timer.cancel());
-  });
+function noAnswer(timeoutMs: number): Error {
+  return Object.assign(new Error(`No answer to a probe within ${timeoutMs} ms.`), { code: 'ETIMEDOUT' });
 }

@@ -14,7 +14,7 @@ export function noServer(
 }
 
 /** Several servers accept writes, and nothing says which one is right. */
-export function twoPrimaries({ name }: Service, writable: readonly Endpoint[]): FairleadError {
+export function twoPrimaries({ name }: Pick<Service, 'name'>, writable: readonly Endpoint[]): FairleadError {
   const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
   const message =
     `Servers ${ids} of service '${name}' both accept writes: refused, because writing to both would ` +

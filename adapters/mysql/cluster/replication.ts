@@ -1,13 +1,15 @@
 import type { Endpoint } from '../../../src/index.js';
-import type { GtidPosition } from './gtid.js';
+import { PositionHistory } from './position-history.js';
 import type { Probe } from './prober.js';
 
 /** What is known of one server. */
 export interface ServerState {
   readonly role: 'primary' | 'replica' | 'unknown';
   /**
-   * How far behind the primary, milliseconds, as of the last probe; 0 for the primary, NaN where
-   * unknown.
+   * How far behind the primary, milliseconds, as of the last probe; 0 for the primary. Infinity for
+   * a replica that was never seen to have what the primary had: as long as it was not proven to be
+   * fresh, it may be of any age. NaN where there is nothing to be behind of: no primary is known,
+   * or it has no GTIDs.
    */
   readonly lagMs: number;
   readonly probe: Probe | undefined;
@@ -15,19 +17,11 @@ export interface ServerState {
 
 const UNKNOWN: ServerState = { role: 'unknown', lagMs: Number.NaN, probe: undefined };
 
-interface Sample {
-  readonly position: GtidPosition;
-  readonly atMs: number;
-}
-
 /**
  * Failed looks in a row after which a server's role is no longer believed: one may be a lost
  * packet.
  */
 const FAILURES_UNTIL_UNKNOWN = 2;
-
-/** How many past positions of the primary are remembered; the older, the further apart. */
-const MAX_SAMPLES = 120;
 
 /**
  * Who is the primary and how far behind the others are, from positions alone: a replica is behind
@@ -42,9 +36,17 @@ export class Replication {
   readonly #unseen = new Set<Endpoint>();
   /** Clock time at which each of those that accept writes was first seen to. */
   readonly #primarySince = new Map<Endpoint, number>();
-  /** Positions of the primary, oldest first; only those that differ from the one before. */
-  #samples: Sample[] = [];
-  #sampledPrimary: Endpoint | undefined;
+  /** Positions of those that accept writes. */
+  readonly #histories = new Map<Endpoint, PositionHistory>();
+  readonly #mayLead: (endpoint: Endpoint) => boolean;
+
+  /**
+   * `mayLead`: of several servers that accept writes, whether this one is what the others must
+   * follow; default: any.
+   */
+  constructor(mayLead: (endpoint: Endpoint) => boolean = () => true) {
+    this.#mayLead = mayLead;
+  }
 
   stateOf(endpoint: Endpoint): ServerState {
     return this.#states.get(endpoint) ?? UNKNOWN;
@@ -75,19 +77,27 @@ export class Replication {
     return writable.filter((endpoint) => endpoint !== newest && this.stateOf(endpoint).probe!.atMs < sinceMs);
   }
 
-  /** True when that changed its role or its lag, or it had not answered before. */
+  /** True when that changed the role or the lag of any server, or it had not answered before. */
   probed(endpoint: Endpoint, probe: Probe, nowMs: number): boolean {
     const before = this.stateOf(endpoint);
     this.#failures.delete(endpoint);
     const wasUnseen = this.#unseen.delete(endpoint);
-    if (probe.readOnly) this.#primarySince.delete(endpoint);
-    else if (before.role !== 'primary') this.#primarySince.set(endpoint, nowMs);
-    if (!probe.readOnly) this.#sample(endpoint, probe, before);
-    const after: ServerState = probe.readOnly
-      ? { role: 'replica', lagMs: this.#lagOf(probe, nowMs), probe }
-      : { role: 'primary', lagMs: 0, probe };
-    this.#states.set(endpoint, after);
-    return wasUnseen || before.role !== after.role || before.lagMs !== after.lagMs;
+    if (probe.readOnly) {
+      this.#loseLead(endpoint);
+      this.#states.set(endpoint, { role: 'replica', lagMs: before.lagMs, probe });
+    } else {
+      if (before.role !== 'primary') this.#primarySince.set(endpoint, nowMs);
+      this.#states.set(endpoint, { role: 'primary', lagMs: 0, probe });
+      this.#historyOf(endpoint).add(probe);
+    }
+    const { role } = this.stateOf(endpoint);
+    // Who leads may be another one now, or be known for the first time; without a leader all are
+    // measured by each other.
+    const measured =
+      before.role === role && this.writable.length > 0
+        ? role === 'replica' && this.#measure(endpoint, nowMs)
+        : this.#measureAll(nowMs);
+    return measured || wasUnseen || before.role !== role;
   }
 
   /** A look that told nothing, though the server lives: it was full, or refused the login. */
@@ -96,49 +106,84 @@ export class Replication {
   }
 
   /** A look that failed. True when that made its role unknown. */
-  failed(endpoint: Endpoint): boolean {
+  failed(endpoint: Endpoint, nowMs: number): boolean {
     const failures = (this.#failures.get(endpoint) ?? 0) + 1;
     this.#failures.set(endpoint, failures);
     this.#unseen.add(endpoint);
     if (failures < FAILURES_UNTIL_UNKNOWN || this.stateOf(endpoint).role === 'unknown') return false;
     this.#states.set(endpoint, UNKNOWN);
+    this.#loseLead(endpoint);
+    this.#measureAll(nowMs);
     return true;
   }
 
   /** A statement found out before the prober did: the server refuses writes. */
-  demoted(endpoint: Endpoint): void {
+  demoted(endpoint: Endpoint, nowMs: number): void {
     const state = this.stateOf(endpoint);
-    if (state.role === 'primary') this.#states.set(endpoint, { ...state, role: 'replica', lagMs: Number.NaN });
+    if (state.role !== 'primary') return;
+    this.#loseLead(endpoint);
+    this.#states.set(endpoint, { ...state, role: 'replica', lagMs: Number.NaN });
+    this.#measureAll(nowMs);
   }
 
-  forget(endpoint: Endpoint): void {
+  forget(endpoint: Endpoint, nowMs: number): void {
     this.#states.delete(endpoint);
     this.#failures.delete(endpoint);
     this.#unseen.delete(endpoint);
+    this.#loseLead(endpoint);
+    this.#measureAll(nowMs);
+  }
+
+  #loseLead(endpoint: Endpoint): void {
     this.#primarySince.delete(endpoint);
-    if (this.#sampledPrimary === endpoint) this.#samples = [];
+    this.#histories.delete(endpoint);
   }
 
   #primarySinceMs(endpoint: Endpoint): number {
     return this.#primarySince.get(endpoint) ?? Number.NEGATIVE_INFINITY;
   }
 
-  #sample(endpoint: Endpoint, probe: Probe, before: ServerState): void {
-    if (this.#sampledPrimary !== endpoint) {
-      this.#sampledPrimary = endpoint;
-      this.#samples = [];
-    } else if (before.probe?.positionText === probe.positionText) {
-      return;
+  #historyOf(endpoint: Endpoint): PositionHistory {
+    let history = this.#histories.get(endpoint);
+    if (history === undefined) {
+      history = new PositionHistory();
+      this.#histories.set(endpoint, history);
     }
-    this.#samples.push({ position: probe.position, atMs: probe.atMs });
-    // Every second one goes: the oldest stays, or a replica could never be known to be further
-    // behind than the list.
-    if (this.#samples.length > MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 0);
+    return history;
   }
 
-  #lagOf(probe: Probe, nowMs: number): number {
-    if (this.#samples.length === 0) return Number.NaN;
-    const missing = this.#samples.find((sample) => !probe.position.includes(sample.position));
-    return missing === undefined ? 0 : nowMs - missing.atMs;
+  #measureAll(nowMs: number): boolean {
+    let changed = false;
+    for (const [endpoint, { role }] of this.#states) {
+      if (role === 'replica' && this.#measure(endpoint, nowMs)) changed = true;
+    }
+    return changed;
+  }
+
+  #measure(endpoint: Endpoint, nowMs: number): boolean {
+    const state = this.stateOf(endpoint);
+    const lagMs = this.#lagOf(endpoint, state.probe!, nowMs);
+    if (Object.is(lagMs, state.lagMs)) return false;
+    this.#states.set(endpoint, { ...state, lagMs });
+    return true;
+  }
+
+  #lagOf(endpoint: Endpoint, { position }: Probe, nowMs: number): number {
+    const { writable } = this;
+    if (writable.length === 0) return this.#isBehindAnother(endpoint) ? Number.POSITIVE_INFINITY : Number.NaN;
+    const leaders = writable.filter(this.#mayLead);
+    // Behind all of them: where nothing says which one is right, a replica follows one of them.
+    const lags = (leaders.length > 0 ? leaders : writable).map((each) => this.#historyOf(each).lagOf(position, nowMs));
+    return Math.min(...lags);
+  }
+
+  /** Without a primary the most advanced server is the measure. */
+  #isBehindAnother(endpoint: Endpoint): boolean {
+    const own = this.stateOf(endpoint).probe!.position;
+    for (const [other, { role, probe }] of this.#states) {
+      if (other === endpoint || role !== 'replica') continue;
+      if (probe!.position.includes(own) && !own.includes(probe!.position)) return true;
+    }
+    return false;
   }
 }

@@ -32,18 +32,24 @@ let opened: FakeConnection[];
 let told: string[];
 let givePassword: (() => void)[];
 let prober: Prober;
+/** What is answered to a look: that it should be repeated soon. */
+let soon: boolean;
 
 beforeEach(() => {
   clock = new ManualClock();
   opened = [];
   told = [];
+  soon = false;
   givePassword = [];
   prober = new Prober({} as Endpoint, {
     clock,
     intervalMs: 1_000,
     timeoutMs: 1_000,
     connectOptions: () => new Promise((resolve) => givePassword.push(() => resolve({}))),
-    probed: () => told.push('probed'),
+    probed: () => {
+      told.push('probed');
+      return soon;
+    },
     failed: () => told.push('failed'),
     open: () => {
       opened.push(new FakeConnection());
@@ -63,6 +69,28 @@ describe('Prober', () => {
     clock.advance(1_000);
     for (let i = 0; i < 3; i++) await turn();
     expect([told, opened.length]).toEqual([['probed', 'probed'], 1]);
+  });
+
+  it('looks again soon while what it sees proves too little, and less and less often', async () => {
+    soon = true;
+    await turn();
+    givePassword[0]!();
+    const looks: number[] = [];
+    for (let ms = 0; ms < 3_000; ms += 20) {
+      const before = told.length;
+      for (let i = 0; i < 3; i++) await turn();
+      if (told.length > before) looks.push(ms);
+      clock.advance(20);
+    }
+    // Pauses of 20, 40, 80, … and never more than the interval.
+    expect(looks).toEqual([0, 20, 60, 140, 300, 620, 1_260, 2_260]);
+    soon = false;
+    clock.advance(260);
+    for (let i = 0; i < 3; i++) await turn();
+    const count = told.length;
+    clock.advance(999);
+    for (let i = 0; i < 3; i++) await turn();
+    expect(told.length).toBe(count);
   });
 
   it('opens no connection once it is closed, even where it waited for its password', async () => {

@@ -5,7 +5,7 @@ import { Replication } from '../../../../adapters/mysql/cluster/replication.js';
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 const endpoint = (id: string) => ({ spec: { id } }) as never;
-const [a, b] = [endpoint('a'), endpoint('b')];
+const [a, b, c] = [endpoint('a'), endpoint('b'), endpoint('c')];
 
 let replication: Replication;
 beforeEach(() => {
@@ -51,21 +51,71 @@ describe('lag', () => {
     look(b, 'replica', 10, 0);
     expect(replication.stateOf(b).lagMs).toBeNaN();
   });
+
+  it('of a replica that was never seen to have what the primary had may be anything', () => {
+    look(a, 'primary', 10, 0);
+    look(b, 'replica', 9, 0);
+    expect(replication.stateOf(b).lagMs).toBe(Number.POSITIVE_INFINITY);
+    look(b, 'replica', 10, 20);
+    expect(replication.stateOf(b).lagMs).toBe(0);
+    // From here on it is known to the look how old what it lacks is.
+    look(a, 'primary', 12, 1_000);
+    look(b, 'replica', 10, 1_500);
+    expect(replication.stateOf(b).lagMs).toBe(501);
+  });
+
+  it('is measured again when the primary is found after its replicas', () => {
+    look(b, 'replica', 9, 0);
+    expect(replication.stateOf(b).lagMs).toBeNaN();
+    expect(look(a, 'primary', 10, 0)).toBe(true);
+    expect(replication.stateOf(b).lagMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('has to be proven anew after a failover, against the new primary', () => {
+    look(a, 'primary', 10, 0);
+    look(b, 'replica', 10, 0);
+    look(c, 'replica', 10, 0);
+    replication.failed(a, 300);
+    replication.failed(a, 300);
+    look(b, 'primary', 11, 400);
+    expect(replication.stateOf(c).lagMs).toBe(Number.POSITIVE_INFINITY);
+    look(c, 'replica', 11, 420);
+    expect(replication.stateOf(c).lagMs).toBe(0);
+  });
+
+  it('is measured by the most advanced replica while there is no primary', () => {
+    look(b, 'replica', 9, 0);
+    look(c, 'replica', 10, 0);
+    expect(replication.stateOf(b).lagMs).toBe(Number.POSITIVE_INFINITY);
+    expect(replication.stateOf(c).lagMs).toBeNaN();
+    look(b, 'replica', 10, 100);
+    expect(replication.stateOf(b).lagMs).toBeNaN();
+  });
+
+  it('does not grow behind a primary that died: there is nothing to be behind of', () => {
+    look(a, 'primary', 10, 0);
+    look(b, 'replica', 10, 10);
+    look(a, 'primary', 11, 20);
+    replication.failed(a, 300);
+    replication.failed(a, 300);
+    look(b, 'replica', 10, 60_000);
+    expect(replication.stateOf(b).lagMs).toBeNaN();
+  });
 });
 
 describe('a primary', () => {
   it('is unknown after two looks that failed, not after one', () => {
     look(a, 'primary', 10, 0);
-    expect(replication.failed(a)).toBe(false);
+    expect(replication.failed(a, 300)).toBe(false);
     expect(ids(replication.writable)).toEqual(['a']);
-    expect(replication.failed(a)).toBe(true);
+    expect(replication.failed(a, 300)).toBe(true);
     expect(replication.writable).toEqual([]);
   });
 
   it('that died and its successor are no two primaries', () => {
     look(a, 'primary', 10, 0);
     look(b, 'replica', 10, 0);
-    replication.failed(a);
+    replication.failed(a, 300);
     look(b, 'primary', 11, 200);
     expect(ids(replication.writable)).toEqual(['b']);
   });

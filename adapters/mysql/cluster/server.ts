@@ -1,0 +1,135 @@
+import { Backoff } from '../../../src/adapter.js';
+import type { Clock, Endpoint, Random, Service } from '../../../src/index.js';
+import type { DriverPoolOptions } from '../common/driver-options.js';
+import type { PoolSettings } from '../common/options.js';
+import { type ConnectOptionsHost, connectOptions } from '../connections/connect-options.js';
+import { EndpointPool } from '../connections/endpoint-pool.js';
+import { prepareConnection } from '../connections/prepare.js';
+import type { DriverConnection } from '../driver/driver.js';
+import { type Probe, Prober } from './prober.js';
+
+/** What all servers of a cluster have in common. */
+export interface ServerContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly service: Service;
+  readonly own: PoolSettings;
+  readonly pool: DriverPoolOptions;
+  readonly connectTo: ConnectOptionsHost;
+  readonly initStatements: readonly string[];
+  /** For tests; default: mysql2. */
+  readonly open?: ((options: Record<string, unknown>) => DriverConnection) | undefined;
+}
+
+/** What a server reports to its cluster. */
+export interface ServerHost {
+  /** True: look at it again soon. */
+  probed(server: ClusterServer, probe: Probe): boolean;
+  /** A look at it failed; `error` is also kept in `probeError`. */
+  failed(server: ClusterServer, error: unknown): void;
+  /** Its first connections are made: it may serve. */
+  warmed(): void;
+  opened(connection: DriverConnection): void;
+  enqueued(): void;
+}
+
+/** One server of a cluster: its connections, its prober, and whether it is ready to serve. */
+export class ClusterServer {
+  readonly endpoint: Endpoint;
+  readonly pool: EndpointPool;
+  readonly prober: Prober;
+  /** Why it could not be asked for its role; undefined where the latest look was answered. */
+  probeError: unknown;
+  readonly #context: ServerContext;
+  readonly #host: ServerHost;
+  #warm: boolean;
+  #looked = false;
+  #gone = false;
+
+  constructor(endpoint: Endpoint, context: ServerContext, host: ServerHost) {
+    this.endpoint = endpoint;
+    this.#context = context;
+    this.#host = host;
+    this.#warm = context.own.minIdle === 0;
+    this.pool = this.#newPool();
+    this.prober = this.#newProber();
+    if (!this.#warm) void this.#warmUp(context.own.minIdle);
+  }
+
+  /** Its first connections are made, or none are wanted. */
+  get warm(): boolean {
+    return this.#warm;
+  }
+
+  /** A look at it has ended, well or not. */
+  get looked(): boolean {
+    return this.#looked;
+  }
+
+  /** Stops looking at it; its connections stay. */
+  leave(): void {
+    this.#gone = true;
+    this.prober.close();
+  }
+
+  #newPool(): EndpointPool {
+    const { clock, random, service, own, pool, connectTo, initStatements, open } = this.#context;
+    const { spec } = this.endpoint;
+    return new EndpointPool(
+      { ...pool, maxLifetimeMs: own.maxLifetimeMs, maxConnecting: own.maxConnecting },
+      {
+        clock,
+        random,
+        endpointId: spec.id,
+        service: service.name,
+        connectOptions: () => connectOptions(connectTo, this.endpoint.spec, { password: pool.password }),
+        prepare: (connection, done) => prepareConnection(connection, initStatements, done),
+        opened: (connection) => this.#host.opened(connection),
+        enqueued: () => this.#host.enqueued(),
+        ...(open !== undefined && { open }),
+      },
+    );
+  }
+
+  #newProber(): Prober {
+    const { clock, own, pool, connectTo, open } = this.#context;
+    const login = { password: pool.password, ...own.probeUser, database: undefined };
+    return new Prober(this.endpoint, {
+      clock,
+      intervalMs: own.probeIntervalMs,
+      timeoutMs: Math.max(own.probeIntervalMs, MIN_PROBE_TIMEOUT_MS),
+      connectOptions: () => connectOptions(connectTo, this.endpoint.spec, login),
+      probed: (_endpoint, probe) => {
+        this.probeError = undefined;
+        this.#looked = true;
+        return this.#host.probed(this, probe);
+      },
+      failed: (_endpoint, error) => {
+        this.probeError = error;
+        this.#looked = true;
+        this.#host.failed(this, error);
+      },
+      ...(open !== undefined && { open }),
+    });
+  }
+
+  /** Tries until it works: a server whose connections cannot be made must not serve. */
+  async #warmUp(count: number): Promise<void> {
+    const { clock, random } = this.#context;
+    const pauses = new Backoff(random, { baseMs: 100, maxMs: 5_000, jitter: 0.5 });
+    while (!this.#gone) {
+      try {
+        await this.pool.warm(count);
+        this.#warm = true;
+        if (!this.#gone) this.#host.warmed();
+        return;
+      } catch {
+        const pauseMs = pauses.next();
+        await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+      }
+    }
+  }
+}
+
+/** A server that needs longer to answer a probe is not one to send statements to. */
+const MIN_PROBE_TIMEOUT_MS = 1_000;
