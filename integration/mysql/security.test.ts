@@ -122,6 +122,27 @@ describe('authentication', () => {
     expect(keys).toBeGreaterThan(0);
   });
 
+  it('encrypts no password with a key that comes from another machine’s server, unless told to', async () => {
+    // A name of this machine that does not look like one: the rule is about other machines.
+    const [resolver, { port }] = [
+      (host: string) => staticResolver({ mysql: [{ id: 'db0', host, port }] }),
+      mysql.primary,
+    ];
+    const read = async (options: Partial<CreatePoolOptions>): Promise<unknown> => {
+      await using mesh = createMesh({ resolver: resolver('127.1') });
+      const pool = createCallbackPool(mesh, { service: 'mysql', ...login, ...options }).promise();
+      return await pool.query('SELECT 1').finally(() => pool.end());
+    };
+    await mysql.primary.sql('FLUSH PRIVILEGES');
+    const error = (await read({}).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: 'AUTH_SWITCH_PLUGIN_ERROR' });
+    expect(error.message).toContain("Server 'db0' (127.1:");
+    expect(error.message).toContain('allowPublicKeyRetrieval: true');
+    await read({ allowPublicKeyRetrieval: true });
+    // From its cache the server knows the password now: nothing needs to be encrypted.
+    await read({});
+  });
+
   it('logs in by mysql_native_password on MariaDB', async () => {
     const [row] = await mariadb.primary.sql<{ plugin: string }>("SELECT plugin FROM mysql.user WHERE user = 'plain'");
     expect(row?.plugin).toBe('mysql_native_password');

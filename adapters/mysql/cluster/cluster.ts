@@ -59,7 +59,8 @@ export class Cluster {
     this.#meshClosing = mesh.closing;
     const service = mesh.service(own.service);
     this.service = service;
-    const connectTo = { clock, service: service.name, connection };
+    const { allowPublicKeyRetrieval } = own;
+    const connectTo = { clock, service: service.name, connection, allowPublicKeyRetrieval };
     const context: ServerContext = { ...options, clock, random, service, connectTo };
     this.#servers = new ServerSet(context, {
       changed: () => this.#changed(),

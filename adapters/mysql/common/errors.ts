@@ -84,6 +84,9 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   const { code, errno, fatal, message } = (thrown ?? {}) as DriverError;
   const number = typeof code === 'number' ? code : errno;
   const listed = typeof number === 'number' ? BY_ERRNO.get(number) : undefined;
+  // A plugin of ours or the user's refused what the server asked for: it will ask for the same
+  // again.
+  if (code === 'AUTH_SWITCH_PLUGIN_ERROR') return REFUSED_LOGIN;
   if (listed !== undefined) return number === 1290 && !mentionsReadOnly(message) ? APPLICATION : listed;
   if (connecting) return typeof number === 'number' && number > 0 && code !== 'ETIMEDOUT' ? REFUSED_LOGIN : UNREACHABLE;
   if (typeof code === 'string') {

@@ -76,6 +76,11 @@ export interface MysqlPoolOptions {
    * connections that are reset.
    */
   readonly initStatements?: readonly string[];
+  /**
+   * Lets passwords be encrypted with a public key that the server sends, over connections without
+   * TLS to other machines. Default false: whoever answers at an endpoint's address could read them.
+   */
+  readonly allowPublicKeyRetrieval?: boolean;
   /** Retries a read elsewhere when its server fails before the first row. Default true. */
   readonly retryReads?: boolean;
 }
@@ -97,6 +102,7 @@ export interface PoolSettings {
   readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   readonly onTwoPrimaries: 'refuse' | 'tagged';
   readonly retryReads: boolean;
+  readonly allowPublicKeyRetrieval: boolean;
   readonly endTimeoutMs: number;
   readonly initStatements: readonly string[];
 }
@@ -129,6 +135,7 @@ const schema: read.Schema<PoolSettings> = {
   classify: read.callback(),
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
   retryReads: read.boolean(true),
+  allowPublicKeyRetrieval: read.boolean(false),
   endTimeoutMs: read.number(10_000, 0, DAY_MS),
   initStatements: read.textList(),
 };

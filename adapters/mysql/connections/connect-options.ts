@@ -1,22 +1,20 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { type Clock, type EndpointSpec, FairleadError } from '../../../src/index.js';
 import type { Password } from '../common/driver-options.js';
+import { secured, type TlsNames } from './secured.js';
 
 export interface ConnectOptionsHost {
   readonly clock: Clock;
   readonly service: string;
   readonly connection: Readonly<Record<string, unknown>>;
+  /** Whether a password may be encrypted with a public key that the server sends, without TLS. */
+  readonly allowPublicKeyRetrieval: boolean;
 }
 
 interface Login {
   readonly user?: unknown;
   readonly password?: Password | undefined;
   readonly database?: unknown;
-}
-
-interface TlsNames {
-  readonly verifyIdentity?: boolean;
-  readonly servername?: string;
 }
 
 /** mysql2's default for `connectTimeout`; milliseconds. */
@@ -32,7 +30,7 @@ export async function connectOptions(
   login: Login,
 ): Promise<Record<string, unknown>> {
   const { connection, service } = host;
-  const { verifyIdentity, servername } = (connection.ssl ?? {}) as TlsNames;
+  const { servername, verifyIdentity } = (connection.ssl ?? {}) as TlsNames;
   if (verifyIdentity && servername === undefined && isIP(spec.host) !== 0) {
     // mysql2 would look for `localhost` in the certificate.
     const message =
@@ -40,7 +38,14 @@ export async function connectOptions(
       'the name that its certificate must show.';
     throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service, endpoint: spec.id });
   }
-  const options = { ...connection, ...login, host: spec.host, port: spec.port, password: await ask(host, login) };
+  const options = {
+    ...connection,
+    ...login,
+    ...secured(host, spec),
+    host: spec.host,
+    port: spec.port,
+    password: await ask(host, login),
+  };
   if (servername === undefined && connection.localAddress === undefined) return options;
   // mysql2 has no option for the name that a certificate must show: it takes the host for it. So it
   // is told that name for a host, and given a socket to the address.

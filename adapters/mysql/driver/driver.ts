@@ -133,6 +133,15 @@ export function connectionConfig(options: Record<string, unknown>): Record<strin
   }
 }
 
+/**
+ * A TLS profile of mysql2 by its name, such as 'Amazon RDS'. Refuses a name that mysql2 does not
+ * know.
+ */
+export function tlsProfile(name: string): object {
+  const { ConnectionConfig } = mysql as unknown as { ConnectionConfig: { getSSLProfile(name: string): object } };
+  return ConnectionConfig.getSSLProfile(name);
+}
+
 /** The driver's own escaping. */
 export const escaping: {
   format(sql: string, values: unknown, stringifyObjects: unknown, timezone: unknown): string;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { connectOptions } from '../../../../adapters/mysql/connections/connect-options.js';
 
 const spec = { id: 'db0', host: '10.0.0.1', port: 3306 } as never;
-const host = (connection: Record<string, unknown> = {}, clock = new ManualClock()) =>
-  ({ clock, service: 'mysql', connection }) as never;
+const host = (connection: Record<string, unknown> = {}, clock = new ManualClock(), allowPublicKeyRetrieval = true) =>
+  ({ clock, service: 'mysql', connection, allowPublicKeyRetrieval }) as never;
 
 describe('what mysql2 needs for a connection', () => {
   it('is the server, the login and the password of now', async () => {
@@ -63,5 +63,78 @@ describe('what mysql2 needs for a connection', () => {
     expect(await connectOptions(host({ ssl: { verifyIdentity: true } }), named, {})).toMatchObject({
       host: 'db0.example',
     });
+  });
+});
+
+describe('a password', () => {
+  const optionsFor = (address: string, connection: Record<string, unknown> = {}, allowed = false) =>
+    connectOptions(host(connection, undefined, allowed), { id: 'db0', host: address, port: 3306 } as never, {});
+  type Plugins = Record<string, (context: unknown) => (data: Buffer) => unknown>;
+  const context = { connection: { config: { password: 'secret' }, stream: {} } };
+  const scramble = Buffer.from('01234567890123456789');
+  const FULL_AUTHENTICATION = Buffer.from([4]);
+
+  it.each(['10.0.0.1', 'db.example', '127.1', '::ffff:127.0.0.1'])(
+    'is not encrypted with a key that a server at %s sends, without TLS',
+    async (address) => {
+      const { authPlugins } = (await optionsFor(address)) as { authPlugins: Plugins };
+      const sha2 = authPlugins.caching_sha2_password!(context);
+      expect(sha2(scramble)).toHaveLength(32);
+      expect(() => sha2(FULL_AUTHENTICATION)).toThrow(/Server 'db0' \(.*:3306\) asks for the password/);
+      const sha256 = authPlugins.sha256_password!(context);
+      expect(() => sha256(scramble)).toThrow('allowPublicKeyRetrieval: true');
+    },
+  );
+
+  it('may be where that is asked for by name, on this machine, and over TLS, which needs no key', async () => {
+    for (const asked of [
+      optionsFor('10.0.0.1', {}, true),
+      optionsFor('127.0.0.1'),
+      optionsFor('::1'),
+      optionsFor('localhost'),
+      optionsFor('10.0.0.1', { ssl: {} }),
+    ]) {
+      expect(await asked).not.toHaveProperty('authPlugins');
+    }
+  });
+
+  it('is handed to a plugin of the user’s, which may know the server’s key', async () => {
+    const plugin = () => () => 'own';
+    const { authPlugins } = await optionsFor('10.0.0.1', { authPlugins: { caching_sha2_password: plugin } });
+    expect(authPlugins).toMatchObject({
+      caching_sha2_password: plugin,
+      sha256_password: expect.any(Function) as unknown,
+    });
+  });
+
+  it('in clear text to another machine is warned of, once', async () => {
+    const warnings: string[] = [];
+    const listener = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', listener);
+    const connection = { enableCleartextPlugin: true };
+    for (const address of ['127.0.0.1', '10.0.0.1', '10.0.0.2']) await optionsFor(address, connection);
+    await optionsFor('10.0.0.1', { ...connection, ssl: {} });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listener);
+    expect(warnings).toEqual([expect.stringContaining("may go in clear text to 'db0' (10.0.0.1:3306)")]);
+  });
+});
+
+describe('the name in a certificate', () => {
+  const sslFor = async (address: string, ssl: unknown) =>
+    (await connectOptions(host({ ssl }), { id: 'db0', host: address, port: 3306 } as never, {})).ssl as object;
+
+  it('is checked wherever a name is known, unless told not to', async () => {
+    expect(await sslFor('db.example', { ca: 'x' })).toMatchObject({ verifyIdentity: true });
+    expect(await sslFor('10.0.0.1', { servername: 'db.example' })).toMatchObject({ verifyIdentity: true });
+    expect(await sslFor('db.example', 'Amazon RDS')).toMatchObject({ verifyIdentity: true });
+    expect(await sslFor('10.0.0.1', { ca: 'x' })).not.toHaveProperty('verifyIdentity');
+    expect(await sslFor('db.example', { verifyIdentity: false })).toMatchObject({ verifyIdentity: false });
+    expect(await sslFor('db.example', { rejectUnauthorized: false })).not.toHaveProperty('verifyIdentity');
+  });
+
+  it('makes one object of the options for all connections: mysql2 keeps TLS sessions by it', async () => {
+    const ssl = { ca: 'x' };
+    expect(await sslFor('db.example', ssl)).toBe(await sslFor('db2.example', ssl));
   });
 });
