@@ -47,9 +47,9 @@ export class Connection {
 const LINGER_MS = 100;
 
 /**
- * One connection per endpoint, made at its first call, closed when the endpoint is gone from
- * discovery and its last call has ended. Also the calls of an endpoint that discovery removed while
- * they were on their way find one.
+ * One connection per endpoint, made at its first call, closed when discovery withdrew the endpoint
+ * (it is gone, or listed as unhealthy) and its last call has ended. Also the calls of an endpoint
+ * that discovery removed while they were on their way find one.
  */
 export class Connections {
   readonly #connections = new Map<Endpoint, Connection>();
@@ -61,8 +61,9 @@ export class Connections {
   constructor(service: Service, clock: Clock, options: TransportSettings) {
     this.#options = options;
     this.#clock = clock;
-    this.#stopListening = service.on('endpoints', ({ departed }) => {
+    this.#stopListening = service.on('endpoints', ({ changed, departed }) => {
       for (const endpoint of departed) this.#closeIfDone(endpoint);
+      for (const endpoint of changed) this.#closeIfDone(endpoint);
     });
   }
 
@@ -95,7 +96,9 @@ export class Connections {
 
   #closeIfDone(endpoint: Endpoint): void {
     const connection = this.#connections.get(endpoint);
-    if (connection === undefined || !connection.idle || !(this.#closed || endpoint.state === 'draining')) return;
+    if (connection === undefined || !connection.idle) return;
+    const withdrawn = endpoint.state === 'draining' || endpoint.spec.healthy === false;
+    if (!this.#closed && !withdrawn) return;
     this.#connections.delete(endpoint);
     this.#clock.after(LINGER_MS, () => connection.close());
   }

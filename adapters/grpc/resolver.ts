@@ -15,6 +15,7 @@ export class ServiceResolver implements experimental.Resolver {
   #patience: Timer | undefined;
   /** As it was last told. */
   #aperture: readonly Endpoint[] = [];
+  #published = false;
 
   constructor(binding: ChannelBinding, listener: experimental.ResolverListener) {
     this.#binding = binding;
@@ -25,7 +26,7 @@ export class ServiceResolver implements experimental.Resolver {
   updateResolution(): void {
     if (this.#stop !== undefined) return;
     const { service, clock, discoveryTimeoutMs } = this.#binding;
-    const stopEndpoints = service.on('endpoints', () => this.#publish());
+    const stopEndpoints = service.on('endpoints', () => (this.#published ? this.#publish() : this.#publishIfKnown()));
     const stopRotation = service.on('rotation', () => this.#followAperture());
     // What grpc-js takes at a resolution only: throttling, and whom to ask for health.
     const stopConfig = this.#binding.live?.onChange(() => this.#publishIfKnown());
@@ -73,11 +74,13 @@ export class ServiceResolver implements experimental.Resolver {
   }
 
   #publishIfKnown(): void {
-    if (this.#binding.service.endpoints.length > 0) this.#publish();
+    // Those that are all listed as unhealthy are none: one of them may soon be well.
+    if (this.#binding.service.usedEndpoints.length > 0) this.#publish();
   }
 
   #publish(): void {
     this.#patience?.cancel();
+    this.#published = true;
     this.#aperture = this.#binding.service.usedEndpoints;
     this.#tell(experimental.statusOrFromValue([]));
   }

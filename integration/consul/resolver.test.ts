@@ -36,7 +36,7 @@ describe('the Consul resolver at a real agent', () => {
     const check = { CheckID: 'c', TTL: '10m', Status: 'passing' };
     await consul.register(users('a', 5_001, { Weights: { Passing: 5, Warning: 2 }, Check: check }));
     await consul.register(users('b', 5_002));
-    const { lists, service } = clientOf(consul);
+    const { lists, service, picks } = clientOf(consul);
     await lists('a', 'b');
     const weight = (): number | undefined => service.endpoints.find(({ spec }) => spec.id === 'a')?.spec.weight;
     expect(weight()).toBe(5);
@@ -47,6 +47,13 @@ describe('the Consul resolver at a real agent', () => {
     );
     await consul.api('PUT', '/v1/agent/check/fail/c');
     await lists('b');
+    // Still registered, so still an endpoint: with the weight it is registered with, and nothing sent to it.
+    expect(service.endpoints.map(({ spec, state }) => [spec.id, state])).toEqual([
+      ['a', 'unhealthy'],
+      ['b', 'ready'],
+    ]);
+    expect(weight()).toBe(5);
+    picks('b');
     await consul.api('PUT', '/v1/agent/check/pass/c');
     await lists('a', 'b');
     await consul.api('PUT', '/v1/agent/service/maintenance/a?enable=true');
@@ -55,6 +62,7 @@ describe('the Consul resolver at a real agent', () => {
     await lists('a', 'b');
     await consul.api('PUT', '/v1/agent/maintenance?enable=true');
     await lists();
+    expect(service.endpoints).toHaveLength(2);
     await consul.api('PUT', '/v1/agent/maintenance?enable=false');
     await lists('a', 'b');
   });

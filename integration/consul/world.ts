@@ -7,8 +7,9 @@ export interface Client {
   readonly mesh: Mesh;
   readonly service: Service;
   readonly errors: Error[];
+  /** The ids that may be picked: listed, and not listed as unhealthy. */
   ids(): readonly string[];
-  /** Until exactly these are listed: how many milliseconds it took. */
+  /** Until exactly these may be picked: how many milliseconds it took. */
   lists(...ids: string[]): Promise<number>;
   /** Calls succeed, and go to exactly these. */
   picks(...ids: string[]): void;
@@ -27,7 +28,7 @@ export function clientOf(consul: Consul, options: ConsulResolverOptions = {}, se
   const users = mesh.service('users', { policy: 'round_robin', ...service });
   const errors: Error[] = [];
   users.on('error', (error) => errors.push(error));
-  const ids = (): readonly string[] => users.endpoints.map((endpoint) => endpoint.spec.id);
+  const ids = (): readonly string[] => users.usedEndpoints.map((endpoint) => endpoint.spec.id);
   return {
     mesh,
     service: users,

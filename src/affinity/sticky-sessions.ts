@@ -111,9 +111,10 @@ export class StickySessions {
   }
 
   /**
-   * It left discovery: its sessions may stay for a while, unless it was out of rotation already.
+   * Discovery withdrew it: its sessions may stay for a while, unless it was out of rotation
+   * already.
    */
-  departed(endpoint: LiveEndpoint): void {
+  withdrawn(endpoint: LiveEndpoint): void {
     const { drainMs } = this.#options;
     if (drainMs === 0 || !endpoint.wasWell) return;
     const nowMs = this.#host.clock.now();
@@ -126,7 +127,7 @@ export class StickySessions {
     }
   }
 
-  /** It failed a call after it had left discovery: it is not draining but gone. */
+  /** It failed a call after discovery had withdrawn it: it is not draining but gone. */
   abandon(endpoint: LiveEndpoint): void {
     if (this.#leaving.get(endpoint.spec.id)?.endpoint === endpoint) this.#leaving.delete(endpoint.spec.id);
   }
@@ -141,11 +142,13 @@ export class StickySessions {
   }
 
   #resolve(name: string, id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
-    const endpoint = this.#host.byId(id) ?? this.#draining(id);
+    const listed = this.#host.byId(id);
+    const leaving = listed === undefined || listed.withdrawn ? this.#draining(id) : undefined;
+    const endpoint = leaving ?? listed;
     let reason: AffinityEvent['reason'] = 'departed';
     if (endpoint !== undefined) {
       const wasTried = tried?.includes(endpoint) === true;
-      const isUsable = usable(endpoint);
+      const isUsable = (leaving !== undefined || !endpoint.withdrawn) && usable(endpoint);
       if (isUsable && !wasTried) return endpoint;
       reason = isUsable ? 'tried' : 'unavailable';
     }

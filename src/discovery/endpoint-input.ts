@@ -2,11 +2,23 @@ import { addressOf, type EndpointSpec } from '../endpoint/endpoint.js';
 import { invalidOption, textList } from '../runtime/options.js';
 import type { EndpointInput } from './resolver.js';
 
-const KEYS: readonly string[] = ['id', 'host', 'port', 'weight', 'priority', 'zone', 'tags', 'meta'];
+const KEYS: readonly string[] = [
+  'id',
+  'host',
+  'port',
+  'weight',
+  'registeredWeight',
+  'priority',
+  'zone',
+  'tags',
+  'meta',
+  'healthy',
+];
 
 /**
  * The spec a user means by `'127.0.0.1:5001'`, `'[::1]:5001'` or an object. Defaults: id
- * `host:port`, weight 1, priority 0, no zone, tags or meta. Throws FAIRLEAD_INVALID_OPTION.
+ * `host:port`, weight 1, priority 0, no zone, tags or meta, healthy. Throws
+ * FAIRLEAD_INVALID_OPTION.
  */
 export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   if (typeof input === 'string') return complete(parseAddress(input, name));
@@ -14,14 +26,16 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   for (const key of Object.keys(input)) {
     if (!KEYS.includes(key)) throw invalidOption(`${name}.${key}`, 'unknown', `one of ${KEYS.join(', ')}`);
   }
-  const { id, host, port, weight, priority, zone, tags, meta } = input;
+  const { id, host, port, priority, zone, tags, meta, healthy } = input;
   if (id !== undefined && (typeof id !== 'string' || id === '')) {
     throw invalidOption(`${name}.id`, id, 'a string that is not empty');
   }
   if (typeof host !== 'string' || host === '') throw invalidOption(`${name}.host`, host, 'a host name or address');
   checkPort(port, `${name}.port`);
-  if (weight !== undefined && !(weight > 0 && weight <= 65_535)) {
-    throw invalidOption(`${name}.weight`, weight, 'above 0 to 65535');
+  for (const key of ['weight', 'registeredWeight'] as const) {
+    const weight = input[key];
+    if (weight === undefined || (weight > 0 && weight <= 65_535)) continue;
+    throw invalidOption(`${name}.${key}`, weight, 'above 0 to 65535');
   }
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 127)) {
     throw invalidOption(`${name}.priority`, priority, 'a whole number from 0 to 127');
@@ -29,6 +43,9 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   if (zone !== undefined && typeof zone !== 'string') throw invalidOption(`${name}.zone`, zone, 'a string');
   textList()(tags, `${name}.tags`);
   if (meta !== undefined && !isRecordOfText(meta)) throw invalidOption(`${name}.meta`, meta, 'an object of strings');
+  if (healthy !== undefined && typeof healthy !== 'boolean') {
+    throw invalidOption(`${name}.healthy`, healthy, 'true or false');
+  }
   return complete(input);
 }
 
@@ -47,6 +64,8 @@ function complete(input: Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'po
     zone: input.zone ?? '',
     tags: input.tags ?? [],
     meta: input.meta ?? {},
+    ...(input.healthy === false && { healthy: false }),
+    ...(input.registeredWeight !== undefined && { registeredWeight: input.registeredWeight }),
   };
 }
 

@@ -28,10 +28,12 @@ export interface ServiceQuery {
 
 export interface ResolverSink {
   /**
-   * The endpoints as of now: the whole list, not a difference. Calling again with an equal
-   * `version` says that the list is confirmed unchanged, which renews its age at no other cost.
-   * `ageMs` (default 0) is how old the registry says the list is: an answer from a cache, or from a
-   * server that has lost its leader.
+   * The endpoints as of now: the whole list, not a difference. What is registered and unhealthy is
+   * in it, with `healthy: false`: an instance that is left out is one that was deregistered, and a
+   * store then gives its keys to others. Calling again with an equal `version` says that the list
+   * is confirmed unchanged, which renews its age at no other cost. `ageMs` (default 0) is how old
+   * the registry says the list is: an answer from a cache, or from a server that has lost its
+   * leader.
    */
   snapshot(endpoints: readonly EndpointSpec[], version: string, ageMs?: number): void;
   /** Something failed; the last snapshot stays in force and grows older. */

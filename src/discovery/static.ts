@@ -2,6 +2,7 @@ import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { FairleadError } from '../runtime/errors.js';
 import { readEndpoint } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
+import { tell } from './tell.js';
 
 /** A resolver whose lists are told by the program. */
 export interface StaticResolver extends Resolver {
@@ -39,7 +40,8 @@ class StaticLists implements StaticResolver {
     const list = readList(service, endpoints);
     this.#lists.set(service, list);
     this.#version++;
-    for (const sink of this.#sinks.get(service) ?? []) sink.snapshot(list, String(this.#version));
+    const version = String(this.#version);
+    for (const sink of [...(this.#sinks.get(service) ?? [])]) tell(() => sink.snapshot(list, version));
   }
 
   /**
@@ -58,8 +60,8 @@ class StaticLists implements StaticResolver {
     this.#sinks.set(query.service, sinks.add(sink));
     signal.addEventListener('abort', () => sinks.delete(sink), { once: true });
     const list = this.#lists.get(query.service);
-    if (list !== undefined) sink.snapshot(list, String(this.#version));
-    else sink.error(this.#unknown(query.service));
+    if (list !== undefined) tell(() => sink.snapshot(list, String(this.#version)));
+    else tell(() => sink.error(this.#unknown(query.service)));
   }
 }
 

@@ -23,11 +23,24 @@ export interface EndpointSpec {
   readonly zone: string;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
+  /**
+   * False where the registry lists the instance and says that it is not well: a failing check,
+   * maintenance. It is then an endpoint in state `unhealthy` that is not picked, not even in panic;
+   * what owns data stays its owner, because only deregistration changes who owns what. Default
+   * true.
+   */
+  readonly healthy?: boolean;
+  /**
+   * The weight it is registered with, where `weight` differs from it for the moment: Consul's
+   * weight while a check warns. What places data by weight goes by this one, which does not change
+   * with health. Range as `weight`; default `weight`.
+   */
+  readonly registeredWeight?: number;
 }
 
 /**
  * - `ready`: may be picked.
- * - `unhealthy`: an active check says no.
+ * - `unhealthy`: an active check says no, or its registry does (`spec.healthy` is false).
  * - `ejected`: out because of outcomes, for a while.
  * - `probing`: its ejection is over; one call goes to it first, and its outcome decides.
  * - `draining`: gone from discovery, finishing its calls.
@@ -80,6 +93,11 @@ export function addressOf(spec: Pick<EndpointSpec, 'host' | 'port'>): string {
   return spec.host.includes(':') ? `[${spec.host}]:${spec.port}` : `${spec.host}:${spec.port}`;
 }
 
+/** The weight that does not change with health: for rings and other placements of data. */
+export function registeredWeight(spec: EndpointSpec): number {
+  return spec.registeredWeight ?? spec.weight;
+}
+
 export function sameAddress(a: EndpointSpec, b: EndpointSpec): boolean {
   return a.port === b.port && a.host === b.host;
 }
@@ -91,6 +109,8 @@ export function sameSpec(a: EndpointSpec, b: EndpointSpec): boolean {
     (a.id === b.id &&
       sameAddress(a, b) &&
       a.weight === b.weight &&
+      registeredWeight(a) === registeredWeight(b) &&
+      (a.healthy !== false) === (b.healthy !== false) &&
       a.priority === b.priority &&
       a.zone === b.zone &&
       a.tags.length === b.tags.length &&

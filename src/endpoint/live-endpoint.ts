@@ -17,6 +17,8 @@ export class LiveEndpoint implements Endpoint {
   // What every call touches comes first: V8 lays fields out in this order, and of thousands of
   // endpoints the memory read per call decides what a pick costs.
   state: EndpointState = 'ready';
+  /** No new calls, whatever else is known: gone from discovery, or listed there as not healthy. */
+  withdrawn = false;
   inflight = 0;
   calls = 0;
   /** The lease that is probing it, while its standing is `probing` and that call is in progress. */
@@ -55,15 +57,23 @@ export class LiveEndpoint implements Endpoint {
     this.ordinal = ordinal;
     this.spec = spec;
     this.weight = spec.weight;
+    this.#updateState();
   }
 
   get standing(): Standing {
     return this.#standing;
   }
 
-  /** Nothing but that it left discovery, if it did, speaks against it. */
+  /** Nothing speaks against it but that discovery withdrew it, if it did. */
   get wasWell(): boolean {
     return this.#standing === 'in' && this.#failingChecks === 0;
+  }
+
+  /** Discovery says something else of the same instance. */
+  respecify(spec: EndpointSpec): void {
+    this.spec = spec;
+    this.updateWeight();
+    this.#updateState();
   }
 
   /**
@@ -92,8 +102,10 @@ export class LiveEndpoint implements Endpoint {
   }
 
   #updateState(): void {
+    const unhealthy = this.spec.healthy === false;
+    this.withdrawn = this.#gone || unhealthy;
     if (this.#gone) this.state = 'draining';
-    else if (this.#failingChecks > 0) this.state = 'unhealthy';
+    else if (unhealthy || this.#failingChecks > 0) this.state = 'unhealthy';
     else this.state = this.#standing === 'in' ? 'ready' : this.#standing;
   }
 

@@ -4,10 +4,14 @@ import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
   readonly arrived: readonly LiveEndpoint[];
-  /** Same instance, other weight, priority, zone, tags or meta. */
+  /** Same instance, other weight, priority, zone, tags, meta or health. */
   readonly changed: readonly LiveEndpoint[];
   /** No longer listed; from now on draining. */
   readonly departed: readonly LiveEndpoint[];
+  /** Were to be called and are not any longer: departed, or listed as not healthy. */
+  readonly withdrawn: readonly LiveEndpoint[];
+  /** Are to be called and were not before: arrived healthy, or healthy again. */
+  readonly restored: readonly LiveEndpoint[];
   /** Specs that were left out, and why. */
   readonly refused: readonly FairleadError[];
 }
@@ -16,12 +20,14 @@ export interface MembershipChange {
  * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id
  * and its address stay: an id that comes back at another address is a new process with nothing to
  * inherit. One that left and returns while its last calls are still running is revived with all its
- * counters.
+ * counters. One that its registry calls unhealthy stays a member, with all that was learnt of it,
+ * and is left out of `serving`.
  */
 export class Membership {
   readonly #service: string;
   #byId = new Map<string, LiveEndpoint>();
   #members: readonly LiveEndpoint[] = [];
+  #serving: readonly LiveEndpoint[] = [];
   readonly #draining = new Set<LiveEndpoint>();
   readonly #freeOrdinals: number[] = [];
   #ordinals = 0;
@@ -35,6 +41,14 @@ export class Membership {
     return this.#members;
   }
 
+  /**
+   * Those of them that discovery does not call unhealthy; `members` itself where that is all of
+   * them.
+   */
+  get serving(): readonly LiveEndpoint[] {
+    return this.#serving;
+  }
+
   get draining(): ReadonlySet<LiveEndpoint> {
     return this.#draining;
   }
@@ -46,6 +60,8 @@ export class Membership {
   apply(specs: readonly EndpointSpec[]): MembershipChange {
     const arrived: LiveEndpoint[] = [];
     const changed: LiveEndpoint[] = [];
+    const withdrawn: LiveEndpoint[] = [];
+    const restored: LiveEndpoint[] = [];
     const refused: FairleadError[] = [];
     const next = new Map<string, LiveEndpoint>();
     // By identity, once: a list that is new from end to end would search all of them for each of
@@ -70,24 +86,27 @@ export class Membership {
         const endpoint = new LiveEndpoint(spec, this.#takeOrdinal());
         next.set(spec.id, endpoint);
         arrived.push(endpoint);
+        if (!endpoint.withdrawn) restored.push(endpoint);
         continue;
       }
       next.set(spec.id, known);
       if (this.#draining.delete(known)) {
         known.revive();
         known.ordinal = this.#takeOrdinal();
-        known.spec = spec;
-        known.updateWeight();
+        known.respecify(spec);
         arrived.push(known);
+        if (!known.withdrawn) restored.push(known);
       } else if (!sameSpec(known.spec, spec)) {
-        known.spec = spec;
-        known.updateWeight();
+        const was = known.withdrawn;
+        known.respecify(spec);
         changed.push(known);
+        if (known.withdrawn !== was) (was ? restored : withdrawn).push(known);
       }
     }
     const departed: LiveEndpoint[] = [];
     for (const endpoint of this.#members) {
       if (next.get(endpoint.spec.id) === endpoint) continue;
+      if (!endpoint.withdrawn) withdrawn.push(endpoint);
       endpoint.depart();
       departed.push(endpoint);
       this.#freeOrdinals.push(endpoint.ordinal);
@@ -97,7 +116,11 @@ export class Membership {
     if (arrived.length > 0 || departed.length > 0) {
       this.#members = [...next.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
     }
-    return { arrived, changed, departed, refused };
+    if (arrived.length > 0 || departed.length > 0 || withdrawn.length > 0 || restored.length > 0) {
+      const all = this.#members;
+      this.#serving = all.some(isWithdrawn) ? all.filter((endpoint) => !endpoint.withdrawn) : all;
+    }
+    return { arrived, changed, departed, withdrawn, restored, refused };
   }
 
   /**
@@ -140,6 +163,9 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
   if (typeof spec.host !== 'string' || spec.host === '') return 'it has no host';
   if (!Number.isInteger(spec.port) || spec.port < 1 || spec.port > 65_535) return `its port is ${spec.port}`;
   if (!(spec.weight > 0 && spec.weight <= MAX_WEIGHT)) return `its weight is ${spec.weight}`;
+  const { registeredWeight: registered = spec.weight, healthy = true } = spec;
+  if (!(registered > 0 && registered <= MAX_WEIGHT)) return `its registered weight is ${registered}`;
+  if (typeof healthy !== 'boolean') return 'its health is neither true nor false';
   if (!Number.isInteger(spec.priority) || spec.priority < 0 || spec.priority > MAX_PRIORITY) {
     return `its priority is ${spec.priority}`;
   }
@@ -149,6 +175,10 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
     return 'its meta is no object of strings';
   }
   return undefined;
+}
+
+function isWithdrawn(endpoint: LiveEndpoint): boolean {
+  return endpoint.withdrawn;
 }
 
 function isText(value: unknown): boolean {

@@ -171,7 +171,10 @@ export class Ejection {
   confine(members: readonly LiveEndpoint[]): void {
     if (this.#terms.size === 0) return;
     const used = new Set(members);
-    for (const endpoint of this.#terms.keys()) if (!used.has(endpoint)) this.#end(endpoint);
+    for (const endpoint of this.#terms.keys()) {
+      // One that is listed as unhealthy may be used again when it is well: its ejection goes on.
+      if (!used.has(endpoint) && !endpoint.withdrawn) this.#end(endpoint);
+    }
   }
 
   /** The endpoint left the membership. */
@@ -211,7 +214,7 @@ export class Ejection {
     if (enforcementRatio < 1 && this.#host.random.float() >= enforcementRatio) {
       this.#safely(() => watch.tracker.confirmed(endpoint));
       refuse('enforcement');
-    } else if (this.#terms.size < this.#allowed()) {
+    } else if (this.#outOfService() < this.#allowed()) {
       this.#carryOut(endpoint, forMs, watch, evidence);
     } else if (this.#mayComplain(endpoint)) {
       refuse('cap');
@@ -227,6 +230,13 @@ export class Ejection {
     if (nowMs - (this.#complainedMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;
     this.#complainedMs.set(endpoint, nowMs);
     return true;
+  }
+
+  /** Those that discovery withdrew serve nothing that their ejection could keep from them. */
+  #outOfService(): number {
+    let count = 0;
+    for (const endpoint of this.#terms.keys()) if (!endpoint.withdrawn) count++;
+    return count;
   }
 
   #allowed(): number {

@@ -183,7 +183,10 @@ export class View {
     const sticky = this.#host.sticky;
     if (sticky !== undefined) return sticky.prefer(id, pick.tried, this.#usableNow);
     const endpoint = this.#host.byId(id);
-    if (endpoint === undefined || !this.#usableNow(endpoint) || pick.tried?.includes(endpoint)) return undefined;
+    // One that its registry calls unhealthy is as good as gone, but for sessions that may stay
+    // while it drains.
+    if (endpoint === undefined || endpoint.withdrawn || !this.#usableNow(endpoint) || pick.tried?.includes(endpoint))
+      return undefined;
     return endpoint;
   }
 
@@ -192,8 +195,9 @@ export class View {
     if (this.#busyProbing(endpoint)) return false;
     this.#healthy ??= new Set(this.#rotation.healthy);
     if (this.#healthy.has(endpoint)) return true;
-    // Gone from discovery, and asked for by a session that may keep it: only what the view covers.
-    return endpoint.state === 'draining' && (this.#usable === undefined || this.#usable(endpoint));
+    // Withdrawn by discovery, and asked for by a session that may keep it: only what the view
+    // covers.
+    return endpoint.withdrawn && (this.#usable === undefined || this.#usable(endpoint));
   };
 
   /**

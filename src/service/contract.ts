@@ -45,13 +45,16 @@ export interface EndpointsEvent {
  */
 export interface Service extends AsyncDisposable {
   readonly name: string;
-  /** All that discovery lists now, in the order of their ids. */
+  /**
+   * All that discovery lists now, in the order of their ids. Those that it lists as unhealthy are
+   * among them, in state `unhealthy`; they are in neither `rotation` nor `usedEndpoints`.
+   */
   readonly endpoints: readonly Endpoint[];
   /** The endpoints that may be picked now. */
   readonly rotation: readonly Endpoint[];
   /**
-   * The endpoints that this client uses at all: connect to these. All of them, unless `aperture` is
-   * set.
+   * The endpoints that this client uses at all: connect to these. All healthy ones, unless
+   * `aperture` is set.
    */
   readonly usedEndpoints: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;

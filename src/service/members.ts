@@ -18,8 +18,8 @@ export interface MembersHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: SafeEmitter<ServiceEvents>;
-  /** An endpoint left discovery. */
-  departed(endpoint: LiveEndpoint): void;
+  /** An endpoint left discovery, or is listed there as unhealthy. */
+  withdrawn(endpoint: LiveEndpoint): void;
   /** Who is usable, or in what state, changed: compute the rotations anew. */
   changed(): void;
 }
@@ -49,7 +49,7 @@ export class Members {
     this.#checks = this.#createChecks(options, hub);
   }
 
-  /** All that discovery lists now. */
+  /** All that discovery lists now, those that it calls unhealthy included. */
   get all(): readonly LiveEndpoint[] {
     return this.#membership.members;
   }
@@ -71,16 +71,17 @@ export class Members {
   /** Discovery told a new list. */
   apply(specs: readonly EndpointSpec[]): void {
     const { events, name } = this.#host;
-    const first = this.#membership.members.length === 0;
-    const { arrived, changed, departed, refused } = this.#membership.apply(specs);
-    for (const endpoint of departed) {
+    const first = this.#membership.serving.length === 0;
+    const { arrived, changed, departed, withdrawn, restored, refused } = this.#membership.apply(specs);
+    for (const endpoint of withdrawn) {
       // First: it asks how the endpoint was.
-      this.#host.departed(endpoint);
-      this.ejection.forget(endpoint);
+      this.#host.withdrawn(endpoint);
       this.#reach.forget(endpoint);
     }
+    // Of one that is unhealthy everything is kept: it is the same instance when it is back.
+    for (const endpoint of departed) this.ejection.forget(endpoint);
     // Where all are new, nobody is colder than the others.
-    if (!first) for (const endpoint of arrived) this.#reach.warmUp(endpoint);
+    if (!first) for (const endpoint of restored) this.#reach.warmUp(endpoint);
     for (const error of refused) events.emit('error', error);
     if (arrived.length + changed.length + departed.length === 0) return;
     this.#refresh(changed.length > 0);
@@ -108,7 +109,7 @@ export class Members {
   }
 
   #refresh(respecified = false): void {
-    this.#reach.update(this.#membership.members, respecified);
+    this.#reach.update(this.#membership.serving, respecified);
     const reach = this.#reach.members;
     this.#pace.computed(reach.length);
     this.#checks.follow(reach);

@@ -39,8 +39,12 @@ export function noEndpointError(service: Service, usable: boolean): FairleadErro
 
 const WAIT = 'Await ready() first, or use call(), which does.';
 
-function whyEmpty({ endpoints, discovery }: Service, usable: boolean): readonly [why: string, advice: string] {
+function whyEmpty({ endpoints, usedEndpoints, discovery }: Service, usable: boolean): readonly [string, string] {
   const known = endpoints.length;
+  if (known > 0 && usedEndpoints.length === 0) {
+    const advice = 'Look at their checks, and for maintenance mode, in the registry.';
+    return [`discovery lists ${known === 1 ? 'one' : known}, none of them healthy`, advice];
+  }
   if (usable && known > 0) {
     return [`none of its ${known} endpoints may be used by this subset`, 'Look at what its `usable` says of them.'];
   }

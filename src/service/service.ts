@@ -210,12 +210,12 @@ export class LiveService implements Service, ViewHost {
     } else {
       this.#ejection.record(endpoint, outcome, this.#signalsNeedLatency ? latencyMs : Number.NaN);
     }
-    if (endpoint.state === 'draining') this.#endedDraining(endpoint, outcome);
+    if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, outcome);
     publishCall(this.name, endpoint, outcome, latencyMs);
     if (this.#inflight === 0) this.#idle?.();
   }
 
-  #endedDraining(endpoint: LiveEndpoint, outcome: Outcome): void {
+  #endedWithdrawn(endpoint: LiveEndpoint, outcome: Outcome): void {
     this.#members.drained(endpoint);
     if (isFailure(outcome)) this.sticky?.abandon(endpoint);
   }
@@ -319,7 +319,7 @@ export class LiveService implements Service, ViewHost {
       clock: this.clock,
       random: this.random,
       events: this.#events,
-      departed: (endpoint) => this.sticky?.departed(endpoint),
+      withdrawn: (endpoint) => this.sticky?.withdrawn(endpoint),
       changed: () => {
         this.#views.refresh();
         this.#events.emit('rotation');

@@ -1,5 +1,11 @@
 export { type Random, seededRandom } from '../runtime/random.js';
 export { type PolicyCheck, type PolicyTraits, policyChecks } from './conformance/policy-checks.js';
+export {
+  type ResolverCheck,
+  type ResolverTraits,
+  resolverChecks,
+} from './conformance/resolver-checks.js';
+export type { ResolverStage, StagedInstance } from './conformance/resolver-stage.js';
 export { fakeEndpoints } from './fake-endpoints.js';
 export { ManualClock } from './manual-clock.js';
 export {

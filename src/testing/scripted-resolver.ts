@@ -1,5 +1,6 @@
 import { readEndpoint } from '../discovery/endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from '../discovery/resolver.js';
+import { tell } from '../discovery/tell.js';
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
 import { invalidOption } from '../runtime/options.js';
@@ -98,7 +99,7 @@ class Script implements ScriptedResolver {
     const service = this.#service(query.service);
     service.sinks.add(sink);
     signal.addEventListener('abort', () => service.sinks.delete(sink), { once: true });
-    if (service.current !== undefined && this.#clock.now() >= service.silentUntilMs) tell(service.current, sink);
+    if (service.current !== undefined && this.#clock.now() >= service.silentUntilMs) report(service.current, sink);
   }
 
   watching(name: string): number {
@@ -125,7 +126,7 @@ class Script implements ScriptedResolver {
       const { error } = step;
       if (!(error instanceof Error)) throw invalidOption(`${at}.error`, error, 'an Error');
       return () => {
-        if (!this.#isSilent(service)) for (const sink of [...service.sinks]) sink.error(error);
+        if (!this.#isSilent(service)) for (const sink of [...service.sinks]) tell(() => sink.error(error));
       };
     }
     const { silentForMs } = step;
@@ -139,7 +140,7 @@ class Script implements ScriptedResolver {
       return;
     }
     service.current = listing;
-    for (const sink of [...service.sinks]) tell(listing, sink);
+    for (const sink of [...service.sinks]) report(listing, sink);
   }
 
   #silence(service: ScriptedService, forMs: number): void {
@@ -157,6 +158,6 @@ class Script implements ScriptedResolver {
   }
 }
 
-function tell(listing: Listing, sink: ResolverSink): void {
-  sink.snapshot(listing.endpoints, listing.version);
+function report(listing: Listing, sink: ResolverSink): void {
+  tell(() => sink.snapshot(listing.endpoints, listing.version));
 }

@@ -140,3 +140,41 @@ describe('membership', () => {
     );
   });
 });
+
+describe('the members that serve', () => {
+  const listing = fc.array(
+    fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), port: fc.constantFrom(80, 81), healthy: fc.boolean() }),
+    { maxLength: 5 },
+  );
+
+  it('are those that the last list calls healthy, and comings and goings add up to them, through any history', () => {
+    fc.assert(
+      fc.property(fc.array(listing, { maxLength: 12 }), fc.array(fc.boolean()), (lists, busy) => {
+        const membership = new Membership('s');
+        let serving = new Set<unknown>();
+        lists.forEach((list, at) => {
+          const distinct = [...new Map(list.map((each) => [each.id, each])).values()];
+          const change = membership.apply(distinct.map((each) => spec(each.id, each)));
+          expect(ids(membership.members)).toEqual(distinct.map(({ id }) => id).sort());
+          expect(ids(membership.serving)).toEqual(
+            distinct
+              .filter(({ healthy }) => healthy)
+              .map(({ id }) => id)
+              .sort(),
+          );
+          for (const each of change.withdrawn) expect(serving.delete(each)).toBe(true);
+          for (const each of change.restored) {
+            expect(serving.has(each)).toBe(false);
+            serving.add(each);
+          }
+          expect(serving).toEqual(new Set(membership.serving));
+          serving = new Set(membership.serving);
+          for (const each of membership.members) {
+            expect(each.withdrawn).toBe(each.spec.healthy === false);
+            if (busy[at] === true) each.begin();
+          }
+        });
+      }),
+    );
+  });
+});

@@ -11,9 +11,9 @@ export interface ConsulWorld {
   readonly mesh: Mesh;
   readonly service: Service;
   readonly errors: Error[];
-  /** The ids that may be picked now. */
+  /** The ids that may be picked: listed, and not listed as unhealthy. */
   ids(): readonly string[];
-  /** Until exactly these are listed. */
+  /** Until exactly these may be picked. */
   lists(...ids: string[]): Promise<void>;
   /** Until the watch waits for a change. */
   blocks(): Promise<void>;
@@ -52,7 +52,7 @@ export async function consulWorld(
     await mesh.close();
     await consul.down();
   });
-  const ids = (): readonly string[] => service.endpoints.map((endpoint) => endpoint.spec.id);
+  const ids = (): readonly string[] => service.usedEndpoints.map((endpoint) => endpoint.spec.id);
   const world = {
     consul,
     clock,

@@ -33,7 +33,7 @@ export function describe(
     shards: shards.map(({ name, address, endpoint, state, replicas }) => ({
       name,
       address,
-      weight: endpoint.spec.weight,
+      weight: endpoint.spec.registeredWeight ?? endpoint.spec.weight,
       state,
       replicas: replicas.map((each) => ({ id: each.endpoint.spec.id, address: each.address, state: each.state })),
     })),

@@ -55,7 +55,10 @@ export class Topology {
       this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
     });
-    const placed = shards.map(({ name, endpoint }) => ({ name, weight: endpoint.spec.weight }));
+    const placed = shards.map(({ name, endpoint }) => ({
+      name,
+      weight: endpoint.spec.registeredWeight ?? endpoint.spec.weight,
+    }));
     const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
     const left = this.#set.shards.filter((shard) => !shards.includes(shard));
     const { routes, leaving } = this.#host;

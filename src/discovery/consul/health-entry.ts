@@ -31,30 +31,31 @@ interface HealthEntry {
     > | null;
     readonly Locality?: { readonly Zone?: unknown } | null;
   };
-  readonly Checks?: readonly { readonly Status?: unknown }[] | null;
+  readonly Checks?: unknown;
 }
 
-/** An instance that may serve, and the node it is on. */
+/** An instance, and the node it is on. */
 export interface Listed {
   readonly spec: EndpointSpec;
   readonly node: string;
 }
 
 /**
- * The endpoint an entry stands for; undefined where it may not serve: a check is critical (which is
- * also what maintenance mode looks like, on a service or a node), it is warning with a warning
- * weight of 0, or `passingOnly` asks for better. Throws when it is no entry at all.
+ * The endpoint an entry stands for. It is listed as not healthy where it may not serve: a check is
+ * critical (which is also what maintenance mode looks like, on a service or a node), it is warning
+ * with a warning weight of 0, or `passingOnly` asks for better. Throws when it is no entry at all.
  */
-export function readEntry(bytes: Buffer, options: EntryOptions): Listed | undefined {
+export function readEntry(bytes: Buffer, options: EntryOptions): Listed {
   const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry;
   const { Node: node, Service: service, Checks: checks } = entry;
   if (typeof node !== 'object' || typeof service !== 'object' || node === null || service === null) {
     throw new Error('the answer is no list of instances: an element has no Node or no Service');
   }
-  const status = worstStatus(checks ?? []);
-  if (status === 'critical' || (status === 'warning' && options.passingOnly)) return undefined;
-  const weight = readWeight(status === 'warning' ? service.Weights?.Warning : service.Weights?.Passing);
-  if (weight === 0) return undefined;
+  const status = worstStatus(checks);
+  const passing = readWeight(service.Weights?.Passing);
+  const registered = passing || 1;
+  const weight = status === 'warning' ? readWeight(service.Weights?.Warning) : passing;
+  const healthy = status !== 'critical' && weight > 0 && !(status === 'warning' && options.passingOnly);
   const [host, port] = readAddress(node, service, options.addressTag);
   return {
     node: text(node.Node),
@@ -62,19 +63,25 @@ export function readEntry(bytes: Buffer, options: EntryOptions): Listed | undefi
       id: text(service.ID),
       host,
       port,
-      weight,
+      // That of one that is not healthy counts where data is placed, and nowhere else.
+      weight: healthy ? weight : registered,
       priority: 0,
       zone: readZone(node, service, options.zoneKey),
       tags: Array.isArray(service.Tags) ? service.Tags.filter((tag) => typeof tag === 'string') : [],
       meta: readMeta(service.Meta ?? {}),
+      ...(healthy ? weight !== registered && { registeredWeight: registered } : { healthy }),
     },
   };
 }
 
-function worstStatus(checks: readonly { readonly Status?: unknown }[]): 'passing' | 'warning' | 'critical' {
+/** None at all is what an instance without checks has. */
+function worstStatus(checks: unknown): 'passing' | 'warning' | 'critical' {
+  if (checks === undefined || checks === null) return 'passing';
+  // What we cannot read is not a reason to send calls there: no list of checks, or a status that is
+  // neither of these.
+  if (!Array.isArray(checks)) return 'critical';
   let worst: 'passing' | 'warning' = 'passing';
-  for (const check of checks) {
-    // A status that is neither of these is one we do not know: not a reason to send calls there.
+  for (const check of checks as readonly ({ readonly Status?: unknown } | null)[]) {
     if (check?.Status === 'warning') worst = 'warning';
     else if (check?.Status !== 'passing') return 'critical';
   }

@@ -42,8 +42,8 @@ export interface ConsulQueryOptions {
    */
   readonly near?: string;
   /**
-   * Keep the first so many healthy instances of the answer: with `near`, the nearest. Default: all;
-   * 1 to 1,000,000.
+   * Keep the answer up to the healthy instance that makes so many of them: with `near`, the
+   * nearest. Not for services that place data. Default: all; 1 to 1,000,000.
    */
   readonly limit?: number;
   /**
@@ -54,7 +54,10 @@ export interface ConsulQueryOptions {
    *   its cache.
    */
   readonly consistency?: Consistency;
-  /** Leave out instances in state warning. Default false: they get the weight they have for it. */
+  /**
+   * Instances in state warning count as not healthy. Default false: they get the weight they have
+   * for it.
+   */
   readonly passingOnly?: boolean;
   /** The key of service or node metadata that holds the zone. Default `zone`. */
   readonly zoneKey?: string;
@@ -131,9 +134,9 @@ export function readQuery(service: string, params: unknown, defaults: Optional<C
     tag: asked('tag'),
     filter: asked('filter'),
     'node-meta': nodeMeta.length > 0 ? nodeMeta.sort() : undefined,
+    // Never `passing`: an instance that the servers leave out looks like one that is not
+    // registered.
     near: asked('near'),
-    // The servers leave the others out, which saves bytes and wake-ups.
-    passing: passingOnly ? '1' : undefined,
   });
   const query = {
     service: asked('name') ?? service,

@@ -191,8 +191,13 @@ export class HealthWatch {
       return;
     }
     this.audience.partial(endpoints, String(head.index));
-    const kept = `${held} that it no longer lists are kept until a read in ${Math.ceil(recheckMs)} ms confirms it`;
-    this.audience.error(this.#error(`only ${listed.length} instances are listed: ${kept}`));
+    const healthy = listed.filter((spec) => spec.healthy !== false).length;
+    const until = `until a read in ${Math.ceil(recheckMs)} ms confirms it`;
+    const what =
+      healthy === listed.length
+        ? `only ${healthy} instances are listed: ${held} that it no longer lists are kept ${until}`
+        : `only ${healthy} of ${listed.length} listed instances are healthy: ${held} are kept as they were ${until}`;
+    this.audience.error(this.#error(what));
   }
 
   #failed(error: Error): number {

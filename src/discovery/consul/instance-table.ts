@@ -10,7 +10,7 @@ import { type EntryOptions, type Listed, readEntry } from './health-entry.js';
 export class InstanceTable {
   readonly #options: EntryOptions;
   readonly #limit: number;
-  #byDigest: ReadonlyMap<string, Listed | undefined> = new Map();
+  #byDigest: ReadonlyMap<string, Listed> = new Map();
   #byId: ReadonlyMap<string, EndpointSpec> = new Map();
 
   constructor(options: EntryOptions, limit: number) {
@@ -37,20 +37,16 @@ export class InstanceTable {
 
 /** One answer being read. All that takes time is done per entry, while the bytes arrive. */
 export class ListUpdate {
-  readonly byDigest: Map<string, Listed | undefined> = new Map();
+  readonly byDigest: Map<string, Listed> = new Map();
   readonly byId: Map<string, EndpointSpec> = new Map();
   readonly #options: EntryOptions;
-  readonly #known: ReadonlyMap<string, Listed | undefined>;
+  readonly #known: ReadonlyMap<string, Listed>;
   readonly #knownById: ReadonlyMap<string, EndpointSpec>;
   readonly #listed: Listed[] = [];
   /** Ids that more than one node has. */
   readonly #shared = new Set<string>();
 
-  constructor(
-    options: EntryOptions,
-    known: ReadonlyMap<string, Listed | undefined>,
-    knownById: ReadonlyMap<string, EndpointSpec>,
-  ) {
+  constructor(options: EntryOptions, known: ReadonlyMap<string, Listed>, knownById: ReadonlyMap<string, EndpointSpec>) {
     this.#options = options;
     this.#known = known;
     this.#knownById = knownById;
@@ -61,10 +57,8 @@ export class ListUpdate {
     // thousands of Hash objects would each weigh on the garbage collector.
     const digest = hash('sha1', bytes, 'base64');
     if (this.byDigest.has(digest)) return;
-    const known = this.#known.get(digest);
-    const listed = known !== undefined || this.#known.has(digest) ? known : this.#read(bytes);
+    const listed = this.#known.get(digest) ?? this.#read(bytes);
     this.byDigest.set(digest, listed);
-    if (listed === undefined) return;
     const { id } = listed.spec;
     if (this.byId.has(id)) this.#shared.add(id);
     this.byId.set(id, listed.spec);
@@ -72,11 +66,12 @@ export class ListUpdate {
   };
 
   /**
-   * The first `limit` of what was read. A service id is unique on its node only: where two nodes
-   * have the same, each of those gets its node's name behind it, `web@node-1`.
+   * What was read, up to the healthy instance that makes `limit` of them. A service id is unique on
+   * its node only: where two nodes have the same, each of those gets its node's name behind it,
+   * `web@node-1`.
    */
   specs(limit: number): readonly EndpointSpec[] {
-    const listed = this.#listed.length > limit ? this.#listed.slice(0, limit) : this.#listed;
+    const listed = this.#listed.slice(0, lengthWith(limit, this.#listed));
     if (this.#shared.size === 0) return listed.map(({ spec }) => spec);
     return listed.map(({ spec, node }) => {
       if (!this.#shared.has(spec.id)) return spec;
@@ -86,13 +81,21 @@ export class ListUpdate {
     });
   }
 
-  #read(bytes: Buffer): Listed | undefined {
+  #read(bytes: Buffer): Listed {
     const listed = readEntry(bytes, this.#options);
-    return listed && { ...listed, spec: this.#reuse(listed.spec) };
+    return { ...listed, spec: this.#reuse(listed.spec) };
   }
 
   #reuse(spec: EndpointSpec): EndpointSpec {
     const known = this.#knownById.get(spec.id);
     return known !== undefined && sameSpec(known, spec) ? known : spec;
   }
+}
+
+/** How long the beginning of the list is that has `healthy` healthy instances. */
+function lengthWith(healthy: number, listed: readonly Listed[]): number {
+  if (listed.length <= healthy) return listed.length;
+  let count = 0;
+  const last = listed.findIndex(({ spec }) => spec.healthy !== false && ++count === healthy);
+  return last < 0 ? listed.length : last + 1;
 }

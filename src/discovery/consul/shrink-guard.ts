@@ -1,8 +1,11 @@
-import { addressOf, type EndpointSpec } from '../../endpoint/endpoint.js';
+import { addressOf, type EndpointSpec, sameAddress } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 
 export interface ShrinkGuardOptions {
-  /** A list that lost more than this share of its endpoints at once is sharply shrunk; 0 to 1. */
+  /**
+   * A list that lost more than this share of its (healthy) endpoints at once is sharply shrunk; 0
+   * to 1.
+   */
   readonly maxShrinkRatio: number;
   /**
    * How long after it was first seen a shrunk list is confirmed by another read, while all was well
@@ -19,24 +22,26 @@ export interface ShrinkGuardOptions {
 export interface Verdict {
   /** The endpoints to use now. */
   readonly endpoints: readonly EndpointSpec[];
-  /** How many of them are kept although Consul does not list them. */
+  /** How many of them are kept although Consul does not list them, or not as healthy. */
   readonly held: number;
   /** When another read may decide about those; 0 where nothing is held. */
   readonly recheckMs: number;
 }
 
 /**
- * Does not believe an empty or sharply shrunk list until it was read again after a while. What such
- * a list adds or changes is believed at once; only its departures wait, because a call to an
- * instance that is gone costs one try, and a wrongly empty list costs all of them. An instance that
- * is listed under another id at the same address has not departed.
+ * Does not believe an empty or sharply shrunk list until it was read again after a while: one in
+ * which too many are missing, or are no longer healthy. What such a list adds or changes is
+ * believed at once; only what it takes away waits, because a call to an instance that is gone costs
+ * one try, and a wrongly empty list costs all of them. An instance that is listed under another id
+ * at the same address has not departed.
  */
 export class ShrinkGuard {
   readonly #clock: Clock;
   readonly #options: ShrinkGuardOptions;
   #told: readonly EndpointSpec[] = [];
-  /** How many there were when all were last believed. */
-  #baseline = 0;
+  /** How many there were when all were last believed, and how many of them healthy. */
+  #registered = 0;
+  #healthy = 0;
   #shrunkAtMs = Number.NaN;
   #troubleAtMs = Number.NEGATIVE_INFINITY;
 
@@ -60,13 +65,17 @@ export class ShrinkGuard {
   }
 
   admit(listed: readonly EndpointSpec[]): Verdict {
-    if (!this.#isSharp(listed.length)) return this.#believe(listed);
+    const healthy = countHealthy(listed);
+    if (!this.#isSharp(listed.length, this.#registered) && !this.#isSharp(healthy, this.#healthy)) {
+      return this.#believe(listed);
+    }
     const nowMs = this.#clock.now();
     if (Number.isNaN(this.#shrunkAtMs)) this.#shrunkAtMs = nowMs;
     else if (nowMs - this.#shrunkAtMs >= this.#holdMs) return this.#believe(listed);
-    const kept = this.#missingFrom(listed);
+    const kept = this.#takenAwayBy(listed);
     if (kept.length === 0) return this.#believe(listed);
-    this.#told = [...listed, ...kept];
+    const ids = new Set(kept.map((spec) => spec.id));
+    this.#told = [...listed.filter((spec) => !ids.has(spec.id)), ...kept];
     return { endpoints: this.#told, held: kept.length, recheckMs: this.recheckMs };
   }
 
@@ -76,21 +85,33 @@ export class ShrinkGuard {
     return troubled ? Math.max(confirmMs, graceMs) : confirmMs;
   }
 
-  #isSharp(count: number): boolean {
-    if (this.#baseline === 0) return false;
-    return count === 0 || count < this.#baseline * (1 - this.#options.maxShrinkRatio);
+  #isSharp(count: number, before: number): boolean {
+    if (before === 0) return false;
+    return count === 0 || count < before * (1 - this.#options.maxShrinkRatio);
   }
 
   #believe(listed: readonly EndpointSpec[]): Verdict {
     this.#told = listed;
-    this.#baseline = listed.length;
+    this.#registered = listed.length;
+    this.#healthy = countHealthy(listed);
     this.#shrunkAtMs = Number.NaN;
     return { endpoints: listed, held: 0, recheckMs: 0 };
   }
 
-  #missingFrom(listed: readonly EndpointSpec[]): readonly EndpointSpec[] {
-    const ids = new Set(listed.map((spec) => spec.id));
+  /** Those that are missing, and those that were healthy and are no longer. */
+  #takenAwayBy(listed: readonly EndpointSpec[]): readonly EndpointSpec[] {
+    const byId = new Map(listed.map((spec) => [spec.id, spec]));
     const addresses = new Set(listed.map(addressOf));
-    return this.#told.filter((spec) => !ids.has(spec.id) && !addresses.has(addressOf(spec)));
+    return this.#told.filter((spec) => {
+      const now = byId.get(spec.id);
+      if (now === undefined) return !addresses.has(addressOf(spec));
+      return now.healthy === false && spec.healthy !== false && sameAddress(now, spec);
+    });
   }
+}
+
+function countHealthy(specs: readonly EndpointSpec[]): number {
+  let count = 0;
+  for (const spec of specs) if (spec.healthy !== false) count++;
+  return count;
 }

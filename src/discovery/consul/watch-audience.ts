@@ -1,6 +1,7 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { ResolverSink } from '../resolver.js';
+import { tell } from '../tell.js';
 
 /** An error that stays the same is told again after this long; milliseconds. */
 const REPEAT_ERROR_MS = 10_000;
@@ -32,9 +33,9 @@ export class WatchAudience {
   add(sink: ResolverSink): void {
     this.#sinks.add(sink);
     const ageMs = this.#clock.now() - this.#confirmedAtMs;
-    if (this.#version !== '') run(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
+    if (this.#version !== '') tell(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
     const error = this.#error;
-    if (error !== undefined) run(() => sink.error(error));
+    if (error !== undefined) tell(() => sink.error(error));
   }
 
   delete(sink: ResolverSink): void {
@@ -62,7 +63,7 @@ export class WatchAudience {
     this.#error = error;
     if (known) return;
     this.#errorAtMs = nowMs;
-    for (const sink of this.#sinks) run(() => sink.error(error));
+    for (const sink of this.#sinks) tell(() => sink.error(error));
   }
 
   #publish(endpoints: readonly EndpointSpec[], index: string): void {
@@ -72,23 +73,10 @@ export class WatchAudience {
       this.#endpoints = endpoints;
     }
     const ageMs = this.#clock.now() - this.#confirmedAtMs;
-    for (const sink of this.#sinks) run(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
+    for (const sink of this.#sinks) tell(() => sink.snapshot(this.#endpoints, this.#version, ageMs));
   }
 }
 
 function sameList(a: readonly EndpointSpec[], b: readonly EndpointSpec[]): boolean {
   return a === b || (a.length === b.length && a.every((spec, index) => spec === b[index]));
-}
-
-/** A sink that throws must not cost the others their update, nor stop the watch. */
-function run(tell: () => void): void {
-  try {
-    tell();
-  } catch (thrown) {
-    const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-    process.emitWarning(`Who watches a service threw: ${reason}`, {
-      type: 'FairleadWarning',
-      code: 'FAIRLEAD_LISTENER',
-    });
-  }
 }

@@ -93,6 +93,8 @@ const serverSchema: Schema<{ [Key in keyof Omit<SimulatedServer, 'id'>]-?: unkno
   zone: unchecked(),
   tags: unchecked(),
   meta: unchecked(),
+  healthy: unchecked(),
+  registeredWeight: unchecked(),
 };
 
 const servers: Reader<readonly ServerSettings[]> = (value, name) => {

@@ -63,10 +63,34 @@ describe('consulResolver', () => {
       ns: 'team',
       partition: 'p',
       peer: 'east',
-      passing: '1',
       cached: '1',
     });
+    // What the servers leave out would look like one that is not registered.
+    expect(query.has('passing')).toBe(false);
     expect(headers['x-consul-token']).toBe('sesame');
+  });
+
+  it('lists what is critical or in maintenance as unhealthy, and calls it no longer', async () => {
+    const { consul, service, lists, picks } = await consulWorld(['a', 'b', 'c']);
+    await lists('a', 'b', 'c');
+    const before = [...service.endpoints];
+    consul.set('users', ['a', { id: 'b', status: 'critical' }, 'c']);
+    await lists('a', 'c');
+    picks('a', 'c');
+    expect(service.endpoints).toEqual(before);
+    expect(service.endpoints.map(({ state }) => state)).toEqual(['ready', 'unhealthy', 'ready']);
+    consul.set('users', ['a', 'b', 'c']);
+    await lists('a', 'b', 'c');
+    picks('a', 'b', 'c');
+    expect(service.endpoints[1]).toBe(before[1]);
+  });
+
+  it('counts healthy ones only where a limit is set', async () => {
+    const { consul, lists, service } = await consulWorld(['c', 'a', 'b', 'd'], { near: '_agent', limit: 2 });
+    await lists('a', 'c');
+    consul.set('users', ['c', { id: 'a', status: 'critical' }, 'b', { id: 'd', status: 'critical' }]);
+    await lists('b', 'c');
+    expect(service.endpoints.map(({ spec }) => spec.id)).toEqual(['a', 'b', 'c']);
   });
 
   it.each([

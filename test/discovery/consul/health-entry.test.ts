@@ -8,20 +8,22 @@ interface Shape {
   readonly node?: Record<string, unknown>;
   readonly service?: Record<string, unknown>;
   readonly checks?: readonly string[];
+  /** In place of the list of checks. */
+  readonly raw?: unknown;
 }
 
-const entry = ({ node, service, checks = ['passing'] }: Shape = {}): Buffer =>
+const entry = ({ node, service, checks = ['passing'], raw }: Shape = {}): Buffer =>
   Buffer.from(
     JSON.stringify({
       Node: { Node: 'n1', Address: '10.1.0.1', Meta: { rack: '7' }, ...node },
       Service: { ID: 'a', Address: '10.0.0.1', Port: 80, Tags: ['x'], Meta: { v: '2' }, ...service },
-      Checks: checks.map((Status) => ({ Status })),
+      Checks: raw ?? checks.map((Status) => ({ Status })),
     }),
   );
 
 describe('an entry of the health endpoint', () => {
   it('gives id, address, tags and metadata of the service', () => {
-    expect(readEntry(entry(), OPTIONS)?.spec).toEqual({
+    expect(readEntry(entry(), OPTIONS).spec).toEqual({
       id: 'a',
       host: '10.0.0.1',
       port: 80,
@@ -39,7 +41,9 @@ describe('an entry of the health endpoint', () => {
     ['there are none', [], 7],
   ])('has the weight for its state where %s', (_what, checks, weight) => {
     const read = readEntry(entry({ service: { Weights: { Passing: 7, Warning: 3 } }, checks }), OPTIONS);
-    expect(read?.spec.weight).toBe(weight);
+    expect(read.spec.weight).toBe(weight);
+    expect(read.spec.registeredWeight ?? weight).toBe(7);
+    expect(read.spec.healthy).toBeUndefined();
   });
 
   it.each([
@@ -47,26 +51,35 @@ describe('an entry of the health endpoint', () => {
     ['a check is in a state we do not know', { checks: ['maintenance'] }, OPTIONS],
     ['it warns with weight 0', { checks: ['warning'], service: { Weights: { Passing: 1, Warning: 0 } } }, OPTIONS],
     ['it warns and only passing ones are wanted', { checks: ['warning'] }, { ...OPTIONS, passingOnly: true }],
-  ])('may not serve where %s', (_what, shape, options) => {
-    expect(readEntry(entry(shape), options)).toBeUndefined();
+    ['its checks are no list', { raw: 5 }, OPTIONS],
+  ])('is listed, and may not serve, where %s', (_what, shape, options) => {
+    expect(readEntry(entry(shape), options).spec).toMatchObject({ id: 'a', weight: 1, healthy: false });
+  });
+
+  it('keeps the weight it is registered with while it may not serve', () => {
+    const service = { Weights: { Passing: 7, Warning: 3 } };
+    for (const checks of [['critical'], ['critical', 'warning']]) {
+      const { spec } = readEntry(entry({ service, checks }), OPTIONS);
+      expect(spec.registeredWeight ?? spec.weight).toBe(7);
+    }
   });
 
   it('falls back to the address of its node', () => {
-    expect(readEntry(entry({ service: { Address: '' } }), OPTIONS)?.spec.host).toBe('10.1.0.1');
+    expect(readEntry(entry({ service: { Address: '' } }), OPTIONS).spec.host).toBe('10.1.0.1');
   });
 
   it('takes IPv6 with and without brackets', () => {
-    expect(readEntry(entry({ service: { Address: '[fd00::1]' } }), OPTIONS)?.spec.host).toBe('fd00::1');
-    expect(readEntry(entry({ service: { Address: 'fd00::2' } }), OPTIONS)?.spec.host).toBe('fd00::2');
+    expect(readEntry(entry({ service: { Address: '[fd00::1]' } }), OPTIONS).spec.host).toBe('fd00::1');
+    expect(readEntry(entry({ service: { Address: 'fd00::2' } }), OPTIONS).spec.host).toBe('fd00::2');
   });
 
   it('takes the tagged address that is asked for, with its port, or that of the node', () => {
     const wan = { ...OPTIONS, addressTag: 'wan' };
     const own = { TaggedAddresses: { wan: { Address: '198.51.100.1', Port: 8080 } } };
-    expect(readEntry(entry({ service: own }), wan)?.spec).toMatchObject({ host: '198.51.100.1', port: 8080 });
+    expect(readEntry(entry({ service: own }), wan).spec).toMatchObject({ host: '198.51.100.1', port: 8080 });
     const nodes = entry({ service: { Address: '' }, node: { TaggedAddresses: { wan: '198.51.100.2' } } });
-    expect(readEntry(nodes, wan)?.spec).toMatchObject({ host: '198.51.100.2', port: 80 });
-    expect(readEntry(entry(), wan)?.spec.host).toBe('10.0.0.1');
+    expect(readEntry(nodes, wan).spec).toMatchObject({ host: '198.51.100.2', port: 80 });
+    expect(readEntry(entry(), wan).spec.host).toBe('10.0.0.1');
   });
 
   it.each<[string, Shape, string]>([
@@ -79,14 +92,14 @@ describe('an entry of the health endpoint', () => {
     ],
     ['the locality of the node', { node: { Locality: { Region: 'r', Zone: 'ln' } } }, 'ln'],
   ])('takes its zone from %s', (_what, shape, zone) => {
-    expect(readEntry(entry(shape), OPTIONS)?.spec.zone).toBe(zone);
+    expect(readEntry(entry(shape), OPTIONS).spec.zone).toBe(zone);
   });
 
   it('stands null lists and metadata that are no texts', () => {
     const spec = readEntry(
       entry({ service: { Tags: null, Meta: { a: 1, b: 'c' } }, node: { Meta: null } }),
       OPTIONS,
-    )?.spec;
+    ).spec;
     expect(spec).toMatchObject({ tags: [], meta: { b: 'c' } });
   });
 });

@@ -84,6 +84,29 @@ describe('an empty or sharply shrunk list', () => {
     expect(ids()).toEqual(['b', 'c', 'z']);
   });
 
+  it('is what a list becomes in which all turn critical, as after the restart of an agent whose checks are to run', async () => {
+    const { consul, blocks, passUntil, pass, picks, lists, service } = await consulWorld(['a', 'b', 'c']);
+    await blocks();
+    const critical = ['a', 'b', 'c'].map((id) => ({ id, status: 'critical' as const }));
+    consul.set('users', critical);
+    await passUntil(() => service.discovery.error !== undefined);
+    expect(service.discovery.error?.message).toMatch(
+      /only 0 of 3 listed instances are healthy: 3 are kept as they were until/,
+    );
+    picks('a', 'b', 'c');
+    await pass(600);
+    consul.bump();
+    await lists();
+    expect(service.endpoints.map(({ state }) => state)).toEqual(['unhealthy', 'unhealthy', 'unhealthy']);
+    // Nor is it believed at once that what was unhealthy to the last is gone: it may own data.
+    consul.set('users', []);
+    await passUntil(() => service.discovery.error !== undefined);
+    expect(service.endpoints).toHaveLength(3);
+    await pass(600);
+    consul.bump();
+    await passUntil(() => service.endpoints.length === 0);
+  });
+
   it('believes a moderate departure at once', async () => {
     const { consul, blocks, lists } = await consulWorld(['a', 'b']);
     await blocks();
