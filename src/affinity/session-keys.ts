@@ -1,3 +1,4 @@
+import { maskIp, parseIp, V4_BYTES, V6_BYTES } from '../runtime/ip-address.js';
 import { integer, readOptions } from '../runtime/options.js';
 
 /** Headers as Node's servers give them, or gRPC metadata and fetch's `Headers` by their `get`. */
@@ -56,55 +57,23 @@ export interface ClientIpOptions {
 /**
  * The network of a client's address, as a key: `10.1.2.3` → `10.1.2.3/32`, `2001:db8:0:1::5` →
  * `20010db800000001/64` and the same for every address of that network. An IPv4 address that a
- * dual-stack socket shows as `::ffff:10.1.2.3` is the IPv4 one. Whatever is no address has no key.
+ * dual-stack socket shows as `::ffff:10.1.2.3` is the IPv4 one; brackets and a port, as proxies
+ * write them, do not matter. Whatever is not an address has no key, and never throws.
  */
 export function clientIpKey(options?: ClientIpOptions): SessionKey<string | undefined> {
   const { ipv4Prefix, ipv6Prefix } = readOptions<Required<ClientIpOptions>>('clientIpKey', options, {
     ipv4Prefix: integer(32, 1, 32),
     ipv6Prefix: integer(64, 1, 128),
   });
+  const bytes = Buffer.alloc(V6_BYTES);
   return (address) => {
-    const bare = address?.replace(/^\[|\]$|%.*$/g, '') ?? '';
-    if (V4.test(bare)) return v4Network(bare.split('.').map(Number), ipv4Prefix);
-    const groups = bare.includes(':') ? v6Groups(bare) : undefined;
-    if (groups === undefined) return undefined;
-    const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-    if (!isMapped) return v6Network(groups, ipv6Prefix);
-    return v4Network(
-      groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]),
-      ipv4Prefix,
-    );
+    const length = typeof address === 'string' ? parseIp(address, bytes) : 0;
+    if (length === 0) return undefined;
+    const prefix = length === V4_BYTES ? ipv4Prefix : ipv6Prefix;
+    maskIp(bytes, length, prefix);
+    if (length === V4_BYTES) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}/${prefix}`;
+    return `${bytes.toString('hex').slice(0, Math.ceil(prefix / 4))}/${prefix}`;
   };
-}
-
-const V4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
-
-function v4Network(bytes: readonly number[], prefix: number): string {
-  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  const size = 2 ** (32 - prefix);
-  const network = Math.floor(value / size) * size;
-  const parts = [24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256);
-  return `${parts.join('.')}/${prefix}`;
-}
-
-/** The eight groups of an IPv6 address, undefined where it is none. */
-function v6Groups(address: string): number[] | undefined {
-  // The URL parser knows every way to write one, and writes it in hexadecimal with at most one `::`
-  // left to fill in.
-  const url = `http://[${address}]/`;
-  if (!URL.canParse(url)) return undefined;
-  const [head = '', tail] = new URL(url).hostname.slice(1, -1).split('::') as [string, string | undefined];
-  const groups = (text: string): number[] =>
-    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
-  const before = groups(head);
-  const after = groups(tail ?? '');
-  return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after];
-}
-
-function v6Network(groups: readonly number[], prefix: number): string {
-  const digits = groups.map((group) => group.toString(16).padStart(4, '0')).join('');
-  const bits = BigInt(`0x${digits}`) >> BigInt(128 - prefix);
-  return `${bits.toString(16).padStart(Math.ceil(prefix / 4), '0')}/${prefix}`;
 }
 
 function isGettable(headers: HeaderSource): headers is Extract<HeaderSource, { get: unknown }> {
