@@ -1,3 +1,4 @@
+import { compact, storeKey } from '../affinity/store-key.js';
 import type { Clock } from '../runtime/clock.js';
 import {
   boolean,
@@ -81,10 +82,11 @@ export class DistributedLimit {
 
   /** Milliseconds for which the key is known to be refused; 0 where the store must be asked. */
   blockedMs(key: string, nowMs: number): number {
-    const untilMs = this.#blockedUntilMs.get(key);
+    const name = storeKey(key);
+    const untilMs = this.#blockedUntilMs.get(name);
     if (untilMs === undefined) return 0;
     if (untilMs > nowMs) return untilMs - nowMs;
-    this.#blockedUntilMs.delete(key);
+    this.#blockedUntilMs.delete(name);
     return 0;
   }
 
@@ -149,12 +151,13 @@ export class DistributedLimit {
     const { blockedCapacity } = this.#options;
     // What never ends for the store may be ended by somebody there: it is asked each time.
     if (blockedCapacity === 0 || waitMs === Number.POSITIVE_INFINITY) return;
-    this.#blockedUntilMs.delete(key);
+    const name = compact(storeKey(key));
+    this.#blockedUntilMs.delete(name);
     // Forgetting one costs a question to the store, nothing else.
     if (this.#blockedUntilMs.size >= blockedCapacity) {
       this.#blockedUntilMs.delete(this.#blockedUntilMs.keys().next().value as string);
     }
-    this.#blockedUntilMs.set(key, this.#clock.now() + waitMs);
+    this.#blockedUntilMs.set(name, this.#clock.now() + waitMs);
   }
 }
 

@@ -1,4 +1,6 @@
+import { compact, storeKey } from '../affinity/store-key.js';
 import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { type Timed, TimeHeap } from '../runtime/time-heap.js';
 import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
 
 export interface KeyedRateOptions extends RateOptions {
@@ -10,19 +12,27 @@ export interface KeyedRateSettings extends RateSettings {
   readonly capacity: number;
 }
 
+/** A key that has been charged; `atMs`: when its bucket is full again. */
+interface Charged extends Timed {
+  readonly key: string;
+}
+
 /**
- * A token bucket per key, in bounded memory: one number per key, `capacity` keys. A key whose
- * bucket is full again is forgotten without loss; a key whose bucket is not is never forgotten, or
- * a flood of made-up keys would give every abuser a fresh bucket. While the table is full of such
- * keys, all new ones share one bucket: strangers are limited together rather than the limit given
- * up.
+ * A token bucket per key, in bounded memory. A key whose bucket is full again is forgotten without
+ * loss; a key whose bucket is not is never forgotten, or a flood of made-up keys would give every
+ * abuser a fresh bucket. While the table is full of such keys, all new ones share one bucket:
+ * strangers are limited together rather than the limit given up.
+ *
+ * Keys are held by when their buckets are full again, so that one that burnt a large burst takes
+ * one place, and does not keep those behind it from being forgotten. O(log n); about 100 bytes a
+ * key, keys of more than 128 characters by their hash.
  */
 export class KeyedRate {
   readonly #intervalMs: number;
   readonly #slackMs: number;
   readonly #capacity: number;
-  /** When each key's bucket is full again, in the order in which they were last charged. */
-  readonly #fullAtMs = new Map<string, number>();
+  readonly #charged = new Map<string, Charged>();
+  readonly #byTime = new TimeHeap<Charged>();
   #strangersFullAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeyedRateOptions) {
@@ -34,36 +44,39 @@ export class KeyedRate {
 
   /** Keys in memory. */
   get size(): number {
-    return this.#fullAtMs.size;
+    return this.#charged.size;
   }
 
   /**
-   * Takes one of the key's tokens and gives 0, or takes none and gives the milliseconds until there
-   * is one.
+   * Takes one of the key's tokens and returns 0, or takes none and returns the milliseconds until
+   * there is one.
    */
   tryAcquire(key: string, nowMs: number): number {
-    const known = this.#fullAtMs.get(key);
-    if (known === undefined && !this.#makeRoom(nowMs)) return this.#chargeStrangers(nowMs);
-    const fullAtMs = known ?? nowMs;
-    const waitMs = fullAtMs - this.#slackMs - nowMs;
+    const name = storeKey(key);
+    const known = this.#charged.get(name);
+    if (known === undefined) {
+      if (!this.#makeRoom(nowMs)) return this.#chargeStrangers(nowMs);
+      const charged = { key: compact(name), atMs: nowMs + this.#intervalMs, index: 0 };
+      this.#charged.set(charged.key, charged);
+      this.#byTime.add(charged);
+      return 0;
+    }
+    const waitMs = known.atMs - this.#slackMs - nowMs;
     if (waitMs > 0) return waitMs;
-    if (known !== undefined) this.#fullAtMs.delete(key);
-    this.#fullAtMs.set(key, Math.max(fullAtMs, nowMs) + this.#intervalMs);
+    this.#byTime.putOff(known, Math.max(known.atMs, nowMs) + this.#intervalMs);
     return 0;
   }
 
-  /**
-   * False where the table is full and the key that was charged longest ago may not be forgotten
-   * yet.
-   */
+  /** False where the table is full, and no bucket in it is. */
   #makeRoom(nowMs: number): boolean {
     // Two for each that comes: so the table also shrinks when keys become fewer.
     for (let forgotten = 0; forgotten < 2; forgotten++) {
-      const oldest = this.#fullAtMs.entries().next().value;
-      if (oldest === undefined || oldest[1] > nowMs) break;
-      this.#fullAtMs.delete(oldest[0]);
+      const { first } = this.#byTime;
+      if (first === undefined || first.atMs > nowMs) break;
+      this.#byTime.removeFirst();
+      this.#charged.delete(first.key);
     }
-    return this.#fullAtMs.size < this.#capacity;
+    return this.#charged.size < this.#capacity;
   }
 
   #chargeStrangers(nowMs: number): number {

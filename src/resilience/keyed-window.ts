@@ -1,3 +1,4 @@
+import { compact, storeKey } from '../affinity/store-key.js';
 import { integer, invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
 import { RollingCounts } from './rolling-counts.js';
 
@@ -10,6 +11,11 @@ export interface KeyedWindowOptions {
   readonly capacity?: number;
 }
 
+interface KeyWindow {
+  readonly key: string;
+  readonly counts: RollingCounts;
+}
+
 /**
  * At most `max` calls per key in every period of `windowMs`, wherever it begins, in bounded memory.
  * Counted in ten slots per window, of which the oldest counts whole until it has left: it never
@@ -17,17 +23,18 @@ export interface KeyedWindowOptions {
  * `max` numbers per key.
  *
  * Keys that have used nothing within the window are forgotten; while the table is full of others,
- * new keys share one window (see `KeyedRate`).
+ * new keys share one window (see `KeyedRate`). Keys of more than 128 characters are held by their
+ * hash.
  */
 export class KeyedWindow {
   readonly #options: Required<KeyedWindowOptions>;
   /** In the order in which they were last charged. */
-  readonly #windows = new Map<string, RollingCounts>();
-  readonly #strangers: RollingCounts;
+  readonly #windows = new Map<string, KeyWindow>();
+  readonly #strangers: KeyWindow;
 
   constructor(options: KeyedWindowOptions) {
     this.#options = readKeyedWindow(options, 'windowPerKey');
-    this.#strangers = new RollingCounts(this.#options.windowMs);
+    this.#strangers = { key: '', counts: new RollingCounts(this.#options.windowMs) };
   }
 
   /** Keys in memory. */
@@ -37,24 +44,34 @@ export class KeyedWindow {
 
   /** Counts a call and gives 0, or counts none and gives the milliseconds until there is room. */
   tryAcquire(key: string, nowMs: number): number {
-    let window = this.#windows.get(key);
-    const known = window !== undefined;
-    window ??= this.#makeRoom(nowMs) ? new RollingCounts(this.#options.windowMs) : this.#strangers;
-    window.advance(nowMs);
-    if (window.secondWithOldest >= this.#options.max) return window.secondShrinksInMs(nowMs);
-    window.add(0, 1);
-    if (window === this.#strangers) return 0;
-    if (known) this.#windows.delete(key);
-    this.#windows.set(key, window);
+    const name = storeKey(key);
+    const known = this.#windows.get(name);
+    const { counts } = known ?? (this.#makeRoom(nowMs) ? this.#window(name) : this.#strangers);
+    counts.advance(nowMs);
+    if (counts.secondWithOldest >= this.#options.max) return counts.secondShrinksInMs(nowMs);
+    counts.add(0, 1);
+    if (known !== undefined) this.#moveBack(known);
     return 0;
+  }
+
+  #window(name: string): KeyWindow {
+    const window = { key: compact(name), counts: new RollingCounts(this.#options.windowMs) };
+    this.#windows.set(window.key, window);
+    return window;
+  }
+
+  #moveBack(window: KeyWindow): void {
+    this.#windows.delete(window.key);
+    this.#windows.set(window.key, window);
   }
 
   #makeRoom(nowMs: number): boolean {
     for (let forgotten = 0; forgotten < 2; forgotten++) {
       const oldest = this.#windows.entries().next().value;
       if (oldest === undefined) break;
-      oldest[1].advance(nowMs);
-      if (oldest[1].secondWithOldest > 0) break;
+      const { counts } = oldest[1];
+      counts.advance(nowMs);
+      if (counts.secondWithOldest > 0) break;
       this.#windows.delete(oldest[0]);
     }
     return this.#windows.size < this.#options.capacity;
