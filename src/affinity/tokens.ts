@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
-import { invalidOption, number, type Reader, readOptions, text, unchecked } from '../runtime/options.js';
+import { invalidOption, number, type Reader, readOptions, unchecked } from '../runtime/options.js';
 import { EndpointTags, type Identified } from './endpoint-tags.js';
 
 export interface TokenKey {
@@ -22,8 +22,11 @@ export interface AffinityTokensOptions {
    * 31,536,000,000.
    */
   readonly ttlMs?: number;
-  /** The service that it is for: a token of one service is no token of another. Default ''. */
-  readonly audience?: string;
+  /**
+   * The service that it is for: a token of one service is not a token of another, also where they
+   * share their keys. Required.
+   */
+  readonly audience: string;
   /** For tests. Default: the machine's clock. */
   readonly clock?: Clock;
 }
@@ -57,7 +60,7 @@ export function affinityTokens(options: AffinityTokensOptions): AffinityTokens {
   const read = readOptions<TokensSettings>('affinityTokens', options, {
     keys: tokenKeys,
     ttlMs: number(1_800_000, 1_000, 31_536_000_000),
-    audience: text(undefined),
+    audience,
     clock: unchecked<Clock>(),
   });
   return new SignedTokens(read);
@@ -71,7 +74,7 @@ interface KeySettings {
 interface TokensSettings {
   readonly keys: readonly KeySettings[];
   readonly ttlMs: number;
-  readonly audience: string | undefined;
+  readonly audience: string;
   readonly clock: Clock | undefined;
 }
 
@@ -81,7 +84,7 @@ const VERSION = 'f1';
 /** Half of SHA-256: 128 bits, the least that RFC 2104 (section 5) allows to cut it to. */
 const MAC_BYTES = 16;
 
-/** Longer is none of ours, and need not be looked at. */
+/** A longer one is not ours, and need not be looked at. */
 const LONGEST_TOKEN = 160;
 
 class SignedTokens implements AffinityTokens {
@@ -92,7 +95,7 @@ class SignedTokens implements AffinityTokens {
   /** Per key. */
   readonly #known: readonly EndpointTags[];
 
-  constructor({ keys, ttlMs, audience = '', clock = systemClock }: TokensSettings) {
+  constructor({ keys, ttlMs, audience, clock = systemClock }: TokensSettings) {
     this.#keys = keys;
     this.#ttlMs = ttlMs;
     this.#audience = audience;
@@ -115,9 +118,11 @@ class SignedTokens implements AffinityTokens {
     const which = this.#keys.findIndex(({ id }) => id === keyId);
     if (which === -1) return undefined;
     const body = token.slice(0, token.lastIndexOf('.'));
-    const expected = this.#mac(this.#keys[which]!, 'token', body);
-    const given = Buffer.from(mac, 'base64url');
-    if (given.length !== MAC_BYTES || !timingSafeEqual(given, expected)) return undefined;
+    // Compared as text, not as what it decodes to: base64url has several spellings of the same
+    // bytes, and each would be a token that was never issued.
+    const expected = Buffer.from(this.#mac(this.#keys[which]!, 'token', body).toString('base64url'));
+    const given = Buffer.from(mac);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     // Nothing in it is believed before here.
     if (Number.parseInt(expiry, 36) * 1_000 <= this.#clock.wallMs()) return undefined;
     const known = this.#known[which]!;
@@ -131,6 +136,11 @@ class SignedTokens implements AffinityTokens {
     return hmac.digest().subarray(0, MAC_BYTES);
   }
 }
+
+const audience: Reader<string> = (value, name) => {
+  if (typeof value === 'string' && value !== '') return value;
+  throw invalidOption(name, value, "the name of the service that the tokens are for, such as 'carts'");
+};
 
 const SMALLEST_SECRET_BYTES = 32;
 
