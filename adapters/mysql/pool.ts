@@ -5,14 +5,8 @@ import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
 import type { DriverPoolOptions } from './common/driver-options.js';
 import { type Consistency, type PoolSettings, readPoolOptions } from './common/options.js';
-import { prepareConnection } from './connections/prepare.js';
-import {
-  connectionConfig,
-  type DriverConnection,
-  escaping,
-  type QueryCallback,
-  type QueryCommand,
-} from './driver/driver.js';
+import { cleanConnection } from './connections/prepare.js';
+import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { Freshness } from './session/freshness.js';
 import { executeOperation, type OperationContext, queryOperation } from './session/operations.js';
@@ -269,39 +263,26 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * Resets a connection whose session holds state, unless listeners of `connection` set it up: what
-   * they did would be lost by a reset, so such a connection is closed.
+   * Makes a connection whose session holds state as new. Where listeners of `connection` set it up
+   * it is closed: what they did would be lost by a reset.
    */
   #clean({ physical }: Checkout, done: (usable: boolean) => void): void {
-    const { connection } = physical;
+    const { connection, prepared } = physical;
+    if (prepared === undefined || this.listenerCount('connection') > 0) {
+      physical.retired = true;
+      done(true);
+      return;
+    }
     let over = false;
-    const finish = (error: unknown): void => {
+    const finish = (error: unknown, clean = false): void => {
       if (over) return;
       over = true;
       connection.off('error', finish);
+      if (!clean) physical.retired = true;
       done(!error);
     };
-    if (this.listenerCount('connection') > 0) {
-      finish(true);
-      return;
-    }
     connection.on('error', finish);
-    connection.reset((error) => {
-      if (error) finish(error);
-      else
-        prepareConnection(connection, this.#initStatements, (failed) =>
-          failed ? finish(failed) : this.#useDatabase(connection, finish),
-        );
-    });
-  }
-
-  /**
-   * A reset keeps the current database, and several statements in one may have changed it unseen.
-   */
-  #useDatabase(connection: DriverConnection, done: (error: unknown) => void): void {
-    const { database } = this.#operations.config;
-    if (typeof database !== 'string' || database === '') done(null);
-    else connection.query(`USE ${escaping.escapeId(database, true)}`, [], (error) => done(error));
+    cleanConnection(connection, prepared, this.#initStatements, finish);
   }
 }
 

@@ -14,7 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => topology?.[Symbol.asyncDispose]());
 beforeEach(() => {
-  cluster = poolOver(topology, { connectionLimit: 2, multipleStatements: true, acquireTimeoutMs: 3_000 });
+  cluster = poolOver(topology, {
+    connectionLimit: 2,
+    multipleStatements: true,
+    acquireTimeoutMs: 3_000,
+    consistencyWaitMs: 5_000,
+  });
   pool = cluster.pool;
 });
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { withTimeout } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Timer } from '../../../src/index.js';
 import { cutConnection, isOpen } from '../connections/physical.js';
+import { askRow } from '../driver/ask-row.js';
 import { type DriverConnection, flavorOf, openConnection } from '../driver/driver.js';
 import { GtidPosition } from './gtid.js';
 
@@ -137,19 +138,19 @@ const PROBES = {
   mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
 } as const;
 
-function readProbe(row: Record<string, unknown>, flavor: 'mysql' | 'mariadb'): Omit<Probe, 'reconnected' | 'atMs'> {
+function readProbe(
+  row: Readonly<Record<string, unknown>>,
+  flavor: 'mysql' | 'mariadb',
+): Omit<Probe, 'reconnected' | 'atMs'> {
   const positionText = String(row.position ?? '');
   // MariaDB 12 names more than two states; only 0 / OFF is writable.
   const readOnly = !['0', 'OFF'].includes(String(row.readOnly).toUpperCase());
   return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
 }
 
-function queryRow(connection: DriverConnection, sql: string): Promise<Record<string, unknown>> {
+function queryRow(connection: DriverConnection, sql: string): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
-    connection.query(sql, [], (error, rows) => {
-      if (error) reject(error);
-      else resolve((rows as Record<string, unknown>[])[0] ?? {});
-    });
+    askRow(connection, { sql }, (error, row) => (error ? reject(error) : resolve(row)));
   });
 }
 

@@ -1,7 +1,8 @@
 import { type Clock, FairleadError, Outcome, type Random, type Timer } from '../../../src/index.js';
 import { meaningOf } from '../common/errors.js';
-import { type DriverConnection, hideSecrets, openConnection } from '../driver/driver.js';
+import { type DriverConnection, hideSecrets } from '../driver/driver.js';
 import { ConnectPause } from './connect-pause.js';
+import { type Opened, type OpeningHost, openPrepared } from './open-prepared.js';
 import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
 import { WaitingCallers } from './waiting-callers.js';
 
@@ -23,19 +24,15 @@ export interface EndpointPoolOptions {
 }
 
 /** What the pool tells of. */
-export interface EndpointPoolHost {
+export interface EndpointPoolHost extends OpeningHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly endpointId: string;
   readonly service: string;
   /** The options of a new connection: host, port, credentials as of now. */
   connectOptions(): Promise<Record<string, unknown>> | Record<string, unknown>;
-  /** Brings a new connection into the state every connection starts from. */
-  prepare(connection: DriverConnection, done: (error: unknown) => void): void;
   opened(connection: DriverConnection): void;
   enqueued(): void;
-  /** For tests; default: mysql2. */
-  open?(options: Record<string, unknown>): DriverConnection;
 }
 
 export type PhysicalCallback = (error: unknown, physical?: Physical) => void;
@@ -283,51 +280,31 @@ export class EndpointPool {
 
   #connect(callback: PhysicalCallback): void {
     this.#connecting++;
-    const finish = (error: unknown, connection?: DriverConnection): void => {
+    const finish = (error: unknown, opened?: Opened): void => {
       this.#connecting--;
-      if (connection === undefined || this.#closed) {
-        if (connection !== undefined) this.#end(connection);
-        callback(connection === undefined ? error : this.#closedError());
+      if (opened === undefined || this.#closed) {
+        if (opened !== undefined) this.#end(opened.connection);
+        callback(opened === undefined ? error : this.#closedError());
         this.#checkDrained();
         return;
       }
       this.#pause.end();
-      callback(null, this.#adopt(connection));
+      callback(null, this.#adopt(opened));
       this.#connectForWaiters();
     };
     Promise.resolve()
       .then(() => this.#host.connectOptions())
-      .then((options) => this.#open(options, finish))
+      .then((options) => openPrepared(this.#host, options, this.#opening, finish))
       .catch((error: unknown) => finish(error));
   }
 
-  #open(options: Record<string, unknown>, finish: (error: unknown, connection?: DriverConnection) => void): void {
-    const connection = (this.#host.open ?? openConnection)(options);
-    let settled = false;
-    const settle = (error: unknown): void => {
-      if (settled) return;
-      settled = true;
-      this.#opening.delete(connection);
-      connection.off('error', settle);
-      if (error) {
-        // An 'error' after this one would be nobody's.
-        connection.on('error', () => {});
-        cutConnection(connection);
-        finish(error);
-      } else finish(null, connection);
-    };
-    this.#opening.add(connection);
-    connection.on('error', settle);
-    connection.once('connect', () => {
-      if (!settled) this.#host.prepare(connection, settle);
-    });
-  }
-
-  #adopt(connection: DriverConnection): Physical {
+  #adopt({ connection, status, prepared }: Opened): Physical {
     const { maxLifetimeMs } = this.#options;
     const { clock, random } = this.#host;
     const physical: Physical = {
       connection,
+      status,
+      prepared,
       // Connections of one start must not all end in the same moment.
       expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
       idleSinceMs: 0,

@@ -1,23 +1,81 @@
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
+import { assignmentsOf, type Baseline, isRestorable, isSame, readBaseline, restoreDriver } from './baseline.js';
+
+/** How a connection was when no session had used it. */
+export interface Prepared {
+  /** After the login. */
+  readonly login: Baseline;
+  /** After the statements of the application, too: what each session begins with. */
+  readonly session: Baseline;
+}
 
 /**
  * Brings a connection into the state every session begins with: it tells the position of every
  * write in its answer (any user may ask for that), and has run the statements of the application.
+ * `prepared` is undefined where the server does not tell its settings.
  */
 export function prepareConnection(
   connection: DriverConnection,
   initStatements: readonly string[],
-  done: (error: unknown) => void,
+  done: (error: unknown, prepared?: Prepared) => void,
 ): void {
-  const statements = [TRACK_POSITIONS[flavorOf(connection)], ...initStatements];
-  let answered = 0;
-  let failure: unknown;
-  for (const statement of statements) {
-    connection.query(statement, [], (error) => {
-      failure ??= error;
-      if (++answered === statements.length) done(failure);
-    });
+  runAll(connection, [TRACK_POSITIONS[flavorOf(connection)]], (notTracked) => {
+    if (notTracked) done(notTracked);
+    else {
+      readBaseline(connection, (lost, login) => {
+        if (lost) done(lost);
+        else if (login === undefined || initStatements.length === 0) done(null, login && { login, session: login });
+        else {
+          runAll(connection, initStatements, (failed) => {
+            if (failed) done(failed);
+            else readBaseline(connection, (gone, session) => done(gone, session && { login, session }));
+          });
+        }
+      });
+    }
+  });
+}
+
+/**
+ * Brings a connection that a session has changed back to where it was. False where that is not
+ * possible, or did not lead there: another session must not have it.
+ */
+export function cleanConnection(
+  connection: DriverConnection,
+  { login, session }: Prepared,
+  initStatements: readonly string[],
+  done: (error: unknown, clean: boolean) => void,
+): void {
+  if (!isRestorable(login)) {
+    done(null, false);
+    return;
   }
+  connection.reset((notReset) => {
+    if (notReset) {
+      done(notReset, false);
+      return;
+    }
+    restoreDriver(connection, login);
+    const settings = `${TRACK_POSITIONS[flavorOf(connection)]}, ${assignmentsOf(login)}`;
+    runAll(connection, [settings, ...initStatements], (failed) => {
+      if (failed) {
+        done(failed, false);
+        return;
+      }
+      readBaseline(connection, (lost, found) => {
+        // The driver followed the assignments as it follows any: to another number of the charset.
+        restoreDriver(connection, session);
+        done(lost, found !== undefined && isSame(found, session));
+      });
+    });
+  });
+}
+
+/** One after the other, until one fails. */
+function runAll(connection: DriverConnection, statements: readonly string[], done: (error: unknown) => void): void {
+  const [statement, ...rest] = statements;
+  if (statement === undefined) done(null);
+  else connection.query(statement, [], (error) => (error ? done(error) : runAll(connection, rest, done)));
 }
 
 const TRACK_POSITIONS = {

@@ -38,10 +38,21 @@ export const promiseWrappers: {
   readonly PromisePoolConnection: new (connection: unknown, promise?: unknown) => object;
 } = promises as never;
 
+/** What arrived, between `offset` and `end`; mysql2 uses the object again for the next packet. */
+export interface DriverPacket {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly end: number;
+}
+
 /** A physical connection of mysql2. */
 export interface DriverConnection extends EventEmitter {
   readonly config: Record<string, unknown>;
   readonly threadId: number | null;
+  /** How it reads names of columns and messages of errors. */
+  clientEncoding?: unknown;
+  /** Called with every packet that arrives; without one to begin a command. */
+  handlePacket?(packet?: DriverPacket): void;
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand;
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
   prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;

@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import { GtidToken } from '../cluster/gtid.js';
 import { meaningOf } from '../common/errors.js';
 import type { Consistency } from '../common/options.js';
+import { askRow } from '../driver/ask-row.js';
 import type { ConsistencySession } from './write-history.js';
 
 /**
@@ -145,7 +146,7 @@ export class Freshness {
     const sql = WAITS[flavor];
     const timeout = this.#waitMs + ANSWER_GRACE_MS;
     const values = [token, this.#waitMs / 1000];
-    checkout.physical.connection.query({ sql, values, timeout }, undefined, (error, rows) => {
+    askRow(checkout.physical.connection, { sql, values, timeout }, (error, row) => {
       if (error) {
         const meaning = meaningOf(error);
         if (!meaning.connectionUsable) checkout.physical.usable = false;
@@ -153,7 +154,7 @@ export class Freshness {
         done(false);
         return;
       }
-      const reached = Number(Object.values((rows as Record<string, unknown>[])[0] ?? {})[0]) === 0;
+      const reached = Number(Object.values(row)[0]) === 0;
       if (!reached) this.#cluster.release(checkout, Outcome.Success);
       done(reached);
     });

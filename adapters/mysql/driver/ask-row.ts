@@ -1,0 +1,26 @@
+import type { DriverConnection } from './driver.js';
+
+/** What rows of ours look like: the application may have asked for others. */
+const PLAIN = { rowsAsArray: false, nestTables: false, typeCast: true } as const;
+
+interface Question {
+  readonly sql: string;
+  readonly values?: readonly unknown[];
+  /** Milliseconds. */
+  readonly timeout?: number;
+}
+
+/**
+ * Asks a question of our own and calls back with the first row, by the names of its columns. Its
+ * shape does not follow the `rowsAsArray`, `nestTables` and `typeCast` that the application chose
+ * for its connections.
+ */
+export function askRow(
+  connection: DriverConnection,
+  question: Question,
+  done: (error: unknown, row: Readonly<Record<string, unknown>>) => void,
+): void {
+  connection.query({ ...PLAIN, ...question }, undefined, (error, rows) => {
+    done(error, (rows as readonly Record<string, unknown>[] | undefined)?.[0] ?? {});
+  });
+}
