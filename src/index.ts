@@ -26,6 +26,7 @@ export { weightedLeastConnections } from './balancing/weighted-least-connections
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
 export type { CallOptions } from './call/options.js';
 export type { CallStats } from './call/plan.js';
+export type { DiscoveryContext } from './discovery/context.js';
 export type {
   InstanceInput,
   Registrar,

@@ -55,7 +55,7 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
   if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
   const configs =
-    read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read);
+    read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);
   const registered: Registered = { mesh, options: read, configs };
   schemes.set(scheme, registered);
   const close = (): void => {

@@ -1,6 +1,6 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
-import type { Clock } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
+import type { DiscoveryContext } from './context.js';
 import type { DiscoveryStatus, Resolver, ResolverSink } from './resolver.js';
 
 export interface FeedListener {
@@ -15,22 +15,22 @@ export interface FeedListener {
  * resolver still says.
  */
 export class DiscoveryFeed implements ResolverSink {
-  readonly #clock: Clock;
+  readonly #context: DiscoveryContext;
   readonly #listener: FeedListener;
   readonly #signal: AbortSignal;
   #version = '';
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #error: Error | undefined;
 
-  constructor(clock: Clock, listener: FeedListener, signal: AbortSignal) {
-    this.#clock = clock;
+  constructor(context: DiscoveryContext, listener: FeedListener, signal: AbortSignal) {
+    this.#context = context;
     this.#listener = listener;
     this.#signal = signal;
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
     try {
-      resolver.watch({ service, params }, this, this.#signal);
+      resolver.watch({ service, params }, this, this.#signal, this.#context);
     } catch (thrown) {
       // Against its contract. Somebody else's mistake takes no service down: it has no endpoints,
       // and says why.
@@ -39,12 +39,12 @@ export class DiscoveryFeed implements ResolverSink {
   }
 
   get status(): DiscoveryStatus {
-    return { ageMs: this.#clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#error };
+    return { ageMs: this.#context.clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#error };
   }
 
   readonly snapshot = (specs: readonly EndpointSpec[], version: string, ageMs = 0): void => {
     if (this.#signal.aborted) return;
-    this.#confirmedAtMs = this.#clock.now() - ageMs;
+    this.#confirmedAtMs = this.#context.clock.now() - ageMs;
     this.#error = undefined;
     if (version === this.#version && version !== '') return;
     this.#version = version;

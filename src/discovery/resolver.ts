@@ -1,4 +1,5 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import type { DiscoveryContext } from './context.js';
 
 /**
  * Contract: a resolver tells the endpoints of a service, by push, for as long as somebody watches.
@@ -13,9 +14,10 @@ export interface Resolver {
   check?(query: ServiceQuery): void;
   /**
    * Begins to watch. Never throws; errors go to the sink while the last snapshot stays in force.
-   * Ends when the signal aborts: from then on the sink is not called.
+   * Ends when the signal aborts: from then on the sink is not called. Whatever waits or draws for
+   * this watch takes both from the context, which is the mesh's; the machine's where there is none.
    */
-  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void;
+  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal, context?: DiscoveryContext): void;
   /** Releases sockets and shared watches. */
   close?(): void;
 }

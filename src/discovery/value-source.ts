@@ -1,3 +1,5 @@
+import type { DiscoveryContext } from './context.js';
+
 /**
  * Contract: a source of single values by key, told by push: configuration that is kept where the
  * endpoints are.
@@ -9,7 +11,7 @@ export interface ValueSource {
    * Begins to watch one key. Never throws; errors go to the sink while the last value stays in
    * force. Ends when the signal aborts: from then on the sink is not called.
    */
-  watch(key: string, sink: ValueSink, signal: AbortSignal): void;
+  watch(key: string, sink: ValueSink, signal: AbortSignal, context?: DiscoveryContext): void;
 }
 
 export interface ValueSink {

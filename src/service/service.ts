@@ -109,7 +109,7 @@ export class LiveService implements Service, ViewHost {
     this.#view = new View(this, policy, undefined);
     this.#views.add(this.#view);
     this.#feed = new DiscoveryFeed(
-      this.clock,
+      this,
       {
         changed: (specs) => this.#members.apply(specs),
         failed: this.#failed,

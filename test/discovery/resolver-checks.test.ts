@@ -15,9 +15,10 @@ const staticStage = (): ResolverStage => {
 async function consulStage(): Promise<ResolverStage> {
   const consul = await ScriptedConsul.start();
   const clock = new ManualClock(1_000);
-  const resolver = consulResolver({ address: consul.address, env: {}, clock, random: seededRandom(7) });
+  const resolver = consulResolver({ address: consul.address, env: {} });
   return {
     resolver,
+    context: { clock, random: seededRandom(7) },
     query,
     list: (instances) =>
       consul.set(

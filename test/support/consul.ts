@@ -43,7 +43,7 @@ export async function consulWorld(
   consul.set('users', instances);
   const clock = new ManualClock(1_000);
   const random = seededRandom(7);
-  const resolver = consulResolver({ address: consul.address, env: {}, clock, random, ...options });
+  const resolver = consulResolver({ address: consul.address, env: {}, ...options });
   const mesh = createMesh({ resolver, clock, random });
   const service = mesh.service('users', { policy: 'round_robin', ...serviceOptions });
   const errors: Error[] = [];

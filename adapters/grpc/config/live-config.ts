@@ -1,5 +1,5 @@
 import type { PolicyRegistry } from '../../../src/adapter.js';
-import { FairleadError, type ValueSource } from '../../../src/index.js';
+import { type DiscoveryContext, FairleadError, type ValueSource } from '../../../src/index.js';
 import type { LiveConfig } from './method-configs.js';
 import type { GrpcSettings } from './options.js';
 import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
@@ -14,10 +14,12 @@ export class ServiceConfigs {
   readonly #prefix: string;
   readonly #onError: GrpcSettings['onServiceConfigError'];
   readonly #policies: PolicyRegistry;
+  readonly #context: DiscoveryContext | undefined;
   readonly #services = new Map<string, WatchedConfig>();
 
   /** `closing` ends all watches. */
-  constructor(closing: AbortSignal, policies: PolicyRegistry, options: GrpcSettings) {
+  constructor(closing: AbortSignal, policies: PolicyRegistry, options: GrpcSettings, context?: DiscoveryContext) {
+    this.#context = context;
     this.#closing = closing;
     this.#policies = policies;
     this.#source = options.serviceConfigSource!;
@@ -32,7 +34,7 @@ export class ServiceConfigs {
     this.#services.set(service, watched);
     const failed = (error: Error): void => this.#tell(service, error);
     const sink = { value: (text: string | undefined) => watched.adopt(text, failed), error: failed };
-    this.#source.watch(this.#prefix + service, sink, this.#closing);
+    this.#source.watch(this.#prefix + service, sink, this.#closing, this.#context);
     return watched;
   }
 

@@ -1,6 +1,7 @@
-import { type Clock, systemClock } from '../../runtime/clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import { number, readOptions, text } from '../../runtime/options.js';
-import { type Random, systemRandom } from '../../runtime/random.js';
+import type { Random } from '../../runtime/random.js';
+import { contextSchema, PerClock } from '../context.js';
 import type { ValueSource } from '../value-source.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { type KvWatchContext, watchKey } from './kv-watch.js';
@@ -13,16 +14,17 @@ export interface ConsulKvOptions extends ConsulConnectionOptions {
    * How long a query blocks when nothing changes; milliseconds. Default 30,000; 1,000 to 600,000.
    */
   readonly waitMs?: number;
-  /** For tests. */
+  /** Default: that of the mesh that watches. */
   readonly clock?: Clock;
+  /** Default: that of the mesh that watches. */
   readonly random?: Random;
 }
 
 interface KvSettings {
   readonly datacenter: string | undefined;
   readonly waitMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
+  readonly clock: Clock | undefined;
+  readonly random: Random | undefined;
 }
 
 /**
@@ -43,8 +45,7 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
     ...connectionSchema,
     datacenter: text(undefined),
     waitMs: number(30_000, 1_000, 600_000),
-    clock: (value: unknown) => value ?? systemClock,
-    random: (value: unknown) => value ?? systemRandom(),
+    ...contextSchema,
   } as never);
   const connection = readConnection('consulKv', read as never);
   // By the leader: a server that was restarted and reads its log again answers stale reads with
@@ -53,13 +54,15 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
   if (read.datacenter !== undefined) query.dc = read.datacenter;
   if (connection.namespace !== undefined) query.ns = connection.namespace;
   if (connection.partition !== undefined) query.partition = connection.partition;
-  const context: KvWatchContext = {
-    transport: new PackageTransport(connection, read.clock),
-    clock: read.clock,
-    random: read.random,
+  const agents = new PerClock<KvWatchContext>(read, (context) => ({
+    ...context,
+    transport: new PackageTransport(connection, context.clock),
     query,
     waitMs: read.waitMs,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  }));
+  return {
+    name: 'consul kv',
+    watch: (key, sink, signal, context) => void watchKey(key, agents.of(context), sink, signal),
   };
-  return { name: 'consul kv', watch: (key, sink, signal) => void watchKey(key, context, sink, signal) };
 }

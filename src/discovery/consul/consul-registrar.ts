@@ -1,7 +1,8 @@
-import { type Clock, systemClock } from '../../runtime/clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import { FairleadError } from '../../runtime/errors.js';
 import { number, type Reader, readOptions, text } from '../../runtime/options.js';
-import { type Random, systemRandom } from '../../runtime/random.js';
+import type { Random } from '../../runtime/random.js';
+import { contextOf, contextSchema, type DiscoveryContext, meshOption } from '../context.js';
 import type { Registrar, Registration } from '../registrar.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { ConsulRegistration, type RegistrationContext } from './consul-registration.js';
@@ -25,15 +26,17 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
    * 600,000.
    */
   readonly maxBackoffMs?: number;
-  /** For tests. */
+  /** The mesh whose clock and random numbers are used. Default: the machine's. */
+  readonly mesh?: DiscoveryContext;
+  /** Default: that of `mesh`. */
   readonly clock?: Clock;
-  /** For tests. */
+  /** Default: that of `mesh`. */
   readonly random?: Random;
 }
 
 type Settings = {
   readonly [Key in keyof Required<ConsulRegistrarOptions>]: ConsulRegistrarOptions[Key] | undefined;
-} & Pick<RegistrationContext, 'clock' | 'random' | 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'>;
+} & Pick<RegistrationContext, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'>;
 
 const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown> } = {
   ...connectionSchema,
@@ -42,8 +45,8 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
   verifyIntervalMs: number(5_000, 100, 86_400_000),
   requestTimeoutMs: number(5_000, 100, 600_000),
   maxBackoffMs: number(1_000, 10, 600_000),
-  clock: (value) => value ?? systemClock,
-  random: (value) => value ?? systemRandom(),
+  mesh: meshOption,
+  ...contextSchema,
 };
 
 /**
@@ -72,12 +75,14 @@ class ConsulRegistrar implements Registrar<ConsulInstance> {
     const connection = readConnection('consulRegistrar', read);
     const namespace = read.namespace ?? connection.namespace;
     const partition = read.partition ?? connection.partition;
+    const context = contextOf(read, read.mesh);
     this.#context = {
-      ...{ clock: read.clock, random: read.random, requestTimeoutMs: read.requestTimeoutMs },
+      ...context,
+      requestTimeoutMs: read.requestTimeoutMs,
       ...{ verifyIntervalMs: read.verifyIntervalMs, maxBackoffMs: read.maxBackoffMs },
       query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
       // Connections of its own: heartbeats never wait behind the resolver's blocking queries.
-      transport: new PackageTransport(connection, read.clock),
+      transport: new PackageTransport(connection, context.clock),
     };
   }
 

@@ -1,8 +1,10 @@
-import { type Clock, systemClock } from '../../runtime/clock.js';
-import { toError } from '../../runtime/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import { FairleadError, toError } from '../../runtime/errors.js';
 import { integer, number, type Reader, readOptions } from '../../runtime/options.js';
-import { type Random, systemRandom } from '../../runtime/random.js';
+import type { Random } from '../../runtime/random.js';
+import { contextSchema, type DiscoveryContext, PerClock } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
+import { tell } from '../tell.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { type ConsulQueryOptions, type HealthQuery, querySchema, readQuery } from './health-query.js';
 import { HealthWatch, type WatchContext, type WatchOptions } from './health-watch.js';
@@ -58,9 +60,9 @@ export interface ConsulResolverOptions extends ConsulConnectionOptions, ConsulQu
    * 2,147,483,647.
    */
   readonly maxBodyBytes?: number;
-  /** For tests. */
+  /** Default: that of the mesh that watches. */
   readonly clock?: Clock;
-  /** For tests. */
+  /** Default: that of the mesh that watches. */
   readonly random?: Random;
 }
 
@@ -71,7 +73,7 @@ const READ_SLOTS = 16;
 
 type Settings = {
   readonly [Key in keyof Required<ConsulResolverOptions>]: ConsulResolverOptions[Key] | undefined;
-} & WatchOptions & { readonly maxBlockingQueries: number; readonly clock: Clock; readonly random: Random };
+} & WatchOptions & { readonly maxBlockingQueries: number };
 
 const schema: { readonly [Key in keyof ConsulResolverOptions]-?: Reader<unknown> } = {
   ...connectionSchema,
@@ -87,8 +89,7 @@ const schema: { readonly [Key in keyof ConsulResolverOptions]-?: Reader<unknown>
   graceMs: number(10_000, 0, 600_000),
   maxBlockingQueries: integer(128, 1, 10_000),
   maxBodyBytes: integer(134_217_728, 1_024, 2_147_483_647),
-  clock: (value) => value ?? systemClock,
-  random: (value) => value ?? systemRandom(),
+  ...contextSchema,
 };
 
 /**
@@ -107,46 +108,70 @@ export function consulResolver(options?: ConsulResolverOptions): Resolver {
 
 class ConsulResolver implements Resolver {
   readonly name = 'consul';
-  readonly #context: WatchContext;
   readonly #defaults: Settings;
-  readonly #watches = new Map<string, HealthWatch>();
+  /** One agent, as it is seen under each clock there is: that of the mesh. */
+  readonly #agents: PerClock<AgentWatches>;
   #closed = false;
 
   constructor(options: ConsulResolverOptions | undefined) {
     const read = readOptions<Settings>('consulResolver', options, schema as never);
     const connection = readConnection('consulResolver', read);
-    const { clock, random } = read;
     this.#defaults = {
       ...read,
       namespace: read.namespace ?? connection.namespace,
       partition: read.partition ?? connection.partition,
     };
-    this.#context = {
-      transport: new PackageTransport(connection, clock),
-      slots: new QuerySlots(read.maxBlockingQueries, READ_SLOTS),
-      clock,
-      random,
-      options: read,
-    };
+    const slots = new QuerySlots(read.maxBlockingQueries, READ_SLOTS);
+    this.#agents = new PerClock(read, (context) => {
+      const transport = new PackageTransport(connection, context.clock);
+      return new AgentWatches({ ...context, transport, slots, options: read });
+    });
   }
 
   check(query: ServiceQuery): void {
     this.#read(query);
   }
 
-  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void {
-    if (signal.aborted || this.#closed) return;
+  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal, context?: DiscoveryContext): void {
+    if (signal.aborted) return;
+    if (this.#closed) {
+      tell(() => sink.error(closedError(query.service)));
+      return;
+    }
     let health: HealthQuery;
     try {
       health = this.#read(query);
     } catch (thrown) {
-      sink.error(toError(thrown));
+      tell(() => sink.error(toError(thrown)));
       return;
     }
-    let watch = this.#watches.get(health.key);
+    this.#agents.of(context).join(health, sink, signal);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const agent of this.#agents.all()) agent.close();
+  }
+
+  #read(query: ServiceQuery): HealthQuery {
+    return readQuery(query.service, query.params, this.#defaults);
+  }
+}
+
+/** The watches at one agent: those who ask the same share one. */
+class AgentWatches {
+  readonly #context: WatchContext;
+  readonly #watches = new Map<string, HealthWatch>();
+
+  constructor(context: WatchContext) {
+    this.#context = context;
+  }
+
+  join(query: HealthQuery, sink: ResolverSink, signal: AbortSignal): void {
+    let watch = this.#watches.get(query.key);
     if (watch === undefined) {
-      watch = new HealthWatch(health, this.#context);
-      this.#watches.set(health.key, watch);
+      watch = new HealthWatch(query, this.#context);
+      this.#watches.set(query.key, watch);
     }
     const { audience } = watch;
     const shared = watch;
@@ -157,20 +182,25 @@ class ConsulResolver implements Resolver {
         audience.delete(sink);
         if (audience.size > 0) return;
         shared.stop();
-        if (this.#watches.get(health.key) === shared) this.#watches.delete(health.key);
+        if (this.#watches.get(query.key) === shared) this.#watches.delete(query.key);
       },
       { once: true },
     );
   }
 
   close(): void {
-    this.#closed = true;
-    for (const watch of this.#watches.values()) watch.stop();
+    for (const watch of this.#watches.values()) {
+      watch.stop();
+      // Another mesh may still listen: its list grows old, and it is told why.
+      watch.audience.error(closedError(watch.service));
+    }
     this.#watches.clear();
     this.#context.transport.close();
   }
+}
 
-  #read(query: ServiceQuery): HealthQuery {
-    return readQuery(query.service, query.params, this.#defaults);
-  }
+function closedError(service: string): FairleadError {
+  return new FairleadError('FAIRLEAD_CLOSED', `The Consul resolver is closed: '${service}' is not watched.`, {
+    service,
+  });
 }

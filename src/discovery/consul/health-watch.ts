@@ -1,9 +1,9 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { Backoff } from '../../runtime/backoff.js';
-import { type Clock, sleep } from '../../runtime/clock.js';
+import { sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
-import type { Random } from '../../runtime/random.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
+import type { DiscoveryContext } from '../context.js';
 import { type AnswerHead, RefusedError, readHead } from './answer.js';
 import { ArraySplitter } from './array-splitter.js';
 import type { HealthQuery } from './health-query.js';
@@ -24,11 +24,9 @@ export interface WatchOptions extends ShrinkGuardOptions {
   readonly maxBodyBytes: number;
 }
 
-export interface WatchContext {
+export interface WatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
   readonly slots: QuerySlots;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly options: WatchOptions;
 }
 
@@ -83,6 +81,11 @@ export class HealthWatch {
     this.#bucket = new TokenBucket({ perSecond: options.requestsPerSecond, burst: options.burst });
     this.#backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs });
     void this.#run();
+  }
+
+  /** Consul's name of the service. */
+  get service(): string {
+    return this.#query.service;
   }
 
   stop(): void {

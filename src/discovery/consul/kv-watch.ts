@@ -1,16 +1,14 @@
 import { Backoff } from '../../runtime/backoff.js';
-import { type Clock, sleep } from '../../runtime/clock.js';
+import { sleep } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
-import type { Random } from '../../runtime/random.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
+import type { DiscoveryContext } from '../context.js';
 import type { ValueSink } from '../value-source.js';
 import { RefusedError, readHead } from './answer.js';
 import type { BodyReader, ConsulTransport } from './transport.js';
 
-export interface KvWatchContext {
+export interface KvWatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly query: Readonly<Record<string, string>>;
   readonly waitMs: number;
   readonly requestTimeoutMs: number;

@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { boolean, readOptions } from '../../runtime/options.js';
+import { ManualClock } from '../manual-clock.js';
 import {
   type ComparedFields,
   eventually,
@@ -237,6 +238,20 @@ const CHECKS: readonly Check[] = [
       await play.list([A, B]);
       await quietly(play.stage);
       if (watcher.late > 0) fail(`It called a sink ${watcher.late} times after the signal aborted.`, watcher.late, 0);
+    },
+  },
+  {
+    name: 'waits by the clock of the context alone, and leaves no timer behind',
+    run: async (play) => {
+      const clock = play.stage.context?.clock;
+      if (!(clock instanceof ManualClock)) return;
+      await play.list([A, B, C]);
+      const watcher = play.watch();
+      await play.sees(watcher);
+      await quietly(play.stage);
+      watcher.stop();
+      await quietly(play.stage);
+      if (clock.pending > 0) fail(`It left ${clock.pending} timers behind.`, clock.pending, 0);
     },
   },
   {

@@ -1,3 +1,4 @@
+import type { DiscoveryContext } from '../../discovery/context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../../discovery/resolver.js';
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { addressOf, registeredWeight } from '../../endpoint/endpoint.js';
@@ -21,6 +22,11 @@ export interface ResolverStage {
   readonly resolver: Resolver;
   /** The service that `list` fills, and the parameters to ask for it. */
   readonly query: ServiceQuery;
+  /**
+   * What each watch is given to wait and draw by, usually with a `ManualClock` that `turn` moves.
+   * Default: none, so the machine's.
+   */
+  readonly context?: DiscoveryContext;
   /** From now on exactly these are registered. */
   list(instances: readonly StagedInstance[]): Promise<void> | void;
   /**
@@ -55,8 +61,8 @@ export class Watcher implements ResolverSink {
   /** Thrown at the resolver by each call, where it is set. */
   throws: Error | undefined;
 
-  constructor({ resolver, query }: ResolverStage) {
-    resolver.watch(query, this, this.#abort.signal);
+  constructor({ resolver, query, context }: ResolverStage) {
+    resolver.watch(query, this, this.#abort.signal, context);
   }
 
   readonly snapshot = (specs: readonly EndpointSpec[], version: string): void => {
