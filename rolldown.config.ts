@@ -3,7 +3,7 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 
 /**
  * The published JavaScript: one file for each subpath export and the chunks they share, with source maps, not minified. Importing the sources file by
- * file costs four times as much as these (measure it: `npm run bench:import`). The declarations come from tsc.
+ * file costs four times as much as these (measure it: `npm run bench -- import`). The declarations come from tsc.
  */
 type Export = string | { readonly 'fairlead-source': string; readonly default: string };
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, Export> };

@@ -80,7 +80,7 @@ function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
   return run.length >= 2 ? scope.signal : lazySignal(scope);
 }
 
-/** The first lease, where it was not to be had at once. */
+/** Waits for the first lease. */
 async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {
   const { guard } = host;
   if (host.rotation.length === 0 && !host.closed) {
@@ -170,7 +170,7 @@ async function next(
     host.plan.stats.retries++;
     return lease;
   } catch {
-    // That it could not be repeated is less than why it had to be.
+    // The original error matters more than the failed retry.
     throw surface(host, log, scope.error ?? thrown);
   }
 }

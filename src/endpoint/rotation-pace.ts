@@ -11,8 +11,8 @@ const FEW = 200;
 const GAP_MS_PER_THOUSAND = 10;
 
 /**
- * When rotations are computed for what health finds out: at once, or with all else that is found
- * out within the gap since the last one. What discovery tells does not wait.
+ * Batches recomputation after health changes: at once for small services, at most once per gap for
+ * large ones. Changes of discovery do not wait.
  */
 export class RotationPace {
   readonly #clock: Clock;

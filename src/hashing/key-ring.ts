@@ -30,7 +30,8 @@ export interface KeyRingOptions {
    */
   readonly vnodes?: number;
   /**
-   * Whose rounding of points per server to follow. Default `none`: no other's, which loses none.
+   * Which implementation's rounding of points to reproduce. Default `none`: ours, which drops no
+   * point.
    */
   readonly compatibility?: KetamaCompatibility;
 }

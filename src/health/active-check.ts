@@ -17,8 +17,8 @@ export interface ActiveCheck {
   readonly timing: CheckTiming;
   /**
    * Asks once. Resolves when the endpoint is well, rejects with the reason when it is not. Must
-   * give up when the signal aborts; whoever does not is no longer waited for, but counts as in
-   * progress no more.
+   * give up when the signal aborts: a check that ignores the signal is abandoned and no longer
+   * counts as in progress.
    */
   ask(target: CheckTarget, signal: AbortSignal): Promise<void>;
 }

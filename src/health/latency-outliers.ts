@@ -82,8 +82,8 @@ class LatencyOutliers extends IntervalTracker<Settings> {
       // The worst first, as not all may go.
       .sort((a, b) => b.meanMs - a.meanMs);
     const nowMs = this.context.clock.now();
-    // An interval without enough calls interrupts a row, and so does one without any, at whose end
-    // nobody is judged.
+    // An interval without enough calls interrupts a row, and so does an interval without calls,
+    // which judges nothing.
     const inARow = nowMs - this.#judgedAtMs < 2 * intervalMs;
     const before = new Map(inARow ? this.#slow : []);
     this.#judgedAtMs = nowMs;

@@ -57,8 +57,8 @@ export interface AcquireRequest {
    */
   readonly prefer?: string | undefined;
   /**
-   * It runs beside another attempt of the same call (a hedge), or beside what its session's
-   * endpoint has room for: sessions stay where they are. Default false.
+   * A hedge, or a call served elsewhere because its session's endpoint is full: the session's
+   * binding is not changed. Default false.
    */
   readonly beside?: boolean | undefined;
 }

@@ -46,8 +46,8 @@ function checkBinaryKey(key: unknown): void {
 }
 
 /**
- * An endpoint with an even share of the keys gets none of its own in so many calls per member once
- * in e^5, 150 times.
+ * With evenly spread keys an endpoint goes without a key of its own for 5 calls per member with
+ * probability e^-5, 1 in 150.
  */
 const PATIENCE_CALLS = 5;
 

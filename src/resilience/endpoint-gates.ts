@@ -23,7 +23,7 @@ interface Full {
   readonly againAtMs: number;
 }
 
-/** For so long such a sample speaks for all: shorter than any caller is told to wait. */
+/** How long such a sample is trusted; below the smallest retry-after we return. */
 const SAMPLE_HOLDS_MS = 1;
 
 /**

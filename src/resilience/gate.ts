@@ -56,8 +56,7 @@ export class Gate {
   tryEnter(nowMs: number): number {
     const { rate, throttle, breaker } = this.#parts;
     if (this.#inflight >= this.limit) return this.#refuse('too_many_calls', this.nextEndMs);
-    // Those that take something when they let pass come after those that only look, so that nothing
-    // is to be put back.
+    // Checks without side effects first: a refusal then has nothing to undo.
     const rateMs = rate === undefined ? 0 : rate.waitMs(nowMs);
     if (rateMs > 0) return this.#refuse('rate_limited', rateMs);
     const throttleMs = throttle === undefined ? 0 : throttle.tryAcquire(nowMs);

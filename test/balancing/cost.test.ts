@@ -8,7 +8,7 @@ import { endpoints, testMesh } from '../support/mesh.js';
 
 /**
  * What a pick costs, in figures that no other work on the machine can change: bytes, and endpoints
- * looked at. Nanoseconds are measured by `npm run bench:pick`, and hold nothing up.
+ * looked at. Nanoseconds are measured by `npm run bench -- pick`, and hold nothing up.
  */
 interface Cost {
   /** Bytes per acquire and done: the lease, and for some a number or two that V8 boxes. */

@@ -47,7 +47,6 @@ export function setPreferredEndpoint(metadata: Metadata, endpointId: string | un
 /** What `setPreferredEndpoint` asked for. */
 export function preferredOf(metadata: Metadata): string | undefined {
   const { fairleadPrefer } = metadata.getOptions() as KeyedOptions;
-  // Anybody may have put anything there; an id that nobody has is ignored, what is no text is no
-  // id.
+  // Untrusted: unknown ids and values that are not strings are ignored.
   return typeof fairleadPrefer === 'string' ? fairleadPrefer : undefined;
 }

@@ -107,8 +107,8 @@ export class Leaf implements PickableConnection {
     this.#settings = { ...this.#settings, healthService };
     for (const leaf of this.#more) leaf.update(this.#settings);
     if (this.#transport !== READY) return;
-    // What was known is good until there is an answer: or all would leave the rotation at once to
-    // be asked.
+    // What was known is good until there is an answer: otherwise every endpoint would leave the
+    // rotation until it answered.
     this.#watch(this.#connected, this.#health?.healthy ?? true);
     this.#settle(null);
   }

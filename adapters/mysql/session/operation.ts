@@ -19,6 +19,6 @@ export interface Operation {
   readonly call: Scope | undefined;
   /** Sends it. The attempt is told once it is over; `result` is what the driver gave. */
   send(checkout: Checkout, attempt: Attempt): void;
-  /** It is over: with the result already told, or with the error still to be told. */
+  /** Settles the caller: with the rows it was handed, or with this error. */
   settle(error: unknown, result?: unknown): void;
 }

@@ -15,7 +15,7 @@ export class ConsistencySession {
    */
   replica: Endpoint | undefined;
   /**
-   * A write whose position the server did not tell (it ended in rows): the clock's time after it.
+   * Time of the latest write whose GTID is unknown (it returned rows).
    * Until a probe of the primary began later than that, only the primary is sure to have it.
    */
   untoldWriteAtMs: number = Number.NEGATIVE_INFINITY;

@@ -8,8 +8,7 @@ import type { Socket } from 'node:net';
 const MAX_HELD = 65_536;
 
 /**
- * After so many ticks in a row with one write each, whoever uses the socket is taken to send and
- * wait in turn.
+ * After this many ticks with one write each, assume one command at a time.
  */
 const ALONE_AFTER = 4;
 

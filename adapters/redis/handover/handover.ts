@@ -66,7 +66,7 @@ const MAX_SETTLED = 100_000;
  */
 const MAX_WINDOWS = 8;
 
-/** Keys that nobody waits for, so few that those that somebody waits for find room. */
+/** Background moves in flight; few, so that moves with a waiting command find a slot. */
 const AT_A_TIME = 8;
 
 /**

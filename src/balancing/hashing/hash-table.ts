@@ -3,9 +3,9 @@ import type { HashTable } from '../../hashing/hash-table.js';
 
 export interface HashTableBuilder {
   /**
-   * `members`: built from all of them, healthy or not, and walked on from those that are out; for
-   * tables where a member less disturbs the others. `ready`: built from what may be picked, by
-   * weights in use.
+   * `members`: built over all members; unhealthy owners are skipped at lookup. For tables in which
+   * removing a member moves other members' keys. `ready`: built over what may be picked, by weights
+   * in use.
    */
   readonly over: 'members' | 'ready';
   /**

@@ -1,6 +1,6 @@
 /**
  * Draws docs/img/policies.svg: simulated response times per policy. The same seeds, the same
- * picture. `npx tsx --conditions=fairlead-source bench/policies-chart.ts`, half a minute.
+ * picture. `npx tsx --conditions=fairlead-source bench/chart/policies.ts`, half a minute.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
@@ -217,4 +217,4 @@ const svg =
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
   `aria-label="Simulated response times per policy: median and 99th percentile">\n<style>${style}\n</style>\n` +
   `${legend}\n${parts.join('\n')}\n</svg>\n`;
-writeFileSync(new URL('../docs/img/policies.svg', import.meta.url), svg);
+writeFileSync(new URL('../../docs/img/policies.svg', import.meta.url), svg);

@@ -1,11 +1,4 @@
-/**
- * What resilience costs per call, and how soon an outage is noticed, beside opossum and cockatiel.
- * `npm run bench:resilience`, on the built package: what compiles the sources on the fly would add
- * to every closure.
- */
-import { spawnSync } from 'node:child_process';
 import { mock } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import {
   ConsecutiveBreaker,
   circuitBreaker,
@@ -20,13 +13,8 @@ import { type CallOptions, createMesh, type ResilienceOptions, type Service, sta
 import { TokenBucket } from 'fairlead/resilience';
 import { ManualClock } from 'fairlead/testing';
 import Opossum from 'opossum';
+import type { Case, Contender, Suite } from '../runner/suite.js';
 
-declare const gc: (() => void) | undefined;
-
-const CALLS = 50_000;
-/** Few enough that no collection comes in between. */
-const CALLS_FOR_BYTES = 5_000;
-const ROUNDS = 7;
 const HOUR_MS = 3_600_000;
 
 const lost = (): Error => Object.assign(new Error('reset'), { code: 'ECONNRESET' });
@@ -40,35 +28,12 @@ const fairlead = (resilience?: ResilienceOptions, clock?: ManualClock): Service 
     ...(clock && { clock }),
   }).service('s', { health: [], ...(resilience && { resilience }) });
 
-/**
- * First the times, then the bytes: a full collection before each round would throw away what the
- * compiler has learnt.
- */
-async function measure(name: string, call: () => unknown): Promise<void> {
-  let ns = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 2 * ROUNDS; round++) {
-    const cpu = process.cpuUsage();
-    for (let i = 0; i < CALLS; i++) await call();
-    const used = process.cpuUsage(cpu);
-    ns = Math.min(ns, ((used.user + used.system) * 1_000) / CALLS);
-  }
-  const bytes: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    gc?.();
-    const heap = process.memoryUsage().heapUsed;
-    for (let i = 0; i < CALLS_FOR_BYTES; i++) await call();
-    bytes.push((process.memoryUsage().heapUsed - heap) / CALLS_FOR_BYTES);
-  }
-  console.log(`${name.padEnd(62)} ${ns.toFixed(0).padStart(7)} ns ${median(bytes).toFixed(0).padStart(6)} B`);
-}
-
-/** A collection in the middle of a round makes that round's figure too small. */
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
-
 const swallow = (call: Promise<unknown>): Promise<unknown> => call.catch(() => undefined);
 
 /** What is measured: made once, then called again and again. */
 type Make = () => (() => unknown) | Promise<() => unknown>;
+
+const ignore = (): void => undefined;
 
 const options = { idempotent: true, clientKey: 'tenant' };
 const all: ResilienceOptions = { breaker: true, limits: { maxInflight: 100 }, deadlineMs: 1_000 };
@@ -191,28 +156,6 @@ const refusedAtOnce: Record<string, Make> = {
   },
 };
 
-const TABLES = { succeeding, refused, refusedAtOnce };
-
-/**
- * Each in a process of its own, so that none is measured with what another one's types have made
- * slower, or with its timers.
- */
-function table(title: string, name: keyof typeof TABLES): void {
-  console.log(`\n${title}: CPU time (the least) and bytes (the median) of several rounds`);
-  for (const each of Object.keys(TABLES[name])) {
-    const args = [...process.execArgv, fileURLToPath(import.meta.url), name, each];
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
-    process.stdout.write(stdout);
-  }
-}
-
-async function one(tableName: keyof typeof TABLES, name: string): Promise<void> {
-  const call = await TABLES[tableName][name]!();
-  if (tableName === 'refusedAtOnce') await synchronously(name, call);
-  else await measure(name, call);
-}
-
 function caught(run: () => unknown): void {
   try {
     run();
@@ -221,108 +164,143 @@ function caught(run: () => unknown): void {
   }
 }
 
-const ignore = (): void => undefined;
+const awaiting = (make: Make) => async (): Promise<Contender> => {
+  const call = await make();
+  return {
+    run: async (operations) => {
+      for (let i = 0; i < operations; i++) await call();
+      return undefined;
+    },
+  };
+};
 
-async function synchronously(name: string, call: () => unknown): Promise<void> {
-  let ns = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS * 3; round++) {
-    const cpu = process.cpuUsage();
-    for (let i = 0; i < CALLS; i++) call();
-    const used = process.cpuUsage(cpu);
-    ns = Math.min(ns, ((used.user + used.system) * 1_000) / CALLS);
-    // What was rejected is let go, or every round would be slowed by those before it.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  console.log(`${name.padEnd(62)} ${ns.toFixed(0).padStart(7)} ns`);
+/** Without the await of the loop, which is not the callee's. */
+const atOnce = (make: Make) => async (): Promise<Contender> => {
+  const call = await make();
+  return {
+    run: async (operations) => {
+      for (let i = 0; i < operations; i++) call();
+      // What was rejected is let go, or every turn would be slowed by those before it.
+      await new Promise((resolve) => setImmediate(resolve));
+      return undefined;
+    },
+  };
+};
+
+const mapped = (cases: Readonly<Record<string, Make>>, how: typeof awaiting): Case<undefined>['contenders'] =>
+  Object.fromEntries(Object.entries(cases).map(([name, make]) => [name, how(make)]));
+
+interface Breaking {
+  call(good: boolean): Promise<unknown>;
+  isOpen(): boolean;
+  advance(ms: number): void;
 }
 
-/** Failed calls until the breaker opens, after 10 s of 200 successes a second and a pause. */
-async function detect(
-  name: string,
-  call: (good: boolean) => Promise<unknown>,
-  isOpen: () => boolean,
-  advance: (ms: number) => void,
-  pauseMs: number,
-): Promise<void> {
-  for (let i = 0; i < 2_000; i++) {
-    await call(true);
-    advance(5);
-  }
-  advance(pauseMs);
-  let failures = 0;
-  while (!isOpen() && failures < 20_000) {
-    await swallow(call(false));
-    failures++;
-    advance(5);
-  }
-  const shown = isOpen() ? `${failures} calls, ${failures * 5} ms` : 'never';
-  console.log(`${name.padEnd(46)} after ${pauseMs === 0 ? 'no pause' : 'an idle hour'}: ${shown}`);
-}
-
-async function detection(): Promise<void> {
-  console.log('\nA total outage at 200 calls a second, window 10 s, ratio 0.5, at least 20 calls: failures until open');
-  for (const pauseMs of [0, HOUR_MS]) {
-    for (const [name, breaker] of [
-      ['fairlead, defaults (row of 5 or ratio)', {}],
-      ['fairlead, ratio only', { consecutiveFailures: 0 }],
-    ] as const) {
-      const clock = new ManualClock();
-      const service = fairlead({ breaker, retry: false }, clock);
-      let open = false;
-      service.on('breaker', ({ to }) => {
-        open = to === 'open';
-      });
-      const call = (good: boolean) => service.call(() => (good ? 1 : Promise.reject(lost())));
-      await detect(
-        name,
-        call,
-        () => open,
-        (ms) => clock.advance(ms),
-        pauseMs,
-      );
+/** One operation is one outage: failed calls until the breaker opens, after 10 s of 200 successes a second and a pause. */
+const detecting = (make: () => Breaking, pauseMs: number) => (): Contender => ({
+  run: async (operations) => {
+    let failures = 0;
+    for (let i = 0; i < operations; i++) {
+      const { call, isOpen, advance } = make();
+      for (let good = 0; good < 2_000; good++) {
+        await call(true);
+        advance(5);
+      }
+      advance(pauseMs);
+      while (!isOpen() && failures < 20_000) {
+        await swallow(call(false));
+        failures++;
+        advance(5);
+      }
     }
-    mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval'] });
-    const opossum = new Opossum((good: boolean) => (good ? ok() : Promise.reject(lost())), {
-      timeout: false,
-      volumeThreshold: 20,
-      errorThresholdPercentage: 50,
-      rollingCountTimeout: 10_000,
-    });
-    await detect(
-      'opossum 9',
-      (good) => opossum.fire(good),
-      () => opossum.opened,
-      (ms) => mock.timers.tick(ms),
-      pauseMs,
-    );
-    opossum.shutdown();
-    const policy = circuitBreaker(handleAll, {
-      halfOpenAfter: 1_000,
-      breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 2 }),
-    });
-    let open = false;
-    policy.onBreak(() => {
-      open = true;
-    });
-    const call = (good: boolean) => policy.execute(() => (good ? ok() : Promise.reject(lost())));
-    await detect(
-      'cockatiel 3, SamplingBreaker',
-      call,
-      () => open,
-      (ms) => mock.timers.tick(ms),
-      pauseMs,
-    );
     mock.timers.reset();
-  }
-}
+    return { failures: failures / operations };
+  },
+});
 
-const [only, name] = process.argv.slice(2);
-if (only !== undefined) {
-  await one(only as keyof typeof TABLES, name!);
-} else {
-  table('Per call that succeeds', 'succeeding');
-  table('Per call that is refused, its rejection awaited and caught', 'refused');
-  table('Per refusal, nothing awaited', 'refusedAtOnce');
-  await detection();
-}
-process.exit(0);
+const ours = (breaker: NonNullable<ResilienceOptions['breaker']>) => (): Breaking => {
+  const clock = new ManualClock();
+  const service = fairlead({ breaker, retry: false }, clock);
+  let open = false;
+  service.on('breaker', ({ to }) => {
+    open = to === 'open';
+  });
+  return {
+    call: (good) => service.call(() => (good ? 1 : Promise.reject(lost()))),
+    isOpen: () => open,
+    advance: (ms) => clock.advance(ms),
+  };
+};
+const opossum = (): Breaking => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval'] });
+  const breaker = new Opossum((good: boolean) => (good ? ok() : Promise.reject(lost())), {
+    timeout: false,
+    volumeThreshold: 20,
+    errorThresholdPercentage: 50,
+    rollingCountTimeout: 10_000,
+  });
+  return {
+    call: (good) => breaker.fire(good),
+    isOpen: () => breaker.opened,
+    advance: (ms) => mock.timers.tick(ms),
+  };
+};
+const cockatiel = (): Breaking => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval'] });
+  const policy = circuitBreaker(handleAll, {
+    halfOpenAfter: 1_000,
+    breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 2 }),
+  });
+  let open = false;
+  policy.onBreak(() => {
+    open = true;
+  });
+  return {
+    call: (good) => policy.execute(() => (good ? ok() : Promise.reject(lost()))),
+    isOpen: () => open,
+    advance: (ms) => mock.timers.tick(ms),
+  };
+};
+
+const detection = (title: string, pauseMs: number): Case<undefined> => ({
+  title: `an outage at 200 calls a second, ${title}: failures until open`,
+  operations: 1,
+  baseline: 'fairlead, defaults (row of 5 or ratio)',
+  measure: 'failures',
+  warmups: 0,
+  contenders: {
+    'fairlead, defaults (row of 5 or ratio)': detecting(ours(true), pauseMs),
+    'fairlead, ratio only': detecting(ours({ consecutiveFailures: 0 }), pauseMs),
+    'opossum 9': detecting(opossum, pauseMs),
+    'cockatiel 3, SamplingBreaker': detecting(cockatiel, pauseMs),
+  },
+});
+
+export const suite: Suite = {
+  about: 'what resilience costs a call, and how soon an outage is noticed, beside opossum and cockatiel',
+  rounds: 7,
+  cases: [
+    {
+      title: 'a call that succeeds',
+      operations: 50_000,
+      baseline: 'opossum 9, breaker',
+      contenders: mapped(succeeding, awaiting),
+    },
+    {
+      title: 'a call that is refused, its rejection awaited and caught',
+      operations: 50_000,
+      baseline: 'opossum 9, open breaker',
+      contenders: mapped(refused, awaiting),
+    },
+    {
+      title: 'a refusal, nothing awaited',
+      operations: 50_000,
+      baseline: 'fairlead TokenBucket.tryAcquire',
+      contenders: mapped(refusedAtOnce, atOnce),
+    },
+    detection('no pause before', 0),
+    detection('an idle hour before', HOUR_MS),
+  ],
+};

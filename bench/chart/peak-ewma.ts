@@ -1,11 +1,12 @@
 /**
  * `peak_ewma` beside others and with other constants, in simulated time: what its documentation
- * says of its choices. `npx tsx --conditions=fairlead-source bench/peak-ewma.ts`, about a minute.
+ * says of its choices. `npx tsx --conditions=fairlead-source bench/chart/peak-ewma.ts`, about a
+ * minute.
  */
 import type { PolicySpec } from 'fairlead';
 import { constant, exponential, lognormal, poisson, type SimulationReport, servers, simulate } from 'fairlead/testing';
-import { finaglePeakEwma, goZeroP2c } from '../test/support/peer-policies.js';
-import { linkerd2016, sinkhole2016 } from '../test/support/scenarios.js';
+import { finaglePeakEwma, goZeroP2c } from '../../test/support/peer-policies.js';
+import { linkerd2016, sinkhole2016 } from '../../test/support/scenarios.js';
 
 const policies: readonly (readonly [name: string, policy: PolicySpec])[] = [
   ['round_robin', 'round_robin'],
