@@ -59,11 +59,11 @@ export function redisSessionStore(redis: ScriptRunner, options: RedisSessionStor
   });
   return {
     async load(key, ttlMs) {
-      return textOf(await run(redis, LOAD, prefix + key, [wholeMs(ttlMs)]));
+      return replyOf(await run(redis, LOAD, prefix + key, [wholeMs(ttlMs)]));
     },
     async bind(key, endpointId, ttlMs, replaces) {
       const args = [endpointId, wholeMs(ttlMs), ...(replaces === undefined ? [] : [replaces])];
-      return textOf(await run(redis, BIND, prefix + key, args)) ?? endpointId;
+      return replyOf(await run(redis, BIND, prefix + key, args)) ?? endpointId;
     },
   };
 }
@@ -92,6 +92,7 @@ function wholeMs(ttlMs: number): number {
   return Math.max(1, Math.ceil(ttlMs));
 }
 
-function textOf(reply: unknown): string | undefined {
-  return typeof reply === 'string' ? reply : undefined;
+/** Whatever else it is, the core says that it is not an id. */
+function replyOf(reply: unknown): string | undefined {
+  return reply === null ? undefined : (reply as string);
 }

@@ -24,12 +24,15 @@ export interface AffinityStore {
  * `acquire` stays synchronous. Rejections are reported and survived.
  */
 export interface SharedAffinityStore {
-  /** The id of the endpoint the key is bound to, if any. Renews the TTL to `ttlMs`. */
+  /**
+   * The id of the endpoint the key is bound to, undefined where there is none. Renews the TTL to
+   * `ttlMs`.
+   */
   load(key: string, ttlMs: number): Promise<string | undefined>;
   /**
    * In one atomic step: binds the key to `endpointId` if it has no binding, or still the one to
-   * `replaces`. Gives the id that the key is bound to now: another one when another process was
-   * first.
+   * `replaces`. Resolves to the id that the key is bound to now: another one when another process
+   * was first.
    */
   bind(key: string, endpointId: string, ttlMs: number, replaces: string | undefined): Promise<string>;
   /** The service closes. Sessions stay. */

@@ -1,54 +1,45 @@
-import type { Clock, Timer } from '../runtime/clock.js';
-import { toError } from '../runtime/errors.js';
+import { type Clock, withTimeout } from '../runtime/clock.js';
 import type { AffinityStore, SharedAffinityStore } from './affinity.js';
 import { memoryStore } from './memory-store.js';
+import { SessionTable } from './session-table.js';
+import { SessionWriter, type Unwritten } from './session-writer.js';
 
 export interface SharedSessionsOptions {
   readonly ttlMs: number;
   readonly capacity: number;
-  /** For so long a binding is believed without asking the store, at most half of `ttlMs`. */
+  /** How long a binding is believed without asking the store, at most half of `ttlMs`. */
   readonly cacheMs: number;
-  /** A call waits at most so long for the store. */
+  /** A call waits at most this long for the store. */
   readonly loadTimeoutMs: number;
   /** Bindings that wait to be written, at most. */
   readonly maxPending: number;
 }
 
-/** Writes to the store in progress at once. */
-const CONCURRENT_WRITES = 16;
-
 /**
- * After a failure the store is left alone for so long: calls must not each wait for one that is
- * down.
+ * The id of an endpoint as the store confirmed it, or a binding of this process that it has not
+ * confirmed.
  */
-const PAUSE_MS = 1_000;
-
-interface Pending {
-  endpointId: string;
-  readonly replaces: string | undefined;
-}
+type Binding = string | Unwritten;
 
 /**
  * A table in this process in front of a shared store. Calls that can wait ask the store first
- * (`prepare`); those that cannot use the table. New bindings are written behind, from a bounded
- * queue: when it is full the oldest is dropped, and made good when its session is next seen. When
- * two processes bind the same session at once the store decides, and the one that lost follows from
- * the next call on.
+ * (`prepare`); those that cannot use the table. New bindings are written behind. When two processes
+ * bind the same session at once the store decides, and the one that lost follows from the next call
+ * on.
+ *
+ * A binding that is not confirmed keeps what it replaces for as long as the table knows its
+ * session. So whatever becomes of its write (dropped, failed, late), a session that has moved here
+ * is not moved back by what the store still has.
  */
 export class SharedSessions implements AffinityStore {
   readonly #store: SharedAffinityStore;
   readonly #clock: Clock;
   readonly #options: SharedSessionsOptions;
-  readonly #failed: (error: Error) => void;
-  readonly #table: AffinityStore;
+  readonly #table: SessionTable<Binding>;
   /** Bindings that the store confirmed lately. */
   readonly #fresh: AffinityStore;
   readonly #loading = new Map<string, Promise<void>>();
-  readonly #pending = new Map<string, Pending>();
-  /** Bindings that are being written. */
-  readonly #writing = new Set<string>();
-  #pausedUntilMs = Number.NEGATIVE_INFINITY;
-  #resume: Timer | undefined;
+  readonly #writer: SessionWriter;
   #closed = false;
 
   constructor(
@@ -57,48 +48,82 @@ export class SharedSessions implements AffinityStore {
     options: SharedSessionsOptions,
     failed: (error: Error) => void,
   ) {
-    const { ttlMs, capacity } = options;
+    const { ttlMs, capacity, maxPending } = options;
     // The store hears of a session once per `cacheMs`: it must not forget meanwhile one that is in
     // use.
     const cacheMs = Math.min(options.cacheMs, ttlMs / 2);
     this.#store = store;
     this.#clock = clock;
     this.#options = options;
-    this.#failed = failed;
-    this.#table = memoryStore({ clock, ttlMs, capacity });
+    this.#table = new SessionTable({
+      clock,
+      ttlMs,
+      capacity,
+      // What the store has can be asked for again; what it does not have is only here.
+      standing: (_key, binding) => (typeof binding === 'string' ? 'goes' : 'renewed'),
+    });
     this.#fresh = memoryStore({ clock, ttlMs: cacheMs, capacity, sliding: false });
+    this.#writer = new SessionWriter({
+      clock,
+      maxPending,
+      bind: (key, endpointId, replaces) => this.#bind(key, endpointId, replaces),
+      bound: (key, written, endpointId) => {
+        if (this.#table.peek(key) === written) this.#confirm(key, endpointId);
+      },
+      failed,
+    });
   }
 
   get size(): number {
     return this.#table.size;
   }
 
-  get(key: string): string | undefined {
-    const endpointId = this.#table.get(key);
-    // Asked for without `prepare`: this call uses what is known, the next one what the store says.
-    // Where nothing is known the session is about to be bound, and the store answers to that.
-    if (endpointId !== undefined && this.#mustAsk(key)) void this.#load(key);
-    return endpointId;
+  get full(): boolean {
+    return this.#table.full;
   }
 
-  set(key: string, endpointId: string): void {
-    const replaces = this.#table.get(key);
-    this.#table.set(key, endpointId);
-    if (replaces !== endpointId) this.#write(key, endpointId, replaces);
+  get(key: string): string | undefined {
+    const binding = this.#table.get(key);
+    // Asked for without `prepare`: this call uses what is known, the next one what the store says.
+    // Where nothing is known the session is about to be bound, and the store answers to that.
+    if (binding !== undefined && this.#mustAsk(key)) void this.#load(key);
+    return idOf(binding);
+  }
+
+  set(key: string, endpointId: string): boolean {
+    const binding = this.#table.get(key);
+    if (idOf(binding) === endpointId) return true;
+    if (typeof binding === 'object') {
+      binding.endpointId = endpointId;
+      binding.attempts = 0;
+      return this.#write(key, binding);
+    }
+    const unwritten: Unwritten = { endpointId, replaces: binding, sent: [], attempts: 0 };
+    if (!this.#table.set(key, unwritten)) return false;
+    return this.#write(key, unwritten);
   }
 
   delete(key: string): void {
     this.#table.delete(key);
     this.#fresh.delete(key);
-    this.#pending.delete(key);
+    this.#writer.forget(key);
+  }
+
+  /** Bindings that the store has not confirmed. */
+  get unwritten(): number {
+    return [...this.#unwritten()].length;
+  }
+
+  /** Writes them. Resolves when that is done, or the store fails; never rejects. */
+  flush(): Promise<void> {
+    return this.#writer.flush(this.#unwritten());
   }
 
   clear(): void {
     this.#closed = true;
-    this.#resume?.cancel();
+    this.#writer.close();
     this.#table.clear();
     this.#fresh.clear();
-    this.#pending.clear();
     this.#store.close?.();
   }
 
@@ -111,12 +136,8 @@ export class SharedSessions implements AffinityStore {
   }
 
   #mustAsk(key: string): boolean {
-    if (this.#closed || this.#paused || this.#pending.has(key) || this.#writing.has(key)) return false;
+    if (this.#closed || this.#writer.paused || this.#writer.busy(key)) return false;
     return this.#fresh.get(key) === undefined;
-  }
-
-  get #paused(): boolean {
-    return this.#clock.now() < this.#pausedUntilMs;
   }
 
   #load(key: string): Promise<void> {
@@ -129,87 +150,82 @@ export class SharedSessions implements AffinityStore {
   }
 
   async #ask(key: string): Promise<void> {
+    const asked = this.#table.peek(key);
     try {
-      const found = await this.#withinTimeout(() => this.#store.load(key, this.#options.ttlMs));
-      if (this.#closed || this.#pending.has(key) || this.#writing.has(key)) return;
-      if (typeof found === 'string') {
-        this.#table.set(key, found);
-        this.#fresh.set(key, found);
-        return;
-      }
-      const known = this.#table.get(key);
-      if (known !== undefined) this.#write(key, known, undefined);
+      const found: unknown = await this.#withinTimeout(() => this.#store.load(key, this.#options.ttlMs));
+      if (found !== undefined && found !== null && !isId(found)) throw nonsense('load', found, ' or undefined');
+      // What changed here meanwhile is newer than the answer.
+      if (this.#closed || this.#writer.busy(key) || this.#table.peek(key) !== asked) return;
+      this.#follow(key, asked, found ?? undefined);
     } catch (thrown) {
-      this.#fail(thrown);
+      this.#writer.fail(thrown);
     }
   }
 
-  #write(key: string, endpointId: string, replaces: string | undefined): void {
-    const waiting = this.#pending.get(key);
-    if (waiting !== undefined) {
-      waiting.endpointId = endpointId;
-      return;
-    }
-    if (this.#pending.size >= this.#options.maxPending) {
-      for (const oldest of this.#pending.keys()) {
-        this.#pending.delete(oldest);
-        break;
+  /** What the store has, and what this process has, are put together. */
+  #follow(key: string, known: Binding | undefined, found: string | undefined): void {
+    if (typeof known === 'object') {
+      const { endpointId, replaces, sent } = known;
+      // Neither what was written, nor what it was to replace: another process has bound it since,
+      // and the store decides.
+      const ours = found === undefined || found === replaces || sent.includes(found);
+      if (found === endpointId || !ours) {
+        this.#confirm(key, found);
+      } else {
+        known.replaces = found;
+        known.attempts = 0;
+        this.#write(key, known);
       }
+    } else if (found !== undefined) {
+      this.#confirm(key, found);
+    } else if (known !== undefined) {
+      const unwritten: Unwritten = { endpointId: known, replaces: undefined, sent: [], attempts: 0 };
+      this.#table.set(key, unwritten);
+      this.#write(key, unwritten);
     }
+  }
+
+  #confirm(key: string, endpointId: string): void {
+    this.#table.set(key, endpointId);
+    this.#fresh.set(key, endpointId);
+  }
+
+  #write(key: string, unwritten: Unwritten): true {
     this.#fresh.delete(key);
-    this.#pending.set(key, { endpointId, replaces });
-    this.#drain();
+    this.#writer.write(key, unwritten);
+    return true;
   }
 
-  #drain(): void {
-    if (this.#paused) {
-      this.#resume ??= this.#clock.after(this.#pausedUntilMs - this.#clock.now(), () => {
-        this.#resume = undefined;
-        this.#drain();
-      });
-      return;
-    }
-    for (const [key, { endpointId, replaces }] of this.#pending) {
-      if (this.#writing.size >= CONCURRENT_WRITES) return;
-      // One after the other for one session, or the older might win.
-      if (this.#writing.has(key)) continue;
-      this.#pending.delete(key);
-      this.#writing.add(key);
-      void this.#bind(key, endpointId, replaces);
-    }
+  async #bind(key: string, endpointId: string, replaces: string | undefined): Promise<string> {
+    const { ttlMs } = this.#options;
+    const bound: unknown = await this.#withinTimeout(() => this.#store.bind(key, endpointId, ttlMs, replaces));
+    if (!isId(bound)) throw nonsense('bind', bound, '');
+    return bound;
   }
 
-  async #bind(key: string, endpointId: string, replaces: string | undefined): Promise<void> {
-    try {
-      const bound = await this.#withinTimeout(() => this.#store.bind(key, endpointId, this.#options.ttlMs, replaces));
-      if (!this.#closed && !this.#pending.has(key)) {
-        this.#table.set(key, bound);
-        this.#fresh.set(key, bound);
-      }
-    } catch (thrown) {
-      // The binding is in the table still: it is written when its session is next seen.
-      this.#fail(thrown);
-    } finally {
-      this.#writing.delete(key);
-      if (!this.#closed) this.#drain();
-    }
+  *#unwritten(): Iterable<[string, Unwritten]> {
+    for (const [key, binding] of this.#table.entries()) if (typeof binding === 'object') yield [key, binding];
   }
 
-  #fail(thrown: unknown): void {
-    if (this.#closed) return;
-    this.#pausedUntilMs = this.#clock.now() + PAUSE_MS;
-    this.#failed(toError(thrown));
-  }
-
-  #withinTimeout<T>(run: () => Promise<T>): Promise<T> {
+  /** What a store throws at once is a rejection too. */
+  #withinTimeout<T>(run: () => Promise<T> | T): Promise<T> {
     const { loadTimeoutMs } = this.#options;
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.awaited(loadTimeoutMs, () =>
-        reject(new Error(`The affinity store did not answer within ${loadTimeoutMs} ms.`)),
-      );
-      const settled = (): void => timer.cancel();
-      // What a store throws at once is a rejection too.
-      new Promise<T>((take) => take(run())).finally(settled).then(resolve, reject);
-    });
+    const answer = new Promise<T>((take) => take(run()));
+    const late = (): Error => new Error(`The affinity store did not answer within ${loadTimeoutMs} ms.`);
+    return withTimeout(this.#clock, loadTimeoutMs, answer, late);
   }
+}
+
+function idOf(binding: Binding | undefined): string | undefined {
+  return typeof binding === 'object' ? binding.endpointId : binding;
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** The answer itself is not shown: it may be anything. */
+function nonsense(method: string, answer: unknown, more: string): Error {
+  const kind = answer === null ? 'null' : typeof answer === 'string' ? 'an empty text' : typeof answer;
+  return new Error(`The affinity store answered ${method} with ${kind}: it must be the id of an endpoint${more}.`);
 }

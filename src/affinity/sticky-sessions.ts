@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, withTimeout } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { FairleadError, toError } from '../runtime/errors.js';
 import type { AffinityEvent, AffinityStore } from './affinity.js';
@@ -132,6 +132,20 @@ export class StickySessions {
     if (this.#leaving.get(endpoint.spec.id)?.endpoint === endpoint) this.#leaving.delete(endpoint.spec.id);
   }
 
+  /**
+   * For a service that closes: bindings on their way to a shared store get there, if that takes no
+   * longer than `limitMs`. Never rejects; what is lost is reported.
+   */
+  async flush(limitMs: number): Promise<void> {
+    const { name, clock, failed } = this.#host;
+    const store = this.#store;
+    if (!('flush' in store) || store.unwritten === 0) return;
+    if (limitMs > 0) await withTimeout(clock, limitMs, store.flush(), tooLate).catch(ignore);
+    const lost = store.unwritten;
+    if (lost > 0)
+      failed(new Error(`Service '${name}' closed before ${lost} of its sessions were in the affinity store.`));
+  }
+
   clear(): void {
     try {
       this.#store.clear();
@@ -192,3 +206,9 @@ export class StickySessions {
     return undefined;
   }
 }
+
+function tooLate(): Error {
+  return new Error('The service closes.');
+}
+
+function ignore(): void {}

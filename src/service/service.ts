@@ -292,6 +292,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   async #drain(deadlineMs: number): Promise<void> {
+    const endMs = this.clock.now() + deadlineMs;
     this.#stop.abort();
     this.#views.close();
     this.guard?.line.end();
@@ -305,6 +306,7 @@ export class LiveService implements Service, ViewHost {
       this.#idle = undefined;
     }
     this.#members.close();
+    if (this.sticky !== undefined) await this.sticky.flush(endMs - this.clock.now());
     this.sticky?.clear();
     this.#events.clear();
   }
