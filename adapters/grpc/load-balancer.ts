@@ -1,8 +1,8 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
-import { PendingAttempts } from './calls/attempt.js';
 import { ChannelSubsets } from './calls/method-subsets.js';
+import { PendingAttempts } from './calls/pending-attempts.js';
 import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
 import { Leaf, type LeafHost } from './connections/leaf.js';
 

@@ -1,6 +1,7 @@
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
+import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { ServiceConfigs } from './config/live-config.js';
 import { type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
@@ -53,6 +54,7 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     );
   }
   if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
+  endAbandonedStreams((target) => schemes.has(target.slice(0, target.indexOf(':'))));
   if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
   const configs =
     read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);

@@ -11,6 +11,8 @@ import grpc from '@grpc/grpc-js';
 
 const settings = { port: 0, delayMs: 0, code: 0, ...JSON.parse(process.argv[2] ?? '{}') };
 let calls = 0;
+/** Server streams whose client is still there. */
+const streams = new Set();
 const peers = new Set();
 
 const json = {
@@ -64,8 +66,14 @@ const implementation = {
     calls++;
     const { count = 3, everyMs = 0 } = call.request;
     let sent = 0;
+    streams.add(call);
+    call.on('cancelled', () => streams.delete(call));
     const send = () => {
-      if (sent === count) return call.end();
+      if (!streams.has(call)) return;
+      if (sent === count) {
+        streams.delete(call);
+        return call.end();
+      }
       call.write({ ...answer(call), n: sent++ });
       setTimeout(send, everyMs);
     };
@@ -153,7 +161,8 @@ server.bindAsync(`127.0.0.1:${settings.port}`, credentials, (error, port) => {
 });
 
 process.on('message', (message) => {
-  if (message === 'calls') process.send({ calls, asked, watchers: watchers.size, connections: peers.size });
+  if (message === 'calls')
+    process.send({ calls, asked, watchers: watchers.size, connections: peers.size, streams: streams.size });
   else if (message === 'drain') server.tryShutdown(() => process.exit(0));
   else {
     Object.assign(settings, message);

@@ -44,6 +44,8 @@ export interface ServerCounts {
   readonly watchers: number;
   /** Connections that calls came over. */
   readonly connections: number;
+  /** Server streams whose client is still there. */
+  readonly streams: number;
 }
 
 /** A gRPC server in a process of its own. */

@@ -1,14 +1,21 @@
-import { experimental, type Metadata, type status } from '@grpc/grpc-js';
-import { type Clock, type Endpoint, type Lease, Outcome, type Timer } from '../../../src/index.js';
-import { takeLoadTrailer } from '../common/orca.js';
+import type { IncomingHttpHeaders } from 'node:http2';
+import { type connectivityState, experimental, Metadata, status } from '@grpc/grpc-js';
+import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
+import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
 import { type Classify, isDiscardedHedge, outcomeOf } from '../common/status.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
+import { type CreateCall, type Stream, whenServerEnds } from './connection-with.js';
+import { timeLeftMs } from './deadline.js';
+import type { PendingAttempt, PendingAttempts } from './pending-attempts.js';
+import { endUnsent } from './unsent-attempt.js';
+
+type Subchannel = experimental.SubchannelInterface;
 
 /** What an attempt needs of the connection it goes over. */
 export interface Connection {
   /** Where to send calls; undefined while not connected. */
-  readonly subchannel: experimental.SubchannelInterface | undefined;
+  readonly subchannel: Subchannel | undefined;
   /**
    * Counts connections: a call whose number is no longer this one had its connection taken away.
    */
@@ -28,20 +35,21 @@ export interface AttemptContext {
 }
 
 /**
- * A lease on its way through grpc-js, and the pick result that carries it. Picked: counted in
- * flight and pending. Started: grpc-js has opened the stream. Ended: the lease is done. grpc-js may
- * drop a pick without a word (the call was cancelled while credentials were fetched, the connection
- * was lost before the stream was opened), so a pending attempt does not stay for ever: see
- * `PendingAttempts`.
+ * A lease on its way through grpc-js, the pick result that carries it, and the connection that
+ * grpc-js is handed to start it on: one object, as there is one per attempt. Picked: counted in
+ * flight and pending. Started: grpc-js has opened the stream. Ended: the lease is done.
+ *
+ * grpc-js may drop a pick without a word (the connection was lost before the stream was opened), so
+ * a pending attempt does not stay for ever: see `PendingAttempts`. And it reports the end of a call
+ * once all its messages are read, which may be never; the lease ends when the server has ended it.
  */
-export class Attempt implements experimental.PickResult {
-  readonly subchannel: experimental.SubchannelInterface;
+export class Attempt implements experimental.PickResult, PendingAttempt {
   /** grpc-js calls it without `this`. */
   readonly onCallEnded: (code: status, details: string, metadata: Metadata) => void;
   pending = true;
   /** Neighbours in the list of pending attempts. */
-  older: Attempt | undefined = undefined;
-  newer: Attempt | undefined = undefined;
+  older: PendingAttempt | undefined = undefined;
+  newer: PendingAttempt | undefined = undefined;
   /** The sweep before which it was picked. */
   readonly sweep: number;
   readonly #lease: Lease;
@@ -52,17 +60,23 @@ export class Attempt implements experimental.PickResult {
   readonly #call: Call;
   readonly #context: AttemptContext;
   readonly #record: AttemptRecord | undefined;
+  /** What it goes over, with what measures it and what holds its answer in between. */
+  readonly #over: Subchannel;
+  /** Its deadline had passed when it was to be sent. */
+  #late = false;
+  /** Its call knows that it is over. */
+  #reported = false;
 
   constructor(
     lease: Lease,
-    subchannel: experimental.SubchannelInterface,
+    subchannel: Subchannel,
     leaf: Connection,
     call: Call,
     context: AttemptContext,
     record: AttemptRecord | undefined,
   ) {
     leaf.streams++;
-    this.subchannel = call.over(record === undefined ? subchannel : record.over(subchannel, lease.endpoint));
+    this.#over = call.over(record === undefined ? subchannel : record.over(subchannel, lease.endpoint));
     // It captures nothing but this object, which has all: one is made per call.
     this.onCallEnded = (code, details, metadata) => this.#ended(code, details, metadata);
     this.#lease = lease;
@@ -83,6 +97,10 @@ export class Attempt implements experimental.PickResult {
     return null;
   }
 
+  get subchannel(): Subchannel {
+    return this as unknown as Subchannel;
+  }
+
   get endpoint(): Endpoint {
     return this.#lease.endpoint;
   }
@@ -92,23 +110,76 @@ export class Attempt implements experimental.PickResult {
     this.#settle();
   }
 
+  // What grpc-js asks of a picked connection; the last two where it traces.
+
+  getCallCredentials(): ReturnType<Subchannel['getCallCredentials']> {
+    return this.#over.getCallCredentials();
+  }
+
+  getConnectivityState(): connectivityState {
+    return this.#over.getConnectivityState();
+  }
+
+  getRealSubchannel(): this {
+    return this;
+  }
+
+  getChannelzRef(): ReturnType<Subchannel['getChannelzRef']> {
+    return this.#over.getChannelzRef();
+  }
+
+  getAddress(): string {
+    return this.#over.getAddress();
+  }
+
+  /** Opens the stream. What it throws, grpc-js answers by another pick. */
+  createCall(...[metadata, host, method, listener, id]: Parameters<CreateCall>): Stream {
+    if (timeLeftMs(metadata) === 0) {
+      this.#late = true;
+      return endUnsent((ended) => listener.onReceiveStatus(ended), LATE);
+    }
+    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, listener, id);
+    whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
+    return stream;
+  }
+
   /** It will not start. */
   abandon(): void {
     this.#leave();
+    this.#report();
     this.#lease.done(Outcome.Cancelled);
+  }
+
+  /**
+   * Trailers arrived. An OK is reported to grpc-js's caller once the messages before it are read;
+   * what else a call ends with is at once.
+   */
+  #serverEnded(headers: IncomingHttpHeaders): void {
+    if (Number(headers['grpc-status']) !== status.OK) return;
+    const leaf = this.#leave();
+    if (leaf === undefined) return;
+    const { reportsPerCall, classify } = this.#context;
+    const looked = classify !== undefined || (reportsPerCall && carriesLoad(headers));
+    this.#finish(status.OK, '', looked ? Metadata.fromHttp2Headers(headers) : NO_METADATA, leaf);
   }
 
   #ended(code: status, details: string, metadata: Metadata): void {
     this.#call.attemptEnded(code, details, metadata);
     const leaf = this.#leave();
+    this.#report();
     this.#record?.end(code);
     // Late: it was let go of, and its lease is done.
-    if (leaf === undefined) return;
+    if (leaf !== undefined) this.#finish(code, details, metadata, leaf);
+  }
+
+  #finish(code: status, details: string, metadata: Metadata, leaf: Connection): void {
     const { reportsPerCall, pending, classify } = this.#context;
     if (reportsPerCall) takeLoadTrailer(this.#lease.endpoint, metadata, pending.clock);
     // It was given so long that another attempt was started, and that one answered.
     const overtaken = isDiscardedHedge(code, details) && this.#call.hasNewerThan(this);
-    this.#lease.done(overtaken ? Outcome.Timeout : judge(code, details, metadata, leaf, this.#connection, classify));
+    if (overtaken) this.#lease.done(Outcome.Timeout);
+    else if (this.#late) this.#lease.done(Outcome.Cancelled);
+    else this.#lease.done(judge(code, details, metadata, leaf, this.#connection, classify));
   }
 
   /** Gives back its place on the connection, once: gives that connection the first time. */
@@ -118,8 +189,13 @@ export class Attempt implements experimental.PickResult {
     this.#leaf = undefined;
     if (leaf === undefined) return undefined;
     leaf.streams--;
-    this.#call.attemptLeft();
     return leaf;
+  }
+
+  #report(): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#call.attemptLeft();
   }
 
   #settle(): void {
@@ -128,6 +204,11 @@ export class Attempt implements experimental.PickResult {
     this.#context.pending.remove(this);
   }
 }
+
+const NO_METADATA = new Metadata();
+
+/** What grpc-js itself says of a call whose deadline passes. */
+const LATE = { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded before it was sent', metadata: NO_METADATA };
 
 function judge(
   code: status,
@@ -153,57 +234,4 @@ function judge(
     return Outcome.Cancelled;
   }
   return outcome;
-}
-
-/**
- * How long a pick may wait for its stream, credentials included; milliseconds. Long enough to fetch
- * a token, short enough that what was abandoned does not weigh on its endpoint. A call that starts
- * later still goes out; it is only not counted.
- */
-const PENDING_MS = 2_000;
-
-/**
- * Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs
- * no allocation.
- */
-export class PendingAttempts {
-  readonly clock: Clock;
-  #oldest: Attempt | undefined;
-  #newest: Attempt | undefined;
-  #sweeps = 0;
-  #timer: Timer | undefined;
-
-  constructor(clock: Clock) {
-    this.clock = clock;
-  }
-
-  /** Adds it as the newest; gives the number of sweeps so far. */
-  add(attempt: Attempt): number {
-    attempt.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = attempt;
-    else this.#newest.newer = attempt;
-    this.#newest = attempt;
-    this.#timer ??= this.clock.after(PENDING_MS, this.#sweep);
-    return this.#sweeps;
-  }
-
-  remove(attempt: Attempt): void {
-    const { older, newer } = attempt;
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    attempt.older = undefined;
-    attempt.newer = undefined;
-  }
-
-  /**
-   * Abandons those that were there at the last sweep already, and comes again while there are any.
-   */
-  readonly #sweep = (): void => {
-    this.#timer = undefined;
-    while (this.#oldest !== undefined && this.#oldest.sweep < this.#sweeps) this.#oldest.abandon();
-    this.#sweeps++;
-    if (this.#oldest !== undefined) this.#timer = this.clock.after(PENDING_MS, this.#sweep);
-  };
 }

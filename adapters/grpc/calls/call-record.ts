@@ -1,9 +1,7 @@
-import type { experimental, Metadata, StatusObject, status } from '@grpc/grpc-js';
+import type { Metadata, StatusObject, status } from '@grpc/grpc-js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import { AttemptRecord } from './attempt-record.js';
-
-type FilterFactory = ReturnType<experimental.ConfigSelector['invoke']>['dynamicFilterFactories'][number];
-type Filter = ReturnType<FilterFactory['createFilter']>;
+import { CallFilter } from './call-filter.js';
 
 /** grpc-js puts it into the metadata of attempts after the first (gRFC A6). */
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
@@ -14,7 +12,7 @@ export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
  * retry, which the retry policy does not count; and as attempts may overlap, time without one is
  * what remains between them.
  */
-export class CallRecord implements FilterFactory, Filter {
+export class CallRecord extends CallFilter {
   readonly path: string;
   readonly telemetry: ChannelTelemetry;
   readonly #hedged: boolean;
@@ -28,6 +26,7 @@ export class CallRecord implements FilterFactory, Filter {
   #ended = false;
 
   constructor(telemetry: ChannelTelemetry, path: string, hedged: boolean) {
+    super();
     this.telemetry = telemetry;
     this.path = path;
     this.#hedged = hedged;
@@ -57,30 +56,10 @@ export class CallRecord implements FilterFactory, Filter {
     this.#idleSinceMs = nowMs;
   }
 
-  createFilter(): Filter {
-    return this;
-  }
-
   /** The last filter that a call passes on its way back to who made it. */
-  receiveTrailers(ended: StatusObject): StatusObject {
+  override receiveTrailers(ended: StatusObject): StatusObject {
     this.#end(ended.code);
     return ended;
-  }
-
-  sendMetadata(metadata: Promise<Metadata>): Promise<Metadata> {
-    return metadata;
-  }
-
-  receiveMetadata(metadata: Metadata): Metadata {
-    return metadata;
-  }
-
-  sendMessage(message: ReturnType<Filter['sendMessage']>): ReturnType<Filter['sendMessage']> {
-    return message;
-  }
-
-  receiveMessage(message: Promise<Buffer>): Promise<Buffer> {
-    return message;
   }
 
   #end(code: status): void {

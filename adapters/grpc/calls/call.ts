@@ -1,16 +1,16 @@
-import { status as Code, type experimental, type Metadata, type MethodConfig } from '@grpc/grpc-js';
+import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
 import type { AcquireRequest, Endpoint, RoutingKey } from '../../../src/index.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
-import { CallRecord } from './call-record.js';
+import { CallFilter } from './call-filter.js';
+import { CallRecord, PREVIOUS_ATTEMPTS } from './call-record.js';
+import { TIMEOUT } from './deadline.js';
 import type { HedgeThrottle } from './hedge-throttle.js';
 import { Hedges } from './hedges.js';
 import { holdAnswer } from './held-answer.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
-
-const NO_FILTERS: CallConfig['dynamicFilterFactories'] = [];
 
 /** What a call asks of the attempts that were picked for it. */
 interface PickedAttempt {
@@ -21,17 +21,23 @@ interface PickedAttempt {
 }
 
 /**
- * One call over all its attempts. It is the config that grpc-js asks for, and what grpc-js carries,
- * unread, to every pick of the call: so a retry or a hedge knows where the call has been, the key
- * is read once, and one object does for both.
+ * One call over all its attempts. It is the config that grpc-js asks for, what grpc-js carries,
+ * unread, to every pick of the call, and a filter that the call's end passes: so a retry or a hedge
+ * knows where the call has been, a pick for a call that is over sends nothing, the key is read
+ * once, and one object does for all.
  */
-export class Call implements AcquireRequest, CallConfig {
+export class Call extends CallFilter implements AcquireRequest, CallConfig {
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
   prefer: string | undefined = undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
   readonly #plan: MethodPlan;
+  /**
+   * grpc-js goes on with a call that is cancelled in its own turn of the event loop, or whose
+   * deadline has passed: it forgets what has no attempt yet, and begins one then.
+   */
+  ended = false;
   /** Undefined while nobody measures. */
   readonly record: CallRecord | undefined;
   /** Undefined where no attempt can be one too many. */
@@ -40,6 +46,7 @@ export class Call implements AcquireRequest, CallConfig {
   #last: PickedAttempt | undefined = undefined;
 
   constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord, throttle?: HedgeThrottle) {
+    super();
     this.key = key;
     this.record = record;
     this.#plan = plan;
@@ -60,7 +67,14 @@ export class Call implements AcquireRequest, CallConfig {
   }
 
   get dynamicFilterFactories(): CallConfig['dynamicFilterFactories'] {
-    return this.record === undefined ? NO_FILTERS : [this.record];
+    return this.record === undefined ? [this] : [this, this.record];
+  }
+
+  override receiveTrailers(ended: StatusObject): StatusObject {
+    this.ended = true;
+    // Of a pick that waits for credentials grpc-js says nothing more.
+    if (this.#last?.pending) this.#last.abandon();
+    return ended;
   }
 
   /** Undefined where the channel's policy picks. */
@@ -147,6 +161,10 @@ export class CallConfigurator implements experimental.ConfigSelector {
 
   /** Runs when a call starts, in the context of its caller. Must not throw. */
   invoke(path: string, metadata: Metadata): CallConfig {
+    // Forwarded from a call that a server handles: they speak of that one, and the first would pass
+    // for hedges that were sent already.
+    metadata.remove(PREVIOUS_ATTEMPTS);
+    metadata.remove(TIMEOUT);
     const plan = this.#methods.get(path);
     if (plan.config.waitForReady !== undefined) applyWaitForReady(metadata, plan.config);
     const key = routingKeyOf(metadata, this.#keyHeader);

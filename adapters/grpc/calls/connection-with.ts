@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { experimental } from '@grpc/grpc-js';
 
 type RealSubchannel = ReturnType<experimental.SubchannelInterface['getRealSubchannel']>;
@@ -18,4 +19,14 @@ export function connectionWith(
   const real: Pick<RealSubchannel, 'createCall'> = { createCall };
   // All else that grpc-js asks of a picked connection goes to the connection itself.
   return Object.create(subchannel, { getRealSubchannel: { value: () => real } });
+}
+
+/** What grpc-js keeps in a stream, as far as it is looked at here: optional, as it may go. */
+interface StreamParts {
+  readonly http2Stream?: { once?(event: 'trailers', heard: (headers: IncomingHttpHeaders) => void): void };
+}
+
+/** Calls `ended` when trailers arrive: the server has said all, whether or not it was read. */
+export function whenServerEnds(stream: Stream, ended: (trailers: IncomingHttpHeaders) => void): void {
+  (stream as StreamParts).http2Stream?.once?.('trailers', ended);
 }

@@ -25,7 +25,6 @@ export class Hedges {
   constructor(throttle: HedgeThrottle, plan: MethodPlan) {
     this.#throttle = throttle;
     this.#plan = plan;
-    throttle.callStarted(plan);
   }
 
   /**
@@ -36,7 +35,9 @@ export class Hedges {
     const number = Number(metadata.get(PREVIOUS_ATTEMPTS)[0] ?? 0);
     // The first is the call itself. The number of one that was sent is that of a transparent retry,
     // or of a second pick because the first lost its connection: neither asks more of the servers.
-    const free = this.#allowed === undefined || number <= this.#allowed;
+    const first = this.#allowed === undefined;
+    const free = first || number <= this.#allowed!;
+    if (first) this.#throttle.callStarted(this.#plan);
     if (!free && !this.#throttle.allows(this.#plan)) return false;
     if (this.#allowed === undefined || number > this.#allowed) this.#allowed = number;
     return true;

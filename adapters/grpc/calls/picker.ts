@@ -29,6 +29,15 @@ const QUEUE: experimental.PickResult = {
   onCallEnded: null,
 };
 
+/** For a call that is over: nobody waits for what would be sent. */
+const DROP: experimental.PickResult = {
+  pickResultType: PickResultType.DROP,
+  subchannel: null,
+  status: { code: status.CANCELLED, details: 'The call ended before it was sent', metadata: new Metadata() },
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
 /**
  * Picks among the connected endpoints, through the core: policy, health, sessions and counters are
  * all there. The call counts on its endpoint from here on, not from the moment its stream opens, or
@@ -50,6 +59,7 @@ export class ConnectedPicker implements experimental.Picker {
     try {
       this.#context.settle();
       const call = callOf(args);
+      if (call.ended) return DROP;
       const refused = call.refuse(args.metadata);
       if (refused !== undefined) return unsentAttempt(refused);
       call.beginAttempt();
@@ -86,7 +96,9 @@ function callOf(args: experimental.PickArgs): Call {
 /** While no connection is up: calls wait. */
 export class WaitingPicker implements experimental.Picker {
   pick(args: experimental.PickArgs): experimental.PickResult {
-    callOf(args).record?.attempt(args.metadata);
+    const call = callOf(args);
+    if (call.ended) return DROP;
+    call.record?.attempt(args.metadata);
     return QUEUE;
   }
 }
@@ -106,7 +118,9 @@ export class RefusingPicker implements experimental.Picker {
 
 /** Fails a call, or lets it wait if that is what it wants. */
 function refuse(args: experimental.PickArgs, details: string): experimental.PickResult {
-  const attempt = callOf(args).record?.attempt(args.metadata);
+  const call = callOf(args);
+  if (call.ended) return DROP;
+  const attempt = call.record?.attempt(args.metadata);
   if (args.metadata.getOptions().waitForReady !== true) attempt?.end(status.UNAVAILABLE);
   return {
     pickResultType: PickResultType.TRANSIENT_FAILURE,

@@ -1,4 +1,4 @@
-import { connectivityState, credentials, experimental } from '@grpc/grpc-js';
+import { connectivityState, credentials, experimental, type StatusObject } from '@grpc/grpc-js';
 import type { CreateCall, Stream } from './connection-with.js';
 import type { Hedges } from './hedges.js';
 
@@ -13,6 +13,15 @@ const NOTHING = {
   getDeadlineInfo: () => [],
   getAuthContext: () => null,
 } as unknown as Stream;
+
+/**
+ * In place of a stream: none, for an attempt that ends so, but not before grpc-js has what is
+ * returned.
+ */
+export function endUnsent(end: (ended: StatusObject) => void, ended: StatusObject): Stream {
+  queueMicrotask(() => end({ ...ended, metadata: ended.metadata.clone() }));
+  return NOTHING;
+}
 
 /**
  * A pick that grpc-js takes for a sent attempt, which ends when `hedges` says so. A pick that fails

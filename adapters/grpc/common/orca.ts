@@ -17,6 +17,11 @@ const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
+/** Whether trailers, as they came over the wire, report a load. */
+export function carriesLoad(trailers: Readonly<Record<string, unknown>>): boolean {
+  return trailers[TRAILER] !== undefined;
+}
+
 /** Hands on what the trailers of a call report of the endpoint's load, if they do. Never throws. */
 export function takeLoadTrailer(endpoint: Endpoint, trailers: Metadata | null | undefined, clock: Clock): void {
   const value = trailers?.get(TRAILER)[0];

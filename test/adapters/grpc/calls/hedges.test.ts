@@ -2,6 +2,7 @@ import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { RetryThrottler } from '@grpc/grpc-js/build/src/retrying-call.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Call, CallConfigurator } from '../../../../adapters/grpc/calls/call.js';
 import { HedgeThrottle } from '../../../../adapters/grpc/calls/hedge-throttle.js';
 import { Hedges } from '../../../../adapters/grpc/calls/hedges.js';
 import { MethodConfigs, type MethodPlan } from '../../../../adapters/grpc/config/method-configs.js';
@@ -160,5 +161,38 @@ describe('the attempts of a hedged call', () => {
     expect(trailers.get('grpc-retry-pushback-ms')).toEqual(['1000']);
     hedges.ended(status.OK, '', NO_METADATA);
     expect(unsent(hedges).details).toBe('no room');
+  });
+});
+
+describe('a call that forwards the metadata of another one', () => {
+  const forwarded = (): Metadata => {
+    const metadata = after(7);
+    metadata.set('grpc-timeout', '0m');
+    metadata.set('x-user', 'ada');
+    return metadata;
+  };
+  const configurator = (): CallConfigurator => {
+    const config = readServiceConfig({ methodConfig: [{ name: [{}], idempotent: true }] }, 'config');
+    return new CallConfigurator(new MethodConfigs([config]), undefined, new HedgeThrottle(testMesh({}).clock));
+  };
+
+  it('does not send on what speaks of the other call', () => {
+    const metadata = forwarded();
+    configurator().invoke('/a.B/C', metadata);
+    expect(metadata.getMap()).toEqual({ 'x-user': 'ada' });
+  });
+
+  it('is hedged within the budget all the same', () => {
+    const calls = configurator();
+    let sent = 0;
+    for (let i = 0; i < 200; i++) {
+      const metadata = forwarded();
+      const call = calls.invoke('/a.B/C', metadata) as Call;
+      for (let attempts = 0; attempts < 3; attempts++) {
+        if (attempts > 0) metadata.set('grpc-previous-rpc-attempts', String(attempts));
+        if (call.refuse(metadata) === undefined) sent++;
+      }
+    }
+    expect(sent).toBe(200 + 100 + 0.2 * 200);
   });
 });
