@@ -2,6 +2,7 @@ import type { AcquireRequest, Lease } from '../picking/lease.js';
 import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
+import type { Wait } from '../resilience/waiting-line.js';
 import { FairleadError } from '../runtime/errors.js';
 import { lazySignal } from '../runtime/lazy-signal.js';
 import { invalidOption } from '../runtime/options.js';
@@ -114,25 +115,38 @@ async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
 /** Takes its turn where the service's limits let calls wait. */
 async function acquire(host: CallHost, request: AcquireRequest, scope: CallScope): Promise<Lease> {
   const { guard } = host;
-  let waited = false;
-  try {
-    for (;;) {
-      if (host.closed) throw closedError(host.name);
-      if (waited || guard?.crowded !== true) {
-        const lease = host.tryAcquire(request);
-        if (lease !== undefined || guard === undefined) return lease as Lease;
-        if (!guard.worthWaiting) throw refusal(host, guard);
-      }
-      if (!waited && !guard.mayLineUp) throw refusal(host, guard);
-      await scope.until<void>((resolve) => guard.line.join(resolve, waited));
-      waited = true;
-      scope.throwIfEnded();
-    }
-  } finally {
-    // Whatever came of its turn, the next one has theirs: there may be room for more than one, or
-    // no more reason to wait.
-    if (waited) guard?.line.next();
+  if (host.closed) throw closedError(host.name);
+  if (guard === undefined) return host.tryAcquire(request) as Lease;
+  let wait = guard.crowded ? BEHIND_OTHERS : undefined;
+  if (wait === undefined) {
+    const lease = host.tryAcquire(request);
+    if (lease !== undefined) return lease;
+    if (!guard.worthWaiting) throw refusal(host, guard);
+    wait = guard.wait;
   }
+  if (!guard.mayLineUp) throw refusal(host, guard);
+  return lineUp(host, guard, request, scope, wait);
+}
+
+const BEHIND_OTHERS: Wait = { at: undefined, againAtMs: Number.POSITIVE_INFINITY };
+
+/** A lease once it is its turn. */
+function lineUp(host: CallHost, guard: Guard, request: AcquireRequest, scope: CallScope, wait: Wait): Promise<Lease> {
+  return scope.until<Lease>((resolve, reject) => {
+    const proceed = (): Wait | undefined => {
+      try {
+        if (host.closed) throw closedError(host.name);
+        const lease = host.tryAcquire(request);
+        if (lease !== undefined) resolve(lease);
+        else if (guard.worthWaiting) return guard.wait;
+        else reject(refusal(host, guard));
+      } catch (thrown) {
+        reject(thrown);
+      }
+      return undefined;
+    };
+    return guard.line.join({ proceed }, wait);
+  });
 }
 
 /** The one attempt that was made without a race failed. */

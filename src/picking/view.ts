@@ -32,6 +32,8 @@ export interface ViewHost extends LeaseHost<LiveEndpoint> {
   readonly sticky: StickySessions | undefined;
   readonly probes: ProbeSource | undefined;
   byId(id: string): LiveEndpoint | undefined;
+  /** A lease began, which will end by `finish`. */
+  began(): void;
   /** A lease on an endpoint that is about to return began: its outcome decides. */
   probe(endpoint: LiveEndpoint, lease: object): void;
   /** Why there is no endpoint: closed, discovery failed, none registered. */
@@ -152,6 +154,7 @@ export class View {
 
   #lease(endpoint: LiveEndpoint, startTick: number): Lease {
     const lease = new CallLease(this.#host, endpoint, startTick);
+    this.#host.began();
     if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
     return lease;
   }

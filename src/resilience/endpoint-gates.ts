@@ -11,20 +11,37 @@ import type { RefusalReason } from './refusal.js';
  */
 const MAX_PICKS = 16;
 
+/** Why no endpoint lets a call pass. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** When it is worth another try: an estimate for callers. */
+  readonly againAtMs: number;
+  /** Whether it may be waited for: an end of a call makes room. */
+  readonly endsWithACall: boolean;
+  /** When there is room without an end of a call; Infinity for never. */
+  readonly roomAtMs: number;
+  /** The only endpoint that the call may go to; undefined where others may make room as well. */
+  readonly at: Endpoint | undefined;
+}
+
 /**
- * That no endpoint of a source lets a call pass, or none of those asked: true until a call ends,
- * the rotation changes or the time has come.
+ * That no endpoint of a source has room: true until a call ends, the rotation changes or the time
+ * has come.
  */
 interface Full {
   readonly rotation: object;
-  readonly reason: RefusalReason;
   readonly untilMs: number;
-  /** When it is worth another try. */
-  readonly againAtMs: number;
+  readonly refusal: Refusal;
 }
 
 /** How long such a sample is trusted; below the smallest retry-after we return. */
 const SAMPLE_HOLDS_MS = 1;
+
+/**
+ * Where a sample was full, another is looked at after this long for calls that wait: one of those
+ * not seen may have room.
+ */
+const NEXT_SAMPLE_MS = 10;
 
 /**
  * Sources that are remembered to be full, at most: a service has one, and one more for each subset.
@@ -38,22 +55,19 @@ const MAX_FULL = 64;
  */
 export class EndpointGates {
   readonly #create: (endpoint: Endpoint) => Gate;
-  readonly #lease: (source: LeaseSource, request: AcquireRequest | undefined) => Lease;
   readonly #gates = new WeakMap<Endpoint, Gate>();
   readonly #full = new Map<LeaseSource, Full>();
-  #refusedBy: RefusalReason = 'too_many_calls';
+  #refusal: Refusal | undefined;
+  /** Where a call ended last: a sample of many that are full would seldom find it. */
+  #freed: Endpoint | undefined;
 
-  constructor(
-    create: (endpoint: Endpoint) => Gate,
-    lease: (source: LeaseSource, request: AcquireRequest | undefined) => Lease,
-  ) {
+  constructor(create: (endpoint: Endpoint) => Gate) {
     this.#create = create;
-    this.#lease = lease;
   }
 
-  /** Why the latest refused call was refused. */
-  get refusedBy(): RefusalReason {
-    return this.#refusedBy;
+  /** Why the latest refused call was refused; defined once one was. */
+  get refusal(): Refusal {
+    return this.#refusal!;
   }
 
   of(endpoint: Endpoint): Gate {
@@ -65,24 +79,24 @@ export class EndpointGates {
     return gate;
   }
 
-  /** A call that had passed ended: what was full is so no longer. */
-  left(): void {
+  /** A call that had passed ended on this endpoint: what was full is so no longer. */
+  left(endpoint: Endpoint): void {
+    this.#freed = endpoint;
     if (this.#full.size > 0) this.#full.clear();
   }
 
   /**
-   * A lease that passed its endpoint's gate, or the milliseconds until it is worth another try.
-   * Throws what leasing does.
+   * A lease that passed its endpoint's gate; undefined where the call is refused. Throws what the
+   * source throws.
    */
-  acquire(source: LeaseSource, request: AcquireRequest | undefined, nowMs: number): Lease | number {
+  acquire(source: LeaseSource, request: AcquireRequest | undefined, nowMs: number): Lease | undefined {
     const full = this.#full.size > 0 ? this.#full.get(source) : undefined;
     if (full !== undefined && full.rotation === source.rotation && nowMs < full.untilMs) {
-      this.#refusedBy = full.reason;
-      return Math.max(1, full.againAtMs - nowMs);
+      this.#refusal = full.refusal;
+      return undefined;
     }
-    const lease = this.#lease(source, request);
-    const waitMs = this.of(lease.endpoint).tryEnter(nowMs);
-    return waitMs === 0 ? lease : this.#search(source, request, nowMs, lease);
+    const lease = source.acquire(request);
+    return this.of(lease.endpoint).tryEnter(nowMs) === 0 ? lease : this.#search(source, request, nowMs, lease);
   }
 
   /** Picks on until an endpoint lets the call pass; `refused` is on one that did not. */
@@ -91,61 +105,97 @@ export class EndpointGates {
     { key, prefer, tried: triedBefore = [] }: AcquireRequest = {},
     nowMs: number,
     refused: Lease,
-  ): Lease | number {
+  ): Lease | undefined {
     // A session that is served elsewhere while its endpoint is full has not left it; one that
     // begins here may begin there.
     const beside = source.foundSession;
     const refusing: Endpoint[] = [];
+    const found = new Findings();
     let tried: Endpoint[] = triedBefore.length === 0 ? refusing : [...triedBefore];
-    let soonestMs = Number.POSITIVE_INFINITY;
-    let untilMs = Number.POSITIVE_INFINITY;
-    for (let lease: Lease | undefined = refused; ; lease = this.#another(source, { key, prefer, tried, beside })) {
-      if (lease === undefined) return soonestMs;
+    for (let lease: Lease | undefined = refused; ; lease = another(source, { key, prefer, tried, beside })) {
+      if (lease === undefined) {
+        this.#refusal = found.refusal(refusing.length === 1 ? refusing[0] : undefined);
+        return undefined;
+      }
       const { endpoint } = lease;
       if (!refusing.includes(endpoint)) {
         const gate = this.of(endpoint);
         const waitMs = gate.tryEnter(nowMs);
         if (waitMs === 0) return lease;
-        if (waitMs < soonestMs) {
-          soonestMs = waitMs;
-          this.#refusedBy = gate.refusedBy;
-        }
-        if (gate.refusedBy !== 'too_many_calls') untilMs = Math.min(untilMs, nowMs + waitMs);
+        found.add(gate.refusedBy, nowMs + waitMs);
         refusing.push(endpoint);
         if (tried !== refusing) tried.push(endpoint);
       } else if (tried === refusing) {
         lease.done(Outcome.Cancelled);
-        return this.#refuse(source, nowMs, soonestMs, untilMs);
+        return this.#refuse(source, found.refusal(), found.roomAtMs);
       } else {
         // There is none left but those that this call tried before: they may have room.
         tried = refusing;
       }
       lease.done(Outcome.Cancelled);
       if (refusing.length >= MAX_PICKS) {
-        return this.#refuse(source, nowMs, soonestMs, Math.min(untilMs, nowMs + SAMPLE_HOLDS_MS));
+        const freed = key === undefined && prefer === undefined ? this.#onFreed(source, refusing, nowMs) : undefined;
+        if (freed !== undefined) return freed;
+        found.roomAtMs = Math.min(found.roomAtMs, nowMs + NEXT_SAMPLE_MS);
+        return this.#refuse(source, found.refusal(), Math.min(found.roomAtMs, nowMs + SAMPLE_HOLDS_MS));
       }
     }
   }
 
-  /**
-   * Undefined where there is no other for this call (its session stays with the one that is full,
-   * say).
-   */
-  #another(source: LeaseSource, request: AcquireRequest): Lease | undefined {
-    try {
-      return this.#lease(source, request);
-    } catch {
-      return undefined;
-    }
+  /** A lease where a call ended last, if there is room still. */
+  #onFreed(source: LeaseSource, refusing: readonly Endpoint[], nowMs: number): Lease | undefined {
+    const freed = this.#freed;
+    this.#freed = undefined;
+    if (freed === undefined || refusing.includes(freed)) return undefined;
+    const lease = another(source, { prefer: freed.spec.id });
+    if (lease === undefined || (lease.endpoint === freed && this.of(freed).tryEnter(nowMs) === 0)) return lease;
+    lease.done(Outcome.Cancelled);
+    return undefined;
   }
 
-  /**
-   * Remembers that the source is full, and gives the milliseconds until it is worth another try.
-   */
-  #refuse(source: LeaseSource, nowMs: number, waitMs: number, untilMs: number): number {
+  /** Remembers that the source is full. */
+  #refuse(source: LeaseSource, refusal: Refusal, untilMs: number): undefined {
+    this.#refusal = refusal;
     if (this.#full.size >= MAX_FULL) this.#full.clear();
-    const { rotation } = source;
-    this.#full.set(source, { rotation, reason: this.#refusedBy, untilMs, againAtMs: nowMs + waitMs });
-    return waitMs;
+    this.#full.set(source, { rotation: source.rotation, untilMs, refusal });
+  }
+}
+
+/** What the gates that were asked for one call said. */
+class Findings {
+  roomAtMs: number = Number.POSITIVE_INFINITY;
+  #reason: RefusalReason = 'too_many_calls';
+  #againAtMs = Number.POSITIVE_INFINITY;
+  #endsWithACall = false;
+
+  add(reason: RefusalReason, againAtMs: number): void {
+    if (againAtMs < this.#againAtMs) {
+      this.#againAtMs = againAtMs;
+      this.#reason = reason;
+    }
+    if (reason === 'too_many_calls') this.#endsWithACall = true;
+    else this.roomAtMs = Math.min(this.roomAtMs, againAtMs);
+  }
+
+  refusal(at?: Endpoint): Refusal {
+    return {
+      reason: this.#reason,
+      againAtMs: this.#againAtMs,
+      endsWithACall: this.#endsWithACall,
+      roomAtMs: this.roomAtMs,
+      at,
+    };
+  }
+}
+
+/**
+ * Undefined where there is no other for this call (its session stays with the one that is full,
+ * say).
+ */
+function another(source: LeaseSource, request: AcquireRequest): Lease | undefined {
+  try {
+    return source.acquire(request);
+  } catch {
+    return undefined;
   }
 }

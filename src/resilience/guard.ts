@@ -15,17 +15,18 @@ import { KeyedRate } from './keyed-rate.js';
 import { KeyedWindow } from './keyed-window.js';
 import type { ResilienceSettings } from './options.js';
 import { type RefusalReason, refusalError } from './refusal.js';
-import { WaitingLine } from './waiting-line.js';
+import { type Wait, WaitingLine } from './waiting-line.js';
 
 export interface GuardHost {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** A lease from the source, counted. */
-  lease(source: LeaseSource, request: AcquireRequest | undefined): Lease;
   /** A breaker changed its state; `endpoint` is undefined for the service's own. */
   breaker(endpoint: Endpoint | undefined, change: CircuitChange): void;
 }
+
+/** Waits for the end of any call. */
+const ANY_END: Wait = { at: undefined, againAtMs: Number.POSITIVE_INFINITY };
 
 const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
 
@@ -35,7 +36,7 @@ const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
  */
 export class Guard {
   /** Calls of `call()` that wait for a limit of calls in flight. */
-  readonly line: WaitingLine = new WaitingLine();
+  readonly line: WaitingLine;
   readonly distributed: DistributedLimit | undefined;
   readonly #host: GuardHost;
   readonly #options: ResilienceSettings;
@@ -44,12 +45,16 @@ export class Guard {
   readonly #endpoints: EndpointGates | undefined;
   readonly #rate: KeyedRate | undefined;
   readonly #window: KeyedWindow | undefined;
+  // Of the latest refusal.
   #reason: RefusalReason = 'too_many_calls';
   #retryAfterMs = 0;
+  #endsWithACall = false;
+  #wait: Wait = ANY_END;
 
   constructor(host: GuardHost, options: ResilienceSettings) {
     this.#host = host;
     this.#options = options;
+    this.line = new WaitingLine(host.clock);
     const { limits } = options;
     this.#service = new Gate({
       maxInflight: limits.maxInflight,
@@ -60,10 +65,7 @@ export class Guard {
     });
     const perEndpoint = [limits.maxInflightPerEndpoint, limits.adaptivePerEndpoint, limits.ratePerEndpoint];
     if (options.breakerPerEndpoint !== undefined || perEndpoint.some((each) => each !== undefined)) {
-      this.#endpoints = new EndpointGates(
-        (endpoint) => this.#createGate(endpoint),
-        (source, request) => host.lease(source, request),
-      );
+      this.#endpoints = new EndpointGates((endpoint) => this.#createGate(endpoint));
     }
     this.#rate = limits.ratePerKey && new KeyedRate(limits.ratePerKey);
     this.#window = limits.windowPerKey && new KeyedWindow(limits.windowPerKey);
@@ -76,23 +78,32 @@ export class Guard {
     return [breaker, breakerPerEndpoint, throttle, ...Object.values(rest)].some((each) => each !== undefined);
   }
 
-  /**
-   * Whether the latest refusal may be waited for: it is one that ends with somebody else's call.
-   */
+  /** Whether the latest refusal may be waited for: the end of another call makes room. */
   get worthWaiting(): boolean {
-    return this.#reason === 'too_many_calls' && this.#options.limits.maxPending > 0;
+    return this.#endsWithACall && this.#options.limits.maxPending > 0;
+  }
+
+  /** What a call waits for that was refused latest. */
+  get wait(): Wait {
+    return this.#wait;
   }
 
   /** Whether the line takes one more; where it does not, that is the latest refusal. */
   get mayLineUp(): boolean {
     return (
-      this.line.length < this.#options.limits.maxPending || this.#refuse('too_many_calls', this.#service.nextEndMs)
+      this.line.length < this.#options.limits.maxPending ||
+      this.#refuse('too_many_calls', this.#service.nextEndMs, true)
     );
   }
 
   /** Whether others are waiting, so that a newcomer has to line up behind them. */
   get crowded(): boolean {
-    return this.line.length > 0;
+    return this.line.crowded;
+  }
+
+  /** There may be room that no end of a call made: an endpoint came, returned or changed. */
+  roomMade(): void {
+    if (this.line.length > 0) this.line.next();
   }
 
   /** Calls in flight that passed. */
@@ -125,7 +136,8 @@ export class Guard {
     const nowMs = this.#host.clock.now();
     const waitMs = this.#service.tryEnter(nowMs);
     if (waitMs > 0) {
-      this.#refuse(this.#service.refusedBy, waitMs);
+      const { refusedBy } = this.#service;
+      this.#refuse(refusedBy, waitMs, refusedBy === 'too_many_calls');
       return undefined;
     }
     const { epoch } = this.#service;
@@ -148,11 +160,12 @@ export class Guard {
   ): GuardedLease | undefined {
     const gates = this.#endpoints;
     if (gates === undefined) {
-      return new GuardedLease(this, this.#host.lease(source, request), undefined, nowMs, epoch, 0);
+      return new GuardedLease(this, source.acquire(request), undefined, nowMs, epoch, 0);
     }
     const lease = gates.acquire(source, request, nowMs);
-    if (typeof lease === 'number') {
-      this.#refuse(gates.refusedBy, lease);
+    if (lease === undefined) {
+      const { reason, againAtMs, endsWithACall, roomAtMs, at } = gates.refusal;
+      this.#refuse(reason, Math.max(1, againAtMs - nowMs), endsWithACall, { at, againAtMs: roomAtMs });
       return undefined;
     }
     const gate = gates.of(lease.endpoint);
@@ -174,13 +187,15 @@ export class Guard {
     const nowMs = this.#host.clock.now();
     lease.gate?.leave(outcome, nowMs, lease.enteredMs, lease.endpointEpoch);
     this.#service.leave(outcome, nowMs, lease.enteredMs, lease.epoch);
-    this.#endpoints?.left();
-    if (this.line.length > 0) this.line.next();
+    this.#endpoints?.left(lease.endpoint);
+    if (this.line.length > 0) this.line.next(lease.endpoint);
   }
 
-  #refuse(reason: RefusalReason, retryAfterMs: number): false {
+  #refuse(reason: RefusalReason, retryAfterMs: number, endsWithACall = false, wait: Wait = ANY_END): false {
     this.#reason = reason;
     this.#retryAfterMs = retryAfterMs;
+    this.#endsWithACall = endsWithACall;
+    this.#wait = wait;
     return false;
   }
 

@@ -178,14 +178,12 @@ export class LiveService implements Service, ViewHost {
   }
 
   #tryAcquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease | undefined {
-    return this.guard === undefined ? this.lease(view, request) : this.guard.tryAcquire(request, view);
+    return this.guard === undefined ? view.acquire(request) : this.guard.tryAcquire(request, view);
   }
 
-  /** Past all limits. */
-  lease(view: LeaseSource, request: AcquireRequest | undefined): Lease {
-    const lease = view.acquire(request);
+  /** For views: a call begins. Hot path. */
+  began(): void {
     this.#inflight++;
-    return lease;
   }
 
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
@@ -324,6 +322,8 @@ export class LiveService implements Service, ViewHost {
       withdrawn: (endpoint) => this.sticky?.withdrawn(endpoint),
       changed: () => {
         this.#views.refresh();
+        // Where nobody may be picked, those that wait go on waiting: others may be on their way.
+        if (this.rotation.length > 0) this.guard?.roomMade();
         this.#events.emit('rotation');
       },
     };

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { describe, expect, it } from 'vitest';
 import { RollingCounts } from '../../src/resilience/rolling-counts.js';
-import { WaitingLine } from '../../src/resilience/waiting-line.js';
+import { type Wait, WaitingLine } from '../../src/resilience/waiting-line.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 const gap = fc.integer({ min: 0, max: 900 });
@@ -139,38 +139,55 @@ describe('a live percentile', () => {
 });
 
 describe('a waiting line', () => {
-  it('gives turns in the order of arrival to those that still wait, those sent back first', () => {
+  it('gives turns in the order of arrival to those that still wait, and lets none wait beside room', () => {
+    type Place = 'a' | 'b';
     const step = fc.oneof(
-      fc.constant('join' as const),
-      fc.constant('back' as const),
-      fc.constant('next' as const),
-      fc.nat(20).map((which) => which),
+      fc.record({ join: fc.constantFrom<Place | 'any'>('a', 'b', 'any', 'any') }),
+      fc.record({ free: fc.constantFrom<Place>('a', 'b') }),
+      fc.record({ leave: fc.nat(20) }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const line = new WaitingLine();
-        const waiting: number[] = [];
-        const ahead: number[] = [];
+        const clock = new ManualClock();
+        const line = new WaitingLine(clock);
+        const places = { a: {}, b: {} };
+        const room = { a: 0, b: 0 };
+        const waiting = new Map<number, Place | 'any'>();
         const leaves = new Map<number, () => void>();
         const turns: number[] = [];
+        const take = (id: number, where: Place | 'any'): Wait | undefined => {
+          const place = where !== 'any' ? where : room.a > 0 ? 'a' : 'b';
+          if (room[place] === 0) return { at: where === 'any' ? undefined : places[where], againAtMs: Infinity };
+          room[place]--;
+          waiting.delete(id);
+          turns.push(id);
+          return undefined;
+        };
         for (const [id, each] of steps.entries()) {
-          if (each === 'join' || each === 'back') {
-            leaves.set(
-              id,
-              line.join(() => turns.push(id), each === 'back'),
-            );
-            (each === 'back' ? ahead : waiting).push(id);
-          } else if (each === 'next') {
-            const expected = ahead.shift() ?? waiting.shift();
-            const before = turns.length;
-            line.next();
-            expect(turns.slice(before)).toEqual(expected === undefined ? [] : [expected]);
+          const before = turns.length;
+          const waited = [...waiting];
+          if ('join' in each) {
+            const where = each.join;
+            waiting.set(id, where);
+            // As a call does it: one that has to stand behind others does not look for room itself.
+            const wait = line.crowded ? { at: undefined, againAtMs: Infinity } : take(id, where);
+            if (wait !== undefined) leaves.set(id, line.join({ proceed: () => take(id, where) }, wait));
+          } else if ('free' in each) {
+            room[each.free]++;
+            line.next(places[each.free]);
           } else {
-            leaves.get(each)?.();
-            for (const queue of [ahead, waiting]) if (queue.includes(each)) queue.splice(queue.indexOf(each), 1);
+            leaves.get(each.leave)?.();
+            waiting.delete(each.leave);
           }
-          expect(line.length).toBe(ahead.length + waiting.length);
+          expect(line.length).toBe(waiting.size);
+          for (const where of waiting.values()) expect(where === 'any' ? room.a + room.b : room[where]).toBe(0);
+          // Of those that may go to the same places, the one that came first.
+          for (const id of turns.slice(before)) {
+            const where = steps[id] as { join: Place | 'any' };
+            expect(waited.find(([, each]) => each === where.join)?.[0] ?? id).toBe(id);
+          }
         }
+        expect(clock.pending).toBe(0);
       }),
       { numRuns: 300, seed: 36 },
     );
