@@ -69,7 +69,21 @@ export interface FairleadErrorDetails {
   readonly retryAfterMs?: number | undefined;
 }
 
-const BRAND = Symbol.for('fairlead.error');
+/** Class to the symbol that its errors carry. */
+const brands = new WeakMap<object, symbol>();
+
+/**
+ * Makes `instanceof` of an error class true for its errors of any copy of fairlead in the process,
+ * and for no others. `name` is the same in every release. A class that is derived without a brand
+ * of its own goes by its prototype.
+ */
+export function brandErrors(type: { readonly prototype: Error }, name: string): void {
+  const brand = Symbol.for(name);
+  // On the prototype: defining it on each error costs as much as all the rest of one without a
+  // stack.
+  Object.defineProperty(type.prototype, brand, { value: true });
+  brands.set(type, brand);
+}
 
 /**
  * What fairlead throws and rejects with. The message says what happened, to what, and what to do.
@@ -81,27 +95,57 @@ export class FairleadError extends Error {
   readonly service: string | undefined;
   /** The id of the endpoint it happened to, where there is one. */
   readonly endpoint: string | undefined;
-  /** Milliseconds after which the same call is worth another try, where that is known. */
+  /**
+   * Milliseconds after which the same call is worth another try, where that is known: a number from
+   * 0, Infinity for never.
+   */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: FairleadErrorCode, message: string, details: FairleadErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    const { service, endpoint, cause, retryAfterMs } = details;
+    // A refusal has nothing but our own words in it, and must cost next to nothing.
+    super(retryAfterMs === undefined ? printable(message) : message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.service = details.service;
-    this.endpoint = details.endpoint;
-    this.retryAfterMs = details.retryAfterMs;
+    this.service = service;
+    this.endpoint = endpoint;
+    // It may have come from a server or a store, by way of arithmetic.
+    this.retryAfterMs = typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? retryAfterMs : undefined;
   }
 
   static {
-    // On the prototype: defining it on each error costs as much as all the rest of one without a
-    // stack.
-    Object.defineProperty(FairleadError.prototype, BRAND, { value: true });
+    Object.defineProperty(FairleadError, Symbol.hasInstance, { value: isInstance });
+    brandErrors(FairleadError, 'fairlead.error');
   }
+}
 
-  /** True also for errors of another copy of fairlead in the same process. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true;
+/** `instanceof` of FairleadError and of all that are derived from it: `this` is the class that is asked. */
+function isInstance(this: object, value: unknown): boolean {
+  const brand = brands.get(this);
+  if (brand === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
+  try {
+    return typeof value === 'object' && value !== null && Reflect.get(value, brand) === true;
+  } catch {
+    // A proxy that throws is not an error of ours.
+    return false;
   }
+}
+
+/**
+ * Control characters, and those that change the direction of what follows: in a log they are lines
+ * and colours.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** No message is longer: it may quote what a registry, a server or a user sent. */
+const MAX_MESSAGE = 4_000;
+
+/**
+ * Text from outside as it may stand in a message or a log line: on one line, visible, not too long.
+ */
+export function printable(text: string): string {
+  const short = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+  return short.replace(UNPRINTABLE, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The thrown thing as an Error: callers may throw anything at all. */
