@@ -2,7 +2,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { boolean, integer, number, readOptions } from '../runtime/options.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
-import type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health.js';
+import type { Evidence, Grounds, HealthContext, HealthSignal, HealthTracker } from './health.js';
 
 export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
   /**
@@ -44,6 +44,8 @@ interface Row {
   failures: number;
   /** Of these, how many were timeouts. */
   timeouts: number;
+  /** And how many were connections that never came to be. */
+  unconnected: number;
   /** Answers of the whole service when the row began: more of them now, and others do answer. */
   answersBefore: number;
 }
@@ -75,11 +77,12 @@ class ConsecutiveFailures implements HealthTracker {
     if (outcome === Outcome.ConnectFailure && !this.#options.countConnectFailures) return 0;
     let row = this.#rows.get(endpoint);
     if (row === undefined) {
-      row = { failures: 0, timeouts: 0, answersBefore: this.#answers };
+      row = { failures: 0, timeouts: 0, unconnected: 0, answersBefore: this.#answers };
       this.#rows.set(endpoint, row);
     }
     row.failures++;
     if (outcome === Outcome.Timeout) row.timeouts++;
+    else if (outcome === Outcome.ConnectFailure) row.unconnected++;
     const othersAnswer = this.#answers > row.answersBefore;
     // Calls begun together at a hung server expire together, before anybody else could be seen to
     // answer.
@@ -91,6 +94,11 @@ class ConsecutiveFailures implements HealthTracker {
   explain(endpoint: Endpoint): Evidence {
     const row = this.#rows.get(endpoint);
     return { failures: row?.failures ?? 0, timeouts: row?.timeouts ?? 0, threshold: this.#options.failures };
+  }
+
+  grounds(endpoint: Endpoint): Grounds {
+    const row = this.#rows.get(endpoint);
+    return row !== undefined && 2 * (row.timeouts + row.unconnected) > row.failures ? 'unreachable' : 'answers';
   }
 
   probed(endpoint: Endpoint, ok: boolean): number {
@@ -122,7 +130,7 @@ class ConsecutiveFailures implements HealthTracker {
       if (this.#answers - answers < enough) continue;
       this.#waiting.delete(endpoint);
       const forMs = this.#context.nextEjectionMs(endpoint, this.#options);
-      this.#context.eject(endpoint, forMs, this.explain(endpoint));
+      this.#context.eject(endpoint, forMs, this.explain(endpoint), this.grounds(endpoint));
     }
   }
 }

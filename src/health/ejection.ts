@@ -5,7 +5,7 @@ import { toError } from '../runtime/errors.js';
 import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
-import type { Evidence, HealthSignal, HealthTracker } from './health.js';
+import { type Evidence, type Grounds, groundsOf, type HealthSignal, type HealthTracker } from './health.js';
 
 export interface EjectionEvent {
   readonly endpoint: Endpoint;
@@ -14,6 +14,11 @@ export interface EjectionEvent {
   readonly forMs: number;
   /** The numbers that led to it, as the signal names them. */
   readonly evidence: Evidence;
+  /**
+   * What it rests on: failing (or slow) answers, or calls without an answer. Each has a cap of its
+   * own.
+   */
+  readonly grounds: Grounds;
   /** Whether it was carried out. */
   readonly enforced: boolean;
   /** Why not: too many are out already (`cap`), or the signal's `enforcementRatio`. */
@@ -40,6 +45,7 @@ interface Watch {
 /** An ejection that is going on, its probing included. */
 interface Term {
   readonly watch: Watch;
+  readonly grounds: Grounds;
   /** Until the ejection ends; from then on, until a probe that does not end is given up. */
   timer: Timer | undefined;
 }
@@ -56,25 +62,44 @@ const COMPLAIN_EVERY_MS = 1_000;
 /** The base by which past ejections of a signal without `EjectionTimes` are forgotten: Envoy's. */
 const DEFAULT_BASE_MS = 30_000;
 
+/** Of the members, the share that may be out at once. */
+export interface EjectionRatios {
+  /** For what they answered. */
+  readonly answers: number;
+  /** Because they could not be reached, or did not answer. */
+  readonly unreachable: number;
+}
+
 /**
  * Carries out what the health signals ask for: caps the share of ejected endpoints, times the
  * ejections, and lets an endpoint return through one probing call. One endpoint may always go, or
  * services of two or three had no protection.
+ *
+ * ## Two caps
+ *
+ * A server that cannot be reached is of no use, whoever asks. One that answers with failures may be
+ * asked for something that fails everywhere: a request of one client that makes every server answer
+ * 500 would take them out one by one. So few may go for their answers, and where both caps are used
+ * up one of these returns for one that cannot be reached.
  */
 export class Ejection {
   readonly #host: EjectionHost;
-  readonly #maxRatio: number;
+  readonly #ratios: EjectionRatios;
   readonly #watches: readonly Watch[];
   readonly #history: EjectionHistory;
   readonly #terms = new Map<LiveEndpoint, Term>();
+  /**
+   * Endpoints that left discovery while they were out: should they return, a probing call decides.
+   */
+  readonly #leftWhileOut = new WeakMap<LiveEndpoint, Term>();
   /** When it was last told that the cap kept an endpoint in. */
   readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
   /** The base that the verdict now being given was computed with. */
   #baseMs = DEFAULT_BASE_MS;
 
-  constructor(host: EjectionHost, signals: readonly HealthSignal[], maxRatio: number) {
+  constructor(host: EjectionHost, signals: readonly HealthSignal[], ratios: EjectionRatios) {
     this.#host = host;
-    this.#maxRatio = maxRatio;
+    this.#ratios = ratios;
     this.#history = new EjectionHistory(host.clock, host.random);
     this.#watches = signals.map((signal) => this.#watch(signal));
   }
@@ -85,7 +110,8 @@ export class Ejection {
       random: this.#host.random,
       members: () => this.#host.members,
       nextEjectionMs: (endpoint, times) => this.#nextMs(endpoint, times),
-      eject: (endpoint, forMs, evidence) => this.#request(endpoint as LiveEndpoint, forMs, watch, evidence),
+      eject: (endpoint, forMs, evidence, grounds = 'answers') =>
+        this.#request(endpoint as LiveEndpoint, forMs, watch, grounds, evidence),
     });
     const watch: Watch = { signal, tracker };
     return watch;
@@ -112,7 +138,9 @@ export class Ejection {
         this.#host.failed(toError(thrown));
       }
     }
-    if (by !== undefined) this.#request(endpoint, longestMs, by, undefined);
+    if (by === undefined) return;
+    const grounds = this.#safely(() => by.tracker.grounds?.(endpoint)) ?? groundsOf(outcome);
+    this.#request(endpoint, longestMs, by, grounds, undefined);
   }
 
   /** This call decides about the return of the endpoint. */
@@ -146,10 +174,9 @@ export class Ejection {
       const forMs = this.#safely(() => watch.tracker.probed(endpoint, ok)) ?? 0;
       if (watch === term.watch) againMs = forMs;
     }
-    this.#terms.delete(endpoint);
-    endpoint.setStanding('in');
+    this.#drop(endpoint);
     if (!ok && againMs > 0) {
-      this.#carryOut(endpoint, againMs, term.watch, { probes: 1 });
+      this.#carryOut(endpoint, againMs, term.watch, groundsOf(outcome), { probes: 1 });
       return;
     }
     this.#host.returned(endpoint);
@@ -177,9 +204,29 @@ export class Ejection {
     }
   }
 
-  /** The endpoint left the membership. */
+  /** The endpoint left discovery. What is known of it stays known until `forget`. */
+  depart(endpoint: LiveEndpoint): void {
+    const term = this.#terms.get(endpoint);
+    if (term === undefined) return;
+    this.#end(endpoint);
+    this.#leftWhileOut.set(endpoint, term);
+  }
+
+  /**
+   * It is listed (again). Its absence ended an ejection, but did not show that it is well: a
+   * probing call does.
+   */
+  arrive(endpoint: LiveEndpoint): void {
+    const term = this.#leftWhileOut.get(endpoint);
+    if (term === undefined) return;
+    this.#leftWhileOut.delete(endpoint);
+    this.#hold(endpoint, { ...term, timer: undefined }, 'probing');
+  }
+
+  /** The endpoint left the membership for good. */
   forget(endpoint: LiveEndpoint): void {
     this.#end(endpoint);
+    this.#leftWhileOut.delete(endpoint);
     this.#history.forget(endpoint);
     for (const { tracker } of this.#watches) this.#safely(() => tracker.forget(endpoint));
   }
@@ -194,10 +241,19 @@ export class Ejection {
     const term = this.#terms.get(endpoint);
     if (term === undefined) return false;
     term.timer?.cancel();
-    this.#terms.delete(endpoint);
     endpoint.probe = undefined;
-    endpoint.setStanding('in');
+    this.#drop(endpoint);
     return true;
+  }
+
+  #hold(endpoint: LiveEndpoint, term: Term, standing: 'ejected' | 'probing'): void {
+    this.#terms.set(endpoint, term);
+    endpoint.setStanding(standing);
+  }
+
+  #drop(endpoint: LiveEndpoint): void {
+    this.#terms.delete(endpoint);
+    endpoint.setStanding('in');
   }
 
   #nextMs(endpoint: Endpoint, times: EjectionTimes): number {
@@ -205,17 +261,17 @@ export class Ejection {
     return this.#history.nextMs(endpoint, times);
   }
 
-  #request(endpoint: LiveEndpoint, forMs: number, watch: Watch, told: Evidence | undefined): void {
+  #request(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, told: Evidence | undefined): void {
     if (endpoint.state !== 'ready' || !(forMs > 0)) return;
     const evidence = told ?? this.#safely(() => watch.tracker.explain?.(endpoint)) ?? {};
     const { enforcementRatio = 1, name } = watch.signal;
     const refuse = (refusedBy: EjectionEvent['refusedBy']): void =>
-      this.#host.ejected({ endpoint, signal: name, forMs, evidence, enforced: false, refusedBy });
+      this.#host.ejected({ endpoint, signal: name, forMs, evidence, grounds, enforced: false, refusedBy });
     if (enforcementRatio < 1 && this.#host.random.float() >= enforcementRatio) {
       this.#safely(() => watch.tracker.confirmed(endpoint));
       refuse('enforcement');
-    } else if (this.#outOfService() < this.#allowed()) {
-      this.#carryOut(endpoint, forMs, watch, evidence);
+    } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
+      this.#carryOut(endpoint, forMs, watch, grounds, evidence);
     } else if (this.#mayComplain(endpoint)) {
       refuse('cap');
     }
@@ -232,29 +288,46 @@ export class Ejection {
     return true;
   }
 
-  /** Those that discovery withdrew serve nothing that their ejection could keep from them. */
-  #outOfService(): number {
-    let count = 0;
-    for (const endpoint of this.#terms.keys()) if (!endpoint.withdrawn) count++;
-    return count;
+  #mayGo(grounds: Grounds): boolean {
+    const { answers, unreachable } = this.#ratios;
+    let out = 0;
+    let outForAnswers = 0;
+    for (const [endpoint, term] of this.#terms) {
+      // Those that discovery withdrew serve nothing that their ejection could keep from them.
+      if (endpoint.withdrawn) continue;
+      out++;
+      if (term.grounds === 'answers') outForAnswers++;
+    }
+    if (out >= this.#allowed(Math.max(answers, unreachable))) return false;
+    return grounds === 'unreachable' || outForAnswers < this.#allowed(answers);
   }
 
-  #allowed(): number {
-    return Math.max(1, Math.floor(this.#host.members.length * this.#maxRatio));
+  #allowed(ratio: number): number {
+    return Math.max(1, Math.floor(this.#host.members.length * ratio));
   }
 
-  #carryOut(endpoint: LiveEndpoint, forMs: number, watch: Watch, evidence: Evidence): void {
-    endpoint.setStanding('ejected');
+  /** Lets the one that has been out longest for its answers return. False where there is none. */
+  #makeRoom(): boolean {
+    for (const [endpoint, { grounds }] of this.#terms) {
+      if (grounds !== 'answers' || endpoint.withdrawn) continue;
+      this.release(endpoint);
+      return true;
+    }
+    return false;
+  }
+
+  #carryOut(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, evidence: Evidence): void {
     endpoint.ejections++;
     this.#history.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
-    this.#terms.set(endpoint, { watch, timer });
+    this.#hold(endpoint, { watch, grounds, timer }, 'ejected');
     for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));
     this.#host.ejected({
       endpoint,
       signal: watch.signal.name,
       forMs,
       evidence,
+      grounds,
       enforced: true,
       refusedBy: undefined,
     });

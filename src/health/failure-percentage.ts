@@ -2,7 +2,7 @@ import { boolean, integer, number, readOptions } from '../runtime/options.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
-import type { Tally } from './interval-window.js';
+import { groundsOfTally, type Tally } from './interval-window.js';
 
 export interface FailurePercentageOptions extends Partial<EjectionTimes> {
   /**
@@ -51,19 +51,20 @@ class FailurePercentage extends IntervalTracker<Settings> {
   protected override judge(tallies: readonly Tally[]): void {
     const { threshold, requestVolume, minimumHosts, compareFew } = this.options;
     const judged = tallies
-      .map(({ endpoint, answers, failures }) => {
+      .map((tally) => {
+        const { endpoint, answers, failures } = tally;
         const calls = answers + failures;
-        return { endpoint, calls, failureRatio: failures / calls };
+        return { endpoint, calls, failureRatio: failures / calls, grounds: groundsOfTally(tally) };
       })
       .filter(({ calls }) => calls >= requestVolume)
       // The worst first, as not all may go.
       .sort((a, b) => b.failureRatio - a.failureRatio);
     const someAreWell = judged.some(({ failureRatio }) => failureRatio < threshold);
     if (judged.length < minimumHosts && !(compareFew && someAreWell)) return;
-    for (const { endpoint, failureRatio, calls } of judged) {
+    for (const { endpoint, failureRatio, calls, grounds } of judged) {
       if (failureRatio < threshold) return;
       const evidence = { failureRatio, threshold, calls, hosts: judged.length };
-      this.eject(endpoint, evidence);
+      this.eject(endpoint, evidence, grounds);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
-import type { Outcome } from '../runtime/outcome.js';
+import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import type { EjectionTimes } from './ejection-times.js';
 
@@ -26,6 +26,13 @@ export interface HealthSignal {
   create(context: HealthContext): HealthTracker;
 }
 
+/**
+ * What a verdict rests on. `unreachable`: most of the failures behind it had no answer (no
+ * connection, no reply in time). `answers`: failing or slow answers, which may be the fault of what
+ * was asked.
+ */
+export type Grounds = 'answers' | 'unreachable';
+
 /** The numbers that led to a verdict, by name, for people to read. */
 export type Evidence = Readonly<Record<string, number>>;
 
@@ -41,9 +48,14 @@ export interface HealthContext {
   nextEjectionMs(endpoint: Endpoint, times: EjectionTimes): number;
   /**
    * For signals that judge on an interval: asks for an ejection outside `record`. Subject to the
-   * same cap, and to `HealthTracker.confirmed` like one asked for by `record`.
+   * same cap, and to `HealthTracker.confirmed` like one asked for by `record`. `grounds`: default
+   * `answers`.
    */
-  eject(endpoint: Endpoint, forMs: number, evidence?: Evidence): void;
+  eject(endpoint: Endpoint, forMs: number, evidence?: Evidence, grounds?: Grounds): void;
+}
+
+export function groundsOf(outcome: Outcome): Grounds {
+  return outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout ? 'unreachable' : 'answers';
 }
 
 /** What it throws is reported as an `error` of the service and counts as no verdict. */
@@ -56,6 +68,10 @@ export interface HealthTracker {
   record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number;
   /** The numbers behind the verdict that `record` has just given, for the event. */
   explain?(endpoint: Endpoint): Evidence;
+  /**
+   * What the verdict rests on that `record` has just given. Default: by the outcome of that call.
+   */
+  grounds?(endpoint: Endpoint): Grounds;
   /**
    * The call that decides about a returning endpoint ended. Called instead of `record`, on every
    * tracker. What the one that asked for the ejection gives counts: the milliseconds of the next

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { EjectionTimes } from './ejection-times.js';
-import type { HealthContext, HealthTracker } from './health.js';
+import type { Evidence, Grounds, HealthContext, HealthTracker } from './health.js';
 import { IntervalWindow, type Tally } from './interval-window.js';
 
 /**
@@ -24,8 +24,8 @@ export abstract class IntervalTracker<Options extends EjectionTimes & { readonly
   /** Calls `eject` for those who should go, the worst first. */
   protected abstract judge(tallies: readonly Tally[]): void;
 
-  protected eject(endpoint: Endpoint, evidence: Readonly<Record<string, number>>): void {
-    this.context.eject(endpoint, this.context.nextEjectionMs(endpoint, this.options), evidence);
+  protected eject(endpoint: Endpoint, evidence: Evidence, grounds: Grounds): void {
+    this.context.eject(endpoint, this.context.nextEjectionMs(endpoint, this.options), evidence, grounds);
   }
 
   record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number {

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { isAnswer, isFailure, Outcome } from '../runtime/outcome.js';
+import type { Grounds } from './health.js';
 
 /** What one endpoint did within an interval. */
 export interface Tally {
@@ -8,6 +9,8 @@ export interface Tally {
   /** Calls that it answered, errors of the application included. */
   answers: number;
   failures: number;
+  /** Of these, those without an answer: no connection, no reply in time. */
+  unanswered: number;
   /** Response times of answers and timeouts. */
   latencySumMs: number;
   latencies: number;
@@ -35,12 +38,13 @@ export class IntervalWindow {
     if (outcome === Outcome.Cancelled) return;
     let tally = this.#tallies.get(endpoint);
     if (tally === undefined) {
-      tally = { endpoint, answers: 0, failures: 0, latencySumMs: 0, latencies: 0 };
+      tally = { endpoint, answers: 0, failures: 0, unanswered: 0, latencySumMs: 0, latencies: 0 };
       this.#tallies.set(endpoint, tally);
     }
     this.#timer ??= this.#clock.after(this.#intervalMs, () => this.#end());
     if (isAnswer(outcome)) tally.answers++;
     else if (isFailure(outcome)) tally.failures++;
+    if (outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout) tally.unanswered++;
     // How fast a failure came says nothing about how fast an answer would have come.
     const measured = latencyMs >= 0 && outcome !== Outcome.Failure && outcome !== Outcome.ConnectFailure;
     if (measured) {
@@ -67,6 +71,11 @@ export class IntervalWindow {
     // An endpoint that is out already is judged by its probe.
     this.#judge(tallies.filter(({ endpoint }) => endpoint.state === 'ready'));
   }
+}
+
+/** What a verdict about the failures of a tally rests on. */
+export function groundsOfTally({ unanswered, failures }: Pick<Tally, 'unanswered' | 'failures'>): Grounds {
+  return 2 * unanswered > failures ? 'unreachable' : 'answers';
 }
 
 /**

@@ -78,7 +78,12 @@ class LatencyOutliers extends IntervalTracker<Settings> {
     const { requestVolume, factor, minExcessMs, intervals, intervalMs } = this.options;
     const judged = tallies
       .filter(({ latencies }) => latencies >= requestVolume)
-      .map(({ endpoint, latencySumMs, latencies }) => ({ endpoint, latencies, meanMs: latencySumMs / latencies }))
+      .map(({ endpoint, latencySumMs, latencies, unanswered }) => ({
+        endpoint,
+        latencies,
+        meanMs: latencySumMs / latencies,
+        grounds: 2 * unanswered > latencies ? ('unreachable' as const) : ('answers' as const),
+      }))
       // The worst first, as not all may go.
       .sort((a, b) => b.meanMs - a.meanMs);
     const nowMs = this.context.clock.now();
@@ -88,14 +93,14 @@ class LatencyOutliers extends IntervalTracker<Settings> {
     const before = new Map(inARow ? this.#slow : []);
     this.#judgedAtMs = nowMs;
     this.#slow.clear();
-    for (const [index, { endpoint, meanMs, latencies }] of judged.entries()) {
+    for (const [index, { endpoint, meanMs, latencies, grounds }] of judged.entries()) {
       const medianMs = medianOfOthers(judged, index);
       if (!(meanMs > medianMs * factor && meanMs >= medianMs + minExcessMs)) continue;
       const slowIntervals = (before.get(endpoint) ?? 0) + 1;
       this.#slow.set(endpoint, slowIntervals);
       if (slowIntervals < intervals) continue;
       const evidence = { meanMs, medianMs, factor, calls: latencies, intervals: slowIntervals };
-      this.eject(endpoint, evidence);
+      this.eject(endpoint, evidence, grounds);
     }
   }
 }

@@ -1,9 +1,9 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { boolean, integer, number, readOptions } from '../runtime/options.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
-import type { HealthSignal } from './health.js';
+import type { Grounds, HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
-import { spread, type Tally } from './interval-window.js';
+import { groundsOfTally, spread, type Tally } from './interval-window.js';
 
 export interface SuccessRateOptions extends Partial<EjectionTimes> {
   /**
@@ -66,15 +66,17 @@ interface Judged {
   readonly endpoint: Endpoint;
   readonly successRatio: number;
   readonly calls: number;
+  readonly grounds: Grounds;
 }
 
 class SuccessRate extends IntervalTracker<Settings> {
   protected override judge(tallies: readonly Tally[]): void {
     const { requestVolume, minimumHosts, compareFew, stdevFactor } = this.options;
     const judged = tallies
-      .map(({ endpoint, answers, failures }): Judged => {
+      .map((tally): Judged => {
+        const { endpoint, answers, failures } = tally;
         const calls = answers + failures;
-        return { endpoint, calls, successRatio: answers / calls };
+        return { endpoint, calls, successRatio: answers / calls, grounds: groundsOfTally(tally) };
       })
       .filter(({ calls }) => calls >= requestVolume)
       // The worst first, as not all may go.
@@ -86,9 +88,9 @@ class SuccessRate extends IntervalTracker<Settings> {
       const { mean, stdev } = all ?? spreadOfOthers(judged, one);
       const threshold = mean - stdevFactor * stdev;
       if (one.successRatio >= threshold) continue;
-      const { endpoint, successRatio, calls } = one;
+      const { endpoint, successRatio, calls, grounds } = one;
       const evidence = { successRatio, threshold, mean, stdev, calls, hosts: judged.length };
-      this.eject(endpoint, evidence);
+      this.eject(endpoint, evidence, grounds);
     }
   }
 }

@@ -8,6 +8,7 @@ import type { SlowStartOptions, SlowStartSettings } from '../endpoint/rotation/s
 import type { ZoneOptions, ZoneSettings } from '../endpoint/rotation/zone.js';
 import type { ActiveCheck } from '../health/active-check.js';
 import { consecutiveFailures } from '../health/consecutive-failures.js';
+import type { EjectionRatios } from '../health/ejection.js';
 import type { HealthSignal } from '../health/health.js';
 import { type ResilienceOptions, type ResilienceSettings, readResilience } from '../resilience/options.js';
 import type { Classify } from '../resilience/verdict.js';
@@ -76,10 +77,11 @@ export interface ServiceOptions {
   /** Active checks; an endpoint is used while all of them pass. Default none. */
   readonly checks?: readonly ActiveCheck[];
   /**
-   * No more than this share of the members is ejected at once, but always at least one. Default
-   * 0.5; 0 to 1.
+   * No more than this share of the members is ejected at once, but always at least one; 0 to 1. A
+   * number holds for all; an object tells apart those that are out for what they answered (default
+   * 0.1) from all together (`unreachable`, default 0.5).
    */
-  readonly maxEjectionRatio?: number;
+  readonly maxEjectionRatio?: number | Partial<EjectionRatios>;
   /**
    * Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0
    * switches it off.
@@ -130,7 +132,7 @@ export interface ServiceSettings {
   readonly policy: PolicySpec;
   readonly health: readonly HealthSignal[];
   readonly checks: readonly ActiveCheck[];
-  readonly maxEjectionRatio: number;
+  readonly maxEjectionRatio: EjectionRatios;
   readonly panicThreshold: number;
   readonly priority: Required<PriorityOptions>;
   readonly zone: ZoneSettings | undefined;
@@ -197,6 +199,14 @@ const checks: Reader<readonly ActiveCheck[]> = (value, name) => {
   throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
 };
 
+const ejectionRatios: Reader<EjectionRatios> = (value, name) => {
+  if (value !== undefined && (typeof value !== 'object' || value === null)) {
+    const ratio = number(0, 0, 1)(value, name);
+    return { answers: ratio, unreachable: ratio };
+  }
+  return readOptions<EjectionRatios>(name, value, { answers: number(0.1, 0, 1), unreachable: number(0.5, 0, 1) });
+};
+
 const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
   if (value === undefined) return {};
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -226,7 +236,7 @@ export function readServiceOptions(context: string, options: ServiceOptions | un
     policy: (value) => (value ?? 'least_request') as PolicySpec,
     health: signals,
     checks,
-    maxEjectionRatio: number(0.5, 0, 1),
+    maxEjectionRatio: ejectionRatios,
     panicThreshold: number(0.5, 0, 1),
     priority: readPriority,
     zone: readZone,

@@ -57,7 +57,7 @@ describe('service', () => {
       { id: 'spare1', host: '127.0.0.1', port: 6_001, priority: 1 },
     ];
     const { mesh, clock } = testMesh({ users: [...first, ...spare] });
-    const service = mesh.service('users', { policy: 'maglev' });
+    const service = mesh.service('users', { policy: 'maglev', maxEjectionRatio: 0.5 });
     const call = (key: string, outcomeOf: (id: string) => Outcome): void => {
       const lease = service.acquire({ key });
       lease.done(outcomeOf(lease.endpoint.spec.id));

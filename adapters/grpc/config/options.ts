@@ -46,7 +46,7 @@ export interface GrpcTargetOptions {
   readonly streamsPerConnection?: number;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
   readonly affinity?: ServiceOptions['affinity'];
-  readonly maxEjectionRatio?: number;
+  readonly maxEjectionRatio?: ServiceOptions['maxEjectionRatio'];
   readonly panicThreshold?: number;
   readonly discovery?: ServiceOptions['discovery'];
   readonly measureLatency?: boolean;
