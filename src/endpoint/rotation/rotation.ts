@@ -160,12 +160,23 @@ function levelOf(priority: number, members: readonly LiveEndpoint[], panic: bool
  */
 function shareOut(levels: readonly Level[], overprovisioning: number): readonly number[] {
   if (levels.length === 1) return [1];
-  const health = levels.map(({ ready, members }) => ({ healthy: ready.length, total: members.length }));
+  const health = levels.map(({ ready, members }) => ({ healthy: warmthOf(ready), total: members.length }));
   const { shares, totalHealth } = priorityLoads(health, overprovisioning);
   if (totalHealth > 0) return shares;
   const numbers = levels.map(({ panic, probing, members }) => (panic ? members.length : probing.length));
   const sum = numbers.reduce((total, each) => total + each, 0);
   return sum === 0 ? shares : numbers.map((each) => each / sum);
+}
+
+/**
+ * How many endpoints these are worth by now. Slow start cannot spare those of a priority that come
+ * together: none of them is warmer than the others. Then the priority's share grows instead, and
+ * the next one carries the rest.
+ */
+function warmthOf(ready: readonly LiveEndpoint[]): number {
+  let sum = 0;
+  for (const { warmth } of ready) sum += warmth;
+  return sum;
 }
 
 function candidates(level: Level, probingInList: boolean): readonly LiveEndpoint[] {
