@@ -1,5 +1,6 @@
 import { FairleadError } from '../runtime/errors.js';
-import { addressOf, type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
+import { AbsentEndpoints } from './absent.js';
+import { type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
 import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
@@ -19,21 +20,24 @@ export interface MembershipChange {
 /**
  * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id
  * and its address stay: an id that comes back at another address is a new process with nothing to
- * inherit. One that left and returns while its last calls are still running is revived with all its
- * counters. One that its registry calls unhealthy stays a member, with all that was learnt of it,
- * and is left out of `serving`.
+ * inherit. One that left and returns is revived with all that was learnt of it, while
+ * `AbsentEndpoints` remembers it. One that its registry calls unhealthy stays a member, with all
+ * that was learnt of it, and is left out of `serving`.
  */
 export class Membership {
   readonly #service: string;
+  readonly #absent: AbsentEndpoints;
   #byId = new Map<string, LiveEndpoint>();
   #members: readonly LiveEndpoint[] = [];
   #serving: readonly LiveEndpoint[] = [];
-  readonly #draining = new Set<LiveEndpoint>();
   readonly #freeOrdinals: number[] = [];
   #ordinals = 0;
+  /** What the last list had wrong: said once, not with every list. */
+  #complaints: ReadonlySet<string> = new Set();
 
-  constructor(service: string) {
+  constructor(service: string, absent: AbsentEndpoints = new AbsentEndpoints()) {
     this.#service = service;
+    this.#absent = absent;
   }
 
   /** What discovery lists, in the order of the ids, so that every client sees the same order. */
@@ -50,7 +54,7 @@ export class Membership {
   }
 
   get draining(): ReadonlySet<LiveEndpoint> {
-    return this.#draining;
+    return this.#absent.draining;
   }
 
   byId(id: string): LiveEndpoint | undefined {
@@ -64,10 +68,7 @@ export class Membership {
     const restored: LiveEndpoint[] = [];
     const refused: FairleadError[] = [];
     const next = new Map<string, LiveEndpoint>();
-    // By identity, once: a list that is new from end to end would search all of them for each of
-    // its endpoints.
-    const draining =
-      this.#draining.size === 0 ? undefined : new Map([...this.#draining].map((each) => [identityOf(each.spec), each]));
+    const complaints = new Set<string>();
     for (const spec of specs) {
       // A resolver that keeps its objects makes the rest free: of a long list, little changes at a
       // time.
@@ -78,31 +79,26 @@ export class Membership {
       }
       const reason = whyInvalid(spec, next);
       if (reason !== undefined) {
-        refused.push(this.#refuse(spec, reason));
+        const complaint = `${String(spec?.id)} ${reason}`;
+        if (!this.#complaints.has(complaint) && !complaints.has(complaint)) refused.push(this.#refuse(spec, reason));
+        complaints.add(complaint);
         continue;
       }
-      const known = this.#byId.get(spec.id) ?? draining?.get(identityOf(spec));
-      if (known === undefined || !sameAddress(known.spec, spec)) {
-        const endpoint = new LiveEndpoint(spec, this.#takeOrdinal());
+      if (same === undefined || !sameAddress(same.spec, spec)) {
+        const endpoint = this.#arrive(spec);
         next.set(spec.id, endpoint);
         arrived.push(endpoint);
         if (!endpoint.withdrawn) restored.push(endpoint);
         continue;
       }
-      next.set(spec.id, known);
-      if (this.#draining.delete(known)) {
-        known.revive();
-        known.ordinal = this.#takeOrdinal();
-        known.respecify(spec);
-        arrived.push(known);
-        if (!known.withdrawn) restored.push(known);
-      } else if (!sameSpec(known.spec, spec)) {
-        const was = known.withdrawn;
-        known.respecify(spec);
-        changed.push(known);
-        if (known.withdrawn !== was) (was ? restored : withdrawn).push(known);
-      }
+      next.set(spec.id, same);
+      if (sameSpec(same.spec, spec)) continue;
+      const was = same.withdrawn;
+      same.respecify(spec);
+      changed.push(same);
+      if (same.withdrawn !== was) (was ? restored : withdrawn).push(same);
     }
+    this.#complaints = complaints;
     const departed: LiveEndpoint[] = [];
     for (const endpoint of this.#members) {
       if (next.get(endpoint.spec.id) === endpoint) continue;
@@ -110,9 +106,10 @@ export class Membership {
       endpoint.depart();
       departed.push(endpoint);
       this.#freeOrdinals.push(endpoint.ordinal);
-      if (endpoint.inflight > 0) this.#draining.add(endpoint);
+      this.#absent.add(endpoint);
     }
     this.#byId = next;
+    this.#absent.prune(next.size);
     if (arrived.length > 0 || departed.length > 0) {
       this.#members = [...next.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
     }
@@ -123,12 +120,20 @@ export class Membership {
     return { arrived, changed, departed, withdrawn, restored, refused };
   }
 
-  /**
-   * A call on a draining endpoint ended. True when it was the last one: nothing is kept of it any
-   * longer.
-   */
+  /** A call on a draining endpoint ended. True when it was the last one. */
   drained(endpoint: LiveEndpoint): boolean {
-    return endpoint.inflight === 0 && this.#draining.delete(endpoint);
+    if (endpoint.inflight > 0) return false;
+    this.#absent.prune(this.#members.length);
+    return true;
+  }
+
+  #arrive(spec: EndpointSpec): LiveEndpoint {
+    const known = this.#absent.take(spec);
+    if (known === undefined) return new LiveEndpoint(spec, this.#takeOrdinal());
+    known.revive();
+    known.ordinal = this.#takeOrdinal();
+    known.respecify(spec);
+    return known;
   }
 
   /**
@@ -149,6 +154,11 @@ export class Membership {
   }
 }
 
+/**
+ * Far below what any policy can tell apart; what is nearly 0 would be Infinity, or for ever, in
+ * their divisions.
+ */
+const MIN_WEIGHT = 1e-6;
 const MAX_WEIGHT = 65_535;
 const MAX_PRIORITY = 127;
 
@@ -162,9 +172,9 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
   if (seen.has(spec.id)) return 'another endpoint has the same id';
   if (typeof spec.host !== 'string' || spec.host === '') return 'it has no host';
   if (!Number.isInteger(spec.port) || spec.port < 1 || spec.port > 65_535) return `its port is ${spec.port}`;
-  if (!(spec.weight > 0 && spec.weight <= MAX_WEIGHT)) return `its weight is ${spec.weight}`;
+  if (!isWeight(spec.weight)) return `its weight is ${spec.weight}`;
   const { registeredWeight: registered = spec.weight, healthy = true } = spec;
-  if (!(registered > 0 && registered <= MAX_WEIGHT)) return `its registered weight is ${registered}`;
+  if (!isWeight(registered)) return `its registered weight is ${registered}`;
   if (typeof healthy !== 'boolean') return 'its health is neither true nor false';
   if (!Number.isInteger(spec.priority) || spec.priority < 0 || spec.priority > MAX_PRIORITY) {
     return `its priority is ${spec.priority}`;
@@ -177,15 +187,14 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
   return undefined;
 }
 
+function isWeight(weight: number): boolean {
+  return weight >= MIN_WEIGHT && weight <= MAX_WEIGHT;
+}
+
 function isWithdrawn(endpoint: LiveEndpoint): boolean {
   return endpoint.withdrawn;
 }
 
 function isText(value: unknown): boolean {
   return typeof value === 'string';
-}
-
-/** The same instance while these stay. */
-function identityOf(spec: EndpointSpec): string {
-  return `${spec.id} ${addressOf(spec)}`;
 }

@@ -1,3 +1,4 @@
+import { AbsentEndpoints } from '../endpoint/absent.js';
 import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { Membership } from '../endpoint/membership.js';
@@ -42,7 +43,8 @@ export class Members {
   constructor(host: MembersHost, options: ServiceSettings, hub: CheckHub) {
     this.#host = host;
     this.#confines = options.aperture !== undefined;
-    this.#membership = new Membership(host.name);
+    const absent = new AbsentEndpoints(host.clock, (endpoint) => this.ejection.forget(endpoint));
+    this.#membership = new Membership(host.name, absent);
     this.#pace = new RotationPace(host.clock, () => this.#refresh());
     this.#reach = new UsedEndpoints(host.clock, host.random, options, () => this.#pace.request());
     this.ejection = this.#createEjection(options);
@@ -78,8 +80,9 @@ export class Members {
       this.#host.withdrawn(endpoint);
       this.#reach.forget(endpoint);
     }
-    // Of one that is unhealthy everything is kept: it is the same instance when it is back.
-    for (const endpoint of departed) this.ejection.forget(endpoint);
+    // What is known of those that left, or are unhealthy, is kept: they may return.
+    for (const endpoint of departed) this.ejection.depart(endpoint);
+    for (const endpoint of arrived) this.ejection.arrive(endpoint);
     // Where all are new, nobody is colder than the others.
     if (!first) for (const endpoint of restored) this.#reach.warmUp(endpoint);
     for (const error of refused) events.emit('error', error);
