@@ -1,5 +1,5 @@
 import { compact, storeKey } from '../affinity/store-key.js';
-import type { Clock } from '../runtime/clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import {
   boolean,
   callback,
@@ -48,27 +48,54 @@ export interface DistributedLimitSettings {
 }
 
 /**
- * When to come back after a store failure that refuses, where nobody knows, and for how long a
- * store that did not answer is not asked again: about how long a failover takes.
+ * When to come back after a store failure that refuses, where nothing better is known, and how long
+ * a store that did not answer in time is left alone: about as long as a failover takes.
  */
 const STORE_PAUSE_MS = 1_000;
 
 /**
- * Each call would wait `timeoutMs` for a store that hangs, so one call a second finds out whether
- * it still does.
+ * A store that has not answered anything for this share of its timeout is taken to hang, unless it
+ * is known as slower.
  */
-const HANGS = Symbol('the store did not answer in time');
+const SUSPICION = 0.1;
+
+/**
+ * How many times the usual answer time a silence must last: a store that is slow, but answers, does
+ * not hang.
+ */
+const SLOWER_THAN_USUAL = 2;
+
+/** The store was asked and has not answered yet. */
+interface Question {
+  readonly askedMs: number;
+  /** Lets its call go on without an answer. Idempotent. */
+  release(): void;
+}
 
 /**
  * A rate limit that many processes share through a store, over `rate-limiter-flexible`, whose
  * scripts and stores are its own.
+ *
+ * ## When the store hangs
+ *
+ * Each call would wait `timeoutMs` for a store that does not answer, at 3,000 calls a second 300 of
+ * them at once. So once the store has been silent for a tenth of that (or twice its usual answer
+ * time), one question stays to find out, and all other calls go on undecided. When that one times
+ * out the store is left alone for a second.
  */
 export class DistributedLimit {
   readonly #options: DistributedLimitSettings;
   readonly #clock: Clock;
   /** Until when a key is known to have no points, in the order in which that was learnt. */
   readonly #blockedUntilMs = new Map<string, number>();
+  /** Questions without an answer, in the order in which they were asked. */
+  readonly #asked = new Set<Question>();
   #askAgainAtMs = Number.NEGATIVE_INFINITY;
+  /** Answers may take about this long: the longest of late, halved with each that is faster. */
+  #usualMs = 0;
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  #silent = false;
+  #listening: Timer | undefined;
 
   constructor(options: DistributedLimitOptions, clock: Clock) {
     this.#options = readDistributedLimit(options, 'distributed');
@@ -99,37 +126,91 @@ export class DistributedLimit {
     const blockedMs = this.blockedMs(key, nowMs);
     if (blockedMs > 0) return blockedMs;
     if (nowMs < this.#askAgainAtMs) return this.#undecided(this.#askAgainAtMs - nowMs);
-    try {
-      await this.#consumeInTime(key);
-      return 0;
-    } catch (thrown) {
-      if (thrown === HANGS) return this.#hangs();
-      const waitMs = msBeforeNext(thrown);
-      if (waitMs === undefined) return this.#failed(thrown);
-      this.#block(key, waitMs);
-      return waitMs;
-    }
+    // One question is out already that will tell when the store is back.
+    if (this.#silent && this.#asked.size > 0) return this.#undecided(STORE_PAUSE_MS);
+    return this.#ask(key, nowMs);
   }
 
-  #consumeInTime(key: string): Promise<unknown> {
-    const { limiter, timeoutMs } = this.#options;
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.awaited(timeoutMs, () => reject(HANGS));
-      const settle = (end: () => void): void => {
+  #ask(key: string, askedMs: number): Promise<number> {
+    return new Promise((resolve) => {
+      const question: Question = { askedMs, release: () => resolve(this.#undecided(STORE_PAUSE_MS)) };
+      const timer = this.#clock.awaited(this.#options.timeoutMs, () => this.#timedOut(question));
+      const answered = (waitMs: number): void => {
         timer.cancel();
-        end();
+        this.#answered(question);
+        resolve(waitMs);
       };
-      consume(limiter, key).then(
-        (result) => settle(() => resolve(result)),
-        (thrown: unknown) => settle(() => reject(thrown)),
+      this.#asked.add(question);
+      this.#listen();
+      consume(this.#options.limiter, key).then(
+        () => answered(0),
+        (thrown: unknown) => answered(this.#refused(key, thrown)),
       );
     });
   }
 
-  #hangs(): number {
+  #answered(question: Question): void {
+    const nowMs = this.#clock.now();
+    this.#answeredMs = nowMs;
+    this.#silent = false;
+    this.#usualMs = Math.max(nowMs - question.askedMs, this.#usualMs / 2);
+    this.#settled(question);
+  }
+
+  #settled(question: Question): void {
+    this.#asked.delete(question);
+    if (this.#asked.size > 0) return;
+    this.#listening?.cancel();
+    this.#listening = undefined;
+  }
+
+  /**
+   * The first that waited in vain speaks for all that were asked since: none of them waits any
+   * longer.
+   */
+  #timedOut(question: Question): void {
+    if (!this.#asked.has(question)) return;
+    const waiting = [...this.#asked];
+    this.#asked.clear();
+    this.#settled(question);
     this.#askAgainAtMs = this.#clock.now() + STORE_PAUSE_MS;
     const { timeoutMs } = this.#options;
-    return this.#failed(new Error(`The store of a distributed rate limit did not answer within ${timeoutMs} ms.`));
+    this.#failed(new Error(`The store of a distributed rate limit did not answer within ${timeoutMs} ms.`));
+    for (const each of waiting) each.release();
+  }
+
+  /** Watches for silence while there is a question. */
+  #listen(): void {
+    this.#listening ??= this.#clock.awaited(this.#patienceMs, () => this.#look());
+  }
+
+  get #patienceMs(): number {
+    const { timeoutMs } = this.#options;
+    return Math.min(timeoutMs, Math.max(timeoutMs * SUSPICION, this.#usualMs * SLOWER_THAN_USUAL));
+  }
+
+  #look(secondLook = false): void {
+    const [oldest] = this.#asked;
+    this.#listening = undefined;
+    if (oldest === undefined) return;
+    const silentMs = this.#clock.now() - Math.max(oldest.askedMs, this.#answeredMs);
+    const leftMs = this.#patienceMs - silentMs;
+    // After a busy spell of our own the answer may be in the socket: it is read before the next
+    // timer fires.
+    if (leftMs > 0 || !secondLook) {
+      this.#listening = this.#clock.awaited(Math.max(leftMs, 1), () => this.#look(leftMs <= 0));
+      return;
+    }
+    this.#silent = true;
+    for (const question of this.#asked) if (question !== oldest) question.release();
+  }
+
+  /** What the limiter rejected with: the milliseconds of a refusal, or a failure. */
+  #refused(key: string, thrown: unknown): number {
+    const waitMs = msBeforeNext(thrown);
+    if (waitMs === undefined) return this.#failed(thrown);
+    this.#block(key, waitMs);
+    return waitMs;
   }
 
   #failed(thrown: unknown): number {
