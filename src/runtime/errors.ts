@@ -118,7 +118,10 @@ export class FairleadError extends Error {
   }
 }
 
-/** `instanceof` of FairleadError and of all that are derived from it: `this` is the class that is asked. */
+/**
+ * `instanceof` of FairleadError and of all that are derived from it: `this` is the class that is
+ * asked.
+ */
 function isInstance(this: object, value: unknown): boolean {
   const brand = brands.get(this);
   if (brand === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
