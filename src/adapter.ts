@@ -9,7 +9,7 @@ export { PolicyRegistry } from './balancing/registry.js';
 export { repeatAfter } from './resilience/verdict.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BoundedMap } from './runtime/bounded-map.js';
-export { sleep, withTimeout } from './runtime/clock.js';
+export { judgeAfter, sleep, withTimeout } from './runtime/clock.js';
 export { currentRoutingKey } from './runtime/context.js';
 export * as optionReaders from './runtime/options.js';
 export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';

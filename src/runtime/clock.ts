@@ -83,13 +83,58 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
+ * A timer that fires this much late was kept by our own work: a busy process, not a slow peer;
+ * milliseconds.
+ */
+const BUSY_MS = 20;
+
+/**
+ * Like `clock.awaited`, for a verdict about a peer that has not answered by then. A process that
+ * was busy when the time ran out has not read what the peer sent meanwhile, so the verdict waits
+ * for one more turn of the event loop, in which sockets are read; and where the timer came late,
+ * for as long as it was late, so that a handshake can go on that stood still. Busy or not, the
+ * verdict comes after twice `delayMs` and what the last turn took. `kind` is the timer's, by
+ * default one that keeps the process alive.
+ */
+export function judgeAfter(
+  clock: Clock,
+  delayMs: number,
+  judge: () => void,
+  kind: 'after' | 'awaited' = 'awaited',
+): Timer {
+  let graceMs = Math.max(0, delayMs);
+  let looked = false;
+  let dueMs = 0;
+  let timer: Timer | undefined;
+  const arm = (waitMs: number): void => {
+    dueMs = clock.now() + waitMs;
+    timer = clock[kind](waitMs, expired);
+  };
+  const expired = (): void => {
+    const extraMs = Math.min(clock.now() - dueMs, graceMs);
+    if (extraMs > BUSY_MS) {
+      graceMs -= extraMs;
+      looked = true;
+      arm(extraMs);
+    } else if (looked) {
+      judge();
+    } else {
+      looked = true;
+      arm(0);
+    }
+  };
+  arm(delayMs);
+  return { cancel: () => timer?.cancel() };
+}
+
+/**
  * The outcome of `work`, or a rejection with what `late` returns where it takes longer than
- * `limitMs`. The work is not stopped: give it a signal for that. What it does after the limit is
- * ignored, a rejection included.
+ * `limitMs`, by the rules of `judgeAfter`. The work is not stopped: give it a signal for that. What
+ * it does after the limit is ignored, a rejection included.
  */
 export function withTimeout<T>(clock: Clock, limitMs: number, work: PromiseLike<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.awaited(limitMs, () => reject(late()));
+    const timer = judgeAfter(clock, limitMs, () => reject(late()));
     work.then(
       (value) => {
         timer.cancel();
