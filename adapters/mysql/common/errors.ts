@@ -55,18 +55,24 @@ const OFFLINE = meaning(Outcome.ConnectFailure, false, 'not_executed');
 /** Wrong password, unknown database: the configuration's fault, not the endpoint's death. */
 const REFUSED_LOGIN = meaning(Outcome.ApplicationError, false, 'not_executed');
 
+/** Whatever was asked. */
 const BY_ERRNO: ReadonlyMap<number, ErrorMeaning> = new Map([
   [1040, OVERLOADED], // ER_CON_COUNT_ERROR: too many connections
-  [1203, OVERLOADED], // ER_TOO_MANY_USER_CONNECTIONS
-  [1226, OVERLOADED], // ER_USER_LIMIT_REACHED
-  [1044, REFUSED_LOGIN], // ER_DBACCESS_DENIED_ERROR, at connect
-  [1045, REFUSED_LOGIN], // ER_ACCESS_DENIED_ERROR
   [1053, SHUTTING_DOWN], // ER_SERVER_SHUTDOWN
   [1927, LOST], // ER_CONNECTION_KILLED (MariaDB)
   [1290, READ_ONLY], // ER_OPTION_PREVENTS_STATEMENT: --read-only, --super-read-only
   [1836, READ_ONLY], // ER_READ_ONLY_MODE
   [3032, OFFLINE], // ER_SERVER_OFFLINE_MODE
   [4031, IDLE_CLOSED], // ER_CLIENT_INTERACTION_TIMEOUT: wait_timeout passed, on an idle connection
+]);
+
+/**
+ * Of a login. As the answer to a statement 1044, 1045 and 1226 are about that statement: no right
+ * to a table, to a file, to one more update in this hour.
+ */
+const BY_ERRNO_OF_LOGIN: ReadonlyMap<number, ErrorMeaning> = new Map([
+  [1203, OVERLOADED], // ER_TOO_MANY_USER_CONNECTIONS
+  [1226, OVERLOADED], // ER_USER_LIMIT_REACHED
 ]);
 
 const CONNECT_PHASE: ReadonlySet<string> = new Set([
@@ -79,16 +85,21 @@ const CONNECT_PHASE: ReadonlySet<string> = new Set([
   'HANDSHAKE_NO_SSL_SUPPORT',
 ]);
 
-/** The meaning of an error of a statement, or of connecting where `connecting`. */
+/**
+ * The meaning of an error of a statement, or of connecting where `connecting`. What a server says
+ * to a change of the user, which mysql2 marks `fatal`, is said to a login.
+ */
 export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   const { code, errno, fatal, message } = (thrown ?? {}) as DriverError;
   const number = typeof code === 'number' ? code : errno;
+  const answered = typeof errno === 'number' && errno > 0 && code !== 'ETIMEDOUT';
   const listed = typeof number === 'number' ? BY_ERRNO.get(number) : undefined;
   // A plugin of ours or the user's refused what the server asked for: it will ask for the same
   // again.
   if (code === 'AUTH_SWITCH_PLUGIN_ERROR') return REFUSED_LOGIN;
   if (listed !== undefined) return number === 1290 && !mentionsReadOnly(message) ? APPLICATION : listed;
-  if (connecting) return typeof number === 'number' && number > 0 && code !== 'ETIMEDOUT' ? REFUSED_LOGIN : UNREACHABLE;
+  if (answered && (connecting || fatal === true)) return BY_ERRNO_OF_LOGIN.get(errno) ?? REFUSED_LOGIN;
+  if (connecting) return UNREACHABLE;
   if (typeof code === 'string') {
     if (CONNECT_PHASE.has(code)) return UNREACHABLE;
     if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') return OWN_TIMEOUT;

@@ -46,6 +46,18 @@ describe('errors of mysql2', () => {
     ['the idle timeout of MySQL 9', error({ code: 4031 }), 'cancelled close not_executed'],
     ['offline mode', error({ errno: 3032 }), 'connect_failure close not_executed'],
     ['a query timeout', error({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }), 'timeout close unknown'],
+    [
+      'no right to a database',
+      error({ code: 'ER_DBACCESS_DENIED_ERROR', errno: 1044 }),
+      'application_error keep executed',
+    ],
+    ['no right to a file', error({ code: 'ER_ACCESS_DENIED_ERROR', errno: 1045 }), 'application_error keep executed'],
+    ['an exhausted quota', error({ code: 'ER_USER_LIMIT_REACHED', errno: 1226 }), 'application_error keep executed'],
+    [
+      'a refused change of the user',
+      error({ code: 'ER_ACCESS_DENIED_ERROR', errno: 1045, fatal: true }),
+      'application_error close not_executed',
+    ],
     ['a reset socket', error({ code: 'ECONNRESET', fatal: true }), 'failure close unknown'],
     ['a bug in the driver', new TypeError('undefined is not a function'), 'application_error keep executed'],
   ])('%s', (_, thrown, expected) => expect(judged(thrown)).toBe(expected));
@@ -67,6 +79,8 @@ describe('errors of mysql2', () => {
       error({ code: 'ER_ACCESS_DENIED_ERROR', errno: 1045 }),
       'application_error close not_executed',
     ],
+    ['no right to the database', error({ errno: 1044, fatal: true }), 'application_error close not_executed'],
+    ['an exhausted quota', error({ errno: 1226, fatal: true }), 'overloaded close not_executed'],
     ['an unknown database', error({ code: 'ER_BAD_DB_ERROR', errno: 1049 }), 'application_error close not_executed'],
     ['too many connections', error({ errno: 1040 }), 'overloaded close not_executed'],
   ])('while connecting: %s', (_, thrown, expected) => expect(judged(thrown, true)).toBe(expected));
