@@ -53,7 +53,7 @@ export type { EjectionEvent, EjectionRatios } from './health/ejection.js';
 export type { EjectionTimes } from './health/ejection-times.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
 export { type GrpcCheckOptions, type GrpcHealthProbe, grpcCheck } from './health/grpc-check.js';
-export type { ServingStatus } from './health/grpc-health.js';
+export type { ServingStatus } from './health/grpc-health-messages.js';
 export type { Evidence, Grounds, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
 export { type ExpectedStatus, type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';

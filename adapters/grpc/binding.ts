@@ -6,6 +6,7 @@ import {
   FairleadError,
   type Mesh,
   type PolicySpec,
+  type Random,
   type Service,
   type ServiceOptions,
   type Subset,
@@ -31,6 +32,7 @@ const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
 export class ChannelBinding {
   readonly service: Service;
   readonly clock: Clock;
+  readonly random: Random;
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
   readonly telemetry: ChannelTelemetry;
@@ -60,6 +62,7 @@ export class ChannelBinding {
     const merged = { ...defaults.target, ...own?.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
     this.clock = mesh.clock;
+    this.random = mesh.random;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
@@ -107,7 +110,7 @@ export class ChannelBinding {
   }
 }
 
-type ConnectionSettings = Omit<LeafSettings, 'clock' | 'telemetry' | 'options'>;
+type ConnectionSettings = Omit<LeafSettings, 'clock' | 'random' | 'telemetry' | 'options'>;
 
 /**
  * The binding in what a load balancer is given; undefined where another scheme's resolver gave it.

@@ -119,8 +119,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
    * subset already.
    */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
-    const { clock, telemetry } = binding;
-    const settings = { ...binding.connections, clock, telemetry, options };
+    const { clock, random, telemetry } = binding;
+    const settings = { ...binding.connections, clock, random, telemetry, options };
     const listed = new Set(binding.service.usedEndpoints);
     for (const [endpoint, leaf] of this.#leaves) {
       if (listed.has(endpoint)) continue;

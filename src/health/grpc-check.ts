@@ -8,7 +8,8 @@ import {
   timingOf,
 } from './active-check.js';
 import { type CheckTls, type CheckTlsSettings, checkTls, connectOptions } from './check-tls.js';
-import { askGrpcHealth, type ServingStatus } from './grpc-health.js';
+import { askGrpcHealth } from './grpc-health.js';
+import type { ServingStatus } from './grpc-health-messages.js';
 
 /**
  * Calls grpc.health.v1.Health/Check and gives the status; NOT_FOUND is `SERVICE_UNKNOWN`, a server

@@ -2,15 +2,7 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { addressOf } from '../endpoint/endpoint.js';
 import type { CheckTarget } from './active-check.js';
 import type { TlsConnect } from './check-tls.js';
-
-/**
- * What a gRPC server says of a service, by the names of
- * grpc.health.v1.HealthCheckResponse.ServingStatus.
- */
-export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN' | 'UNIMPLEMENTED';
-
-/** By number in the protocol. */
-const STATUSES: readonly ServingStatus[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+import { decodeHealthStatus, encodeHealthRequest, type ServingStatus } from './grpc-health-messages.js';
 
 const OK = 0;
 const NOT_FOUND = 5;
@@ -22,10 +14,7 @@ const LONGEST_ANSWER_BYTES = 1_024;
 /** The compression flag and four bytes of length before each message. */
 const PREFIX_BYTES = 5;
 
-/**
- * One unary call of grpc.health.v1.Health/Check over HTTP/2. Request and response are one field
- * each, so their protobuf is written and read by hand, and no gRPC library is needed.
- */
+/** One unary call of grpc.health.v1.Health/Check over HTTP/2, without a gRPC library. */
 export async function askGrpcHealth(
   target: CheckTarget,
   service: string,
@@ -83,19 +72,10 @@ function call(session: ClientHttp2Session, service: string, signal: AbortSignal)
 }
 
 function request(service: string): Buffer {
-  const name = Buffer.from(service);
-  // Field 1, a string. An empty one is left out, as protobuf has it.
-  const message = name.length === 0 ? name : Buffer.concat([Buffer.of(0x0a), varint(name.length), name]);
+  const message = encodeHealthRequest(service);
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return Buffer.of(...bytes, rest);
 }
 
 function readAnswer(headers: IncomingHttpHeaders, body: Buffer): ServingStatus {
@@ -106,10 +86,7 @@ function readAnswer(headers: IncomingHttpHeaders, body: Buffer): ServingStatus {
     const told = Number.isNaN(status) ? `HTTP status ${headers[':status'] ?? 'none'}` : `gRPC status ${status}`;
     throw new Error(`the server answered the health check with ${told}`);
   }
-  const message = body.subarray(PREFIX_BYTES);
-  // Field 1, a number. Left out it is 0.
-  const serving = message.length === 0 ? 0 : message[0] === 0x08 ? message[1]! : -1;
-  const name = STATUSES[serving];
+  const name = decodeHealthStatus(body.subarray(PREFIX_BYTES));
   if (name === undefined) throw new Error('the server answered the health check with something else');
   return name;
 }

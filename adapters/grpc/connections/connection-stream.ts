@@ -7,15 +7,20 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import type { Clock, Timer } from '../../../src/index.js';
+import { Backoff } from '../../../src/adapter.js';
+import type { Clock, Random, Timer } from '../../../src/index.js';
 
 /**
- * The first wait after a stream that told nothing, and how it grows: those of gRPC's connection
- * backoff.
+ * The waits after streams that told nothing: those of gRPC's connection backoff
+ * (doc/connection-backoff.md), with its jitter below them only.
  */
-const FIRST_BACKOFF_MS = 1_000;
-const MAX_BACKOFF_MS = 120_000;
-const BACKOFF_FACTOR = 1.6;
+const BACKOFF = { baseMs: 1_000, maxMs: 120_000, factor: 1.6, jitter: 0.2 };
+
+/** What streams take from the mesh. */
+export interface StreamContext {
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** What a server tells over time. */
 export interface StreamListener {
@@ -38,19 +43,20 @@ export class ConnectionStream {
   readonly #listener: StreamListener;
   #stream: ClientReadableStream<Buffer> | undefined;
   #timer: Timer | undefined;
-  #backoffMs = FIRST_BACKOFF_MS;
+  readonly #backoff: Backoff;
   #closed = false;
 
   constructor(
     subchannel: experimental.SubchannelInterface,
     path: string,
     request: Buffer,
-    clock: Clock,
+    { clock, random }: StreamContext,
     listener: StreamListener,
   ) {
     this.#path = path;
     this.#request = request;
     this.#clock = clock;
+    this.#backoff = new Backoff(random, BACKOFF);
     this.#listener = listener;
     // The channel of the one connection: never balanced, never retried, gone with it.
     const channelOverride = subchannel.getChannel();
@@ -69,7 +75,7 @@ export class ConnectionStream {
     const stream = this.#client.makeServerStreamRequest(this.#path, same, same, this.#request, new Metadata());
     this.#stream = stream;
     stream.on('data', (message: Buffer) => {
-      this.#backoffMs = FIRST_BACKOFF_MS;
+      this.#backoff.reset();
       if (!this.#closed) this.#listener.message(message);
     });
     stream.on('error', (error: ServiceError) => this.#ended(error));
@@ -88,7 +94,6 @@ export class ConnectionStream {
       return;
     }
     this.#listener.broken(error);
-    this.#timer = this.#clock.after(this.#backoffMs, () => this.#open());
-    this.#backoffMs = Math.min(this.#backoffMs * BACKOFF_FACTOR, MAX_BACKOFF_MS);
+    this.#timer = this.#clock.after(this.#backoff.next(), () => this.#open());
   }
 }

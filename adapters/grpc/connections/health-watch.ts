@@ -1,30 +1,8 @@
 import type { experimental } from '@grpc/grpc-js';
-import type { Clock } from '../../../src/index.js';
-import { ConnectionStream } from './connection-stream.js';
+import { decodeHealthStatus, encodeHealthRequest } from '../../../src/adapter.js';
+import { ConnectionStream, type StreamContext } from './connection-stream.js';
 
 const WATCH = '/grpc.health.v1.Health/Watch';
-
-/** `HealthCheckResponse.ServingStatus.SERVING` */
-const SERVING = 1;
-
-/** `HealthCheckRequest { string service = 1 }` in the wire format: field 1, length-delimited. */
-export function encodeHealthRequest(service: string): Buffer {
-  const name = Buffer.from(service);
-  if (name.length === 0) return name;
-  const length: number[] = [];
-  let rest = name.length;
-  for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
-  length.push(rest);
-  return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
-}
-
-/**
- * The status in `HealthCheckResponse { ServingStatus status = 1 }`: field 1, a varint below 128;
- * absent is 0.
- */
-export function decodeHealthStatus(response: Buffer): number {
-  return response.length >= 2 && response[0] === 0x08 ? response[1]! : 0;
-}
 
 /**
  * Asks a server how it is, by the streaming method of the standard health service, over the
@@ -42,16 +20,16 @@ export class HealthWatch {
   constructor(
     subchannel: experimental.SubchannelInterface,
     service: string,
-    clock: Clock,
+    context: StreamContext,
     changed: () => void,
     healthy?: boolean,
   ) {
     this.healthy = healthy;
     this.#changed = changed;
-    this.#stream = new ConnectionStream(subchannel, WATCH, encodeHealthRequest(service), clock, {
+    this.#stream = new ConnectionStream(subchannel, WATCH, encodeHealthRequest(service), context, {
       message: (response) => {
-        const serving = decodeHealthStatus(response);
-        this.#tell(serving === SERVING, `its health service says ${SERVING_STATUSES[serving] ?? serving}`);
+        const status = decodeHealthStatus(response);
+        this.#tell(status === 'SERVING', `its health service says ${status ?? 'something else'}`);
       },
       broken: (error) => this.#tell(false, `its health service cannot be asked: ${error.message}`),
       unimplemented: () => this.#tell(true, ''),
@@ -69,5 +47,3 @@ export class HealthWatch {
     this.#changed();
   }
 }
-
-const SERVING_STATUSES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];

@@ -1,6 +1,6 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
 import { restartLoadReports } from '../../../src/adapter.js';
-import type { Clock, Endpoint } from '../../../src/index.js';
+import type { Clock, Endpoint, Random } from '../../../src/index.js';
 import type { PickableConnection } from '../calls/picker.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import { Connecting } from './connecting.js';
@@ -17,6 +17,7 @@ export interface LeafHost {
 
 export interface LeafSettings {
   readonly clock: Clock;
+  readonly random: Random;
   readonly telemetry?: ChannelTelemetry;
   readonly connectTimeoutMs: number;
   /** The name to ask the health service for; undefined where it is not asked. */
@@ -222,15 +223,15 @@ export class Leaf implements PickableConnection {
 
   /** Has the server tell of itself, where that is asked for. */
   #watch(subchannel: experimental.SubchannelInterface | undefined, healthy?: boolean): void {
-    const { healthService, oobReportingPeriodMs, clock } = this.#settings;
+    const { healthService, oobReportingPeriodMs } = this.#settings;
     if (subchannel === undefined) return;
     this.#stopWatching();
     if (oobReportingPeriodMs !== undefined) {
-      this.#load = new LoadWatch(subchannel, this.endpoint, oobReportingPeriodMs, clock);
+      this.#load = new LoadWatch(subchannel, this.endpoint, oobReportingPeriodMs, this.#settings);
     }
     if (healthService === undefined) return;
     const changed = (): void => this.#settle(this.#health?.reason ?? null);
-    this.#health = new HealthWatch(subchannel, healthService, clock, changed, healthy);
+    this.#health = new HealthWatch(subchannel, healthService, this.#settings, changed, healthy);
   }
 
   #stopWatching(): void {

@@ -1,31 +1,25 @@
 import type { experimental } from '@grpc/grpc-js';
-import type { Clock, Endpoint } from '../../../src/index.js';
+import { WireWriter } from '../../../src/adapter.js';
+import type { Endpoint } from '../../../src/index.js';
 import { takeLoadReport } from '../common/orca.js';
-import { ConnectionStream } from './connection-stream.js';
+import { ConnectionStream, type StreamContext } from './connection-stream.js';
 
 const STREAM = '/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics';
 
 const MS_PER_S = 1_000;
 const NANOS_PER_MS = 1_000_000;
 
-/** A number of up to 53 bits as a varint. */
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  bytes.push(rest);
-  return bytes;
-}
-
 /**
  * `OrcaLoadReportRequest { google.protobuf.Duration report_interval = 1 }`, whose fields are
- * seconds = 1 and nanos = 2, in the wire format. All three messages are shorter than 128 bytes.
+ * seconds = 1 and nanos = 2.
  */
 export function encodeLoadReportRequest(intervalMs: number): Buffer {
   const seconds = Math.floor(intervalMs / MS_PER_S);
   const nanos = Math.round((intervalMs - seconds * MS_PER_S) * NANOS_PER_MS);
-  const duration = [...(seconds > 0 ? [0x08, ...varint(seconds)] : []), ...(nanos > 0 ? [0x10, ...varint(nanos)] : [])];
-  return Buffer.from([0x0a, duration.length, ...duration]);
+  const duration = new WireWriter();
+  if (seconds > 0) duration.varint(1, seconds);
+  if (nanos > 0) duration.varint(2, nanos);
+  return new WireWriter().message(1, duration).finish();
 }
 
 /**
@@ -36,9 +30,14 @@ export function encodeLoadReportRequest(intervalMs: number): Buffer {
 export class LoadWatch {
   readonly #stream: ConnectionStream;
 
-  constructor(subchannel: experimental.SubchannelInterface, endpoint: Endpoint, intervalMs: number, clock: Clock) {
-    this.#stream = new ConnectionStream(subchannel, STREAM, encodeLoadReportRequest(intervalMs), clock, {
-      message: (report) => takeLoadReport(endpoint, report, clock),
+  constructor(
+    subchannel: experimental.SubchannelInterface,
+    endpoint: Endpoint,
+    intervalMs: number,
+    context: StreamContext,
+  ) {
+    this.#stream = new ConnectionStream(subchannel, STREAM, encodeLoadReportRequest(intervalMs), context, {
+      message: (report) => takeLoadReport(endpoint, report, context.clock),
       // What was reported expires by itself.
       broken: () => {},
     });

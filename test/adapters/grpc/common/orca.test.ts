@@ -3,7 +3,6 @@ import { DurationSchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeLoadReport } from '../../../../adapters/grpc/common/orca.js';
-import { decodeHealthStatus, encodeHealthRequest } from '../../../../adapters/grpc/connections/health-watch.js';
 import { encodeLoadReportRequest } from '../../../../adapters/grpc/connections/load-watch.js';
 
 /** One field of protobuf: a double. */
@@ -46,17 +45,5 @@ describe('the request for load reports', () => {
         expect([...encodeLoadReportRequest(ms)]).toEqual([0x0a, duration.length, ...duration]);
       }),
     );
-  });
-});
-
-describe('the health messages', () => {
-  it('are those of protobuf', () => {
-    expect(encodeHealthRequest('')).toEqual(Buffer.alloc(0));
-    expect(encodeHealthRequest('a.B').toString('latin1')).toBe('\n\u0003a.B');
-    const long = encodeHealthRequest('x'.repeat(200));
-    expect([...long.subarray(0, 3)]).toEqual([0x0a, 0xc8, 0x01]);
-    expect(long).toHaveLength(203);
-    expect(decodeHealthStatus(Buffer.from([0x08, 0x01]))).toBe(1);
-    expect(decodeHealthStatus(Buffer.alloc(0))).toBe(0);
   });
 });
