@@ -1,12 +1,21 @@
-import type { Pool, PoolOptions, QueryOptions, SslOptions } from 'mysql2';
+import type { Pool, PoolConnection, PoolOptions, SslOptions } from 'mysql2';
 import type { Mesh } from '../../src/index.js';
+import type { ReplicatedPoolApi, RoutedConnection, RoutedQueries } from './api.js';
 import type { Password } from './common/driver-options.js';
-import type { Consistency, MysqlPoolOptions } from './common/options.js';
+import type { MysqlPoolOptions } from './common/options.js';
 import { OrmDriver } from './orm-driver.js';
-import { ReplicatedPool, type Route } from './pool.js';
+import { ReplicatedPool } from './pool.js';
 
+export type {
+  ReplicatedPoolApi,
+  RoutedConnection,
+  RoutedPromiseConnection,
+  RoutedPromiseQueries,
+  RoutedQueries,
+  RoutedQueryOptions,
+} from './api.js';
 export type { Password } from './common/driver-options.js';
-export type { Consistency, MysqlPoolOptions, ProbeUser } from './common/options.js';
+export type { Consistency, EndpointRoute, MysqlPoolOptions, ProbeUser, RouteChoice } from './common/options.js';
 export type { Route } from './pool.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */
@@ -28,30 +37,13 @@ export interface TlsOptions extends Omit<SslOptions, 'pfx' | 'crl'> {
   readonly servername?: string;
 }
 
-/**
- * A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' } as
- * RoutedQueryOptions)`.
- */
-export interface RoutedQueryOptions extends QueryOptions {
-  readonly route?: 'primary' | 'replica';
-  readonly consistency?: Consistency;
-}
-
-/** What fairlead adds to the pool of mysql2. */
-export interface ReplicatedPoolApi {
-  /** Where a statement would run on a clean connection, and why. Sends nothing. */
-  route(sql: string): Route;
-  /** Runs `run` as a session of its own, or as one that `exportSession` gave a token of. */
-  session<T>(run: () => T, token?: string): T;
-  /** The position of the current session, as a token for `session`. Empty before a write. */
-  exportSession(): string;
-  /** All that `run` does has this consistency. */
-  withConsistency<T>(consistency: Consistency, run: () => T): T;
-  /** All that `run` does goes there, where it may choose. */
-  withRoute<T>(route: 'primary' | 'replica', run: () => T): T;
-  /** Connections by endpoint id. */
-  stats(): ReturnType<ReplicatedPool['stats']>;
-}
+/** mysql2's callback pool, with what fairlead adds to it and its connections. */
+export type ReplicatedMysqlPool = RoutedQueries & {
+  getConnection(
+    callback: (error: NodeJS.ErrnoException | null, connection: RoutedConnection & PoolConnection) => unknown,
+  ): void;
+} & Pool &
+  ReplicatedPoolApi;
 
 /**
  * For ORMs that load mysql2 themselves: the module with its `createPool`, `createPoolCluster` and
@@ -70,6 +62,6 @@ export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<str
  * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database: 'shop' });
  * ```
  */
-export function createPool(mesh: Mesh, options: CreatePoolOptions): Pool & ReplicatedPoolApi {
-  return new ReplicatedPool(mesh, options) as unknown as Pool & ReplicatedPoolApi;
+export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPool {
+  return new ReplicatedPool(mesh, options) as unknown as ReplicatedMysqlPool;
 }

@@ -4,12 +4,12 @@ import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
 import type { DriverPoolOptions } from './common/driver-options.js';
-import { type Consistency, type PoolSettings, readPoolOptions } from './common/options.js';
+import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions } from './common/options.js';
 import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { Freshness } from './session/freshness.js';
-import { executeOperation, type OperationContext, queryOperation } from './session/operations.js';
+import { executeOperation, type OperationContext, queryOperation, readRoute } from './session/operations.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
@@ -17,7 +17,7 @@ import { VirtualConnection } from './virtual-connection.js';
 
 /** Where a statement would run, and why. */
 export interface Route {
-  readonly target: 'primary' | 'replica' | 'same connection';
+  readonly target: RouteChoice | 'same connection';
   readonly keepsSession: boolean;
   readonly reason: string;
 }
@@ -67,7 +67,7 @@ export class ReplicatedPool extends EventEmitter {
     this.#session = new ConsistencySession(false, cluster.clock.now());
     this.config = publicConfig(pool, parsed);
     this.#operations = {
-      router: new Router({ primaryFunctions: own.primaryFunctions, override: own.classify }),
+      router: new Router({ primaryFunctions: own.primaryFunctions, override: own.classify, database: parsed.database }),
       config: parsed,
       queryTimeoutMs: own.queryTimeoutMs,
     };
@@ -79,6 +79,7 @@ export class ReplicatedPool extends EventEmitter {
       resetOnRelease: pool.resetOnRelease,
       keepsInsertId: true,
       scope: () => currentScope.getStore(),
+      forThread: (threadId) => cluster.forThread(threadId),
       session: this.#session,
       clean: (checkout, done) => this.#clean(checkout, done),
     };
@@ -172,8 +173,8 @@ export class ReplicatedPool extends EventEmitter {
    * Every statement of `run` that may choose goes there. A session with state stays where its state
    * is.
    */
-  withRoute<T>(route: 'primary' | 'replica', run: () => T): T {
-    return withScope({ route }, run);
+  withRoute<T>(route: RouteChoice, run: () => T): T {
+    return withScope({ route: readRoute(route, 'withRoute') }, run);
   }
 
   /**

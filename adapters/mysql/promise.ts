@@ -1,34 +1,45 @@
-import type { Pool } from 'mysql2/promise';
+import type { Pool, PoolConnection } from 'mysql2/promise';
 import type { Mesh } from '../../src/index.js';
-import type { Consistency } from './common/options.js';
+import type { ReplicatedPoolApi, RoutedPromiseConnection, RoutedPromiseQueries } from './api.js';
+import type { Consistency, RouteChoice } from './common/options.js';
 import { promisePool } from './driver/promise-wrappers.js';
-import { type CreatePoolOptions, createPool as createCallbackPool, type ReplicatedPoolApi } from './index.js';
+import { type CreatePoolOptions, createPool as createCallbackPool } from './index.js';
 
 export type {
   Consistency,
   CreatePoolOptions,
+  EndpointRoute,
   MysqlPoolOptions,
   Password,
   ProbeUser,
   ReplicatedPoolApi,
   Route,
+  RouteChoice,
+  RoutedPromiseConnection,
+  RoutedPromiseQueries,
   RoutedQueryOptions,
   TlsOptions,
 } from './index.js';
+
+/** mysql2's promise pool, with what fairlead adds to it and its connections. */
+export type ReplicatedMysqlPromisePool = RoutedPromiseQueries & {
+  getConnection(): Promise<RoutedPromiseConnection & PoolConnection>;
+} & Pool &
+  ReplicatedPoolApi;
 
 /**
  * mysql2's promise pool over the servers of a service: the driver's own promise wrapper around
  * `createPool` of `fairlead/mysql`.
  */
-export function createPool(mesh: Mesh, options: CreatePoolOptions): Pool & ReplicatedPoolApi {
+export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPromisePool {
   const callbackPool = createCallbackPool(mesh, options);
-  const pool = promisePool(callbackPool, Promise) as Pool;
+  const pool = promisePool(callbackPool, Promise) as ReplicatedMysqlPromisePool;
   return Object.assign(pool, {
     route: (sql: string) => callbackPool.route(sql),
     session: <T>(run: () => T, token?: string): T => callbackPool.session(run, token),
     exportSession: () => callbackPool.exportSession(),
     withConsistency: <T>(consistency: Consistency, run: () => T): T => callbackPool.withConsistency(consistency, run),
-    withRoute: <T>(route: 'primary' | 'replica', run: () => T): T => callbackPool.withRoute(route, run),
+    withRoute: <T>(route: RouteChoice, run: () => T): T => callbackPool.withRoute(route, run),
     stats: () => callbackPool.stats(),
   });
 }

@@ -48,7 +48,10 @@ export class VirtualConnection extends EventEmitter {
 
   /** Of the server the latest statement ran on; null before. */
   get threadId(): number | null {
-    return this.#runner.current?.physical.connection.threadId ?? null;
+    const physical = this.#runner.current?.physical;
+    if (physical === undefined) return null;
+    physical.threadIdRead = true;
+    return physical.connection.threadId ?? null;
   }
 
   get connection(): this {
@@ -154,6 +157,15 @@ export class VirtualConnection extends EventEmitter {
 
   connect(callback?: Callback): void {
     if (callback !== undefined) process.nextTick(callback, null);
+  }
+
+  /**
+   * Ends the statement that runs now, by KILL QUERY on its server, beside the pool's limit; one
+   * that waits for a connection is not sent at all. Calls back with whether there was one, once the
+   * server has answered; the statement itself fails with ER_QUERY_INTERRUPTED. The session goes on.
+   */
+  cancel(callback?: (error: unknown, cancelled?: boolean) => void): void {
+    this.#runner.cancel((error, cancelled) => callback?.(error, cancelled));
   }
 
   pause(): void {

@@ -1,4 +1,3 @@
-import type { RoutedQueryOptions } from 'fairlead/mysql';
 import type { RowDataPacket } from 'mysql2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -26,8 +25,8 @@ const COUNT = 'SELECT v AS n FROM counter WHERE id = 1';
 
 /** What a read shows, in the pool's or the call's consistency. */
 async function countOf(pool: TestPool, consistency?: 'eventual' | 'strong'): Promise<number> {
-  const options = consistency === undefined ? COUNT : ({ sql: COUNT, consistency } as RoutedQueryOptions);
-  const [rows] = await pool.query<RowDataPacket[]>(options as never);
+  const options = { sql: COUNT, ...(consistency !== undefined && { consistency }) };
+  const [rows] = await pool.query<RowDataPacket[]>(options);
   return Number(rows[0]?.n);
 }
 

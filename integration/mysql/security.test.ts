@@ -43,7 +43,7 @@ async function connectionOf(
   const [status] = await cluster.pool.query<RowDataPacket[]>({
     sql: "SHOW SESSION STATUS LIKE 'Ssl_cipher'",
     route: 'replica',
-  } as never);
+  });
   return { user: users[0]!.user as string, cipher: status[0]!.Value as string };
 }
 

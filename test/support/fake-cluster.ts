@@ -9,7 +9,7 @@ import {
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import type { Checkout } from '../../adapters/mysql/cluster/checkout.js';
 import { Cluster } from '../../adapters/mysql/cluster/cluster.js';
-import { readPoolOptions } from '../../adapters/mysql/common/options.js';
+import { type RouteChoice, readPoolOptions } from '../../adapters/mysql/common/options.js';
 import { FakeMysql, fakeDriver, turns } from './fake-mysql.js';
 
 /**
@@ -55,7 +55,7 @@ export class FakeCluster {
   }
 
   /** Asks for a connection; where it got one, or what it was refused for, is added to `results`. */
-  checkout(route: 'primary' | 'replica' = 'replica', tried: readonly Endpoint[] = []): void {
+  checkout(route: RouteChoice = 'replica', tried: readonly Endpoint[] = []): void {
     this.cluster.checkout(route, tried, (error, checkout) => {
       if (checkout !== undefined) this.checkouts.push(checkout);
       this.results.push(checkout?.endpoint.spec.id ?? (error as { code?: string }).code);

@@ -9,15 +9,16 @@ import {
   type Subset,
 } from '../../../src/index.js';
 import type { DriverPoolOptions } from '../common/driver-options.js';
-import type { PoolSettings } from '../common/options.js';
+import type { EndpointRoute, PoolSettings, RouteChoice } from '../common/options.js';
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import type { DriverConnection } from '../driver/driver.js';
 import { Checkout, type CheckoutCallback } from './checkout.js';
-import { noServer } from './refusals.js';
+import { noServer, unknownServer } from './refusals.js';
 import type { Replication } from './replication.js';
 import type { Roles } from './roles.js';
 import type { ServerContext } from './server.js';
 import { ServerSet } from './server-set.js';
+import { serverOfThread } from './threads.js';
 import { WaitingCaller } from './waiting-caller.js';
 
 export interface ClusterOptions {
@@ -106,29 +107,31 @@ export class Cluster {
    * serve, to the primary. Calls back at once where there is an idle one; else waits for a server
    * and for a connection, both within `acquireTimeoutMs`.
    */
-  checkout(route: 'primary' | 'replica', tried: readonly Endpoint[], callback: CheckoutCallback): void {
+  checkout(route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback): void {
     this.search(route, tried, callback, undefined);
   }
 
   /** As `checkout`; `waiting` is the caller itself where it has waited before. */
   search(
-    route: 'primary' | 'replica',
+    route: RouteChoice,
     tried: readonly Endpoint[],
     callback: CheckoutCallback,
     waiting: WaitingCaller | undefined,
   ): void {
-    const subset = this.#subsetFor(route, tried);
-    if (subset === undefined) {
+    let lease: Lease | undefined;
+    try {
+      lease =
+        typeof route === 'object'
+          ? this.#leaseAt(route)
+          : this.#subsetFor(route, tried)?.acquire(tried.length === 0 ? undefined : { tried });
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    if (lease === undefined) {
       const refusal = this.refusal();
       if (refusal !== undefined) callback(refusal);
       else (waiting ?? new WaitingCaller(this, route, tried, callback)).forServer();
-      return;
-    }
-    let lease: Lease;
-    try {
-      lease = subset.acquire(tried.length === 0 ? undefined : { tried });
-    } catch (error) {
-      callback(error);
       return;
     }
     const pool = this.#servers.get(lease.endpoint)?.pool;
@@ -143,8 +146,8 @@ export class Cluster {
   }
 
   /** For waiting callers. */
-  isDecided(route: 'primary' | 'replica', tried: readonly Endpoint[]): boolean {
-    return this.#subsetFor(route, tried) !== undefined || this.refusal() !== undefined;
+  isDecided(route: RouteChoice, tried: readonly Endpoint[]): boolean {
+    return typeof route === 'object' || this.#subsetFor(route, tried) !== undefined || this.refusal() !== undefined;
   }
 
   /** Whether it is known to accept writes, alone or not. */
@@ -170,6 +173,18 @@ export class Cluster {
   release(checkout: Checkout, outcome: Outcome): void {
     checkout.lease.done(outcome);
     checkout.pool.release(checkout.physical);
+  }
+
+  /** Where a statement goes that names this thread id: see `serverOfThread`. */
+  forThread(threadId: number): EndpointRoute | FairleadError | undefined {
+    return serverOfThread(this.service.name, this.#servers.all, threadId);
+  }
+
+  /** Ends what runs on the connection with this thread id of this server. */
+  killQuery(endpoint: Endpoint, threadId: number | null, done: (error: unknown) => void): void {
+    const server = this.#servers.get(endpoint);
+    if (server === undefined || threadId === null) done(unknownServer(this.service, endpoint.spec.id));
+    else server.killQuery(threadId).then(() => done(null), done);
   }
 
   /** A statement found out that this server refuses writes. */
@@ -203,8 +218,16 @@ export class Cluster {
   }
 
   /** Why no server was found in time. */
-  noServer(route: 'primary' | 'replica'): FairleadError {
+  noServer(route: RouteChoice): FairleadError {
     return noServer(this.service, this.replication, route, this.#servers.probeError);
+  }
+
+  /** On one server that its caller named, whatever is known of it. */
+  #leaseAt({ endpoint }: EndpointRoute): Lease | undefined {
+    if (this.refusal() !== undefined) return undefined;
+    const server = this.#servers.byId(endpoint);
+    if (server === undefined) throw unknownServer(this.service, endpoint);
+    return server.lease();
   }
 
   /** Who may serve this now. */

@@ -1,11 +1,12 @@
 import { type Endpoint, FairleadError, type Service } from '../../../src/index.js';
+import type { RouteChoice } from '../common/options.js';
 import type { Replication } from './replication.js';
 
 /** Nobody was found in time who could run it. */
 export function noServer(
   { name, endpoints, discovery }: Service,
   replication: Replication,
-  route: 'primary' | 'replica',
+  route: RouteChoice,
   probeError: unknown,
 ): FairleadError {
   const roles = endpoints.map((each) => `${each.spec.id} is ${replication.stateOf(each).role}`).join(', ');
@@ -20,4 +21,11 @@ export function twoPrimaries({ name }: Pick<Service, 'name'>, writable: readonly
     `Servers ${ids} of service '${name}' both accept writes: refused, because writing to both would ` +
     `part their data. Set read_only on all but one, or let onTwoPrimaries 'tagged' decide.`;
   return new FairleadError('FAIRLEAD_TWO_PRIMARIES', message, { service: name });
+}
+
+/** A server was named that discovery does not list. */
+export function unknownServer({ name, endpoints }: Service, id: string): FairleadError {
+  const ids = endpoints.map(({ spec }) => spec.id).join(', ');
+  const message = `Service '${name}' has no server '${id}' to run this on: there are ${ids || 'none'}.`;
+  return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, endpoint: id });
 }

@@ -39,6 +39,11 @@ export class ServerSet {
     return this.#servers.get(endpoint);
   }
 
+  byId(id: string): ClusterServer | undefined {
+    for (const server of this.all) if (server.endpoint.spec.id === id) return server;
+    return undefined;
+  }
+
   get all(): Iterable<ClusterServer> {
     return this.#servers.values();
   }

@@ -1,11 +1,12 @@
 import { Backoff } from '../../../src/adapter.js';
-import type { Clock, Endpoint, Random, Service } from '../../../src/index.js';
+import type { Clock, Endpoint, Lease, Random, Service, Subset } from '../../../src/index.js';
 import type { DriverPoolOptions } from '../common/driver-options.js';
 import type { PoolSettings } from '../common/options.js';
 import { type ConnectOptionsHost, connectOptions } from '../connections/connect-options.js';
 import { EndpointPool } from '../connections/endpoint-pool.js';
 import { prepareConnection } from '../connections/prepare.js';
-import type { DriverConnection } from '../driver/driver.js';
+import { runBeside } from '../connections/run-beside.js';
+import { type DriverConnection, openConnection } from '../driver/driver.js';
 import { type Probe, Prober } from './prober.js';
 
 /** What all servers of a cluster have in common. */
@@ -45,6 +46,8 @@ export class ClusterServer {
   #warm: boolean;
   #looked = false;
   #gone = false;
+  /** This server alone; made when somebody asks for it by name. */
+  #only: Subset | undefined;
 
   constructor(endpoint: Endpoint, context: ServerContext, host: ServerHost) {
     this.endpoint = endpoint;
@@ -66,10 +69,28 @@ export class ClusterServer {
     return this.#looked;
   }
 
+  /** A lease on this server and no other, whatever is known of it. */
+  lease(): Lease {
+    this.#only ??= this.#context.service.subset({ usable: (each) => each === this.endpoint });
+    return this.#only.acquire();
+  }
+
+  /** Ends what runs on the connection with this thread id. Rejects where that cannot be asked. */
+  killQuery(threadId: number): Promise<void> {
+    const { clock, connectTo, pool, open = openConnection } = this.#context;
+    const host = {
+      clock,
+      pool: this.pool,
+      open: async () => open(await connectOptions(connectTo, this.endpoint.spec, { password: pool.password })),
+    };
+    return runBeside(host, `KILL QUERY ${threadId}`, KILL_LIMIT_MS);
+  }
+
   /** Stops looking at it; its connections stay. */
   leave(): void {
     this.#gone = true;
     this.prober.close();
+    this.#only?.close();
   }
 
   #newPool(): EndpointPool {
@@ -130,6 +151,9 @@ export class ClusterServer {
     }
   }
 }
+
+/** A login and an answer; a server that needs longer is in trouble of its own. */
+const KILL_LIMIT_MS = 5_000;
 
 /** A server that needs longer to answer a probe is not one to send statements to. */
 const MIN_PROBE_TIMEOUT_MS = 1_000;

@@ -1,5 +1,6 @@
 import { type Clock, type Endpoint, FairleadError, type Lease, Outcome, type Timer } from '../../../src/index.js';
 import { mayPass, meaningOf } from '../common/errors.js';
+import type { RouteChoice } from '../common/options.js';
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import { Checkout, type CheckoutCallback } from './checkout.js';
 
@@ -11,18 +12,13 @@ export interface WaitingHost {
   /** Callers that wait for a server: told when one may be there. */
   readonly waiting: Set<WaitingCaller>;
   /** Whether a server may serve this now, or waiting for one is in vain. */
-  isDecided(route: 'primary' | 'replica', tried: readonly Endpoint[]): boolean;
+  isDecided(route: RouteChoice, tried: readonly Endpoint[]): boolean;
   /** Why waiting is in vain, if it is. */
   refusal(): unknown;
   /** Why no server was found in time. */
-  noServer(route: 'primary' | 'replica'): FairleadError;
+  noServer(route: RouteChoice): FairleadError;
   /** Looks for a server once more, on behalf of a caller that has waited. */
-  search(
-    route: 'primary' | 'replica',
-    tried: readonly Endpoint[],
-    callback: CheckoutCallback,
-    waiting: WaitingCaller,
-  ): void;
+  search(route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback, waiting: WaitingCaller): void;
 }
 
 /**
@@ -32,14 +28,14 @@ export interface WaitingHost {
  */
 export class WaitingCaller {
   readonly #host: WaitingHost;
-  readonly #route: 'primary' | 'replica';
+  readonly #route: RouteChoice;
   readonly #callback: CheckoutCallback;
   #tried: readonly Endpoint[];
   /** Clock time at which its patience ends; infinite without a timeout. */
   readonly #deadlineMs: number;
   #timer: Timer | undefined;
 
-  constructor(host: WaitingHost, route: 'primary' | 'replica', tried: readonly Endpoint[], callback: CheckoutCallback) {
+  constructor(host: WaitingHost, route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback) {
     this.#host = host;
     this.#route = route;
     this.#tried = tried;

@@ -5,6 +5,14 @@ import { type DriverPoolOptions, type Password, readDriverOptions, readPassword 
 /** How fresh a read must be. See docs/mysql.md. */
 export type Consistency = 'eventual' | 'session' | 'strong';
 
+/** One server, by the id of its endpoint. */
+export interface EndpointRoute {
+  readonly endpoint: string;
+}
+
+/** Where statements go: whoever is the primary, any replica that is fresh enough, or one server. */
+export type RouteChoice = 'primary' | 'replica' | EndpointRoute;
+
 /** The login of the prober. No privilege is needed. */
 export interface ProbeUser {
   readonly user: string;

@@ -121,6 +121,12 @@ export class EndpointPool {
     return undefined;
   }
 
+  /** The connection with this thread id, if it is in use. Costs O(connections). */
+  findInUse(threadId: number): Physical | undefined {
+    for (const physical of this.#busy) if (physical.connection.threadId === threadId) return physical;
+    return undefined;
+  }
+
   /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
   release(physical: Physical): void {
     if (!this.#busy.has(physical)) return;

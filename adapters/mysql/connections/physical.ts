@@ -16,6 +16,10 @@ export interface Physical {
   usable: boolean;
   /** Works, but must not serve another session: its database or user was changed. */
   retired: boolean;
+  /** A KILL QUERY for what runs on it is under way: it must not hit anything else. */
+  killing?: boolean;
+  /** Its thread id was asked for: whoever names one later may mean this connection. */
+  threadIdRead?: boolean;
 }
 
 /** Whether mysql2 would still take a command on it. */
@@ -47,6 +51,6 @@ export function failConnection(connection: DriverConnection): void {
 }
 
 /** Whether another session may have it. */
-export function isReusable({ usable, retired, connection }: Physical): boolean {
-  return usable && !retired && isOpen(connection);
+export function isReusable({ usable, retired, killing, connection }: Physical): boolean {
+  return usable && !retired && killing !== true && isOpen(connection);
 }

@@ -8,8 +8,19 @@ const REACHING_IN = ['close', 'escape', 'escapeId', 'format', 'pause', 'resume',
 
 type Reached = Record<(typeof REACHING_IN)[number], (...args: unknown[]) => unknown>;
 
+interface Cancellable {
+  cancel(callback: (error: unknown, cancelled?: boolean) => void): void;
+}
+
 class PromisePoolConnection extends promiseWrappers.PromisePoolConnection {
-  declare readonly connection: Reached;
+  declare readonly connection: Reached & Cancellable;
+  declare readonly Promise: PromiseConstructor;
+
+  cancel(): Promise<boolean> {
+    return new this.Promise((resolve, reject) => {
+      this.connection.cancel((error, cancelled) => (error ? reject(error) : resolve(cancelled === true)));
+    });
+  }
 }
 
 for (const name of REACHING_IN) {

@@ -7,6 +7,12 @@ export interface Attempt {
   ended(error: unknown, result?: unknown): void;
 }
 
+/** What a caller says beside a statement, or in it. */
+export interface Call extends Scope {
+  /** The thread id of the connection that the statement is about: KILL and the like. */
+  readonly thread?: number | undefined;
+}
+
 /** Something to be done on a physical connection. Belongs to one call. */
 export interface Operation {
   readonly statement: Statement;
@@ -16,7 +22,7 @@ export interface Operation {
    */
   readonly repeatable: boolean;
   /** What its caller asked for with it: before what holds for the context or the pool. */
-  readonly call: Scope | undefined;
+  readonly call: Call | undefined;
   /** Sends it. The attempt is told once it is over; `result` is what the driver gave. */
   send(checkout: Checkout, attempt: Attempt): void;
   /** Settles the caller: with the rows it was handed, or with this error. */

@@ -1,12 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { optionReaders as read } from '../../../src/adapter.js';
 import type { Checkout } from '../cluster/checkout.js';
+import type { RouteChoice } from '../common/options.js';
 import { createQuery, type QueryCallback, type QueryCommand } from '../driver/driver.js';
 import type { Statement } from '../statement/classify.js';
+import { threadNamedIn } from '../statement/one-server.js';
 import type { Router } from '../statement/router.js';
-import type { Attempt, Operation } from './operation.js';
+import type { Attempt, Call, Operation } from './operation.js';
 import { StreamedOperation } from './streamed-operation.js';
-import type { Scope } from './write-history.js';
 
 export interface OperationContext {
   readonly router: Router;
@@ -23,13 +24,31 @@ export function textOf(sql: unknown): string {
 }
 
 const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
-const readRoute = read.optional(read.oneOf('primary', 'primary', 'replica'));
 
-/** `consistency` and `route` beside `sql` in an options object. */
-function callOf(sql: unknown): Scope | undefined {
-  if (typeof sql !== 'object' || sql === null || !('consistency' in sql || 'route' in sql)) return undefined;
-  const { consistency, route } = sql as Record<string, unknown>;
-  return { consistency: readConsistency(consistency, 'query.consistency'), route: readRoute(route, 'query.route') };
+/** Where a statement goes by its caller's word. */
+export const readRoute: read.Reader<RouteChoice | undefined> = (value, name) => {
+  if (value === undefined || value === 'primary' || value === 'replica') return value;
+  const { endpoint } = (value ?? {}) as { readonly endpoint?: unknown };
+  if (typeof endpoint === 'string' && endpoint !== '') return { endpoint };
+  throw read.invalidOption(name, value, "'primary', 'replica' or { endpoint: 'its id' }");
+};
+
+/**
+ * What the caller says of it: `consistency` and `route` beside `sql` in an options object, and the
+ * connection that the statement names.
+ */
+function callOf({ threadAt }: Statement, sql: unknown, values: unknown): Call | undefined {
+  const isPlain = typeof sql !== 'object' || sql === null;
+  if (isPlain && threadAt === undefined) return undefined;
+  const options = (isPlain ? {} : sql) as Readonly<Record<string, unknown>>;
+  const { consistency, route } = options;
+  const thread = threadAt === undefined ? undefined : threadNamedIn(textOf(sql), threadAt, values ?? options.values);
+  if (consistency === undefined && route === undefined && thread === undefined) return undefined;
+  return {
+    consistency: readConsistency(consistency, 'query.consistency'),
+    route: readRoute(route, 'query.route'),
+    thread,
+  };
 }
 
 /** What mysql2's query was called with: (sql, callback), (sql, values, callback), (options, …). */
@@ -42,7 +61,7 @@ export function queryOperation(
   if (typeof values === 'function') return queryOperation(context, sql, undefined, values as QueryCallback);
   const command = newCommand(context, sql, values);
   const statement = context.router.route(textOf(sql));
-  const call = callOf(sql);
+  const call = callOf(statement, sql, values);
   if (callback === undefined) {
     return new StreamedOperation(statement, call, command, (connection) => connection.query(command));
   }
@@ -61,7 +80,7 @@ export function executeOperation(
 ): Operation & { readonly command: QueryCommand | undefined } {
   if (typeof values === 'function') return executeOperation(context, sql, undefined, values as QueryCallback);
   const statement = context.router.route(textOf(sql));
-  const call = callOf(sql);
+  const call = callOf(statement, sql, values);
   const timed = withTimeout(sql, context);
   if (callback !== undefined) return new ExecuteOperation(statement, call, timed, values, callback);
   const command = createQuery(sql, undefined, undefined, context.config);
@@ -74,7 +93,7 @@ export function executeOperation(
 /** A query whose caller gets its rows at once. A repeat is a command of its own. */
 class QueryOperation implements Operation {
   readonly statement: Statement;
-  readonly call: Scope | undefined;
+  readonly call: Call | undefined;
   /** What the caller holds; the first attempt sends it. */
   readonly command: QueryCommand;
   readonly #context: OperationContext;
@@ -87,7 +106,7 @@ class QueryOperation implements Operation {
   constructor(
     context: OperationContext,
     statement: Statement,
-    call: Scope | undefined,
+    call: Call | undefined,
     command: QueryCommand,
     sql: unknown,
     values: unknown,
@@ -131,13 +150,13 @@ class QueryOperation implements Operation {
 /** A prepared statement: prepared on each connection it runs on, and kept there by the driver. */
 class ExecuteOperation implements Operation {
   readonly statement: Statement;
-  readonly call: Scope | undefined;
+  readonly call: Call | undefined;
   readonly #sql: unknown;
   readonly #values: unknown;
   readonly #callback: QueryCallback;
   #fields: unknown;
 
-  constructor(statement: Statement, call: Scope | undefined, sql: unknown, values: unknown, callback: QueryCallback) {
+  constructor(statement: Statement, call: Call | undefined, sql: unknown, values: unknown, callback: QueryCallback) {
     this.statement = statement;
     this.call = call;
     this.#sql = sql;

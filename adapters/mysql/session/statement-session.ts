@@ -1,28 +1,23 @@
-import { type Endpoint, FairleadError, type Lease, Outcome } from '../../../src/index.js';
+import { type Endpoint, FairleadError, Outcome } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { type ErrorMeaning, meaningOf } from '../common/errors.js';
-import type { Consistency } from '../common/options.js';
-import type { Statement } from '../statement/classify.js';
+import { isReusable } from '../connections/physical.js';
 import type { Freshness } from './freshness.js';
-import type { Attempt, Operation } from './operation.js';
+import { Job, JobAttempt, type JobContext } from './job.js';
+import type { Operation } from './operation.js';
 import { SessionState } from './session-state.js';
-import type { ConsistencySession, Scope } from './write-history.js';
 
-export interface RunnerContext {
+export interface RunnerContext extends JobContext {
   readonly cluster: Cluster;
   readonly freshness: Freshness;
   readonly retryReads: boolean;
-  readonly consistency: Consistency;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
   /**
    * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it.
    */
   readonly keepsInsertId: boolean;
-  scope(): Scope | undefined;
-  /** The session of statements that belong to no other. */
-  readonly session: ConsistencySession;
   /** A connection whose session was changed comes back: make it as new, or say that it is not. */
   clean(checkout: Checkout, done: (usable: boolean) => void): void;
   /** A connection was taken, or is about to be given back. */
@@ -52,6 +47,8 @@ export class Runner {
   #held: Checkout | undefined;
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
+  /** KILL QUERYs that a server has yet to answer. */
+  #cancels = 0;
   #releasing = false;
   #advancing = false;
 
@@ -62,7 +59,7 @@ export class Runner {
 
   run(operation: Operation): void {
     const job = new Job(operation, this.#context);
-    if (this.#job === undefined && this.#queue === undefined) this.#start(job);
+    if (this.#job === undefined && this.#queue === undefined && this.#cancels === 0) this.#start(job);
     else {
       this.#queue ??= [];
       this.#queue.push(job);
@@ -83,6 +80,39 @@ export class Runner {
   release(): void {
     this.#releasing = true;
     if (this.#job === undefined) this.#giveBack();
+  }
+
+  /**
+   * Ends the statement that runs now: on its server by KILL QUERY, or before it is sent, where it
+   * still waits for a connection. What is queued behind it goes on once the server has answered.
+   * Calls back with whether there was one.
+   */
+  cancel(done: (error: unknown, cancelled?: boolean) => void): void {
+    const job = this.#job;
+    if (job === undefined) done(null, false);
+    else if (this.#attempted === undefined) {
+      const { name: service } = this.#context.cluster.service;
+      this.#finish(job, new FairleadError('FAIRLEAD_CANCELLED', 'Cancelled. Nothing was sent.', { service }));
+      done(null, true);
+    } else this.#kill(this.#attempted.checkout, done);
+  }
+
+  /**
+   * Until the server has answered, what KILL QUERY hits must be the statement that was meant: this
+   * session sends no other, and a connection that is given back meanwhile serves nobody else.
+   */
+  #kill({ endpoint, physical }: Checkout, done: (error: unknown, cancelled?: boolean) => void): void {
+    const answered = (error: unknown): void => {
+      this.#cancels--;
+      // Where it failed, whether something will still be hit is not known.
+      if (!error && this.#cancels === 0) physical.killing = false;
+      if (this.#job === undefined) this.#goOn();
+      if (isUnknownThread(error)) done(null, false);
+      else done(error, error ? undefined : true);
+    };
+    physical.killing = true;
+    this.#cancels++;
+    this.#context.cluster.killQuery(endpoint, physical.connection.threadId, answered);
   }
 
   /** Cuts the connection: what runs and what is queued fails. */
@@ -109,8 +139,22 @@ export class Runner {
 
   #start(job: Job): void {
     this.#job = job;
-    if (this.#lost !== undefined) this.#finish(job, this.#lost);
+    const refusal = this.#lost ?? job.refusal ?? this.#refusalOf(job);
+    if (refusal !== undefined) this.#finish(job, refusal);
     else this.#attempt(job, NONE, 1);
+  }
+
+  /** What is about one server runs on no other, and the session cannot leave where its state is. */
+  #refusalOf({ route }: Job): FairleadError | undefined {
+    const held = this.#held;
+    if (typeof route !== 'object' || held === undefined || !this.#state.mustStay) return undefined;
+    const { id } = held.endpoint.spec;
+    if (id === route.endpoint) return undefined;
+    const { name: service } = this.#context.cluster.service;
+    const message =
+      `This session holds state (a transaction, variables or locks) on '${id}' of service '${service}': it cannot ` +
+      `run a statement on '${route.endpoint}'. Nothing was sent. Use another connection.`;
+    return new FairleadError('FAIRLEAD_UNROUTABLE', message, { service, endpoint: route.endpoint });
   }
 
   #attempt(job: Job, tried: readonly Endpoint[], number: number): void {
@@ -133,13 +177,14 @@ export class Runner {
       }
     };
     if (job.route === 'replica') freshness.checkoutFresh(job.session, job.consistency, tried, got);
-    else cluster.checkout('primary', tried, got);
+    else cluster.checkout(job.route === 'same' ? 'primary' : job.route, tried, got);
   }
 
   /** The connection that this session has already, where the statement must or may run on it. */
   #heldFor({ route, session, consistency }: Job): Checkout | undefined {
     const held = this.#held;
     if (held === undefined || this.#state.mustStay || route === 'same') return held;
+    if (typeof route === 'object') return held.endpoint.spec.id === route.endpoint ? held : undefined;
     const isPrimary = this.#context.cluster.isPrimary(held.endpoint);
     if (route === 'primary' || this.#state.hasInsertId) return isPrimary ? held : undefined;
     // Reads of one session stay on one replica, or the next could see less than the one before.
@@ -184,7 +229,7 @@ export class Runner {
       this.#state.succeeded(statement, result, session, () => cluster.clock.now());
       if (this.#state.hasOtherSchema) checkout.physical.retired = true;
     }
-    if (isRead && session.sticky) freshness.hasRead(session, checkout.endpoint);
+    if (isRead && session.sticky && typeof job.route !== 'object') freshness.hasRead(session, checkout.endpoint);
     this.#finish(job, null, result);
   }
 
@@ -243,14 +288,18 @@ export class Runner {
     this.#job = this.#attempted = undefined;
     if (this.#releasing && this.#queue === undefined) this.#giveBack();
     settle(job, error, result);
-    if (this.#queue !== undefined && !this.#advancing) this.#advance();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#queue !== undefined && !this.#advancing && this.#cancels === 0) this.#advance();
   }
 
   /** In a loop: of thousands that fail one after the other, each would be a call deeper. */
   #advance(): void {
     this.#advancing = true;
     try {
-      while (this.#job === undefined && this.#queue !== undefined) {
+      while (this.#job === undefined && this.#queue !== undefined && this.#cancels === 0) {
         const next = this.#queue.shift()!;
         if (this.#queue.length === 0) this.#queue = undefined;
         this.#start(next);
@@ -266,7 +315,7 @@ export class Runner {
     const held = this.#letGo();
     if (held === undefined) return;
     const { physical } = held;
-    if (!(mustStay || resetOnRelease) || !physical.usable || physical.retired) {
+    if (!(mustStay || resetOnRelease) || !isReusable(physical)) {
       cluster.release(held, Outcome.Success);
       return;
     }
@@ -277,77 +326,9 @@ export class Runner {
   }
 }
 
-/**
- * An operation and what holds where it was asked for: callbacks of the driver run in nobody's async
- * context.
- */
-class Job {
-  readonly operation: Operation;
-  readonly session: ConsistencySession;
-  readonly consistency: Consistency;
-  readonly route: 'primary' | 'replica' | 'same';
-  sent = false;
-
-  constructor(operation: Operation, context: RunnerContext) {
-    const { call } = operation;
-    const scope = context.scope();
-    this.operation = operation;
-    this.session = scope?.session ?? context.session;
-    this.consistency = call?.consistency ?? scope?.consistency ?? context.consistency;
-    this.route = chooseRoute(operation.statement, call?.route ?? scope?.route, this.consistency);
-  }
-}
-
-/** A job on one connection. */
-class JobAttempt implements Attempt {
-  readonly job: Job;
-  readonly checkout: Checkout;
-  readonly lease: Lease | undefined;
-  readonly tried: readonly Endpoint[];
-  /** 1 for the first. */
-  readonly number: number;
-  /** Undefined once it is over. */
-  #runner: Runner | undefined;
-
-  constructor(
-    runner: Runner,
-    job: Job,
-    checkout: Checkout,
-    lease: Lease | undefined,
-    tried: readonly Endpoint[],
-    number: number,
-  ) {
-    this.#runner = runner;
-    this.job = job;
-    this.checkout = checkout;
-    this.lease = lease;
-    this.tried = tried;
-    this.number = number;
-  }
-
-  ended(error: unknown, result?: unknown): void {
-    const runner = this.#runner;
-    this.#runner = undefined;
-    runner?.attemptEnded(this, error, result);
-  }
-
-  /** Nothing more is told. False where it was over already. */
-  end(): boolean {
-    const wasOpen = this.#runner !== undefined;
-    this.#runner = undefined;
-    return wasOpen;
-  }
-}
-
-function chooseRoute(
-  statement: Statement,
-  asked: 'primary' | 'replica' | undefined,
-  consistency: Consistency,
-): Job['route'] {
-  const forced = asked ?? statement.forced;
-  if (statement.route === 'same') return forced === undefined || forced === 'replica' ? 'same' : forced;
-  if (forced !== undefined) return forced;
-  return statement.route === 'replica' && consistency !== 'strong' ? 'replica' : 'primary';
+/** ER_NO_SUCH_THREAD: the connection was closed in the meantime, with all that ran on it. */
+function isUnknownThread(error: unknown): boolean {
+  return (error as { readonly errno?: unknown } | null)?.errno === 1094;
 }
 
 /** ER_QUERY_INTERRUPTED. */

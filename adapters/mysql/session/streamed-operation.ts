@@ -3,8 +3,7 @@ import type { Checkout } from '../cluster/checkout.js';
 import type { DriverConnection, QueryCommand } from '../driver/driver.js';
 import type { Statement } from '../statement/classify.js';
 import { isPacket } from './ok-packet.js';
-import type { Attempt, Operation } from './operation.js';
-import type { Scope } from './write-history.js';
+import type { Attempt, Call, Operation } from './operation.js';
 
 /** Stands for rows, which are not kept. */
 const ROWS: readonly never[] = [];
@@ -15,7 +14,7 @@ const ROWS: readonly never[] = [];
  */
 export class StreamedOperation implements Operation {
   readonly statement: Statement;
-  readonly call: Scope | undefined;
+  readonly call: Call | undefined;
   readonly command: QueryCommand;
   readonly #start: (connection: DriverConnection) => EventEmitter;
   /** The driver has told the listeners. */
@@ -23,7 +22,7 @@ export class StreamedOperation implements Operation {
 
   constructor(
     statement: Statement,
-    call: Scope | undefined,
+    call: Call | undefined,
     command: QueryCommand,
     start: (connection: DriverConnection) => EventEmitter,
   ) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Endpoint } from '../../../src/index.js';
 import { GtidToken } from '../cluster/gtid.js';
-import type { Consistency } from '../common/options.js';
+import type { Consistency, RouteChoice } from '../common/options.js';
 
 /**
  * What a session has written and where it reads, so that it never sees the past: its writes by
@@ -38,7 +38,7 @@ export class ConsistencySession {
 export interface Scope {
   readonly session?: ConsistencySession | undefined;
   readonly consistency?: Consistency | undefined;
-  readonly route?: 'primary' | 'replica' | undefined;
+  readonly route?: RouteChoice | undefined;
 }
 
 /** The scope of the current async context, one for all pools: a session spans what it touches. */

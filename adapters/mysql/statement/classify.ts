@@ -1,4 +1,6 @@
-import { FIRST_KEYWORD, Keywords, Lexer, Token } from './lexer.js';
+import { K, names } from './keywords.js';
+import { Keywords, Lexer, Token } from './lexer.js';
+import { informationAbout } from './one-server.js';
 
 /**
  * Where a statement may run, and what it does to the session it runs in. What replicas reject
@@ -21,6 +23,11 @@ export interface Statement {
    * locks, temporary tables, prepared statements), after which the session stays where it is.
    */
   readonly effect: 'none' | 'begin' | 'begin_read_only' | 'end' | 'session';
+  /**
+   * Where in its text it names a connection by its thread id, which belongs to one server: KILL and
+   * EXPLAIN FOR CONNECTION.
+   */
+  readonly threadAt?: number;
   /** Where a hint or the `classify` option sends it, whatever the scanner says. */
   readonly forced?: 'replica' | 'primary';
   /** Why, for people. */
@@ -34,44 +41,6 @@ export interface ClassifyOptions {
    */
   readonly primaryFunctions: ReadonlySet<string>;
 }
-
-// biome-ignore format: a word list reads better packed
-const names = [
-  // What a statement begins with.
-  'select', 'with', 'table', 'values', 'show', 'describe', 'desc', 'explain', 'help', 'set', 'use', 'begin', 'start',
-  'commit', 'rollback', 'savepoint', 'release', 'call', 'do', 'prepare', 'execute', 'deallocate', 'handler', 'lock',
-  'unlock', 'xa', 'create', 'drop', 'flush', 'backup', 'get',
-  // What changes the meaning further on.
-  'insert', 'update', 'delete', 'replace', 'into', 'for', 'share', 'sql_calc_found_rows', 'returning', 'next',
-  'previous', 'value', 'procedure', 'temporary', 'transaction', 'read', 'only', 'to', 'and', 'chain', 'not', 'no',
-  'work', 'atomic', 'connection', 'no_chain',
-  // SHOW of what every server has alike, and of what the session's last statement left.
-  'tables', 'columns', 'fields', 'databases', 'schemas', 'index', 'indexes', 'keys', 'full', 'extended', 'collation',
-  'character', 'triggers', 'events', 'warnings', 'errors', 'count',
-  // Functions of user-level locks.
-  'get_lock', 'release_lock', 'release_all_locks', 'is_free_lock', 'is_used_lock', 'service_get_read_locks',
-  'service_get_write_locks', 'service_release_locks', 'version_tokens_lock_shared', 'version_tokens_lock_exclusive',
-  'version_tokens_unlock',
-  // Functions whose answer belongs to one session.
-  'last_insert_id', 'found_rows', 'row_count', 'connection_id', 'ps_current_thread_id',
-  // Functions of sequences.
-  'nextval', 'lastval', 'setval', 'currval',
-  // Functions of one server: its files, its position, its settings (MySQL Reference Manual,
-  // "Loadable Function Reference").
-  'load_file', 'sys_exec', 'sys_eval', 'sys_get', 'master_pos_wait', 'source_pos_wait', 'master_gtid_wait',
-  'wait_for_executed_gtid_set', 'wait_until_sql_thread_after_gtids', 'binlog_gtid_pos',
-  'asynchronous_connection_failover_add_managed', 'asynchronous_connection_failover_add_source',
-  'asynchronous_connection_failover_delete_managed', 'asynchronous_connection_failover_delete_source',
-  'asynchronous_connection_failover_reset', 'group_replication_disable_member_action',
-  'group_replication_enable_member_action', 'group_replication_reset_member_actions',
-  'group_replication_set_as_primary', 'group_replication_set_communication_protocol',
-  'group_replication_set_write_concurrency', 'group_replication_switch_to_multi_primary_mode',
-  'group_replication_switch_to_single_primary_mode', 'keyring_key_generate', 'keyring_key_remove',
-  'keyring_key_store', 'version_tokens_set', 'version_tokens_edit', 'version_tokens_delete',
-] as const;
-
-type Name = (typeof names)[number];
-const K = Object.fromEntries(names.map((name, index) => [name, FIRST_KEYWORD + index])) as Record<Name, number>;
 
 const statement = (route: Statement['route'], effect: Statement['effect'], reason: string): Statement =>
   Object.freeze({ route, effect, reason });
@@ -103,6 +72,11 @@ const IN_TRANSACTION = statement('same', 'none', 'a savepoint of its transaction
 const SESSION = statement('primary', 'session', 'changes the session');
 const PRIMARY_SESSION = statement('primary', 'session', 'leaves something in the session');
 const SERVER = statement('primary', 'none', 'is about one server');
+const SESSION_TABLE = statement('same', 'none', 'reads a table about its session');
+const namesThread = (threadAt: number): Statement => ({
+  ...statement('primary', 'none', 'names a connection of one server'),
+  threadAt,
+});
 
 const lexer = new Lexer(new Keywords(names), K.get_lock);
 
@@ -151,6 +125,8 @@ function scan(sql: string, options: ClassifyOptions): Statement {
       return toEnd(IN_TRANSACTION);
     case K.get:
       return toEnd(LAST);
+    case K.kill:
+      return toEnd(namesThread(lexer.tokenEnd));
     case K.create:
     case K.drop:
       return scanDefinition();
@@ -258,7 +234,7 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
         break;
       case K.connection:
         // EXPLAIN FOR CONNECTION
-        if (!isSelect && before === K.for) return toEnd(SERVER);
+        if (!isSelect && before === K.for) return toEnd(namesThread(lexer.tokenEnd));
         break;
       default:
         if (before === Token.Dot && token >= K.nextval && token < K.load_file) return toEnd(SEQUENCE);
@@ -273,6 +249,15 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
             if (checkWords && options.primaryFunctions.has(nameIn(sql, start, end))) {
               return toEnd(LISTED_FUNCTION);
             }
+          }
+          if (following === Token.Dot && token >= K.performance_schema) {
+            if (token !== K.information_schema) return toEnd(SERVER);
+            token = lexer.next();
+            before = Token.Dot;
+            const about = informationAbout(nameIn(sql, lexer.tokenStart, lexer.tokenEnd));
+            if (about === 'server') return toEnd(SERVER);
+            if (about === 'session' && verdict === READ) verdict = SESSION_TABLE;
+            continue;
           }
           before = token;
           token = following;

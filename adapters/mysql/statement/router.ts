@@ -1,10 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import { classify, type Statement } from './classify.js';
+import { isServerSchema } from './one-server.js';
 
 export interface RouterOptions {
   readonly primaryFunctions: readonly string[];
   /** The user's word on a statement, which goes before the scanner's. */
   readonly override: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
+  /** The database of the login, in which a table without a schema is. */
+  readonly database?: unknown;
 }
 
 /**
@@ -27,10 +30,12 @@ export class Router {
   readonly #cache = new LRUCache<string, Statement>({ max: MAX_TEXTS });
   readonly #functions: { readonly primaryFunctions: ReadonlySet<string> };
   readonly #override: RouterOptions['override'];
+  readonly #inServerSchema: boolean;
 
   constructor(options: RouterOptions) {
     this.#functions = { primaryFunctions: new Set(options.primaryFunctions.map((name) => name.toLowerCase())) };
     this.#override = options.override;
+    this.#inServerSchema = isServerSchema(options.database);
   }
 
   route(sql: string): Statement {
@@ -42,12 +47,18 @@ export class Router {
   }
 
   #judge(sql: string): Statement {
-    const scanned = classify(sql, this.#functions);
+    const scanned = this.#scan(sql);
     const asked = this.#ask(sql);
     if (asked !== undefined) return { ...scanned, forced: asked, reason: 'the classify option says so' };
     const hint = HINT.exec(sql)?.[1]?.toLowerCase();
     if (hint === undefined) return scanned;
     return { ...scanned, forced: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
+  }
+
+  #scan(sql: string): Statement {
+    const scanned = classify(sql, this.#functions);
+    if (!this.#inServerSchema || scanned.route !== 'replica' || scanned.effect !== 'none') return scanned;
+    return { ...scanned, route: 'primary', reason: 'reads from a schema about one server' };
   }
 
   #ask(sql: string): 'primary' | 'replica' | undefined {

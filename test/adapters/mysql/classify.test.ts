@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../../adapters/mysql/statement/classify.js';
+import { threadNamedIn } from '../../../adapters/mysql/statement/one-server.js';
+import { Router } from '../../../adapters/mysql/statement/router.js';
 
 const options = { primaryFunctions: new Set(['charge_account']) };
 const of = (sql: string): string => {
@@ -148,4 +150,60 @@ describe('classify', () => {
     ['SAVEPOINT a', 'same none'],
     ['RELEASE SAVEPOINT a', 'same none'],
   ])('judges %j: %s', (sql, expected) => expect(of(sql)).toBe(expected));
+});
+
+describe('what is about one server', () => {
+  it.each([
+    'SELECT * FROM performance_schema.threads',
+    'SELECT * FROM `performance_schema` . `threads`',
+    'SELECT * FROM sys.session',
+    'TABLE sys.metrics',
+    'SELECT user FROM mysql.user',
+    'SELECT * FROM information_schema.processlist',
+    'select * from INFORMATION_SCHEMA.`PROCESSLIST` p',
+    'SELECT * FROM information_schema.INNODB_TRX',
+    'WITH c AS (SELECT id FROM information_schema.processlist) SELECT * FROM c',
+    'SELECT t.* FROM t JOIN performance_schema.data_locks l ON l.object_name = t.a',
+    'KILL 5',
+    'KILL QUERY ?',
+    'EXPLAIN FOR CONNECTION 5',
+  ])('sends %j to the primary, always', (sql) => expect(of(sql)).toBe('primary none'));
+
+  it.each([
+    'SELECT * FROM information_schema.columns',
+    'SELECT table_name FROM information_schema.TABLES WHERE table_schema = DATABASE()',
+    "SELECT 'performance_schema.threads'",
+    'SELECT sys FROM t',
+    'SELECT mysql, performance_schema FROM t',
+    'SHOW TABLES FROM performance_schema',
+  ])('takes %j for what every server has alike', (sql) => expect(of(sql)).toBe('replica none'));
+
+  it('is read in the session where it is about the session', () => {
+    expect(of('SELECT * FROM information_schema.session_variables')).toBe('same none');
+  });
+
+  it.each([
+    ['KILL 5', undefined, 5],
+    ['kill query 77;', undefined, 77],
+    ['/* kill 1 */ KILL CONNECTION 5', undefined, 5],
+    ['KILL HARD QUERY 5', undefined, 5],
+    ['KILL ?', [9], 9],
+    ['KILL QUERY ?', 9, 9],
+    ['EXPLAIN FORMAT=TREE FOR CONNECTION 12', undefined, 12],
+    ['KILL QUERY ID 5', undefined, undefined],
+    ["KILL USER 'app'", undefined, undefined],
+    ['KILL CONNECTION_ID()', undefined, undefined],
+    ['KILL ?', ['x'], undefined],
+    ['KILL ?', [], undefined],
+  ])('finds in %j with %j the thread id %j', (sql, values, id) => {
+    const { threadAt } = classify(sql, options);
+    expect(threadNamedIn(sql, threadAt!, values)).toBe(id);
+  });
+
+  it('is all there is in a database about one server', () => {
+    const router = (database: unknown) => new Router({ primaryFunctions: [], override: undefined, database });
+    expect(router('performance_schema').route('SELECT * FROM threads').route).toBe('primary');
+    expect(router('Sys').route('SELECT * FROM session').route).toBe('primary');
+    expect(router('shop').route('SELECT * FROM session').route).toBe('replica');
+  });
 });

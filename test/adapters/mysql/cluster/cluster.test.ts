@@ -1,3 +1,4 @@
+import { Outcome } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../../../support/fake-cluster.js';
 
@@ -57,7 +58,7 @@ describe('a replica', () => {
     const where = async (): Promise<unknown> => {
       test.checkout();
       await test.pass(0);
-      test.cluster.release(test.checkouts.at(-1)!, 'success' as never);
+      test.cluster.release(test.checkouts.at(-1)!, Outcome.Success);
       return test.results.at(-1);
     };
     test.servers[0]!.transactions = 2;
@@ -85,5 +86,69 @@ describe('a pool that is being ended', () => {
     expect([ended, test.servers[0]!.open]).toEqual([false, 1]);
     await test.pass(50);
     expect([ended, test.servers[0]!.open]).toEqual([true, 0]);
+  });
+});
+
+describe('a thread id', () => {
+  it('belongs to the server where a connection in use has it', async () => {
+    const test = new FakeCluster(3);
+    await test.pass(0);
+    expect(test.cluster.forThread(2)).toBeUndefined();
+    const { servers, cluster } = test;
+    // Of the fake servers each counts its connections from 1: the prober's.
+    test.checkout({ endpoint: 'db1' });
+    await test.pass(0);
+    expect(servers.map(({ connections }) => connections.length)).toEqual([1, 2, 1]);
+    expect(cluster.forThread(2)).toEqual({ endpoint: 'db1' });
+    test.checkout({ endpoint: 'db2' });
+    await test.pass(0);
+    expect(cluster.forThread(2)).toMatchObject({
+      code: 'FAIRLEAD_UNROUTABLE',
+      message: expect.stringContaining("on 'db1' and 'db2' of service 'db': nothing was sent") as string,
+    });
+    // Whoever names it has asked for it.
+    test.checkouts[1]!.physical.threadIdRead = true;
+    expect(cluster.forThread(2)).toEqual({ endpoint: 'db2' });
+    for (const checkout of test.checkouts) cluster.release(checkout, Outcome.Success);
+    expect(cluster.forThread(2)).toBeUndefined();
+  });
+});
+
+describe('a server that is named', () => {
+  it('is used whatever is known of it, for as long as a caller may wait', async () => {
+    const test = new FakeCluster(2, { acquireTimeoutMs: 500, probeIntervalMs: 100 });
+    test.servers[0]!.transactions = 9;
+    test.checkout({ endpoint: 'db1' });
+    await test.pass(0);
+    expect(test.results).toEqual(['db1']);
+    test.servers[1]!.kill();
+    test.cluster.release(test.checkouts[0]!, Outcome.Cancelled);
+    await test.pass(1_000);
+    test.checkout({ endpoint: 'db1' });
+    await test.pass(600);
+    expect(test.results).toEqual(['db1', 'ECONNREFUSED']);
+    test.checkout({ endpoint: 'db9' });
+    expect([test.results.at(-1), test.inflight]).toEqual(['FAIRLEAD_NO_ENDPOINT', 0]);
+  });
+});
+
+describe('KILL QUERY', () => {
+  it('goes beside a pool that is full, and leaves nothing behind, also where it is not answered', async () => {
+    const test = new FakeCluster(1, { connectionLimit: 1 });
+    const server = test.servers[0]!;
+    test.checkout('primary');
+    await test.pass(0);
+    const answers: unknown[] = [];
+    const kill = (): void => test.cluster.killQuery(test.endpoint(0), 2, (error) => answers.push(error));
+    kill();
+    await test.pass(0);
+    expect([answers, server.statements.at(-1), server.open]).toEqual([[null], 'KILL QUERY 2', 2]);
+    server.hangs = true;
+    kill();
+    await test.pass(4_950);
+    expect(answers).toEqual([null]);
+    await test.pass(50);
+    expect(answers).toEqual([null, expect.objectContaining({ code: 'ETIMEDOUT' })]);
+    expect(server.connections.at(-1)!.stream.destroyed).toBe(true);
   });
 });

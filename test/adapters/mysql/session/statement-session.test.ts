@@ -107,6 +107,7 @@ beforeEach(() => {
     resetOnRelease: false,
     keepsInsertId: true,
     scope: () => undefined,
+    forThread: () => undefined,
     session,
     clean: (_checkout, done) => done(true),
   };

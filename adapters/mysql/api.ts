@@ -1,0 +1,71 @@
+import type { ExecuteValues, FieldPacket, Query, QueryError, QueryOptions, QueryResult, QueryValues } from 'mysql2';
+import type { Consistency, RouteChoice } from './common/options.js';
+import type { ReplicatedPool, Route } from './pool.js';
+
+/** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' })`. */
+export interface RoutedQueryOptions extends QueryOptions {
+  /** Where it goes: before what holds for the context or the pool. */
+  readonly route?: RouteChoice;
+  readonly consistency?: Consistency;
+}
+
+/** What fairlead adds to the pool of mysql2. */
+export interface ReplicatedPoolApi {
+  /** Where a statement would run on a clean connection, and why. Sends nothing. */
+  route(sql: string): Route;
+  /** Runs `run` as a session of its own, or as one that `exportSession` gave a token of. */
+  session<T>(run: () => T, token?: string): T;
+  /** The position of the current session, as a token for `session`. Empty before a write. */
+  exportSession(): string;
+  /** All that `run` does has this consistency. */
+  withConsistency<T>(consistency: Consistency, run: () => T): T;
+  /**
+   * All that `run` does goes there, where it may choose. On a server that is named by its
+   * endpoint's id, nothing else is looked at: neither whether it is well nor how far behind it is.
+   */
+  withRoute<T>(route: RouteChoice, run: () => T): T;
+  /** Connections by endpoint id. */
+  stats(): ReturnType<ReplicatedPool['stats']>;
+}
+
+type QueryCallback<T> = (error: QueryError | null, result: T, fields: FieldPacket[]) => unknown;
+
+/** `query` and `execute` of the callback API, with `route` and `consistency`. */
+export interface RoutedQueries {
+  query<T extends QueryResult>(options: RoutedQueryOptions, callback?: QueryCallback<T>): Query;
+  query<T extends QueryResult>(options: RoutedQueryOptions, values: QueryValues, callback?: QueryCallback<T>): Query;
+  execute<T extends QueryResult>(options: RoutedQueryOptions, callback?: QueryCallback<T>): Query;
+  execute<T extends QueryResult>(
+    options: RoutedQueryOptions,
+    values: ExecuteValues,
+    callback?: QueryCallback<T>,
+  ): Query;
+}
+
+/** What a connection that `getConnection` gave has beside mysql2's, in the callback API. */
+export interface RoutedConnection extends RoutedQueries {
+  /**
+   * Ends the statement that runs now, by KILL QUERY on its server and beside the pool's limit; one
+   * that waits for a connection is not sent at all. Calls back, once the server has answered, with
+   * whether there was one. The statement itself fails with ER_QUERY_INTERRUPTED, or with
+   * FAIRLEAD_CANCELLED where it was not sent; the session goes on.
+   */
+  cancel(callback?: (error: QueryError | null, cancelled?: boolean) => void): void;
+}
+
+/** `query` and `execute` of the promise API, with `route` and `consistency`. */
+export interface RoutedPromiseQueries {
+  query<T extends QueryResult>(options: RoutedQueryOptions, values?: QueryValues): Promise<[T, FieldPacket[]]>;
+  execute<T extends QueryResult>(options: RoutedQueryOptions, values?: ExecuteValues): Promise<[T, FieldPacket[]]>;
+}
+
+/** What a connection that `getConnection` gave has beside mysql2's, in the promise API. */
+export interface RoutedPromiseConnection extends RoutedPromiseQueries {
+  /**
+   * Ends the statement that runs now, by KILL QUERY on its server and beside the pool's limit; one
+   * that waits for a connection is not sent at all. Resolves, once the server has answered, with
+   * whether there was one. The statement itself rejects with ER_QUERY_INTERRUPTED, or with
+   * FAIRLEAD_CANCELLED where it was not sent; the session goes on.
+   */
+  cancel(): Promise<boolean>;
+}
