@@ -3,9 +3,9 @@ import { monitorAll } from './commands/monitor.js';
 import { Router } from './commands/router.js';
 import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
-import { shardUnavailable } from './common/errors.js';
+import { noShards, shardUnavailable, undiscovered } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
-import { called, showStatus, untilReady } from './driver/client-status.js';
+import { ClientStatus, called, untilReady } from './driver/client-status.js';
 import {
   type Callback,
   type Command,
@@ -17,6 +17,8 @@ import {
   type WriteableStream,
 } from './driver/driver.js';
 import { onFailure } from './failover/choose.js';
+import { Retries } from './driver/retries.js';
+import { concealOptions, describeAs } from './driver/secrets.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
 import type { OnFailure } from './shards/on-failure.js';
 import { PendingCommands } from './shards/pending-commands.js';
@@ -52,9 +54,12 @@ export class ShardedRedis extends Redis {
   readonly #subscriptions: Subscriptions;
   /** What came before discovery reported a server. */
   readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
+  readonly #status: ClientStatus;
   #unlisten: (() => void) | undefined;
   #started = false;
   #ended = false;
+  /** Counts how often it began. */
+  #life = 0;
 
   /**
    * Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, unless `lazyConnect` is
@@ -64,6 +69,8 @@ export class ShardedRedis extends Redis {
     const { own, driver } = readShardedOptions(options);
     super({ ...driver, lazyConnect: true } as DriverOptions);
     this.options.lazyConnect = driver.lazyConnect ?? false;
+    concealOptions(this.options);
+    this.#status = new ClientStatus(this);
     this.#mesh = mesh;
     this.#given = options;
     this.#own = own;
@@ -80,6 +87,8 @@ export class ShardedRedis extends Redis {
         watch: this.#policy,
         routes: this.#handover ?? this.#policy,
         leaving: () => this.#handover?.leaving ?? [],
+        retries: this.#createRetries(),
+        keepsUnsent: !this.#policy.standsIn,
         shardChanged: (shard) => this.#shardChanged(shard),
         shardError: (_, error) => this.#heard('error', error),
       },
@@ -92,10 +101,14 @@ export class ShardedRedis extends Redis {
       currentSet: () => this.#set,
     });
     this.#transactions = new Transactions(this.#router);
-    this.#subscriptions = new Subscriptions(
-      (event, ...args) => void this.emit(event, ...args),
-      driver.stringNumbers === true,
-    );
+    this.#subscriptions = new Subscriptions({
+      clock,
+      timeoutMs: this.options.commandTimeout,
+      stringNumbers: driver.stringNumbers === true,
+      emit: (event, ...args) => void this.emit(event, ...args),
+      listens: (event) => this.listenerCount(event) > 0,
+      error: (error) => this.#heard('error', error),
+    });
     this.#undiscovered = new PendingCommands(
       this.options.enableOfflineQueue ? own.maxOfflineCommands : 0,
       this.options.commandTimeout,
@@ -182,21 +195,25 @@ export class ShardedRedis extends Redis {
   }
 
   /**
-   * Resolves when the shards are connected. Rejects when it is connecting or connected already, as
-   * ioredis does.
+   * Resolves when the shards are connected. Rejects as ioredis does: when it is connecting or
+   * connected already, and when none of them can be reached, although it goes on trying then. Where
+   * discovery names no server within `connectTimeout` it rejects with FAIRLEAD_NO_ENDPOINT.
    */
   override connect(callback?: Callback<void>): Promise<void> {
-    const promise = new Promise<void>((resolve, reject) => {
-      if (this.#started && !this.#ended) {
-        reject(new Error('Redis is already connecting/connected'));
-        return;
-      }
-      if (this.#ended) this.#begin();
-      this.#start();
-      untilReady(this).then(resolve, reject);
-    });
+    const promise = this.#connect();
     called(promise, callback);
     return promise;
+  }
+
+  async #connect(): Promise<void> {
+    if (CONNECTED.has(this.status)) throw new Error('Redis is already connecting/connected');
+    if (this.#ended) this.#begin();
+    if (!this.#started) this.#start();
+    else await Promise.any(this.#set.shards.map((shard) => shard.reconnect())).catch(closed);
+    const { connectTimeout } = this.options;
+    await untilReady(this, this.#mesh.clock, connectTimeout || undefined, () =>
+      this.#set.shards.length > 0 ? undefined : noShards(this.#own.service, this.#service.discovery.error),
+    );
   }
 
   override disconnect(reconnect = false): void {
@@ -211,7 +228,7 @@ export class ShardedRedis extends Redis {
   /**
    * Another client with the same options, except for those given. Over the same mesh and service.
    */
-  // biome-ignore lint/suspicious/noExplicitAny: the parent's return type depends on a type parameter that has no value here
+  // biome-ignore lint/suspicious/noExplicitAny: the parent's return type has a type parameter
   override duplicate(override?: any): any {
     return new ShardedRedis(this.#mesh, { ...this.#given, ...(override as Partial<ShardedRedisOptions>) });
   }
@@ -227,7 +244,8 @@ export class ShardedRedis extends Redis {
    */
   override monitor(callback?: Callback<Redis>): Promise<Redis> {
     if (!this.#started) this.#start();
-    const promise = untilReady(this).then(() => monitorAll(this.#set.shards));
+    const ready = untilReady(this, this.#mesh.clock);
+    const promise = ready.then(() => monitorAll(this.#set.shards));
     called(promise, callback);
     return promise;
   }
@@ -235,6 +253,8 @@ export class ShardedRedis extends Redis {
   /** Once more after the end: with connections of its own, as ioredis makes another one. */
   #begin(): void {
     this.#ended = false;
+    this.#started = false;
+    this.#life++;
     this.#topology.update([]);
     this.#subscriptions.open();
   }
@@ -253,11 +273,11 @@ export class ShardedRedis extends Redis {
     if (this.#handover !== undefined) this.#handover.begin(before);
     else for (const shard of left) this.#leave(shard);
     if (before.shards.length > 0) this.#policy.topologyChanged();
-    this.#follow();
+    this.#subscriptions.follow(this.#set);
     if (this.#set.shards.length > 0) {
       for (const { commands, via } of this.#undiscovered.takeAll()) this.#send(commands[0]!, via);
     }
-    showStatus(this, this.#set.shards);
+    this.#status.show(this.#set.shards);
   }
 
   #leave(shard: Shard): void {
@@ -280,8 +300,12 @@ export class ShardedRedis extends Redis {
     });
   }
 
-  #follow(): void {
-    void this.#subscriptions.follow(this.#set).catch((error: Error) => this.#heard('error', error));
+  #createRetries(): Retries {
+    return new Retries(this.options.retryStrategy, {
+      owners: () => this.#set.shards,
+      ended: () => this.disconnect(),
+      error: (error) => this.#heard('error', error),
+    });
   }
 
   #createPolicy({ clock, random }: Mesh): OnFailure {
@@ -301,24 +325,30 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     this.#policy.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
-    // Channels of a shard that others stand in for are theirs.
-    if (this.#policy.standsIn && this.#subscriptions.active) this.#follow();
-    showStatus(this, this.#set.shards);
+    if (this.#subscriptions.active) this.#subscriptions.follow(this.#set);
+    this.#status.show(this.#set.shards);
   }
 
   #remember(name: string, args: readonly (string | Buffer)[]): void {
+    const { db } = this.options;
     rememberIn(this.options, name, args);
-    if (name === 'select') this.#heard('select', this.options.db);
+    if (this.options.db !== db) this.#heard('select', this.options.db);
   }
 
+  /** As in ioredis, it has ended when its answer is there. */
   #quit(command: Command): void {
-    const { shards } = this.#set;
-    const done = Promise.all(shards.map((shard) => shard.quit()));
-    this.#end();
-    void done.then(() => command.resolve(Buffer.from('OK')));
+    const life = this.#life;
+    const done = Promise.all(this.#set.shards.map((shard) => shard.quit()));
+    this.#stop();
+    void done.then(() => {
+      command.resolve(Buffer.from('OK'));
+      process.nextTick(() => {
+        if (this.#life === life) this.#end();
+      });
+    });
   }
 
-  #end(): void {
+  #stop(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#unlisten?.();
@@ -326,8 +356,21 @@ export class ShardedRedis extends Redis {
     this.#policy.close();
     this.#subscriptions.close();
     this.#undiscovered.close(this.#own.service);
+  }
+
+  #end(): void {
+    this.#stop();
+    if (this.status === 'end') return;
     setStatus(this, 'close');
     setStatus(this, 'end');
+  }
+
+  static {
+    describeAs(ShardedRedis.prototype, (self) => ({
+      service: self.#own.service,
+      status: self.status,
+      shards: self.#set.shards.map(({ name, address, state }) => ({ name, address, state })),
+    }));
   }
 
   #heard(event: string, arg: unknown): void {
@@ -336,8 +379,7 @@ export class ShardedRedis extends Redis {
 
   #anySet(): ShardSet {
     if (this.#set.shards.length > 0) return this.#set;
-    const { service } = this.#own;
-    throw new FairleadError('FAIRLEAD_NO_ENDPOINT', `Service '${service}' has no shards yet.`, { service });
+    throw noShards(this.#own.service, this.#service.discovery.error);
   }
 
   #prefixed(key: string | Buffer): string | Buffer {
@@ -347,9 +389,11 @@ export class ShardedRedis extends Redis {
   }
 }
 
-function undiscovered(service: string, timeoutMs: number | undefined): FairleadError {
-  const message = `Discovery reported no server of '${service}' within commandTimeout ${timeoutMs}. Nothing was sent.`;
-  return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });
+/** There is nothing to connect. */
+const CONNECTED: ReadonlySet<string> = new Set(['connecting', 'connect', 'ready']);
+
+function closed(): never {
+  throw new Error('Connection is closed.');
 }
 
 function isQuit(name: string): boolean {

@@ -163,10 +163,12 @@ export class Router implements TransactionRouter {
   /** What the server has accepted, later connections get as well. */
   #remember(command: Command, name: string): void {
     const args = [...(command.args as (string | Buffer)[])];
-    command.promise.then(
-      () => this.#host.remember(name, args),
-      () => {},
-    );
+    const { resolve } = command;
+    // Before the caller hears of it.
+    command.resolve = (reply) => {
+      this.#host.remember(name, args);
+      resolve(reply);
+    };
   }
 
   keysOf(command: Command): readonly RedisKey[] {

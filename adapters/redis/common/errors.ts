@@ -117,3 +117,15 @@ export function unroutable(service: string, command: string, why: string): Fairl
     },
   );
 }
+
+/** A command came before discovery reported a server, and waited for long enough. Nothing was sent. */
+export function undiscovered(service: string, timeoutMs: number | undefined): FairleadError {
+  const message = `Discovery reported no server of '${service}' within commandTimeout ${timeoutMs}. Nothing was sent.`;
+  return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });
+}
+
+/** There is no server to connect to, or to place a key on. `cause`: what discovery says to that. */
+export function noShards(service: string, cause?: Error): FairleadError {
+  const message = `Discovery has reported no server of '${service}' yet.`;
+  return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service, cause });
+}

@@ -1,41 +1,100 @@
+import type { Clock } from '../../../src/index.js';
 import { type Callback, type Redis, setStatus } from './driver.js';
 
+/** As much as its status depends on. */
+export interface Shown {
+  readonly state: string;
+}
+
 /**
- * The status of one connection, and its events, made of what several have: ready as soon as every
- * shard is known to be up or down, and one is up.
+ * The status of one connection, and its events, made of what several have: `ready` as soon as every
+ * shard is known to be up or down and one is up, `reconnecting` while none is. As in ioredis each
+ * event is emitted under the status of its name, so one step is taken at a time.
  */
-export function showStatus(redis: Redis, shards: readonly { readonly state: string }[]): void {
-  const up = shards.some(({ state }) => state === 'up');
-  if (redis.status === 'connecting' && up && shards.every(({ state }) => state !== 'connecting')) {
-    setStatus(redis, 'connect');
-    setStatus(redis, 'ready');
-  } else if (redis.status === 'ready' && !up) {
-    setStatus(redis, 'close');
-    setStatus(redis, 'reconnecting');
-  } else if (redis.status === 'reconnecting' && up) {
-    setStatus(redis, 'connecting');
-    setStatus(redis, 'connect');
-    setStatus(redis, 'ready');
+export class ClientStatus {
+  readonly #redis: Redis;
+  #shards: readonly Shown[] = [];
+  #stepping = false;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  /** What the shards are now. */
+  show(shards: readonly Shown[]): void {
+    this.#shards = shards;
+    if (!this.#stepping) this.#step();
+  }
+
+  readonly #step = (): void => {
+    const next = this.#next();
+    this.#stepping = next !== undefined;
+    if (next === undefined) return;
+    setStatus(this.#redis, next);
+    process.nextTick(this.#step);
+  };
+
+  #next(): string | undefined {
+    const states = new Set(this.#shards.map(({ state }) => state));
+    const up = states.has('up');
+    switch (this.#redis.status as string) {
+      case 'connecting':
+        if (states.size === 0 || states.has('connecting')) return undefined;
+        if (up) return 'connect';
+        return states.has('quarantined') ? undefined : 'close';
+      case 'connect':
+        return up ? 'ready' : 'close';
+      case 'ready':
+        return up ? undefined : 'close';
+      case 'close':
+        return 'reconnecting';
+      case 'reconnecting':
+        return up ? 'connecting' : undefined;
+      default:
+        return undefined;
+    }
   }
 }
 
-/** Rejects as ioredis does when the client ends before. */
-export function untilReady(redis: Redis): Promise<void> {
+/**
+ * Resolves with the event `ready`; rejects as ioredis does when nothing can be reached, or the
+ * client ends before; and where `late` finds a reason to, after `limitMs`.
+ */
+export function untilReady(
+  redis: Redis,
+  clock: Clock,
+  limitMs?: number,
+  late?: () => Error | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = (error?: Error): void => {
-      redis.off('ready', settle);
-      redis.off('end', ended);
-      if (error === undefined) resolve();
-      else reject(error);
+    if (redis.status === 'ready') {
+      resolve();
+      return;
+    }
+    const settle = (): void => {
+      timer?.cancel();
+      redis.off('ready', ready).off('close', closed).off('end', closed);
     };
-    const ended = (): void => settle(new Error('Connection is closed.'));
-    if (redis.status === 'ready') settle();
-    else if (redis.status === 'end') ended();
-    else redis.once('ready', settle).once('end', ended);
+    const ready = (): void => {
+      settle();
+      resolve();
+    };
+    const fail = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const closed = (): void => fail(new Error('Connection is closed.'));
+    const onTime = (): void => {
+      const reason = late?.();
+      if (reason !== undefined) fail(reason);
+    };
+    const timer = limitMs === undefined ? undefined : clock.awaited(limitMs, onTime);
+    if (redis.status === 'end') closed();
+    else redis.once('ready', ready).once('close', closed).once('end', closed);
   });
 }
 
-/** A promise for whoever wants one, a callback for whoever gave one. */
+/** A promise for the caller who wants one, a callback for the one who gave one. */
 export function called<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
   if (callback === undefined) return;
   promise.then(

@@ -1,10 +1,13 @@
-import { FairleadError } from '../../../src/index.js';
-import type { Command, Redis, RedisOptions } from '../driver/driver.js';
+import { type Clock, FairleadError } from '../../../src/index.js';
+import { timedOut } from '../driver/deadlines.js';
+import { type Command, endConnection, type Redis, type RedisOptions } from '../driver/driver.js';
 
-/** Who makes the connections. */
+/** What the connections are made by. */
 interface Connector {
   readonly name: string;
   connect(options?: RedisOptions): Redis;
+  /** The error of a command that was not sent. */
+  unsent(cause: Error): Error;
 }
 
 /** Kept for the next blocking command: a worker issues one after the other. */
@@ -12,39 +15,42 @@ const MAX_IDLE = 4;
 
 /**
  * Connections for commands that wait at the server (BLPOP, XREAD BLOCK …): on the shared one they
- * would hold up everybody. One per command in progress.
+ * would hold up all others. One per command in progress.
  */
 export class BlockingPool {
-  readonly #limit: number;
   readonly #connector: Connector;
+  readonly #limit: number;
+  /** For a new connection; the command itself brings its own time limit. */
+  readonly #timeoutMs: number | undefined;
+  readonly #clock: Clock;
   readonly #idle: Redis[] = [];
   readonly #all = new Set<Redis>();
   #closed = false;
 
-  constructor(limit: number, connector: Connector) {
-    this.#limit = limit;
+  constructor(connector: Connector, limit: number, timeoutMs: number | undefined, clock: Clock) {
     this.#connector = connector;
+    this.#limit = limit;
+    this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
   }
 
   /** Settles the command one way or the other. */
   send(command: Command): void {
-    const connection = this.#idle.pop() ?? this.#open();
-    if (connection === undefined) {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) this.#issue(command, idle);
+    else if (!this.#closed && this.#all.size < this.#limit) this.#sendByNew(command);
+    else {
       const message =
         `${this.#limit} blocking commands wait on shard '${this.#connector.name}' already ` +
         '(maxBlockingConnections). Nothing was sent.';
       command.reject(new FairleadError('FAIRLEAD_NO_CONNECTION', message, { endpoint: this.#connector.name }));
-      return;
     }
-    const back = (): void => this.#release(connection);
-    command.promise.then(back, back);
-    connection.sendCommand(command);
   }
 
   /** The server does not answer: what waits there fails now. */
   abandon(): void {
     this.#idle.length = 0;
-    for (const connection of this.#all) connection.disconnect();
+    for (const connection of this.#all) endConnection(connection);
     this.#all.clear();
   }
 
@@ -53,10 +59,48 @@ export class BlockingPool {
     this.abandon();
   }
 
-  #open(): Redis | undefined {
-    if (this.#closed || this.#all.size >= this.#limit) return undefined;
-    // The command brings its own time limit. One that breaks is not made again: its command has
-    // failed.
+  /**
+   * By no queue of ioredis: it has none with `enableOfflineQueue: false`, and counts the time there
+   * as the command's.
+   */
+  #sendByNew(command: Command): void {
+    const connection = this.#open();
+    let late = false;
+    let cause: Error | undefined;
+    const failed = (error: Error): void => {
+      cause = error;
+    };
+    connection.on('error', failed);
+    const timer =
+      this.#timeoutMs === undefined
+        ? undefined
+        : this.#clock.awaited(this.#timeoutMs, () => {
+            late = true;
+            command.reject(timedOut());
+          });
+    connection.connect().then(
+      () => {
+        timer?.cancel();
+        connection.off('error', failed);
+        if (late) this.#release(connection);
+        else this.#issue(command, connection);
+      },
+      (error: Error) => {
+        timer?.cancel();
+        command.reject(this.#connector.unsent(cause ?? error));
+        this.#drop(connection);
+      },
+    );
+  }
+
+  #issue(command: Command, connection: Redis): void {
+    const back = (): void => this.#release(connection);
+    command.promise.then(back, back);
+    connection.sendCommand(command);
+  }
+
+  #open(): Redis {
+    // One that breaks is not made again: its command has failed.
     const connection = this.#connector.connect({
       commandTimeout: undefined,
       retryStrategy: () => null,
@@ -70,10 +114,12 @@ export class BlockingPool {
   #release(connection: Redis): void {
     if (this.#all.has(connection) && connection.status === 'ready' && this.#idle.length < MAX_IDLE) {
       this.#idle.push(connection);
-    } else {
-      this.#forget(connection);
-      connection.disconnect();
-    }
+    } else this.#drop(connection);
+  }
+
+  #drop(connection: Redis): void {
+    this.#forget(connection);
+    connection.disconnect();
   }
 
   #forget(connection: Redis): void {

@@ -14,11 +14,14 @@ import {
   type Command,
   type ConnectionErrors,
   connectTo,
+  endConnection,
   type Redis,
   type RedisOptions,
   refuseAll,
   waitingOn,
 } from '../driver/driver.js';
+import type { Retries } from '../driver/retries.js';
+import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
 
 /** What a shard needs from the client it belongs to. */
@@ -28,6 +31,9 @@ export interface ShardHost {
   readonly own: ShardedSettings;
   /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
   readonly driver: RedisOptions;
+  readonly retries: Retries;
+  /** See there, of connections. */
+  readonly keepsUnsent: boolean;
   /** Decides when a shard that answers is used. */
   readonly watch: ShardWatch;
   shardChanged(shard: Shard): void;
@@ -113,25 +119,33 @@ export class Shard implements Target {
     const { id } = endpoint.spec;
     this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
     this.readOnly = isReplica(endpoint.spec);
-    this.connection = this.connect();
+    this.connection = this.connect({ retryStrategy: (times) => host.retries.delayMs(this, times) });
     this.connection.on('ready', () => this.#ready());
     this.connection.on('close', () => this.#lost());
     this.connection.on('error', (error: Error) => this.#failed(error));
-    this.blocking = new BlockingPool(host.own.maxBlockingConnections, this);
+    const { maxBlockingConnections } = host.own;
+    this.blocking = new BlockingPool(this, maxBlockingConnections, host.driver.commandTimeout, host.clock);
     this.connection.connect().catch(() => {});
     this.#watch();
   }
 
   /** Another connection to this server, with the options as they are now; not yet connected. */
   connect(options: RedisOptions = {}): Redis {
-    const { service, clock } = this.#host;
+    const { service, clock, driver, keepsUnsent } = this.#host;
     const errors: ConnectionErrors = {
-      // Closed on purpose: what ioredis says then, which its users look for.
-      unsent: (cause) =>
-        this.#closed ? cause : shardUnavailable(service.name, this.name, 'cannot be reached', this.#cause ?? cause),
+      unsent: (cause) => this.unsent(cause),
       lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
     };
-    return connectTo({ ...this.#host.driver, ...options, ...this.#target }, { clock, errors });
+    return connectTo({ ...copyOptions(driver), ...options, ...this.#target }, { clock, errors, keepsUnsent });
+  }
+
+  /**
+   * The error of a command that was not sent. Closed on purpose: what ioredis says then, which its
+   * users look for.
+   */
+  unsent(cause: Error): Error {
+    if (this.#closed) return cause;
+    return shardUnavailable(this.#host.service.name, this.name, 'cannot be reached', this.#cause ?? cause);
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
@@ -212,6 +226,13 @@ export class Shard implements Target {
     this.#host.shardChanged(this);
   }
 
+  /** Tries now what would be tried later. Rejects where the server cannot be reached. */
+  async reconnect(): Promise<void> {
+    const { connection } = this;
+    if (connection.status === 'reconnecting' || connection.status === 'end') await connection.connect();
+    else if (this.state !== 'up') throw new Error('Connection is closed.');
+  }
+
   /** Lets the commands under way finish, then closes. */
   async quit(): Promise<void> {
     if (this.#closed) return;
@@ -219,13 +240,14 @@ export class Shard implements Target {
     for (const replica of this.#replicas) void replica.quit();
     this.blocking.close();
     const { connection } = this;
-    if (this.state === 'down') {
-      connection.disconnect();
+    const idle = connection.status !== 'ready' && waitingOn(connection) === 0;
+    if (this.state === 'down' || idle) {
+      endConnection(connection);
       return;
     }
-    // A server that stops answering now must not keep anybody waiting.
-    const cut = this.#host.clock.after(QUIT_MS, () => connection.disconnect());
-    await connection.quit().catch(() => connection.disconnect());
+    // A server that stops answering now must not keep the caller waiting.
+    const cut = this.#host.clock.after(QUIT_MS, () => endConnection(connection));
+    await connection.quit().catch(() => endConnection(connection));
     cut.cancel();
   }
 
@@ -233,7 +255,8 @@ export class Shard implements Target {
     this.#stop();
     for (const replica of this.#replicas) replica.disconnect();
     this.blocking.close();
-    this.connection.disconnect();
+    if (this.state === 'down') endConnection(this.connection);
+    else this.connection.disconnect();
   }
 
   #stop(): void {
@@ -308,6 +331,7 @@ export class Shard implements Target {
   #ready(): void {
     this.#ping = undefined;
     this.#cause = undefined;
+    this.#host.retries.connected(this);
     this.#up();
   }
 

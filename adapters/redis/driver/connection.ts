@@ -1,0 +1,198 @@
+import type { Socket } from 'node:net';
+import { type Command, Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../../src/index.js';
+import { coalesceWrites } from './coalesce.js';
+import { Deadlines, timedOut } from './deadlines.js';
+import { type DriverOptions, inside, type WriteableStream } from './inside.js';
+import { callbackThrew } from './retries.js';
+import { concealCommand, concealOptions, describeAs } from './secrets.js';
+
+export interface ConnectionErrors {
+  /** For commands that wait for the connection: nothing of them was sent. */
+  unsent(cause: Error): Error;
+  /** For commands that were sent and not answered. */
+  lost(cause: Error): Error;
+}
+
+/** What a connection needs besides the options of ioredis. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly errors: ConnectionErrors;
+  /**
+   * A connection that broke is made again, and what was not sent on the old one may go on the new
+   * one as it is. False where it has to be decided anew where it goes: then it fails, and nothing
+   * was sent. Default false.
+   */
+  readonly keepsUnsent?: boolean;
+}
+
+/**
+ * A connection whose commands fail as soon as it breaks, each with an error that says whether it
+ * may have been executed. What is written in one tick leaves in one write, and one timer watches
+ * over `commandTimeout`.
+ */
+class Connection extends Redis {
+  readonly #clock: Clock;
+  readonly #keepsUnsent: boolean;
+  readonly #timeoutMs: number | undefined;
+  readonly #deadlines: Deadlines | undefined;
+  /** While ioredis takes a command in: it would arm a timer for each. */
+  #ownsDeadline = false;
+  /** The command whose error is being judged by `reconnectOnError`. */
+  #judged: { readonly command: Command; readonly error: Error } | undefined;
+  /** Refused by the server, to be sent again on the next connection. */
+  #again: { readonly command: Command; readonly error: Error }[] = [];
+  /** It was ready, has broken, and has not been tried again. */
+  #justBroke = false;
+
+  constructor(options: RedisOptions, { clock, errors, keepsUnsent = false }: ConnectionContext) {
+    const { commandTimeout, ...rest } = options;
+    super({
+      ...rest,
+      // Its own keyPrefix was applied when the command was made.
+      keyPrefix: '',
+      lazyConnect: true,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      enableAutoPipelining: false,
+    } as DriverOptions);
+    this.#clock = clock;
+    this.#keepsUnsent = keepsUnsent;
+    this.#timeoutMs = commandTimeout;
+    concealOptions(this.options);
+    this.#guardReconnectOnError();
+    if (commandTimeout !== undefined) {
+      this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length);
+      Object.defineProperty(this.options, 'commandTimeout', {
+        enumerable: true,
+        get: () => (this.#ownsDeadline ? undefined : commandTimeout),
+      });
+    }
+    this.on('connect', () => coalesceWrites(this.stream as Socket, () => inside(this).commandQueue.length));
+    this.on('end', () => this.#deadlines?.clear());
+    this.#comeBetween(errors);
+  }
+
+  /** What it throws would unwind the parser of replies. */
+  #guardReconnectOnError(): void {
+    const { reconnectOnError } = this.options;
+    if (typeof reconnectOnError !== 'function') return;
+    this.options.reconnectOnError = (error) => {
+      try {
+        return reconnectOnError(error);
+      } catch (thrown) {
+        this.silentEmit('error', callbackThrew('reconnectOnError', thrown));
+        return false;
+      }
+    };
+  }
+
+  /** Where ioredis calls methods that it keeps to itself. */
+  #comeBetween(errors: ConnectionErrors): void {
+    const own = inside(this);
+    const { flushQueue, setStatus, handleReconnection } = own;
+    own.flushQueue = (error, which) => {
+      const { offlineQueue = true, commandQueue = true } = which ?? {};
+      concealCommand(error);
+      if (offlineQueue && !(this.#justBroke && this.#keepsUnsent)) {
+        for (const { command, error: refusal } of this.#again.splice(0)) command.reject(refusal);
+        flushQueue.call(this, errors.unsent(error), { offlineQueue, commandQueue: false });
+      }
+      if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
+    };
+    own.setStatus = (status, arg) => {
+      if (status === 'close') this.#justBroke = this.status === 'ready';
+      else if (status !== 'reconnecting') this.#justBroke = false;
+      setStatus.call(this, status, arg);
+      // Before those that came later, which wait in the queue of ioredis.
+      if (status === 'ready') for (const { command } of this.#again.splice(0)) this.sendCommand(command);
+    };
+    own.handleReconnection = (error, item) => {
+      concealCommand(error);
+      this.#judged = { command: item.command, error };
+      try {
+        handleReconnection.call(this, error, item);
+      } finally {
+        this.#judged = undefined;
+      }
+    };
+  }
+
+  override sendCommand(command: Command, stream?: WriteableStream): unknown {
+    if (this.#judged !== undefined) return this.#sendAgain(command, this.#judged);
+    const deadlines = this.#deadlines;
+    if (deadlines === undefined) return super.sendCommand(command, stream);
+    if (this.status !== 'ready') {
+      this.#timeAlone(command);
+      return this.#sendUntimed(command, stream);
+    }
+    const { commandQueue } = inside(this);
+    const before = commandQueue.length;
+    const result = this.#sendUntimed(command, stream);
+    if (commandQueue.length > before) deadlines.add(command);
+    else this.#timeAlone(command);
+    return result;
+  }
+
+  override connect(callback?: (error?: Error | null) => void): Promise<void> {
+    const connected = super.connect(callback as never);
+    const { condition } = inside(this);
+    // A copy of the password, for the handshake.
+    if (condition?.auth) Object.defineProperty(condition, 'auth', { value: condition.auth, enumerable: false });
+    return connected;
+  }
+
+  override disconnect(reconnect = false): void {
+    const { connector } = inside(this);
+    // ioredis would wait for the end of a stream that has ended, and keep the process alive
+    // meanwhile.
+    if (connector.stream?.closed) connector.stream = undefined;
+    super.disconnect(reconnect);
+  }
+
+  override silentEmit(event: string, argument?: unknown): boolean {
+    if (event === 'error') concealCommand(argument);
+    return super.silentEmit(event, argument);
+  }
+
+  /**
+   * `reconnectOnError` said 2. ioredis would queue it behind a connection that is about to close,
+   * which here fails all that waits. What belongs to a transaction cannot be sent without the rest
+   * of it.
+   */
+  #sendAgain(command: Command, judged: { readonly command: Command; readonly error: Error }): unknown {
+    if (command !== judged.command) command.resolve(Buffer.from('OK'));
+    else if (!this.#keepsUnsent || command.inTransaction) command.reject(judged.error);
+    else {
+      this.#again.push(judged);
+      this.#timeAlone(command);
+    }
+    return command.promise;
+  }
+
+  #sendUntimed(command: Command, stream: WriteableStream | undefined): unknown {
+    this.#ownsDeadline = true;
+    try {
+      return super.sendCommand(command, stream);
+    } finally {
+      this.#ownsDeadline = false;
+    }
+  }
+
+  /**
+   * What waits for the connection is answered in no order: its handshake comes later, and first.
+   */
+  #timeAlone(command: Command): void {
+    if (this.#timeoutMs === undefined) return;
+    const timer = this.#clock.awaited(this.#timeoutMs, () => command.reject(timedOut()));
+    const settled = (): void => timer.cancel();
+    command.promise.then(settled, settled);
+  }
+}
+
+describeAs(Connection.prototype, ({ options: { host, port, db }, status }) => ({ host, port, db, status }));
+
+/** Not yet connected. */
+export function connectTo(options: RedisOptions, context: ConnectionContext): Redis {
+  return new Connection(options, context);
+}
