@@ -5,20 +5,22 @@ import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
 import { noShards, shardUnavailable, undiscovered } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
-import { ClientStatus, called, untilReady } from './driver/client-status.js';
+import { ClientStatus, called, refuseConnected, throwClosed, untilReady } from './driver/client-status.js';
 import {
   type Callback,
   type Command,
   type DriverOptions,
+  isQuit,
   leavePipeline,
+  prefixed,
   Redis,
   rememberIn,
   setStatus,
   type WriteableStream,
 } from './driver/driver.js';
-import { onFailure } from './failover/choose.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
+import { onFailure } from './failover/choose.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
 import type { OnFailure } from './shards/on-failure.js';
 import { PendingCommands } from './shards/pending-commands.js';
@@ -127,7 +129,7 @@ export class ShardedRedis extends Redis {
    * command.
    */
   shardFor(key: string | Buffer): string {
-    return this.#anySet().shardOf(this.#prefixed(key)).name;
+    return this.#anySet().shardOf(prefixed(key, this.options)).name;
   }
 
   /**
@@ -206,10 +208,10 @@ export class ShardedRedis extends Redis {
   }
 
   async #connect(): Promise<void> {
-    if (CONNECTED.has(this.status)) throw new Error('Redis is already connecting/connected');
+    refuseConnected(this);
     if (this.#ended) this.#begin();
     if (!this.#started) this.#start();
-    else await Promise.any(this.#set.shards.map((shard) => shard.reconnect())).catch(closed);
+    else await Promise.any(this.#set.shards.map((shard) => shard.reconnect())).catch(throwClosed);
     const { connectTimeout } = this.options;
     await untilReady(this, this.#mesh.clock, connectTimeout || undefined, () =>
       this.#set.shards.length > 0 ? undefined : noShards(this.#own.service, this.#service.discovery.error),
@@ -381,21 +383,4 @@ export class ShardedRedis extends Redis {
     if (this.#set.shards.length > 0) return this.#set;
     throw noShards(this.#own.service, this.#service.discovery.error);
   }
-
-  #prefixed(key: string | Buffer): string | Buffer {
-    const prefix = this.options.keyPrefix ?? '';
-    if (prefix === '') return key;
-    return typeof key === 'string' ? prefix + key : Buffer.concat([Buffer.from(prefix), key]);
-  }
-}
-
-/** There is nothing to connect. */
-const CONNECTED: ReadonlySet<string> = new Set(['connecting', 'connect', 'ready']);
-
-function closed(): never {
-  throw new Error('Connection is closed.');
-}
-
-function isQuit(name: string): boolean {
-  return name.length === 4 && name.toLowerCase() === 'quit';
 }

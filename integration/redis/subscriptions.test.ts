@@ -70,6 +70,51 @@ describe('subscriptions, and commands that wait', () => {
     await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=back`))).toBe(true);
   });
 
+  it('survive changes that follow each other within milliseconds, one with an owner that is not there', async () => {
+    const channels = Array.from({ length: 12 }, (_, i) => `topic:${i}`);
+    await subscriber.subscribe(...channels);
+    await using fourth = await startRedis();
+    await using fifth = await startRedis();
+    await fifth.kill();
+    const all = endpointsOf([...servers.servers, fourth, fifth]);
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+    for (const listed of [all.slice(0, 4), all.slice(1, 4), all, all.slice(1)]) {
+      over.resolver.update('cache', listed);
+      await pause();
+    }
+    await fifth.restart();
+    await publish(channels, 'after');
+    await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=after`))).toBe(true);
+    expect(new Set(heard).size).toBe(heard.length);
+  });
+
+  it('leave an owner that is stopped, and are not lost while it is', async () => {
+    const channels = Array.from({ length: 12 }, (_, i) => `topic:${i}`);
+    await subscriber.subscribe(...channels);
+    await servers.servers[0]!.pause();
+    over.resolver.update('cache', endpointsOf(servers.servers).slice(1));
+    await publish(channels, 'meanwhile');
+    await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=meanwhile`))).toBe(true);
+    await servers.servers[0]!.resume();
+    over.resolver.update('cache', endpointsOf(servers.servers));
+    await publish(channels, 'again');
+    await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=again`))).toBe(true);
+  });
+
+  it('with a shard down: SUBSCRIBE of its channels is refused as a whole, PSUBSCRIBE reaches it later', async () => {
+    const channels = keyOnEach(redis, 'news');
+    const down = new Promise<void>((resolve) => subscriber.on('shard', ({ state }) => state === 'down' && resolve()));
+    await servers.servers[1]!.kill();
+    await down;
+    await expect(subscriber.subscribe(...channels)).rejects.toMatchObject({ code: 'FAIRLEAD_SHARD_UNAVAILABLE' });
+    expect(subscriber.mode).toBe('normal');
+    for (const name of ['s0', 's2']) expect(await redis.shard(name).pubsub('CHANNELS')).toEqual([]);
+    expect(await subscriber.psubscribe('news*')).toBe(1);
+    await servers.servers[1]!.restart();
+    await publish(channels, 'hi');
+    await expect.poll(() => heard.sort()).toEqual(channels.map((channel) => `*${channel}=hi`).sort());
+  });
+
   it('end at once when the client is disconnected, and do not outlive its shard', async () => {
     const waiting = redis.duplicate();
     const keys = keyOnEach(redis, 'queue');

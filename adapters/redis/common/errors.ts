@@ -118,7 +118,9 @@ export function unroutable(service: string, command: string, why: string): Fairl
   );
 }
 
-/** A command came before discovery reported a server, and waited for long enough. Nothing was sent. */
+/**
+ * A command came before discovery reported a server, and waited for long enough. Nothing was sent.
+ */
 export function undiscovered(service: string, timeoutMs: number | undefined): FairleadError {
   const message = `Discovery reported no server of '${service}' within commandTimeout ${timeoutMs}. Nothing was sent.`;
   return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });

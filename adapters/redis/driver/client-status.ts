@@ -94,6 +94,18 @@ export function untilReady(
   });
 }
 
+/** As ioredis refuses a second `connect()`. */
+export function refuseConnected({ status }: Redis): void {
+  if (CONNECTED.has(status)) throw new Error('Redis is already connecting/connected');
+}
+
+const CONNECTED: ReadonlySet<string> = new Set(['connecting', 'connect', 'ready']);
+
+/** As ioredis says that an attempt to connect has failed. */
+export function throwClosed(): never {
+  throw new Error('Connection is closed.');
+}
+
 /** A promise for the caller who wants one, a callback for the one who gave one. */
 export function called<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
   if (callback === undefined) return;

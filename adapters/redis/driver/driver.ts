@@ -16,6 +16,17 @@ export function keysOf(command: Command): (string | Buffer)[] {
     : keys.filter((key) => key !== undefined);
 }
 
+/** The key as a command has it. */
+export function prefixed(key: string | Buffer, { keyPrefix = '' }: RedisOptions): string | Buffer {
+  if (keyPrefix === '') return key;
+  return typeof key === 'string' ? keyPrefix + key : Buffer.concat([Buffer.from(keyPrefix), key]);
+}
+
+/** Whether it ends the connection that gets it. */
+export function isQuit(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'quit';
+}
+
 let builtin: ReadonlySet<string> | undefined;
 
 /** True for the name, in lower case, of a command that ioredis knows. */

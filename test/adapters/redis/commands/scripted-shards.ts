@@ -3,6 +3,7 @@ import type { ManualClock } from 'fairlead/testing';
 import { placeShards } from '../../../../adapters/redis/shards/placement.js';
 import type { Shard, ShardState } from '../../../../adapters/redis/shards/shard.js';
 import { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
+import { plainRoutes } from '../fakes.js';
 
 interface Options {
   retryStrategy(times: number): number;
@@ -112,10 +113,6 @@ export class ScriptedShard {
   readonly clock: ManualClock;
   readonly connections: Set<ScriptedConnection> = new Set();
   readonly made: ScriptedConnection[] = [];
-  target: ScriptedShard = this;
-  listing: ScriptedShard = this;
-  standIn: ScriptedShard = this;
-  serving = true;
   state: ShardState = 'up';
   reachable = true;
   hung = false;
@@ -175,5 +172,6 @@ export function setOf(generation: number, shards: readonly ScriptedShard[]): Sha
     generation,
     sorted.map(({ shard }) => shard),
     placement,
+    plainRoutes,
   );
 }
