@@ -82,17 +82,30 @@ describe('subscriptions, and commands that wait', () => {
       over.resolver.update('cache', listed);
       await pause();
     }
+    await expect.poll(() => JSON.stringify(subscriber)).toMatch(/"name":"s4",[^}]*"state":"down"/);
     await fifth.restart();
     await publish(channels, 'after');
     await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=after`))).toBe(true);
     expect(new Set(heard).size).toBe(heard.length);
   });
 
-  it('leave an owner that is stopped, and are not lost while it is', async () => {
+  it('leave an owner that is stopped without waiting for it', async () => {
     const channels = Array.from({ length: 12 }, (_, i) => `topic:${i}`);
     await subscriber.subscribe(...channels);
+    await subscriber.psubscribe('topic:*');
+    await using fourth = await startRedis();
     await servers.servers[0]!.pause();
-    over.resolver.update('cache', endpointsOf(servers.servers).slice(1));
+    over.resolver.update('cache', endpointsOf([...servers.servers, fourth]));
+    const moved = channels.filter((channel) => redis.shardFor(channel) === 's3');
+    const counts = async (): Promise<unknown[]> => [
+      await redis
+        .shard('s3')
+        .pubsub('CHANNELS')
+        .then((names) => (names as string[]).sort()),
+      await redis.shard('s3').pubsub('NUMPAT'),
+    ];
+    await expect.poll(counts).toEqual([moved.sort(), 1]);
+    over.resolver.update('cache', endpointsOf([...servers.servers, fourth]).slice(1));
     await publish(channels, 'meanwhile');
     await expect.poll(() => channels.every((channel) => heard.includes(`${channel}=meanwhile`))).toBe(true);
     await servers.servers[0]!.resume();
