@@ -7,6 +7,7 @@ export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports
 export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';
 export { decodeHealthStatus, encodeHealthRequest } from './health/grpc-health-messages.js';
+export type { MeshPart } from './mesh.js';
 export { repeatAfter } from './resilience/verdict.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BoundedMap } from './runtime/bounded-map.js';

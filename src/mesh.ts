@@ -4,7 +4,7 @@ import type { Resolver } from './discovery/resolver.js';
 import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
 import { type Clock, systemClock } from './runtime/clock.js';
-import { FairleadError } from './runtime/errors.js';
+import { FairleadError, toError } from './runtime/errors.js';
 import { invalidOption, number, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
@@ -28,6 +28,29 @@ export interface MeshOptions {
   readonly random?: Random;
 }
 
+/**
+ * Contract: something that an adapter made over a mesh (a registration, a pool, a client), as the
+ * mesh knows it. What it throws, or rejects with, is reported as a process warning.
+ */
+export interface MeshPart {
+  /** Which adapter made it: `mysql`. */
+  readonly kind: string;
+  /** What it is for, for displays: a service, a scheme. */
+  readonly name: string;
+  /** Numbers by name, as of now, for displays. Cheap: asked whenever somebody looks. */
+  figures?(): Readonly<Record<string, number>>;
+  /**
+   * Takes no new work, and resolves when the work in progress has ended, which it sees to within
+   * `deadlineMs`. Called by `mesh.close()` beside the closing of the services.
+   */
+  drain?(deadlineMs: number): Promise<void>;
+  /**
+   * Releases what it holds. Called by `mesh.close()` at the end. A part without it outlives the
+   * mesh and is ended by its owner. Idempotent.
+   */
+  close?(): void;
+}
+
 /** Services by name, over one resolver. */
 export interface Mesh extends AsyncDisposable {
   /**
@@ -39,6 +62,13 @@ export interface Mesh extends AsyncDisposable {
   /** The services made so far. */
   readonly services: ReadonlyMap<string, Service>;
   readonly policies: PolicyRegistry;
+  /** What adapters made over it and is still in use. */
+  readonly parts: ReadonlySet<MeshPart>;
+  /**
+   * For adapters: makes a part known, until the returned function is called, which its own end must
+   * do. Throws FAIRLEAD_CLOSED where the mesh is closing.
+   */
+  register(part: MeshPart): () => void;
   /** Aborts when the mesh begins to close: for what adapters run beside its services. */
   readonly closing: AbortSignal;
   /** Its time: resolvers and adapters use no other. */
@@ -47,7 +77,8 @@ export interface Mesh extends AsyncDisposable {
   readonly random: Random;
   /**
    * Closes every service: discovery stops, new calls are refused, calls in progress may finish
-   * within `deadlineMs` (default 10,000). Idempotent.
+   * within `deadlineMs` (default 10,000). What adapters made over it is drained beside that, and
+   * closed. Idempotent.
    */
   close(options?: { readonly deadlineMs?: number }): Promise<void>;
 }
@@ -96,6 +127,7 @@ const servicesByName: Reader<Readonly<Record<string, ServiceOptions>>> = (value,
 class LiveMesh implements Mesh {
   readonly policies: PolicyRegistry;
   readonly services: Map<string, LiveService> = new Map();
+  readonly parts: Set<MeshPart> = new Set();
   readonly clock: Clock;
   readonly random: Random;
   readonly #options: Required<MeshOptions>;
@@ -139,11 +171,7 @@ class LiveMesh implements Mesh {
         { service: name },
       );
     }
-    if (this.#closing !== undefined) {
-      throw new FairleadError('FAIRLEAD_CLOSED', `The mesh is closed: service '${name}' cannot be made.`, {
-        service: name,
-      });
-    }
+    if (this.#closing !== undefined) throw this.#closedError(`service '${name}'`, name);
     const { resolver, clock, random, services, defaults } = this.#options;
     const own = Object.hasOwn(services, name) ? services[name] : undefined;
     const service = new LiveService(
@@ -152,6 +180,16 @@ class LiveMesh implements Mesh {
     );
     this.services.set(name, service);
     return service;
+  }
+
+  register(part: MeshPart): () => void {
+    if (this.#closing !== undefined) throw this.#closedError(`the ${part.kind} part '${part.name}'`);
+    this.parts.add(part);
+    return () => void this.parts.delete(part);
+  }
+
+  #closedError(what: string, service?: string): FairleadError {
+    return new FairleadError('FAIRLEAD_CLOSED', `The mesh is closed: ${what} cannot be made.`, { service });
   }
 
   get closing(): AbortSignal {
@@ -172,7 +210,25 @@ class LiveMesh implements Mesh {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#abort.abort();
-    await Promise.all([...this.services.values()].map((service) => service.close({ deadlineMs })));
+    // Those that end meanwhile leave the set.
+    const parts = [...this.parts];
+    await Promise.all([
+      ...[...this.services.values()].map((service) => service.close({ deadlineMs })),
+      ...parts.map((part) => safely(part, () => part.drain?.(deadlineMs))),
+    ]);
+    for (const part of parts) if (this.parts.has(part)) await safely(part, () => part.close?.());
     this.#options.resolver.close?.();
+  }
+}
+
+/** An adapter's part that fails to end keeps nothing else from ending. */
+async function safely({ kind, name }: MeshPart, run: () => Promise<void> | void | undefined): Promise<void> {
+  try {
+    await run();
+  } catch (thrown) {
+    process.emitWarning(`The ${kind} part '${name}' failed to end: ${toError(thrown).message}`, {
+      type: 'FairleadWarning',
+      code: 'FAIRLEAD_PART',
+    });
   }
 }

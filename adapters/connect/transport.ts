@@ -51,12 +51,19 @@ class ServiceTransport implements FairleadTransport {
   readonly #service: Service;
   readonly #options: TransportSettings;
   readonly #connections: Connections;
+  readonly #unregister: () => void;
 
   constructor(mesh: Mesh, service: Service, options: TransportSettings) {
     this.#mesh = mesh;
     this.#service = service;
     this.#options = options;
     this.#connections = new Connections(service, mesh.clock, options);
+    this.#unregister = mesh.register({
+      kind: 'connect',
+      name: service.name,
+      figures: () => ({ connections: this.#connections.size }),
+      close: () => this.close(),
+    });
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(
@@ -135,6 +142,7 @@ class ServiceTransport implements FairleadTransport {
   }
 
   close(): void {
+    this.#unregister();
     this.#connections.close();
   }
 

@@ -61,8 +61,11 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   const registered: Registered = { mesh, options: read, configs };
   schemes.set(scheme, registered);
   const close = (): void => {
+    unregister();
     if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
   };
+  // A closed mesh frees its scheme for the next one.
+  const unregister = mesh.register({ kind: 'grpc', name: scheme, close });
   return { scheme, close, [Symbol.dispose]: close };
 }
 

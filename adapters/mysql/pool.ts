@@ -30,6 +30,7 @@ export interface Route {
 export class ReplicatedPool extends EventEmitter {
   readonly config: Record<string, unknown>;
   readonly #cluster: Cluster;
+  readonly #unregister: () => void;
   readonly #own: PoolSettings;
   readonly #operations: OperationContext;
   readonly #runnerContext: RunnerContext;
@@ -64,6 +65,19 @@ export class ReplicatedPool extends EventEmitter {
       enqueued: () => this.#tell('enqueue'),
     });
     this.#cluster = cluster;
+    this.#unregister = mesh.register({
+      kind: 'mysql',
+      name: own.service,
+      figures: () => ({
+        idle: this.#sum(({ idle }) => idle),
+        busy: this.#sum(({ busy }) => busy),
+        connecting: this.#sum(({ connecting }) => connecting),
+        waiting: this.#sum(({ waiting }) => waiting),
+      }),
+      // Nothing can be asked of it once the mesh is closed, and its connections would hold the
+      // process.
+      drain: (deadlineMs) => cluster.close(deadlineMs),
+    });
     this.#session = new ConsistencySession(false, cluster.clock.now());
     this.config = publicConfig(pool, parsed);
     this.#operations = {
@@ -226,6 +240,7 @@ export class ReplicatedPool extends EventEmitter {
    */
   end(callback?: (error: unknown) => void): void {
     this._closed = true;
+    this.#unregister();
     this.#cluster.close().then(
       () => callback?.(null),
       (error) => callback?.(error),

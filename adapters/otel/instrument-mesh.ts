@@ -73,7 +73,10 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
     'fairlead:grpc:connection': ours<GrpcConnectionMessage>((message) => grpc.connection(message)),
   };
   for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);
+  // It outlives the mesh: what was measured last is still to be exported.
+  const unregister = mesh.register({ kind: 'otel', name: 'metrics' });
   return () => {
+    unregister();
     for (const [name, listener] of Object.entries(listeners)) unsubscribe(name, listener);
     watched.stop();
     metrics.stop();

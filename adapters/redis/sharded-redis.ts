@@ -58,6 +58,7 @@ export class ShardedRedis extends Redis {
   readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
   readonly #status: ClientStatus;
   #unlisten: (() => void) | undefined;
+  #unregister: (() => void) | undefined;
   #started = false;
   #ended = false;
   /** Counts how often it began. */
@@ -117,7 +118,17 @@ export class ShardedRedis extends Redis {
       clock,
       () => undiscovered(own.service, this.options.commandTimeout),
     );
+    this.#register();
     if (!this.options.lazyConnect) this.#start();
+  }
+
+  /** Its connections are its owner's to end, by `quit` or `disconnect`, also after the mesh. */
+  #register(): void {
+    this.#unregister = this.#mesh.register({
+      kind: 'redis',
+      name: this.#own.service,
+      figures: () => ({ shards: this.#set.shards.length }),
+    });
   }
 
   get #set(): ShardSet {
@@ -257,6 +268,7 @@ export class ShardedRedis extends Redis {
     this.#ended = false;
     this.#started = false;
     this.#life++;
+    this.#register();
     this.#topology.update([]);
     this.#subscriptions.open();
   }
@@ -353,6 +365,7 @@ export class ShardedRedis extends Redis {
   #stop(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#unregister?.();
     this.#unlisten?.();
     this.#handover?.close();
     this.#policy.close();

@@ -194,26 +194,26 @@ export class Cluster {
 
   /**
    * Refuses new callers and resolves when every connection in use has come back, or was cut after
-   * `endTimeoutMs`.
+   * `endTimeoutMs`, or after `limitMs` where that is shorter.
    */
-  async close(): Promise<void> {
+  async close(limitMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     this.#closed = true;
     this.#stopListening();
     this.#primaries.close();
     this.#replicas.close();
     this.#tellWaiting();
     this.#servers.stop();
-    await this.#servers.close();
+    await this.#servers.close(Math.min(limitMs, this.#settings.endTimeoutMs));
   }
 
   /** Why waiting is in vain, if it is. */
   refusal(): unknown {
-    if (this.#closed) return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name });
-    // Nothing would report a server any more.
+    // First: it closes the pool, and nothing would report a server any more.
     if (this.#meshClosing.aborted) {
       const message = `The mesh is closed: the pool of service '${this.service.name}' takes no more calls.`;
       return new FairleadError('FAIRLEAD_CLOSED', message, { service: this.service.name });
     }
+    if (this.#closed) return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name });
     return (this.primary === undefined ? this.#roles.tooManyPrimaries() : undefined) ?? this.#servers.refusedLogin;
   }
 

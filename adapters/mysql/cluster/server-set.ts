@@ -93,10 +93,10 @@ export class ServerSet {
     for (const server of this.all) server.leave();
   }
 
-  /** Resolves when every connection in use has come back, or was cut after `endTimeoutMs`. */
-  async close(): Promise<void> {
+  /** Resolves when every connection in use has come back, or was cut after `limitMs`. */
+  async close(limitMs: number): Promise<void> {
     const pools = [...this.#leaving, ...[...this.all].map(({ pool }) => pool)];
-    const cut = this.#context.clock.awaited(this.#context.own.endTimeoutMs, () => {
+    const cut = this.#context.clock.awaited(limitMs, () => {
       for (const pool of pools) pool.abandon();
     });
     await Promise.all(pools.map((pool) => pool.close()));
