@@ -1,10 +1,4 @@
-export type {
-  AffinityEvent,
-  AffinityMoveReason,
-  AffinityStore,
-  SessionsFullEvent,
-  SharedAffinityStore,
-} from './affinity/affinity.js';
+export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
 export {
   type ClientIpOptions,
   clientIpKey,
@@ -14,7 +8,6 @@ export {
   headerKey,
   type SessionKey,
 } from './affinity/session-keys.js';
-export { sessionHash } from './affinity/store-key.js';
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
@@ -35,9 +28,7 @@ export type { CallOptions } from './call/options.js';
 export type { CallStats } from './call/plan.js';
 export type { DiscoveryContext } from './discovery/context.js';
 export type {
-  DeadlineOptions,
   InstanceInput,
-  InstanceUpdate,
   Registrar,
   Registration,
   RegistrationEvents,

@@ -14,10 +14,10 @@ import {
   leavePipeline,
   prefixed,
   Redis,
+  rememberIn,
   setStatus,
   type WriteableStream,
 } from './driver/driver.js';
-import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import { onFailure } from './failover/choose.js';
@@ -57,7 +57,6 @@ export class ShardedRedis extends Redis {
   /** What came before discovery reported a server. */
   readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
   readonly #status: ClientStatus;
-  readonly #remembered: Remembered;
   #unlisten: (() => void) | undefined;
   #unregister: (() => void) | undefined;
   #started = false;
@@ -75,12 +74,6 @@ export class ShardedRedis extends Redis {
     this.options.lazyConnect = driver.lazyConnect ?? false;
     concealOptions(this.options);
     this.#status = new ClientStatus(this);
-    this.#remembered = new Remembered(this.options, {
-      changed: () => {
-        for (const shard of this.#set.shards) shard.blocking.renew();
-      },
-      selected: (db) => this.#heard('select', db),
-    });
     this.#mesh = mesh;
     this.#given = options;
     this.#own = own;
@@ -107,7 +100,7 @@ export class ShardedRedis extends Redis {
     this.#router = new Router({
       own,
       subscribe: (command, name) => this.#subscriptions.handle(command, name, this.#set),
-      remember: (command, name) => this.#remembered.take(command, name),
+      remember: (name, args) => this.#remember(name, args),
       currentSet: () => this.#set,
     });
     this.#transactions = new Transactions(this.#router);
@@ -293,7 +286,7 @@ export class ShardedRedis extends Redis {
     const left = this.#topology.update(this.#service.endpoints);
     if (this.#handover !== undefined) this.#handover.begin(before);
     else for (const shard of left) this.#leave(shard);
-    if (before.shards.length > 0) this.#policy.topologyChanged();
+    this.#policy.topologyChanged();
     this.#subscriptions.follow(this.#set);
     if (this.#set.shards.length > 0) {
       for (const { commands, via } of this.#undiscovered.takeAll()) this.#send(commands[0]!, via);
@@ -318,6 +311,7 @@ export class ShardedRedis extends Redis {
       release: (shards) => {
         for (const shard of shards) this.#leave(shard);
       },
+      error: (error) => this.#heard('error', error),
     });
   }
 
@@ -348,6 +342,12 @@ export class ShardedRedis extends Redis {
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     if (this.#subscriptions.active) this.#subscriptions.follow(this.#set);
     this.#status.show(this.#set.shards);
+  }
+
+  #remember(name: string, args: readonly (string | Buffer)[]): void {
+    const { db } = this.options;
+    rememberIn(this.options, name, args);
+    if (this.options.db !== db) this.#heard('select', this.options.db);
   }
 
   /** As in ioredis, it has ended when its answer is there. */

@@ -50,6 +50,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_READ_ONLY'
   /** A command makes no sense over several shards. Nothing was sent. */
   | 'FAIRLEAD_UNROUTABLE'
+  /** Keys that have another owner now were not brought there in time, or were given up. */
+  | 'FAIRLEAD_HANDOVER'
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
   /**

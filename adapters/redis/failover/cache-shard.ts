@@ -23,11 +23,14 @@ export class CacheShard implements Routes {
   admitted = false;
   /** An admission is under way. */
   admitting = false;
+  /** Since the last change of the topology, what others own was removed. */
+  swept = false;
   /** Changes with every break: an admission under way ends. */
   attempt = 0;
   /** Where its own commands go while it can be used. */
   readonly #namespaced: Target;
   readonly #held: Held;
+  #sweep: AbortController | undefined;
   readonly #host: FailoverHost;
 
   constructor(shard: Shard, notes: ShardNotes, host: FailoverHost, emptied: () => void, missed: boolean) {
@@ -54,12 +57,23 @@ export class CacheShard implements Routes {
 
   /** It broke. What was known of it is not any longer, and its commands wait. */
   break(): void {
+    this.stopSweep();
     this.attempt++;
     this.admitting = false;
     this.admitted = false;
     this.answering = false;
     this.notes.forget();
     this.own = this.#namespaced;
+  }
+
+  /** Aborts when the sweep is not needed any longer. */
+  startSweep(): AbortSignal {
+    this.#sweep = new AbortController();
+    return this.#sweep.signal;
+  }
+
+  stopSweep(): void {
+    this.#sweep?.abort();
   }
 
   /** Others serve its keys. */
@@ -86,6 +100,7 @@ export class CacheShard implements Routes {
 
   /** It is not part of the client any longer. */
   end(): void {
+    this.stopSweep();
     this.attempt++;
     this.admitted = false;
     this.notes.forget();

@@ -1,6 +1,7 @@
 import { type Command, ownCommand } from '../driver/driver.js';
 import type { OnFailure, Routes } from '../shards/on-failure.js';
 import type { Shard } from '../shards/shard.js';
+import { Sweeper } from '../shards/sweep.js';
 import { CacheShard } from './cache-shard.js';
 import type { FailoverHost } from './host.js';
 import { removeLeftovers } from './leftovers.js';
@@ -30,13 +31,15 @@ export class Next implements OnFailure {
   readonly #shards = new Map<Shard, CacheShard>();
   /** Names of shards that left: others own their keys since. */
   readonly #departed = new Set<string>();
-  /** Counts the changes of the topology. */
-  #change = 0;
+  readonly #sweeper: Sweeper;
   #closing = new AbortController();
+  /** The weights of the shards as of the last topology, by name. */
+  #weights: ReadonlyMap<string, number> = new Map();
 
   constructor(host: FailoverHost) {
     this.#host = host;
     this.#tokens = new Tokens(() => host.clock.wallMs(), host.random);
+    this.#sweeper = new Sweeper(host);
   }
 
   get #recorded(): boolean {
@@ -89,23 +92,53 @@ export class Next implements OnFailure {
     this.#renewAll();
   }
 
-  /**
-   * What the others hold of keys of those that came is removed, where it can be told from what is
-   * not the cache's.
-   */
   topologyChanged(): void {
-    const change = ++this.#change;
     // Those that came wait until the others have said whether they missed any writes.
     if (this.#recorded) for (const { notes } of this.#shards.values()) if (notes.record !== undefined) notes.ask();
-    if (this.#host.own.quarantine !== 'generation' || this.#shards.size < 2) return;
-    for (const [shard, known] of this.#shards) {
-      const going = (): boolean => this.#change === change && this.#shards.has(shard);
-      void removeLeftovers(shard, this.#host, () => (known.admitted ? known.notes.record?.own : undefined), going);
+    const regained = this.#mayRegainKeys();
+    if (this.#host.own.quarantine !== 'generation') return;
+    for (const known of this.#shards.values()) {
+      if (regained && !known.swept) this.#beginGeneration(known);
+      this.#removeLeftovers(known);
     }
   }
 
+  /**
+   * It gets keys back before it was cleared of what it held of them: that may be older than what
+   * their owner of meanwhile took.
+   */
+  #beginGeneration(known: CacheShard): void {
+    if (known.admitted) known.notes.renewOwn(this.#host.current().ring);
+    // It begins one when it is admitted.
+    else known.missed = true;
+  }
+
+  /** What a shard holds of keys that others own now is removed. */
+  #removeLeftovers(known: CacheShard): void {
+    known.stopSweep();
+    known.swept = false;
+    if (!known.admitted || this.#host.own.quarantine !== 'generation') return;
+    const signal = known.startSweep();
+    const namespace = (): string | undefined => known.notes.record?.own;
+    void removeLeftovers(this.#sweeper, known.shard, this.#host, namespace, signal).then((swept) => {
+      if (swept && !signal.aborted) known.swept = true;
+    });
+  }
+
+  /** Whether some shard may own keys now that it did not own before. */
+  #mayRegainKeys(): boolean {
+    const before = this.#weights;
+    const { shards } = this.#host.current();
+    const after = new Map(shards.map(({ name, weight }) => [name, weight]));
+    this.#weights = after;
+    if (before.size === 0) return false;
+    // Maglev moves keys between others as well; a weight counts in relation to those of all.
+    const weights = new Set([...before.values(), ...after.values()]);
+    const onlyArrivals = [...before].every(([name, weight]) => after.get(name) === weight);
+    return !(onlyArrivals && weights.size <= 1 && this.#host.own.placement !== 'maglev');
+  }
+
   close(): void {
-    this.#change++;
     this.#closing.abort();
     this.#closing = new AbortController();
     for (const known of this.#shards.values()) {
@@ -114,6 +147,7 @@ export class Next implements OnFailure {
     }
     this.#shards.clear();
     this.#departed.clear();
+    this.#weights = new Map();
   }
 
   probe(shard: Shard): Command {
@@ -227,6 +261,7 @@ export class Next implements OnFailure {
     known.admitted = true;
     if (this.#missingBeside(shard).length > 0) this.#renew(known);
     known.use();
+    this.#removeLeftovers(known);
   }
 
   /** What was written before is not found any more. */

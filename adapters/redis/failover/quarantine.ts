@@ -1,6 +1,7 @@
 import { type Clock, FairleadError } from '../../../src/index.js';
 import type { Quarantine } from '../common/options.js';
 import { ownCommand } from '../driver/driver.js';
+import { pause } from '../shards/pause.js';
 import type { Shard } from '../shards/shard.js';
 
 /**
@@ -27,15 +28,4 @@ async function flush(shard: Shard): Promise<void> {
   const command = ownCommand('flushdb', ['ASYNC']);
   shard.issue(command);
   await command.promise;
-}
-
-/** Ends at once where the client is closed: the wait may be one of days. */
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.after(ms, resolve);
-    signal.addEventListener('abort', () => {
-      timer.cancel();
-      resolve();
-    });
-  });
 }

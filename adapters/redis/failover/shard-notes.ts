@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { shardUnavailable } from '../common/errors.js';
 import { type Command, ownCommand } from '../driver/driver.js';
 import type { Shard } from '../shards/shard.js';
@@ -47,6 +48,8 @@ export class ShardNotes {
   #unwritten = false;
   /** The last answer lacked a namespace. */
   #lacked = false;
+  /** The namespace of its own keys before the one that is in force. */
+  #former: string | undefined;
   #answering = false;
   #asking = false;
 
@@ -119,12 +122,27 @@ export class ShardNotes {
       this.#host.error(error);
     });
     this.#shard.issue(command);
+    const own = namespaceOf(tokens[OWN]) ?? before?.own;
+    if (own !== before?.own) this.#former = before?.own;
     this.record = {
-      own: namespaceOf(tokens[OWN]) ?? before?.own,
+      own,
       standIn: namespaceOf(tokens[STAND_IN]) ?? before?.standIn,
       missed: new Set([...(before?.missed ?? []), ...missed]),
       asked: before?.asked ?? new Set(),
     };
+  }
+
+  /**
+   * A new namespace for the server's own keys: what is there now is not found any more. Clients
+   * that see the same change of the ring get to the same name, in whatever order, so that it begins
+   * one new generation and not one for each.
+   */
+  renewOwn(ring: string): void {
+    const own = this.record?.own;
+    if (own === undefined) return;
+    // Another client was first, and its note was read already.
+    if (this.#former !== undefined && renewed(this.#former, ring) === tokenOf(own)) return;
+    this.write({ [OWN]: renewed(own, ring) });
   }
 
   /**
@@ -166,6 +184,7 @@ export class ShardNotes {
       return;
     }
     this.#lacked = false;
+    if (record.own !== this.record?.own) this.#former = this.record?.own;
     this.record = record;
     this.#host.learnt(this.#shard);
   }
@@ -186,4 +205,9 @@ export class ShardNotes {
     // Not at once again and again, with a server that keeps nothing.
     if (!lacked) this.ask();
   }
+}
+
+/** The token that follows on that of a namespace, when the ring becomes this one. */
+function renewed(namespace: string, ring: string): string {
+  return createHash('sha1').update(`${namespace} ${ring}`).digest('hex').slice(0, 24);
 }

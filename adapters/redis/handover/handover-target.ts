@@ -1,27 +1,22 @@
 import type { Command } from '../driver/driver.js';
 import type { Routes } from '../shards/on-failure.js';
 import type { Shard, Target } from '../shards/shard.js';
-
-/** What brings the keys of commands to where they belong now. */
-interface KeyCarrier {
-  readonly active: boolean;
-  bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void;
-}
+import type { KeyCarrier } from './key-carrier.js';
 
 /** A shard whose keys may still be at their owner before: commands wait until theirs are here. */
 export class HandoverTarget implements Target {
   readonly shard: Shard;
   readonly blocking = {
     send: (command: Command): void =>
-      this.#handover.bring(this, [command], (to) => (to ?? this.#routes.own).blocking.send(command)),
+      this.#carrier.bring(this, [command], (to) => (to ?? this.#routes.own).blocking.send(command)),
   };
   readonly #routes: Routes;
-  readonly #handover: KeyCarrier;
+  readonly #carrier: KeyCarrier;
 
-  constructor(shard: Shard, routes: Routes, handover: KeyCarrier) {
+  constructor(shard: Shard, routes: Routes, carrier: KeyCarrier) {
     this.shard = shard;
     this.#routes = routes;
-    this.#handover = handover;
+    this.#carrier = carrier;
   }
 
   get name(): string {
@@ -33,12 +28,12 @@ export class HandoverTarget implements Target {
   }
 
   send(command: Command): void {
-    if (!this.#handover.active) this.#routes.own.send(command);
-    else this.#handover.bring(this, [command], (to) => (to ?? this.#routes.own).send(command));
+    if (!this.#carrier.active) this.#routes.own.send(command);
+    else this.#carrier.bring(this, [command], (to) => (to ?? this.#routes.own).send(command));
   }
 
   sendTogether(commands: readonly Command[]): void {
-    this.#handover.bring(this, commands, (to) => (to ?? this.#routes.own).sendTogether(commands));
+    this.#carrier.bring(this, commands, (to) => (to ?? this.#routes.own).sendTogether(commands));
   }
 }
 
@@ -47,8 +42,8 @@ export class HandoverRoutes implements Routes {
   readonly own: Target;
   readonly #routes: Routes;
 
-  constructor(shard: Shard, routes: Routes, handover: KeyCarrier) {
-    this.own = new HandoverTarget(shard, routes, handover);
+  constructor(shard: Shard, routes: Routes, carrier: KeyCarrier) {
+    this.own = new HandoverTarget(shard, routes, carrier);
     this.#routes = routes;
   }
 

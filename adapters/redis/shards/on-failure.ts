@@ -40,7 +40,7 @@ export interface OnFailure extends RouteSource, ShardWatch {
   changed(shard: Shard): void;
   /** The shard is in the topology no longer, and is about to be closed. */
   left(shard: Shard): void;
-  /** Shards came, left or were weighted anew. Not called for the first topology of a client. */
+  /** Shards came, left or were weighted anew. */
   topologyChanged(): void;
   /** The client is closed. It may be used again afterwards, with other shards. */
   close(): void;

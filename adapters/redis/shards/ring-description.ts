@@ -30,10 +30,10 @@ export function describe(
     generation,
     placement,
     compatibility,
-    shards: shards.map(({ name, address, endpoint, state, replicas }) => ({
+    shards: shards.map(({ name, address, weight, state, replicas }) => ({
       name,
       address,
-      weight: endpoint.spec.registeredWeight ?? endpoint.spec.weight,
+      weight,
       state,
       replicas: replicas.map((each) => ({ id: each.endpoint.spec.id, address: each.address, state: each.state })),
     })),

@@ -3,35 +3,45 @@ import type { RouteSource, Routes } from './on-failure.js';
 import type { Placement } from './placement.js';
 import type { Shard, Target } from './shard.js';
 
+/** What a set is made of. */
+export interface ShardSetParts {
+  readonly generation: number;
+  /** Sorted by name. */
+  readonly shards: readonly Shard[];
+  /** Undefined where there is no shard. */
+  readonly placement: Placement | undefined;
+  /**
+   * A digest of the servers and of how keys are placed on them: equal for clients that see the
+   * same.
+   */
+  readonly ring: string;
+  /** Asked for each shard's routes once. */
+  readonly routes: RouteSource;
+  /** Shards that own nothing here and may still hold keys, while these are handed over. */
+  leaving(): readonly Shard[];
+}
+
 /**
  * The shards of one generation of the topology, which keys they own, and where their commands go.
- * Immutable: replaced as a whole. `onFailure` is asked for each shard's routes once, when the set
- * is made.
+ * Immutable: replaced as a whole.
  */
 export class ShardSet {
   readonly generation: number;
   /** Sorted by name. */
   readonly shards: readonly Shard[];
+  readonly ring: string;
   readonly #placement: Placement | undefined;
   /** In the order of the shards. */
   readonly #routes: readonly Routes[];
   readonly #leaving: () => readonly Shard[];
   readonly #serves = (index: number): boolean => this.#routes[index]!.serving;
 
-  /**
-   * `leaving`: shards that own nothing here and may still hold keys, while these are handed over.
-   */
-  constructor(
-    generation: number,
-    shards: readonly Shard[],
-    placement: Placement | undefined,
-    source: RouteSource,
-    leaving: () => readonly Shard[] = () => [],
-  ) {
+  constructor({ generation, shards, placement, ring, routes, leaving }: ShardSetParts) {
     this.generation = generation;
     this.shards = shards;
+    this.ring = ring;
     this.#placement = placement;
-    this.#routes = shards.map((shard) => source.routesOf(shard));
+    this.#routes = shards.map((shard) => routes.routesOf(shard));
     this.#leaving = leaving;
   }
 

@@ -6,7 +6,6 @@ import {
   Outcome,
   type Service,
   type Subset,
-  type Timer,
 } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
@@ -23,6 +22,7 @@ import {
 import type { Retries } from '../driver/retries.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
+import { Prober } from './prober.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
@@ -86,7 +86,7 @@ export class Shard implements Target {
   readonly name: string;
   /** Of its own among all shards that this client has seen: part of the cursor of SCAN. */
   readonly ordinal: number;
-  readonly endpoint: Endpoint;
+  #endpoint: Endpoint;
   /** `host:port` of the connection. */
   readonly address: string;
   readonly connection: Redis;
@@ -100,22 +100,19 @@ export class Shard implements Target {
   readonly #health: Subset;
   #replicas: readonly Shard[] = [];
   #inTransaction = false;
-  #timer: Timer | undefined;
-  #unreadySinceMs: number;
-  /** What was asked and not answered yet. */
-  #ping: { sinceMs: number } | undefined;
+  readonly #downListeners = new Set<() => void>();
+  readonly #prober: Prober;
   #cause: Error | undefined;
   #closed = false;
 
   constructor(host: ShardHost, name: string, ordinal: number, endpoint: Endpoint) {
     this.name = name;
     this.ordinal = ordinal;
-    this.endpoint = endpoint;
+    this.#endpoint = endpoint;
     this.address = addressOf(endpoint.spec);
     // Of the moment: a later change of address makes another shard.
     this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
     this.#host = host;
-    this.#unreadySinceMs = host.clock.now();
     const { id } = endpoint.spec;
     this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
     this.readOnly = isReplica(endpoint.spec);
@@ -126,7 +123,7 @@ export class Shard implements Target {
     const { maxBlockingConnections } = host.own;
     this.blocking = new BlockingPool(this, maxBlockingConnections, host.driver.commandTimeout, host.clock);
     this.connection.connect().catch(() => {});
-    this.#watch();
+    this.#prober = this.#createProber();
   }
 
   /** Another connection to this server, with the options as they are now; not yet connected. */
@@ -146,6 +143,21 @@ export class Shard implements Target {
   unsent(cause: Error): Error {
     if (this.#closed) return cause;
     return shardUnavailable(this.#host.service.name, this.name, 'cannot be reached', this.#cause ?? cause);
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  /** Its share of the keys, which does not change with its health. */
+  get weight(): number {
+    const { registeredWeight, weight } = this.#endpoint.spec;
+    return registeredWeight ?? weight;
+  }
+
+  /** What discovery lists for it now: the same server. */
+  list(endpoint: Endpoint): void {
+    this.#endpoint = endpoint;
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
@@ -211,6 +223,18 @@ export class Shard implements Target {
     this.connection.sendCommand(command);
   }
 
+  /** Calls back once, when it goes down or is closed; returns what takes that back. */
+  onceDown(listener: () => void): () => void {
+    this.#downListeners.add(listener);
+    return () => void this.#downListeners.delete(listener);
+  }
+
+  #tellDown(): void {
+    const listeners = [...this.#downListeners];
+    this.#downListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
   /** It may be used. */
   admit(): void {
     if (this.#closed || this.state === 'up') return;
@@ -261,89 +285,51 @@ export class Shard implements Target {
 
   #stop(): void {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#prober.close();
     this.#health.close();
+    this.#tellDown();
   }
 
-  #watch(): void {
-    if (this.#closed) return;
-    const { clock } = this.#host;
-    const { probeIntervalMs } = this.#host.own;
-    const dueMs = clock.now() + probeIntervalMs;
-    this.#timer = clock.after(probeIntervalMs, () => {
-      const nowMs = clock.now();
-      // This process was busy, and answers lie unread: the time is not the server's.
-      if (nowMs - dueMs > probeIntervalMs) this.#forgive(nowMs - dueMs);
-      this.#look(nowMs);
-      this.#watch();
+  #createProber(): Prober {
+    const { clock, own, watch } = this.#host;
+    const shard = this;
+    return new Prober({
+      clock,
+      connection: this.connection,
+      intervalMs: own.probeIntervalMs,
+      downAfterMs: own.downAfterMs,
+      get occupied() {
+        return shard.#inTransaction;
+      },
+      question: () => watch.probe(this),
+      answered: (outcome) => {
+        this.#up();
+        this.#report(outcome);
+      },
+      silent: (outcome, ms) => {
+        if (ms !== undefined) this.#cause = new Error(`No answer for ${Math.round(ms)} ms.`);
+        this.#down(outcome);
+      },
+      interrupted: () => this.#report(Outcome.Failure),
     });
   }
 
-  #forgive(ms: number): void {
-    this.#unreadySinceMs += ms;
-    if (this.#ping !== undefined) this.#ping.sinceMs += ms;
-  }
-
-  #look(nowMs: number): void {
-    const { downAfterMs } = this.#host.own;
-    if (this.connection.status !== 'ready') {
-      if (nowMs - this.#unreadySinceMs >= downAfterMs) this.#down(Outcome.ConnectFailure);
-    } else if (this.#ping === undefined) {
-      if (!this.#inTransaction) this.#probe(nowMs);
-    } else if (nowMs - this.#ping.sinceMs >= downAfterMs) {
-      this.#cause = new Error(`No answer for ${Math.round(nowMs - this.#ping.sinceMs)} ms.`);
-      this.#down(Outcome.Timeout);
-    }
-  }
-
-  #probe(nowMs: number): void {
-    const ping = { sinceMs: nowMs };
-    this.#ping = ping;
-    const command = this.#host.watch.probe(this);
-    const answered = (outcome: Outcome): void => {
-      if (this.#ping === ping) this.#ping = undefined;
-      if (outcome !== Outcome.Failure) this.#up();
-      this.#report(outcome);
-    };
-    // An error is an answer too: NOAUTH and LOADING come from a server that lives.
-    command.promise.then(
-      () => answered(Outcome.Success),
-      (error: { name?: string }) => {
-        if (error.name === 'ReplyError') answered(Outcome.ApplicationError);
-        else if (this.connection.status !== 'ready') answered(Outcome.Failure);
-        else {
-          // Its deadline passed, which may be shorter than that of the shard; the next one comes
-          // behind it.
-          if (this.#ping === ping) this.#again(ping.sinceMs);
-        }
-      },
-    );
-    this.connection.sendCommand(command);
-  }
-
-  #again(sinceMs: number): void {
-    const { clock, own } = this.#host;
-    this.#ping = undefined;
-    if (clock.now() - sinceMs >= own.downAfterMs) this.#down(Outcome.Timeout);
-    else if (!this.#closed) this.#probe(sinceMs);
-  }
-
   #ready(): void {
-    this.#ping = undefined;
+    this.#prober.forget();
     this.#cause = undefined;
     this.#host.retries.connected(this);
     this.#up();
   }
 
   #lost(): void {
-    this.#ping = undefined;
+    this.#prober.forget();
     this.#inTransaction = false;
     if (this.#closed) return;
     if (this.state === 'up') {
       // Its server may have restarted in the meantime; the first attempt to connect again will
       // tell.
       this.state = 'connecting';
-      this.#unreadySinceMs = this.#host.clock.now();
+      this.#prober.disconnected();
       this.#host.shardChanged(this);
     } else this.#down(Outcome.ConnectFailure);
   }
@@ -362,6 +348,7 @@ export class Shard implements Target {
     if (this.#closed || this.state === 'down') return;
     this.state = 'down';
     this.blocking.abandon();
+    this.#tellDown();
     this.#host.shardChanged(this);
   }
 

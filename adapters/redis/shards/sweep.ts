@@ -1,57 +1,136 @@
+import { Backoff } from '../../../src/adapter.js';
 import type { Clock, Random } from '../../../src/index.js';
-import { RESERVED } from '../common/reserved.js';
+import { shardUnavailable } from '../common/errors.js';
 import { ask } from './ask.js';
+import { pause } from './pause.js';
 import type { Shard } from './shard.js';
+import { LOCK_MS, SweepLock } from './sweep-lock.js';
 
 /** What it needs of its client. */
 export interface SweepHost {
   readonly own: { readonly service: string };
   readonly clock: Clock;
   readonly random: Random;
+  error(error: Error): void;
+}
+
+export interface Sweep {
+  readonly shard: Shard;
+  /** A digest of the ring that keys are compared with. */
+  readonly ring: string;
+  /** Aborts when the sweep is not needed any longer. */
+  readonly signal: AbortSignal;
+  /** Resolves when the first key may be looked at; the shard is claimed before. */
+  ready(): Promise<void>;
+  /** Resolves with how many of these keys are still there and should not be. */
+  visit(keys: readonly Buffer[]): Promise<number>;
 }
 
 /** Keys looked at in one step. */
 const PAGE = 100;
-/**
- * How long a client that sweeps holds the others off after its last sign; it gives one with every
- * page.
- */
-const LOCK_MS = 10_000;
-const RETRY_MS = 1_000;
-
-/** One client at a time sweeps a shard. */
-const LOCK = `
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`;
 
 /**
- * Shows all keys of a shard, page by page, while `going`. One client at a time does so for a shard.
+ * Between two looks at a shard that another client sweeps, or that cannot be swept now;
+ * milliseconds.
  */
-export async function sweep(
-  shard: Shard,
-  host: SweepHost,
-  going: () => boolean,
-  visit: (keys: readonly Buffer[]) => Promise<void>,
-): Promise<void> {
-  const { service } = host.own;
-  const lock = `${RESERVED}handover:${service}`;
-  const me = String(host.random.below(2 ** 30));
-  let cursor = '0';
-  while (going()) {
-    try {
-      if (Number(await ask(service, shard, 'eval', [LOCK, '1', lock, me, String(LOCK_MS)])) === 1) {
-        const reply = await ask(service, shard, 'scan', [cursor, 'COUNT', String(PAGE)]);
-        const [next, keys] = reply as [Buffer | string, Buffer[]];
-        await visit(keys);
-        cursor = String(next);
-        if (cursor === '0') return;
-        continue;
-      }
-    } catch {
-      // It does not answer now. Who needs it to says so elsewhere.
-    }
-    await new Promise<void>((resolve) => void host.clock.after(RETRY_MS, resolve));
+const RETRY = { baseMs: 250, maxMs: 2_000, jitter: 0.5 };
+
+/** One client's part in the sweeps of its shards. */
+export class Sweeper {
+  readonly #host: SweepHost;
+  /** One for the client's life, so that what it holds it also holds for the next sweep. */
+  readonly #name: string;
+
+  constructor(host: SweepHost) {
+    this.#host = host;
+    this.#name = `${host.random.below(2 ** 30).toString(36)}${host.random.below(2 ** 30).toString(36)}`;
   }
+
+  /**
+   * Looks at all keys of a shard, page by page, again and again until nothing is left that should
+   * not be there. Resolves true then, also where another client did it; false where the signal
+   * aborted before.
+   */
+  async run(sweep: Sweep): Promise<boolean> {
+    const { own, clock, random } = this.#host;
+    const lock = new SweepLock(sweep.shard, own.service, sweep.ring, this.#name);
+    const backoff = new Backoff(random, RETRY);
+    const told = new Set<string>();
+    while (!sweep.signal.aborted) {
+      try {
+        const claim = await lock.claim();
+        if (claim === 'done') return true;
+        if (claim === 'mine' && (await this.#hold(lock, sweep))) return true;
+      } catch (error) {
+        this.#report(sweep.shard, error as Error, told);
+      }
+      await pause(clock, backoff.next(), sweep.signal);
+    }
+    return false;
+  }
+
+  /** With the lock held. True where nothing is left. */
+  async #hold(lock: SweepLock, sweep: Sweep): Promise<boolean> {
+    const lost = new AbortController();
+    const aborted = AbortSignal.any([sweep.signal, lost.signal]);
+    const release = (): void => lock.release();
+    sweep.signal.addEventListener('abort', release, { once: true });
+    void this.#renew(lock, aborted, () => lost.abort());
+    try {
+      await sweep.ready();
+      const left = await this.#pass(sweep, aborted);
+      if (left === 0 && !aborted.aborted) {
+        await lock.finish();
+        return true;
+      }
+      if (!aborted.aborted) lock.release();
+      return false;
+    } finally {
+      sweep.signal.removeEventListener('abort', release);
+      lost.abort();
+    }
+  }
+
+  /** How many keys are still there and should not be. */
+  async #pass({ shard, visit }: Sweep, signal: AbortSignal): Promise<number> {
+    let left = 0;
+    let cursor = '0';
+    while (!signal.aborted) {
+      const reply = await ask(this.#host.own.service, shard, 'scan', [cursor, 'COUNT', String(PAGE)]);
+      const [next, keys] = readPage(reply);
+      if (keys.length > 0) left += await visit(keys);
+      cursor = next;
+      if (cursor === '0') break;
+    }
+    return left;
+  }
+
+  /** Well before it runs out, whatever a page takes. */
+  async #renew(lock: SweepLock, signal: AbortSignal, lost: () => void): Promise<void> {
+    for (;;) {
+      await pause(this.#host.clock, LOCK_MS / 3, signal);
+      if (signal.aborted) return;
+      const claim = await lock.claim().catch(() => 'taken');
+      if (claim !== 'mine') {
+        lost();
+        return;
+      }
+    }
+  }
+
+  /**
+   * What a server refuses is reported, once each; that it does not answer is known by its state.
+   */
+  #report(shard: Shard, error: Error, told: Set<string>): void {
+    if (error.name !== 'ReplyError' || told.has(error.message)) return;
+    told.add(error.message);
+    const { service } = this.#host.own;
+    this.#host.error(shardUnavailable(service, shard.name, `refuses to be swept (${error.message})`));
+  }
+}
+
+function readPage(reply: unknown): readonly [cursor: string, keys: readonly Buffer[]] {
+  const [cursor, keys] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  if (!Array.isArray(keys) || !keys.every(Buffer.isBuffer)) throw new TypeError('SCAN was answered by no page of keys');
+  return [String(cursor), keys];
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Endpoint } from '../../../src/index.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacementOptions, placeShards } from './placement.js';
@@ -33,8 +34,9 @@ export class Topology {
     this.#host = host;
     // No command waits for a replica, and its state is not the shard's.
     this.#replicaHost = { ...host, watch: admitAtOnce, shardChanged: () => {} };
-    this.#options = options;
-    this.#set = new ShardSet(0, [], undefined, host.routes);
+    const { placement, compatibility } = options;
+    this.#options = { placement, compatibility };
+    this.#set = this.#makeSet(0, []);
   }
 
   get set(): ShardSet {
@@ -52,18 +54,23 @@ export class Topology {
       const endpoint = primary ?? replicas[0]!;
       const known = before.get(name);
       const shard = known?.serves(endpoint) ? known : new Shard(this.#host, name, this.#ordinal(name), endpoint);
+      shard.list(endpoint);
       this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
     });
-    const placed = shards.map(({ name, endpoint }) => ({
-      name,
-      weight: endpoint.spec.registeredWeight ?? endpoint.spec.weight,
-    }));
-    const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
     const left = this.#set.shards.filter((shard) => !shards.includes(shard));
-    const { routes, leaving } = this.#host;
-    this.#set = new ShardSet(this.#set.generation + 1, shards, placement, routes, leaving);
+    this.#set = this.#makeSet(this.#set.generation + 1, shards);
     return left;
+  }
+
+  #makeSet(generation: number, shards: readonly Shard[]): ShardSet {
+    const { routes, leaving } = this.#host;
+    const placed = shards.map(({ name, address, weight }) => ({ name, address, weight }));
+    const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
+    const ring = createHash('sha1')
+      .update(JSON.stringify([this.#options, placed]))
+      .digest('hex');
+    return new ShardSet({ generation, shards, placement, ring, routes, leaving });
   }
 
   /** Replicas belong to their shard; a policy that does not use them ignores them. */

@@ -1,13 +1,12 @@
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError } from '../../runtime/errors.js';
-import { callback, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
+import { number, type Reader, readOptions, text } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextOf, contextSchema, type DiscoveryContext, meshOption } from '../context.js';
-import type { DeadlineOptions, Registrar, Registration } from '../registrar.js';
+import type { Registrar, Registration } from '../registrar.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
-import { ConsulRegistration, type RegistrationSettings, readDeadline } from './consul-registration.js';
-import { type ConsulInstance, type ConsulInstanceUpdate, readInstance } from './instance.js';
-import { InstanceKeeper } from './instance-keeper.js';
+import { ConsulRegistration, type RegistrationContext } from './consul-registration.js';
+import { type ConsulInstance, readInstance } from './instance.js';
 import { PackageTransport } from './package-transport.js';
 
 export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
@@ -27,16 +26,6 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
    * 600,000.
    */
   readonly maxBackoffMs?: number;
-  /**
-   * What `register()` does while the agent cannot be reached: `fail` (default) rejects, `wait` goes
-   * on trying until the agent is there, or the registrar is closed.
-   */
-  readonly onUnreachable?: 'fail' | 'wait';
-  /**
-   * Called with each failure, also before `register()` has settled, and with the id of the
-   * instance.
-   */
-  readonly onError?: (error: Error, id: string) => void;
   /** The mesh whose clock and random numbers are used. Default: the machine's. */
   readonly mesh?: DiscoveryContext;
   /** Default: that of `mesh`. */
@@ -47,7 +36,7 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
 
 type Settings = {
   readonly [Key in keyof Required<ConsulRegistrarOptions>]: ConsulRegistrarOptions[Key] | undefined;
-} & Pick<RegistrationSettings, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs' | 'onUnreachable'>;
+} & Pick<RegistrationContext, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'>;
 
 const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown> } = {
   ...connectionSchema,
@@ -56,8 +45,6 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
   verifyIntervalMs: number(5_000, 100, 86_400_000),
   requestTimeoutMs: number(5_000, 100, 600_000),
   maxBackoffMs: number(1_000, 10, 600_000),
-  onUnreachable: oneOf('fail', 'fail', 'wait'),
-  onError: callback(),
   mesh: meshOption,
   ...contextSchema,
 };
@@ -73,15 +60,13 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
  * await registrar.register({ service: 'users', port: 5001, weight: 2, checks: [{ type: 'ttl', ttlMs: 10_000 }] });
  * ```
  */
-export function consulRegistrar(options?: ConsulRegistrarOptions): Registrar<ConsulInstance, ConsulInstanceUpdate> {
+export function consulRegistrar(options?: ConsulRegistrarOptions): Registrar<ConsulInstance> {
   return new ConsulRegistrar(options);
 }
 
-class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate> {
+class ConsulRegistrar implements Registrar<ConsulInstance> {
   readonly name = 'consul';
-  readonly #settings: RegistrationSettings;
-  /** What is kept of each id: also of one that is being taken out, or whose registration failed. */
-  readonly #keepers = new Map<string, InstanceKeeper>();
+  readonly #context: RegistrationContext;
   readonly #registrations = new Map<string, ConsulRegistration>();
   #closing: Promise<void> | undefined;
 
@@ -91,44 +76,40 @@ class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate>
     const namespace = read.namespace ?? connection.namespace;
     const partition = read.partition ?? connection.partition;
     const context = contextOf(read, read.mesh);
-    this.#settings = {
+    this.#context = {
       ...context,
       requestTimeoutMs: read.requestTimeoutMs,
-      verifyIntervalMs: read.verifyIntervalMs,
-      maxBackoffMs: read.maxBackoffMs,
-      onUnreachable: read.onUnreachable,
-      onError: read.onError,
+      ...{ verifyIntervalMs: read.verifyIntervalMs, maxBackoffMs: read.maxBackoffMs },
       query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
       // Connections of its own: heartbeats never wait behind the resolver's blocking queries.
       transport: new PackageTransport(connection, context.clock),
     };
   }
 
-  async register(instance: ConsulInstance): Promise<Registration<ConsulInstanceUpdate>> {
+  async register(instance: ConsulInstance): Promise<Registration> {
     const read = readInstance(instance);
-    const { id, service } = read;
     if (this.#closing !== undefined) {
-      throw new FairleadError('FAIRLEAD_CLOSED', `The registrar is closed: '${id}' cannot be registered.`, {
-        service,
-        endpoint: id,
-      });
+      throw new FairleadError('FAIRLEAD_CLOSED', `The registrar is closed: '${read.id}' cannot be registered.`);
     }
-    const before = this.#registrations.get(id);
-    if (before !== undefined && before.status !== 'deregistered') {
-      throw new FairleadError('FAIRLEAD_CONFLICT', `'${id}' is registered already: give each instance its own id.`, {
-        service,
-        endpoint: id,
-      });
+    if (this.#registrations.has(read.id)) {
+      throw new FairleadError(
+        'FAIRLEAD_CONFLICT',
+        `'${read.id}' is registered already: give each instance its own id.`,
+      );
     }
-    const registration = new ConsulRegistration(read, this.#keeperOf(service, id), this.#settings);
-    this.#registrations.set(id, registration);
-    await registration.begin();
+    const registration = new ConsulRegistration(read, this.#context, () => this.#registrations.delete(read.id));
+    this.#registrations.set(read.id, registration);
+    try {
+      await registration.begin();
+    } catch (thrown) {
+      this.#registrations.delete(read.id);
+      throw thrown;
+    }
     return registration;
   }
 
-  close(options?: DeadlineOptions): Promise<void> {
-    const deadlineMs = readDeadline('close', options);
-    this.#closing ??= this.#close(deadlineMs);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -136,24 +117,10 @@ class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate>
     return this.close();
   }
 
-  #keeperOf(service: string, id: string): InstanceKeeper {
-    const known = this.#keepers.get(id);
-    if (known !== undefined) return known;
-    const keeper = new InstanceKeeper(service, id, this.#settings, () => {
-      this.#keepers.delete(id);
-      this.#registrations.delete(id);
-    });
-    this.#keepers.set(id, keeper);
-    return keeper;
-  }
-
-  async #close(deadlineMs: number): Promise<void> {
-    // Each keeper has the registration that was made last under its id, and one that is over may
-    // still be on its way out.
-    const ends = [...this.#registrations.values()].map((registration) => registration.end(deadlineMs));
+  async #close(): Promise<void> {
+    const ends = [...this.#registrations.values()].map((registration) => registration.deregister());
     const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
-    for (const keeper of this.#keepers.values()) keeper.stop();
-    this.#settings.transport.close();
+    this.#context.transport.close();
     if (failed !== undefined) throw failed.reason;
   }
 }

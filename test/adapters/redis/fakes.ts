@@ -96,6 +96,7 @@ export class FakeShard {
   state: ShardState = 'connecting';
   replicas: readonly Shard[] = [];
   readOnly = false;
+  readonly weight = 1;
   readonly name: string;
   readonly server: FakeServer;
   changed: () => void = () => {};
@@ -126,6 +127,10 @@ export class FakeShard {
     this.server.execute(command);
   }
 
+  onceDown(): () => void {
+    return () => {};
+  }
+
   admit(): void {
     this.to('up');
   }
@@ -149,12 +154,14 @@ export function setOf(generation: number, shards: readonly FakeShard[], source: 
   const sorted = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
   const placed = sorted.map(({ name }) => ({ name, weight: 1 }));
   const placement = placeShards(placed, { placement: 'ketama', compatibility: 'none' });
-  return new ShardSet(
+  return new ShardSet({
     generation,
-    sorted.map(({ shard }) => shard),
+    shards: sorted.map(({ shard }) => shard),
     placement,
-    source,
-  );
+    ring: sorted.map(({ name, address }) => `${name} ${address}`).join(),
+    routes: source,
+    leaving: () => [],
+  });
 }
 
 /** Lets what is under way come to an end. */

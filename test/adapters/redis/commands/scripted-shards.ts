@@ -168,10 +168,12 @@ export function setOf(generation: number, shards: readonly ScriptedShard[]): Sha
   const placed = sorted.map(({ name }) => ({ name, weight: 1 }));
   const placement =
     placed.length === 0 ? undefined : placeShards(placed, { placement: 'ketama', compatibility: 'none' });
-  return new ShardSet(
+  return new ShardSet({
     generation,
-    sorted.map(({ shard }) => shard),
+    shards: sorted.map(({ shard }) => shard),
     placement,
-    plainRoutes,
-  );
+    ring: placed.map(({ name }) => name).join(),
+    routes: plainRoutes,
+    leaving: () => [],
+  });
 }

@@ -8,6 +8,9 @@ import { Next } from '../../../../adapters/redis/failover/next.js';
 import type { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
 import { FakeServer, FakeShard, setOf, settle } from '../fakes.js';
 
+/** Clients draw different tokens, as those of different processes do. */
+let seed = 0;
+
 /**
  * One client with the policy `next`, over servers that the test breaks; as `ShardedRedis` puts it
  * together.
@@ -24,7 +27,7 @@ class Client {
     this.failover = new Next({
       own,
       clock: this.clock,
-      random: seededRandom(1),
+      random: seededRandom(++seed),
       commandTimeoutMs: 5_000,
       current: () => this.#set,
       keysOf,
@@ -50,7 +53,7 @@ class Client {
     this.#shards = next;
     this.#set = setOf(this.#set.generation + 1, [...next.values()], this.failover);
     for (const [name, shard] of before) if (!next.has(name)) this.failover.left(shard.shard);
-    if (before.size > 0) this.failover.topologyChanged();
+    this.failover.topologyChanged();
   }
 
   #adopt(shard: FakeShard): FakeShard {

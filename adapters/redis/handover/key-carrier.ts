@@ -1,0 +1,267 @@
+import type { Clock, Random } from '../../../src/index.js';
+import { CrossShardError, type RedisKey, shardUnavailable } from '../common/errors.js';
+import type { ShardedSettings } from '../common/options.js';
+import type { Command } from '../driver/driver.js';
+import { isReserved } from '../failover/key-names.js';
+import type { Shard, Target } from '../shards/shard.js';
+import type { ShardSet } from '../shards/shard-set.js';
+import { type Move, moveKey } from './key-move.js';
+import { MoveSlots } from './move-slots.js';
+import type { SettlingKeys } from './settling.js';
+import { haveSameData, type Windows } from './windows.js';
+
+/** What it leaves to the client. */
+export interface CarrierHost {
+  readonly own: ShardedSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  current(): ShardSet;
+  keysOf(command: Command): readonly RedisKey[];
+  /** Decides anew where a command goes. */
+  route(command: Command): void;
+}
+
+/**
+ * Keys of which it is known, in this window, where they are. The oldest is forgotten, and looked
+ * for again.
+ */
+const MAX_SETTLED = 100_000;
+
+/** Background moves for one shard; few, so that moves with a waiting command find a slot. */
+const AT_A_TIME = 8;
+
+/** See `MoveOptions.ticketMs`. */
+const TICKET_MS = 5_000;
+
+/**
+ * Brings keys to where they belong before the commands that name them are sent. Commands of one key
+ * keep their order.
+ */
+export class KeyCarrier {
+  readonly counts = { moved: 0, movedBytes: 0, absent: 0, present: 0, tooLarge: 0, conflict: 0, failed: 0 };
+  /** Commands that wait for a key. */
+  waiting = 0;
+  readonly #host: CarrierHost;
+  readonly #windows: Windows;
+  /** Until the others have heard of the latest change. */
+  readonly #settling: SettlingKeys;
+  readonly #slots: MoveSlots;
+  /**
+   * By key: the shard that keeps it although it is not its owner, or undefined where all is as it
+   * should be.
+   */
+  readonly #settled = new Map<string, Shard | undefined>();
+  /** The last command that waits for a key. */
+  readonly #tails = new Map<string, Promise<void>>();
+  /** Counts the changes of the topology. */
+  #change = 0;
+
+  constructor(host: CarrierHost, windows: Windows, settling: SettlingKeys) {
+    this.#host = host;
+    this.#windows = windows;
+    this.#settling = settling;
+    this.#slots = new MoveSlots(host.own.handover!.maxMoves);
+  }
+
+  /** There is something to bring. */
+  get active(): boolean {
+    return this.#windows.any;
+  }
+
+  /** The topology changed: keys may be anywhere again. */
+  changed(): void {
+    this.#change++;
+    this.#settled.clear();
+  }
+
+  /** No window is open any longer. */
+  forget(): void {
+    this.#settled.clear();
+  }
+
+  /**
+   * Sends commands once their keys are where they go. `send` is told of another shard where they
+   * have to stay there.
+   */
+  bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void {
+    let keys: readonly RedisKey[] = [];
+    try {
+      if (this.active) keys = commands.flatMap((command) => this.#host.keysOf(command));
+    } catch (error) {
+      for (const command of commands) command.reject(error as Error);
+      return;
+    }
+    const ids = keys.map(idOf);
+    if (ids.every((id, i) => !this.#tails.has(id) && this.#isSettled(id, keys[i]!, target.shard))) {
+      this.#sendTo(target, commands, keys, ids, send);
+      return;
+    }
+    const { service, maxOfflineCommands } = this.#host.own;
+    if (this.waiting >= Math.max(maxOfflineCommands, 1)) {
+      const error = shardUnavailable(
+        service,
+        target.name,
+        `takes over keys, and ${this.waiting} commands wait already`,
+      );
+      for (const command of commands) command.reject(error);
+      return;
+    }
+    this.waiting++;
+    const change = this.#change;
+    const ready = Promise.all(keys.map((key, i) => this.#after(ids[i]!, () => this.#bringCounted(ids[i]!, key))));
+    const sent = ready.then(
+      () => {
+        if (change === this.#change) this.#sendTo(target, commands, keys, ids, send);
+        else this.#again(target, commands);
+      },
+      (error: Error) => {
+        for (const command of commands) command.reject(error);
+      },
+    );
+    this.#queue(ids, sent, () => this.waiting--);
+  }
+
+  /**
+   * The topology changed while they waited. Their order is that of the promises they waited for.
+   */
+  #again(target: Target, commands: readonly Command[]): void {
+    const [command] = commands;
+    if (commands.length === 1) this.#host.route(command!);
+    else {
+      const { service } = this.#host.own;
+      for (const each of commands) each.reject(shardUnavailable(service, target.name, 'has given its keys to another'));
+    }
+  }
+
+  /** For keys that no command names. How many of these are not where they belong yet. */
+  async bringAll(keys: readonly Buffer[], from: Shard): Promise<number> {
+    const set = this.#host.current();
+    const foreign = keys.filter((key) => !isReserved(key) && !haveSameData(from, set.shardOf(key)));
+    let left = 0;
+    for (let i = 0; i < foreign.length; i += AT_A_TIME) {
+      const brought = await Promise.all(foreign.slice(i, i + AT_A_TIME).map((key) => this.#bringOne(key, from)));
+      left += brought.filter((done) => !done).length;
+    }
+    return left;
+  }
+
+  /** True where the key, which was seen at `from`, is not there any longer. */
+  async #bringOne(key: Buffer, from: Shard): Promise<boolean> {
+    const owner = this.#host.current().shardOf(key);
+    // Not by a change that is remembered: it is none of ours.
+    if (!this.#windows.sourcesOf(key, owner).includes(from)) return true;
+    const id = idOf(key);
+    let gone = false;
+    const bring = async (): Promise<void> => {
+      const known = this.#settled.has(id);
+      await this.#bringHere(id, key);
+      // Written there since it was brought, by a client that had not heard of the change.
+      if (known && this.#settled.get(id) === undefined) await this.#move(key, from, owner);
+      gone = this.#settled.get(id) !== from;
+    };
+    const done = this.#after(id, bring).catch(() => {});
+    this.#queue([id], done, () => {});
+    await done;
+    return gone;
+  }
+
+  #queue(ids: readonly string[], done: Promise<void>, over: () => void): void {
+    for (const id of ids) this.#tails.set(id, done);
+    void done.then(() => {
+      over();
+      for (const id of ids) if (this.#tails.get(id) === done) this.#tails.delete(id);
+    });
+  }
+
+  #after(id: string, bring: () => Promise<void>): Promise<void> {
+    const tail = this.#tails.get(id);
+    return tail === undefined ? bring() : tail.then(bring);
+  }
+
+  #sendTo(
+    target: Target,
+    commands: readonly Command[],
+    keys: readonly RedisKey[],
+    ids: readonly string[],
+    send: (to: Shard | undefined) => void,
+  ): void {
+    const places = ids.map((id) => this.#settled.get(id));
+    if (places.every((place) => place === places[0])) {
+      send(places[0]);
+      return;
+    }
+    const names = places.map((place) => (place ?? target).name);
+    const error = new CrossShardError(this.#host.own.service, commands[0]!.name, keys, names);
+    for (const command of commands) command.reject(error);
+  }
+
+  #isSettled(id: string, key: RedisKey, owner: Shard): boolean {
+    return this.#settled.has(id) || this.#windows.sourcesOf(key, owner).length === 0;
+  }
+
+  /** For a command. */
+  async #bringCounted(id: string, key: RedisKey): Promise<void> {
+    try {
+      await this.#bringHere(id, key);
+    } catch (error) {
+      this.counts.failed++;
+      throw error;
+    }
+  }
+
+  async #bringHere(id: string, key: RedisKey): Promise<void> {
+    // Again: it may have begun anew.
+    while (this.#settling.over !== undefined) await this.#settling.over;
+    if (this.#settled.has(id)) return;
+    const to = this.#host.current().shardOf(key);
+    const change = this.#change;
+    let stays: Shard | undefined;
+    let found = false;
+    for (const from of this.#windows.sourcesOf(key, to)) {
+      let move: Move;
+      try {
+        move = await this.#move(key, from, to);
+      } catch (error) {
+        // What is there is older than what was found.
+        if (found) continue;
+        throw error;
+      }
+      if (move.how === 'tooLarge') {
+        stays = from;
+        break;
+      }
+      // And on: an owner of even before may have a copy that must not be found again.
+      found ||= move.how !== 'absent';
+    }
+    // Another change in between: what was found out is about owners of yesterday.
+    if (change === this.#change) this.#remember(id, stays);
+  }
+
+  async #move(key: RedisKey, from: Shard, to: Shard): Promise<Move> {
+    const { own, random, clock } = this.#host;
+    const { service } = own;
+    const { maxValueBytes } = own.handover!;
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.awaited(ms, resolve));
+    const newTicket = (): string => `${random.below(2 ** 30).toString(36)}.${random.below(2 ** 30).toString(36)}`;
+    const move = await this.#slots.run(from, to, () =>
+      moveKey(key, from, to, { service, maxValueBytes, newTicket, ticketMs: TICKET_MS, pause }),
+    );
+    this.counts[move.how]++;
+    if ('bytes' in move) this.counts.movedBytes += move.bytes;
+    return move;
+  }
+
+  #remember(id: string, stays: Shard | undefined): void {
+    if (this.#settled.size >= MAX_SETTLED) {
+      const [oldest] = this.#settled.keys();
+      this.#settled.delete(oldest!);
+    }
+    this.#settled.set(id, stays);
+  }
+}
+
+/** One name for one key, whether given as text or as bytes. */
+function idOf(key: RedisKey): string {
+  if (typeof key !== 'string') return key.toString('latin1');
+  return Buffer.byteLength(key) === key.length ? key : Buffer.from(key).toString('latin1');
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../../../src/index.js';
+
+/** Resolves after so many milliseconds, or as soon as the signal aborts. Keeps no process alive. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const end = (): void => {
+      timer.cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.after(ms, end);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,97 @@
+import { RESERVED } from '../common/reserved.js';
+import { rawCommand } from '../driver/driver.js';
+import { ask } from './ask.js';
+import type { Shard } from './shard.js';
+
+/** How long a client that sweeps holds the others off after its last sign; milliseconds. */
+export const LOCK_MS = 3_000;
+
+/**
+ * How long it is noted how far a sweep has come; milliseconds. Afterwards the next sweep looks
+ * again.
+ */
+const NOTE_MS = 86_400_000;
+
+/**
+ * - `done`: the shard was swept for this ring, by any client.
+ * - `mine`: this client sweeps it.
+ * - `taken`: another client does.
+ */
+export type Claim = 'done' | 'mine' | 'taken';
+
+/** A sweep for another ring is of no use any longer, and neither is its lock. */
+const CLAIM = `
+local note = redis.call('GET', KEYS[1])
+if note == 'done:' .. ARGV[1] then return 2 end
+if note ~= 'open:' .. ARGV[1] then
+  redis.call('SET', KEYS[1], 'open:' .. ARGV[1], 'PX', ARGV[4])
+  redis.call('DEL', KEYS[2])
+end
+local holder = redis.call('GET', KEYS[2])
+if holder and holder ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1`;
+
+const FINISH = `
+if redis.call('GET', KEYS[1]) == 'open:' .. ARGV[1] then
+  redis.call('SET', KEYS[1], 'done:' .. ARGV[1], 'PX', ARGV[3])
+end
+if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
+return 1`;
+
+const RELEASE = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`;
+
+/**
+ * One client at a time sweeps a shard, and all hear when it is swept. Two keys at the server: a
+ * note of the ring that the sweep is for, and the lock of the client that sweeps, which it renews
+ * as long as it does. It spares the server work; nothing goes wrong where two clients sweep at a
+ * time.
+ */
+export class SweepLock {
+  readonly #shard: Shard;
+  readonly #service: string;
+  readonly #ring: string;
+  readonly #holder: string;
+
+  /**
+   * `ring`: a digest of what the keys are compared with. `holder`: the client, the same for all
+   * that it sweeps.
+   */
+  constructor(shard: Shard, service: string, ring: string, holder: string) {
+    this.#shard = shard;
+    this.#service = service;
+    this.#ring = ring;
+    this.#holder = holder;
+  }
+
+  /** Takes the lock, renews it, or says why not. */
+  async claim(): Promise<Claim> {
+    const args = [this.#ring, this.#holder, String(LOCK_MS), String(NOTE_MS)];
+    const reply = Number(await ask(this.#service, this.#shard, 'eval', [CLAIM, '2', ...this.#keys, ...args]));
+    return reply === 2 ? 'done' : reply === 1 ? 'mine' : 'taken';
+  }
+
+  /** Nothing is left to do here, for any client. */
+  async finish(): Promise<void> {
+    const args = [this.#ring, this.#holder, String(NOTE_MS)];
+    await ask(this.#service, this.#shard, 'eval', [FINISH, '2', ...this.#keys, ...args]);
+  }
+
+  /**
+   * Gives the lock back, if the shard can be told. Sends at once: the connection may be about to
+   * close.
+   */
+  release(): void {
+    if (this.#shard.refusal() !== undefined) return;
+    const command = rawCommand('eval', [RELEASE, '1', this.#keys[1], this.#holder]);
+    command.promise.catch(() => {});
+    this.#shard.issue(command);
+  }
+
+  get #keys(): readonly [note: string, lock: string] {
+    const note = `${RESERVED}sweep:${this.#service}`;
+    return [note, `${note}:lock`];
+  }
+}
