@@ -7,15 +7,8 @@ import { Outcome } from '../runtime/outcome.js';
 import { fail } from './failed-attempt.js';
 import type { CallHost, Run } from './host.js';
 import type { CallPlan } from './options.js';
+import { Racer } from './racer.js';
 import type { CallScope } from './scope.js';
-
-interface Racer {
-  readonly lease: Lease;
-  readonly abort: AbortController;
-  readonly startedMs: number;
-  readonly hedge: boolean;
-  timer: Timer | undefined;
-}
 
 /**
  * One attempt that may time out by itself and may get company: when it is slow, another is started
@@ -66,14 +59,15 @@ export class AttemptRace<T> {
   }
 
   #launch(lease: Lease, startedMs: number, hedge: boolean): void {
-    const racer: Racer = { lease, abort: new AbortController(), startedMs, hedge, timer: undefined };
+    const racer = new Racer(lease, startedMs, hedge);
     this.#started++;
     this.#racers.push(racer);
+    this.#showAt();
     const timeoutMs = this.#plan.retry?.attemptTimeoutMs;
     if (timeoutMs !== undefined) {
       racer.timer = this.#host.clock.awaited(timeoutMs, () => this.#timedOut(racer, timeoutMs));
     }
-    const signal = this.#run.length >= 2 ? racer.abort.signal : lazySignal(racer.abort);
+    const signal = this.#run.length >= 2 ? racer.signal : lazySignal(racer);
     invoke(this.#run, lease, signal).then(
       (value) => this.#answered(racer, value),
       (thrown: unknown) => this.#failed(racer, thrown),
@@ -149,7 +143,7 @@ export class AttemptRace<T> {
     const message = `An attempt at '${service}' on endpoint '${endpoint}' did not end within its ${timeoutMs} ms.`;
     const error = new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service, endpoint });
     this.#failed(racer, error);
-    racer.abort.abort(error);
+    racer.abort(error);
   }
 
   /** The call's deadline passed or its caller gave up. */
@@ -160,7 +154,7 @@ export class AttemptRace<T> {
       this.#leave(racer);
       racer.lease.done(outcome);
       this.#log.add(racer.lease.endpoint, outcome, 'idempotent', error, racer.hedge);
-      racer.abort.abort(error);
+      racer.abort(error);
     }
   }
 
@@ -179,7 +173,7 @@ export class AttemptRace<T> {
       // it is there for.
       if (overtaken) this.#sample(racer);
       const { name: service } = this.#host;
-      racer.abort.abort(
+      racer.abort(
         new FairleadError('FAIRLEAD_CANCELLED', `An attempt at '${service}' was overtaken by another.`, { service }),
       );
     }
@@ -198,7 +192,13 @@ export class AttemptRace<T> {
     const at = this.#racers.indexOf(racer);
     if (at < 0) return false;
     this.#racers.splice(at, 1);
+    this.#showAt();
     return true;
+  }
+
+  /** For the error of a deadline. */
+  #showAt(): void {
+    this.#scope.at = this.#racers.length === 1 ? this.#racers[0]!.lease.endpoint.spec.id : undefined;
   }
 }
 

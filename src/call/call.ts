@@ -85,8 +85,9 @@ function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
 async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {
   const { guard } = host;
   if (host.rotation.length === 0 && !host.closed) {
-    await waitForReady(host, scope);
+    if (!host.unlisted) await waitForReady(host, scope);
     scope.throwIfEnded();
+    if (host.rotation.length === 0 && !host.closed) throw host.explainUnready();
   }
   const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
   if (preparing !== undefined) await scope.race(preparing);
@@ -103,11 +104,13 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
 async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
   const patience = new AbortController();
   const timer = host.clock.awaited(host.options.waitForReadyMs, () => patience.abort());
+  scope.waitsFor = () => host.explainUnready();
   try {
     await host.ready(AbortSignal.any([scope.signal, patience.signal]));
   } catch {
-    // Whatever it was, `acquire` says it better: closed, nothing registered, discovery failing.
+    // Whatever it was, the caller says it better: closed, nothing registered, discovery failing.
   } finally {
+    scope.waitsFor = undefined;
     timer.cancel();
   }
 }
@@ -132,13 +135,17 @@ const BEHIND_OTHERS: Wait = { at: undefined, againAtMs: Number.POSITIVE_INFINITY
 
 /** A lease once it is its turn. */
 function lineUp(host: CallHost, guard: Guard, request: AcquireRequest, scope: CallScope, wait: Wait): Promise<Lease> {
+  // What a repeat waits for in the end is what failed before.
+  scope.waitsFor ??= () => guard.refusalInLine();
   return scope.until<Lease>((resolve, reject) => {
     const proceed = (): Wait | undefined => {
       try {
         if (host.closed) throw closedError(host.name);
         const lease = host.tryAcquire(request);
-        if (lease !== undefined) resolve(lease);
-        else if (guard.worthWaiting) return guard.wait;
+        if (lease !== undefined) {
+          scope.waitsFor = undefined;
+          resolve(lease);
+        } else if (guard.worthWaiting) return guard.wait;
         else reject(refusal(host, guard));
       } catch (thrown) {
         reject(thrown);
@@ -178,10 +185,12 @@ async function next(
   scope.at = undefined;
   const delayMs = nextDelayMs(host, plan, scope, log);
   if (delayMs < 0) throw surface(host, log, thrown);
+  scope.waitsFor = () => thrown;
   try {
-    if (delayMs > 0) await scope.sleep(delayMs);
+    if (delayMs > 0) await scope.sleep(delayMs, host.stopping);
     const lease = await acquire(host, { key: plan.key, prefer: plan.prefer, tried: log.tried }, scope);
     host.plan.stats.retries++;
+    scope.waitsFor = undefined;
     return lease;
   } catch {
     // The original error matters more than the failed retry.

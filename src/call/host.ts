@@ -17,6 +17,10 @@ export interface CallHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly closed: boolean;
+  /** Aborts when the service begins to close. */
+  readonly stopping: AbortSignal;
+  /** Discovery knows that there is no such service: a first endpoint is not waited for. */
+  readonly unlisted: boolean;
   readonly options: {
     readonly waitForReadyMs: number;
     readonly classify: Classify | undefined;
@@ -31,6 +35,8 @@ export interface CallHost {
    */
   tryAcquire(request: AcquireRequest): Lease | undefined;
   ready(signal?: AbortSignal): Promise<void>;
+  /** Why a call found no endpoint, although it waited for one. */
+  explainUnready(): FairleadError;
   /**
    * What must be waited for before a lease for this key can be had; undefined where nothing must.
    */

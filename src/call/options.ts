@@ -32,7 +32,8 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
   /**
    * Making it twice is as good as making it once: it may be repeated when it failed half-way, and
-   * hedged. Default: the service's, or false.
+   * is made elsewhere as well when it had no answer for 500 ms (unless the service's `hedge` says
+   * otherwise). Default: the service's, or false.
    */
   readonly idempotent?: boolean | undefined;
   /** `false`: no repeats. Options: over those of the service. Default: the service's. */

@@ -21,6 +21,8 @@ export class CallScope {
   #interrupt: ((error: FairleadError) => void) | undefined;
   /** The endpoint that is at work; undefined between attempts, or where several are. */
   at: string | undefined;
+  /** While it waits: why it has not got further, for the error of a deadline. */
+  waitsFor: (() => unknown) | undefined;
   /**
    * What the end of the scope says about an endpoint that was at work; undefined while it goes on.
    */
@@ -88,11 +90,24 @@ export class CallScope {
     });
   }
 
-  /** Waits so long; rejects when the call ends before. */
-  sleep(delayMs: number): Promise<void> {
-    return this.until<void>((resolve) => {
-      const timer = this.#clock.awaited(delayMs, resolve);
-      return () => timer.cancel();
+  /** Waits so long; rejects when the call ends before, or `stopping` aborts: with its reason. */
+  sleep(delayMs: number, stopping: AbortSignal): Promise<void> {
+    return this.until<void>((resolve, reject) => {
+      const stop = (): void => {
+        timer.cancel();
+        forgetAbort(stopping, onStop);
+      };
+      const onStop = (): void => {
+        stop();
+        reject(stopping.reason);
+      };
+      const timer = this.#clock.awaited(delayMs, () => {
+        stop();
+        resolve();
+      });
+      if (stopping.aborted) onStop();
+      else whenAborted(stopping, onStop);
+      return stop;
     });
   }
 
@@ -135,9 +150,14 @@ export class CallScope {
 
   #expire(deadlineMs: number): void {
     const service = this.#service;
-    const where = this.at === undefined ? '' : `: endpoint '${this.at}' had not answered`;
-    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms${where}.`;
-    const details = { service, endpoint: this.at };
+    const cause = this.waitsFor?.();
+    let why = '.';
+    if (cause !== undefined) {
+      // Of our own errors what they say; those of drivers may have secrets in them.
+      why = cause instanceof FairleadError ? `: ${cause.message}` : ': it was waiting to be repeated.';
+    } else if (this.at !== undefined) why = `: endpoint '${this.at}' had not answered.`;
+    const message = `A call to '${service}' did not end within its deadline of ${deadlineMs} ms${why}`;
+    const details = { service, endpoint: this.at, cause };
     this.#finish(Outcome.Timeout, new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, details));
   }
 

@@ -38,7 +38,11 @@ export interface ResolverSink {
    * leader.
    */
   snapshot(endpoints: readonly EndpointSpec[], version: string, ageMs?: number): void;
-  /** Something failed; the last snapshot stays in force and grows older. */
+  /**
+   * Something failed; the last snapshot stays in force and grows older. A FairleadError with the
+   * code FAIRLEAD_UNLISTED before the first snapshot says that there is no such service: calls are
+   * then refused at once instead of waiting for it. A list may still follow.
+   */
   error(error: Error): void;
 }
 

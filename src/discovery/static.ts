@@ -51,7 +51,7 @@ class StaticLists implements StaticResolver {
   #unknown(service: string): FairleadError {
     const known = [...this.#lists.keys()].map((name) => `'${name}'`).join(', ');
     const message = `staticResolver has no list for '${service}', only for ${known || 'no service at all'}`;
-    return new FairleadError('FAIRLEAD_DISCOVERY', message, { service });
+    return new FairleadError('FAIRLEAD_UNLISTED', message, { service });
   }
 
   watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void {

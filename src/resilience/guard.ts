@@ -177,6 +177,11 @@ export class Guard {
     return refusalError(this.#reason, this.#host.name, this.#retryAfterMs);
   }
 
+  /** The error of a call that is still in line. */
+  refusalInLine(): FairleadError {
+    return refusalError('too_many_calls', this.#host.name, this.#service.nextEndMs);
+  }
+
   /** The error for what `admitDistributed` refused. */
   refusalByRate(retryAfterMs: number): FairleadError {
     return refusalError('rate_limited', this.#host.name, retryAfterMs);

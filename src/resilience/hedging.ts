@@ -30,6 +30,8 @@ export interface HedgeSettings {
   readonly afterMs: number | undefined;
   readonly percentile: number | undefined;
   readonly maxAttempts: number;
+  /** Nobody asked for it: how idempotent calls are made where the service says nothing. */
+  readonly implicit?: boolean;
 }
 
 export interface ServiceHedgeSettings extends HedgeSettings {
@@ -47,7 +49,7 @@ export const PERCENTILE_MIN_SAMPLES = 100;
 const delay = optional(number(0, 0, 3_600_000));
 
 export const readHedge: Reader<ServiceHedgeSettings> = (value, name) => {
-  const read = readOptions<ServiceHedgeSettings>(name, value, {
+  const read = readOptions<Omit<ServiceHedgeSettings, 'implicit'>>(name, value, {
     afterMs: delay,
     percentile: optional(number(99, Number.MIN_VALUE, 99.9999)),
     maxAttempts: integer(2, 2, 10),
@@ -58,6 +60,16 @@ export const readHedge: Reader<ServiceHedgeSettings> = (value, name) => {
 };
 
 /**
+ * What `idempotent` means where the service says nothing of hedging, here as for gRPC: no answer
+ * for half a second, which is long for a healthy endpoint and short for a user, and the call is
+ * made elsewhere as well. Three attempts survive two bad endpoints.
+ */
+export const implicitHedge: ServiceHedgeSettings = {
+  ...readHedge({ afterMs: 500, maxAttempts: 3, budget: { ratio: 0.2 } }, 'hedge'),
+  implicit: true,
+};
+
+/**
  * One call's own options over those of the service; without those there is no budget to hedge from.
  */
 export function overrideHedge(value: unknown, name: string, base: HedgeSettings | undefined): HedgeSettings {
@@ -65,7 +77,7 @@ export function overrideHedge(value: unknown, name: string, base: HedgeSettings 
     afterMs: delay,
     maxAttempts: optional(integer(2, 2, 10)),
   });
-  if (base === undefined) {
+  if (base === undefined || base.implicit) {
     throw new FairleadError(
       'FAIRLEAD_INVALID_OPTION',
       `${name} is given, but its service does not hedge: give the service the option resilience.hedge.`,

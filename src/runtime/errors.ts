@@ -59,6 +59,8 @@ export type FairleadErrorCode =
    * instances.
    */
   | 'FAIRLEAD_DISCOVERY'
+  /** The registry knows that there is no such service: a misspelt name, most likely. */
+  | 'FAIRLEAD_UNLISTED'
   /** An instance could not be registered or deregistered. */
   | 'FAIRLEAD_REGISTRATION'
   /** The name is taken by something with other options. */

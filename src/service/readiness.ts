@@ -1,4 +1,5 @@
 import { closedError } from '../call/host.js';
+import type { DiscoveryStatus } from '../discovery/resolver.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { Service } from './contract.js';
 
@@ -27,28 +28,50 @@ export function whenReady(service: Service, stopped: AbortSignal, caller: AbortS
   });
 }
 
-/** Why there is nobody to pick, and what to do; `usable` where a subset asks. */
+/** Whether discovery has said that there is no such service. A list may still come. */
+export function isUnlisted({ ageMs, error }: DiscoveryStatus): boolean {
+  return ageMs === Number.POSITIVE_INFINITY && error instanceof FairleadError && error.code === 'FAIRLEAD_UNLISTED';
+}
+
+/** Why there is no endpoint to pick, and what to do; `usable` where a subset asks. */
 export function noEndpointError(service: Service, usable: boolean): FairleadError {
-  const { name, discovery } = service;
-  const [why, advice] = whyEmpty(service, usable);
+  return explain(service, whyEmpty(service, usable), 'Await ready() first, or use call(), which does.');
+}
+
+/** The same for a call that has waited for the first endpoint as long as it may. */
+export function unreadyError(service: Service, waitForReadyMs: number): FairleadError {
+  const waited = `call() waits waitForReadyMs for a first endpoint, ${waitForReadyMs} ms.`;
+  return explain(service, whyEmpty(service, false), waited);
+}
+
+interface Why {
+  readonly why: string;
+  /** Undefined where an endpoint may be on its way. */
+  readonly advice?: string;
+}
+
+function explain({ name, discovery }: Service, { why, advice }: Why, onItsWay: string): FairleadError {
   const cause = discovery.error;
   const because = cause === undefined ? '' : ` (last discovery error: ${cause.message})`;
-  const message = `No endpoint of service '${name}': ${why}${because}. ${advice}`;
+  const message = `No endpoint of service '${name}': ${why}${because}. ${advice ?? onItsWay}`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause });
 }
 
-const WAIT = 'Await ready() first, or use call(), which does.';
-
-function whyEmpty({ endpoints, usedEndpoints, discovery }: Service, usable: boolean): readonly [string, string] {
+function whyEmpty({ endpoints, usedEndpoints, discovery }: Service, usable: boolean): Why {
   const known = endpoints.length;
   if (known > 0 && usedEndpoints.length === 0) {
     const advice = 'Look at their checks, and for maintenance mode, in the registry.';
-    return [`discovery lists ${known === 1 ? 'one' : known}, none of them healthy`, advice];
+    return { why: `discovery lists ${known === 1 ? 'one' : known}, none of them healthy`, advice };
   }
   if (usable && known > 0) {
-    return [`none of its ${known} endpoints may be used by this subset`, 'Look at what its `usable` says of them.'];
+    const advice = 'Look at what its `usable` says of them.';
+    return { why: `none of its ${known} endpoints may be used by this subset`, advice };
   }
-  if (discovery.ageMs === Number.POSITIVE_INFINITY) return ['discovery has not answered yet', WAIT];
-  if (known > 0) return [`none of its ${known} endpoints has passed its first check yet`, WAIT];
-  return ['discovery lists no endpoint for it', 'Check the name and the registration of its instances.'];
+  if (isUnlisted(discovery)) return { why: 'discovery does not list it', advice: 'Check the name.' };
+  if (discovery.ageMs === Number.POSITIVE_INFINITY) return { why: 'discovery has not answered yet' };
+  if (known > 0) return { why: `none of its ${known} endpoints has passed its first check yet` };
+  return {
+    why: 'discovery lists no endpoint for it',
+    advice: 'Check the name and the registration of its instances.',
+  };
 }

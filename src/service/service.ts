@@ -34,7 +34,7 @@ import { publishCall } from '../telemetry/channels.js';
 import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
-import { noEndpointError, whenReady } from './readiness.js';
+import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 
 export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './contract.js';
@@ -155,6 +155,14 @@ export class LiveService implements Service, ViewHost {
     return this.#stop.signal.aborted;
   }
 
+  get stopping(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get unlisted(): boolean {
+    return isUnlisted(this.discovery);
+  }
+
   byId(id: string): LiveEndpoint | undefined {
     return this.#members.byId(id);
   }
@@ -271,6 +279,10 @@ export class LiveService implements Service, ViewHost {
     listener: (...args: ServiceEvents[Name]) => void,
   ): () => void {
     return this.#events.on(name, listener);
+  }
+
+  explainUnready(): FairleadError {
+    return this.closed ? closedError(this.name) : unreadyError(this, this.options.waitForReadyMs);
   }
 
   explainEmpty(usable: boolean): FairleadError {
