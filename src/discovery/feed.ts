@@ -1,4 +1,5 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import type { Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import type { DiscoveryContext } from './context.js';
 import type { DiscoveryStatus, Resolver, ResolverSink } from './resolver.js';
@@ -9,10 +10,24 @@ export interface FeedListener {
   failed(error: Error): void;
 }
 
+/** In a storm a list is in force this long after it came, and those in between are not. */
+const PACE_MS = 50;
+
+/** A list of so many endpoints counts twice: the longer it is, the more it costs to take in. */
+const LONG = 500;
+
+/** As many short lists as this are taken in at once after a quiet time. */
+const BURST = 50;
+
 /**
- * What a resolver tells about one service: passes on the lists that are new, keeps the last good
+ * What a resolver reports about one service: passes on the lists that are new, keeps the last good
  * one in force through errors, and knows its age. Deaf once `signal` has aborted, whatever the
  * resolver still says.
+ *
+ * Each list costs a comparison with the members, a rotation for each view and an event, and
+ * adapters rebuild what they made of the one before. So many in a short time are taken together: a
+ * list waits until its predecessors are paid for (a bucket, as in `TokenBucket`, with a price by
+ * length), and a newer one takes its place.
  */
 export class DiscoveryFeed implements ResolverSink {
   readonly #context: DiscoveryContext;
@@ -21,11 +36,16 @@ export class DiscoveryFeed implements ResolverSink {
   #version = '';
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #error: Error | undefined;
+  #paidAtMs = Number.NEGATIVE_INFINITY;
+  /** A list that waits to be in force. */
+  #newest: readonly EndpointSpec[] = [];
+  #waiting: Timer | undefined;
 
   constructor(context: DiscoveryContext, listener: FeedListener, signal: AbortSignal) {
     this.#context = context;
     this.#listener = listener;
     this.#signal = signal;
+    signal.addEventListener('abort', () => this.#waiting?.cancel(), { once: true });
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
@@ -48,8 +68,21 @@ export class DiscoveryFeed implements ResolverSink {
     this.#error = undefined;
     if (version === this.#version && version !== '') return;
     this.#version = version;
-    this.#listener.changed(specs);
+    this.#newest = specs;
+    const nowMs = this.#context.clock.now();
+    const waitMs = this.#paidAtMs - (BURST - 1) * PACE_MS - nowMs;
+    if (waitMs <= 0) this.#take(nowMs);
+    else this.#waiting ??= this.#context.clock.after(waitMs, () => this.#take(this.#context.clock.now()));
   };
+
+  #take(nowMs: number): void {
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
+    const specs = this.#newest;
+    this.#newest = [];
+    this.#paidAtMs = Math.max(this.#paidAtMs, nowMs) + PACE_MS * (1 + specs.length / LONG);
+    this.#listener.changed(specs);
+  }
 
   readonly error = (thrown: Error): void => {
     if (this.#signal.aborted) return;

@@ -115,10 +115,14 @@ describe('an endpoint that left discovery and returns at the same address', () =
   });
 
   it('is one of a bounded number that are remembered', () => {
-    const { service, resolver } = one({ health: [consecutiveFailures()] });
+    const { service, resolver, clock } = one({ health: [consecutiveFailures()] });
     const [first] = service.endpoints;
-    for (let i = 2; i < 5_000; i++) resolver.update('users', [at(i)]);
+    for (let i = 2; i < 5_000; i++) {
+      resolver.update('users', [at(i)]);
+      clock.advance(51);
+    }
     resolver.update('users', [at(1)]);
+    expect(service.endpoints[0]!.spec.port).toBe(1);
     expect(service.endpoints[0]).not.toBe(first);
   });
 });
