@@ -63,6 +63,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^adapters\/otel\//, ['@opentelemetry/api']],
   [/^adapters\/mysql\//, ['mysql2', 'lru-cache']],
   [/^adapters\/redis\//, ['ioredis']],
+  [/^adapters\/http\//, ['undici']],
 ];
 
 const CLOCK = 'src/runtime/clock.ts';

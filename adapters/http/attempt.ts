@@ -1,0 +1,86 @@
+import type { Dispatcher } from 'undici';
+import { type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
+import type { Exchange } from './exchange.js';
+
+export type Handler = Dispatcher.DispatchHandler;
+
+/** How an attempt that runs within `service.call()` ends for it. */
+export interface Settle {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Nothing follows these headers, whatever length they tell of (RFC 9110, 8.6). */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
+/**
+ * One attempt of an exchange, on one endpoint. Its two kinds hear undici in the words of the
+ * caller's handler, so that neither undici nor this has to translate.
+ *
+ * ## Lease
+ * From the pick to the end of the body, of the attempt, or of the upgraded socket. A response that
+ * nothing reads ends it after `unreadBodyMs`; the connection stays with its reader.
+ */
+export abstract class Attempt {
+  /** The head was about to be written: it may have been executed. */
+  sent = false;
+  status = 0;
+  readonly endpoint: Endpoint;
+  protected readonly exchange: Exchange;
+  #lease: Lease | undefined;
+  readonly #settle: Settle | undefined;
+  #finished = false;
+  #unread: Timer | undefined;
+
+  constructor(exchange: Exchange, endpoint: Endpoint, lease: Lease | undefined, settle: Settle | undefined) {
+    this.exchange = exchange;
+    this.endpoint = endpoint;
+    this.#lease = lease;
+    this.#settle = settle;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Ends it at undici, which then reports an error that nothing hears any more. */
+  abstract abort(reason: unknown): void;
+
+  /** Nothing that undici says of it counts from here on. */
+  end(outcome: Outcome, error?: unknown): void {
+    this.#finished = true;
+    this.#read();
+    this.#lease?.done(outcome);
+    this.#lease = undefined;
+    if (error === undefined) this.#settle?.resolve();
+    else this.#settle?.reject(error);
+  }
+
+  /** Whether the response is over with its headers. */
+  protected isBodiless(): boolean {
+    return BODILESS.has(this.status);
+  }
+
+  /** The reader wants no more for now. */
+  protected paused(): void {
+    this.#unread ??= this.exchange.after(() => {
+      this.#unread = undefined;
+      this.#lease?.done(this.exchange.outcomeOf(this.status));
+      this.#lease = undefined;
+    });
+  }
+
+  #read(): void {
+    this.#unread?.cancel();
+    this.#unread = undefined;
+  }
+
+  protected resumed(): void {
+    this.#read();
+  }
+
+  protected upgraded(socket: { once(event: 'close', listener: () => void): unknown }): void {
+    this.exchange.commit(this);
+    socket.once('close', () => this.end(Outcome.Success));
+  }
+}

@@ -1,0 +1,369 @@
+import type { Dispatcher } from 'undici';
+import type { CallPlanning } from '../../src/adapter.js';
+import { currentRoutingKey } from '../../src/adapter.js';
+import {
+  type Clock,
+  type Endpoint,
+  type Lease,
+  Outcome,
+  type RoutingKey,
+  type Service,
+  type Timer,
+  type Verdict,
+} from '../../src/index.js';
+import { parseRetryAfter } from '../../src/resilience/index.js';
+import type { Attempt, Settle } from './attempt.js';
+import type { EndpointPools } from './endpoint-pools.js';
+import { headerOf, withoutHeaders } from './headers.js';
+import { NewAttempt, type NewHandler, StableController } from './new-attempt.js';
+import { OldAttempt, type OldHandler } from './old-attempt.js';
+import type { HttpRequest, HttpSettings } from './options.js';
+import { ReplayBody } from './replay-body.js';
+import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
+
+/** What all exchanges with a service share. */
+export interface ExchangeContext {
+  readonly settings: HttpSettings;
+  readonly service: Service;
+  readonly planning: CallPlanning;
+  readonly pools: EndpointPools;
+  readonly clock: Clock;
+}
+
+/** Carries the verdict on a failed attempt through `service.call()`. */
+class AttemptFailed extends Error {
+  readonly verdict: Verdict;
+  constructor(cause: unknown, verdict: Verdict) {
+    super('an attempt failed', { cause });
+    this.verdict = verdict;
+  }
+}
+
+const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
+
+/**
+ * One request and its response: attempts on one endpoint after the other, of which the caller's
+ * handler sees one.
+ *
+ * ## Repeats
+ * What was not sent goes to another endpoint, whatever its method. What was sent and got no final
+ * response is made again if it is idempotent (RFC 9110, 9.2.2) and its body can be sent again.
+ * After the headers of a final response nothing is. The service's `retry` and its budget say how
+ * often.
+ *
+ * ## Two ways
+ * Where the service has neither a deadline nor hedging nor a waiting line, attempts take their
+ * leases by `acquire()`. Otherwise each is run by `service.call()`.
+ */
+export class Exchange {
+  readonly handler: Dispatcher.DispatchHandler;
+  readonly request: HttpRequest;
+  readonly #context: ExchangeContext;
+  readonly #origin: string;
+  readonly #options: Dispatcher.DispatchOptions;
+  readonly #isNew: boolean;
+  readonly #body: ReplayBody | undefined;
+  readonly #key: RoutingKey | undefined;
+  readonly #prefer: string | undefined;
+  readonly #idempotent: boolean;
+  readonly #tried: Endpoint[] = [];
+  #live: Attempt[] = [];
+  #committed: Attempt | undefined;
+  #controller: StableController | undefined;
+  #announced = false;
+  #cancelled = false;
+  #over = false;
+  #pause: Timer | undefined;
+
+  constructor(
+    context: ExchangeContext,
+    origin: string,
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ) {
+    const { settings, service, planning } = context;
+    this.#context = context;
+    this.#origin = origin;
+    this.handler = handler;
+    this.#isNew = typeof (handler as NewHandler).onRequestStart === 'function';
+    const { method, headers } = options;
+    const path = String(options.path);
+    this.request = { service: service.name, method, path, header: (name) => headerOf(headers, name.toLowerCase()) };
+    const { request } = this;
+    let told: RoutingKey | undefined;
+    for (const key of settings.keys) {
+      told = key(request);
+      if (told !== undefined) break;
+    }
+    const control = settings.controlHeaders;
+    this.#key = (control ? request.header('x-fairlead-key') : undefined) ?? told ?? currentRoutingKey();
+    this.#prefer = control ? request.header('x-fairlead-prefer') : undefined;
+    const said = control ? request.header('x-fairlead-idempotent') : undefined;
+    this.#idempotent =
+      (said === undefined ? undefined : said === 'true') ??
+      settings.idempotent?.(request) ??
+      (planning.idempotent || options.idempotent === true || isIdempotent(method));
+    this.#body = isStreamed(options.body) ? new ReplayBody(options.body, settings.replayBytes) : undefined;
+    this.#options = control
+      ? { ...options, headers: withoutHeaders(headers, (name) => CONTROL.test(name)) ?? null }
+      : options;
+  }
+
+  /** Ends it for the caller, who gave up, with all its attempts. */
+  readonly abort = (reason?: Error): void => {
+    this.#cancelled = true;
+    const error =
+      reason ?? Object.assign(new Error('Request aborted'), { name: 'AbortError', code: 'UND_ERR_ABORTED' });
+    this.#pause?.cancel();
+    const live = this.#live;
+    for (const attempt of live) attempt.abort(error);
+    // Between two attempts undici has nothing to report.
+    if (live.length === 0) this.#fail(error);
+  };
+
+  get controller(): StableController {
+    this.#controller ??= new StableController(this.abort);
+    return this.#controller;
+  }
+
+  /** Returns what undici's `dispatch` does: false where it should not be given more for now. */
+  begin(): boolean {
+    const { planning, service } = this.#context;
+    if (!planning.direct || service.rotation.length === 0) {
+      void this.#conduct();
+      return true;
+    }
+    planning.begun();
+    return this.#next(undefined);
+  }
+
+  /** For attempts: whether the request may be written. */
+  starting(attempt: Attempt): boolean {
+    return !this.#over && (this.#committed === undefined || this.#committed === attempt);
+  }
+
+  /** For attempts of the new kind, whose handler hears of the start once. */
+  announces(): boolean {
+    const first = !this.#announced;
+    this.#announced = true;
+    return first;
+  }
+
+  /** For attempts: a final status came. False where the caller will see another one. */
+  accepts(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
+    if (this.#committed === undefined && this.#repeats(attempt, status, header)) return false;
+    if (this.commit(attempt)) return true;
+    // A hedge that lost.
+    this.#leave(
+      attempt,
+      Outcome.Cancelled,
+      new AttemptFailed(undefined, { outcome: Outcome.Cancelled, repeat: 'never' }),
+    );
+    return false;
+  }
+
+  /** The caller sees this attempt. The others end. */
+  commit(attempt: Attempt): boolean {
+    if (this.#committed !== undefined) return this.#committed === attempt;
+    this.#committed = attempt;
+    for (const other of [...this.#live]) {
+      if (other !== attempt)
+        this.#leave(
+          other,
+          Outcome.Cancelled,
+          new AttemptFailed(undefined, { outcome: Outcome.Cancelled, repeat: 'never' }),
+        );
+    }
+    return true;
+  }
+
+  /** The response has arrived whole. */
+  completing(attempt: Attempt): void {
+    this.#forget(attempt);
+    attempt.end(this.outcomeOf(attempt.status));
+    this.#close();
+  }
+
+  outcomeOf(status: number): Outcome {
+    return this.#context.settings.classify?.(status, this.request) ?? outcomeOfStatus(status);
+  }
+
+  /** For attempts: runs when a response has gone unread for too long. */
+  after(fire: () => void): Timer {
+    return this.#context.clock.after(this.#context.settings.unreadBodyMs, fire);
+  }
+
+  failed(attempt: Attempt, error: Error): void {
+    if (attempt.finished) return;
+    this.#forget(attempt);
+    const verdict: HttpVerdict = this.#cancelled
+      ? { outcome: Outcome.Cancelled, repeat: 'never' }
+      : verdictOfError(error, attempt.sent);
+    const committed = this.#committed === attempt;
+    const repeat = committed || !this.#replayable ? 'never' : verdict.repeat;
+    attempt.end(verdict.outcome, new AttemptFailed(error, { ...verdict, repeat }));
+    if (committed) this.#fail(error);
+    else if (!this.#conducted) this.#again(error, repeat, undefined);
+  }
+
+  get #replayable(): boolean {
+    return this.#body?.replayable ?? true;
+  }
+
+  /** Attempts are run, and repeated, by `service.call()`. */
+  #conducted = false;
+
+  async #conduct(): Promise<void> {
+    const { service } = this.#context;
+    this.#conducted = true;
+    const options = {
+      key: this.#key,
+      prefer: this.#prefer,
+      idempotent: this.#idempotent,
+      classify: (thrown: unknown): Verdict =>
+        thrown instanceof AttemptFailed ? thrown.verdict : verdictOfError(thrown, true),
+    };
+    const run = (endpoint: Endpoint, signal: AbortSignal): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const attempt = this.#launch(endpoint, undefined, { resolve, reject });
+        const onAbort = (): void => this.#timedOut(attempt, signal.reason);
+        if (signal.aborted) onAbort();
+        else signal.addEventListener('abort', onAbort, { once: true });
+      });
+    try {
+      await service.call(run, options);
+    } catch (thrown) {
+      this.#fail((thrown instanceof AttemptFailed ? thrown.cause : thrown) as Error);
+    }
+  }
+
+  /** `service.call()` wants no more of an attempt: its deadline, or a hedge that was answered first. */
+  #timedOut(attempt: Attempt, reason: unknown): void {
+    if (attempt.finished) return;
+    this.#leave(attempt, Outcome.Cancelled, new AttemptFailed(reason, { outcome: Outcome.Cancelled, repeat: 'never' }));
+    if (this.#committed === attempt) this.#fail(reason as Error);
+  }
+
+  #next(last: Error | undefined): boolean {
+    let lease: Lease;
+    try {
+      lease = this.#context.service.acquire({ key: this.#key, prefer: this.#prefer, tried: this.#tried });
+    } catch (thrown) {
+      // What went wrong before matters more than that there is no other endpoint.
+      this.#fail(last ?? (thrown as Error));
+      return true;
+    }
+    return this.#dispatch(this.#attempt(lease.endpoint, lease, undefined));
+  }
+
+  #launch(endpoint: Endpoint, lease: Lease | undefined, settle: Settle): Attempt {
+    const attempt = this.#attempt(endpoint, lease, settle);
+    this.#dispatch(attempt);
+    return attempt;
+  }
+
+  #attempt(endpoint: Endpoint, lease: Lease | undefined, settle: Settle | undefined): Attempt {
+    this.#tried.push(endpoint);
+    const attempt = this.#isNew
+      ? new NewAttempt(this, endpoint, lease, settle)
+      : new OldAttempt(this, endpoint, lease, settle);
+    this.#live.push(attempt);
+    return attempt;
+  }
+
+  #dispatch(attempt: Attempt): boolean {
+    const pool = this.#context.pools.of(attempt.endpoint, this.#origin);
+    try {
+      return pool.dispatch(this.#forAttempt(), attempt as Dispatcher.DispatchHandler);
+    } catch (thrown) {
+      this.failed(attempt, thrown as Error);
+      return true;
+    }
+  }
+
+  #forAttempt(): Dispatcher.DispatchOptions {
+    const options = this.#options;
+    // undici closes the connection after each HEAD unless told otherwise.
+    const head = options.method === 'HEAD' && options.reset === undefined;
+    if (this.#body === undefined) return head ? { ...options, reset: false } : options;
+    return { ...options, ...(head && { reset: false }), body: this.#body.attempt() as never };
+  }
+
+  /** Whether a status is one to repeat after, and a repeat is made. */
+  #repeats(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
+    const { settings, clock, planning } = this.#context;
+    if (!settings.retryStatus.has(status) || !this.#idempotent || !this.#replayable) return false;
+    const field = header('retry-after');
+    const retryAfterMs = field === undefined ? undefined : parseRetryAfter(field, clock.wallMs());
+    const outcome = this.outcomeOf(status);
+    if (this.#conducted) {
+      const error = Object.assign(new Error(`status ${status}`), { statusCode: status });
+      this.#leave(attempt, outcome, new AttemptFailed(error, { outcome, repeat: 'idempotent', retryAfterMs }));
+      return true;
+    }
+    const delayMs = planning.nextDelayMs(this.#failedAttempt('idempotent', retryAfterMs));
+    if (delayMs < 0) return false;
+    this.#leave(attempt, outcome, undefined);
+    this.#after(delayMs, undefined);
+    return true;
+  }
+
+  #again(error: Error, repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined): void {
+    const delayMs = this.#over ? -1 : this.#context.planning.nextDelayMs(this.#failedAttempt(repeat, retryAfterMs));
+    if (delayMs < 0) this.#fail(error);
+    else this.#after(delayMs, error);
+  }
+
+  #failedAttempt(repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined) {
+    const { rotation } = this.#context.service;
+    return {
+      repeat,
+      idempotent: this.#idempotent,
+      retryAfterMs,
+      attempts: this.#tried.length,
+      elsewhere: rotation.some((endpoint) => !this.#tried.includes(endpoint)),
+    };
+  }
+
+  #after(delayMs: number, last: Error | undefined): void {
+    if (delayMs === 0) {
+      this.#next(last);
+      return;
+    }
+    this.#pause = this.#context.clock.awaited(delayMs, () => {
+      this.#pause = undefined;
+      this.#next(last);
+    });
+  }
+
+  /** Ends an attempt that the caller will not see. */
+  #leave(attempt: Attempt, outcome: Outcome, error: unknown): void {
+    this.#forget(attempt);
+    attempt.end(outcome, error);
+    attempt.abort(Object.assign(new Error('left for another attempt'), { code: 'UND_ERR_ABORTED' }));
+  }
+
+  #forget(attempt: Attempt): void {
+    this.#live = this.#live.filter((each) => each !== attempt);
+  }
+
+  /** Tells the caller, once. */
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#close();
+    if (this.#isNew) (this.handler as NewHandler).onResponseError?.(this.controller, error);
+    else (this.handler as OldHandler).onError?.(error);
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#body?.close();
+  }
+}
+
+/** What can be taken only once; texts, bytes, Blobs and FormData can be taken again. */
+function isStreamed(body: unknown): body is AsyncIterable<unknown> {
+  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return false;
+  if ((body as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'FormData') return false;
+  return Symbol.asyncIterator in body || Symbol.iterator in body;
+}

@@ -1,0 +1,4 @@
+export { createAgent, type HttpAgentOptions } from './agent.js';
+export { createDispatcher } from './dispatcher.js';
+export { type HttpError, type HttpStatus, httpError, httpStatusOf } from './errors.js';
+export type { HttpKey, HttpOptions, HttpRequest, HttpServices } from './options.js';

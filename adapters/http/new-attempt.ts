@@ -1,0 +1,132 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { Attempt } from './attempt.js';
+
+type Controller = Dispatcher.DispatchController;
+
+/** The words of interceptors, and of undici 8. */
+export interface NewHandler {
+  onRequestStart?(controller: Controller, context: unknown): void;
+  onRequestUpgrade?(controller: Controller, status: number, headers: IncomingHttpHeaders, socket: Duplex): void;
+  onResponseStart?(controller: Controller, status: number, headers: IncomingHttpHeaders, message?: string): void;
+  onResponseData?(controller: Controller, chunk: Buffer): void;
+  onResponseEnd?(controller: Controller, trailers: IncomingHttpHeaders): void;
+  onResponseError?(controller: Controller, error: Error): void;
+}
+
+/** What the caller's handler holds, whichever attempt is behind it. */
+export class StableController implements Controller {
+  #attempt: NewAttempt | undefined;
+  readonly #abort: (reason: Error) => void;
+  #reason: Error | null = null;
+
+  constructor(abort: (reason: Error) => void) {
+    this.#abort = abort;
+  }
+
+  serve(attempt: NewAttempt): void {
+    this.#attempt = attempt;
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== null;
+  }
+
+  get reason(): Error | null {
+    return this.#reason;
+  }
+
+  get paused(): boolean {
+    return this.#attempt?.controller?.paused ?? false;
+  }
+
+  get rawHeaders(): NonNullable<Controller['rawHeaders']> | null {
+    return this.#attempt?.controller?.rawHeaders ?? null;
+  }
+
+  get rawTrailers(): NonNullable<Controller['rawTrailers']> | null {
+    return this.#attempt?.controller?.rawTrailers ?? null;
+  }
+
+  pause(): void {
+    this.#attempt?.pause();
+  }
+
+  resume(): void {
+    this.#attempt?.resume();
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#abort(reason);
+  }
+}
+
+export class NewAttempt extends Attempt {
+  controller: Controller | undefined;
+
+  get #handler(): NewHandler {
+    return this.exchange.handler as NewHandler;
+  }
+
+  abort(reason: unknown): void {
+    this.controller?.abort(reason as Error);
+  }
+
+  pause(): void {
+    this.controller?.pause();
+    this.paused();
+  }
+
+  resume(): void {
+    this.resumed();
+    this.controller?.resume();
+  }
+
+  onRequestStart(controller: Controller, context: unknown): void {
+    this.controller = controller;
+    if (this.finished || !this.exchange.starting(this)) {
+      controller.abort(new Error('the exchange is over'));
+      return;
+    }
+    this.sent = true;
+    const stable = this.exchange.controller;
+    stable.serve(this);
+    if (this.exchange.announces()) this.#handler.onRequestStart?.(stable, context);
+  }
+
+  onRequestUpgrade(_: Controller, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+    this.status = status;
+    this.upgraded(socket);
+    this.#handler.onRequestUpgrade?.(this.exchange.controller, status, headers, socket);
+  }
+
+  onResponseStart(_: Controller, status: number, headers: IncomingHttpHeaders, message?: string): void {
+    if (this.finished) return;
+    const stable = this.exchange.controller;
+    if (status >= 200) {
+      this.status = status;
+      if (!this.exchange.accepts(this, status, (name) => firstOf(headers[name]))) return;
+      stable.serve(this);
+    }
+    this.#handler.onResponseStart?.(stable, status, headers, message);
+    if (status >= 200 && this.isBodiless()) this.onResponseEnd(_, {});
+  }
+
+  onResponseData(_: Controller, chunk: Buffer): void {
+    if (!this.finished) this.#handler.onResponseData?.(this.exchange.controller, chunk);
+  }
+
+  onResponseEnd(_: Controller, trailers: IncomingHttpHeaders): void {
+    if (this.finished) return;
+    this.exchange.completing(this);
+    this.#handler.onResponseEnd?.(this.exchange.controller, trailers);
+  }
+
+  onResponseError(_: Controller, error: Error): void {
+    this.exchange.failed(this, error);
+  }
+}
+
+const firstOf = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);

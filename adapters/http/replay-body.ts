@@ -1,0 +1,79 @@
+/**
+ * A request body that can be sent again: what went out is kept up to a limit, and a later attempt
+ * gets that first and then the rest of the source. Streaming is not delayed. Above the limit what
+ * was kept is let go, and no further attempt is possible once a chunk was taken.
+ */
+export class ReplayBody {
+  readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
+  readonly #limit: number;
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #overflown = false;
+  #touched = false;
+  #pulling: Promise<IteratorResult<unknown>> | undefined;
+  #over = false;
+
+  constructor(source: AsyncIterable<unknown> | Iterable<unknown>, limit: number) {
+    this.#source =
+      Symbol.asyncIterator in source
+        ? (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+        : (source as Iterable<unknown>)[Symbol.iterator]();
+    this.#limit = limit;
+  }
+
+  /** Whether an attempt from the beginning is possible. */
+  get replayable(): boolean {
+    return !this.#touched || !this.#overflown;
+  }
+
+  /** The body for one attempt. One that is left takes nothing more from the source. */
+  async *attempt(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let at = 0; ; at++) {
+      while (at < this.#chunks.length) yield this.#chunks[at++]!;
+      if (this.#over) return;
+      // An attempt that was left while it waited: what it waited for is this one's.
+      this.#pulling ??= Promise.resolve(this.#source.next());
+      this.#touched = true;
+      const pulling = this.#pulling;
+      const { done, value } = await pulling;
+      if (this.#pulling === pulling) {
+        this.#pulling = undefined;
+        if (done) this.#over = true;
+        else this.#keep(bytesOf(value));
+      }
+      if (done) return;
+      if (this.#overflown) {
+        yield bytesOf(value);
+        // Nothing is kept from here on: the rest goes through.
+        at = -1;
+      } else {
+        yield this.#chunks[at]!;
+      }
+    }
+  }
+
+  /** The exchange is over: the source is told, so that a file or a socket behind it is closed. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    void Promise.resolve(this.#source.return?.()).catch(() => {});
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#overflown) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes <= this.#limit) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.#overflown = true;
+    this.#chunks.length = 0;
+  }
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  throw new TypeError('a chunk of a request body must be a string or bytes');
+}
