@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What each example must print. A new example needs a line here. */
 const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
+  'fetch.ts': [/^served by a, b, c; 0 of 300 failed$/m],
   'grpc.ts': [/^served by a, b, c$/m],
   'redis.ts': [
     /^100 keys on 3 shards$/m,

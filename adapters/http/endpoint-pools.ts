@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { Endpoint, Service } from '../../src/index.js';
 import type { HttpSettings } from './options.js';
@@ -75,11 +76,24 @@ export class EndpointPools {
     } as buildConnector.BuildOptions);
     const shown = host.includes(':') ? `[${host}]` : host;
     const seen = hostHeader === 'endpoint' ? `${secure ? 'https' : 'http'}://${shown}:${port}` : origin;
+    // Whom the certificate must name. Left to the dialled address, an address in the certificate
+    // would do.
+    const { hostname } = new URL(seen);
+    const name = tls?.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : undefined);
     const pool = new Pool(seen, {
       ...driver,
       connect: (options, callback) =>
         // The name of the URL is what the server is asked for; the address is where it is.
-        dial({ ...options, hostname: host, host: undefined as never, port: String(port) }, callback),
+        dial(
+          {
+            ...options,
+            hostname: host,
+            host: undefined as never,
+            port: String(port),
+            ...(name !== undefined && { servername: options.servername ?? name }),
+          },
+          callback,
+        ),
     });
     pool.on('drain', this.#drained);
     return pool;

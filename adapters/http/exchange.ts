@@ -68,6 +68,8 @@ export class Exchange {
   readonly #idempotent: boolean;
   readonly #tried: Endpoint[] = [];
   #live: Attempt[] = [];
+  /** Beside which another one was answered first. */
+  #lost: readonly Attempt[] = [];
   #committed: Attempt | undefined;
   #controller: StableController | undefined;
   #announced = false;
@@ -153,12 +155,7 @@ export class Exchange {
   accepts(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
     if (this.#committed === undefined && this.#repeats(attempt, status, header)) return false;
     if (this.commit(attempt)) return true;
-    // A hedge that lost.
-    this.#leave(
-      attempt,
-      Outcome.Cancelled,
-      new AttemptFailed(undefined, { outcome: Outcome.Cancelled, repeat: 'never' }),
-    );
+    this.#lose(attempt);
     return false;
   }
 
@@ -166,14 +163,7 @@ export class Exchange {
   commit(attempt: Attempt): boolean {
     if (this.#committed !== undefined) return this.#committed === attempt;
     this.#committed = attempt;
-    for (const other of [...this.#live]) {
-      if (other !== attempt)
-        this.#leave(
-          other,
-          Outcome.Cancelled,
-          new AttemptFailed(undefined, { outcome: Outcome.Cancelled, repeat: 'never' }),
-        );
-    }
+    for (const other of [...this.#live]) if (other !== attempt) this.#lose(other);
     return true;
   }
 
@@ -181,7 +171,16 @@ export class Exchange {
   completing(attempt: Attempt): void {
     this.#forget(attempt);
     attempt.end(this.outcomeOf(attempt.status));
+    this.#endLost();
     this.#close();
+  }
+
+  /**
+   * The caller's handler threw at the end of the response: undici reports that to it as an error, by
+   * which its retry interceptor begins the next attempt.
+   */
+  threw(error: Error): void {
+    this.#report(error);
   }
 
   outcomeOf(status: number): Outcome {
@@ -194,7 +193,7 @@ export class Exchange {
   }
 
   failed(attempt: Attempt, error: Error): void {
-    if (attempt.finished) return;
+    if (attempt.finished || this.#lost.includes(attempt)) return;
     this.#forget(attempt);
     const verdict: HttpVerdict = this.#cancelled
       ? { outcome: Outcome.Cancelled, repeat: 'never' }
@@ -202,6 +201,7 @@ export class Exchange {
     const committed = this.#committed === attempt;
     const repeat = committed || !this.#replayable ? 'never' : verdict.repeat;
     attempt.end(verdict.outcome, new AttemptFailed(error, { ...verdict, repeat }));
+    if (committed) this.#endLost();
     if (committed) this.#fail(error);
     else if (!this.#conducted) this.#again(error, repeat, undefined);
   }
@@ -343,6 +343,25 @@ export class Exchange {
     attempt.abort(Object.assign(new Error('left for another attempt'), { code: 'UND_ERR_ABORTED' }));
   }
 
+  /**
+   * Another attempt was answered first. This one takes no more of its server; for `service.call()` it
+   * goes on until that one has ended, so that the call is told of the winner first.
+   */
+  #lose(attempt: Attempt): void {
+    this.#forget(attempt);
+    this.#lost = [...this.#lost, attempt];
+    attempt.abort(Object.assign(new Error('left for another attempt'), { code: 'UND_ERR_ABORTED' }));
+  }
+
+  #endLost(): void {
+    const { Cancelled } = Outcome;
+    for (const attempt of this.#lost) {
+      if (!attempt.finished)
+        attempt.end(Cancelled, new AttemptFailed(undefined, { outcome: Cancelled, repeat: 'never' }));
+    }
+    this.#lost = [];
+  }
+
   #forget(attempt: Attempt): void {
     this.#live = this.#live.filter((each) => each !== attempt);
   }
@@ -351,6 +370,10 @@ export class Exchange {
   #fail(error: Error): void {
     if (this.#over) return;
     this.#close();
+    this.#report(error);
+  }
+
+  #report(error: Error): void {
     if (this.#isNew) (this.handler as NewHandler).onResponseError?.(this.controller, error);
     else (this.handler as OldHandler).onError?.(error);
   }

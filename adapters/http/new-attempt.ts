@@ -121,7 +121,11 @@ export class NewAttempt extends Attempt {
   onResponseEnd(_: Controller, trailers: IncomingHttpHeaders): void {
     if (this.finished) return;
     this.exchange.completing(this);
-    this.#handler.onResponseEnd?.(this.exchange.controller, trailers);
+    try {
+      this.#handler.onResponseEnd?.(this.exchange.controller, trailers);
+    } catch (thrown) {
+      this.exchange.threw(thrown as Error);
+    }
   }
 
   onResponseError(_: Controller, error: Error): void {

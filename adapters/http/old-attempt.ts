@@ -85,7 +85,11 @@ export class OldAttempt extends Attempt {
   onComplete(trailers: Raw | string[] | null): void {
     if (this.finished) return;
     this.exchange.completing(this);
-    this.#handler.onComplete?.(trailers);
+    try {
+      this.#handler.onComplete?.(trailers);
+    } catch (thrown) {
+      this.exchange.threw(thrown as Error);
+    }
   }
 
   onError(error: Error): void {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Random } from 'fairlead';
 import type { Order, Turn } from './contender-process.js';
 import type { OwnFrames } from './profile.js';
-import { type Interval, judge, median, medianInterval, type Verdict } from './statistics.js';
+import { type Interval, judge, MIN_ROUNDS, median, medianInterval, type Verdict } from './statistics.js';
 import type { Case } from './suite.js';
 
 export interface Row {
@@ -118,7 +118,14 @@ export async function measure<W>(
       figures: medians(each.turns.map(({ figures }) => figures)),
       ratio: median(ratios),
       interval,
-      verdict: each === base ? 'baseline' : each.control ? 'control' : judge(interval, control, target),
+      verdict:
+        each === base
+          ? 'baseline'
+          : each.control
+            ? 'control'
+            : rounds < MIN_ROUNDS
+              ? 'cannot tell'
+              : judge(interval, control, target),
       target,
       own: await each.ask<OwnFrames>({ what: 'profile', operations }),
     });

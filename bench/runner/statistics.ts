@@ -27,6 +27,9 @@ export function medianInterval(values: readonly number[], random: Random): Inter
   return { low: medians[Math.floor(RESAMPLES * TAIL)]!, high: medians[Math.ceil(RESAMPLES * (1 - TAIL)) - 1]! };
 }
 
+/** With fewer rounds an interval says nothing. */
+export const MIN_ROUNDS = 6;
+
 export type Verdict = 'met' | 'missed' | 'lower' | 'higher' | 'cannot tell';
 
 /**

@@ -5,7 +5,15 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { withRoutingKey } from 'fairlead';
 import { createDispatcher } from 'fairlead/http';
-import { fetch as fetch7, getGlobalDispatcher, interceptors, request, setGlobalDispatcher, stream } from 'undici';
+import {
+  fetch as fetch7,
+  getGlobalDispatcher,
+  interceptors,
+  request,
+  setGlobalDispatcher,
+  stream,
+  upgrade,
+} from 'undici';
 import { describe, expect, it } from 'vitest';
 import { Backend, inflight, meshOf, rawServer, refusingPort, saysWho } from './support.js';
 
@@ -84,10 +92,13 @@ describe('a dispatcher', () => {
     const { body } = await request('http://users/one', { dispatcher });
     expect(await body.json()).toMatchObject({ url: '/one' });
     const chunks: Buffer[] = [];
-    const sink = () => new Writable({ write: (chunk, _encoding, done) => {
-        chunks.push(chunk);
-        done();
-      } });
+    const sink = () =>
+      new Writable({
+        write: (chunk, _encoding, done) => {
+          chunks.push(chunk);
+          done();
+        },
+      });
     await stream('http://users/two', { dispatcher, method: 'GET' }, sink);
     expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject({ url: '/two' });
     const duplex = dispatcher.pipeline(
@@ -253,7 +264,7 @@ describe('a dispatcher', () => {
     });
     await using mesh = meshOf([a.port]);
     const dispatcher = createDispatcher(mesh);
-    const { socket } = await dispatcher.upgrade({ origin: 'http://users', path: '/', protocol: 'echo' });
+    const { socket } = await upgrade('http://users/', { dispatcher, protocol: 'echo' });
     socket.write('ping');
     expect(String((await once(socket, 'data'))[0])).toBe('ping');
     expect(inflight(mesh)).toBe(1);

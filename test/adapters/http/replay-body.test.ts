@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ReplayBody } from '../../../adapters/http/replay-body.js';
+
+async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+const all = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
+  const read: Uint8Array[] = [];
+  for await (const chunk of body) read.push(chunk);
+  return Buffer.concat(read).toString('hex');
+};
+
+describe('a replayed body', () => {
+  it('is the same for every attempt, wherever those before it were left, up to the limit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 12 }),
+        fc.array(fc.nat(14), { maxLength: 4 }),
+        async (chunks, leftAfter) => {
+          const body = new ReplayBody(from(chunks), 1_000);
+          for (const count of leftAfter) {
+            const attempt = body.attempt();
+            for (let i = 0; i < count; i++) await attempt.next();
+            await attempt.return();
+            expect(body.replayable).toBe(true);
+          }
+          expect(await all(body.attempt())).toBe(Buffer.concat(chunks).toString('hex'));
+        },
+      ),
+    );
+  });
+
+  it('gives what an attempt waited for when it was left to the next one', async () => {
+    let give: (chunk: Uint8Array) => void = () => {};
+    const source = {
+      async *[Symbol.asyncIterator]() {
+        yield await new Promise<Uint8Array>((resolve) => {
+          give = resolve;
+        });
+      },
+    };
+    const body = new ReplayBody(source, 100);
+    const left = body.attempt();
+    const waiting = left.next();
+    const again = all(body.attempt());
+    await Promise.resolve();
+    give(Buffer.from('late'));
+    await waiting;
+    expect(Buffer.from(await again, 'hex').toString()).toBe('late');
+  });
+
+  it('lets go of what it kept when it grows beyond the limit, and goes through whole once', async () => {
+    const chunks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10, i));
+    const body = new ReplayBody(from(chunks), 95);
+    expect(body.replayable).toBe(true);
+    expect(await all(body.attempt())).toBe(Buffer.concat(chunks).toString('hex'));
+    expect(body.replayable).toBe(false);
+  });
+
+  it('closes its source when the exchange is over', () => {
+    let closed = 0;
+    const source = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false, value: 'x' }),
+        return: () => ({ done: true, value: ++closed }),
+      }),
+    };
+    const body = new ReplayBody(source as never, 10);
+    body.close();
+    body.close();
+    expect(closed).toBe(1);
+  });
+});
