@@ -13,12 +13,13 @@ import {
 } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
+import { AttemptFailed } from './attempt-failed.js';
 import type { EndpointPools } from './endpoint-pools.js';
 import { headerOf, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler, StableController } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest, HttpSettings } from './options.js';
-import { ReplayBody } from './replay-body.js';
+import { isStreamed, ReplayBody } from './replay-body.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
 /** What all exchanges with a service share. */
@@ -30,14 +31,8 @@ export interface ExchangeContext {
   readonly clock: Clock;
 }
 
-/** Carries the verdict on a failed attempt through `service.call()`. */
-class AttemptFailed extends Error {
-  readonly verdict: Verdict;
-  constructor(cause: unknown, verdict: Verdict) {
-    super('an attempt failed', { cause });
-    this.verdict = verdict;
-  }
-}
+/** Most exchanges have one attempt: no list is made for those that have none. */
+const NONE: readonly never[] = [];
 
 const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
 
@@ -57,19 +52,21 @@ const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
  */
 export class Exchange {
   readonly handler: Dispatcher.DispatchHandler;
-  readonly request: HttpRequest;
   readonly #context: ExchangeContext;
   readonly #origin: string;
+  readonly #given: Dispatcher.DispatchOptions;
+  /** Without what is not sent. */
   readonly #options: Dispatcher.DispatchOptions;
+  #request: HttpRequest | undefined;
   readonly #isNew: boolean;
   readonly #body: ReplayBody | undefined;
   readonly #key: RoutingKey | undefined;
   readonly #prefer: string | undefined;
   readonly #idempotent: boolean;
-  readonly #tried: Endpoint[] = [];
-  #live: Attempt[] = [];
+  #tried: readonly Endpoint[] = NONE;
+  #live: readonly Attempt[] = NONE;
   /** Beside which another one was answered first. */
-  #lost: readonly Attempt[] = [];
+  #lost: readonly Attempt[] = NONE;
   #committed: Attempt | undefined;
   #controller: StableController | undefined;
   #announced = false;
@@ -83,32 +80,30 @@ export class Exchange {
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
   ) {
-    const { settings, service, planning } = context;
+    const { settings, planning } = context;
     this.#context = context;
     this.#origin = origin;
     this.handler = handler;
+    this.#given = options;
     this.#isNew = typeof (handler as NewHandler).onRequestStart === 'function';
-    const { method, headers } = options;
-    const path = String(options.path);
-    this.request = { service: service.name, method, path, header: (name) => headerOf(headers, name.toLowerCase()) };
-    const { request } = this;
     let told: RoutingKey | undefined;
     for (const key of settings.keys) {
-      told = key(request);
+      told = key(this.request);
       if (told !== undefined) break;
     }
-    const control = settings.controlHeaders;
-    this.#key = (control ? request.header('x-fairlead-key') : undefined) ?? told ?? currentRoutingKey();
-    this.#prefer = control ? request.header('x-fairlead-prefer') : undefined;
-    const said = control ? request.header('x-fairlead-idempotent') : undefined;
+    const control = settings.controlHeaders ? this.request : undefined;
+    this.#key = control?.header('x-fairlead-key') ?? told ?? currentRoutingKey();
+    this.#prefer = control?.header('x-fairlead-prefer');
+    const said = control?.header('x-fairlead-idempotent');
     this.#idempotent =
       (said === undefined ? undefined : said === 'true') ??
-      settings.idempotent?.(request) ??
-      (planning.idempotent || options.idempotent === true || isIdempotent(method));
+      settings.idempotent?.(this.request) ??
+      (planning.idempotent || options.idempotent === true || isIdempotent(options.method));
     this.#body = isStreamed(options.body) ? new ReplayBody(options.body, settings.replayBytes) : undefined;
-    this.#options = control
-      ? { ...options, headers: withoutHeaders(headers, (name) => CONTROL.test(name)) ?? null }
-      : options;
+    this.#options =
+      control === undefined
+        ? options
+        : { ...options, headers: withoutHeaders(options.headers, (name) => CONTROL.test(name)) ?? null };
   }
 
   /** Ends it for the caller, who gave up, with all its attempts. */
@@ -122,6 +117,18 @@ export class Exchange {
     // Between two attempts undici has nothing to report.
     if (live.length === 0) this.#fail(error);
   };
+
+  /** Made where an option asks for it. */
+  get request(): HttpRequest {
+    const { method, headers, path } = this.#given;
+    this.#request ??= {
+      service: this.#context.service.name,
+      method,
+      path: String(path),
+      header: (name) => headerOf(headers, name.toLowerCase()),
+    };
+    return this.#request;
+  }
 
   get controller(): StableController {
     this.#controller ??= new StableController(this.abort);
@@ -163,7 +170,7 @@ export class Exchange {
   commit(attempt: Attempt): boolean {
     if (this.#committed !== undefined) return this.#committed === attempt;
     this.#committed = attempt;
-    for (const other of [...this.#live]) if (other !== attempt) this.#lose(other);
+    for (const other of this.#live) if (other !== attempt) this.#lose(other);
     return true;
   }
 
@@ -263,11 +270,11 @@ export class Exchange {
   }
 
   #attempt(endpoint: Endpoint, lease: Lease | undefined, settle: Settle | undefined): Attempt {
-    this.#tried.push(endpoint);
+    this.#tried = [...this.#tried, endpoint];
     const attempt = this.#isNew
       ? new NewAttempt(this, endpoint, lease, settle)
       : new OldAttempt(this, endpoint, lease, settle);
-    this.#live.push(attempt);
+    this.#live = [...this.#live, attempt];
     return attempt;
   }
 
@@ -359,11 +366,12 @@ export class Exchange {
       if (!attempt.finished)
         attempt.end(Cancelled, new AttemptFailed(undefined, { outcome: Cancelled, repeat: 'never' }));
     }
-    this.#lost = [];
+    this.#lost = NONE;
   }
 
   #forget(attempt: Attempt): void {
-    this.#live = this.#live.filter((each) => each !== attempt);
+    this.#live =
+      this.#live.length === 1 && this.#live[0] === attempt ? NONE : this.#live.filter((each) => each !== attempt);
   }
 
   /** Tells the caller, once. */
@@ -382,11 +390,4 @@ export class Exchange {
     this.#over = true;
     this.#body?.close();
   }
-}
-
-/** What can be taken only once; texts, bytes, Blobs and FormData can be taken again. */
-function isStreamed(body: unknown): body is AsyncIterable<unknown> {
-  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return false;
-  if ((body as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'FormData') return false;
-  return Symbol.asyncIterator in body || Symbol.iterator in body;
 }

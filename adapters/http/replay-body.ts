@@ -77,3 +77,10 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   throw new TypeError('a chunk of a request body must be a string or bytes');
 }
+
+/** What can be taken only once; texts, bytes, Blobs and FormData can be taken again. */
+export function isStreamed(body: unknown): body is AsyncIterable<unknown> {
+  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return false;
+  if ((body as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'FormData') return false;
+  return Symbol.asyncIterator in body || Symbol.iterator in body;
+}
