@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
-import type { Exchange } from './exchange.js';
+import type { AttemptHost } from './attempt-host.js';
 
 export type Handler = Dispatcher.DispatchHandler;
 
@@ -26,13 +26,18 @@ export abstract class Attempt {
   sent = false;
   status = 0;
   readonly endpoint: Endpoint;
-  protected readonly exchange: Exchange;
+  protected readonly exchange: AttemptHost<Attempt>;
   #lease: Lease | undefined;
   readonly #settle: Settle | undefined;
   #finished = false;
   #unread: Timer | undefined;
 
-  constructor(exchange: Exchange, endpoint: Endpoint, lease: Lease | undefined, settle: Settle | undefined) {
+  constructor(
+    exchange: AttemptHost<Attempt>,
+    endpoint: Endpoint,
+    lease: Lease | undefined,
+    settle: Settle | undefined,
+  ) {
     this.exchange = exchange;
     this.endpoint = endpoint;
     this.#lease = lease;

@@ -4,9 +4,10 @@ import { BoundedMap, callPlanning } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { EndpointPools } from './endpoint-pools.js';
 import { Exchange, type ExchangeContext } from './exchange.js';
-import { type NewHandler, StableController } from './new-attempt.js';
+import type { NewHandler } from './new-attempt.js';
 import type { OldHandler } from './old-attempt.js';
 import { type HttpOptions, type HttpSettings, readHttpOptions } from './options.js';
+import { StableController } from './stable-controller.js';
 
 /** Origins whose host is looked up once. */
 const MAX_ORIGINS = 1_000;
@@ -36,6 +37,7 @@ class MeshDispatcher extends Dispatcher {
   readonly #plain: Agent;
   readonly #services = new Map<string, ExchangeContext>();
   readonly #origins = new BoundedMap<string, ExchangeContext | null>(MAX_ORIGINS);
+  readonly #unregister: () => void;
   #closed = false;
 
   constructor(mesh: Mesh, settings: HttpSettings) {
@@ -44,6 +46,12 @@ class MeshDispatcher extends Dispatcher {
     this.#settings = settings;
     this.#pools = new EndpointPools(settings, (origin) => void (this as EventEmitter).emit('drain', origin, [this]));
     this.#plain = new Agent(settings.driver);
+    this.#unregister = mesh.register({
+      kind: 'http',
+      name: 'dispatcher',
+      figures: () => ({ pools: this.#pools.size }),
+      close: () => void this.close(),
+    });
     this.#plain.on('drain', (...args) => void (this as EventEmitter).emit('drain', ...args));
   }
 
@@ -61,15 +69,20 @@ class MeshDispatcher extends Dispatcher {
   }
 
   override close(callback?: () => void): Promise<void> & undefined {
-    this.#closed = true;
+    this.#end();
     return ended(Promise.all([this.#pools.close(), this.#plain.close()]), callback);
   }
 
   override destroy(error?: Error | null | (() => void), callback?: () => void): Promise<void> & undefined {
-    this.#closed = true;
+    this.#end();
     const reason = error instanceof Error ? error : null;
     const then = typeof error === 'function' ? error : callback;
     return ended(Promise.all([this.#pools.destroy(reason), this.#plain.destroy(reason)]), then);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#unregister();
   }
 
   #contextOf(origin: string): ExchangeContext | null {

@@ -42,6 +42,13 @@ export class EndpointPools {
     return pool;
   }
 
+  /** How many there are. */
+  get size(): number {
+    let size = 0;
+    for (const pools of this.#byEndpoint.values()) size += pools.size;
+    return size;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#all((pool) => pool.close());
     return this.#closing;

@@ -47,10 +47,10 @@ const NETWORK_CODES = /^(UND_ERR_|E(CONN|HOST|NET|PIPE|AI_)|ENOTFOUND)/;
 const MS_PER_S = 1_000;
 
 /**
- * The status and headers with which a handler of Express, Fastify or node:http answers what fairlead
- * and gRPC throw: a refusal is 429 with `Retry-After` where one is known, no endpoint 503, a
- * deadline 504, gRPC's NOT_FOUND 404, a network error 502; anything else 500. An error that carries
- * a `status` or `statusCode` of its own keeps it.
+ * The status and headers with which a handler of Express, Fastify or node:http answers what
+ * fairlead and gRPC throw: a refusal is 429 with `Retry-After` where one is known, no endpoint 503,
+ * a deadline 504, gRPC's NOT_FOUND 404, a network error 502; anything else 500. An error that
+ * carries a `status` or `statusCode` of its own keeps it.
  */
 export function httpStatusOf(error: unknown): HttpStatus {
   if (typeof error !== 'object' || error === null) return { status: 500, headers: {} };

@@ -14,12 +14,14 @@ import {
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
 import { AttemptFailed } from './attempt-failed.js';
+import type { AttemptHost } from './attempt-host.js';
 import type { EndpointPools } from './endpoint-pools.js';
 import { headerOf, withoutHeaders } from './headers.js';
-import { NewAttempt, type NewHandler, StableController } from './new-attempt.js';
+import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest, HttpSettings } from './options.js';
 import { isStreamed, ReplayBody } from './replay-body.js';
+import { StableController } from './stable-controller.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
 /** What all exchanges with a service share. */
@@ -50,7 +52,7 @@ const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
  * Where the service has neither a deadline nor hedging nor a waiting line, attempts take their
  * leases by `acquire()`. Otherwise each is run by `service.call()`.
  */
-export class Exchange {
+export class Exchange implements AttemptHost<Attempt> {
   readonly handler: Dispatcher.DispatchHandler;
   readonly #context: ExchangeContext;
   readonly #origin: string;
@@ -183,8 +185,8 @@ export class Exchange {
   }
 
   /**
-   * The caller's handler threw at the end of the response: undici reports that to it as an error, by
-   * which its retry interceptor begins the next attempt.
+   * The caller's handler threw at the end of the response: undici reports that to it as an error,
+   * by which its retry interceptor begins the next attempt.
    */
   threw(error: Error): void {
     this.#report(error);
@@ -244,7 +246,9 @@ export class Exchange {
     }
   }
 
-  /** `service.call()` wants no more of an attempt: its deadline, or a hedge that was answered first. */
+  /**
+   * `service.call()` wants no more of an attempt: its deadline, or a hedge that was answered first.
+   */
   #timedOut(attempt: Attempt, reason: unknown): void {
     if (attempt.finished) return;
     this.#leave(attempt, Outcome.Cancelled, new AttemptFailed(reason, { outcome: Outcome.Cancelled, repeat: 'never' }));
@@ -351,8 +355,8 @@ export class Exchange {
   }
 
   /**
-   * Another attempt was answered first. This one takes no more of its server; for `service.call()` it
-   * goes on until that one has ended, so that the call is told of the winner first.
+   * Another attempt was answered first. This one takes no more of its server; for `service.call()`
+   * it goes on until that one has ended, so that the call is told of the winner first.
    */
   #lose(attempt: Attempt): void {
     this.#forget(attempt);

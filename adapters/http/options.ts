@@ -56,13 +56,15 @@ export interface HttpOptions extends PoolOptions {
   /** Connecting may take so long; milliseconds. Default 2,000; 1 to 3,600,000. */
   readonly connectTimeout?: number;
   /**
-   * Whose name the server sees in Host, and in the TLS server name: that of the URL (default) or the
-   * endpoint's address.
+   * Whose name the server sees in Host, and in the TLS server name: that of the URL (default) or
+   * the endpoint's address.
    */
   readonly hostHeader?: 'url' | 'endpoint';
   /** For `https:` URLs: certificates, `servername`, and what else `tls.connect` takes. */
   readonly tls?: ConnectionOptions;
-  /** The path of a unix socket for an endpoint; undefined for its address. Default: none has one. */
+  /**
+   * The path of a unix socket for an endpoint; undefined for its address. Default: none has one.
+   */
   readonly socketPath?: (endpoint: Endpoint) => string | undefined;
   /**
    * What a request is hashed or sticky by: the first of these that it has. Default: the key of

@@ -34,8 +34,8 @@ export type Verdict = 'met' | 'missed' | 'lower' | 'higher' | 'cannot tell';
 
 /**
  * What a ratio says. `control` is the interval of the baseline against itself: a difference that
- * lies within it is the machine's. With a target, the whole interval must lie on one side of it, and
- * the target outside the control's, or the run cannot tell.
+ * lies within it is the machine's. With a target, the whole interval must lie on one side of it,
+ * and the target outside the control's, or the run cannot tell.
  */
 export function judge(ratio: Interval, control: Interval, target: number | undefined): Verdict {
   if (target === undefined) {

@@ -15,7 +15,9 @@ export interface Case<World> {
   /** The contender that the others are compared with. It runs twice: the second is the control. */
   readonly baseline: string;
   readonly contenders: Readonly<Record<string, (world: World) => Promise<Contender> | Contender>>;
-  /** What the ratios are of: `cpuUs` per operation (the default), or a figure that `run` returns. */
+  /**
+   * What the ratios are of: `cpuUs` per operation (the default), or a figure that `run` returns.
+   */
   readonly measure?: string;
   /** The highest ratio wanted, by contender. */
   readonly targets?: Readonly<Record<string, number>>;

@@ -77,7 +77,9 @@ async function put(url: string, path: string, body: unknown): Promise<void> {
   await response.arrayBuffer();
 }
 
-/** The least one can do: one blocking query, its body read and parsed. Resolves with the next index. */
+/**
+ * The least one can do: one blocking query, its body read and parsed. Resolves with the next index.
+ */
 function bareQuery(url: string, agent: Agent, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     get(`${url}${path}`, { agent }, (response) => {

@@ -5,7 +5,9 @@ import type { Case, Contender, Suite } from '../runner/suite.js';
 import { startHttpServers } from '../support/http-servers.js';
 import { atOnce } from '../support/loop.js';
 
-/** Small GETs over three servers in processes of their own; the same number of connections for all. */
+/**
+ * Small GETs over three servers in processes of their own; the same number of connections for all.
+ */
 type World = readonly number[];
 
 const CONNECTIONS = 24;

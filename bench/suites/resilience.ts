@@ -196,7 +196,10 @@ interface Breaking {
   advance(ms: number): void;
 }
 
-/** One operation is one outage: failed calls until the breaker opens, after 10 s of 200 successes a second and a pause. */
+/**
+ * One operation is one outage: failed calls until the breaker opens, after 10 s of 200 successes a
+ * second and a pause.
+ */
 const detecting = (make: () => Breaking, pauseMs: number) => (): Contender => ({
   run: async (operations) => {
     let failures = 0;

@@ -3,7 +3,10 @@ import { type ResolverStage, resolverChecks, type StagedInstance } from 'fairlea
 import { describe, it } from 'vitest';
 import { startConsul } from '../harness/index.js';
 
-/** A real agent that is told what to list, each instance with a check of its own that says how it is. */
+/**
+ * A real agent that is told what to list, each instance with a check of its own that says how it
+ * is.
+ */
 async function stage(options: { readonly consistency?: 'stale' | 'default' } = {}): Promise<ResolverStage> {
   const consul = await startConsul({ persist: true });
   const resolver = consulResolver({ address: consul.url, env: {}, graceMs: 300, ...options });

@@ -47,7 +47,8 @@ describe('the Consul resolver at a real agent', () => {
     );
     await consul.api('PUT', '/v1/agent/check/fail/c');
     await lists('b');
-    // Still registered, so still an endpoint: with the weight it is registered with, and nothing sent to it.
+    // Still registered, so still an endpoint: with the weight it is registered with, and nothing
+    // sent to it.
     expect(service.endpoints.map(({ spec, state }) => [spec.id, state])).toEqual([
       ['a', 'unhealthy'],
       ['b', 'ready'],

@@ -1,5 +1,5 @@
-// A server in a process of its own, to be killed, stopped and started: answers with its id, and says
-// on request what it has been sent. Ends with its parent.
+// A server in a process of its own, to be killed, stopped and started: answers with its id, and
+// says on request what it has been sent. Ends with its parent.
 import { createServer } from 'node:http';
 
 const [id, port = '0'] = process.argv.slice(2);

@@ -6,9 +6,10 @@ import { SQL_USERS, type SqlServer, type SqlTopology, startMariadb, startMysql }
 import { poolOver, type TestPool } from './support.js';
 
 /**
- * A connection that another session used must be as a new one: what the server believes of the client, what the driver
- * believes of the server, and what the options say. Each history is run in a session, and the next session on the same
- * connection is compared with connections nothing was done on.
+ * A connection that another session used must be as a new one: what the server believes of the
+ * client, what the driver believes of the server, and what the options say. Each history is run in
+ * a session, and the next session on the same connection is compared with connections nothing was
+ * done on.
  */
 const LATIN1 = ['--character-set-server=latin1', '--collation-server=latin1_swedish_ci'];
 
@@ -38,7 +39,10 @@ async function stateOf(session: Session, tracking: boolean): Promise<Record<stri
   return { ...Object.fromEntries(kept.map((each) => [each.Variable_name, each.Value])), ...who };
 }
 
-/** What becomes of text on its way to the server and back, in parameters, literals, names and prepared statements. */
+/**
+ * What becomes of text on its way to the server and back, in parameters, literals, names and
+ * prepared statements.
+ */
 async function bytesOf(session: Session): Promise<unknown> {
   const attempt = async (act: () => Promise<unknown>): Promise<unknown> => {
     try {
@@ -55,7 +59,8 @@ async function bytesOf(session: Session): Promise<unknown> {
     await attempt(() => rows(session, 'SELECT ? AS `ä`', [TEXT])),
     await attempt(async () => (await session.execute('SELECT HEX(?) AS sent, ? AS back', [TEXT, TEXT]))[0]),
     await attempt(() => rows(session, "SELECT CONVERT(X'C3A4' USING utf8mb4) AS received")),
-    // With IGNORE_SPACE, which the driver asks for, a function may stand apart from its parenthesis.
+    // With IGNORE_SPACE, which the driver asks for, a function may stand apart from its
+    // parenthesis.
     await attempt(() => rows(session, 'SELECT COUNT (*) AS apart')),
   ];
 }
@@ -109,7 +114,8 @@ async function take(pool: TestPool, history: readonly string[]): Promise<number>
         await connection.changeUser(each === 'changeUser' ? {} : ({ charset: 'LATIN1_SWEDISH_CI' } as never));
       } else await connection.query(each);
     } catch {
-      // A write in a read-only transaction, a statement in a charset without its letters: part of the history.
+      // A write in a read-only transaction, a statement in a charset without its letters: part of
+      // the history.
     }
   }
   connection.release();
@@ -137,7 +143,10 @@ describe.each([
       ...options,
     });
 
-  /** Runs the history in one session, and compares the next one, on the same pool, with new connections. */
+  /**
+   * Runs the history in one session, and compares the next one, on the same pool, with new
+   * connections.
+   */
   async function expectAsNew(history: readonly string[], options: object = {}): Promise<boolean> {
     await using used = poolOver(topology, { connectionLimit: 1, ...options });
     await using unused = poolOver(topology, { connectionLimit: 1, ...options });
@@ -211,7 +220,8 @@ describe.each([
       'SELECT COLLATION_NAME AS name, CHARACTER_SET_NAME AS charset FROM information_schema.COLLATIONS WHERE CHARACTER_SET_NAME IS NOT NULL',
     );
     const { Charsets } = mysql as unknown as { Charsets: Record<string, number> };
-    // The first cannot be a client's; the others, and numbers beyond a byte, the driver cannot write.
+    // The first cannot be a client's; the others, and numbers beyond a byte, the driver cannot
+    // write.
     const usable = known.filter(
       ({ name, charset }) =>
         Charsets[name.toUpperCase()]! < 256 &&

@@ -136,7 +136,8 @@ describe('a client that connects', () => {
     await using over = redisOver(servers.servers, { enableOfflineQueue: false, blockingTimeout: 300 });
     await once(over.redis, 'ready');
     const started = performance.now();
-    // A finite limit of the command's own is waited for; ioredis has the other for what waits for ever.
+    // A finite limit of the command's own is waited for; ioredis has the other for what waits for
+    // ever.
     const popped = await Promise.all([over.redis.blpop('nothing', 0.6), over.redis.brpop('nothing', 0)]);
     expect(popped).toEqual([null, null]);
     expect(performance.now() - started).toBeGreaterThan(550);

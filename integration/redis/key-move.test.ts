@@ -137,11 +137,17 @@ describe('the move of a key', () => {
     await Promise.all(plains.map((plain) => plain.flushall()));
   });
 
-  /** Names that anybody may read or write by; not those of moves in progress and of what was set aside. */
+  /**
+   * Names that anybody may read or write by; not those of moves in progress and of what was set
+   * aside.
+   */
   const names = async (plain: Plain): Promise<string[]> =>
     (await plain.keys('*')).filter((name) => !name.startsWith('fl:'));
 
-  /** Moves by a client that dies at its n-th request: not sent any more, or sent and the answer not read. */
+  /**
+   * Moves by a client that dies at its n-th request: not sent any more, or sent and the answer not
+   * read.
+   */
   async function dieAt(request: number, sent: boolean, key: string): Promise<void> {
     await new Promise<void>((died) => {
       const dying = client(plains, async (n, send) => {

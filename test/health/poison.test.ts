@@ -18,7 +18,10 @@ function service(count: number, options: ServiceOptions = {}) {
   return { ...test, users, out };
 }
 
-/** Every call of an endpoint whose number is below `bad` ends so, and takes `badMs`; the others answer in a millisecond. */
+/**
+ * Every call of an endpoint whose number is below `bad` ends so, and takes `badMs`; the others
+ * answer in a millisecond.
+ */
 async function run(
   test: ReturnType<typeof service>,
   bad: number,
@@ -37,7 +40,8 @@ async function run(
 describe('answers that fail', () => {
   it('to one client with one key take one endpoint of ten, not half of them', () => {
     const test = service(10, { policy: 'least_request' });
-    // A poison request: whoever gets it answers 500. It is made again and again, wherever that goes.
+    // A poison request: whoever gets it answers 500. It is made again and again, wherever that
+    // goes.
     for (let i = 0; i < 1_000; i++) test.users.acquire().done(Outcome.Failure);
     expect(test.out()).toBe(1);
   });
