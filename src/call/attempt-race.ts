@@ -127,7 +127,15 @@ export class AttemptRace<T> {
 
   #failed(racer: Racer, thrown: unknown): void {
     if (!this.#leave(racer)) return;
-    const verdict = fail(this.#host, this.#plan, this.#log, racer.lease, thrown, racer.hedge);
+    const verdict = fail(
+      this.#host,
+      this.#plan,
+      this.#log,
+      racer.lease,
+      thrown,
+      racer.hedge,
+      this.#scope.since(racer.startedMs),
+    );
     // "Later", or "too much": one more beside the others is the last thing it needs (gRFC A6 says
     // so of pushback).
     if (verdict.retryAfterMs !== undefined || verdict.outcome === Outcome.Overloaded) this.#hedgeTimer?.cancel();
@@ -152,7 +160,7 @@ export class AttemptRace<T> {
     const { error, outcome = Outcome.Cancelled } = this.#scope;
     for (const racer of [...this.#racers]) {
       this.#leave(racer);
-      racer.lease.done(outcome);
+      racer.lease.done(outcome, this.#scope.since(racer.startedMs));
       this.#log.add(racer.lease.endpoint, outcome, 'idempotent', error, racer.hedge);
       racer.abort(error);
     }
@@ -168,7 +176,7 @@ export class AttemptRace<T> {
     for (const racer of [...this.#racers]) {
       this.#leave(racer);
       const overtaken = racer.startedMs < winner.startedMs;
-      racer.lease.done(overtaken ? Outcome.Timeout : Outcome.Cancelled);
+      racer.lease.done(overtaken ? Outcome.Timeout : Outcome.Cancelled, this.#scope.since(racer.startedMs));
       // A lower bound of what it would have taken. Without it the percentile would forget the tail
       // it is there for.
       if (overtaken) this.#sample(racer);

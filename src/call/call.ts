@@ -56,7 +56,7 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
           log ??= new AttemptLog();
           return await new AttemptRace(host, run, plan, scope, log).start(current);
         }
-        scope.at = current.endpoint.spec.id;
+        scope.begin(current.endpoint.spec.id);
         const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
         current.done(Outcome.Success);
         return result;
@@ -166,10 +166,10 @@ function endFailed(
   thrown: unknown,
 ): void {
   if (scope.error === undefined || scope.outcome === undefined) {
-    fail(host, plan, log, lease, thrown, false);
+    fail(host, plan, log, lease, thrown, false, scope.attemptMs);
     return;
   }
-  lease.done(scope.outcome);
+  lease.done(scope.outcome, scope.attemptMs);
   log.add(lease.endpoint, scope.outcome, 'idempotent', scope.error, false);
 }
 

@@ -6,7 +6,10 @@ import { classifyError, Outcome } from '../runtime/outcome.js';
 import type { CallHost } from './host.js';
 import type { CallPlan } from './options.js';
 
-/** An attempt threw: judges it, ends its lease, writes it down. */
+/**
+ * An attempt threw: judges it, ends its lease, writes it down. `hadMs`: how long it took; undefined
+ * where that is not known.
+ */
 export function fail(
   host: CallHost,
   plan: CallPlan,
@@ -14,9 +17,10 @@ export function fail(
   lease: Lease,
   thrown: unknown,
   hedge: boolean,
+  hadMs: number | undefined,
 ): FullVerdict {
   const verdict = judge(host, plan, thrown);
-  lease.done(verdict.outcome);
+  lease.done(verdict.outcome, hadMs);
   log.add(lease.endpoint, verdict.outcome, verdict.repeat, thrown, hedge);
   log.verdict = verdict;
   return verdict;

@@ -23,6 +23,8 @@ export class CallScope {
   at: string | undefined;
   /** While it waits: why it has not got further, for the error of a deadline. */
   waitsFor: (() => unknown) | undefined;
+  /** When it began to; NaN where no deadline limits it. */
+  #atSinceMs = Number.NaN;
   /**
    * What the end of the scope says about an endpoint that was at work; undefined while it goes on.
    */
@@ -70,6 +72,25 @@ export class CallScope {
   /** Milliseconds until the deadline; Infinity without one. */
   get remainingMs(): number {
     return this.#timer === undefined ? Number.POSITIVE_INFINITY : this.#endsAtMs - this.#clock.now();
+  }
+
+  /** The endpoint is at work from now on. */
+  begin(endpointId: string): void {
+    this.at = endpointId;
+    if (this.#timer !== undefined) this.#atSinceMs = this.#clock.now();
+  }
+
+  /** How long it had, where that is known. */
+  get attemptMs(): number | undefined {
+    return Number.isNaN(this.#atSinceMs) ? undefined : this.since(this.#atSinceMs);
+  }
+
+  /**
+   * Milliseconds from then to now, or to the deadline where that has passed: in a busy process what
+   * is late is the timer, not the endpoint.
+   */
+  since(startedMs: number): number {
+    return Math.min(this.#clock.now(), this.#endsAtMs) - startedMs;
   }
 
   throwIfEnded(): void {

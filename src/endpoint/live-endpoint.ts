@@ -9,6 +9,14 @@ import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
  */
 export type Standing = 'in' | 'ejected' | 'probing';
 
+/** Timeouts of an endpoint since it last answered. */
+export interface Unanswered {
+  /** How long each of these calls had, oldest first; milliseconds. */
+  readonly hadMs: number[];
+  /** The part of a failure that they amount to and that was not counted yet, below 1. */
+  part: number;
+}
+
 /**
  * The endpoint as the core sees it: the same object for as long as the instance exists, mutated in
  * place. Everybody else gets it as the read-only `Endpoint`.
@@ -48,6 +56,8 @@ export class LiveEndpoint implements Endpoint {
   arcShare = 1;
   /** Active checks that must have passed before it is used and have not said anything yet. */
   uncheckedBy = 0;
+  /** Undefined where it answered since, which is nearly always. */
+  unanswered: Unanswered | undefined = undefined;
   #standing: Standing = 'in';
   #gone = false;
   /** Active checks that say no, or have yet to say yes. */

@@ -5,20 +5,31 @@ import { Outcome } from '../runtime/outcome.js';
 /** One call in progress on one endpoint. */
 export interface Lease extends Disposable {
   readonly endpoint: Endpoint;
-  /** Ends it. Idempotent: only the first call counts. Disposing without it counts as cancelled. */
-  done(outcome: Outcome): void;
+  /**
+   * Ends it. Idempotent: only the first call counts. Disposing without it counts as cancelled.
+   * `hadMs` belongs to a timeout: how long the caller gave the endpoint, in milliseconds. A timeout
+   * speaks against an endpoint only where that is long enough for most answers of the service; by
+   * default the time since the lease was acquired is taken, where the service measures it.
+   */
+  done(outcome: Outcome, hadMs?: number): void;
+}
+
+/** A lease that says at its end how the outcome counts: a timeout too soon is none. */
+export interface JudgedLease extends Lease {
+  done(outcome: Outcome, hadMs?: number): Outcome;
 }
 
 /** Who is told when a lease ends. */
 export interface LeaseHost<E extends Endpoint> {
-  finish(lease: object, endpoint: E, startTick: number, outcome: Outcome): void;
+  /** Returns the outcome as it counts. */
+  finish(lease: object, endpoint: E, startTick: number, outcome: Outcome, hadMs: number | undefined): Outcome;
 }
 
 /**
  * A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end
  * somebody else's call.
  */
-export class CallLease<E extends Endpoint> implements Lease {
+export class CallLease<E extends Endpoint> implements JudgedLease {
   readonly endpoint: E;
   #owner: LeaseHost<E> | undefined;
   readonly #startTick: number;
@@ -29,11 +40,11 @@ export class CallLease<E extends Endpoint> implements Lease {
     this.#startTick = startTick;
   }
 
-  done(outcome: Outcome): void {
+  done(outcome: Outcome, hadMs?: number): Outcome {
     const owner = this.#owner;
-    if (owner === undefined) return;
+    if (owner === undefined) return outcome;
     this.#owner = undefined;
-    owner.finish(this, this.endpoint, this.#startTick, outcome);
+    return owner.finish(this, this.endpoint, this.#startTick, outcome, hadMs);
   }
 
   [Symbol.dispose](): void {
@@ -69,5 +80,5 @@ export interface LeaseSource {
   readonly rotation: object;
   /** Whether the latest lease went where a session had been bound before. */
   readonly foundSession: boolean;
-  acquire(request?: AcquireRequest): Lease;
+  acquire(request?: AcquireRequest): JudgedLease;
 }

@@ -35,6 +35,11 @@ export class Views {
     return this.#timed;
   }
 
+  /** From now on it is: calls time out, and how long others take decides what that means. */
+  measure(): void {
+    this.#timed = true;
+  }
+
   /** The time constant of the latency estimates; milliseconds. */
   get decayMs(): number {
     return this.#decayMs ?? DEFAULT_DECAY_MS;

@@ -18,7 +18,7 @@ import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
-import { CallLease, type Lease, type LeaseHost } from './lease.js';
+import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
 
 /** What a view needs of the service it belongs to. */
 export interface ViewHost extends LeaseHost<LiveEndpoint> {
@@ -121,7 +121,7 @@ export class View {
     if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
   }
 
-  acquire(request: AcquireRequest = NO_REQUEST): Lease {
+  acquire(request: AcquireRequest = NO_REQUEST): JudgedLease {
     if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
     const host = this.#host;
     const pick = this.#request;
@@ -152,7 +152,7 @@ export class View {
     return this.#pickers.observes;
   }
 
-  #lease(endpoint: LiveEndpoint, startTick: number): Lease {
+  #lease(endpoint: LiveEndpoint, startTick: number): JudgedLease {
     const lease = new CallLease(this.#host, endpoint, startTick);
     this.#host.began();
     if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);

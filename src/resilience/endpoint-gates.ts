@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
+import type { AcquireRequest, JudgedLease, LeaseSource } from '../picking/lease.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Gate } from './gate.js';
 import type { RefusalReason } from './refusal.js';
@@ -89,7 +89,7 @@ export class EndpointGates {
    * A lease that passed its endpoint's gate; undefined where the call is refused. Throws what the
    * source throws.
    */
-  acquire(source: LeaseSource, request: AcquireRequest | undefined, nowMs: number): Lease | undefined {
+  acquire(source: LeaseSource, request: AcquireRequest | undefined, nowMs: number): JudgedLease | undefined {
     const full = this.#full.size > 0 ? this.#full.get(source) : undefined;
     if (full !== undefined && full.rotation === source.rotation && nowMs < full.untilMs) {
       this.#refusal = full.refusal;
@@ -104,15 +104,15 @@ export class EndpointGates {
     source: LeaseSource,
     { key, prefer, tried: triedBefore = [] }: AcquireRequest = {},
     nowMs: number,
-    refused: Lease,
-  ): Lease | undefined {
+    refused: JudgedLease,
+  ): JudgedLease | undefined {
     // A session that is served elsewhere while its endpoint is full has not left it; one that
     // begins here may begin there.
     const beside = source.foundSession;
     const refusing: Endpoint[] = [];
     const found = new Findings();
     let tried: Endpoint[] = triedBefore.length === 0 ? refusing : [...triedBefore];
-    for (let lease: Lease | undefined = refused; ; lease = another(source, { key, prefer, tried, beside })) {
+    for (let lease: JudgedLease | undefined = refused; ; lease = another(source, { key, prefer, tried, beside })) {
       if (lease === undefined) {
         this.#refusal = found.refusal(refusing.length === 1 ? refusing[0] : undefined);
         return undefined;
@@ -143,7 +143,7 @@ export class EndpointGates {
   }
 
   /** A lease where a call ended last, if there is room still. */
-  #onFreed(source: LeaseSource, refusing: readonly Endpoint[], nowMs: number): Lease | undefined {
+  #onFreed(source: LeaseSource, refusing: readonly Endpoint[], nowMs: number): JudgedLease | undefined {
     const freed = this.#freed;
     this.#freed = undefined;
     if (freed === undefined || refusing.includes(freed)) return undefined;
@@ -192,7 +192,7 @@ class Findings {
  * Undefined where there is no other for this call (its session stays with the one that is full,
  * say).
  */
-function another(source: LeaseSource, request: AcquireRequest): Lease | undefined {
+function another(source: LeaseSource, request: AcquireRequest): JudgedLease | undefined {
   try {
     return source.acquire(request);
   } catch {

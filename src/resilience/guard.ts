@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
+import type { AcquireRequest, JudgedLease, Lease, LeaseSource } from '../picking/lease.js';
 import type { Clock } from '../runtime/clock.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
@@ -227,12 +227,12 @@ class GuardedLease implements Lease {
   readonly enteredMs: number;
   readonly epoch: number;
   readonly endpointEpoch: number;
-  readonly #inner: Lease;
+  readonly #inner: JudgedLease;
   #guard: Guard | undefined;
 
   constructor(
     guard: Guard,
-    inner: Lease,
+    inner: JudgedLease,
     gate: Gate | undefined,
     enteredMs: number,
     epoch: number,
@@ -247,12 +247,11 @@ class GuardedLease implements Lease {
     this.endpointEpoch = endpointEpoch;
   }
 
-  done(outcome: Outcome): void {
+  done(outcome: Outcome, hadMs?: number): void {
     const guard = this.#guard;
     if (guard === undefined) return;
     this.#guard = undefined;
-    this.#inner.done(outcome);
-    guard.leave(this, outcome);
+    guard.leave(this, this.#inner.done(outcome, hadMs));
   }
 
   [Symbol.dispose](): void {

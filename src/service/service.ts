@@ -17,6 +17,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
+import { TimeoutEvidence } from '../health/timeout-evidence.js';
 import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import { View, type ViewHost } from '../picking/view.js';
 import { Views } from '../picking/view-set.js';
@@ -27,7 +28,7 @@ import type { RoutingKey } from '../runtime/context.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { number, readOptions } from '../runtime/options.js';
-import { isFailure, type Outcome } from '../runtime/outcome.js';
+import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
@@ -47,6 +48,9 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** Timers do not fire sooner; milliseconds. */
+const SHORTEST_WAIT_MS = 1;
 
 /** How long a closing service waits for the calls in progress, where nobody says. */
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
@@ -79,6 +83,8 @@ export class LiveService implements Service, ViewHost {
   readonly #stop = new AbortController();
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
   readonly #signalsNeedLatency: boolean;
+  /** Made by the first answer that is timed, or the first timeout. */
+  #timeouts: TimeoutEvidence | undefined;
   #inflight = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -199,26 +205,44 @@ export class LiveService implements Service, ViewHost {
   }
 
   /** For leases: a call ended. Hot path. */
-  finish(lease: object, endpoint: LiveEndpoint, startTick: number, outcome: Outcome): void {
+  finish(lease: object, endpoint: LiveEndpoint, startTick: number, outcome: Outcome, hadMs?: number): Outcome {
     this.#inflight--;
     let latencyMs = Number.NaN;
     let nowMs = Number.NaN;
+    let counted = outcome;
     if (startTick === UNTIMED) {
-      endpoint.end(outcome);
+      if (outcome === Outcome.Timeout) counted = this.#judgeTimeout(endpoint, hadMs, toTick(this.clock.now()));
+      endpoint.end(counted);
     } else {
       nowMs = this.clock.now();
-      latencyMs = ticksToMs(startTick, toTick(nowMs));
-      endpoint.endTimed(outcome, startTick, nowMs, this.#views.decayMs);
+      const tick = toTick(nowMs);
+      latencyMs = ticksToMs(startTick, tick);
+      if (outcome === Outcome.Timeout) counted = this.#judgeTimeout(endpoint, hadMs ?? latencyMs, tick);
+      else if (outcome === Outcome.Success || outcome === Outcome.ApplicationError) {
+        this.#timeouts ??= new TimeoutEvidence(tick);
+        this.#timeouts.answered(endpoint, startTick, tick);
+      }
+      endpoint.endTimed(counted, startTick, nowMs, this.#views.decayMs);
     }
-    this.#views.observe(endpoint, outcome, latencyMs, nowMs);
+    this.#views.observe(endpoint, counted, latencyMs, nowMs);
     if (endpoint.probe === lease) {
-      this.#ejection.probed(endpoint, outcome);
+      this.#ejection.probed(endpoint, counted);
     } else {
-      this.#ejection.record(endpoint, outcome, this.#signalsNeedLatency ? latencyMs : Number.NaN);
+      this.#ejection.record(endpoint, counted, this.#signalsNeedLatency ? latencyMs : Number.NaN);
     }
-    if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, outcome);
+    if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, counted);
     publishCall(this.name, endpoint, outcome, latencyMs);
     if (this.#inflight === 0) this.#idle?.();
+    return counted;
+  }
+
+  /** Too soon it says nothing of the endpoint. How soon that is, is measured from now on. */
+  #judgeTimeout(endpoint: LiveEndpoint, hadMs: number | undefined, tick: number): Outcome {
+    this.#views.measure();
+    this.#timeouts ??= new TimeoutEvidence(tick);
+    // No caller waits less than a millisecond: such a lease was acquired to report an end that was.
+    const known = hadMs !== undefined && hadMs >= SHORTEST_WAIT_MS ? hadMs : Number.NaN;
+    return this.#timeouts.counts(endpoint, known, tick) ? Outcome.Timeout : Outcome.Cancelled;
   }
 
   #endedWithdrawn(endpoint: LiveEndpoint, outcome: Outcome): void {

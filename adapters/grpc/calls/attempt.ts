@@ -62,8 +62,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
   readonly #record: AttemptRecord | undefined;
   /** What it goes over, with what measures it and what holds its answer in between. */
   readonly #over: Subchannel;
-  /** Its deadline had passed when it was to be sent. */
-  #late = false;
+  /** How long it had when it was sent; NaN without a deadline, 0 where it was not sent. */
+  #hadMs = Number.NaN;
   /** Its call knows that it is over. */
   #reported = false;
 
@@ -134,8 +134,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
 
   /** Opens the stream. What it throws, grpc-js answers by another pick. */
   createCall(...[metadata, host, method, listener, id]: Parameters<CreateCall>): Stream {
-    if (timeLeftMs(metadata) === 0) {
-      this.#late = true;
+    this.#hadMs = timeLeftMs(metadata);
+    if (this.#hadMs === 0) {
       return endUnsent((ended) => listener.onReceiveStatus(ended), LATE);
     }
     const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, listener, id);
@@ -178,8 +178,16 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
     // It was given so long that another attempt was started, and that one answered.
     const overtaken = isDiscardedHedge(code, details) && this.#call.hasNewerThan(this);
     if (overtaken) this.#lease.done(Outcome.Timeout);
-    else if (this.#late) this.#lease.done(Outcome.Cancelled);
-    else this.#lease.done(judge(code, details, metadata, leaf, this.#connection, classify));
+    else if (this.#hadMs === 0) this.#lease.done(Outcome.Cancelled);
+    else {
+      const outcome = judge(code, details, metadata, leaf, this.#connection, classify);
+      this.#lease.done(outcome, outcome === Outcome.Timeout ? this.#timeMs : undefined);
+    }
+  }
+
+  /** Of a call without a deadline nothing is known but what its service measures. */
+  get #timeMs(): number | undefined {
+    return this.#hadMs >= 0 ? this.#hadMs : undefined;
   }
 
   /** Gives back its place on the connection, once: gives that connection the first time. */
