@@ -5,7 +5,7 @@ import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError, toError } from './runtime/errors.js';
-import { invalidOption, number, type Reader, readOptions } from './runtime/options.js';
+import { checkName, invalidOption, number, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
 import { LiveService, type Service } from './service/service.js';
@@ -151,7 +151,9 @@ class LiveMesh implements Mesh {
     this.#checks = new CheckHub(this.#options.clock, this.#options.random);
     this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
     this.#check('createMesh.defaults', this.#options.defaults);
-    for (const [name, own] of Object.entries(this.#options.services)) this.#check(`createMesh.services '${name}'`, own);
+    for (const [name, own] of Object.entries(this.#options.services)) {
+      this.#check(`createMesh.services '${checkName(name, 'createMesh.services name')}'`, own);
+    }
   }
 
   /** Reads options only to refuse them: whoever makes the service reads them again. */
@@ -160,8 +162,7 @@ class LiveMesh implements Mesh {
   }
 
   service(name: string, options?: ServiceOptions): Service {
-    if (typeof name !== 'string' || name === '')
-      throw invalidOption('service name', name, 'a string that is not empty');
+    checkName(name, 'service name');
     const known = this.services.get(name);
     if (known !== undefined) {
       if (options === undefined) return known;

@@ -261,6 +261,11 @@ export class ReplicatedPool extends EventEmitter {
     return `ReplicatedPool { service: ${inspect(this.#own.service)}, connections: ${inspect(this.stats())} }`;
   }
 
+  /** As `describe`, for JSON: what else it has is configuration. */
+  toJSON(): object {
+    return { service: this.#own.service, connections: this.stats() };
+  }
+
   #sum(count: (stats: { idle: number; busy: number; connecting: number; waiting: number }) => number): number {
     let sum = 0;
     for (const stats of this.#cluster.stats().values()) sum += count(stats);

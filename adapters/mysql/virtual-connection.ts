@@ -228,6 +228,11 @@ export class VirtualConnection extends EventEmitter {
     return `VirtualConnection { threadId: ${this.threadId}, released: ${this.#released} }`;
   }
 
+  /** As `describe`, for JSON. */
+  toJSON(): object {
+    return { threadId: this.threadId, released: this.#released };
+  }
+
   /** mysql2's statement, whose executions are known to the session. */
   #prepared(sql: unknown, statement: PreparedStatement): unknown {
     const { effect, reason } = this.#context.router.route(textOf(sql));

@@ -1,4 +1,5 @@
 import { FairleadError } from './errors.js';
+import { holdsCredentials, show, showKind, showName, withoutCredentials } from './shown.js';
 
 /**
  * Reads options at the door: each reader takes one value and gives it back, or refuses it by an
@@ -8,16 +9,15 @@ import { FairleadError } from './errors.js';
 export type Reader<T> = (value: unknown, name: string) => T;
 export type Schema<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
 
-/** The error for a refused option. `shown` is the value as shown; secrets pass a placeholder. */
+/**
+ * The error for a refused option. Shows the value, except for what may be a credential: what that
+ * is says `show`. A text where an object or a list belongs is not shown at all.
+ */
 export function invalidOption(name: string, value: unknown, allowed: string): FairleadError {
-  return new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is ${show(value)}: allowed is ${allowed}.`);
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  if (typeof value === 'function') return 'a function';
-  return String(value);
+  const shown = /^an (?:object|array)\b/.test(allowed) ? showKind(value) : show(value, name);
+  // Names of entries are part of it, and may be anything.
+  const where = withoutCredentials(name);
+  return new FairleadError('FAIRLEAD_INVALID_OPTION', `${where} is ${shown}: allowed is ${allowed}.`);
 }
 
 /**
@@ -38,15 +38,20 @@ export function readOptions<T>(context: string, options: unknown, schema: Schema
 /** Refuses what is no object, and keys that the schema does not have. */
 export function refuseUnknown(context: string, options: unknown, schema: object): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(context, options, `an object with ${listNames(Object.keys(schema))}`);
+    throw invalidOption(context, options, `an object with ${Object.keys(schema).join(', ') || 'nothing in it'}`);
   }
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(schema, key)) continue;
-    throw new FairleadError(
-      'FAIRLEAD_INVALID_OPTION',
-      `${context}.${key} is not an option: there ${listNames(Object.keys(schema))}.`,
-    );
+    throw unknownOption(`${context}.`, key, Object.keys(schema));
   }
+}
+
+/** The error for an option that does not exist: names those that do. `prefix` ends with a dot. */
+export function unknownOption(prefix: string, key: string, known: readonly string[]): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_INVALID_OPTION',
+    `${prefix}${showName(key)} is not an option: there ${listNames(known)}.`,
+  );
 }
 
 function listNames(names: readonly string[]): string {
@@ -131,3 +136,12 @@ export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
 export function unchecked<T>(): Reader<T | undefined> {
   return (value) => value as T | undefined;
 }
+
+/** The name of a service, or another that is not empty and holds no credentials. */
+export function checkName(name: unknown, what: string): string {
+  if (typeof name !== 'string' || name === '') throw invalidOption(what, name, 'a string that is not empty');
+  if (holdsCredentials(name)) throw invalidOption(what, name, 'a name, without credentials');
+  return name;
+}
+
+export { withoutCredentials };

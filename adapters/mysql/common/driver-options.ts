@@ -138,8 +138,7 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
   const refusal = REFUSED.get(key);
   if (refusal !== undefined) throw read.invalidOption(name, 'set', refusal);
   if (!CONNECTION_KEYS.has(key)) {
-    const known = [...ownNames, ...POOL_KEYS, ...CONNECTION_KEYS].join(', ');
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is not an option: there are ${known}.`);
+    throw read.unknownOption('createPool.', key, [...ownNames, ...POOL_KEYS, ...CONNECTION_KEYS]);
   }
   if (key === 'timezone' && !(typeof value === 'string' && TIMEZONE.test(value))) {
     throw read.invalidOption(name, value, "'local', 'Z' or an offset such as '+02:00'");
@@ -147,12 +146,7 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
   if (key === 'connectTimeout') return read.number(0, 0, DAY_MS)(value, name);
   if (key === 'ssl' && typeof value === 'object' && value !== null) {
     const unknown = Object.keys(value).find((each) => !TLS_KEYS.has(each));
-    if (unknown !== undefined) {
-      throw new FairleadError(
-        'FAIRLEAD_INVALID_OPTION',
-        `${name}.${unknown} is not an option: there are ${[...TLS_KEYS].join(', ')}.`,
-      );
-    }
+    if (unknown !== undefined) throw read.unknownOption(`${name}.`, unknown, [...TLS_KEYS]);
     // mysql2 fills in defaults.
     return { ...value };
   }

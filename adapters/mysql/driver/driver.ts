@@ -6,6 +6,7 @@
 import type { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
 import * as promises from 'mysql2/promise';
+import { optionReaders } from '../../../src/adapter.js';
 import { FairleadError } from '../../../src/index.js';
 
 export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
@@ -137,10 +138,9 @@ export function connectionConfig(options: Record<string, unknown>): Record<strin
   try {
     return new ConnectionConfig(options);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `createPool: mysql2 refuses an option: ${message}.`, {
-      cause: error,
-    });
+    // Not as its cause: it shows the whole value.
+    const message = optionReaders.withoutCredentials(error instanceof Error ? error.message : String(error));
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `createPool: mysql2 refuses an option: ${message}.`);
   }
 }
 

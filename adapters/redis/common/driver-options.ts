@@ -1,6 +1,5 @@
 import type { RedisOptions } from 'ioredis';
 import { optionReaders as read } from '../../../src/adapter.js';
-import { FairleadError } from '../../../src/index.js';
 
 const FROM_THE_MESH = 'unset: servers come from the service of the mesh';
 const OF_SENTINELS = 'unset: it belongs to sentinels';
@@ -96,8 +95,7 @@ const KNOWN: readonly string[] = Object.entries(OPTIONS).flatMap(([name, word]) 
 export function checkDriverOption(key: string, value: unknown, ours: readonly string[]): void {
   const name = `ShardedRedis.${key}`;
   if (!Object.hasOwn(OPTIONS, key)) {
-    const known = [...ours, ...KNOWN].join(', ');
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is not an option: there are ${known}.`);
+    throw read.unknownOption('ShardedRedis.', key, [...ours, ...KNOWN]);
   }
   const word = OPTIONS[key as keyof RedisOptions];
   const shown = key === 'sentinelPassword' ? 'set' : value;

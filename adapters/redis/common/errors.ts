@@ -59,8 +59,8 @@ export interface KeyResult {
 /** A command that was split did its work on some shards and failed on others. */
 export class PartialResultError extends FairleadError {
   readonly command: string;
-  /** In the order of the command's keys. */
-  readonly results: readonly KeyResult[];
+  /** Apart from what is printed of an error: they hold what the servers answered. */
+  readonly #results: readonly KeyResult[];
 
   constructor(service: string, command: string, results: readonly KeyResult[]) {
     const failed = results.filter(({ error }) => error !== undefined);
@@ -72,7 +72,12 @@ export class PartialResultError extends FairleadError {
       { service, cause: failed[0]?.error },
     );
     this.command = command;
-    this.results = results;
+    this.#results = results;
+  }
+
+  /** In the order of the command's keys. */
+  get results(): readonly KeyResult[] {
+    return this.#results;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -1,4 +1,5 @@
 import { FairleadError } from '../../runtime/errors.js';
+import { invalidOption } from '../../runtime/options.js';
 
 /** Where an agent listens. */
 export interface AgentAddress {
@@ -61,9 +62,5 @@ function parseUrl(text: string): URL | undefined {
 }
 
 function refused(name: string, address: string): FairleadError {
-  const shown = address.includes('@') ? '(not shown)' : JSON.stringify(address.slice(0, 80));
-  return new FairleadError(
-    'FAIRLEAD_INVALID_OPTION',
-    `${name} is ${shown}: allowed is host:port, http://host:port, https://host:port or unix:///path.`,
-  );
+  return invalidOption(name, address, 'host:port, http://host:port, https://host:port or unix:///path');
 }

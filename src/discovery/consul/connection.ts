@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { boolean, optional, type Reader, readOptions, secret, text, unchecked } from '../../runtime/options.js';
+import { holdsCredentials } from '../../runtime/shown.js';
 import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './address.js';
 
 /** How to speak to the agent over TLS. Certificates and keys are PEM texts. */
@@ -203,8 +204,12 @@ function readText(path: string, name: string): string {
   }
 }
 
+/** A token where a path belongs is an easy mistake, so what looks like no path is not shown. */
 function unreadable(name: string, path: string, thrown: unknown): FairleadError {
-  return new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}: cannot read ${path}: ${toError(thrown).message}.`);
+  const shown =
+    /^(?:\.{0,2}\/|[A-Za-z]:\\)/.test(path) && !holdsCredentials(path) ? path : 'it (it is not shown, being no path)';
+  const { code } = toError(thrown) as NodeJS.ErrnoException;
+  return new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}: cannot read ${shown}: ${code ?? 'unknown error'}.`);
 }
 
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
