@@ -6,7 +6,7 @@ export type Handler = Dispatcher.DispatchHandler;
 
 /** How an attempt that runs within `service.call()` ends for it. */
 export interface Settle {
-  resolve(): void;
+  resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
 
@@ -57,7 +57,7 @@ export abstract class Attempt {
     this.#read();
     this.#lease?.done(outcome);
     this.#lease = undefined;
-    if (error === undefined) this.#settle?.resolve();
+    if (error === undefined) this.#settle?.resolve(outcome);
     else this.#settle?.reject(error);
   }
 

@@ -223,16 +223,19 @@ export class Exchange implements AttemptHost<Attempt> {
   #conducted = false;
 
   async #conduct(): Promise<void> {
-    const { service } = this.#context;
+    const { service, planning } = this.#context;
     this.#conducted = true;
     const options = {
       key: this.#key,
       prefer: this.#prefer,
       idempotent: this.#idempotent,
+      ...(!planning.hedges && { hedge: false }),
+      // What was answered was answered: the caller has it.
+      classifyResult: (outcome: unknown): Verdict => ({ outcome: outcome as Outcome, repeat: 'never' }),
       classify: (thrown: unknown): Verdict =>
         thrown instanceof AttemptFailed ? thrown.verdict : verdictOfError(thrown, true),
     };
-    const run = (endpoint: Endpoint, signal: AbortSignal): Promise<void> =>
+    const run = (endpoint: Endpoint, signal: AbortSignal): Promise<Outcome> =>
       new Promise((resolve, reject) => {
         const attempt = this.#launch(endpoint, undefined, { resolve, reject });
         const onAbort = (): void => this.#timedOut(attempt, signal.reason);

@@ -6,6 +6,7 @@ import { lazySignal } from '../runtime/lazy-signal.js';
 import { Outcome } from '../runtime/outcome.js';
 import { fail } from './failed-attempt.js';
 import type { CallHost, Run } from './host.js';
+import { judgeResult } from './judged-result.js';
 import type { CallPlan } from './options.js';
 import { Racer } from './racer.js';
 import type { CallScope } from './scope.js';
@@ -117,6 +118,11 @@ export class AttemptRace<T> {
   }
 
   #answered(racer: Racer, value: T): void {
+    const judged = judgeResult(this.#plan, value);
+    if (judged !== undefined) {
+      this.#failed(racer, judged);
+      return;
+    }
     if (!this.#leave(racer)) return;
     racer.lease.done(Outcome.Success);
     this.#sample(racer);

@@ -10,6 +10,7 @@ import { Outcome } from '../runtime/outcome.js';
 import { AttemptRace } from './attempt-race.js';
 import { fail } from './failed-attempt.js';
 import { type CallHost, closedError, type Run } from './host.js';
+import { JudgedResult, judgeResult } from './judged-result.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
 
@@ -58,6 +59,8 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
         }
         scope.begin(current.endpoint.spec.id);
         const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
+        const judged = judgeResult(plan, result);
+        if (judged !== undefined) throw judged;
         current.done(Outcome.Success);
         return result;
       } catch (thrown) {
@@ -66,6 +69,10 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
         current = await next(host, plan, scope, log, thrown);
       }
     }
+  } catch (thrown) {
+    // The best there was.
+    if (JudgedResult.is(thrown)) return thrown.value as T;
+    throw thrown;
   } finally {
     scope.end();
   }
@@ -219,6 +226,7 @@ function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: Atte
  * attempt whose end is not known is no answer.
  */
 function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
+  if (JudgedResult.is(thrown)) return thrown;
   const { name: service } = host;
   const last = log.attempts.at(-1);
   let error = thrown;

@@ -4,6 +4,7 @@ import { retryAfterOf } from '../resilience/retry-after.js';
 import { type Classify, type FullVerdict, type Repeat, repeatAfter, type Verdict } from '../resilience/verdict.js';
 import { classifyError, Outcome } from '../runtime/outcome.js';
 import type { CallHost } from './host.js';
+import { JudgedResult } from './judged-result.js';
 import type { CallPlan } from './options.js';
 
 /**
@@ -27,6 +28,7 @@ export function fail(
 }
 
 function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
+  if (JudgedResult.is(thrown)) return thrown.verdict;
   const { outcome, repeat, retryAfterMs } = classifySafely(plan.classify ?? host.options.classify, thrown);
   return {
     outcome,

@@ -1,6 +1,6 @@
 import { type HedgeOverrides, type HedgeSettings, overrideHedge } from '../resilience/hedging.js';
 import { overrideRetry, type RetryOverrides, type RetrySettings, readRetry } from '../resilience/retry.js';
-import type { Classify } from '../resilience/verdict.js';
+import type { Classify, Verdict } from '../resilience/verdict.js';
 import type { RoutingKey } from '../runtime/context.js';
 import {
   boolean,
@@ -12,6 +12,7 @@ import {
   refuseUnknown,
   text,
 } from '../runtime/options.js';
+import type { Outcome } from '../runtime/outcome.js';
 
 export interface CallOptions {
   /** What to hash by, or to be sticky by. Default: none. */
@@ -45,6 +46,12 @@ export interface CallOptions {
   readonly hedge?: boolean | HedgeOverrides | undefined;
   /** Judges what `run` throws. Default: the service's `classify`. */
   readonly classify?: Classify | undefined;
+  /**
+   * Judges what `run` returns: a `Response` with status 503 speaks against its endpoint though
+   * nothing was thrown. What is judged a failure is repeated as an error would be, and returned where
+   * no repeat did better. Undefined, or a throw, means a success. Default: every result is one.
+   */
+  classifyResult?(result: unknown): Outcome | Verdict | undefined;
 }
 
 /** The options of one call, read, over those of its service. */
@@ -58,6 +65,7 @@ export interface CallPlan {
   readonly retry: RetrySettings | undefined;
   readonly hedge: HedgeSettings | undefined;
   readonly classify: Classify | undefined;
+  readonly classifyResult: CallOptions['classifyResult'];
 }
 
 /**
@@ -77,6 +85,7 @@ export function readCallOptions(options: CallOptions, defaults: CallPlan): CallP
     retry: SCHEMA.retry(options.retry, defaults.retry),
     hedge: SCHEMA.hedge(options.hedge, defaults.hedge),
     classify: SCHEMA.classify(options.classify, 'call.classify'),
+    classifyResult: SCHEMA.classifyResult(options.classifyResult, 'call.classifyResult'),
   };
 }
 
@@ -126,4 +135,5 @@ const SCHEMA = {
   retry: retryOver,
   hedge: hedgeOver,
   classify: callback<Classify>(),
+  classifyResult: callback<NonNullable<CallOptions['classifyResult']>>(),
 };

@@ -49,6 +49,7 @@ export class ServicePlan {
       retry,
       hedge,
       classify: undefined,
+      classifyResult: undefined,
     };
     // Also where repeats are off: a single call may switch them on.
     this.retryBudget = new RetryBudget(retry?.budget);

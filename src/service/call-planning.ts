@@ -14,6 +14,8 @@ export interface CallPlanning {
    * attempt has to run within `call()`.
    */
   readonly direct: boolean;
+  /** Whether the service's calls are hedged, by its `hedge` or because all are idempotent. */
+  readonly hedges: boolean;
   /** The service's `resilience.idempotent`. */
   readonly idempotent: boolean;
   /** The service's `waitForReadyMs`. */
@@ -39,12 +41,15 @@ export function callPlanning(service: Service): CallPlanning {
   const { plan, clock, random } = live;
   const { affinity, waitForReadyMs, resilience } = live.options;
   const { deadlineMs, hedge, retry, idempotent, limits } = resilience;
+  // What `idempotent` brings by itself, and only there.
+  const hedges = hedge !== undefined && (hedge.implicit !== true || idempotent);
   const sharedStore = affinity?.store !== undefined && 'load' in affinity.store;
   const keyed = limits.ratePerKey ?? limits.windowPerKey ?? limits.distributed;
   return {
+    hedges,
     direct:
       deadlineMs === undefined &&
-      hedge === undefined &&
+      !hedges &&
       retry?.attemptTimeoutMs === undefined &&
       limits.maxPending === 0 &&
       keyed === undefined &&
