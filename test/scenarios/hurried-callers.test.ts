@@ -43,7 +43,9 @@ class Scenario {
     }
   }
 
-  /** From now on the first server hangs. Which share of the calls goes there in the third second? */
+  /**
+   * From now on the first server hangs. Which share of the calls goes there in the third second?
+   */
   async shareAfterTwoSeconds(traffic: Omit<Traffic, 'seconds'>): Promise<number> {
     this.hangs = true;
     await this.run({ ...traffic, seconds: 2 });
