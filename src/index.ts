@@ -1,4 +1,10 @@
-export type { AffinityEvent, AffinityMoveReason, AffinityStore, SharedAffinityStore } from './affinity/affinity.js';
+export type {
+  AffinityEvent,
+  AffinityMoveReason,
+  AffinityStore,
+  SessionsFullEvent,
+  SharedAffinityStore,
+} from './affinity/affinity.js';
 export {
   type ClientIpOptions,
   clientIpKey,
@@ -8,6 +14,7 @@ export {
   headerKey,
   type SessionKey,
 } from './affinity/session-keys.js';
+export { sessionHash } from './affinity/store-key.js';
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';

@@ -106,7 +106,9 @@ export class ChannelBinding {
   /** `policy` is a method's; the channel's own by default. */
   openSubset(usable: (endpoint: Endpoint) => boolean, policy: PolicySpec | undefined = this.#target.policy): Subset {
     const onWeighing = (weighing: Weighing): void => this.telemetry.weighing(weighing);
-    return this.service.subset({ usable, onWeighing, ...(policy === undefined ? {} : { policy }) });
+    // A view by what is connected: its sessions are the service's, in every channel.
+    const options = { usable, onWeighing, sessions: 'service' };
+    return this.service.subset(policy === undefined ? options : { ...options, policy });
   }
 }
 

@@ -35,6 +35,8 @@ end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]`);
 
+const UNBIND = script(`return redis.call('DEL', KEYS[1])`);
+
 /**
  * Sticky sessions in Redis, shared by all processes that use the same prefix:
  *
@@ -42,10 +44,11 @@ return ARGV[1]`);
  * mesh.service('carts', { affinity: { store: redisSessionStore(redis, { prefix: 'carts:' }) } });
  * ```
  *
- * One string per session, with the TTL of the affinity: 100 to 200 bytes at the server. Each
- * question is one script on one key, so that deciding who was first is atomic, on a shard as well.
- * The connection stays the user's: it is not closed with the service. Where Redis fails, each
- * process goes on with the sessions it knows, and the service has an `error` event.
+ * One string per session, under the prefix and the `sessionHash` of its key, with the TTL of the
+ * affinity: 100 to 200 bytes at the server. Each question is one script on one key, so that
+ * deciding who was first is atomic, on a shard as well. The connection stays the user's: it is not
+ * closed with the service. Where Redis fails, each process goes on with the sessions it knows, and
+ * the service has an `error` event.
  */
 export function redisSessionStore(redis: ScriptRunner, options: RedisSessionStoreOptions): SharedAffinityStore {
   if (typeof redis?.evalsha !== 'function' || typeof redis.eval !== 'function') {
@@ -64,6 +67,9 @@ export function redisSessionStore(redis: ScriptRunner, options: RedisSessionStor
     async bind(key, endpointId, ttlMs, replaces) {
       const args = [endpointId, wholeMs(ttlMs), ...(replaces === undefined ? [] : [replaces])];
       return replyOf(await run(redis, BIND, prefix + key, args)) ?? endpointId;
+    },
+    async unbind(key) {
+      await run(redis, UNBIND, prefix + key, []);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from 'fairlead';
-import { memoryStore } from '../../src/affinity/memory-store.js';
+import { SessionTable } from '../../src/affinity/session-table.js';
 import type { Contender, Suite } from '../runner/suite.js';
 
 /** One operation is one new session; the figures are of the table that they fill. */
@@ -39,8 +39,8 @@ export const suite: Suite = {
       warmups: 0,
       contenders: {
         'a Map': filling(() => new Map<string, string>()),
-        'the table of affinity': filling(() =>
-          memoryStore({ clock: systemClock, ttlMs: 1_800_000, capacity: SESSIONS }),
+        'the table of affinity': filling(
+          () => new SessionTable<string>({ clock: systemClock, ttlMs: 1_800_000, capacity: SESSIONS }),
         ),
       },
     },

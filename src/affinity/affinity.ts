@@ -1,7 +1,7 @@
 /**
- * Contract: where sessions live. The store maps a session key to the id of an endpoint; whether
- * that endpoint may still be used is decided by the core. What it throws is reported as an `error`
- * of the service and counts as no session.
+ * Contract: where sessions live. The store maps a session key, as its `sessionHash`, to the id of
+ * an endpoint; whether that endpoint may still be used is decided by the core. What it throws is
+ * reported as an `error` of the service and counts as no session.
  */
 export interface AffinityStore {
   /**
@@ -9,8 +9,11 @@ export interface AffinityStore {
    * the TTL. O(1).
    */
   get(key: string): string | undefined;
-  /** Binds the key, replacing what was there. O(1). */
-  set(key: string, endpointId: string): void;
+  /**
+   * Binds the key, replacing what was there. May return false to say that it has no room: the
+   * session is then placed by its key alone. O(1).
+   */
+  set(key: string, endpointId: string): unknown;
   delete(key: string): void;
   /** Sessions held now. */
   readonly size: number;
@@ -35,6 +38,8 @@ export interface SharedAffinityStore {
    * was first.
    */
   bind(key: string, endpointId: string, ttlMs: number, replaces: string | undefined): Promise<string>;
+  /** Removes the binding, whatever it is. Without it, `service.unbind` is refused. */
+  unbind?(key: string): Promise<void>;
   /** The service closes. Sessions stay. */
   close?(): void;
 }
@@ -44,8 +49,8 @@ export type AffinityMoveReason = 'unavailable' | 'departed' | 'tried';
 
 export interface AffinityEvent {
   /**
-   * As the store knows it: bytes of a binary key as Latin-1, keys of more than 128 characters as
-   * their SHA-256, and '' for a call that preferred an endpoint by its id.
+   * The `sessionHash` of the key, which is a credential; '' for a call that preferred an endpoint
+   * by its id.
    */
   readonly key: string;
   /** The id of the endpoint it had. */
@@ -53,4 +58,11 @@ export interface AffinityEvent {
   /** The id of the endpoint it has now, or undefined where the call was failed instead. */
   readonly to: string | undefined;
   readonly reason: AffinityMoveReason;
+}
+
+/** The table of sessions is full of sessions in use: new ones are placed by their keys alone. */
+export interface SessionsFullEvent {
+  readonly capacity: number;
+  /** New sessions that found no room since the event before. */
+  readonly strangers: number;
 }

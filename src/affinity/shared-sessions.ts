@@ -1,4 +1,5 @@
 import { type Clock, withTimeout } from '../runtime/clock.js';
+import { FairleadError } from '../runtime/errors.js';
 import type { AffinityStore, SharedAffinityStore } from './affinity.js';
 import { memoryStore } from './memory-store.js';
 import { SessionTable } from './session-table.js';
@@ -107,6 +108,20 @@ export class SharedSessions implements AffinityStore {
     this.#table.delete(key);
     this.#fresh.delete(key);
     this.#writer.forget(key);
+  }
+
+  /**
+   * Forgets the session here and in the store. Rejects where the store fails, or cannot do that.
+   */
+  async unbind(key: string): Promise<void> {
+    const store = this.#store;
+    if (store.unbind === undefined) {
+      throw new FairleadError('FAIRLEAD_INVALID_OPTION', 'A session cannot be unbound: affinity.store has no unbind.');
+    }
+    this.delete(key);
+    await this.#withinTimeout(() => store.unbind?.(key));
+    // What a call bound or loaded meanwhile may be what was to go.
+    this.delete(key);
   }
 
   /** Bindings that the store has not confirmed. */

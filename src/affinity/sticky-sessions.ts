@@ -1,64 +1,87 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import { type Clock, withTimeout } from '../runtime/clock.js';
+import { withTimeout } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
-import { FairleadError, toError } from '../runtime/errors.js';
-import type { AffinityEvent, AffinityStore } from './affinity.js';
-import type { SharedSessions } from './shared-sessions.js';
-import { storeKey } from './store-key.js';
+import { FairleadError } from '../runtime/errors.js';
+import type { AffinityEvent, AffinityMoveReason } from './affinity.js';
+import { DrainingEndpoints } from './draining-endpoints.js';
+import type { Home, SessionBook } from './session-book.js';
+import { SessionsInUse } from './sessions-in-use.js';
+import { sessionHash } from './store-key.js';
+import { Strangers, type StrangersHost } from './strangers.js';
+import { TableBook } from './table-book.js';
 
 /** What affinity needs of the service. */
-export interface StickyHost {
+export interface StickyHost extends StrangersHost {
   readonly name: string;
-  readonly clock: Clock;
   byId(id: string): LiveEndpoint | undefined;
   moved(event: AffinityEvent): void;
-  /** A store of somebody's own threw. */
+  /** A store failed. */
   failed(error: Error): void;
 }
 
 export interface StickyOptions {
   readonly onUnavailable: 'move' | 'fail';
-  /** For how long sessions stay with an endpoint that left discovery. */
+  readonly ttlMs: number;
+  readonly capacity: number;
+  /** How long sessions stay with an endpoint that left discovery. */
   readonly drainMs: number;
 }
 
-/** Whether an endpoint may be used now for a session that is bound to it. */
-type Usable = (endpoint: LiveEndpoint) => boolean;
-
-interface Leaving {
-  readonly endpoint: LiveEndpoint;
-  readonly untilMs: number;
+/** The part of the service that a call picks among. */
+export interface StickyView {
+  /** Whose sessions its calls are: '' the service's, else those of subsets of this name. */
+  readonly sessions: string;
+  readonly members: readonly LiveEndpoint[];
+  /** Whether an endpoint may be used now for a session that is bound to it. */
+  usable(endpoint: LiveEndpoint): boolean;
 }
 
-/**
- * Endpoints that left discovery and keep their sessions, at most: of those that left first is let
- * go.
- */
-const MAX_LEAVING = 10_000;
+/** Begins the names of subsets without one, whose sessions are never shared. */
+const UNNAMED = '\0';
+let unnamed = 0;
+
+/** A name for the sessions of a subset that has none. */
+export function unnamedSessions(): string {
+  return `${UNNAMED}${unnamed++}`;
+}
 
 /**
  * A key keeps its endpoint. What happens when the endpoint cannot be used is `onUnavailable`:
  * `move` picks another and keeps that, `fail` refuses the call with FAIRLEAD_AFFINITY_LOST and
  * keeps the binding for when the endpoint is back.
+ *
+ * `find` looks a session up, `bind` binds the one that was looked for last; in between a view
+ * picks.
  */
 export class StickySessions {
   readonly #host: StickyHost;
-  readonly #store: AffinityStore | SharedSessions;
+  readonly #book: SessionBook;
   readonly #options: StickyOptions;
-  /** By id, those that left discovery and keep their sessions for a while; the earliest first. */
-  readonly #leaving = new Map<string, Leaving>();
-  /** The binding that `find` saw to be unusable and `bind` is about to replace. */
-  #lost: { id: string; reason: AffinityEvent['reason'] } | undefined;
+  readonly #draining: DrainingEndpoints;
+  readonly #inUse: SessionsInUse;
+  readonly #strangers: Strangers;
+  /**
+   * For subsets without a name where the others' are in a store: nothing says whose they are there.
+   */
+  #local: TableBook | undefined;
+  /** The session that was looked for last, and the binding that was seen to be unusable. */
+  #scope = '';
+  #key: RoutingKey | undefined;
+  #name = '';
+  #lostId: string | undefined;
+  #lostReason: AffinityMoveReason = 'departed';
 
-  constructor(host: StickyHost, store: AffinityStore | SharedSessions, options: StickyOptions) {
+  constructor(host: StickyHost, book: SessionBook, options: StickyOptions) {
     this.#host = host;
-    this.#store = store;
+    this.#book = book;
     this.#options = options;
-  }
-
-  get size(): number {
-    return this.#store.size;
+    this.#draining = new DrainingEndpoints(host.clock, options.drainMs);
+    this.#strangers = new Strangers(host, options.ttlMs, options.capacity);
+    this.#inUse = new SessionsInUse(host.clock, options.ttlMs, (name) => {
+      this.#book.get(name);
+      this.#local?.get(name);
+    });
   }
 
   /**
@@ -66,26 +89,42 @@ export class StickySessions {
    * asked.
    */
   prepare(key: RoutingKey): Promise<void> | undefined {
-    return 'prepare' in this.#store ? this.#store.prepare(storeKey(key)) : undefined;
+    return this.#book.prepare(this.#book.name('', key));
   }
 
   /**
    * The endpoint this key is bound to, if it can be used; undefined says: pick one and `bind` it.
    */
-  find(key: RoutingKey, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
-    const name = storeKey(key);
-    const id = this.#get(name);
-    this.#lost = undefined;
-    return id === undefined ? undefined : this.#resolve(name, id, tried, usable);
+  find(view: StickyView, key: RoutingKey, tried: readonly Endpoint[] | undefined): LiveEndpoint | undefined {
+    const name = this.look(view, key);
+    const book = this.#bookOf(view.sessions);
+    const home = book.get(name);
+    if (home !== undefined) return this.#resolve(view, home, tried, true);
+    return book.full || this.#strangers.lately ? this.#placeStranger(view, tried) : undefined;
+  }
+
+  /** The name of a session, for `hold`. */
+  look(view: StickyView, key: RoutingKey): string {
+    this.#scope = view.sessions;
+    this.#key = key;
+    this.#name = this.#bookOf(view.sessions).name(view.sessions, key);
+    this.#lostId = undefined;
+    return this.#name;
+  }
+
+  /** The name of the session that was looked for last. */
+  get name(): string {
+    return this.#name;
   }
 
   /**
-   * The same for a call that names its endpoint; undefined says: pick one. An id that nobody has is
-   * no session.
+   * For a call that names its endpoint; undefined says: pick one. An id that no endpoint has is not
+   * a session.
    */
-  prefer(id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
-    const endpoint = this.#resolve('', id, tried, usable);
-    this.#lost = undefined;
+  prefer(view: StickyView, id: string, tried: readonly Endpoint[] | undefined): LiveEndpoint | undefined {
+    this.#key = undefined;
+    const endpoint = this.#resolve(view, { id }, tried, false);
+    this.#lostId = undefined;
     return endpoint;
   }
 
@@ -100,14 +139,28 @@ export class StickySessions {
     throw new FairleadError('FAIRLEAD_AFFINITY_LOST', message, { service: this.#host.name });
   }
 
-  bind(key: RoutingKey, endpoint: LiveEndpoint): void {
-    const name = storeKey(key);
-    const lost = this.#lost;
-    this.#lost = undefined;
-    this.#set(name, endpoint.spec.id);
-    if (lost !== undefined && lost.id !== endpoint.spec.id) {
-      this.#host.moved({ key: name, from: lost.id, to: endpoint.spec.id, reason: lost.reason });
-    }
+  /** Binds the session that `find` did not find. */
+  bind(endpoint: LiveEndpoint): void {
+    const from = this.#lostId;
+    this.#lostId = undefined;
+    if (!this.#bookOf(this.#scope).set(this.#name, endpoint)) this.#strangers.turnedAway();
+    if (from !== undefined && from !== endpoint.spec.id) this.#moved(from, endpoint.spec.id, this.#lostReason);
+  }
+
+  /** Forgets where the session is: its next call begins anew. Rejects where a store fails. */
+  unbind(scope: string, key: RoutingKey): Promise<void> {
+    const book = this.#bookOf(scope);
+    return book.unbind(book.name(scope, key));
+  }
+
+  /** A call of this session is in progress: it does not end meanwhile. */
+  hold(name: string): number {
+    return this.#inUse.hold(name);
+  }
+
+  /** It ended. `turn` is what `hold` returned. */
+  release(name: string, turn: number): void {
+    this.#inUse.release(name, turn);
   }
 
   /**
@@ -115,21 +168,12 @@ export class StickySessions {
    * already.
    */
   withdrawn(endpoint: LiveEndpoint): void {
-    const { drainMs } = this.#options;
-    if (drainMs === 0 || !endpoint.wasWell) return;
-    const nowMs = this.#host.clock.now();
-    this.#leaving.delete(endpoint.spec.id);
-    this.#leaving.set(endpoint.spec.id, { endpoint, untilMs: nowMs + drainMs });
-    // All stay equally long, so those whose time is over are in front.
-    for (const [id, { untilMs }] of this.#leaving) {
-      if (untilMs > nowMs && this.#leaving.size <= MAX_LEAVING) break;
-      this.#leaving.delete(id);
-    }
+    this.#draining.add(endpoint, this.#host.byId(endpoint.spec.id));
   }
 
   /** It failed a call after discovery had withdrawn it: it is not draining but gone. */
   abandon(endpoint: LiveEndpoint): void {
-    if (this.#leaving.get(endpoint.spec.id)?.endpoint === endpoint) this.#leaving.delete(endpoint.spec.id);
+    this.#draining.abandon(endpoint);
   }
 
   /**
@@ -138,73 +182,103 @@ export class StickySessions {
    */
   async flush(limitMs: number): Promise<void> {
     const { name, clock, failed } = this.#host;
-    const store = this.#store;
-    if (!('flush' in store) || store.unwritten === 0) return;
-    if (limitMs > 0) await withTimeout(clock, limitMs, store.flush(), tooLate).catch(ignore);
-    const lost = store.unwritten;
-    if (lost > 0)
-      failed(new Error(`Service '${name}' closed before ${lost} of its sessions were in the affinity store.`));
+    const book = this.#book;
+    if (book.unwritten === 0) return;
+    if (limitMs > 0) await withTimeout(clock, limitMs, book.flush(), tooLate).catch(ignore);
+    const lost = book.unwritten;
+    if (lost === 0) return;
+    failed(new Error(`Service '${name}' closed before ${lost} of its sessions were in the affinity store.`));
   }
 
   clear(): void {
-    try {
-      this.#store.clear();
-    } catch (thrown) {
-      this.#host.failed(toError(thrown));
-    }
-    this.#leaving.clear();
+    this.#inUse.close();
+    this.#draining.clear();
+    this.#local?.clear();
+    this.#book.clear();
   }
 
-  #resolve(name: string, id: string, tried: readonly Endpoint[] | undefined, usable: Usable): LiveEndpoint | undefined {
+  #bookOf(scope: string): SessionBook {
+    if (!scope.startsWith(UNNAMED) || this.#book instanceof TableBook) return this.#book;
+    this.#local ??= new TableBook(this.#host.clock, this.#options);
+    return this.#local;
+  }
+
+  #resolve(
+    view: StickyView,
+    home: Home,
+    tried: readonly Endpoint[] | undefined,
+    isSession: boolean,
+  ): LiveEndpoint | undefined {
+    const { id } = home;
     const listed = this.#host.byId(id);
-    const leaving = listed === undefined || listed.withdrawn ? this.#draining(id) : undefined;
-    const endpoint = leaving ?? listed;
-    let reason: AffinityEvent['reason'] = 'departed';
+    const drained = this.#drained(home, listed);
+    const endpoint = drained ?? listed;
+    let reason: AffinityMoveReason = 'departed';
     if (endpoint !== undefined) {
+      const isUsable = (drained !== undefined || !endpoint.withdrawn) && view.usable(endpoint);
       const wasTried = tried?.includes(endpoint) === true;
-      const isUsable = (leaving !== undefined || !endpoint.withdrawn) && usable(endpoint);
-      if (isUsable && !wasTried) return endpoint;
+      if (isUsable && !wasTried) {
+        if (isSession && !isProcess(home, endpoint)) this.#follow(endpoint);
+        return endpoint;
+      }
       reason = isUsable ? 'tried' : 'unavailable';
     }
-    if (this.#options.onUnavailable === 'fail' && !(name === '' && endpoint === undefined)) {
-      this.#host.moved({ key: name, from: id, to: undefined, reason });
-      throw new FairleadError(
-        'FAIRLEAD_AFFINITY_LOST',
-        `The session's endpoint '${id}' of service '${this.#host.name}' is not available (${reason}); ` +
-          `affinity.onUnavailable is 'fail', so no other was tried.`,
-        { service: this.#host.name, endpoint: id },
-      );
+    if (this.#options.onUnavailable === 'fail' && (isSession || endpoint !== undefined)) {
+      this.#refuse(id, reason, isSession);
     }
-    this.#lost = { id, reason };
+    this.#lostId = id;
+    this.#lostReason = reason;
     return undefined;
   }
 
-  /** A session that somebody's store cannot tell is none. */
-  #get(name: string): string | undefined {
-    try {
-      const id: unknown = this.#store.get(name);
-      return typeof id === 'string' ? id : undefined;
-    } catch (thrown) {
-      this.#host.failed(toError(thrown));
-      return undefined;
-    }
+  /** The process that has the session, where it left discovery but may keep it. */
+  #drained(home: Home, listed: LiveEndpoint | undefined): LiveEndpoint | undefined {
+    const taken = listed !== undefined && !isProcess(home, listed);
+    if (listed !== undefined && !listed.withdrawn && !taken) return undefined;
+    const draining = this.#draining.of(home.id);
+    // An id that was gone, and came back at another address, is a process that ended and began
+    // anew.
+    if (draining === undefined || (taken && !draining.replaced)) return undefined;
+    return isProcess(home, draining.endpoint) ? draining.endpoint : undefined;
   }
 
-  #set(name: string, id: string): void {
-    try {
-      this.#store.set(name, id);
-    } catch (thrown) {
-      this.#host.failed(toError(thrown));
-    }
+  /** Another process has the id of the session's: it is its endpoint now. */
+  #follow(endpoint: LiveEndpoint): void {
+    const { id } = endpoint.spec;
+    this.#bookOf(this.#scope).set(this.#name, endpoint);
+    this.#moved(id, id, 'departed');
   }
 
-  #draining(id: string): LiveEndpoint | undefined {
-    const leaving = this.#leaving.get(id);
-    if (leaving === undefined) return undefined;
-    if (leaving.untilMs > this.#host.clock.now()) return leaving.endpoint;
-    this.#leaving.delete(id);
-    return undefined;
+  #placeStranger(view: StickyView, tried: readonly Endpoint[] | undefined): LiveEndpoint | undefined {
+    const wasTried = (endpoint: LiveEndpoint): boolean => tried?.includes(endpoint) === true;
+    const fails = this.#options.onUnavailable === 'fail';
+    const accepts = (endpoint: LiveEndpoint): boolean => fails || (view.usable(endpoint) && !wasTried(endpoint));
+    const endpoint = this.#strangers.place(this.#name, view.members, accepts);
+    if (endpoint === undefined) return undefined;
+    if (fails && !view.usable(endpoint)) this.#refuse(endpoint.spec.id, 'unavailable', true);
+    if (fails && wasTried(endpoint)) this.#refuse(endpoint.spec.id, 'tried', true);
+    if (!this.#bookOf(this.#scope).set(this.#name, endpoint)) this.#strangers.turnedAway();
+    return endpoint;
   }
+
+  #refuse(id: string, reason: AffinityMoveReason, isSession: boolean): never {
+    this.#moved(id, undefined, reason);
+    const again = isSession && reason === 'departed' ? ' service.unbind(key) lets the session begin anew.' : '';
+    throw new FairleadError(
+      'FAIRLEAD_AFFINITY_LOST',
+      `The session's endpoint '${id}' of service '${this.#host.name}' is not available (${reason}); ` +
+        `affinity.onUnavailable is 'fail', so no other was tried.${again}`,
+      { service: this.#host.name, endpoint: id },
+    );
+  }
+
+  #moved(from: string, to: string | undefined, reason: AffinityMoveReason): void {
+    this.#host.moved({ key: this.#key === undefined ? '' : sessionHash(this.#key), from, to, reason });
+  }
+}
+
+function isProcess({ host, port }: Home, { spec }: LiveEndpoint): boolean {
+  return host === undefined || (host === spec.host && port === spec.port);
 }
 
 function tooLate(): Error {

@@ -99,7 +99,7 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
   const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
   if (preparing !== undefined) await scope.race(preparing);
   if (guard?.distributed !== undefined) {
-    const waitMs = await scope.race(guard.admitDistributed(guard.distributed, plan.clientKey));
+    const waitMs = await scope.race(guard.admitDistributed(guard.distributed, plan));
     if (waitMs > 0) {
       host.plan.stats.refused++;
       throw guard.refusalByRate(waitMs);

@@ -81,4 +81,9 @@ export interface LeaseSource {
   /** Whether the latest lease went where a session had been bound before. */
   readonly foundSession: boolean;
   acquire(request?: AcquireRequest): JudgedLease;
+  /**
+   * The latest lease is taken, and was not refused by a limit: a session that began with it is
+   * bound.
+   */
+  settle(): void;
 }

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import type { StickySessions } from '../affinity/sticky-sessions.js';
+import type { StickySessions, StickyView } from '../affinity/sticky-sessions.js';
 import type { PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
@@ -19,6 +19,7 @@ import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
+import { SessionLease } from './session-lease.js';
 
 /** What a view needs of the service it belongs to. */
 export interface ViewHost extends LeaseHost<LiveEndpoint> {
@@ -34,6 +35,8 @@ export interface ViewHost extends LeaseHost<LiveEndpoint> {
   byId(id: string): LiveEndpoint | undefined;
   /** A lease began, which will end by `finish`. */
   began(): void;
+  /** Whether its breaker lets no call pass at the moment. */
+  isShut(endpoint: LiveEndpoint): boolean;
   /** A lease on an endpoint that is about to return began: its outcome decides. */
   probe(endpoint: LiveEndpoint, lease: object): void;
   /** Why there is no endpoint: closed, discovery failed, none registered. */
@@ -63,7 +66,9 @@ interface MutablePickRequest extends PickRequest {
  * A picker at work on a part of the service: the whole for the service itself, fewer for a subset.
  * The hot path.
  */
-export class View {
+export class View implements StickyView {
+  /** Whose sessions its calls are. */
+  readonly sessions: string;
   readonly #host: ViewHost;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
   readonly #pickers: GroupPickers;
@@ -79,13 +84,19 @@ export class View {
   /** Where the search for an endpoint to probe goes on. */
   #nextProbe = 0;
   #foundSession = false;
+  /** The name of the latest call's session. */
+  #session: string | undefined;
+  /** What the latest call's session is to be bound to, where it has just begun. */
+  #begun: LiveEndpoint | undefined;
 
   constructor(
     host: ViewHost,
     policy: Policy,
     usable: ((endpoint: Endpoint) => boolean) | undefined,
     weighed?: PolicyContext['weighed'],
+    sessions = '',
   ) {
+    this.sessions = sessions;
     this.#host = host;
     this.#usable = usable;
     this.#pickers = new GroupPickers(policy, host, weighed);
@@ -100,6 +111,10 @@ export class View {
   /** Whether the latest lease went to an endpoint because a session had been bound to it before. */
   get foundSession(): boolean {
     return this.#foundSession;
+  }
+
+  get members(): readonly LiveEndpoint[] {
+    return this.#rotation.members;
   }
 
   /** Nothing may be picked any longer, for good. */
@@ -143,6 +158,14 @@ export class View {
     return this.#lease(endpoint, toTick(nowMs));
   }
 
+  /** The latest lease is taken: a session that began with it is bound. */
+  settle(): void {
+    const endpoint = this.#begun;
+    if (endpoint === undefined) return;
+    this.#begun = undefined;
+    this.#host.sticky?.bind(endpoint);
+  }
+
   /** Told by the service about every call that ends on one of its endpoints. */
   observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
     this.#pickers.observe(endpoint, outcome, latencyMs, nowMs);
@@ -153,7 +176,11 @@ export class View {
   }
 
   #lease(endpoint: LiveEndpoint, startTick: number): JudgedLease {
-    const lease = new CallLease(this.#host, endpoint, startTick);
+    const { sticky } = this.#host;
+    const lease =
+      sticky === undefined || this.#session === undefined
+        ? new CallLease(this.#host, endpoint, startTick)
+        : new SessionLease(this.#host, endpoint, startTick, sticky, this.#session);
     this.#host.began();
     if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
     return lease;
@@ -161,6 +188,8 @@ export class View {
 
   #choose(pick: MutablePickRequest, { prefer, beside }: AcquireRequest): LiveEndpoint {
     this.#foundSession = false;
+    this.#session = undefined;
+    this.#begun = undefined;
     if (prefer !== undefined) {
       const preferred = this.#preferred(prefer, pick);
       if (preferred !== undefined) return preferred;
@@ -171,37 +200,44 @@ export class View {
       if (returning !== undefined) return returning;
     }
     const sticky = this.#host.sticky;
-    if (pick.key === undefined || (beside === true && sticky !== undefined)) return this.#pick(pick);
-    const bound = sticky?.find(pick.key, pick.tried, this.#usableNow);
-    if (bound !== undefined) {
-      this.#foundSession = true;
-      return bound;
+    if (pick.key === undefined) return this.#pick(pick);
+    if (sticky !== undefined) {
+      if (beside === true) {
+        this.#session = sticky.look(this, pick.key);
+        return this.#pick(pick);
+      }
+      const bound = sticky.find(this, pick.key, pick.tried);
+      this.#session = sticky.name;
+      if (bound !== undefined) {
+        this.#foundSession = true;
+        return bound;
+      }
     }
     const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);
-    sticky?.bind(pick.key, chosen);
+    this.#begun = chosen;
     return chosen;
   }
 
   #preferred(id: string, pick: PickRequest): LiveEndpoint | undefined {
     const sticky = this.#host.sticky;
-    if (sticky !== undefined) return sticky.prefer(id, pick.tried, this.#usableNow);
+    if (sticky !== undefined) return sticky.prefer(this, id, pick.tried);
     const endpoint = this.#host.byId(id);
     // One that its registry calls unhealthy is as good as gone, but for sessions that may stay
     // while it drains.
-    if (endpoint === undefined || endpoint.withdrawn || !this.#usableNow(endpoint) || pick.tried?.includes(endpoint))
+    if (endpoint === undefined || endpoint.withdrawn || !this.usable(endpoint) || pick.tried?.includes(endpoint))
       return undefined;
     return endpoint;
   }
 
   /** Whether a call that asks for this endpoint may have it. */
-  readonly #usableNow = (endpoint: LiveEndpoint): boolean => {
-    if (this.#busyProbing(endpoint)) return false;
+  usable(endpoint: LiveEndpoint): boolean {
+    if (this.#busyProbing(endpoint) || this.#host.isShut(endpoint)) return false;
     this.#healthy ??= new Set(this.#rotation.healthy);
     if (this.#healthy.has(endpoint)) return true;
     // Withdrawn by discovery, and asked for by a session that may keep it: only what the view
     // covers.
     return endpoint.withdrawn && (this.#usable === undefined || this.#usable(endpoint));
-  };
+  }
 
   /**
    * The first call without a key, or whose key is nobody's business, goes to a returning endpoint.

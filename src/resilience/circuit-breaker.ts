@@ -92,6 +92,12 @@ export class CircuitBreaker {
     return this.#epoch;
   }
 
+  /** Whether `tryAcquire` would let a call pass now. Changes nothing. */
+  admits(nowMs: number): boolean {
+    if (this.#state === 'closed') return true;
+    return nowMs >= (this.#state === 'open' ? this.#probeAtMs : this.#probingUntilMs);
+  }
+
   /**
    * 0 lets a call pass, which must be followed by `record`; else the milliseconds until one may.
    */

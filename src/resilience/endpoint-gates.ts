@@ -79,6 +79,11 @@ export class EndpointGates {
     return gate;
   }
 
+  /** Whether the endpoint's breaker lets no call pass. */
+  isShut(endpoint: Endpoint, nowMs: number): boolean {
+    return this.#gates.get(endpoint)?.isShut(nowMs) === true;
+  }
+
   /** A call that had passed ended on this endpoint: what was full is so no longer. */
   left(endpoint: Endpoint): void {
     this.#freed = endpoint;
@@ -102,13 +107,13 @@ export class EndpointGates {
   /** Picks on until an endpoint lets the call pass; `refused` is on one that did not. */
   #search(
     source: LeaseSource,
-    { key, prefer, tried: triedBefore = [] }: AcquireRequest = {},
+    { key, prefer, tried: triedBefore = [], beside: isBeside = false }: AcquireRequest = {},
     nowMs: number,
     refused: JudgedLease,
   ): JudgedLease | undefined {
     // A session that is served elsewhere while its endpoint is full has not left it; one that
     // begins here may begin there.
-    const beside = source.foundSession;
+    const beside = isBeside || source.foundSession;
     const refusing: Endpoint[] = [];
     const found = new Findings();
     let tried: Endpoint[] = triedBefore.length === 0 ? refusing : [...triedBefore];

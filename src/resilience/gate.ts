@@ -71,6 +71,11 @@ export class Gate {
     return 0;
   }
 
+  /** Whether the breaker lets no call pass. Changes nothing. */
+  isShut(nowMs: number): boolean {
+    return this.#parts.breaker?.admits(nowMs) === false;
+  }
+
   /** A call that passed at `enteredMs` ended. */
   leave(outcome: Outcome, nowMs: number, enteredMs: number, epoch: number): void {
     const { throttle, breaker, adaptive } = this.#parts;

@@ -1,6 +1,8 @@
+import { sessionHash } from '../affinity/store-key.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, JudgedLease, Lease, LeaseSource } from '../picking/lease.js';
 import type { Clock } from '../runtime/clock.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
@@ -27,6 +29,12 @@ export interface GuardHost {
 
 /** Waits for the end of any call. */
 const ANY_END: Wait = { at: undefined, againAtMs: Number.POSITIVE_INFINITY };
+
+/** What identifies a call to limits per key. */
+export interface KeyedCall {
+  readonly key: RoutingKey | undefined;
+  readonly clientKey: string | undefined;
+}
 
 const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
 
@@ -124,11 +132,14 @@ export class Guard {
 
   /**
    * Charges the limit that is shared with other processes: 0, or the milliseconds for which that is
-   * refused.
+   * refused. A routing key that limits as well may be a session's, and leaves this process as its
+   * hash only.
    */
-  admitDistributed(limit: DistributedLimit, key: string | undefined): Promise<number> {
-    const charged = limit.shared ? this.#host.name : key;
-    return charged === undefined ? NOTHING_TO_CHARGE : limit.tryAcquire(charged);
+  admitDistributed(limit: DistributedLimit, call: KeyedCall): Promise<number> {
+    const { key, clientKey } = call;
+    if (limit.shared) return limit.tryAcquire(this.#host.name);
+    if (clientKey === undefined) return NOTHING_TO_CHARGE;
+    return limit.tryAcquire(clientKey === key ? sessionHash(clientKey) : clientKey);
   }
 
   /** A lease, or undefined where the call is refused. Throws what acquiring throws. */
@@ -170,6 +181,15 @@ export class Guard {
     }
     const gate = gates.of(lease.endpoint);
     return new GuardedLease(this, lease, gate, nowMs, epoch, gate.epoch);
+  }
+
+  /**
+   * Whether the endpoint's breaker lets no call pass: an endpoint of that kind is unavailable to
+   * its sessions, not full.
+   */
+  isShut(endpoint: Endpoint): boolean {
+    if (this.#options.breakerPerEndpoint === undefined) return false;
+    return this.#endpoints?.isShut(endpoint, this.#host.clock.now()) === true;
   }
 
   /** The error for what was refused latest: to be asked for before anything else can be. */

@@ -1,4 +1,4 @@
-import type { AffinityEvent } from '../affinity/affinity.js';
+import type { AffinityEvent, SessionsFullEvent } from '../affinity/affinity.js';
 import type { CallOptions } from '../call/options.js';
 import type { CallStats } from '../call/plan.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
@@ -7,6 +7,7 @@ import type { EjectionEvent } from '../health/ejection.js';
 import type { CheckEvent } from '../health/service-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
+import type { RoutingKey } from '../runtime/context.js';
 import type { Subset, SubsetOptions } from './subset.js';
 
 export interface ServiceEvents {
@@ -20,6 +21,11 @@ export interface ServiceEvents {
   readonly checked: readonly [event: CheckEvent];
   /** A session left its endpoint, or was refused because it could not. */
   readonly affinity: readonly [event: AffinityEvent];
+  /**
+   * The table of sessions is full of sessions in use, so new ones find no room; at most once a
+   * minute. Many more users than `affinity.capacity`, or a client that makes keys up.
+   */
+  readonly sessionsFull: readonly [event: SessionsFullEvent];
   /** A circuit breaker changed its state: that of an endpoint, or the service's own. */
   readonly breaker: readonly [event: BreakerEvent];
   /**
@@ -85,6 +91,12 @@ export interface Service extends AsyncDisposable {
    * endpoint that is not ejected.
    */
   reportRecovered(endpoint: Endpoint): void;
+  /**
+   * Forgets the endpoint of a session: its next call begins anew. For sessions whose endpoint is
+   * gone for good under `onUnavailable: 'fail'`. Rejects where the store fails or has no `unbind`.
+   * Does nothing without affinity.
+   */
+  unbind(key: RoutingKey): Promise<void>;
   /**
    * A live view over some of the endpoints, with a picker of its own and the same counters and
    * health.

@@ -31,7 +31,8 @@ export interface AffinityOptions {
    */
   readonly ttlMs?: number;
   /**
-   * Sessions kept at most; the least recently used leaves first. Default 100,000; 1 to 10,000,000.
+   * Sessions kept at most. One in use never makes room for a new one: those that find none get
+   * their endpoint from their key alone. Default 100,000; 1 to 10,000,000.
    */
   readonly capacity?: number;
   /**

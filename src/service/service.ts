@@ -2,10 +2,11 @@ import { closedError } from '../call/host.js';
 
 export type { DiscoveryStatus } from '../discovery/resolver.js';
 
-import type { AffinityEvent } from '../affinity/affinity.js';
-import { memoryStore } from '../affinity/memory-store.js';
+import type { AffinityEvent, SessionsFullEvent } from '../affinity/affinity.js';
 import { SharedSessions } from '../affinity/shared-sessions.js';
 import { StickySessions } from '../affinity/sticky-sessions.js';
+import { StoreBook } from '../affinity/store-book.js';
+import { TableBook } from '../affinity/table-book.js';
 import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from '../balancing/registry.js';
 import { runCall } from '../call/call.js';
@@ -192,7 +193,9 @@ export class LiveService implements Service, ViewHost {
   }
 
   #tryAcquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease | undefined {
-    return this.guard === undefined ? view.acquire(request) : this.guard.tryAcquire(request, view);
+    const lease = this.guard === undefined ? view.acquire(request) : this.guard.tryAcquire(request, view);
+    if (lease !== undefined) view.settle();
+    return lease;
   }
 
   /** For views: a call begins. Hot path. */
@@ -250,6 +253,11 @@ export class LiveService implements Service, ViewHost {
     if (isFailure(outcome)) this.sticky?.abandon(endpoint);
   }
 
+  /** For views. */
+  isShut(endpoint: LiveEndpoint): boolean {
+    return this.guard?.isShut(endpoint) === true;
+  }
+
   /** For views: this call decides about the return of an endpoint. */
   probe(endpoint: LiveEndpoint, lease: object): void {
     this.#ejection.beginProbe(endpoint, lease);
@@ -276,6 +284,14 @@ export class LiveService implements Service, ViewHost {
     this.#members.reportRecovered(endpoint);
   }
 
+  async unbind(key: RoutingKey): Promise<void> {
+    await this.unbindIn('', key);
+  }
+
+  async unbindIn(sessions: string, key: RoutingKey): Promise<void> {
+    await this.sticky?.unbind(sessions, key);
+  }
+
   subset(options: SubsetOptions): Subset {
     if (this.closed) throw closedError(this.name);
     return new LiveSubset(this, options);
@@ -286,10 +302,11 @@ export class LiveService implements Service, ViewHost {
     policySpec: PolicySpec | undefined,
     usable: (endpoint: Endpoint) => boolean,
     weighed: PolicyContext['weighed'],
+    sessions: string,
   ): View {
     const policy = this.#resolvePolicy(policySpec ?? this.options.policy);
     this.#views.admit(policy);
-    const view = new View(this, policy, usable, weighed);
+    const view = new View(this, policy, usable, weighed, sessions);
     this.#views.add(view);
     return view;
   }
@@ -369,18 +386,20 @@ export class LiveService implements Service, ViewHost {
   #createSticky(): StickySessions | undefined {
     const affinity = this.options.affinity;
     if (affinity === undefined) return undefined;
-    const { clock } = this;
+    const { name, clock, random } = this;
     const failed = this.#failed;
-    const { store: given } = affinity;
-    const shared = given !== undefined && 'load' in given ? new SharedSessions(given, clock, affinity, failed) : given;
-    const store = shared ?? memoryStore({ clock, ttlMs: affinity.ttlMs, capacity: affinity.capacity });
+    const { store } = affinity;
     const host = {
-      name: this.name,
+      name,
       clock,
+      random,
       byId: (id: string) => this.#members.byId(id),
       moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
+      sessionsFull: (event: SessionsFullEvent) => this.#events.emit('sessionsFull', event),
       failed,
     };
-    return new StickySessions(host, store, affinity);
+    if (store === undefined) return new StickySessions(host, new TableBook(clock, affinity), affinity);
+    const kept = 'load' in store ? new SharedSessions(store, clock, affinity, failed) : store;
+    return new StickySessions(host, new StoreBook(kept, failed), affinity);
   }
 }

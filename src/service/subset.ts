@@ -1,10 +1,12 @@
+import { unnamedSessions } from '../affinity/sticky-sessions.js';
 import type { Weighing } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/registry.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
+import type { RoutingKey } from '../runtime/context.js';
 import { FairleadError } from '../runtime/errors.js';
-import { callback, invalidOption, readOptions, unchecked } from '../runtime/options.js';
+import { callback, invalidOption, readOptions, text, unchecked } from '../runtime/options.js';
 
 export interface SubsetOptions {
   /**
@@ -14,6 +16,13 @@ export interface SubsetOptions {
   readonly usable: (endpoint: Endpoint) => boolean;
   /** Default: the service's. */
   readonly policy?: PolicySpec;
+  /**
+   * Whose sessions its calls are, where the service has affinity. Default: its own, so that subsets
+   * which cannot use each other's endpoints do not move each other's sessions; with a shared store,
+   * those stay in this process. `'service'`: the service's, for a view by what comes and goes, such
+   * as connections. Any other text: those of that name, in every process that shares the store.
+   */
+  readonly sessions?: 'service' | (string & {});
   /**
    * For metrics: told whenever `weighted_round_robin` has weighed the usable endpoints by what they
    * report. Called while calls end: it must be quick. What it throws is lost.
@@ -30,6 +39,8 @@ export interface Subset extends Disposable {
   readonly rotation: readonly Endpoint[];
   /** As `Service.acquire`, among the usable ones. */
   acquire(request?: AcquireRequest): Lease;
+  /** As `Service.unbind`, for a session of this subset. */
+  unbind(key: RoutingKey): Promise<void>;
   /** What makes an endpoint usable changed. Costs O(members). */
   refresh(): void;
   close(): void;
@@ -42,7 +53,9 @@ interface SubsetHost {
     policy: PolicySpec | undefined,
     usable: (endpoint: Endpoint) => boolean,
     weighed: SubsetOptions['onWeighing'],
+    sessions: string,
   ): View;
+  unbindIn(sessions: string, key: RoutingKey): Promise<void>;
   acquireFrom(view: View, request: AcquireRequest | undefined): Lease;
   closeView(view: View): void;
 }
@@ -61,10 +74,11 @@ export class LiveSubset implements Subset {
         throw invalidOption(name, value, 'a function');
       },
       policy: unchecked<PolicySpec>(),
+      sessions: text(undefined),
       onWeighing: callback<NonNullable<SubsetOptions['onWeighing']>>(),
     });
     this.#service = service;
-    const { policy, usable, onWeighing } = read;
+    const { policy, usable, sessions = unnamedSessions(), onWeighing } = read;
     this.#view = service.openView(
       policy,
       (endpoint) => {
@@ -82,6 +96,7 @@ export class LiveSubset implements Subset {
             // Metrics that fail stop no call.
           }
         }),
+      sessions === 'service' ? '' : sessions,
     );
   }
 
@@ -95,6 +110,10 @@ export class LiveSubset implements Subset {
       throw new FairleadError('FAIRLEAD_CLOSED', `This subset of service '${name}' is closed.`, { service: name });
     }
     return this.#service.acquireFrom(this.#view, request);
+  }
+
+  unbind(key: RoutingKey): Promise<void> {
+    return this.#service.unbindIn(this.#view.sessions, key);
   }
 
   refresh(): void {

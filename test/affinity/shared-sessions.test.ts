@@ -1,4 +1,4 @@
-import type { AffinityOptions, Service, SharedAffinityStore } from 'fairlead';
+import { type AffinityOptions, type Service, type SharedAffinityStore, sessionHash } from 'fairlead';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { SharedSessions } from '../../src/affinity/shared-sessions.js';
@@ -98,7 +98,7 @@ describe('a shared store', () => {
     const after = await idOf(service, 's');
     await clock.advanceAsync(1);
     expect(after).not.toBe(before);
-    expect(store.bindings.get('s')).toBe(after);
+    expect(store.bindings.get(sessionHash('s'))).toBe(after);
   });
 
   it('that is down costs no call its answer, is left alone for a second, and is caught up with later', async () => {
@@ -115,7 +115,7 @@ describe('a shared store', () => {
     await clock.advanceAsync(1_000);
     await idOf(service, 's');
     await clock.advanceAsync(1);
-    expect(store.bindings.get('s')).toBe(id);
+    expect(store.bindings.get(sessionHash('s'))).toBe(id);
   });
 
   it('that hangs holds a call no longer than loadTimeoutMs', async () => {

@@ -1,4 +1,12 @@
-import { type AffinityEvent, type AffinityOptions, customCheck, FairleadError, Outcome, type Service } from 'fairlead';
+import {
+  type AffinityEvent,
+  type AffinityOptions,
+  customCheck,
+  FairleadError,
+  Outcome,
+  type Service,
+  sessionHash,
+} from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../support/mesh.js';
 
@@ -39,7 +47,7 @@ describe('affinity', () => {
     const before = eject(service, 'ada');
     const after = call(service, 'ada');
     expect(after).not.toBe(before);
-    expect(events).toEqual([{ key: 'ada', from: before, to: after, reason: 'unavailable' }]);
+    expect(events).toEqual([{ key: sessionHash('ada'), from: before, to: after, reason: 'unavailable' }]);
     clock.advance(40_000);
     for (let i = 0; i < 10; i++) expect(call(service, 'ada')).toBe(after);
     expect(events).toHaveLength(1);
@@ -55,7 +63,7 @@ describe('affinity', () => {
       expect((error as FairleadError).code).toBe('FAIRLEAD_AFFINITY_LOST');
       expect((error as FairleadError).endpoint).toBe(id);
     }
-    expect(events).toEqual([{ key: 'ada', from: id, to: undefined, reason: 'unavailable' }]);
+    expect(events).toEqual([{ key: sessionHash('ada'), from: id, to: undefined, reason: 'unavailable' }]);
     clock.advance(40_000);
     expect(call(service, 'ada')).toBe(id);
     expect(service.rotation).toHaveLength(4);

@@ -39,6 +39,12 @@ describe('the session store', () => {
     expect(redis.calls.at(-1)).toEqual(['evalsha', 1, 'carts:key', 'mine', 500, 'old']);
   });
 
+  it('unbinds', async () => {
+    const redis = runner(1);
+    await redisSessionStore(redis, { prefix: 'carts:' }).unbind?.('key');
+    expect(redis.calls.at(-1)).toEqual(['eval', 1, 'carts:key']);
+  });
+
   it('takes what is no text for no session, and hands on other errors', async () => {
     expect(await redisSessionStore(runner(null), { prefix: 'p' }).load('key', 1)).toBeUndefined();
     expect(await redisSessionStore(runner(null), { prefix: 'p' }).bind('key', 'a', 1, undefined)).toBe('a');
