@@ -35,7 +35,9 @@ export type { CallOptions } from './call/options.js';
 export type { CallStats } from './call/plan.js';
 export type { DiscoveryContext } from './discovery/context.js';
 export type {
+  DeadlineOptions,
   InstanceInput,
+  InstanceUpdate,
   Registrar,
   Registration,
   RegistrationEvents,

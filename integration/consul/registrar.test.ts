@@ -1,17 +1,18 @@
 import { createServer } from 'node:net';
-import { consulRegistrar } from 'fairlead/consul';
+import { type ConsulRegistrarOptions, consulRegistrar } from 'fairlead/consul';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Consul, startConsul } from '../harness/index.js';
-import { clientOf, took } from './world.js';
+import { clientOf, took, wait } from './world.js';
 
-const registrarAt = (consul: Consul) => {
+const registrarAt = (consul: Consul, options: ConsulRegistrarOptions = {}) => {
   const registrar = consulRegistrar({
     address: consul.url,
     ...(consul.token === undefined ? {} : { token: consul.token }),
     env: {},
     verifyIntervalMs: 300,
+    ...options,
   });
-  onTestFinished(() => registrar.close().catch(() => {}));
+  onTestFinished(() => registrar.close({ deadlineMs: 100 }).catch(() => {}));
   return registrar;
 };
 
@@ -111,5 +112,125 @@ describe('the Consul registrar at a real agent', () => {
     );
     picks('u1');
     expect(statuses).toEqual(['lost', 'registered']);
+  });
+});
+
+/** The ids that the agent lists, and the states of their checks. */
+const listed = (consul: Consul) => consul.api<Record<string, { Port: number }>>('GET', '/v1/agent/services');
+const states = async (consul: Consul): Promise<string[]> =>
+  Object.values(await consul.api<Record<string, { Status: string }>>('GET', '/v1/agent/checks')).map((c) => c.Status);
+
+describe('the Consul registrar, when things happen at the same time', () => {
+  const u1 = { service: 'users', id: 'u1', host: '127.0.0.1', port: 5_001 };
+
+  it('leaves nothing listed where it is closed while it registers with an agent that hangs', async () => {
+    await using consul = await startConsul();
+    const registrar = registrarAt(consul);
+    await consul.pause();
+    const registering = registrar.register(u1).catch((error: { code: string }) => error.code);
+    await wait(100);
+    const closing = registrar.close();
+    await wait(500);
+    await consul.resume();
+    await closing;
+    expect(await registering).toBe('FAIRLEAD_CLOSED');
+    expect(await listed(consul)).toEqual({});
+  });
+
+  it('takes out what landed after register() had timed out', async () => {
+    await using consul = await startConsul();
+    const registrar = registrarAt(consul, { requestTimeoutMs: 300 });
+    await consul.pause();
+    await expect(registrar.register(u1)).rejects.toMatchObject({ code: 'FAIRLEAD_REGISTRATION' });
+    await wait(700);
+    await consul.resume();
+    await wait(1_000);
+    expect(await listed(consul)).toEqual({});
+    await registrar.register(u1);
+    await wait(1_000);
+    expect(Object.keys(await listed(consul))).toEqual(['u1']);
+  });
+
+  it('deregisters although the agent was restarting, with its services on disk', async () => {
+    await using consul = await startConsul({ persist: true });
+    const registrar = registrarAt(consul);
+    const registration = await registrar.register(u1);
+    await consul.kill();
+    const ending = registration.deregister();
+    await wait(1_000);
+    await consul.restart();
+    await ending;
+    expect(await listed(consul)).toEqual({});
+  });
+
+  it('keeps an instance that was registered right after its id was deregistered', async () => {
+    await using consul = await startConsul();
+    const registrar = registrarAt(consul, { requestTimeoutMs: 300 });
+    for (let port = 5_001; port < 5_006; port++) {
+      const registration = await registrar.register({ ...u1, port });
+      await consul.pause();
+      const ending = registration.deregister();
+      const next = registrar.register({ ...u1, port: port + 100 });
+      await wait(400);
+      await consul.resume();
+      // The agent was away for longer than a request may take: that failed, and left nothing behind.
+      const second = await next.catch(() => registrar.register({ ...u1, port: port + 100 }));
+      await ending.catch(() => {});
+      await wait(500);
+      expect((await listed(consul)).u1).toMatchObject({ Port: port + 100 });
+      await second.deregister();
+      expect(await listed(consul)).toEqual({});
+    }
+  });
+
+  it('says critical again, as reported, to an agent that forgot everything', async () => {
+    await using consul = await startConsul();
+    const registrar = registrarAt(consul);
+    const registration = await registrar.register(u1);
+    await registration.report('critical', 'the disk is full');
+    await consul.kill();
+    await consul.restart();
+    const seen = new Set<string>();
+    const endMs = performance.now() + 2_500;
+    while (performance.now() < endMs) {
+      for (const state of await states(consul).catch(() => [])) seen.add(state);
+      await wait(10);
+    }
+    expect([...seen]).toEqual(['critical']);
+    expect(registration.status).toBe('registered');
+  });
+
+  it('changes weight, tags and metadata of an instance that stays', async () => {
+    await using consul = await startConsul();
+    const registration = await registrarAt(consul).register({ ...u1, weight: 2, meta: { owner: 'me' } });
+    await registration.report('warning', 'warm');
+    const { lists, service } = clientOf(consul, { passingOnly: false });
+    await lists('u1');
+    const [endpoint] = service.endpoints;
+    await registration.update({ weight: 9, tags: ['v2'], meta: { owner: 'you' } });
+    await took(
+      () => endpoint!.spec.registeredWeight === 9,
+      () => 'new weight',
+    );
+    expect(endpoint!.spec).toMatchObject({ weight: 1, tags: ['v2'], meta: { owner: 'you' } });
+    expect(await states(consul)).toContain('warning');
+  });
+
+  it('notices another process that took its id, and does not fight for it', async () => {
+    await using consul = await startConsul();
+    const first = await registrarAt(consul).register(u1);
+    const errors: Error[] = [];
+    first.on('error', (error) => errors.push(error));
+    const other = registrarAt(consul);
+    await other.register({ ...u1, port: 6_001 });
+    await took(
+      () => first.status === 'replaced',
+      () => 'notice',
+    );
+    expect(errors[0]).toMatchObject({ code: 'FAIRLEAD_CONFLICT' });
+    await wait(1_000);
+    expect((await listed(consul)).u1).toMatchObject({ Port: 6_001 });
+    await first.deregister();
+    expect((await listed(consul)).u1).toMatchObject({ Port: 6_001 });
   });
 });

@@ -2,17 +2,31 @@
  * Contract: a registrar tells the registry of an instance that this process runs, for as long as it
  * runs.
  */
-export interface Registrar<Instance extends InstanceInput = InstanceInput> extends AsyncDisposable {
+export interface Registrar<
+  Instance extends InstanceInput = InstanceInput,
+  Update extends InstanceUpdate = InstanceUpdate,
+> extends AsyncDisposable {
   /** The name in error messages. */
   readonly name: string;
   /**
    * Registers the instance and keeps it registered until the registration ends. Rejects with
-   * FAIRLEAD_INVALID_OPTION, or FAIRLEAD_REGISTRATION when the registry cannot be reached or
-   * refuses.
+   * FAIRLEAD_INVALID_OPTION, FAIRLEAD_CONFLICT for an id that this registrar has already,
+   * FAIRLEAD_CLOSED, or FAIRLEAD_REGISTRATION when the registry refuses, or cannot be reached and
+   * the registrar was not told to wait for it. What was rejected is not left behind in the
+   * registry.
    */
-  register(instance: Instance): Promise<Registration>;
-  /** Deregisters all that is left. Idempotent. */
-  close(): Promise<void>;
+  register(instance: Instance): Promise<Registration<Update>>;
+  /**
+   * Deregisters all that is left, also what is being registered right now. Idempotent. Rejects with
+   * FAIRLEAD_REGISTRATION where the registry has not agreed within `deadlineMs` (default 10,000; 0
+   * to 600,000).
+   */
+  close(options?: DeadlineOptions): Promise<void>;
+}
+
+export interface DeadlineOptions {
+  /** Milliseconds. Default 10,000; 0 to 600,000. */
+  readonly deadlineMs?: number;
 }
 
 /** What every registry knows of an instance. */
@@ -35,32 +49,50 @@ export interface InstanceInput {
 /**
  * - `registered`: the registry had it when it was last asked.
  * - `lost`: the registry cannot be reached, or had forgotten it; it is being registered again.
+ * - `replaced`: under its id the registry has an instance at another address, which another process
+ *   registered. It is left alone; once it is gone, this one is registered again.
  * - `deregistered`: it is over.
  */
-export type RegistrationStatus = 'registered' | 'lost' | 'deregistered';
+export type RegistrationStatus = 'registered' | 'lost' | 'replaced' | 'deregistered';
 
 /** How the instance says it does, where the registry hears it from the instance itself. */
 export type ReportedHealth = 'passing' | 'warning' | 'critical';
 
 export interface RegistrationEvents {
   readonly status: readonly [status: RegistrationStatus];
-  /** A heartbeat or a new registration failed; it is tried again. */
+  /**
+   * A heartbeat, a registration or a deregistration failed and is tried again; or
+   * FAIRLEAD_CONFLICT.
+   */
   readonly error: readonly [error: Error];
 }
 
-export interface Registration extends AsyncDisposable {
+/** What may change of an instance while it is registered. What is left out stays as it is. */
+export type InstanceUpdate = Partial<Pick<InstanceInput, 'weight' | 'zone' | 'tags' | 'meta'>>;
+
+export interface Registration<Update extends InstanceUpdate = InstanceUpdate> extends AsyncDisposable {
   readonly id: string;
   readonly status: RegistrationStatus;
-  /** What heartbeats say from now on, the first of them at once. Default `passing`. */
+  /**
+   * What heartbeats say from now on, the first of them at once, and what a new registration begins
+   * with. Default `passing`. Resolves when it was tried; a failure is an `error` event, and
+   * repeated.
+   */
   report(health: ReportedHealth, note?: string): Promise<void>;
+  /**
+   * Registers the instance with these changes. Resolves once the registry has them, however long
+   * that takes. Rejects with FAIRLEAD_INVALID_OPTION, or FAIRLEAD_REGISTRATION where the registry
+   * refuses them (then all is as before) or the registration ends.
+   */
+  update(changes: Update): Promise<void>;
   /** Gives a function that stops listening. */
   on<Name extends keyof RegistrationEvents & string>(
     name: Name,
     listener: (...args: RegistrationEvents[Name]) => void,
   ): () => void;
   /**
-   * Takes the instance out of the registry. Idempotent; rejects with FAIRLEAD_REGISTRATION when
-   * that failed.
+   * Takes the instance out of the registry. Idempotent. Resolves once the registry agrees; rejects
+   * with FAIRLEAD_REGISTRATION where it has not within `deadlineMs`, and goes on trying.
    */
-  deregister(): Promise<void>;
+  deregister(options?: DeadlineOptions): Promise<void>;
 }

@@ -1,12 +1,13 @@
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError } from '../../runtime/errors.js';
-import { number, type Reader, readOptions, text } from '../../runtime/options.js';
+import { callback, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextOf, contextSchema, type DiscoveryContext, meshOption } from '../context.js';
-import type { Registrar, Registration } from '../registrar.js';
+import type { DeadlineOptions, Registrar, Registration } from '../registrar.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
-import { ConsulRegistration, type RegistrationContext } from './consul-registration.js';
-import { type ConsulInstance, readInstance } from './instance.js';
+import { ConsulRegistration, type RegistrationSettings, readDeadline } from './consul-registration.js';
+import { type ConsulInstance, type ConsulInstanceUpdate, readInstance } from './instance.js';
+import { InstanceKeeper } from './instance-keeper.js';
 import { PackageTransport } from './package-transport.js';
 
 export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
@@ -26,6 +27,16 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
    * 600,000.
    */
   readonly maxBackoffMs?: number;
+  /**
+   * What `register()` does while the agent cannot be reached: `fail` (default) rejects, `wait` goes
+   * on trying until the agent is there, or the registrar is closed.
+   */
+  readonly onUnreachable?: 'fail' | 'wait';
+  /**
+   * Called with each failure, also before `register()` has settled, and with the id of the
+   * instance.
+   */
+  readonly onError?: (error: Error, id: string) => void;
   /** The mesh whose clock and random numbers are used. Default: the machine's. */
   readonly mesh?: DiscoveryContext;
   /** Default: that of `mesh`. */
@@ -36,7 +47,7 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
 
 type Settings = {
   readonly [Key in keyof Required<ConsulRegistrarOptions>]: ConsulRegistrarOptions[Key] | undefined;
-} & Pick<RegistrationContext, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'>;
+} & Pick<RegistrationSettings, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs' | 'onUnreachable'>;
 
 const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown> } = {
   ...connectionSchema,
@@ -45,6 +56,8 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
   verifyIntervalMs: number(5_000, 100, 86_400_000),
   requestTimeoutMs: number(5_000, 100, 600_000),
   maxBackoffMs: number(1_000, 10, 600_000),
+  onUnreachable: oneOf('fail', 'fail', 'wait'),
+  onError: callback(),
   mesh: meshOption,
   ...contextSchema,
 };
@@ -60,13 +73,15 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
  * await registrar.register({ service: 'users', port: 5001, weight: 2, checks: [{ type: 'ttl', ttlMs: 10_000 }] });
  * ```
  */
-export function consulRegistrar(options?: ConsulRegistrarOptions): Registrar<ConsulInstance> {
+export function consulRegistrar(options?: ConsulRegistrarOptions): Registrar<ConsulInstance, ConsulInstanceUpdate> {
   return new ConsulRegistrar(options);
 }
 
-class ConsulRegistrar implements Registrar<ConsulInstance> {
+class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate> {
   readonly name = 'consul';
-  readonly #context: RegistrationContext;
+  readonly #settings: RegistrationSettings;
+  /** What is kept of each id: also of one that is being taken out, or whose registration failed. */
+  readonly #keepers = new Map<string, InstanceKeeper>();
   readonly #registrations = new Map<string, ConsulRegistration>();
   #closing: Promise<void> | undefined;
 
@@ -76,40 +91,44 @@ class ConsulRegistrar implements Registrar<ConsulInstance> {
     const namespace = read.namespace ?? connection.namespace;
     const partition = read.partition ?? connection.partition;
     const context = contextOf(read, read.mesh);
-    this.#context = {
+    this.#settings = {
       ...context,
       requestTimeoutMs: read.requestTimeoutMs,
-      ...{ verifyIntervalMs: read.verifyIntervalMs, maxBackoffMs: read.maxBackoffMs },
+      verifyIntervalMs: read.verifyIntervalMs,
+      maxBackoffMs: read.maxBackoffMs,
+      onUnreachable: read.onUnreachable,
+      onError: read.onError,
       query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
       // Connections of its own: heartbeats never wait behind the resolver's blocking queries.
       transport: new PackageTransport(connection, context.clock),
     };
   }
 
-  async register(instance: ConsulInstance): Promise<Registration> {
+  async register(instance: ConsulInstance): Promise<Registration<ConsulInstanceUpdate>> {
     const read = readInstance(instance);
+    const { id, service } = read;
     if (this.#closing !== undefined) {
-      throw new FairleadError('FAIRLEAD_CLOSED', `The registrar is closed: '${read.id}' cannot be registered.`);
+      throw new FairleadError('FAIRLEAD_CLOSED', `The registrar is closed: '${id}' cannot be registered.`, {
+        service,
+        endpoint: id,
+      });
     }
-    if (this.#registrations.has(read.id)) {
-      throw new FairleadError(
-        'FAIRLEAD_CONFLICT',
-        `'${read.id}' is registered already: give each instance its own id.`,
-      );
+    const before = this.#registrations.get(id);
+    if (before !== undefined && before.status !== 'deregistered') {
+      throw new FairleadError('FAIRLEAD_CONFLICT', `'${id}' is registered already: give each instance its own id.`, {
+        service,
+        endpoint: id,
+      });
     }
-    const registration = new ConsulRegistration(read, this.#context, () => this.#registrations.delete(read.id));
-    this.#registrations.set(read.id, registration);
-    try {
-      await registration.begin();
-    } catch (thrown) {
-      this.#registrations.delete(read.id);
-      throw thrown;
-    }
+    const registration = new ConsulRegistration(read, this.#keeperOf(service, id), this.#settings);
+    this.#registrations.set(id, registration);
+    await registration.begin();
     return registration;
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(options?: DeadlineOptions): Promise<void> {
+    const deadlineMs = readDeadline('close', options);
+    this.#closing ??= this.#close(deadlineMs);
     return this.#closing;
   }
 
@@ -117,10 +136,24 @@ class ConsulRegistrar implements Registrar<ConsulInstance> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const ends = [...this.#registrations.values()].map((registration) => registration.deregister());
+  #keeperOf(service: string, id: string): InstanceKeeper {
+    const known = this.#keepers.get(id);
+    if (known !== undefined) return known;
+    const keeper = new InstanceKeeper(service, id, this.#settings, () => {
+      this.#keepers.delete(id);
+      this.#registrations.delete(id);
+    });
+    this.#keepers.set(id, keeper);
+    return keeper;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    // Each keeper has the registration that was made last under its id, and one that is over may
+    // still be on its way out.
+    const ends = [...this.#registrations.values()].map((registration) => registration.end(deadlineMs));
     const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
-    this.#context.transport.close();
+    for (const keeper of this.#keepers.values()) keeper.stop();
+    this.#settings.transport.close();
     if (failed !== undefined) throw failed.reason;
   }
 }

@@ -1,64 +1,81 @@
-import { Backoff } from '../../runtime/backoff.js';
-import type { Clock, Timer } from '../../runtime/clock.js';
+import { judgeAfter } from '../../runtime/clock.js';
 import { SafeEmitter } from '../../runtime/emitter.js';
-import { FairleadError, toError } from '../../runtime/errors.js';
-import type { Random } from '../../runtime/random.js';
-import type { Registration, RegistrationEvents, RegistrationStatus, ReportedHealth } from '../registrar.js';
-import type { InstanceSettings } from './instance.js';
-import type { ConsulResponse, ConsulTransport } from './transport.js';
+import { FairleadError } from '../../runtime/errors.js';
+import { number, readOptions } from '../../runtime/options.js';
+import type {
+  DeadlineOptions,
+  Registration,
+  RegistrationEvents,
+  RegistrationStatus,
+  ReportedHealth,
+} from '../registrar.js';
+import type { RegistrationContext } from './agent-calls.js';
+import { type ConsulInstanceUpdate, type InstanceSettings, updateInstance } from './instance.js';
+import type { Goal, InstanceKeeper, KeeperOwner } from './instance-keeper.js';
 
-export interface RegistrationContext {
-  readonly transport: ConsulTransport;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Goes with every request: namespace and partition. */
-  readonly query: Readonly<Record<string, string>>;
-  readonly requestTimeoutMs: number;
-  readonly verifyIntervalMs: number;
-  readonly maxBackoffMs: number;
+export interface RegistrationSettings extends RegistrationContext {
+  /** Whether a first registration waits for an agent that cannot be reached. */
+  readonly onUnreachable: 'fail' | 'wait';
+  readonly onError: ((error: Error, id: string) => void) | undefined;
 }
 
-const BACKOFF_BASE_MS = 100;
+const DEFAULT_DEADLINE_MS = 10_000;
+const MAX_DEADLINE_MS = 600_000;
 
-/** Tries to deregister before giving up: an agent that restarts is back by the last of them. */
-const DEREGISTER_TRIES = 4;
+/** Reads `{ deadlineMs }`. Throws FAIRLEAD_INVALID_OPTION. */
+export function readDeadline(context: string, options: DeadlineOptions | undefined): number {
+  const { deadlineMs } = readOptions<{ deadlineMs: number }>(context, options, {
+    deadlineMs: number(DEFAULT_DEADLINE_MS, 0, MAX_DEADLINE_MS),
+  });
+  return deadlineMs;
+}
 
 /**
- * One instance that is kept registered. Every heartbeat is also the question whether the agent
- * still knows it: an agent that lost its state answers that it knows no such check, and gets the
- * whole registration again. Without a TTL check the question is asked for its own sake.
+ * What its user holds of an instance: what it wants of the keeper of its id, until it wants no
+ * more.
  */
-export class ConsulRegistration implements Registration {
+export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, KeeperOwner {
   readonly id: string;
-  readonly #instance: InstanceSettings;
-  readonly #context: RegistrationContext;
+  readonly #keeper: InstanceKeeper;
+  readonly #settings: RegistrationSettings;
   readonly #events = new SafeEmitter<RegistrationEvents>();
-  readonly #backoff: Backoff;
-  readonly #ended: () => void;
-  #status: RegistrationStatus = 'registered';
-  #health: ReportedHealth = 'passing';
+  #instance: InstanceSettings;
+  #status: RegistrationStatus = 'lost';
+  #health: ReportedHealth | undefined;
   #note = '';
-  #timer: Timer | undefined;
-  /** The turn in progress: turns never overlap, nor does the end overlap one. */
-  #turn: Promise<void> = Promise.resolve();
+  #lastError: FairleadError | undefined;
+  /** What is not settled yet of what was asked for: rejected when it ends before. */
+  readonly #open = new Set<(error: FairleadError) => void>();
   #ending: Promise<void> | undefined;
 
-  constructor(instance: InstanceSettings, context: RegistrationContext, ended: () => void) {
+  constructor(instance: InstanceSettings, keeper: InstanceKeeper, settings: RegistrationSettings) {
     this.id = instance.id;
     this.#instance = instance;
-    this.#context = context;
-    this.#ended = ended;
-    this.#backoff = new Backoff(context.random, { baseMs: BACKOFF_BASE_MS, maxMs: context.maxBackoffMs });
+    this.#keeper = keeper;
+    this.#settings = settings;
   }
 
   get status(): RegistrationStatus {
     return this.#status;
   }
 
-  /** Registers for the first time, and keeps it up from then on. */
-  async begin(): Promise<void> {
-    await this.#register();
-    this.#schedule(this.#intervalMs());
+  get health(): ReportedHealth | undefined {
+    return this.#health;
+  }
+
+  get note(): string {
+    return this.#note;
+  }
+
+  /** Resolves once the agent has it. */
+  begin(): Promise<void> {
+    return this.#ask(this.#instance, (_error, refused) => refused || this.#settings.onUnreachable === 'fail').catch(
+      (thrown: unknown) => {
+        // It may have been carried out although we were told nothing, or the wrong thing.
+        if (this.#ending === undefined) this.#ending = this.#withdraw(0).catch(() => {});
+        throw thrown;
+      },
+    );
   }
 
   on<Name extends keyof RegistrationEvents & string>(
@@ -69,151 +86,116 @@ export class ConsulRegistration implements Registration {
   }
 
   async report(health: ReportedHealth, note = ''): Promise<void> {
+    if (this.#ending !== undefined) return;
     this.#health = health;
     this.#note = note;
-    this.#run();
-    await this.#turn;
+    await this.#keeper.hurry();
   }
 
-  deregister(): Promise<void> {
-    this.#ending ??= this.#end();
+  async update(changes: ConsulInstanceUpdate): Promise<void> {
+    const before = this.#instance;
+    const instance = updateInstance(before, changes);
+    if (this.#ending !== undefined) throw this.#over();
+    this.#instance = instance;
+    await this.#ask(instance, (_error, refused) => {
+      if (!refused || this.#instance !== instance) return false;
+      this.#instance = before;
+      this.#keeper.want({ instance: before, owner: this });
+      return true;
+    });
+  }
+
+  deregister(options?: DeadlineOptions): Promise<void> {
+    const deadlineMs = readDeadline('deregister', options);
+    this.#ending ??= this.#withdraw(deadlineMs);
     return this.#ending;
+  }
+
+  /**
+   * For the registrar: deregisters, also where that was asked for before and has not come to an
+   * end.
+   */
+  end(deadlineMs: number): Promise<void> {
+    if (this.#ending === undefined) return this.deregister({ deadlineMs });
+    return this.#withdraw(deadlineMs);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.deregister();
   }
 
-  #intervalMs(): number {
-    return Math.min(this.#context.verifyIntervalMs, ...this.#instance.heartbeats.map((beat) => beat.intervalMs));
+  become(status: 'registered' | 'lost' | 'replaced'): void {
+    if (this.#ending === undefined) this.#become(status);
   }
 
-  #schedule(delayMs: number): void {
-    this.#timer?.cancel();
-    if (this.#ending !== undefined) return;
-    this.#timer = this.#context.clock.after(delayMs, () => this.#run());
-  }
-
-  #run(): void {
-    this.#timer?.cancel();
-    this.#turn = this.#turn.then(() => this.#keepUp());
-  }
-
-  async #keepUp(): Promise<void> {
-    if (this.#ending !== undefined) return;
+  failed(error: FairleadError): void {
+    this.#lastError = error;
+    this.#events.emit('error', error);
     try {
-      if (!(await this.#isKnown())) {
-        this.#become('lost');
-        await this.#register();
-        await this.#isKnown();
-      }
-      this.#become('registered');
-      this.#backoff.reset();
-      this.#schedule(this.#intervalMs());
-    } catch (thrown) {
-      this.#become('lost');
-      this.#events.emit('error', toError(thrown));
-      this.#schedule(this.#backoff.next());
+      this.#settings.onError?.(error, this.id);
+    } catch {
+      // The user's function stops nothing.
     }
   }
 
   /**
-   * Sends the heartbeats, or asks for the service where there is none. False when the agent does
-   * not know it.
+   * Wants this instance, until the agent has it, or `givesUp` says so of a failure, or it is over.
    */
-  async #isKnown(): Promise<boolean> {
-    const { heartbeats } = this.#instance;
-    if (heartbeats.length === 0) {
-      const response = await this.#send('GET', 'agent.service', '/agent/service/{id}', { id: this.id });
-      return this.#judge(response);
-    }
-    for (const { checkId } of heartbeats) {
-      const body = { Status: this.#health, Output: this.#note };
-      const response = await this.#send('PUT', 'agent.check.update', '/agent/check/update/{id}', { id: checkId }, body);
-      if (!this.#judge(response)) return false;
-    }
-    return true;
+  #ask(instance: InstanceSettings, givesUp: (error: FairleadError, refused: boolean) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        this.#open.delete(stop);
+        this.#keeper.leave(goal);
+        settle();
+      };
+      const stop = (error: FairleadError): void => end(() => reject(error));
+      const goal: Goal = {
+        reached: () => end(resolve),
+        missed: (error, refused) => {
+          if (givesUp(error, refused)) stop(error);
+        },
+      };
+      this.#open.add(stop);
+      this.#keeper.want({ instance, owner: this }, goal);
+    });
   }
 
-  /** Agents up to 1.11 answer 500 to a check they do not know, later ones 404. */
-  #judge(response: ConsulResponse): boolean {
-    if (response.status === 200) return true;
-    if (response.status === 404 || /unknown (check|service)|does not have associated TTL/i.test(response.text))
-      return false;
-    throw this.#refused('refused the heartbeat of', response);
-  }
-
-  async #register(): Promise<void> {
-    const response = await this.#send(
-      'PUT',
-      'agent.service.register',
-      '/agent/service/register',
-      {},
-      this.#instance.body,
-    );
-    if (response.status !== 200) throw this.#refused('did not register', response);
-  }
-
-  async #end(): Promise<void> {
-    this.#timer?.cancel();
-    await this.#turn;
+  /** Wants nothing any longer, where nothing later is wanted under its id. */
+  #withdraw(deadlineMs: number): Promise<void> {
+    for (const stop of [...this.#open]) stop(this.#over());
     this.#become('deregistered');
-    this.#ended();
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.#deregisterOnce();
-        return;
-      } catch (thrown) {
-        if (tries === DEREGISTER_TRIES) throw thrown;
-      }
-      await new Promise<void>((resolve) => void this.#context.clock.awaited(this.#backoff.next(), resolve));
-    }
-  }
-
-  async #deregisterOnce(): Promise<void> {
-    const path = '/agent/service/deregister/{id}';
-    const response = await this.#send('PUT', 'agent.service.deregister', path, { id: this.id });
-    // An agent that does not know it is what we want.
-    if (response.status === 200 || response.status === 404 || /unknown service/i.test(response.text)) return;
-    throw this.#refused('did not deregister', response);
-  }
-
-  async #send(
-    method: 'GET' | 'PUT',
-    name: string,
-    path: string,
-    params: Readonly<Record<string, string>>,
-    body?: unknown,
-  ): Promise<ConsulResponse> {
-    const { transport, query, requestTimeoutMs } = this.#context;
-    try {
-      return await transport.send({
-        method,
-        name,
-        path,
-        params,
-        query,
-        body,
-        timeoutMs: requestTimeoutMs,
-        signal: NEVER,
+    return new Promise((resolve, reject) => {
+      const goal: Goal = {
+        reached: () => {
+          timer.cancel();
+          resolve();
+        },
+        missed: (error) => this.failed(error),
+      };
+      const timer = judgeAfter(this.#settings.clock, deadlineMs, () => {
+        this.#keeper.leave(goal);
+        reject(this.#notAgreed(deadlineMs));
       });
-    } catch (thrown) {
-      throw new FairleadError('FAIRLEAD_REGISTRATION', toError(thrown).message, this.#where(thrown));
-    }
+      this.#keeper.want(undefined, goal);
+    });
   }
 
-  #refused(what: string, { status, text }: ConsulResponse): FairleadError {
-    const said = text.trim() === '' ? '' : `: ${text.trim()}`;
-    const hint = status === 403 ? ' The token needs service:write.' : '';
-    return new FairleadError(
-      'FAIRLEAD_REGISTRATION',
-      `Consul at ${this.#context.transport.address} ${what} '${this.id}' (${status}${said}).${hint}`,
-      this.#where(undefined),
-    );
+  #notAgreed(deadlineMs: number): FairleadError {
+    const { address } = this.#settings.transport;
+    const why = this.#lastError === undefined ? 'it has not answered' : this.#lastError.message;
+    const message = `Consul at ${address} has not taken '${this.id}' out within ${deadlineMs} ms: ${why}`;
+    return new FairleadError('FAIRLEAD_REGISTRATION', message, {
+      service: this.#instance.service,
+      endpoint: this.id,
+      cause: this.#lastError,
+    });
   }
 
-  #where(cause: unknown): { service: string; endpoint: string; cause: unknown } {
-    return { service: this.#instance.service, endpoint: this.id, cause };
+  #over(): FairleadError {
+    return new FairleadError('FAIRLEAD_CLOSED', `The registration of '${this.id}' is over.`, {
+      service: this.#instance.service,
+      endpoint: this.id,
+    });
   }
 
   #become(status: RegistrationStatus): void {
@@ -222,6 +204,3 @@ export class ConsulRegistration implements Registration {
     this.#events.emit('status', status);
   }
 }
-
-/** Requests end by their timeout: one that was cut short might take effect after the next. */
-const NEVER = new AbortController().signal;

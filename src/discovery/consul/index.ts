@@ -3,4 +3,4 @@ export { type ConsulKvOptions, consulKv } from './consul-kv.js';
 export { type ConsulRegistrarOptions, consulRegistrar } from './consul-registrar.js';
 export { type ConsulResolverOptions, consulResolver } from './consul-resolver.js';
 export type { Consistency, ConsulQueryOptions } from './health-query.js';
-export type { ConsulCheck, ConsulInstance } from './instance.js';
+export type { ConsulCheck, ConsulInstance, ConsulInstanceUpdate } from './instance.js';

@@ -10,8 +10,9 @@ import {
   readOptions,
   text,
   textList,
+  unchecked,
 } from '../../runtime/options.js';
-import type { InstanceInput } from '../registrar.js';
+import type { InstanceInput, InstanceUpdate, ReportedHealth } from '../registrar.js';
 
 interface CheckOptions {
   /** Default: the service's id and the number of the check. */
@@ -65,10 +66,15 @@ export interface ConsulInstance extends InstanceInput {
   readonly checks?: readonly ConsulCheck[];
 }
 
+/** What may change of it while it is registered: what is left out stays as it is. */
+export type ConsulInstanceUpdate = InstanceUpdate & Partial<Pick<ConsulInstance, 'warningWeight' | 'taggedAddresses'>>;
+
 /** A registration as read: what is sent, and what we have to keep up. */
 export interface InstanceSettings {
   readonly service: string;
   readonly id: string;
+  /** As it was given, updates included. */
+  readonly input: ConsulInstance;
   /** The body of `PUT /v1/agent/service/register`. */
   readonly body: Readonly<Record<string, unknown>>;
   /** Ids of the checks we keep alive, and how often. */
@@ -174,6 +180,7 @@ export function readInstance(instance: ConsulInstance): InstanceSettings {
   return {
     service: read.service,
     id,
+    input: instance,
     body: {
       ID: id,
       Name: read.service,
@@ -190,6 +197,29 @@ export function readInstance(instance: ConsulInstance): InstanceSettings {
       check.type === 'ttl' ? [{ checkId: checkIds[index]!, intervalMs: (check.ttlMs as number) / BEATS_PER_TTL }] : [],
     ),
   };
+}
+
+const UPDATABLE = ['weight', 'warningWeight', 'zone', 'tags', 'meta', 'taggedAddresses'] as const;
+
+/** The instance with changes. Throws FAIRLEAD_INVALID_OPTION, also for what cannot change. */
+export function updateInstance(instance: InstanceSettings, changes: ConsulInstanceUpdate): InstanceSettings {
+  const allowed = Object.fromEntries(UPDATABLE.map((key) => [key, unchecked()]));
+  readOptions('update', changes, allowed as never);
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return readInstance({ ...instance.input, id: instance.id, ...Object.fromEntries(given) });
+}
+
+/**
+ * What is sent to register it: where its health was reported, the checks that we keep alive begin
+ * with that.
+ */
+export function registrationOf(
+  { body, heartbeats }: InstanceSettings,
+  health: ReportedHealth | undefined,
+): Readonly<Record<string, unknown>> {
+  if (health === undefined || heartbeats.length === 0) return body;
+  const checks = body.Checks as readonly Readonly<Record<string, unknown>>[];
+  return { ...body, Checks: checks.map((check) => ('TTL' in check ? { ...check, Status: health } : check)) };
 }
 
 function toConsulCheck(check: CheckSettings, checkId: string): Readonly<Record<string, unknown>> {

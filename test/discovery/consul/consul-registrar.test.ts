@@ -1,58 +1,6 @@
-import type { Registration } from 'fairlead';
-import { type ConsulInstance, type ConsulRegistrarOptions, consulRegistrar } from 'fairlead/consul';
-import { ManualClock, seededRandom } from 'fairlead/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { ScriptedConsul, type SeenRequest } from '../../support/scripted-consul.js';
+import { describe, expect, it } from 'vitest';
+import { bench, TOKEN } from '../../support/registrar-bench.js';
 import { quiet, until } from '../../support/until.js';
-
-const TOKEN = 'r3g1str4r-t0k3n';
-
-interface Bench {
-  readonly consul: ScriptedConsul;
-  readonly clock: ManualClock;
-  /** What the agent knows now. */
-  readonly known: Map<string, Record<string, unknown>>;
-  readonly registrar: ReturnType<typeof consulRegistrar>;
-  register(instance?: Partial<ConsulInstance>): Promise<Registration>;
-  seen(part: string): readonly SeenRequest[];
-}
-
-/** An agent that keeps registrations as a real one does, as far as a registrar can tell. */
-async function bench(options: ConsulRegistrarOptions = {}): Promise<Bench> {
-  const consul = await ScriptedConsul.start();
-  const known = new Map<string, Record<string, unknown>>();
-  consul.script = ({ path, body, method }, response) => {
-    const [, , , kind, verb, id = ''] = decodeURIComponent(path).split('/');
-    if (verb === 'register') {
-      const service = JSON.parse(body);
-      known.set(service.ID, service);
-      response.end();
-    } else if (verb === 'deregister') {
-      response.writeHead(known.delete(id) ? 200 : 404).end();
-    } else if (kind === 'check') {
-      const has = [...known.keys()].some((each) => id.startsWith(`service:${each}:`));
-      response.writeHead(has ? 200 : 500).end(has ? '' : `CheckID "${id}" does not have associated TTL`);
-    } else if (method === 'GET') {
-      response.writeHead(known.has(verb!) ? 200 : 404).end('{}');
-    }
-    return true;
-  };
-  const clock = new ManualClock();
-  const random = seededRandom(3);
-  const registrar = consulRegistrar({ address: consul.address, token: TOKEN, env: {}, clock, random, ...options });
-  onTestFinished(async () => {
-    await registrar.close().catch(() => {});
-    await consul.down();
-  });
-  return {
-    consul,
-    clock,
-    known,
-    registrar,
-    register: (instance) => registrar.register({ service: 'users', id: 'u1', port: 5_001, ...instance }),
-    seen: (part) => consul.requests.filter((request) => request.path.includes(part)),
-  };
-}
 
 describe('consulRegistrar', () => {
   it('sends weights, tagged addresses, tags, metadata, zone and every kind of check', async () => {
@@ -121,23 +69,25 @@ describe('consulRegistrar', () => {
     ['with a TTL', undefined],
     ['without one', []],
   ])('registers again when the agent forgot it, %s', async (_what, checks) => {
-    const { register, known, clock } = await bench();
+    const { register, known, health, clock } = await bench();
     const registration = await register(checks === undefined ? {} : { checks });
     const statuses: string[] = [];
     registration.on('status', (status) => statuses.push(status));
     known.clear();
+    health.clear();
     await clock.advanceAsync(5_000);
     await until(() => known.has('u1') && registration.status === 'registered');
     expect(statuses).toEqual(['lost', 'registered']);
   });
 
   it('goes on while the agent is away, and registers again when it is back', async () => {
-    const { consul, register, known, clock } = await bench();
+    const { consul, register, known, health, clock } = await bench();
     const registration = await register();
     const errors: Error[] = [];
     registration.on('error', (error) => errors.push(error));
     await consul.down();
     known.clear();
+    health.clear();
     for (let i = 0; i < 20; i++) {
       await clock.advanceAsync(1_000);
       await quiet(2);
