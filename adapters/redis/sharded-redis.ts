@@ -14,10 +14,10 @@ import {
   leavePipeline,
   prefixed,
   Redis,
-  rememberIn,
   setStatus,
   type WriteableStream,
 } from './driver/driver.js';
+import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import { onFailure } from './failover/choose.js';
@@ -57,6 +57,7 @@ export class ShardedRedis extends Redis {
   /** What came before discovery reported a server. */
   readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
   readonly #status: ClientStatus;
+  readonly #remembered: Remembered;
   #unlisten: (() => void) | undefined;
   #unregister: (() => void) | undefined;
   #started = false;
@@ -74,6 +75,12 @@ export class ShardedRedis extends Redis {
     this.options.lazyConnect = driver.lazyConnect ?? false;
     concealOptions(this.options);
     this.#status = new ClientStatus(this);
+    this.#remembered = new Remembered(this.options, {
+      changed: () => {
+        for (const shard of this.#set.shards) shard.blocking.renew();
+      },
+      selected: (db) => this.#heard('select', db),
+    });
     this.#mesh = mesh;
     this.#given = options;
     this.#own = own;
@@ -100,7 +107,7 @@ export class ShardedRedis extends Redis {
     this.#router = new Router({
       own,
       subscribe: (command, name) => this.#subscriptions.handle(command, name, this.#set),
-      remember: (name, args) => this.#remember(name, args),
+      remember: (command, name) => this.#remembered.take(command, name),
       currentSet: () => this.#set,
     });
     this.#transactions = new Transactions(this.#router);
@@ -342,12 +349,6 @@ export class ShardedRedis extends Redis {
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     if (this.#subscriptions.active) this.#subscriptions.follow(this.#set);
     this.#status.show(this.#set.shards);
-  }
-
-  #remember(name: string, args: readonly (string | Buffer)[]): void {
-    const { db } = this.options;
-    rememberIn(this.options, name, args);
-    if (this.options.db !== db) this.#heard('select', this.options.db);
   }
 
   /** As in ioredis, it has ended when its answer is there. */

@@ -124,9 +124,38 @@ describe('a client that connects', () => {
     expect(await redis.lrange('again', 0, -1)).toEqual(['x']);
   });
 
+  it('keeps to the database that was selected, by whatever connection a command goes', async () => {
+    await using over = redisOver(servers.servers, {
+      reconnectOnError: (error) => {
+        if (!error.message.includes('WRONGTYPE')) return false;
+        void other.del('both');
+        return 2;
+      },
+    });
+    const { redis } = over;
+    const other = redis.duplicate({ db: 3 });
+    await redis.rpush('queue', 'of 0');
+    expect(await redis.blpop('queue', 1)).toEqual(['queue', 'of 0']);
+    await redis.rpush('queue', 'of 0');
+    void redis.select(3);
+    void redis.rpush('queue', 'of 3');
+    // The connection that is kept for commands that block is one of database 0.
+    expect(await redis.blpop('queue', 1)).toEqual(['queue', 'of 3']);
+    await expect(redis.select(9_999)).rejects.toThrow(/out of range/);
+    expect(redis.options.db).toBe(3);
+    await redis.set('both', 'text');
+    const pushed = redis.rpush('both', 'a list after all');
+    void redis.select(0);
+    expect(await pushed).toBe(1);
+    expect(await redis.exists('both')).toBe(0);
+    expect(await other.lrange('both', 0, -1)).toEqual(['a list after all']);
+    other.disconnect();
+    expect(await redis.lpop('queue')).toBe('of 0');
+  });
+
   it('sends what was asked right after disconnect(true) on the next connection', async () => {
     await using over = redisOver(servers.servers);
-    await over.redis.ping();
+    await once(over.redis, 'ready');
     const keys = keyOnEach(over.redis);
     over.redis.disconnect(true);
     expect(await Promise.all(keys.map((key) => over.redis.exists(key)))).toEqual([0, 0, 0]);

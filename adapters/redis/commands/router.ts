@@ -17,7 +17,7 @@ export interface RouterHost {
   /** SUBSCRIBE and its like. */
   subscribe(command: Command, name: string): void;
   /** SELECT, AUTH, CLIENT SETNAME: for the connections to come. */
-  remember(name: string, args: readonly (string | Buffer)[]): void;
+  remember(command: Command, name: string): void;
 }
 
 /** Decides for each command which shards get it, by its keys or by the table in `commands.ts`. */
@@ -60,7 +60,7 @@ export class Router implements TransactionRouter {
   }
 
   #routeToOnly(command: Command, name: string, shard: Target): void {
-    if (ruleOf(name, command.args)?.to === 'remembered') this.#remember(command, name);
+    if (ruleOf(name, command.args)?.to === 'remembered') this.#host.remember(command, name);
     if (name === 'multi') shard.shard.beginTransaction();
     else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
     if (isBlocking(name, command.args)) shard.blocking.send(command);
@@ -137,7 +137,7 @@ export class Router implements TransactionRouter {
         set.any.send(command);
         return;
       case 'remembered':
-        this.#remember(command, name);
+        this.#host.remember(command, name);
         sendToAll(command, 'first', set, this.service);
         return;
       case 'all':
@@ -158,17 +158,6 @@ export class Router implements TransactionRouter {
         if (command.args.length === 0) set.any.send(command);
         else command.reject(unroutable(this.service, name, 'no key says where it belongs; see the option keysOf'));
     }
-  }
-
-  /** What the server has accepted, later connections get as well. */
-  #remember(command: Command, name: string): void {
-    const args = [...(command.args as (string | Buffer)[])];
-    const { resolve } = command;
-    // Before the caller hears of it.
-    command.resolve = (reply) => {
-      this.#host.remember(name, args);
-      resolve(reply);
-    };
   }
 
   keysOf(command: Command): readonly RedisKey[] {

@@ -3,7 +3,7 @@ import { type Command, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
-import { type DriverOptions, inside, type WriteableStream } from './inside.js';
+import { type CommandItem, type DriverOptions, inside, unselect, type WriteableStream } from './inside.js';
 import { callbackThrew } from './retries.js';
 import { concealCommand, concealOptions, describeAs } from './secrets.js';
 
@@ -26,6 +26,11 @@ export interface ConnectionContext {
   readonly keepsUnsent?: boolean;
 }
 
+/** A command that the server has answered by an error. */
+interface Refused extends CommandItem {
+  readonly error: Error;
+}
+
 /**
  * A connection whose commands fail as soon as it breaks, each with an error that says whether it
  * may have been executed. What is written in one tick leaves in one write, and one timer watches
@@ -38,10 +43,12 @@ class Connection extends Redis {
   readonly #deadlines: Deadlines | undefined;
   /** While ioredis takes a command in: it would arm a timer for each. */
   #ownsDeadline = false;
-  /** The command whose error is being judged by `reconnectOnError`. */
-  #judged: { readonly command: Command; readonly error: Error } | undefined;
+  /** The command whose error ioredis is dealing with. */
+  #failing: Refused | undefined;
+  /** The same, once `reconnectOnError` has said 2 of it; what that sends itself goes its way. */
+  #judged: Refused | undefined;
   /** Refused by the server, to be sent again on the next connection. */
-  #again: { readonly command: Command; readonly error: Error }[] = [];
+  #again: Refused[] = [];
   /** It was ready, has broken, and has not been tried again. */
   #justBroke = false;
 
@@ -79,7 +86,9 @@ class Connection extends Redis {
     if (typeof reconnectOnError !== 'function') return;
     this.options.reconnectOnError = (error) => {
       try {
-        return reconnectOnError(error);
+        const verdict = reconnectOnError(error);
+        if (verdict === 2) this.#judged = this.#failing;
+        return verdict;
       } catch (thrown) {
         this.silentEmit('error', callbackThrew('reconnectOnError', thrown));
         return false;
@@ -105,14 +114,16 @@ class Connection extends Redis {
       else if (status !== 'reconnecting') this.#justBroke = false;
       setStatus.call(this, status, arg);
       // Before those that came later, which wait in the queue of ioredis.
-      if (status === 'ready') for (const { command } of this.#again.splice(0)) this.sendCommand(command);
+      if (status === 'ready') for (const item of this.#again.splice(0)) this.#sendIn(item);
     };
     own.handleReconnection = (error, item) => {
       concealCommand(error);
-      this.#judged = { command: item.command, error };
+      if (item.command.name === 'select') unselect(this, item);
+      this.#failing = { command: item.command, select: item.select, error };
       try {
         handleReconnection.call(this, error, item);
       } finally {
+        this.#failing = undefined;
         this.#judged = undefined;
       }
     };
@@ -160,7 +171,7 @@ class Connection extends Redis {
    * which here fails all that waits. What belongs to a transaction cannot be sent without the rest
    * of it.
    */
-  #sendAgain(command: Command, judged: { readonly command: Command; readonly error: Error }): unknown {
+  #sendAgain(command: Command, judged: Refused): unknown {
     if (command !== judged.command) command.resolve(Buffer.from('OK'));
     else if (!this.#keepsUnsent || command.inTransaction) command.reject(judged.error);
     else {
@@ -168,6 +179,12 @@ class Connection extends Redis {
       this.#timeAlone(command);
     }
     return command.promise;
+  }
+
+  /** ioredis selects afterwards what was selected before. */
+  #sendIn({ command, select }: CommandItem): void {
+    if (inside(this).condition?.select !== select) this.select(select).catch(() => {});
+    this.sendCommand(command);
   }
 
   #sendUntimed(command: Command, stream: WriteableStream | undefined): unknown {

@@ -14,6 +14,8 @@ export type DriverOptions = RedisOptions & { replyMapping?: 'legacy' };
 /** A command that was sent. */
 export interface CommandItem {
   readonly command: Command;
+  /** The database it is for; of a SELECT, the one before. */
+  select: number;
 }
 
 /**
@@ -22,9 +24,9 @@ export interface CommandItem {
  */
 export interface Inside {
   readonly offlineQueue: { readonly length: number };
-  readonly commandQueue: { readonly length: number };
+  readonly commandQueue: { readonly length: number; peekAt(index: number): CommandItem | undefined };
   readonly connector: { stream?: Socket | undefined };
-  condition: { auth?: unknown } | null | undefined;
+  readonly condition: { auth?: unknown; select: number } | null | undefined;
   flushQueue(error: Error, options?: { offlineQueue?: boolean; commandQueue?: boolean }): void;
   handleReconnection(error: Error, item: CommandItem): void;
   setStatus(status: string, arg?: unknown): void;
@@ -52,4 +54,20 @@ export function breakConnection(redis: Redis): void {
 export function endConnection(redis: Redis): void {
   redis.disconnect();
   breakConnection(redis);
+}
+
+/**
+ * The server has refused a SELECT. ioredis has taken the database for selected when it sent it, and
+ * would select it again on the next connection, in vain.
+ */
+export function unselect(redis: Redis, { command, select: before }: CommandItem): void {
+  const { condition, commandQueue } = inside(redis);
+  const refused = Number(command.args[0]);
+  for (let i = 0; i < commandQueue.length; i++) {
+    const item = commandQueue.peekAt(i)!;
+    if (item.select !== refused) return;
+    item.select = before;
+    if (item.command.name === 'select') return;
+  }
+  if (condition?.select === refused) condition.select = before;
 }

@@ -25,6 +25,7 @@ export class BlockingPool {
   readonly #clock: Clock;
   readonly #idle: Redis[] = [];
   readonly #all = new Set<Redis>();
+  readonly #outdated = new WeakSet<Redis>();
   #closed = false;
 
   constructor(connector: Connector, limit: number, timeoutMs: number | undefined, clock: Clock) {
@@ -45,6 +46,12 @@ export class BlockingPool {
         '(maxBlockingConnections). Nothing was sent.';
       command.reject(new FairleadError('FAIRLEAD_NO_CONNECTION', message, { endpoint: this.#connector.name }));
     }
+  }
+
+  /** Connections to come are made with other options: those of before are used no more. */
+  renew(): void {
+    for (const connection of this.#idle.splice(0)) this.#drop(connection);
+    for (const connection of this.#all) this.#outdated.add(connection);
   }
 
   /** The server does not answer: what waits there fails now. */
@@ -112,9 +119,9 @@ export class BlockingPool {
   }
 
   #release(connection: Redis): void {
-    if (this.#all.has(connection) && connection.status === 'ready' && this.#idle.length < MAX_IDLE) {
-      this.#idle.push(connection);
-    } else this.#drop(connection);
+    const usable = this.#all.has(connection) && !this.#outdated.has(connection) && connection.status === 'ready';
+    if (usable && this.#idle.length < MAX_IDLE) this.#idle.push(connection);
+    else this.#drop(connection);
   }
 
   #drop(connection: Redis): void {
