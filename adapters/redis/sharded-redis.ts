@@ -245,9 +245,7 @@ export class ShardedRedis extends Redis {
     this.#end();
   }
 
-  /**
-   * Another client with the same options, except for those given. Over the same mesh and service.
-   */
+  /** Another client with the same options, except for those given, over the same mesh. */
   // biome-ignore lint/suspicious/noExplicitAny: the parent's return type has a type parameter
   override duplicate(override?: any): any {
     return new ShardedRedis(this.#mesh, { ...this.#given, ...(override as Partial<ShardedRedisOptions>) });
