@@ -2,11 +2,7 @@ import { closedError } from '../call/host.js';
 
 export type { DiscoveryStatus } from '../discovery/resolver.js';
 
-import type { AffinityEvent, SessionsFullEvent } from '../affinity/affinity.js';
-import { SharedSessions } from '../affinity/shared-sessions.js';
-import { StickySessions } from '../affinity/sticky-sessions.js';
-import { StoreBook } from '../affinity/store-book.js';
-import { TableBook } from '../affinity/table-book.js';
+import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicyRegistry, PolicySpec } from '../balancing/registry.js';
 import { runCall } from '../call/call.js';
@@ -37,6 +33,7 @@ import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
+import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 
 export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './contract.js';
@@ -112,7 +109,7 @@ export class LiveService implements Service, ViewHost {
     this.#views.admit(policy);
     this.#members = this.#createMembers(context.checks);
     this.#ejection = this.#members.ejection;
-    this.sticky = this.#createSticky();
+    this.sticky = createSticky(this, read.affinity, this.#events);
     this.#view = new View(this, policy, undefined);
     this.#views.add(this.#view);
     this.#feed = new DiscoveryFeed(
@@ -381,25 +378,5 @@ export class LiveService implements Service, ViewHost {
       },
     };
     return new Members(host, this.options, checks);
-  }
-
-  #createSticky(): StickySessions | undefined {
-    const affinity = this.options.affinity;
-    if (affinity === undefined) return undefined;
-    const { name, clock, random } = this;
-    const failed = this.#failed;
-    const { store } = affinity;
-    const host = {
-      name,
-      clock,
-      random,
-      byId: (id: string) => this.#members.byId(id),
-      moved: (event: AffinityEvent) => this.#events.emit('affinity', event),
-      sessionsFull: (event: SessionsFullEvent) => this.#events.emit('sessionsFull', event),
-      failed,
-    };
-    if (store === undefined) return new StickySessions(host, new TableBook(clock, affinity), affinity);
-    const kept = 'load' in store ? new SharedSessions(store, clock, affinity, failed) : store;
-    return new StickySessions(host, new StoreBook(kept, failed), affinity);
   }
 }
