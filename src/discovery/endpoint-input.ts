@@ -1,4 +1,4 @@
-import { addressOf, type EndpointSpec } from '../endpoint/endpoint.js';
+import { addressOf, type EndpointSpec, isWeight, MAX_WEIGHT, MIN_WEIGHT } from '../endpoint/endpoint.js';
 import { invalidOption, textList } from '../runtime/options.js';
 import type { EndpointInput } from './resolver.js';
 
@@ -34,8 +34,8 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   checkPort(port, `${name}.port`);
   for (const key of ['weight', 'registeredWeight'] as const) {
     const weight = input[key];
-    if (weight === undefined || (weight > 0 && weight <= 65_535)) continue;
-    throw invalidOption(`${name}.${key}`, weight, 'above 0 to 65535');
+    if (weight === undefined || isWeight(weight)) continue;
+    throw invalidOption(`${name}.${key}`, weight, `a number from ${MIN_WEIGHT} to ${MAX_WEIGHT}`);
   }
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 127)) {
     throw invalidOption(`${name}.priority`, priority, 'a whole number from 0 to 127');

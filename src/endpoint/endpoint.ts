@@ -12,7 +12,7 @@ export interface EndpointSpec {
   readonly host: string;
   /** 1 to 65,535. */
   readonly port: number;
-  /** Share of traffic relative to the other endpoints: above 0 to 65,535; default 1. */
+  /** Share of traffic relative to the other endpoints: 0.000001 to 65,535; default 1. */
   readonly weight: number;
   /**
    * 0 is used first, higher numbers when too few of the lower are healthy; a whole number from 0 to
@@ -86,6 +86,14 @@ export interface Endpoint {
   readonly calls: number;
   /** Calls whose outcome spoke against the endpoint. */
   readonly failures: number;
+}
+
+/** Far below what any policy can tell apart, and far from where divisions end in Infinity. */
+export const MIN_WEIGHT = 1e-6;
+export const MAX_WEIGHT = 65_535;
+
+export function isWeight(weight: unknown): weight is number {
+  return typeof weight === 'number' && weight >= MIN_WEIGHT && weight <= MAX_WEIGHT;
 }
 
 /** `host:port`, with brackets around IPv6. */

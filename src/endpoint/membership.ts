@@ -1,6 +1,6 @@
 import { FairleadError } from '../runtime/errors.js';
 import { AbsentEndpoints } from './absent.js';
-import { type EndpointSpec, sameAddress, sameSpec } from './endpoint.js';
+import { type EndpointSpec, isWeight, sameAddress, sameSpec } from './endpoint.js';
 import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
@@ -154,12 +154,6 @@ export class Membership {
   }
 }
 
-/**
- * Far below what any policy can tell apart; what is nearly 0 would be Infinity, or for ever, in
- * their divisions.
- */
-const MIN_WEIGHT = 1e-6;
-const MAX_WEIGHT = 65_535;
 const MAX_PRIORITY = 127;
 
 /**
@@ -185,10 +179,6 @@ function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>)
     return 'its meta is no object of strings';
   }
   return undefined;
-}
-
-function isWeight(weight: number): boolean {
-  return weight >= MIN_WEIGHT && weight <= MAX_WEIGHT;
 }
 
 function isWithdrawn(endpoint: LiveEndpoint): boolean {

@@ -14,7 +14,7 @@ export interface KeyRingServer {
    * Unique.
    */
   readonly id: string;
-  /** Share of the keys relative to the others; above 0. */
+  /** Share of the keys relative to the others; 0.000001 to 1,000,000,000. */
   readonly weight: number;
 }
 

@@ -1,3 +1,5 @@
+import { checkWeights } from './weights.js';
+
 /**
  * How other software shares out points, for rings that must agree with it. All give 40 labels to
  * each of n equal servers where their arithmetic does not lose one:
@@ -16,6 +18,7 @@ export type KetamaCompatibility = 'none' | 'hashring' | 'libketama' | 'twemproxy
  * Ketama.
  */
 export function labelCounts(weights: readonly number[], vnodes: number, compatibility: KetamaCompatibility): number[] {
+  checkWeights(weights, 'key ring');
   if (compatibility === 'none') return absoluteCounts(weights, vnodes);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const count = weights.length;

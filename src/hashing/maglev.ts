@@ -1,4 +1,5 @@
 import { murmur3 } from './murmur3.js';
+import { checkWeights } from './weights.js';
 
 const FREE = 0xffffffff;
 /**
@@ -18,6 +19,7 @@ const SKIP_SEED = 0x65763230;
  * Returns the table: for each entry the number of the id that owns it. `size` must be prime.
  */
 export function fillMaglev(ids: readonly string[], weights: readonly number[], size: number): Uint32Array {
+  checkWeights(weights, 'maglev table');
   const count = ids.length;
   const table = new Uint32Array(size).fill(FREE);
   // The next entry on each list, and the step to the one after: coprime to a prime size, so it

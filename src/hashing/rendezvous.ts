@@ -1,5 +1,6 @@
 import type { HashTable } from './hash-table.js';
 import { mix32, murmur3 } from './murmur3.js';
+import { checkWeights } from './weights.js';
 
 /** From a 32-bit number to [0, 1). */
 const UNIT = 2 ** -32;
@@ -20,6 +21,7 @@ export class RendezvousTable implements HashTable {
   readonly #equal: boolean;
 
   constructor(ids: readonly string[], weights: readonly number[]) {
+    checkWeights(weights, 'rendezvous table');
     this.#ids = Int32Array.from(ids, (id) => murmur3(id, 0));
     this.#means = Float64Array.from(weights, (weight) => 1 / weight);
     this.#equal = weights.every((weight) => weight === weights[0]);

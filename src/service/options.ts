@@ -224,11 +224,10 @@ const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
  * earlier one.
  */
 export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
-  const merged: Record<string, unknown> = {};
-  for (const layer of layers) {
-    for (const [name, value] of Object.entries(layer ?? {})) if (value !== undefined) merged[name] = value;
-  }
-  return merged;
+  const given = layers.flatMap((layer) => Object.entries(layer ?? {})).filter(([, value]) => value !== undefined);
+  // Not by assignment: a key `__proto__`, as parsed JSON may have it, is to be refused like any
+  // other.
+  return Object.fromEntries(given);
 }
 
 /** `context` leads every message: `service 'users'`. */

@@ -1,8 +1,8 @@
-import { type status as Code, type ServiceConfig, status } from '@grpc/grpc-js';
+import { type status as Code, status } from '@grpc/grpc-js';
 import { optionReaders, type PolicyRegistry } from '../../../src/adapter.js';
 import { FairleadError, type PolicySpec } from '../../../src/index.js';
 
-const { boolean, unchecked, integer, invalidOption, number, optional, readOptions } = optionReaders;
+const { boolean, unchecked, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
 
 /**
  * The part of a gRPC service config (grpc/proposal, "service_config.md") that grpc-js carries out.
@@ -206,18 +206,30 @@ export function readChannelServiceConfig(json: unknown, registry: PolicyRegistry
   const name = 'grpc.service_config';
   if (json === undefined) return { balancing: undefined, serviceConfig: {} };
   if (typeof json !== 'string') throw invalidOption(name, json, 'a string of JSON');
-  let parsed: Partial<ServiceConfig>;
+  let parsed: unknown;
   try {
     parsed = JSON.parse(json);
   } catch (error) {
     throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is no JSON: ${String(error)}.`, { cause: error });
   }
+  if (parsed !== null && !isObject(parsed)) throw invalidOption(name, parsed, 'a JSON object');
   const { loadBalancingConfig, loadBalancingPolicy, ...rest } = parsed ?? {};
-  const list = [...(loadBalancingConfig ?? [])];
-  if (loadBalancingPolicy !== undefined && list.length === 0) list.push({ [loadBalancingPolicy.toLowerCase()]: {} });
+  const list = [...readBalancingList(loadBalancingConfig, `${name}.loadBalancingConfig`)];
+  const policy = text(undefined)(loadBalancingPolicy ?? undefined, `${name}.loadBalancingPolicy`);
+  if (policy !== undefined && list.length === 0) list.push({ [policy.toLowerCase()]: {} });
   const serviceConfig = readServiceConfig(rest, name);
   checkMethodPolicies(serviceConfig, registry, name);
   return { balancing: readBalancing(list, registry.names, name), serviceConfig };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readBalancingList(value: unknown, name: string): readonly Readonly<Record<string, unknown>>[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every(isObject)) return value;
+  throw invalidOption(name, value, 'an array of objects, such as [{ "peak_ewma": {} }]');
 }
 
 function readBalancing(

@@ -158,9 +158,11 @@ export function readPoolOptions(options: unknown): {
   readonly connection: Readonly<Record<string, unknown>>;
 } {
   if (typeof options !== 'object' || options === null) throw read.invalidOption('createPool', options, 'an object');
-  const own: Record<string, unknown> = {};
-  const driver: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) (Object.hasOwn(schema, key) ? own : driver)[key] = value;
+  const entries = Object.entries(options);
+  const isOwn = ([key]: readonly [string, unknown]): boolean => Object.hasOwn(schema, key);
+  // Not by assignment: a key `__proto__` of parsed JSON is to be refused like any other.
+  const own = Object.fromEntries(entries.filter(isOwn));
+  const driver = Object.fromEntries(entries.filter((entry) => !isOwn(entry)));
   return {
     own: read.readOptions('createPool', own, schema),
     ...readDriverOptions(driver, Object.keys(schema)),

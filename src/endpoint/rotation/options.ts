@@ -15,7 +15,7 @@ export const readSlowStart: Reader<SlowStartSettings | undefined> = optional((va
   readOptions<SlowStartSettings>(name, value, {
     windowMs: required(number(0, 100, DAY_MS), 'a number of milliseconds from 100 to 86400000'),
     aggression: positive(1, 100),
-    minWeightRatio: positive(0.1, 1),
+    minWeightRatio: number(0.1, 0.001, 1),
   }),
 );
 

@@ -9,7 +9,7 @@ export interface SlowStartOptions {
    * way. Above 0 to 100.
    */
   readonly aggression?: number;
-  /** The share of its weight it has from the beginning. Default 0.1 (Envoy's); above 0 to 1. */
+  /** The share of its weight it has from the beginning. Default 0.1 (Envoy's); 0.001 to 1. */
   readonly minWeightRatio?: number;
 }
 
