@@ -1,5 +1,6 @@
 import { builtinPolicies } from './balancing/builtin.js';
-import { type PolicyFactory, PolicyRegistry } from './balancing/registry.js';
+import type { PolicyFactory } from './balancing/factory.js';
+import { PolicyRegistry } from './balancing/registry.js';
 import type { Resolver } from './discovery/resolver.js';
 import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';

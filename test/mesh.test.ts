@@ -109,7 +109,7 @@ describe('mesh', () => {
       const { mesh } = testMesh({ s: endpoints(1) });
       expect(() => mesh.service('s', { policy: policy as never })).toThrow(message);
     }
-    for (const policy of ['peak_ewma', { peak_ewma: { decayMs: 5_000 } }]) {
+    for (const policy of ['peak_ewma', { peak_ewma: { decayMs: 5_000 } }] as const) {
       expect(
         testMesh({ s: endpoints(1) })
           .mesh.service('s', { policy })

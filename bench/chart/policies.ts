@@ -4,7 +4,7 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
-import { type CallMessage, createMesh, type Endpoint, type ProbeSource } from 'fairlead';
+import { type CallMessage, createMesh, type Endpoint, type PolicyName, type ProbeSource } from 'fairlead';
 import {
   exponential,
   lognormal,
@@ -120,7 +120,7 @@ const probes: ProbeSource = {
   },
 };
 
-function measure(policy: string, { simulation }: Panel): Cell {
+function measure(policy: PolicyName, { simulation }: Panel): Cell {
   const reports: SimulationReport[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
     const probed = policy === 'prequal' ? { probes, measureLatency: true } : {};

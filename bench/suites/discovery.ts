@@ -1,5 +1,5 @@
 import { Agent, get } from 'node:http';
-import { createMesh, Outcome } from 'fairlead';
+import { createMesh, Outcome, type PolicyName } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import type { Contender, Suite } from '../runner/suite.js';
 
@@ -174,7 +174,7 @@ const parsing = async ({ url }: World): Promise<Contender> => {
 
 let weight = 2;
 const updating =
-  (policy: string) =>
+  (policy: PolicyName) =>
   async ({ url }: World): Promise<Contender> => {
     const mesh = createMesh({ resolver: consulResolver({ address: url, env: {} }) });
     const service = mesh.service('big', { policy });

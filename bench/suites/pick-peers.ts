@@ -1,5 +1,5 @@
 import { Channel, credentials, Metadata } from '@grpc/grpc-js';
-import { createMesh, type Lease, Outcome, staticResolver } from 'fairlead';
+import { createMesh, type Lease, Outcome, type PolicyName, staticResolver } from 'fairlead';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 import { KEYS } from '../support/keys.js';
 
@@ -74,7 +74,7 @@ const mysql = (selector: string, size: number) => async (): Promise<Contender> =
   return repeating(() => namespace._getClusterNode());
 };
 
-const fairlead = (policy: string, size: number) => (): Contender => {
+const fairlead = (policy: PolicyName, size: number) => (): Contender => {
   const servers = Array.from({ length: size }, (_, i) => `127.0.0.1:${10_000 + i}`);
   const service = createMesh({ resolver: staticResolver({ s: servers }) }).service('s', { policy });
   const requests = KEYS.map((key) => ({ key }));
@@ -86,7 +86,7 @@ const fairlead = (policy: string, size: number) => (): Contender => {
   });
 };
 
-const OURS = ['round_robin', 'weighted_round_robin', 'random', 'least_request', 'consistent_hash', 'maglev'];
+const OURS = ['round_robin', 'weighted_round_robin', 'random', 'least_request', 'consistent_hash', 'maglev'] as const;
 
 const at = (size: number): Case<World> => ({
   title: `${size} endpoints`,

@@ -1,4 +1,4 @@
-import { createMesh, type Lease, Outcome, type ProbeSource, staticResolver } from 'fairlead';
+import { createMesh, type Lease, Outcome, type PolicyName, type ProbeSource, staticResolver } from 'fairlead';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 
 /**
@@ -10,7 +10,7 @@ const SIZES = [10, 100, 1_000, 10_000];
 const INFLIGHT = 64;
 const KEYS = 8_192;
 
-const picking = (policy: string, size: number) => (): Contender => {
+const picking = (policy: PolicyName, size: number) => (): Contender => {
   // In an array, or every step would allocate a number of its own.
   const time = new Float64Array(1);
   const never = { cancel() {} };

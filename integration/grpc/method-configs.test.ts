@@ -32,7 +32,7 @@ function operator() {
 describe('a policy for one method', () => {
   it('picks for it, over the same connections, and the channel’s policy for the others', async () => {
     servers = await startServers(3);
-    const methodConfig = [{ name: [{ service: 'test.Echo', method: 'Unary' }], policy: 'consistent_hash' }];
+    const methodConfig = [{ name: [{ service: 'test.Echo', method: 'Unary' }], policy: 'consistent_hash' as const }];
     echo = new EchoMesh(servers, {}, { services: { echo: { serviceConfig: { methodConfig } } } });
     const client = echo.connect('fairlead:///echo?policy=round_robin');
     const keyed = (): Promise<Answer[]> =>

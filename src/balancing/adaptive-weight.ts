@@ -3,8 +3,8 @@ import { invalidOption, number, type Reader, readOptions } from '../runtime/opti
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface AdaptiveWeightOptions {

@@ -1,10 +1,10 @@
 import { KeyRing, type KeyRingOptions, keyRingSchema } from '../hashing/key-ring.js';
 import { readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
 import { RingTableBuilder } from './hashing/ring-table.js';
 import type { Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface ConsistentHashOptions extends KeyRingOptions {
   /**

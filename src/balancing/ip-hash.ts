@@ -1,11 +1,11 @@
 import { KeyRing } from '../hashing/key-ring.js';
 import { integer, readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
 import { hashIp } from './hashing/ip-prefix.js';
 import { RingTableBuilder } from './hashing/ring-table.js';
 import type { Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface IpHashOptions {
   /**

@@ -1,8 +1,8 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { integer, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface LeastRequestOptions {

@@ -1,10 +1,10 @@
 import { murmur3 } from '../hashing/murmur3.js';
 import { invalidOption, type Reader, readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
 import { MaglevTableBuilder } from './hashing/maglev-table.js';
 import type { Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface MaglevOptions {
   /**

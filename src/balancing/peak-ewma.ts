@@ -2,8 +2,8 @@ import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { decayed, SMALL_RATIO } from '../runtime/decay.js';
 import { integer, number, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface PeakEwmaOptions {

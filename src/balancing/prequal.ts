@@ -1,8 +1,8 @@
 import { FairleadError } from '../runtime/errors.js';
 import { integer, number, readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Policy } from './policy.js';
 import { PrequalPicker, type PrequalSettings } from './prequal/prequal-picker.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface PrequalOptions {
   /** Probes sent per call. Default 3; above 0 to 16. */

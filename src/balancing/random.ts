@@ -1,6 +1,6 @@
 import { readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 /**

@@ -1,23 +1,8 @@
 import { FairleadError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
+import type { PolicyFactory } from './factory.js';
 import type { Policy } from './policy.js';
-
-/**
- * Makes a policy from its options and knows its name: `peakEwma({ decayMs: 5_000 })`. Throws
- * FAIRLEAD_INVALID_OPTION for options it does not have.
- */
-export interface PolicyFactory<Options = unknown> {
-  (options?: Options): Policy;
-  readonly policyName: string;
-}
-
-/** A policy, its name in the registry, or `{ name: options }` as a config file writes it. */
-export type PolicySpec = Policy | string | { readonly [name: string]: unknown };
-
-/** Joins a policy's name to its factory. */
-export function definePolicy<Options>(policyName: string, make: (options?: Options) => Policy): PolicyFactory<Options> {
-  return Object.assign((options?: Options) => make(options), { policyName });
-}
+import type { PolicyName, PolicySpec } from './spec.js';
 
 /**
  * Policy names to policies. One per mesh, so that one user's policy cannot surprise another's mesh.
@@ -41,8 +26,8 @@ export class PolicyRegistry {
     this.#factories.set(policyName, factory);
   }
 
-  get names(): readonly string[] {
-    return [...this.#factories.keys()];
+  get names(): readonly PolicyName[] {
+    return [...this.#factories.keys()] as PolicyName[];
   }
 
   /** The policy that a spec means. Throws FAIRLEAD_INVALID_OPTION, with the list of what exists. */

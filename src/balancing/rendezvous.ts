@@ -1,10 +1,10 @@
 import { murmur3 } from '../hashing/murmur3.js';
 import { readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
 import { RendezvousTableBuilder } from './hashing/rendezvous-table.js';
 import type { Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 export interface RendezvousOptions {
   /** Bounded loads, as for `consistent_hash`. Default: no bound. */

@@ -1,8 +1,8 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 /**
  * Each endpoint in turn, whatever its weight: `weighted_round_robin` is the one that minds weights.

@@ -1,7 +1,7 @@
 import { readOptions } from '../runtime/options.js';
+import { definePolicy, type PolicyFactory } from './factory.js';
 import { LeastLoadedPicker } from './least-loaded/least-loaded-picker.js';
 import type { Policy } from './policy.js';
-import { definePolicy, type PolicyFactory } from './registry.js';
 
 /**
  * The endpoint with the fewest calls in flight per weight: the true minimum of all, as Linux's

@@ -1,6 +1,6 @@
 import type { AffinityStore, SharedAffinityStore } from '../affinity/affinity.js';
 import type { ProbeSource } from '../balancing/policy.js';
-import type { PolicySpec } from '../balancing/registry.js';
+import type { PolicySpec } from '../balancing/spec.js';
 import type { ApertureOptions, ApertureSettings } from '../endpoint/rotation/aperture.js';
 import { readAperture, readPriority, readSlowStart, readZone } from '../endpoint/rotation/options.js';
 import type { PriorityOptions } from '../endpoint/rotation/priority.js';

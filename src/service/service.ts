@@ -4,7 +4,8 @@ export type { DiscoveryStatus } from '../discovery/resolver.js';
 
 import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
-import type { PolicyRegistry, PolicySpec } from '../balancing/registry.js';
+import type { PolicyRegistry } from '../balancing/registry.js';
+import type { PolicySpec } from '../balancing/spec.js';
 import { runCall } from '../call/call.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';

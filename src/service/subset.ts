@@ -1,6 +1,6 @@
 import { unnamedSessions } from '../affinity/sticky-sessions.js';
 import type { Weighing } from '../balancing/policy.js';
-import type { PolicySpec } from '../balancing/registry.js';
+import type { PolicySpec } from '../balancing/spec.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';

@@ -1,6 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createMesh, type Endpoint, type Lease, Outcome, type ProbeSource, type RoutingKey } from 'fairlead';
+import {
+  createMesh,
+  type Endpoint,
+  type Lease,
+  Outcome,
+  type PolicyName,
+  type ProbeSource,
+  type RoutingKey,
+} from 'fairlead';
 import { fakeEndpoints, ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { LiveEndpoint } from '../../src/endpoint/live-endpoint.js';
@@ -44,7 +52,7 @@ const silent: ProbeSource = { probe: (_endpoint, reply) => reply(1, 10) };
 
 it('is known for every policy', () => expect(Object.keys(costs).sort()).toEqual([...names].sort()));
 
-describe.each(Object.entries(costs))('a pick of %s', (policy, cost) => {
+describe.each(Object.entries(costs) as [PolicyName, (typeof costs)[string]][])('a pick of %s', (policy, cost) => {
   it(`allocates ${cost.bytes} bytes with its done, whatever the number of endpoints`, () => {
     for (const count of [10, 1_000]) {
       const { mesh, clock } = testMesh({ users: endpoints(count) });
@@ -67,7 +75,7 @@ describe.each(Object.entries(costs))('a pick of %s', (policy, cost) => {
 });
 
 describe('a pick with bounded loads', () => {
-  it.each(['consistent_hash', 'maglev', 'rendezvous', 'ip_hash'])(
+  it.each(['consistent_hash', 'maglev', 'rendezvous', 'ip_hash'] as const)(
     'of %s looks at the full ones before, its own, and one for the sum',
     (name) => {
       expect(looksPerPick(name, { maxLoadRatio: 2 })).toBeLessThanOrEqual(2.5);
@@ -76,11 +84,11 @@ describe('a pick with bounded loads', () => {
 });
 
 /** Endpoints that a pick reads something of, and how often: the mean over calls that all go on. */
-function looksPerPick(name: string, options: object | undefined): number {
+function looksPerPick(name: PolicyName, options: object | undefined): number {
   const COUNT = 1_000;
   const seen = new Set<Endpoint>();
   const all = fakeEndpoints(COUNT).map((spec, i) => new Watched({ ...spec, weight: 1 + (i % 7) }, i, seen));
-  const policy = createMesh().policies.resolve(options === undefined ? name : { [name]: options }, 'policy');
+  const policy = createMesh().policies.resolve(options === undefined ? name : ({ [name]: options } as never), 'policy');
   const clock = new ManualClock(1_000);
   const picker = policy.create({ clock, random: seededRandom(1), service: 'users', probes: silent });
   const ready = all as readonly Endpoint[];

@@ -6,7 +6,7 @@ import { CountBuckets } from '../../src/balancing/least-loaded/count-buckets.js'
 import { endpoints, testMesh } from '../support/mesh.js';
 
 describe('least_connections', () => {
-  it.each(['least_connections', 'weighted_least_connections'])(
+  it.each(['least_connections', 'weighted_least_connections'] as const)(
     '%s gives the true minimum, whoever else begins and ends calls on the same endpoints',
     (policy) => {
       // The subset's picker and the service's own see each other's calls through the endpoints

@@ -22,7 +22,7 @@ function shares(service: Service, calls = 120): number[] {
 
 function setUp(count: number, loadReports: object | true = true) {
   const { mesh, clock } = testMesh({ users: endpoints(count) });
-  const service = mesh.service('users', { policy: { weighted_round_robin: { loadReports } } });
+  const service = mesh.service('users', { policy: { weighted_round_robin: { loadReports: loadReports as never } } });
   /** Time goes by, and a call notices. */
   const pass = (ms: number): void => {
     clock.advance(ms);
@@ -151,7 +151,7 @@ describe('weighted_round_robin with load reports (gRFC A58)', () => {
   it('refuses options that are wrong', () => {
     const { mesh } = testMesh({});
     const make = (loadReports: unknown) => () =>
-      mesh.service('x', { policy: { weighted_round_robin: { loadReports } } });
+      mesh.service('x', { policy: { weighted_round_robin: { loadReports: loadReports as never } } });
     expect(make('yes')).toThrow(/weighted_round_robin\.loadReports is "yes"/);
     expect(make({ updateMs: 1 })).toThrow(/loadReports\.updateMs is 1: allowed is a number from 100/);
   });

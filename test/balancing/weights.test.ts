@@ -1,18 +1,18 @@
-import { type Lease, Outcome, type ProbeSource, peakEwma, type Service } from 'fairlead';
+import { type Lease, Outcome, type PolicyName, type ProbeSource, peakEwma, type Service } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { testMesh } from '../support/mesh.js';
 
 const CALLS = 40_000;
 const alike: ProbeSource = { probe: (_endpoint, reply) => reply(1, 10) };
 
-function serviceOf(policy: string, weights: readonly number[]) {
+function serviceOf(policy: PolicyName, weights: readonly number[]) {
   const users = weights.map((weight, i) => ({ id: `e${i}`, host: '127.0.0.1', port: 5_000 + i, weight }));
   const { mesh, clock } = testMesh({ users });
   return { service: mesh.service('users', { policy, probes: alike, health: [] }), clock };
 }
 
 /** The shares of endpoints that all answer alike, with so many calls in progress all the time. */
-function shares(policy: string, weights: readonly number[], atOnce: number): readonly number[] {
+function shares(policy: PolicyName, weights: readonly number[], atOnce: number): readonly number[] {
   const { service, clock } = serviceOf(policy, weights);
   const open: Lease[] = [];
   for (let i = 0; i < CALLS; i++) {
@@ -34,7 +34,7 @@ const policies = [
   'maglev',
   'rendezvous',
   'prequal',
-];
+] as const;
 
 describe.each(policies)('%s and very unequal weights', (policy) => {
   it.each([
@@ -52,7 +52,7 @@ describe.each(policies)('%s and very unequal weights', (policy) => {
 });
 
 describe('least_request and peak_ewma', () => {
-  it.each(['least_request', 'peak_ewma'])('fill up by weight: %s', (policy) => {
+  it.each(['least_request', 'peak_ewma'] as const)('fill up by weight: %s', (policy) => {
     const { service } = serviceOf(policy, [1, 2, 3, 6]);
     for (let i = 0; i < 1_200; i++) service.acquire();
     for (const endpoint of service.endpoints) {

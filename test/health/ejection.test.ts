@@ -1,4 +1,12 @@
-import { connectFailures, consecutiveFailures, type Endpoint, type HealthSignal, type Lease, Outcome } from 'fairlead';
+import {
+  connectFailures,
+  consecutiveFailures,
+  type Endpoint,
+  type HealthSignal,
+  type Lease,
+  Outcome,
+  type PolicyName,
+} from 'fairlead';
 import type { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -190,7 +198,7 @@ class Machine {
   readonly inflight = new Map<Endpoint, number>();
   listed: number;
 
-  constructor(count: number, seed: number, policy: string, maxRatio: number) {
+  constructor(count: number, seed: number, policy: PolicyName, maxRatio: number) {
     this.maxRatio = maxRatio;
     this.listed = count;
     this.test = testMesh({ users: endpoints(count) }, { seed });
@@ -294,7 +302,7 @@ const steps = fc.array(
 );
 
 describe('whatever arrives, departs, fails and passes', () => {
-  it.each(['round_robin', 'least_request', 'consistent_hash'])(
+  it.each(['round_robin', 'least_request', 'consistent_hash'] as const)(
     'under %s no more than the share is out, counters agree and everybody returns',
     (policy) => {
       fc.assert(

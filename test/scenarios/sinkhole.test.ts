@@ -1,4 +1,4 @@
-import { createMesh, outlierDetection } from 'fairlead';
+import { createMesh, outlierDetection, type PolicyName } from 'fairlead';
 import { type SimulationReport, simulate } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { sinkhole2016 } from '../support/scenarios.js';
@@ -7,7 +7,7 @@ import { sinkhole2016 } from '../support/scenarios.js';
  * One of 11 servers fails so large a share of its calls for half a minute, within a millisecond
  * each: 30,000 calls.
  */
-function sinkhole(policy: string, ratio: number, health?: ReturnType<typeof outlierDetection>): SimulationReport {
+function sinkhole(policy: PolicyName, ratio: number, health?: ReturnType<typeof outlierDetection>): SimulationReport {
   const base = sinkhole2016(policy, 1);
   const faults = [{ kind: 'fail', server: 's0', fromMs: 15_000, untilMs: 45_000, ratio }] as const;
   return simulate({ ...base, faults, service: { policy, ...(health !== undefined && { health }) } });

@@ -23,7 +23,7 @@ describe('service', () => {
 
   it('refuses an unknown policy with the list of what exists', () => {
     const { mesh } = testMesh({ users: endpoints(1) });
-    expect(() => mesh.service('users', { policy: 'fastest' })).toThrow(
+    expect(() => mesh.service('users', { policy: 'fastest' as never })).toThrow(
       /"fastest": allowed is one of round_robin, .*peak_ewma/,
     );
   });

@@ -1,4 +1,4 @@
-import type { PolicyFactory } from '../../balancing/registry.js';
+import type { PolicyFactory } from '../../balancing/factory.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import type { Random } from '../../runtime/random.js';
 import type { Service } from '../../service/contract.js';

@@ -100,7 +100,7 @@ describe('priorities', () => {
     expect(computeRotation(all, undefined, options).probing).toEqual([]);
   });
 
-  it.each(['round_robin', 'least_request', 'weighted_round_robin', 'peak_ewma', 'random'])(
+  it.each(['round_robin', 'least_request', 'weighted_round_robin', 'peak_ewma', 'random'] as const)(
     'hold for %s in the proportion that they say',
     (policy) => {
       const { mesh } = testMesh({ users: [...endpoints(4), ...spare(4)] });
