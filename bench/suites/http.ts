@@ -1,4 +1,4 @@
-import { createMesh, staticResolver } from 'fairlead';
+import { createMesh, type PolicyName, staticResolver } from 'fairlead';
 import { createDispatcher } from 'fairlead/http';
 import { Agent, BalancedPool, type Dispatcher, fetch, Pool } from 'undici';
 import type { Case, Contender, Suite } from '../runner/suite.js';
@@ -35,7 +35,7 @@ const fetching = (dispatcher: Dispatcher, url: string): Contender => ({
   close: () => dispatcher.destroy(),
 });
 
-const mesh = (ports: World, policy: string): Dispatcher =>
+const mesh = (ports: World, policy: PolicyName): Dispatcher =>
   createDispatcher(
     createMesh({ resolver: staticResolver({ users: ports.map((port) => `127.0.0.1:${port}`) }), defaults: { policy } }),
     { connections: CONNECTIONS / 3 },

@@ -1,4 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
+import type { PolicyName } from 'fairlead';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type EchoClient, Load, startServers, type TestServer, until } from './support.js';
 import { EchoMesh } from './support-mesh.js';
@@ -12,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(servers.map((server) => server.stop())));
 afterEach(() => world.close());
 
-async function connect(policy: string): Promise<EchoClient> {
+async function connect(policy: PolicyName): Promise<EchoClient> {
   world = new EchoMesh(servers, { policy });
   const client = world.connect('fairlead:///echo');
   const seen = new Set<string>();
@@ -31,7 +32,7 @@ function hurried(client: EchoClient, ms: number): Promise<status> {
 
 const states = (): string[] => world.mesh.service('echo').endpoints.map(({ state }) => state);
 
-it.each(['round_robin', 'peak_ewma'])('callers without time left eject no server (%s)', async (policy) => {
+it.each(['round_robin', 'peak_ewma'] as const)('callers without time left eject no server (%s)', async (policy) => {
   const client = await connect(policy);
   const ejected: string[] = [];
   world.mesh.service('echo').on('ejected', ({ endpoint }) => ejected.push(endpoint.spec.id));
