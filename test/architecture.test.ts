@@ -119,6 +119,7 @@ describe('the checker', () => {
     ['nothing arms a timer', 'src/service/service.ts', `setTimeout(() => {}, 5);`],
     ['nor imports one', 'src/service/service.ts', `import { setTimeout as sleep } from 'node:timers/promises';`],
     ['nor makes a signal that has one', 'src/service/service.ts', `const signal = AbortSignal.timeout(10);`],
+    ['nothing listens to a signal', 'src/service/service.ts', `signal.addEventListener('abort', end, { once: true });`],
     ['nothing draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
     ['nor makes identifiers by chance', 'src/picking/lease.ts', `import { randomUUID } from 'node:crypto';`],
     [

@@ -1,4 +1,5 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { whenAborted } from '../runtime/abort-audience.js';
 import { FairleadError } from '../runtime/errors.js';
 import { readEndpoint } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
@@ -58,7 +59,7 @@ class StaticLists implements StaticResolver {
     if (signal.aborted) return;
     const sinks = this.#sinks.get(query.service) ?? new Set();
     this.#sinks.set(query.service, sinks.add(sink));
-    signal.addEventListener('abort', () => sinks.delete(sink), { once: true });
+    whenAborted(signal, () => sinks.delete(sink));
     const list = this.#lists.get(query.service);
     if (list !== undefined) tell(() => sink.snapshot(list, String(this.#version)));
     else tell(() => sink.error(this.#unknown(query.service)));

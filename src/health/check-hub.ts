@@ -1,5 +1,6 @@
 import { addressOf } from '../endpoint/endpoint.js';
-import type { Clock, Timer } from '../runtime/clock.js';
+import { whenAborted } from '../runtime/abort-audience.js';
+import { type Clock, judgeAfter, type Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import type { Random } from '../runtime/random.js';
 import type { ActiveCheck, CheckTarget } from './active-check.js';
@@ -166,10 +167,10 @@ class CheckLoop {
     const abort = new AbortController();
     this.#abort = abort;
     return new Promise<void>((resolve, reject) => {
-      const timer = this.#clock.after(timeoutMs, () =>
-        abort.abort(new Error(`no answer to the ${this.#check.name} check within ${timeoutMs} ms`)),
-      );
-      abort.signal.addEventListener('abort', () => reject(abort.signal.reason), { once: true });
+      const late = (): void =>
+        abort.abort(new Error(`no answer to the ${this.#check.name} check within ${timeoutMs} ms`));
+      const timer = judgeAfter(this.#clock, timeoutMs, late, 'after');
+      whenAborted(abort.signal, () => reject(abort.signal.reason));
       // What a check throws at once is a rejection too.
       new Promise<void>((take) => take(this.#check.ask(this.#target, abort.signal)))
         .then(resolve, reject)

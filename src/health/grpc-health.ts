@@ -1,5 +1,6 @@
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { addressOf } from '../endpoint/endpoint.js';
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import type { CheckTarget } from './active-check.js';
 import type { TlsConnect } from './check-tls.js';
 import { decodeHealthStatus, encodeHealthRequest, type ServingStatus } from './grpc-health-messages.js';
@@ -35,8 +36,8 @@ function call(session: ClientHttp2Session, service: string, signal: AbortSignal)
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason);
     if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
-    session.on('close', () => signal.removeEventListener('abort', giveUp));
+    else whenAborted(signal, giveUp);
+    session.on('close', () => forgetAbort(signal, giveUp));
     session.on('error', reject);
     const stream = session.request({
       ':method': 'POST',

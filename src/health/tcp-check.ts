@@ -1,3 +1,4 @@
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { integer, optional, readOptions } from '../runtime/options.js';
 import { type ActiveCheck, type CheckTiming, checkTiming, timingOf } from './active-check.js';
 
@@ -26,12 +27,12 @@ async function ask(host: string, port: number, signal: AbortSignal): Promise<voi
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port });
     const giveUp = (): void => void socket.destroy(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
+    whenAborted(signal, giveUp);
     socket.once('connect', () => {
       socket.destroy();
       resolve();
     });
     socket.once('error', reject);
-    socket.once('close', () => signal.removeEventListener('abort', giveUp));
+    socket.once('close', () => forgetAbort(signal, giveUp));
   });
 }

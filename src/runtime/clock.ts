@@ -1,3 +1,5 @@
+import { forgetAbort, whenAborted } from './abort-audience.js';
+
 /**
  * The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test
  * can be one.
@@ -75,10 +77,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       reject(signal?.reason);
     };
     const timer = clock.awaited(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      if (signal !== undefined) forgetAbort(signal, onAbort);
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) whenAborted(signal, onAbort);
   });
 }
 

@@ -6,7 +6,8 @@ import { EventEmitter } from 'node:events';
  * 'error' event nobody hears does not crash.
  */
 export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly unknown[] }> {
-  readonly #emitter = new EventEmitter();
+  // Not a leak from the eleventh listener on: as many clients as like share a service.
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   on<Name extends keyof Events & string>(name: Name, listener: (...args: Events[Name]) => void): () => void {
     this.#emitter.on(name, listener as never);

@@ -1,3 +1,5 @@
+import { forgetAbort, whenAborted } from './abort-audience.js';
+
 /** Runs at most `count` pieces of work at a time, the others in the order in which they came. */
 export class Semaphore {
   #free: number;
@@ -23,7 +25,7 @@ export class Semaphore {
     if (this.tryAcquire()) return;
     await new Promise<void>((resolve, reject) => {
       const turn = (): void => {
-        signal?.removeEventListener('abort', leave);
+        if (signal !== undefined) forgetAbort(signal, leave);
         resolve();
       };
       const leave = (): void => {
@@ -31,7 +33,7 @@ export class Semaphore {
         reject(signal?.reason);
       };
       this.#waiting.add(turn);
-      signal?.addEventListener('abort', leave, { once: true });
+      if (signal !== undefined) whenAborted(signal, leave);
     });
   }
 

@@ -1,5 +1,6 @@
 import { closedError } from '../call/host.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { Service } from './contract.js';
 
@@ -14,8 +15,8 @@ export function whenReady(service: Service, stopped: AbortSignal, caller: AbortS
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
       stopListening();
-      caller?.removeEventListener('abort', onAbort);
-      stopped.removeEventListener('abort', onStop);
+      if (caller !== undefined) forgetAbort(caller, onAbort);
+      forgetAbort(stopped, onStop);
       settle();
     };
     const onAbort = (): void => end(() => reject(caller?.reason));
@@ -23,8 +24,8 @@ export function whenReady(service: Service, stopped: AbortSignal, caller: AbortS
     const stopListening = service.on('rotation', () => {
       if (service.rotation.length > 0) end(resolve);
     });
-    caller?.addEventListener('abort', onAbort, { once: true });
-    stopped.addEventListener('abort', onStop, { once: true });
+    if (caller !== undefined) whenAborted(caller, onAbort);
+    whenAborted(stopped, onStop);
   });
 }
 

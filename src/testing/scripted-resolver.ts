@@ -2,6 +2,7 @@ import { readEndpoint } from '../discovery/endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from '../discovery/resolver.js';
 import { tell } from '../discovery/tell.js';
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { whenAborted } from '../runtime/abort-audience.js';
 import type { Clock } from '../runtime/clock.js';
 import { invalidOption } from '../runtime/options.js';
 
@@ -98,7 +99,7 @@ class Script implements ScriptedResolver {
     if (signal.aborted) return;
     const service = this.#service(query.service);
     service.sinks.add(sink);
-    signal.addEventListener('abort', () => service.sinks.delete(sink), { once: true });
+    whenAborted(signal, () => service.sinks.delete(sink));
     if (service.current !== undefined && this.#clock.now() >= service.silentUntilMs) report(service.current, sink);
   }
 

@@ -68,6 +68,9 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
 
 const CLOCK = 'src/runtime/clock.ts';
 
+/** The one listener of a signal, however many wait for it: Node warns from the eleventh on. */
+const ABORT_AUDIENCE = 'src/runtime/abort-audience.ts';
+
 /**
  * Long enough for the longest sensible class with its documentation; a longer file holds two ideas.
  */
@@ -79,6 +82,8 @@ export const MAX_COMMENT_COLUMNS = 100;
 const TIME =
   /\b(Date\.now|performance\.now|process\.hrtime|setTimeout|setInterval|AbortSignal\.timeout)\b|\bnew Date\(\s*\)/;
 const CHANCE = /\b(Math\.random|randomInt|randomBytes|randomUUID|getRandomValues|randomFill)\b/;
+
+const ABORT = /\.addEventListener\(\s*['"]abort['"]/;
 
 const REAL = /\b(systemClock|systemRandom)\b/;
 
@@ -148,6 +153,8 @@ function judgeSenses(path: string, code: string): string[] {
     problems.push(`uses ${REAL.exec(bare)![0]}; an adapter takes its clock and its random numbers from the mesh`);
   if (path !== CLOCK && TIME.test(bare))
     problems.push(`uses ${TIME.exec(bare)![0]}; only ${CLOCK} reads time or arms timers`);
+  if (path !== ABORT_AUDIENCE && ABORT.test(code))
+    problems.push(`listens to an abort signal; only ${ABORT_AUDIENCE} does, by whenAborted`);
   if (path !== 'src/runtime/random.ts' && CHANCE.test(bare))
     problems.push(`uses ${CHANCE.exec(bare)![0]}; only src/runtime/random.ts draws`);
   return problems;

@@ -1,3 +1,4 @@
+import { forgetAbort, whenAborted } from '../../../src/adapter.js';
 import type { Clock } from '../../../src/index.js';
 
 /** Resolves after so many milliseconds, or as soon as the signal aborts. Keeps no process alive. */
@@ -9,10 +10,10 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     }
     const end = (): void => {
       timer.cancel();
-      signal.removeEventListener('abort', end);
+      forgetAbort(signal, end);
       resolve();
     };
     const timer = clock.after(ms, end);
-    signal.addEventListener('abort', end, { once: true });
+    whenAborted(signal, end);
   });
 }

@@ -1,4 +1,4 @@
-import { Backoff } from '../../../src/adapter.js';
+import { Backoff, forgetAbort, whenAborted } from '../../../src/adapter.js';
 import type { Clock, Random } from '../../../src/index.js';
 import { shardUnavailable } from '../common/errors.js';
 import { ask } from './ask.js';
@@ -74,7 +74,7 @@ export class Sweeper {
     const lost = new AbortController();
     const aborted = AbortSignal.any([sweep.signal, lost.signal]);
     const release = (): void => lock.release();
-    sweep.signal.addEventListener('abort', release, { once: true });
+    whenAborted(sweep.signal, release);
     void this.#renew(lock, aborted, () => lost.abort());
     try {
       await sweep.ready();
@@ -86,7 +86,7 @@ export class Sweeper {
       if (!aborted.aborted) lock.release();
       return false;
     } finally {
-      sweep.signal.removeEventListener('abort', release);
+      forgetAbort(sweep.signal, release);
       lost.abort();
     }
   }

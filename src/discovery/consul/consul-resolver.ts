@@ -1,3 +1,4 @@
+import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { integer, number, type Reader, readOptions } from '../../runtime/options.js';
@@ -176,16 +177,12 @@ class AgentWatches {
     const { audience } = watch;
     const shared = watch;
     audience.add(sink);
-    signal.addEventListener(
-      'abort',
-      () => {
-        audience.delete(sink);
-        if (audience.size > 0) return;
-        shared.stop();
-        if (this.#watches.get(query.key) === shared) this.#watches.delete(query.key);
-      },
-      { once: true },
-    );
+    whenAborted(signal, () => {
+      audience.delete(sink);
+      if (audience.size > 0) return;
+      shared.stop();
+      if (this.#watches.get(query.key) === shared) this.#watches.delete(query.key);
+    });
   }
 
   close(): void {

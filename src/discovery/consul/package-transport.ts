@@ -5,6 +5,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import Consul from 'consul';
+import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { showAddress } from './address.js';
@@ -128,7 +129,7 @@ class Exchange {
     const { method, name, path, params, query, body, signal } = this.#request;
     signal.throwIfAborted();
     const onAbort = (): void => this.#fail(toError(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
+    whenAborted(signal, onAbort);
     this.#expectProgress();
     try {
       await this.#settle(
@@ -144,7 +145,7 @@ class Exchange {
       throw this.#failure ?? thrown;
     } finally {
       this.#timer?.cancel();
-      signal.removeEventListener('abort', onAbort);
+      forgetAbort(signal, onAbort);
     }
     const { statusCode = 0, headers: received } = this.#response!;
     return { status: statusCode, headers: received, text: this.#text };
