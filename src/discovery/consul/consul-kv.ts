@@ -3,8 +3,9 @@ import { number, readOptions, text } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextSchema, PerClock } from '../context.js';
 import type { ValueSource } from '../value-source.js';
+import { AgentPause } from './agent-pause.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
-import { type KvWatchContext, watchKey } from './kv-watch.js';
+import { type KvWatchContext, MAX_BACKOFF_MS, watchKey } from './kv-watch.js';
 import { PackageTransport } from './package-transport.js';
 
 export interface ConsulKvOptions extends ConsulConnectionOptions {
@@ -57,6 +58,7 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
   const agents = new PerClock<KvWatchContext>(read, (context) => ({
     ...context,
     transport: new PackageTransport(connection, context.clock),
+    pause: new AgentPause(context, MAX_BACKOFF_MS),
     query,
     waitMs: read.waitMs,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,

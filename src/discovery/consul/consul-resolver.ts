@@ -6,6 +6,7 @@ import type { Random } from '../../runtime/random.js';
 import { contextSchema, type DiscoveryContext, PerClock } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
 import { tell } from '../tell.js';
+import { AgentPause } from './agent-pause.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { type ConsulQueryOptions, type HealthQuery, querySchema, readQuery } from './health-query.js';
 import { HealthWatch, type WatchContext, type WatchOptions } from './health-watch.js';
@@ -125,7 +126,8 @@ class ConsulResolver implements Resolver {
     const slots = new QuerySlots(read.maxBlockingQueries, READ_SLOTS);
     this.#agents = new PerClock(read, (context) => {
       const transport = new PackageTransport(connection, context.clock);
-      return new AgentWatches({ ...context, transport, slots, options: read });
+      const pause = new AgentPause(context, read.maxBackoffMs);
+      return new AgentWatches({ ...context, transport, slots, pause, options: read });
     });
   }
 

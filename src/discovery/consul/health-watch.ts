@@ -4,13 +4,14 @@ import { sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
+import { AGAIN, type AgentPause } from './agent-pause.js';
 import { type AnswerHead, RefusedError, readHead } from './answer.js';
 import { ArraySplitter } from './array-splitter.js';
 import type { HealthQuery } from './health-query.js';
 import { InstanceTable } from './instance-table.js';
 import type { QuerySlots } from './query-slots.js';
 import { ShrinkGuard, type ShrinkGuardOptions } from './shrink-guard.js';
-import type { ConsulTransport } from './transport.js';
+import { type ConsulTransport, UnansweredError } from './transport.js';
 import { WatchAudience } from './watch-audience.js';
 
 /** The loop's own settings; see `ConsulResolverOptions` for what they mean. */
@@ -27,6 +28,8 @@ export interface WatchOptions extends ShrinkGuardOptions {
 export interface WatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
   readonly slots: QuerySlots;
+  /** One for all watches at the agent. */
+  readonly pause: AgentPause;
   readonly options: WatchOptions;
 }
 
@@ -54,7 +57,8 @@ const POLL_MS = 1_000;
  *    an hour, or has already and by chance equals ours.
  * 2. Every request takes a token. The first changes of a burst are seen at once, a storm at the
  *    bucket's steady rate.
- * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second.
+ * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second:
+ *    that of the agent where it gave no answer, one of its own where the answer was no.
  * 4. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
  */
 export class HealthWatch {
@@ -99,7 +103,7 @@ export class HealthWatch {
       if (signal.aborted) return;
       let pauseMs: number;
       try {
-        pauseMs = await this.#turn();
+        pauseMs = await this.#ask();
       } catch (thrown) {
         pauseMs = this.#failed(toError(thrown));
       }
@@ -107,15 +111,26 @@ export class HealthWatch {
     }
   }
 
+  /** A turn as soon as the agent may be asked. Who waits for that knows why. */
+  #ask(): Promise<number> {
+    const waits = (reason: Error): void => this.audience.error(reason);
+    return this.#context.pause.run(this.#stop.signal, waits, (wasAway, goneAway) => this.#turn(wasAway, goneAway));
+  }
+
   /** One query and what follows from it. The milliseconds to wait before the next. */
-  async #turn(): Promise<number> {
+  async #turn(wasAway: boolean, goneAway: () => boolean): Promise<number | typeof AGAIN> {
     const { slots, random } = this.#context;
+    if (wasAway) {
+      this.#index = 0n;
+      this.#guard.trouble();
+    }
     let release = this.#index > 0n ? slots.tryBlock() : undefined;
     const blocking = release !== undefined;
     if (!blocking && this.#index > 0n) await this.#pause(POLL_MS * (1 + random.float()));
-    release ??= await slots.read();
+    release ??= await slots.read(this.#stop.signal);
     try {
       if (this.#stop.signal.aborted) return 0;
+      if (goneAway()) return AGAIN;
       const [head, listed] = await this.#read(blocking);
       return this.#stop.signal.aborted ? 0 : this.#adopt(head, listed);
     } finally {
@@ -208,8 +223,9 @@ export class HealthWatch {
     this.#index = 0n;
     this.#guard.trouble();
     this.audience.error(error);
-    const backoffMs = this.#backoff.next();
-    return error instanceof RefusedError && error.retryAfterMs > 0 ? error.retryAfterMs + backoffMs : backoffMs;
+    // These are waited for together with all who ask this agent.
+    if (error instanceof UnansweredError || (error instanceof RefusedError && error.retryAfterMs > 0)) return 0;
+    return this.#backoff.next();
   }
 
   #error(what: string): FairleadError {

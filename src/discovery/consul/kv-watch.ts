@@ -3,12 +3,16 @@ import { sleep } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
+import { tell } from '../tell.js';
 import type { ValueSink } from '../value-source.js';
+import type { AgentPause } from './agent-pause.js';
 import { RefusedError, readHead } from './answer.js';
-import type { BodyReader, ConsulTransport } from './transport.js';
+import { type BodyReader, type ConsulTransport, UnansweredError } from './transport.js';
 
 export interface KvWatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
+  /** One for all keys at the agent. */
+  readonly pause: AgentPause;
   readonly query: Readonly<Record<string, string>>;
   readonly waitMs: number;
   readonly requestTimeoutMs: number;
@@ -22,7 +26,7 @@ const MAX_VALUE_BYTES = 4 * 1_024 * 1_024;
  * hurrying.
  */
 const BACKOFF_BASE_MS = 50;
-const MAX_BACKOFF_MS = 5_000;
+export const MAX_BACKOFF_MS = 5_000;
 
 /** A key that changes all the time is read twice a second, after a first few at once. */
 const READS_PER_SECOND = 2;
@@ -40,7 +44,7 @@ export async function watchKey(
   sink: ValueSink,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, random } = context;
+  const { clock, random, pause } = context;
   const bucket = new TokenBucket({ perSecond: READS_PER_SECOND, burst: BURST });
   const backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: MAX_BACKOFF_MS });
   let index = 0n;
@@ -49,19 +53,22 @@ export async function watchKey(
     let pauseMs = bucket.reserve(clock.now());
     try {
       if (pauseMs > 0) await sleep(clock, pauseMs, signal);
-      const answer = await read(key, index, context, signal);
+      const waits = (reason: Error): void => tell(() => sink.error(reason));
+      const answer = await pause.run(signal, waits, (wasAway) => read(key, wasAway ? 0n : index, context, signal));
       index = answer.index < index ? 0n : answer.index;
       if (!signal.aborted && (told === undefined || told.text !== answer.text)) {
         told = { text: answer.text };
-        sink.value(answer.text);
+        tell(() => sink.value(answer.text));
       }
       if (index > 0n) backoff.reset();
       pauseMs = index > 0n ? 0 : backoff.next();
     } catch (thrown) {
       if (signal.aborted) return;
       index = 0n;
-      sink.error(toError(thrown));
-      pauseMs = backoff.next() + (thrown instanceof RefusedError ? thrown.retryAfterMs : 0);
+      tell(() => sink.error(toError(thrown)));
+      // These are waited for together with all who ask this agent.
+      const shared = thrown instanceof UnansweredError || (thrown instanceof RefusedError && thrown.retryAfterMs > 0);
+      pauseMs = shared ? 0 : backoff.next();
     }
     // Aborted while it slept: the loop's condition ends it.
     if (pauseMs > 0) await sleep(clock, pauseMs, signal).catch(() => {});

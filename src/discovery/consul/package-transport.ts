@@ -10,7 +10,13 @@ import type { Clock, Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { showAddress } from './address.js';
 import type { Connection } from './connection.js';
-import type { BodyReader, ConsulRequest, ConsulResponse, ConsulTransport } from './transport.js';
+import {
+  type BodyReader,
+  type ConsulRequest,
+  type ConsulResponse,
+  type ConsulTransport,
+  UnansweredError,
+} from './transport.js';
 
 /** Beginning of an error's body that is kept for its message; bytes. */
 const TEXT_LIMIT = 300;
@@ -73,7 +79,7 @@ export class PackageTransport implements ConsulTransport {
       if (response.status === 403) this.#connection.token?.refresh();
       return { ...response, text: this.#redact(response.text) };
     } catch (thrown) {
-      throw this.#describe(request, thrown);
+      throw this.#describe(request, exchange, thrown);
     }
   }
 
@@ -91,12 +97,13 @@ export class PackageTransport implements ConsulTransport {
   }
 
   /** A new error: the package's own carry the request, and with it the token. */
-  #describe(request: ConsulRequest, thrown: unknown): FairleadError {
+  #describe(request: ConsulRequest, { answered }: Exchange, thrown: unknown): FairleadError {
     const error = toError(thrown);
     if (error instanceof FairleadError) return error;
     const code = (error as NodeJS.ErrnoException).code;
     const what = this.#redact(error.message === '' ? (code ?? 'unknown error') : error.message);
-    return new FairleadError('FAIRLEAD_DISCOVERY', `Consul at ${this.address}, ${request.name}: ${what}.`);
+    const Kind = answered ? FairleadError : UnansweredError;
+    return new Kind('FAIRLEAD_DISCOVERY', `Consul at ${this.address}, ${request.name}: ${what}.`);
   }
 
   /** A proxy's error page may repeat the request, headers and all. */
@@ -123,6 +130,11 @@ class Exchange {
   constructor(request: ConsulRequest, clock: Clock) {
     this.#request = request;
     this.#clock = clock;
+  }
+
+  /** Whether the head of an answer has come. */
+  get answered(): boolean {
+    return this.#response !== undefined;
   }
 
   async run(client: PackageClient, headers: Record<string, string>): Promise<ConsulResponse> {

@@ -1,3 +1,5 @@
+import { Semaphore } from '../../runtime/semaphore.js';
+
 /** Gives a slot back. */
 export type Release = () => void;
 
@@ -7,30 +9,22 @@ export type Release = () => void;
  * have slots of their own, so that neither waits for the other.
  */
 export class QuerySlots {
-  #blocking: number;
-  #reading: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #blocking: Semaphore;
+  readonly #reading: Semaphore;
 
   constructor(blocking: number, reading: number) {
-    this.#blocking = blocking;
-    this.#reading = reading;
+    this.#blocking = new Semaphore(blocking);
+    this.#reading = new Semaphore(reading);
   }
 
   /** A slot for a blocking query, or undefined when all are taken: then poll. */
   tryBlock(): Release | undefined {
-    if (this.#blocking === 0) return undefined;
-    this.#blocking--;
-    return () => void this.#blocking++;
+    return this.#blocking.tryAcquire() ? () => this.#blocking.release() : undefined;
   }
 
-  /** A slot for a quick read, in the order of asking. */
-  async read(): Promise<Release> {
-    if (this.#reading === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#reading--;
-    return () => {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#reading++;
-      else next();
-    };
+  /** A slot for a quick read, in the order of asking. Rejects with the signal's reason. */
+  async read(signal: AbortSignal): Promise<Release> {
+    await this.#reading.acquire(signal);
+    return () => this.#reading.release();
   }
 }

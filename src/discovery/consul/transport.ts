@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { FairleadError } from '../../runtime/errors.js';
 
 /** Takes a body as it arrives. What it throws fails the request. */
 export interface BodyReader {
@@ -33,6 +34,9 @@ export interface ConsulResponse {
   /** The beginning of the body where the status is not 200, for messages. No secret is in it. */
   readonly text: string;
 }
+
+/** Nothing came back at all: refused, reset, timed out before the head of an answer. */
+export class UnansweredError extends FairleadError {}
 
 /**
  * One exchange with an agent. Resolves with any status; rejects with a FAIRLEAD_DISCOVERY error,
