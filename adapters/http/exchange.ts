@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { CallPlanning } from '../../src/adapter.js';
-import { currentRoutingKey } from '../../src/adapter.js';
+import { currentRoutingKey, whenAborted } from '../../src/adapter.js';
 import {
   type Clock,
   type Endpoint,
@@ -240,7 +240,7 @@ export class Exchange implements AttemptHost<Attempt> {
         const attempt = this.#launch(endpoint, undefined, { resolve, reject });
         const onAbort = (): void => this.#timedOut(attempt, signal.reason);
         if (signal.aborted) onAbort();
-        else signal.addEventListener('abort', onAbort, { once: true });
+        else whenAborted(signal, onAbort);
       });
     try {
       await service.call(run, options);

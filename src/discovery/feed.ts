@@ -1,4 +1,5 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import type { DiscoveryContext } from './context.js';
@@ -45,7 +46,7 @@ export class DiscoveryFeed implements ResolverSink {
     this.#context = context;
     this.#listener = listener;
     this.#signal = signal;
-    signal.addEventListener('abort', () => this.#waiting?.cancel(), { once: true });
+    whenAborted(signal, () => this.#waiting?.cancel());
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
