@@ -8,7 +8,7 @@ export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';
 export { decodeHealthStatus, encodeHealthRequest } from './health/grpc-health-messages.js';
 export type { MeshPart } from './mesh.js';
-export { type Repeat, repeatAfter, repeatAfter } from './resilience/verdict.js';
+export { type Repeat, repeatAfter } from './resilience/verdict.js';
 export { forgetAbort, whenAborted } from './runtime/abort-audience.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BoundedMap } from './runtime/bounded-map.js';

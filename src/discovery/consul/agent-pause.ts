@@ -12,19 +12,20 @@ const BACKOFF_BASE_MS = 50;
 export const AGAIN: unique symbol = Symbol('again');
 
 /**
- * Asks the agent. `wasAway`: it was away before, so what was known may be outdated, and nobody should
- * block on it. `goneAway()`: it went away since this was begun, for what has to wait before it sends.
+ * Asks the agent. `wasAway`: it was away before, so what was known may be outdated, and nobody
+ * should block on it. `goneAway()`: it went away since this was begun, for what has to wait before
+ * it sends.
  */
 export type Ask<T> = (wasAway: boolean, goneAway: () => boolean) => Promise<T | typeof AGAIN>;
 
 /**
- * One backoff for all that ask one agent, however many they are: two hundred watches that each retry
- * a dead agent by themselves are a hundred connections a second.
+ * One backoff for all that ask one agent, however many they are: two hundred watches that each
+ * retry a dead agent by themselves are a hundred connections a second.
  *
  * ## Closes
- * When a request gets no answer at all, or one that asks to stay away (`Retry-After`). Requests that
- * were under way at that moment fail with it and count once. An answer that says no is an answer:
- * who asked has a backoff of its own for that.
+ * When a request gets no answer at all, or one that asks to stay away (`Retry-After`). Requests
+ * that were under way at that moment fail with it and count once. An answer that says no is an
+ * answer: who asked has a backoff of its own for that.
  *
  * ## Opens
  * After each wait one of those that want to ask may do so; the others wait for how it ends. When it
@@ -47,8 +48,8 @@ export class AgentPause {
   }
 
   /**
-   * Runs `ask` as soon as the agent may be asked; `waits` is told why where that is not now. Rejects
-   * with the signal's reason, or with what `ask` throws.
+   * Runs `ask` as soon as the agent may be asked; `waits` is told why where that is not now.
+   * Rejects with the signal's reason, or with what `ask` throws.
    */
   async run<T>(signal: AbortSignal, waits: (reason: Error) => void, ask: Ask<T>): Promise<T> {
     for (;;) {
