@@ -21,6 +21,7 @@ import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import { onFailure } from './failover/choose.js';
+import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
 import type { OnFailure } from './shards/on-failure.js';
 import { PendingCommands } from './shards/pending-commands.js';
@@ -86,8 +87,10 @@ export class ShardedRedis extends Redis {
     this.#own = own;
     this.#service = mesh.service(own.service);
     const clock: Clock = mesh.clock;
-    this.#policy = this.#createPolicy(mesh);
-    this.#handover = own.handover === undefined ? undefined : this.#createHandover(mesh);
+    const host = this.#createHost(mesh);
+    this.#policy = onFailure(host);
+    this.#handover =
+      own.handover && new Handover({ ...host, routes: this.#policy, release: (shards) => this.#leave(shards) });
     this.#topology = new Topology(
       {
         service: this.#service,
@@ -290,7 +293,7 @@ export class ShardedRedis extends Redis {
     const before = this.#set;
     const left = this.#topology.update(this.#service.endpoints);
     if (this.#handover !== undefined) this.#handover.begin(before);
-    else for (const shard of left) this.#leave(shard);
+    else this.#leave(left);
     this.#policy.topologyChanged();
     this.#subscriptions.follow(this.#set);
     if (this.#set.shards.length > 0) {
@@ -299,37 +302,16 @@ export class ShardedRedis extends Redis {
     this.#status.show(this.#set.shards);
   }
 
-  #leave(shard: Shard): void {
-    this.#policy.left(shard);
-    void shard.quit();
+  #leave(shards: readonly Shard[]): void {
+    for (const shard of shards) {
+      this.#policy.left(shard);
+      void shard.quit();
+    }
   }
 
-  #createHandover({ clock, random }: Mesh): Handover {
-    return new Handover({
-      routes: this.#policy,
-      own: this.#own,
-      clock,
-      random,
-      current: () => this.#set,
-      keysOf: (command) => this.#router.keysOf(command),
-      route: (command) => this.#router.route(command),
-      release: (shards) => {
-        for (const shard of shards) this.#leave(shard);
-      },
-      error: (error) => this.#heard('error', error),
-    });
-  }
-
-  #createRetries(): Retries {
-    return new Retries(this.options.retryStrategy, {
-      owners: () => this.#set.shards,
-      ended: () => this.disconnect(),
-      error: (error) => this.#heard('error', error),
-    });
-  }
-
-  #createPolicy({ clock, random }: Mesh): OnFailure {
-    return onFailure({
+  /** What a policy and a hand-over leave to the client. */
+  #createHost({ clock, random }: Mesh): FailoverHost {
+    return {
       own: this.#own,
       clock,
       random,
@@ -337,6 +319,14 @@ export class ShardedRedis extends Redis {
       current: () => this.#set,
       keysOf: (command) => this.#router.keysOf(command),
       route: (command) => this.#router.route(command),
+      error: (error) => this.#heard('error', error),
+    };
+  }
+
+  #createRetries(): Retries {
+    return new Retries(this.options.retryStrategy, {
+      owners: () => this.#set.shards,
+      ended: () => this.disconnect(),
       error: (error) => this.#heard('error', error),
     });
   }
