@@ -1,21 +1,14 @@
-export type {
-  AffinityEvent,
-  AffinityMoveReason,
-  AffinityStore,
-  SessionsFullEvent,
-  SharedAffinityStore,
-} from './affinity/affinity.js';
+export type { AffinityEvent, AffinityStore, SessionsFullEvent, SharedAffinityStore } from './affinity/affinity.js';
 export {
   type ClientIpOptions,
   clientIpKey,
   cookieKey,
   firstKey,
-  type HeaderSource,
   headerKey,
   type SessionKey,
 } from './affinity/session-keys.js';
 export { sessionHash } from './affinity/store-key.js';
-export { type AffinityTokens, type AffinityTokensOptions, affinityTokens, type TokenKey } from './affinity/tokens.js';
+export { type AffinityTokens, type AffinityTokensOptions, affinityTokens } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
 export { type ConsistentHashOptions, consistentHash } from './balancing/consistent-hash.js';
 export { definePolicy, type PolicyFactory } from './balancing/factory.js';
@@ -41,31 +34,22 @@ export type {
   InstanceUpdate,
   Registrar,
   Registration,
-  RegistrationEvents,
   RegistrationStatus,
-  ReportedHealth,
 } from './discovery/registrar.js';
 export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { ValueSink, ValueSource } from './discovery/value-source.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState, type Rotation } from './endpoint/endpoint.js';
-export type { ApertureOptions, Peer } from './endpoint/rotation/aperture.js';
-export type { PriorityOptions } from './endpoint/rotation/priority.js';
-export type { SlowStartOptions } from './endpoint/rotation/slow-start.js';
-export type { ZoneOptions } from './endpoint/rotation/zone.js';
 export type { KetamaCompatibility } from './hashing/label-counts.js';
-export type { ActiveCheck, CheckTarget, CheckTiming } from './health/active-check.js';
-export type { CheckTls } from './health/check-tls.js';
+export type { ActiveCheck, CheckTarget } from './health/active-check.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
-export { type CheckProbe, type CustomCheckOptions, customCheck } from './health/custom-check.js';
-export type { EjectionEvent, EjectionRatios } from './health/ejection.js';
-export type { EjectionTimes } from './health/ejection-times.js';
+export { type CustomCheckOptions, customCheck } from './health/custom-check.js';
+export type { EjectionEvent } from './health/ejection.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
-export { type GrpcCheckOptions, type GrpcHealthProbe, grpcCheck } from './health/grpc-check.js';
-export type { ServingStatus } from './health/grpc-health-messages.js';
-export type { Evidence, Grounds, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
-export { type ExpectedStatus, type HttpCheckOptions, httpCheck } from './health/http-check.js';
+export { type GrpcCheckOptions, grpcCheck } from './health/grpc-check.js';
+export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';
+export { type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';
 export { type OutlierDetectionOptions, outlierDetection } from './health/outlier-detection.js';
 export type { CheckEvent } from './health/service-checks.js';
@@ -74,19 +58,18 @@ export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
 export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
 export type { AcquireRequest, Lease } from './picking/lease.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
-export type { CircuitChange, CircuitReason, CircuitState } from './resilience/circuit-breaker.js';
-export type { HedgeOptions, HedgeOverrides } from './resilience/hedging.js';
+export type { HedgeOptions } from './resilience/hedging.js';
 export type { LimitOptions, ResilienceOptions } from './resilience/options.js';
-export { isRefusal, type RefusalReason } from './resilience/refusal.js';
-export type { RetryOptions, RetryOverrides } from './resilience/retry.js';
+export { isRefusal } from './resilience/refusal.js';
+export type { RetryOptions } from './resilience/retry.js';
 export type { Classify, Repeat, Verdict } from './resilience/verdict.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
 export { type RoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
-export { classifyError, Outcome, type OutcomeName } from './runtime/outcome.js';
+export { classifyError, Outcome } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service/service.js';
 export type { Subset, SubsetOptions } from './service/subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
-export { type EndpointStats, type ServiceStats, type StatsOptions, serviceStats } from './telemetry/stats.js';
+export { type EndpointStats, type ServiceStats, serviceStats } from './telemetry/stats.js';

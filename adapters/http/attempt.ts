@@ -1,8 +1,6 @@
-import type { Dispatcher } from 'undici';
 import { type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import type { AttemptHost } from './attempt-host.js';
 
-export type Handler = Dispatcher.DispatchHandler;
 
 /** How an attempt that runs within `service.call()` ends for it. */
 export interface Settle {

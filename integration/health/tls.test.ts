@@ -4,8 +4,9 @@ import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { inspect } from 'node:util';
-import { type CheckTls, grpcCheck, httpCheck } from 'fairlead';
+import { grpcCheck, httpCheck } from 'fairlead';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { CheckTls } from '../../src/health/check-tls.js';
 
 const pem = (name: string): string => readFileSync(new URL(`../grpc/tls/${name}.pem`, import.meta.url), 'utf8');
 /** Signed by itself, for the names `echo` and `echo.example`: its own authority. */

@@ -5,7 +5,13 @@
 
 export { fullJitterMs } from '../runtime/backoff.js';
 export { type RateOptions, TokenBucket } from '../runtime/token-bucket.js';
-export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker.js';
+export {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitChange,
+  type CircuitReason,
+  type CircuitState,
+} from './circuit-breaker.js';
 export { ClientThrottle, type ClientThrottleOptions } from './client-throttle.js';
 export { DistributedLimit, type DistributedLimitOptions, type RateLimiterLike } from './distributed-limit.js';
 export { Gate, type GateParts } from './gate.js';

@@ -1,7 +1,9 @@
-import { type CheckTiming, customCheck, grpcCheck, Outcome, type ServingStatus } from 'fairlead';
+import { customCheck, grpcCheck, Outcome } from 'fairlead';
 import { fakeEndpoints, ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
+import type { CheckTiming } from '../../src/health/active-check.js';
 import { CheckHub } from '../../src/health/check-hub.js';
+import type { ServingStatus } from '../../src/health/grpc-health-messages.js';
 import { drive } from '../support/drive.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 

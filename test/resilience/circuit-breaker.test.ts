@@ -1,4 +1,5 @@
-import { type CircuitChange, Outcome } from 'fairlead';
+import { Outcome } from 'fairlead';
+import type { CircuitChange } from 'fairlead/resilience';
 import { CircuitBreaker, type CircuitBreakerOptions } from 'fairlead/resilience';
 import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';

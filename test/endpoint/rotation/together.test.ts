@@ -1,13 +1,9 @@
-import {
-  type ApertureOptions,
-  type EndpointInput,
-  Outcome,
-  outlierDetection,
-  type SlowStartOptions,
-  type ZoneOptions,
-} from 'fairlead';
+import { type EndpointInput, Outcome, outlierDetection } from 'fairlead';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ApertureOptions } from '../../../src/endpoint/rotation/aperture.js';
+import type { SlowStartOptions } from '../../../src/endpoint/rotation/slow-start.js';
+import type { ZoneOptions } from '../../../src/endpoint/rotation/zone.js';
 import { testMesh } from '../../support/mesh.js';
 
 const SIZE = 3;
