@@ -1,7 +1,6 @@
 import { type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import type { AttemptHost } from './attempt-host.js';
 
-
 /** How an attempt that runs within `service.call()` ends for it. */
 export interface Settle {
   resolve(outcome: Outcome): void;

@@ -1,8 +1,8 @@
 import { leastRequest, type Policy, roundRobin } from 'fairlead';
 import { fakeEndpoints, ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import { LiveEndpoint } from '../../../src/endpoint/live-endpoint.js';
-import { Aperture } from '../../../src/endpoint/rotation/aperture.js';
+import { LiveEndpoint } from '../../src/endpoint/live-endpoint.js';
+import { Aperture } from '../../src/endpoint/rotation/aperture.js';
 
 const CLIENTS = 10_000;
 const SIZE = 12;

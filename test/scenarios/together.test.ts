@@ -1,10 +1,10 @@
 import { type EndpointInput, Outcome, outlierDetection } from 'fairlead';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ApertureOptions } from '../../../src/endpoint/rotation/aperture.js';
-import type { SlowStartOptions } from '../../../src/endpoint/rotation/slow-start.js';
-import type { ZoneOptions } from '../../../src/endpoint/rotation/zone.js';
-import { testMesh } from '../../support/mesh.js';
+import type { ApertureOptions } from '../../src/endpoint/rotation/aperture.js';
+import type { SlowStartOptions } from '../../src/endpoint/rotation/slow-start.js';
+import type { ZoneOptions } from '../../src/endpoint/rotation/zone.js';
+import { testMesh } from '../support/mesh.js';
 
 const SIZE = 3;
 const MAX_ENDPOINTS = 24;
