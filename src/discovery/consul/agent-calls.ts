@@ -153,7 +153,8 @@ export class AgentCalls {
 
   #refused(what: string, { status, text }: ConsulResponse): FairleadError {
     const said = text.trim() === '' ? '' : `: ${text.trim()}`;
-    const hint = status === 403 ? ' The token needs service:write.' : '';
+    const none = this.#context.transport.hasToken ? '' : ' No token was given.';
+    const hint = status === 403 ? `${none} The token needs service:write.` : '';
     const message = `Consul at ${this.#context.transport.address} ${what} '${this.#id}' (${status}${said}).${hint}`;
     const Kind = status >= 400 && status < 500 && !PASSING.includes(status) ? RefusedRegistration : FairleadError;
     return new Kind('FAIRLEAD_REGISTRATION', message, this.#where(undefined));

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { FairleadError } from '../../runtime/errors.js';
-import type { ConsulResponse } from './transport.js';
+import type { ConsulResponse, ConsulTransport } from './transport.js';
 
 /** What the head of a good answer tells. */
 export interface AnswerHead {
@@ -51,12 +51,12 @@ export class RefusedError extends FairleadError {
   /** How long the server asked us to stay away; 0 where it did not. */
   override readonly retryAfterMs: number;
 
-  constructor(address: string, service: string, response: ConsulResponse, wallMs: number) {
+  constructor({ address, hasToken }: ConsulTransport, service: string, response: ConsulResponse, wallMs: number) {
     const { status, headers, text } = response;
     const said = text.trim().replace(/\s+/g, ' ');
     super(
       'FAIRLEAD_DISCOVERY',
-      `Consul at ${address} answered ${status} for service '${service}'${said === '' ? '' : `: ${said}`}${hint(status)}`,
+      `Consul at ${address} answered ${status} for service '${service}'${said === '' ? '' : `: ${said}`}${hint(status, said, hasToken)}`,
       { service },
     );
     const wait = headers['retry-after'];
@@ -66,7 +66,12 @@ export class RefusedError extends FairleadError {
   }
 }
 
-function hint(status: number): string {
+function hint(status: number, said: string, hasToken: boolean): string {
+  if (/HTTP request to an HTTPS server/i.test(said))
+    return ' The agent speaks TLS on this port: use https://, or `tls`.';
+  if (status === 403 && !hasToken) {
+    return '. No token was given (`token`, `tokenFile`, CONSUL_HTTP_TOKEN): the token needs service:read and node:read.';
+  }
   if (status === 400) return '. Look at the query: its filter, datacenter or consistency.';
   if (status === 403) return '. The token needs service:read and node:read.';
   return '.';

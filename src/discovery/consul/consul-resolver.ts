@@ -19,8 +19,8 @@ export interface ConsulResolverOptions extends ConsulConnectionOptions, ConsulQu
    */
   readonly waitMs?: number;
   /**
-   * How long an answer may take beyond that, and its body between two pieces. Default 10,000; 100
-   * to 600,000.
+   * How long an answer may take beyond that; then how long its body may take between two pieces,
+   * and all of it with a second more for each 64 KiB that came. Default 10,000; 100 to 600,000.
    */
   readonly requestTimeoutMs?: number;
   /** Requests a second and query, once the burst is used up. Default 4; 0.1 to 1,000. */

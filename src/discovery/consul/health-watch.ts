@@ -155,11 +155,12 @@ export class HealthWatch {
       },
       // The server adds up to a sixteenth to what it is asked to wait.
       timeoutMs: options.requestTimeoutMs + (blocking ? Math.ceil((waitMs * 17) / 16) : 0),
+      bodyTimeoutMs: options.requestTimeoutMs,
       signal: this.#stop.signal,
       reader: splitter,
     });
     if (response.status !== 200) {
-      throw new RefusedError(transport.address, this.#query.service, response, clock.wallMs());
+      throw new RefusedError(transport, this.#query.service, response, clock.wallMs());
     }
     // What is done with a long list may take a few milliseconds: the last of its bytes took some
     // already.

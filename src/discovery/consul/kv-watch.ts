@@ -91,16 +91,17 @@ async function read(
     query: { ...query, raw: '1', ...(index > 0n ? { index: String(index), wait: `${waitMs}ms` } : {}) },
     // The server adds up to a sixteenth to what it is asked to wait.
     timeoutMs: requestTimeoutMs + (index > 0n ? Math.ceil((waitMs * 17) / 16) : 0),
+    bodyTimeoutMs: requestTimeoutMs,
     signal,
     reader: body,
   });
   if (response.status !== 200 && response.status !== NOT_FOUND) {
-    throw new RefusedError(transport.address, key, response, clock.wallMs());
+    throw new RefusedError(transport, key, response, clock.wallMs());
   }
   const head = readHead(response.headers);
   // A 404 without an index is no answer of the KV store: a proxy's page, or an agent without it.
   if (response.status === NOT_FOUND && head.index === 0n) {
-    throw new RefusedError(transport.address, key, response, clock.wallMs());
+    throw new RefusedError(transport, key, response, clock.wallMs());
   }
   return { index: head.index, text: response.status === 200 ? body.text : undefined };
 }

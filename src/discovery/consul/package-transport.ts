@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import Consul from 'consul';
 import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
-import type { Clock, Timer } from '../../runtime/clock.js';
+import { type Clock, judgeAfter, type Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { showAddress } from './address.js';
 import type { Connection } from './connection.js';
@@ -20,6 +20,12 @@ import {
 
 /** Beginning of an error's body that is kept for its message; bytes. */
 const TEXT_LIMIT = 300;
+
+/** A body that nobody reads is left there after this much, inflated; bytes. */
+const UNREAD_LIMIT = 65_536;
+
+/** A body may take a second more for each of so many bytes: slower than any line we know. */
+const BYTES_PER_SECOND = 65_536;
 
 /** The event loop gets a turn after this much work on one body; milliseconds. */
 const SLICE_MS = 4;
@@ -50,6 +56,7 @@ interface PackageExchange {
  */
 export class PackageTransport implements ConsulTransport {
   readonly address: string;
+  readonly hasToken: boolean;
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #client: PackageClient;
@@ -58,6 +65,7 @@ export class PackageTransport implements ConsulTransport {
   constructor(connection: Connection, clock: Clock) {
     const { address, tls } = connection;
     this.address = showAddress(address);
+    this.hasToken = connection.token !== undefined;
     this.#connection = connection;
     this.#clock = clock;
     const options = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
@@ -101,7 +109,9 @@ export class PackageTransport implements ConsulTransport {
     const error = toError(thrown);
     if (error instanceof FairleadError) return error;
     const code = (error as NodeJS.ErrnoException).code;
-    const what = this.#redact(error.message === '' ? (code ?? 'unknown error') : error.message);
+    // The package repeats the name of the request in front.
+    const said = error.message.replace(`consul: ${request.name}: `, '').replace(/^consul: /, '');
+    const what = this.#redact(said === '' ? (code ?? 'unknown error') : said) + hintOf(said);
     const Kind = answered ? FairleadError : UnansweredError;
     return new Kind('FAIRLEAD_DISCOVERY', `Consul at ${this.address}, ${request.name}: ${what}.`);
   }
@@ -126,6 +136,11 @@ class Exchange {
   #text = '';
   #timer: Timer | undefined;
   #failure: Error | undefined;
+  /** When the body began, and how much of it has come. */
+  #bodyAtMs = 0;
+  #bytes = 0;
+  /** As much of the body was read as anybody wants. */
+  #enough = false;
 
   constructor(request: ConsulRequest, clock: Clock) {
     this.#request = request;
@@ -168,7 +183,7 @@ class Exchange {
     try {
       await sent;
     } catch (thrown) {
-      if (this.#response?.complete !== true) throw thrown;
+      if (this.#response?.complete !== true && !this.#enough) throw thrown;
     }
     await this.#body;
   }
@@ -182,7 +197,8 @@ class Exchange {
         sent.on('response', (response: IncomingMessage) => {
           this.#begin(response);
           response.on('close', () => {
-            if (!response.complete) sent.emit('error', new Error('the connection closed in the middle of the answer'));
+            if (!response.complete && !this.#enough)
+              sent.emit('error', new Error('the connection closed in the middle of the answer'));
           });
         });
         return sent;
@@ -193,27 +209,57 @@ class Exchange {
 
   #begin(response: IncomingMessage): void {
     this.#response = response;
-    const reader = response.statusCode === 200 ? this.#request.reader : this.#textReader();
-    const sink = new SlicedSink(this.#clock, reader ?? { write: () => {} }, () => this.#expectProgress());
+    this.#bodyAtMs = this.#clock.now();
+    this.#expectProgress();
+    const reader = response.statusCode === 200 ? this.#request.reader : undefined;
+    const sink = new SlicedSink(this.#clock, reader ?? this.#textReader(), (bytes) => {
+      this.#bytes += bytes;
+      this.#expectProgress();
+    });
     this.#body =
       response.headers['content-encoding'] === 'gzip'
         ? pipeline(this.#entry, createGunzip(), sink)
         : pipeline(this.#entry, sink);
-    this.#body.catch((thrown: unknown) => this.#fail(toError(thrown)));
+    this.#body = this.#body.catch((thrown: unknown) => {
+      if (this.#enough) return;
+      this.#fail(toError(thrown));
+      throw thrown;
+    });
+    this.#body.catch(() => {});
   }
 
   #textReader(): BodyReader {
     return {
       write: (chunk) => {
         if (this.#text.length < TEXT_LIMIT) this.#text += chunk.toString('utf8', 0, TEXT_LIMIT);
+        if (this.#bytes > UNREAD_LIMIT) this.#leave();
       },
     };
   }
 
   #expectProgress(): void {
     this.#timer?.cancel();
-    const { timeoutMs } = this.#request;
-    this.#timer = this.#clock.after(timeoutMs, () => this.#fail(new Error(`no answer within ${timeoutMs} ms`)));
+    const { timeoutMs, bodyTimeoutMs = timeoutMs } = this.#request;
+    const arm = (delayMs: number, what: string): void => {
+      this.#timer = judgeAfter(this.#clock, delayMs, () => this.#fail(new Error(what)), 'after');
+    };
+    if (this.#response === undefined) {
+      arm(timeoutMs, `no answer within ${timeoutMs} ms`);
+      return;
+    }
+    const allMs = bodyTimeoutMs + (this.#bytes / BYTES_PER_SECOND) * 1_000;
+    const leftMs = this.#bodyAtMs + allMs - this.#clock.now();
+    if (leftMs < bodyTimeoutMs)
+      arm(leftMs, `no whole answer within ${Math.round(allMs)} ms: ${this.#bytes} bytes of it`);
+    else arm(bodyTimeoutMs, `no answer within ${bodyTimeoutMs} ms`);
+  }
+
+  /** The rest of the body is of no use, and may be endless. */
+  #leave(): void {
+    if (this.#enough) return;
+    this.#enough = true;
+    this.#entry.destroy();
+    this.#cancel.emit('cancel');
   }
 
   #fail(error: Error): void {
@@ -224,14 +270,22 @@ class Exchange {
   }
 }
 
+/** What to do about an error that says little to those who do not know OpenSSL. */
+function hintOf(said: string): string {
+  if (/wrong version number|packet length too long|EPROTO/i.test(said)) {
+    return '. The agent speaks no TLS on this port: use http://, or its TLS port';
+  }
+  return '';
+}
+
 /** Hands chunks to the reader, and lets the event loop turn when they were much work. */
 class SlicedSink extends Writable {
   readonly #clock: Clock;
   readonly #reader: BodyReader;
-  readonly #progress: () => void;
+  readonly #progress: (bytes: number) => void;
   #busyMs = 0;
 
-  constructor(clock: Clock, reader: BodyReader, progress: () => void) {
+  constructor(clock: Clock, reader: BodyReader, progress: (bytes: number) => void) {
     super();
     this.#clock = clock;
     this.#reader = reader;
@@ -240,7 +294,7 @@ class SlicedSink extends Writable {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     const startMs = this.#clock.now();
-    this.#progress();
+    this.#progress(chunk.length);
     try {
       this.#reader.write(chunk);
     } catch (thrown) {

@@ -18,13 +18,17 @@ export interface ConsulRequest {
   readonly query: Readonly<Record<string, string | readonly string[]>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /**
-   * Until the head of the answer is here, and then between any two pieces of its body;
-   * milliseconds.
-   */
+  /** Until the head of the answer is here; milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * For the body after that: between any two pieces of it, and for all of it together with a second
+   * more for each 64 KiB that came; milliseconds. Default `timeoutMs`.
+   */
+  readonly bodyTimeoutMs?: number;
   readonly signal: AbortSignal;
-  /** Reads the body of a 200. Default: it is thrown away. */
+  /**
+   * Reads the body of a 200. Default: it is thrown away, and not read to its end where it is long.
+   */
   readonly reader?: BodyReader;
 }
 
@@ -45,6 +49,8 @@ export class UnansweredError extends FairleadError {}
 export interface ConsulTransport {
   /** For messages: where it talks to. */
   readonly address: string;
+  /** For messages: whether it shows a token. */
+  readonly hasToken: boolean;
   send(request: ConsulRequest): Promise<ConsulResponse>;
   /** Closes the idle connections. */
   close(): void;
