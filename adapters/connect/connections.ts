@@ -1,7 +1,9 @@
-import type { Transport } from '@connectrpc/connect';
-import { createConnectTransport, createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { ConnectError, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
+import { isLoss, isRefusedStream, markOldNews } from './network-errors.js';
 import type { TransportSettings } from './options.js';
+import { Sessions } from './sessions.js';
 
 /**
  * The transport to one endpoint and the one HTTP/2 session under it, which connect-node opens and
@@ -9,13 +11,13 @@ import type { TransportSettings } from './options.js';
  */
 export class Connection {
   readonly transport: Transport;
-  readonly #sessions: Http2SessionManager;
+  readonly #sessions: Sessions;
   #calls = 0;
 
   constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: TransportSettings) {
     const baseUrl = urlOf(endpoint.spec);
     const { nodeOptions, ...rest } = transport;
-    this.#sessions = new Http2SessionManager(baseUrl, rest, nodeOptions);
+    this.#sessions = new Sessions(baseUrl, rest, nodeOptions);
     const options = { ...rest, baseUrl, sessionManager: this.#sessions };
     this.transport =
       protocol === 'grpc' ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: '2' });
@@ -25,9 +27,14 @@ export class Connection {
     return this.#calls === 0;
   }
 
-  begin(): Transport {
+  /** A call begins; what it gets is for `failed`. */
+  begin(): number {
     this.#calls++;
-    return this.transport;
+    return this.#sessions.gone;
+  }
+
+  failed(thrown: unknown, begun: number): void {
+    if (isLoss(thrown) && !this.#sessions.isNews(begun)) markOldNews(thrown);
   }
 
   end(): void {
@@ -72,19 +79,45 @@ export class Connections {
     return this.#connections.size;
   }
 
-  /** Runs a call over the connection to the endpoint, which stays open meanwhile. */
-  async use<T>(endpoint: Endpoint, run: (transport: Transport) => Promise<T>): Promise<T> {
+  /**
+   * Runs a call over the connection to the endpoint, which stays open meanwhile. Where the server
+   * refuses its stream, once more: the stream has crossed a GOAWAY on the way, and the next one
+   * goes over a new connection. `again`: whether it can be run twice.
+   */
+  async use<T>(endpoint: Endpoint, run: (transport: Transport) => Promise<T>, again: () => boolean): Promise<T> {
     let connection = this.#connections.get(endpoint);
     if (connection === undefined) {
       connection = new Connection(endpoint, this.#options);
       this.#connections.set(endpoint, connection);
     }
+    const begun = connection.begin();
     try {
-      return await run(connection.begin());
+      try {
+        return await run(connection.transport);
+      } catch (thrown) {
+        if (!(thrown instanceof ConnectError) || !isRefusedStream(thrown) || !again()) throw thrown;
+        return await run(connection.transport);
+      }
+    } catch (thrown) {
+      connection.failed(thrown, begun);
+      throw thrown;
     } finally {
       connection.end();
       this.#closeIfDone(endpoint);
     }
+  }
+
+  /**
+   * Keeps the connection open until what it returns is called: a response may be read after its
+   * call.
+   */
+  hold(endpoint: Endpoint): () => void {
+    const connection = this.#connections.get(endpoint);
+    connection?.begin();
+    return () => {
+      connection?.end();
+      this.#closeIfDone(endpoint);
+    };
   }
 
   /** Connections without calls end now, the others after their last call. */

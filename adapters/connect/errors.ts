@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { FairleadError, type FairleadErrorCode } from '../../src/index.js';
-import { isLostStream } from './outcome.js';
+import { isLostStream, isRefusedStream } from './network-errors.js';
 
 /**
  * The codes in which a Connect client is told what fairlead says; the FairleadError is the `cause`.
@@ -26,6 +26,10 @@ const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
 export function toConnectError(thrown: unknown): unknown {
   if (thrown instanceof ConnectError && isLostStream(thrown)) {
     const message = `The connection to the server was lost: ${thrown.rawMessage}`;
+    return new ConnectError(message, Code.Unavailable, undefined, undefined, thrown);
+  }
+  if (thrown instanceof ConnectError && isRefusedStream(thrown)) {
+    const message = 'The server refused the stream before it did anything for it: it shuts down, or is full.';
     return new ConnectError(message, Code.Unavailable, undefined, undefined, thrown);
   }
   if (!(thrown instanceof FairleadError)) return thrown;

@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { repeatAfter } from '../../src/adapter.js';
 import { classifyError, Outcome, type Verdict } from '../../src/index.js';
 import { parseRetryPushback } from '../../src/resilience/index.js';
+import { isOldNews, isRefusedStream, networkOutcome } from './network-errors.js';
 
 /**
  * What a status says about the endpoint. Connect's codes are gRPC's, and so is the judgement: codes
@@ -40,8 +41,15 @@ export function outcomeOf(code: Code): Outcome {
 export function verdictOf(thrown: unknown, own: ((error: ConnectStatus) => Outcome | undefined) | undefined): Verdict {
   if (!(thrown instanceof ConnectError)) return { outcome: classifyError(thrown) };
   const retryAfterMs = pushbackOf(thrown);
-  const outcome = askUser(thrown, own) ?? networkOutcome(thrown) ?? outcomeOf(thrown.code);
-  return { outcome, repeat: repeatAfter(outcome), retryAfterMs };
+  const said = askUser(thrown, own);
+  if (said !== undefined) return { outcome: said, repeat: repeatAfter(said), retryAfterMs };
+  // As good as not sent, and no word against the server: one that says GOAWAY is about to restart.
+  if (isRefusedStream(thrown)) return { outcome: Outcome.Cancelled, repeat: 'always', retryAfterMs };
+  const outcome = networkOutcome(thrown) ?? outcomeOf(thrown.code);
+  const repeat = repeatAfter(outcome);
+  // The connection was lost, and another call that was on it has told so.
+  if (isOldNews(thrown)) return { outcome: Outcome.Cancelled, repeat, retryAfterMs };
+  return { outcome, repeat, retryAfterMs };
 }
 
 function askUser(
@@ -54,39 +62,6 @@ function askUser(
     // The user's function failed; the code speaks for itself.
     return undefined;
   }
-}
-
-/**
- * True where the stream was reset while nobody had cancelled it: the server or the connection is
- * gone. Node closes the streams of a lost session with CANCEL, of which connect-node makes
- * CANCELED, in these words only. Where the caller did cancel, the error is the caller's reason and
- * has others.
- */
-export function isLostStream(error: ConnectError): boolean {
-  return error.code === Code.Canceled && error.rawMessage.startsWith('http/2 stream closed with error code');
-}
-
-/** A chain of causes longer than this is a loop, or tells nothing more. */
-const MAX_CAUSES = 8;
-
-/**
- * The outcome where the network failed rather than the server. connect-node turns errors of Node
- * into codes, and a lost connection into ABORTED, by which applications answer too. What came over
- * the wire has no cause from Node; what did not come over it has one.
- */
-function networkOutcome(error: ConnectError): Outcome | undefined {
-  if (isLostStream(error)) return Outcome.Failure;
-  let cause: unknown = error.cause;
-  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
-    const { code } = cause as { code?: unknown };
-    if (typeof code === 'string') {
-      const outcome = classifyError(cause);
-      if (outcome !== Outcome.ApplicationError) return outcome;
-      if (code.startsWith('ERR_STREAM_') || code.startsWith('ERR_HTTP2_')) return Outcome.Failure;
-    }
-    cause = cause.cause;
-  }
-  return undefined;
 }
 
 /**

@@ -1,13 +1,16 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { StreamEnd } from './stream-end.js';
 
 /** The messages of a response, and the moment at which nobody will read any more of them. */
 export interface WatchedMessages<T> {
   readonly messages: AsyncIterable<T>;
   /**
-   * Resolves at the end of the response; rejects with what it threw, or with CANCELED where the
-   * reader left.
+   * Resolves when the server has ended the response, read or not; rejects with what it threw, or
+   * with CANCELED where the reader left before.
    */
   readonly ended: Promise<void>;
+  /** Resolves when its reader is done with it: false where it left early. */
+  readonly read: Promise<boolean>;
 }
 
 /**
@@ -20,14 +23,30 @@ const forgotten = new FinalizationRegistry<() => void>((leave) => leave());
 export function watchMessages<T>(
   source: AsyncIterable<T>,
   translate: (thrown: unknown) => unknown,
+  stream: StreamEnd,
 ): WatchedMessages<T> {
-  const { promise: ended, resolve, reject } = withResolvers();
-  const leave = (): void => reject(new ConnectError('The response was not read to its end.', Code.Canceled));
+  const { promise: ended, resolve, reject } = withResolvers<void>();
+  const { promise: read, resolve: done } = withResolvers<boolean>();
+  stream.listen({ resolve, reject });
+  const end: End = {
+    resolve: () => {
+      resolve();
+      done(true);
+    },
+    reject: (thrown) => {
+      reject(thrown);
+      done(true);
+    },
+    leave: () => {
+      reject(new ConnectError('The response was not read to its end.', Code.Canceled));
+      done(false);
+    },
+  };
   const iterator = source[Symbol.asyncIterator]();
-  // Held by the reader alone: the registry and the call must not keep it alive.
-  const messages = new WatchedIterator(iterator, { resolve, reject, leave }, translate);
-  forgotten.register(messages, leave);
-  return { messages, ended };
+  // Held by the reader alone: the registry, the stream and the call must not keep it alive.
+  const messages = new WatchedIterator(iterator, end, translate);
+  forgotten.register(messages, end.leave);
+  return { messages, ended, read };
 }
 
 interface End {
@@ -76,10 +95,14 @@ class WatchedIterator<T> implements AsyncIterableIterator<T> {
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (thrown: unknown) => void } {
-  let resolve: () => void = () => {};
+function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (thrown: unknown) => void;
+} {
+  let resolve: (value: T) => void = () => {};
   let reject: (thrown: unknown) => void = () => {};
-  const promise = new Promise<void>((yes, no) => {
+  const promise = new Promise<T>((yes, no) => {
     resolve = yes;
     reject = no;
   });

@@ -5,7 +5,14 @@ import type {
   DescMethodUnary,
   MessageInitShape,
 } from '@bufbuild/protobuf';
-import type { ContextValues, StreamResponse, Transport, UnaryResponse } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ContextValues,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from '@connectrpc/connect';
 import type { CallOptions, Endpoint, Mesh, RoutingKey, Service, Verdict } from '../../src/index.js';
 import { Connections } from './connections.js';
 import { DeferredResponse } from './deferred-response.js';
@@ -15,6 +22,7 @@ import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
 import { type HeaderInput, preferredEndpoint, routingKeyOf } from './routing-key.js';
+import { StreamEnd } from './stream-end.js';
 
 /**
  * A transport for clients of Connect. Closing it, or disposing of it, ends its connections after
@@ -83,8 +91,13 @@ class ServiceTransport implements FairleadTransport {
       contextValues?.get(preferredEndpoint),
     );
     const attempt = (endpoint: Endpoint, attemptSignal: AbortSignal): Promise<UnaryResponse<I, O>> =>
-      this.#connections.use(endpoint, (transport) =>
-        transport.unary(method, attemptSignal, time.remainingMs(), header, input, contextValues),
+      this.#connections.use(
+        endpoint,
+        (transport) =>
+          StreamEnd.without(() =>
+            transport.unary(method, attemptSignal, time.remainingMs(), header, input, contextValues),
+          ),
+        () => !attemptSignal.aborted,
       );
     try {
       return await this.#service.call(attempt, call);
@@ -113,23 +126,26 @@ class ServiceTransport implements FairleadTransport {
     const source = repeatable ? new Replay(input) : input;
     const handover = new DeferredResponse<StreamResponse<I, O>>();
     const response = handover.open();
-    const attempt = (endpoint: Endpoint, callSignal: AbortSignal): Promise<void> =>
-      this.#connections.use(endpoint, async (transport) => {
+    const attempt = (endpoint: Endpoint, callSignal: AbortSignal): Promise<void> => {
+      const run = async (transport: Transport): Promise<void> => {
         const reader = new AbortController();
-        const either = AbortSignal.any([callSignal, reader.signal]);
+        const any = [callSignal, reader.signal, ...(signal === undefined ? [] : [signal])];
+        const either = AbortSignal.any(any);
+        const stream = new StreamEnd();
+        const opened = await stream.during(() =>
+          transport.stream(method, either, time.remainingMs(), header, source, contextValues),
+        );
         // The reader is told why fairlead ended the call, not that it did.
         const explain = (thrown: unknown): unknown => toConnectError(callSignal.aborted ? callSignal.reason : thrown);
-        try {
-          await handOver(
-            await transport.stream(method, either, time.remainingMs(), header, source, contextValues),
-            handover,
-            explain,
-          );
-        } catch (thrown) {
-          reader.abort(thrown);
-          throw thrown;
-        }
-      });
+        const release = this.#connections.hold(endpoint);
+        const left = (): void => reader.abort(new ConnectError('The response was left.', Code.Canceled));
+        await handOver(opened, handover, explain, stream, (toItsEnd) => {
+          release();
+          if (!toItsEnd) left();
+        });
+      };
+      return this.#connections.use(endpoint, run, () => repeatable && !handover.settled && !callSignal.aborted);
+    };
     const classify = (thrown: unknown): Verdict => {
       const verdict = verdictOf(thrown, this.#options.classify);
       return handover.settled ? { ...verdict, repeat: 'never' } : verdict;
@@ -185,15 +201,18 @@ class ServiceTransport implements FairleadTransport {
 }
 
 /**
- * Gives the response to its reader and waits for the reader to be done. Holds neither: see
- * `watchMessages`.
+ * Gives the response to its reader and waits for its server to be done, or for the reader to leave.
+ * Holds neither: see `watchMessages`.
  */
 function handOver<I extends DescMessage, O extends DescMessage>(
   response: StreamResponse<I, O>,
   handover: DeferredResponse<StreamResponse<I, O>>,
   explain: (thrown: unknown) => unknown,
+  stream: StreamEnd,
+  done: (toItsEnd: boolean) => void,
 ): Promise<void> {
-  const { messages, ended } = watchMessages(response.message, explain);
+  const { messages, ended, read } = watchMessages(response.message, explain, stream);
+  void read.then(done);
   handover.give(withMessages(response, messages));
   return ended;
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { type connectivityState, experimental, Metadata, status } from '@grpc/grpc-js';
 import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
 import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
-import { type Classify, isDiscardedHedge, outcomeOf } from '../common/status.js';
+import { type Classify, isDiscardedHedge, isRefusedStream, outcomeOf } from '../common/status.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
 import { type CreateCall, type Stream, whenServerEnds } from './connection-with.js';
@@ -234,6 +234,7 @@ function judge(
       // The user's function failed; the code speaks for itself.
     }
   }
+  if (isRefusedStream(code, details)) return Outcome.Cancelled;
   const outcome = outcomeOf(code);
   // A lost connection fails every call on it at once. That is one event, not a streak of failures:
   // the first call tells of it, the others say nothing new. (The endpoint has left the rotation

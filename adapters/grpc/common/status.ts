@@ -53,6 +53,15 @@ export function isDiscardedHedge(code: status, details: string): boolean {
   return code === status.CANCELLED && details === 'Discarded in favor of other hedged attempt';
 }
 
+/**
+ * True where the server refused the stream before it did anything for it, as one does that has said
+ * GOAWAY. grpc-js repeats such an attempt once and says it in words only: the endpoint is about to
+ * restart, which nothing speaks against.
+ */
+export function isRefusedStream(code: status, details: string): boolean {
+  return code === status.UNAVAILABLE && details === 'Stream refused by server';
+}
+
 /** How a call ended, as the user's `classify` sees it. */
 export interface CallStatus {
   readonly code: status;

@@ -1,0 +1,86 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { classifyError, Outcome } from '../../src/index.js';
+
+/** How connect-node begins what it says of a stream that was reset. */
+const RESET = 'http/2 stream closed with error code';
+
+/**
+ * True where the stream was reset while nobody had cancelled it: the server or the connection is
+ * gone. Node closes the streams of a lost session with CANCEL, of which connect-node makes
+ * CANCELED, in these words only. Where the caller did cancel, the error is the caller's reason and
+ * has others.
+ */
+export function isLostStream(error: ConnectError): boolean {
+  return error.code === Code.Canceled && error.rawMessage.startsWith(RESET);
+}
+
+/** The error of such a stream, in these words. */
+export function lostStream(): ConnectError {
+  return new ConnectError(`${RESET} CANCEL (0x8)`, Code.Canceled);
+}
+
+/**
+ * True where the server refused the stream before it did anything for it: the call may be made
+ * again, whatever it does (RFC 9113, 8.7). So does a server that has said GOAWAY to the streams
+ * that crossed it on the way. connect-node hears of it from Node, whichever comes first: as an
+ * error, or as a code.
+ */
+export function isRefusedStream(error: ConnectError): boolean {
+  if (error.rawMessage.startsWith(`${RESET} REFUSED_STREAM`)) return !fromServer(error);
+  for (const { code, message } of causesOf(error)) {
+    if (code === 'ERR_HTTP2_STREAM_ERROR' && message.includes('NGHTTP2_REFUSED_STREAM')) return true;
+  }
+  return false;
+}
+
+/**
+ * The outcome where the network failed rather than the server. connect-node turns errors of Node
+ * into codes, and a lost connection into ABORTED, by which applications answer too. What came over
+ * the wire has no cause from Node; what did not come over it has one.
+ */
+export function networkOutcome(error: ConnectError): Outcome | undefined {
+  if (isLostStream(error)) return Outcome.Failure;
+  for (const cause of causesOf(error)) {
+    const outcome = classifyError(cause);
+    if (outcome !== Outcome.ApplicationError) return outcome;
+    if (cause.code.startsWith('ERR_STREAM_') || cause.code.startsWith('ERR_HTTP2_')) return Outcome.Failure;
+  }
+  return undefined;
+}
+
+const oldNews = new WeakSet<object>();
+
+/** Of the loss of its connection another call has told. */
+export function markOldNews(error: object): void {
+  oldNews.add(error);
+}
+
+export function isOldNews(error: object): boolean {
+  return oldNews.has(error);
+}
+
+/** connect 2.2 says it; before, what a server says in these words was taken for Node's. */
+function fromServer(error: ConnectError): boolean {
+  return (error as { isWireError?: boolean }).isWireError === true;
+}
+
+interface NodeError extends Error {
+  readonly code: string;
+}
+
+/** A chain of causes longer than this is a loop, or tells nothing more. */
+const MAX_CAUSES = 8;
+
+/** The errors of Node behind an error, from the outside in. */
+function* causesOf(error: ConnectError): Generator<NodeError> {
+  let cause: unknown = error.cause;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
+    if (typeof (cause as { code?: unknown }).code === 'string') yield cause as NodeError;
+    cause = cause.cause;
+  }
+}
+
+/** Whether the network failed the call, and not only its attempt to connect. */
+export function isLoss(thrown: unknown): thrown is ConnectError {
+  return thrown instanceof ConnectError && networkOutcome(thrown) === Outcome.Failure;
+}

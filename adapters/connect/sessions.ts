@@ -1,0 +1,52 @@
+import type { ClientHttp2Stream, Http2Session } from 'node:http2';
+import { Http2SessionManager } from '@connectrpc/connect-node';
+import { StreamEnd } from './stream-end.js';
+
+/**
+ * The HTTP/2 sessions to one endpoint: connect-node's, which keeps one, and beside it those that
+ * the server has said GOAWAY to, until their last stream has ended. Counts those that are gone, so
+ * that the loss of one speaks once against the endpoint and not once for each call that was on it.
+ */
+export class Sessions extends Http2SessionManager {
+  readonly #open = new Set<Http2Session>();
+  #gone = 0;
+  /** As of when a loss was last told. */
+  #told = 0;
+
+  override async request(...args: Parameters<Http2SessionManager['request']>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...args);
+    StreamEnd.opened(stream);
+    const { session } = stream;
+    if (session !== undefined && !this.#open.has(session)) {
+      this.#forgetGone();
+      this.#open.add(session);
+    }
+    return stream;
+  }
+
+  /** Sessions that have ended so far, in whatever way. */
+  get gone(): number {
+    this.#forgetGone();
+    return this.#gone;
+  }
+
+  /**
+   * The network failed a call that began when `goneBefore` sessions were gone: whether that is
+   * news. It is not where a session has ended since, and another call told of it.
+   */
+  isNews(goneBefore: number): boolean {
+    const { gone } = this;
+    if (gone === goneBefore) return true;
+    if (this.#told === gone) return false;
+    this.#told = gone;
+    return true;
+  }
+
+  #forgetGone(): void {
+    for (const session of this.#open) {
+      if (!session.destroyed) continue;
+      this.#open.delete(session);
+      this.#gone++;
+    }
+  }
+}
