@@ -7,7 +7,8 @@ export function show(value: unknown, name = ''): string {
   if (typeof value === 'string') return isSecretName(name) ? `a text of ${value.length} characters` : showText(value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   if (typeof value === 'function') return 'a function';
-  return isSecretName(name) && value !== undefined && value !== null ? `a ${typeof value}` : String(value);
+  const hidden = isSecretName(name) && !COUNTS_TOKENS.test(name) && value !== undefined && value !== null;
+  return hidden ? `a ${typeof value}` : String(value);
 }
 
 /**
@@ -49,6 +50,9 @@ export function withoutCredentials(text: string): string {
 }
 
 const SECRET_PAIR = /(?:pass|pwd|secret|token|apikey|api_key|credential)[a-z_]{0,12}[=:]/i;
+
+/** Options that count tokens (`retryThrottling.maxTokens`): their numbers are no secrets. */
+const COUNTS_TOKENS = /tokens$|tokenRatio$/i;
 
 function isSecretName(name: string): boolean {
   const last = name.slice(name.lastIndexOf('.') + 1);
