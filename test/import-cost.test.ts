@@ -29,11 +29,9 @@ describe("import 'fairlead'", () => {
     expect(files.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(700 * 1024);
   });
 
-  it('takes less than 25 ms more than an empty module', () => {
-    // Processor time, and the least of several: other work on the machine can only add to a
-    // measurement. The bench reports medians.
-    const times = built.cost('src/index.js', 9).map((cost) => cost.cpuMs);
-    expect(Math.min(...times)).toBeLessThan(25);
+  it('makes a process take less than 1.75 times the processor time of one that imports nothing', () => {
+    // The bench reports milliseconds.
+    expect(built.costOverEmpty('src/index.js', 7)).toBeLessThan(1.75);
   });
 });
 

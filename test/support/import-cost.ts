@@ -20,23 +20,12 @@ if (listing) {
   register('data:text/javascript,' + encodeURIComponent(hooks), { data: { port: port2 }, transferList: [port2] });
   port1.on('message', (url) => loaded.push(url)).unref();
 }
-const began = performance.now();
-const before = process.cpuUsage();
 await import(target);
-const ms = performance.now() - began;
-const { user, system } = process.cpuUsage(before);
+const { user, system } = process.cpuUsage();
 if (listing) await new Promise((resolve) => setTimeout(resolve, 50));
 const required = Object.keys(createRequire(import.meta.url).cache).map((path) => 'file://' + path);
-console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
+console.log(JSON.stringify({ cpuMs: (user + system) / 1000, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
 `;
-
-/**
- * Elapsed time, and processor time of all threads, which other load on the machine disturbs less.
- */
-export interface ImportCost {
-  readonly ms: number;
-  readonly cpuMs: number;
-}
 
 /**
  * The JavaScript as published, built into a folder of its own, from where its dependencies are
@@ -62,17 +51,20 @@ export class BuiltPackage implements Disposable {
   }
 
   /**
-   * What importing `module` costs in each of `runs` new processes, over what an empty module costs
-   * in another.
+   * The processor time of all threads that a process takes which imports `module`, over that of one
+   * which imports an empty module: the least of `runs` processes each, since other work on the
+   * machine can only add to a measurement.
    */
-  cost(module: string, runs: number): ImportCost[] {
-    return Array.from({ length: runs }, () => {
-      const [full, empty] = [this.#probe(module), this.#probe('empty.js')];
-      return { ms: full.ms - empty.ms, cpuMs: full.cpuMs - empty.cpuMs };
-    });
+  costOverEmpty(module: string, runs: number): number {
+    let [full, empty] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let run = 0; run < runs; run++) {
+      full = Math.min(full, this.#probe(module).cpuMs);
+      empty = Math.min(empty, this.#probe('empty.js').cpuMs);
+    }
+    return full / empty;
   }
 
-  #probe(module: string, ...more: string[]): ImportCost & { files: string[] } {
+  #probe(module: string, ...more: string[]): { cpuMs: number; files: string[] } {
     const args = [join(this.#folder, 'probe.js'), join(this.#folder, module), ...more];
     return JSON.parse(
       execFileSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } }),
