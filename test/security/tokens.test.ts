@@ -1,4 +1,4 @@
-import { affinityTokens, type TokenKey } from 'fairlead';
+import { type AffinityTokensOptions, affinityTokens } from 'fairlead';
 import { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
  */
 
 const SECRET = 'an affinity secret of 32 bytes or more';
-const keys: TokenKey[] = [{ id: 'k1', secret: SECRET }];
+const keys: AffinityTokensOptions['keys'] = [{ id: 'k1', secret: SECRET }];
 const endpoint = { spec: { id: 'users-10.20.30.40:8080' } };
 const clock = new ManualClock();
 const tokens = affinityTokens({ keys, audience: 'users', ttlMs: 60_000, clock });
