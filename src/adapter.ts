@@ -12,6 +12,7 @@ export { type Repeat, repeatAfter } from './resilience/verdict.js';
 export { forgetAbort, whenAborted } from './runtime/abort-audience.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BoundedMap } from './runtime/bounded-map.js';
+export { CallerContext, inCallerContext } from './runtime/caller-context.js';
 export { judgeAfter, sleep, withTimeout } from './runtime/clock.js';
 export { currentRoutingKey } from './runtime/context.js';
 export * as optionReaders from './runtime/options.js';

@@ -9,10 +9,12 @@ import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { Freshness } from './session/freshness.js';
+import { chooseRoute } from './session/job.js';
 import { executeOperation, type OperationContext, queryOperation, readRoute } from './session/operations.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
+import type { Statement } from './statement/verdicts.js';
 import { VirtualConnection } from './virtual-connection.js';
 
 /** Where a statement would run, and why. */
@@ -81,9 +83,15 @@ export class ReplicatedPool extends EventEmitter {
     this.#session = new ConsistencySession(false, cluster.clock.now());
     this.config = publicConfig(pool, parsed);
     this.#operations = {
-      router: new Router({ primaryFunctions: own.primaryFunctions, override: own.classify, database: parsed.database }),
+      router: new Router({
+        primaryFunctions: own.primaryFunctions,
+        override: own.classify,
+        database: parsed.database,
+        hints: own.hints,
+      }),
       config: parsed,
       queryTimeoutMs: own.queryTimeoutMs,
+      initStatements,
     };
     this.#runnerContext = {
       cluster,
@@ -99,6 +107,7 @@ export class ReplicatedPool extends EventEmitter {
     };
     this.#ownContext = {
       ...this.#runnerContext,
+      isSingle: true,
       acquired: ({ physical }) => this.#tell('acquire', physical.connection),
       released: ({ physical }) => this.#tell('release', physical.connection),
     };
@@ -156,17 +165,19 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route {
-    const { route, effect, forced, reason } = this.#operations.router.route(sql);
+    const statement = this.#operations.router.route(sql);
     const scope = currentScope.getStore();
-    const keepsSession = effect !== 'none' && effect !== 'end';
-    const asked = scope?.route ?? forced;
-    if (asked !== undefined) {
-      return { target: asked, keepsSession, reason: scope?.route === undefined ? reason : 'withRoute says so' };
-    }
-    if (route === 'same') return { target: 'same connection', keepsSession, reason };
-    const strong = (scope?.consistency ?? this.#own.consistency) === 'strong';
-    if (route === 'replica' && strong) return { target: 'primary', keepsSession, reason: 'strong consistency' };
-    return { target: route, keepsSession, reason };
+    const { effect } = statement;
+    const keepsSession = effect !== 'none' && effect !== 'end' && effect !== 'insert_id';
+    const consistency = scope?.consistency ?? this.#own.consistency;
+    const chosen = chooseRoute(statement, undefined, scope?.route, consistency);
+    const target = chosen === 'same' ? 'same connection' : chosen;
+    return { target, keepsSession, reason: this.#reasonFor(statement, chosen, scope?.route) };
+  }
+
+  #reasonFor({ route, reason }: Statement, chosen: RouteChoice | 'same', inScope: RouteChoice | undefined): string {
+    if (inScope !== undefined && chosen === inScope) return 'withRoute says so';
+    return route === 'replica' && chosen === 'primary' && !/hint|option/.test(reason) ? 'strong consistency' : reason;
   }
 
   /**
@@ -287,11 +298,11 @@ export class ReplicatedPool extends EventEmitter {
    * Makes a connection whose session holds state as new. Where listeners of `connection` set it up
    * it is closed: what they did would be lost by a reset.
    */
-  #clean({ physical }: Checkout, done: (usable: boolean) => void): void {
+  #clean({ physical }: Checkout, done: (usable: boolean, isClean: boolean) => void): void {
     const { connection, prepared } = physical;
     if (prepared === undefined || this.listenerCount('connection') > 0) {
       physical.retired = true;
-      done(true);
+      done(true, false);
       return;
     }
     let over = false;
@@ -300,7 +311,8 @@ export class ReplicatedPool extends EventEmitter {
       over = true;
       connection.off('error', finish);
       if (!clean) physical.retired = true;
-      done(!error);
+      physical.inbound.begin();
+      done(!error, clean);
     };
     connection.on('error', finish);
     cleanConnection(connection, prepared, this.#initStatements, finish);

@@ -1,29 +1,25 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Checkout } from './cluster/checkout.js';
-import {
-  type DriverConnection,
-  escaping,
-  type PreparedStatement,
-  type QueryCallback,
-  type QueryCommand,
-} from './driver/driver.js';
+import { changeUser } from './connections/prepare.js';
+import { type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promiseConnection } from './driver/promise-wrappers.js';
-import type { Attempt, Operation } from './session/operation.js';
-import {
-  ConnectionOperation,
-  executeOperation,
-  type OperationContext,
-  queryOperation,
-  textOf,
-} from './session/operations.js';
+import { ConnectionOperation, executeOperation, type OperationContext, queryOperation } from './session/operations.js';
+import { prepareStatement } from './session/prepared-statement.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
-import type { Statement } from './statement/classify.js';
+import type { Statement } from './statement/verdicts.js';
 
 type Callback = (error: unknown, result?: unknown) => void;
 
-const LAST: Statement = { route: 'same', effect: 'none', reason: 'belongs to the connection of the session' };
-const STATE: Statement = { route: 'same', effect: 'session', reason: 'changes the session' };
+const LAST: Statement = {
+  route: 'same',
+  effect: 'none',
+  onReplica: 'never',
+  reason: 'belongs to the connection of the session',
+};
+const ANY: Statement = { route: 'replica', effect: 'none', onReplica: 'yes', reason: 'asks whether a server is there' };
+const RESET: Statement = { route: 'same', effect: 'reset', onReplica: 'never', reason: 'ends what the session holds' };
+const USER: Statement = { route: 'primary', effect: 'user', onReplica: 'never', reason: 'logs the session in anew' };
 
 /**
  * What `getConnection` gives: to its holder a pool connection of mysql2, in truth a session that
@@ -32,18 +28,26 @@ const STATE: Statement = { route: 'same', effect: 'session', reason: 'changes th
  * where their reads find the replicas.
  */
 export class VirtualConnection extends EventEmitter {
-  readonly config: Record<string, unknown>;
-  readonly #context: OperationContext;
+  #context: OperationContext;
+  #ownsConfig = false;
   readonly #runner: Runner;
   readonly #onRelease: (connection: VirtualConnection) => void;
   #released = false;
 
   constructor(context: OperationContext, runner: RunnerContext, onRelease: (connection: VirtualConnection) => void) {
     super();
-    this.config = context.config;
     this.#context = context;
     this.#runner = new Runner(runner);
     this.#onRelease = onRelease;
+  }
+
+  /** The options of this connection. What is changed there holds for it alone. */
+  get config(): Record<string, unknown> {
+    if (!this.#ownsConfig) {
+      this.#ownsConfig = true;
+      this.#context = { ...this.#context, config: { ...this.#context.config } };
+    }
+    return this.#context.config;
   }
 
   /** Of the server the latest statement ran on; null before. */
@@ -78,7 +82,8 @@ export class VirtualConnection extends EventEmitter {
     return this.#runner.lost === undefined;
   }
 
-  get state(): 'authenticated' | 'error' {
+  get state(): 'authenticated' | 'disconnected' | 'error' {
+    if (this.#runner.isDestroyed) return 'disconnected';
     return this.authorized ? 'authenticated' : 'error';
   }
 
@@ -111,52 +116,50 @@ export class VirtualConnection extends EventEmitter {
     return this.query('ROLLBACK', callback);
   }
 
-  /**
-   * The prepared statement lives on one connection, chosen by its text, and the session stays
-   * there.
-   */
+  /** Where its text belongs now; each execution finds its own server. */
   prepare(sql: unknown, callback: (error: unknown, statement?: unknown) => void): void {
-    const { route } = this.#context.router.route(textOf(sql));
-    this.#on(
-      { route, effect: 'session', reason: 'prepares a statement' },
-      (connection, done) => connection.prepare(sql, done),
-      (error, statement) => {
-        if (error) callback(error);
-        else callback(null, this.#prepared(sql, statement as PreparedStatement));
-      },
-    );
+    prepareStatement(this.#context, this.#runner, sql, this, callback);
   }
 
-  unprepare(sql: unknown): void {
-    this.#on(LAST, (connection, done) => {
-      connection.unprepare(sql);
-      done(null);
-    });
+  /** On the connection that the session has now, if any. */
+  unprepare(sql: unknown): unknown {
+    return this.#runner.current?.physical.connection.unprepare(sql);
   }
 
   ping(callback?: Callback): void {
     this.#on(LAST, (connection, done) => connection.ping(done), callback);
   }
 
+  /** Afterwards the session holds nothing, and goes on wherever its next statement belongs. */
   reset(callback?: Callback): void {
-    this.#on(STATE, (connection, done) => connection.reset(done), callback);
+    this.#on(RESET, (_, done) => done(null), callback);
   }
 
-  /** Another user's connection serves nobody after this one: it is closed when released. */
+  /**
+   * On the primary, where the session stays, as new as any but for its user. Another user's
+   * connection serves nobody after this session: it is closed when released.
+   */
   changeUser(options: unknown, callback?: Callback): void {
     if (typeof options === 'function') {
       this.changeUser({}, options as Callback);
       return;
     }
-    const send = ({ physical }: Checkout, done: Callback): void => {
-      physical.retired = true;
-      physical.connection.changeUser(options, done);
+    const { initStatements } = this.#context;
+    const send = ({ physical }: Checkout, done: Callback): void => changeUser(physical, options, initStatements, done);
+    const settle = (error: unknown): void => {
+      if (!error) Object.assign(this.config, namedIn(options));
+      callback?.(error);
     };
-    this.#runner.run(new ConnectionOperation(STATE, send, (error, result) => callback?.(error, result)));
+    this.#runner.run(new ConnectionOperation(USER, send, settle));
   }
 
   connect(callback?: Callback): void {
     if (callback !== undefined) process.nextTick(callback, null);
+  }
+
+  /** Calls back once a server took the login, or none did. */
+  verify(callback: Callback): void {
+    this.#on(ANY, (_, done) => done(null), callback);
   }
 
   /**
@@ -233,52 +236,16 @@ export class VirtualConnection extends EventEmitter {
     return { threadId: this.threadId, released: this.#released };
   }
 
-  /** mysql2's statement, whose executions are known to the session. */
-  #prepared(sql: unknown, statement: PreparedStatement): unknown {
-    const { effect, reason } = this.#context.router.route(textOf(sql));
-    const execution: Statement = { route: 'same', effect, reason };
-    const execute = (values: unknown, callback?: QueryCallback): void => {
-      if (typeof values === 'function')
-        this.#runner.run(new Execution(execution, statement, [], values as QueryCallback));
-      else this.#runner.run(new Execution(execution, statement, values ?? [], callback));
-    };
-    const { id, query, columns, parameters } = statement;
-    return { id, query, columns, parameters, execute, close: () => statement.close(), _connection: this };
-  }
-
   #on(statement: Statement, act: (connection: DriverConnection, done: Callback) => void, callback?: Callback): void {
     const send = (checkout: Checkout, done: Callback): void => act(checkout.physical.connection, done);
     this.#runner.run(new ConnectionOperation(statement, send, (error, result) => callback?.(error, result)));
   }
 }
 
-/** One execution of a statement that is prepared on the connection of its session. */
-class Execution implements Operation {
-  readonly statement: Statement;
-  readonly repeatable = false;
-  readonly call = undefined;
-  readonly #prepared: PreparedStatement;
-  readonly #values: unknown;
-  readonly #callback: QueryCallback | undefined;
-  #fields: unknown;
-
-  constructor(statement: Statement, prepared: PreparedStatement, values: unknown, callback: QueryCallback | undefined) {
-    this.statement = statement;
-    this.#prepared = prepared;
-    this.#values = values;
-    this.#callback = callback;
-  }
-
-  send(_checkout: Checkout, attempt: Attempt): void {
-    this.#prepared.execute(this.#values, (error, rows, fields) => {
-      this.#fields = fields;
-      attempt.ended(error, rows);
-    });
-  }
-
-  settle(error: unknown, rows?: unknown): void {
-    this.#callback?.(error, rows, this.#fields);
-  }
+/** Whom and what the options of a change of the user name. */
+function namedIn(options: unknown): Record<string, unknown> {
+  const { user, database } = (options ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...(user !== undefined && { user }), ...(database !== undefined && { database }) };
 }
 
 // Outside the class: a computed name has no type that declarations could be made of without a

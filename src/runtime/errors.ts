@@ -48,10 +48,15 @@ export type FairleadErrorCode =
    * was sent.
    */
   | 'FAIRLEAD_READ_ONLY'
-  /** A command makes no sense over several shards. Nothing was sent. */
+  /**
+   * A command makes no sense over several shards, or a statement not where its session is. Nothing
+   * was sent.
+   */
   | 'FAIRLEAD_UNROUTABLE'
   /** Keys that have another owner now were not brought there in time, or were given up. */
   | 'FAIRLEAD_HANDOVER'
+  /** What a statement wrote was rolled back, because nothing could commit it any more. */
+  | 'FAIRLEAD_ROLLED_BACK'
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
   /**

@@ -1,3 +1,4 @@
+import { CallerContext } from '../../../src/adapter.js';
 import { type Clock, type Endpoint, FairleadError, type Lease, Outcome, type Timer } from '../../../src/index.js';
 import { mayPass, meaningOf } from '../common/errors.js';
 import type { RouteChoice } from '../common/options.js';
@@ -26,7 +27,7 @@ export interface WaitingHost {
  * server where one cannot be connected to, all within `acquireTimeoutMs`. Nothing was sent yet, so
  * what is to be sent does not matter.
  */
-export class WaitingCaller {
+export class WaitingCaller extends CallerContext {
   readonly #host: WaitingHost;
   readonly #route: RouteChoice;
   readonly #callback: CheckoutCallback;
@@ -36,10 +37,12 @@ export class WaitingCaller {
   #timer: Timer | undefined;
 
   constructor(host: WaitingHost, route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback) {
+    super();
     this.#host = host;
     this.#route = route;
     this.#tried = tried;
-    this.#callback = callback;
+    // What ends the wait is another caller's doing.
+    this.#callback = (error, checkout) => this.run(callback, undefined, error, checkout);
     const { clock, acquireTimeoutMs } = host;
     this.#deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + acquireTimeoutMs;
   }

@@ -70,6 +70,11 @@ export interface MysqlPoolOptions {
    */
   readonly classify?: (sql: string) => 'primary' | 'replica' | undefined;
   /**
+   * Whether a comment at the head of a statement says where it goes. Default true. Set it to false
+   * where text of users gets into comments. A hint sends to a replica only what is known to read.
+   */
+  readonly hints?: boolean;
+  /**
    * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged`
    * takes the one that discovery tags `primary`, if just one is.
    */
@@ -108,6 +113,7 @@ export interface PoolSettings {
   readonly probeUser: ProbeUser | undefined;
   readonly primaryFunctions: readonly string[];
   readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
+  readonly hints: boolean;
   readonly onTwoPrimaries: 'refuse' | 'tagged';
   readonly retryReads: boolean;
   readonly allowPublicKeyRetrieval: boolean;
@@ -141,6 +147,7 @@ const schema: read.Schema<PoolSettings> = {
   probeUser: read.optional(readProbeUser),
   primaryFunctions: read.textList(),
   classify: read.callback(),
+  hints: read.boolean(true),
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
   retryReads: read.boolean(true),
   allowPublicKeyRetrieval: read.boolean(false),

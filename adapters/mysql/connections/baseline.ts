@@ -26,6 +26,7 @@ const RESULTS = '@@session.character_set_results';
 const COLLATION = '@@session.collation_connection';
 const MODE = '@@session.sql_mode';
 const INIT_CONNECT = '@@global.init_connect';
+const AUTOCOMMIT = '@@session.autocommit';
 
 /** The first four are set by a clean-up; all are compared after it. */
 const COMMON = [
@@ -35,7 +36,7 @@ const COMMON = [
   MODE,
   INIT_CONNECT,
   '@@session.character_set_connection',
-  '@@session.autocommit',
+  AUTOCOMMIT,
   '@@session.time_zone',
   '@@session.wait_timeout',
   '@@session.session_track_schema',
@@ -74,6 +75,10 @@ export function readBaseline(connection: DriverConnection, done: (error: unknown
 /** Whether a clean-up can lead there: what `init_connect` did at the login, no reset does again. */
 export function isRestorable({ server }: Baseline): boolean {
   return !server[COMMON.indexOf(INIT_CONNECT)];
+}
+
+export function startsWithAutocommit({ server }: Baseline): boolean {
+  return Number(server[COMMON.indexOf(AUTOCOMMIT)]) !== 0;
 }
 
 /** Whether two connections would serve a session alike. */

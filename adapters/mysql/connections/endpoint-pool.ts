@@ -1,6 +1,7 @@
 import { type Clock, FairleadError, Outcome, type Random, type Timer } from '../../../src/index.js';
 import { meaningOf } from '../common/errors.js';
 import { type DriverConnection, hideSecrets } from '../driver/driver.js';
+import { startsWithAutocommit } from './baseline.js';
 import { ConnectPause } from './connect-pause.js';
 import { type Opened, type OpeningHost, openPrepared } from './open-prepared.js';
 import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
@@ -304,12 +305,13 @@ export class EndpointPool {
       .catch((error: unknown) => finish(error));
   }
 
-  #adopt({ connection, status, prepared }: Opened): Physical {
+  #adopt({ connection, inbound, prepared }: Opened): Physical {
     const { maxLifetimeMs } = this.#options;
     const { clock, random } = this.#host;
     const physical: Physical = {
       connection,
-      status,
+      inbound,
+      autocommits: prepared === undefined || startsWithAutocommit(prepared.session),
       prepared,
       // Connections of one start must not all end in the same moment.
       expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
@@ -318,6 +320,8 @@ export class EndpointPool {
       retired: false,
     };
     hideSecrets(connection);
+    inbound.begin();
+    inbound.attribute(connection);
     const lost = (): void => {
       physical.usable = false;
       const at = this.#idle.indexOf(physical);

@@ -1,7 +1,7 @@
 import { type DriverConnection, openConnection } from '../driver/driver.js';
+import { Inbound } from './inbound.js';
 import { cutConnection, type Physical } from './physical.js';
 import type { Prepared } from './prepare.js';
-import { ServerStatus } from './server-status.js';
 
 export interface OpeningHost {
   /** Brings a new connection into the state every connection starts from. */
@@ -11,7 +11,7 @@ export interface OpeningHost {
 }
 
 /** What is known of a connection that is ready for its first session. */
-export type Opened = Pick<Physical, 'connection' | 'status' | 'prepared'>;
+export type Opened = Pick<Physical, 'connection' | 'inbound' | 'prepared'>;
 
 /**
  * Opens a connection and prepares it. `opening` lists it meanwhile: no timeout of the driver's
@@ -24,7 +24,7 @@ export function openPrepared(
   done: (error: unknown, opened?: Opened) => void,
 ): void {
   const connection = (host.open ?? openConnection)(options);
-  const status = new ServerStatus(connection);
+  const inbound = new Inbound(connection);
   let settled = false;
   const settle = (error: unknown, prepared?: Prepared): void => {
     if (settled) return;
@@ -36,7 +36,7 @@ export function openPrepared(
       connection.on('error', () => {});
       cutConnection(connection);
       done(error);
-    } else done(null, { connection, status, prepared });
+    } else done(null, { connection, inbound, prepared });
   };
   opening.add(connection);
   connection.on('error', settle);

@@ -1,11 +1,13 @@
 import type { DriverConnection } from '../driver/driver.js';
+import type { Inbound } from './inbound.js';
 import type { Prepared } from './prepare.js';
-import type { ServerStatus } from './server-status.js';
 
 /** A connection of ours to one server, with what its pool must remember of it. */
 export interface Physical {
   readonly connection: DriverConnection;
-  readonly status: ServerStatus;
+  readonly inbound: Inbound;
+  /** Whether its sessions begin with autocommit. */
+  readonly autocommits: boolean;
   /** How it was when no session had used it; undefined where its server does not tell. */
   prepared: Prepared | undefined;
   /** Clock time at which it is too old to be used again. */

@@ -1,5 +1,6 @@
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
 import { assignmentsOf, type Baseline, isRestorable, isSame, readBaseline, restoreDriver } from './baseline.js';
+import type { Inbound } from './inbound.js';
 
 /** How a connection was when no session had used it. */
 export interface Prepared {
@@ -67,6 +68,39 @@ export function cleanConnection(
         restoreDriver(connection, session);
         done(lost, found !== undefined && isSame(found, session));
       });
+    });
+  });
+}
+
+interface ForAnotherUser {
+  readonly connection: DriverConnection;
+  readonly inbound: Inbound;
+  prepared: Prepared | undefined;
+  retired: boolean;
+}
+
+/**
+ * Logs a connection in as another user, and makes it as new as it was, but for that: of a change of
+ * the user mysql2 would send the charset of the last SET NAMES, and nothing would tell positions.
+ */
+export function changeUser(
+  physical: ForAnotherUser,
+  options: unknown,
+  initStatements: readonly string[],
+  done: (error: unknown) => void,
+): void {
+  const { connection, prepared } = physical;
+  physical.retired = true;
+  if (prepared !== undefined) restoreDriver(connection, prepared.login);
+  connection.changeUser(options, (refused) => {
+    if (refused) {
+      done(refused);
+      return;
+    }
+    prepareConnection(connection, initStatements, (failed, anew) => {
+      physical.prepared = anew;
+      physical.inbound.begin();
+      done(failed);
     });
   });
 }

@@ -29,7 +29,7 @@ export interface PreparedStatement {
   readonly query: unknown;
   readonly columns: unknown;
   readonly parameters: unknown;
-  execute(values: unknown, callback: QueryCallback): unknown;
+  execute(values: unknown, callback?: QueryCallback): EventEmitter;
   close(): unknown;
 }
 
@@ -46,6 +46,10 @@ export interface DriverPacket {
   readonly end: number;
 }
 
+export interface DriverParser {
+  execute(data: Buffer): void;
+}
+
 /** A physical connection of mysql2. */
 export interface DriverConnection extends EventEmitter {
   readonly config: Record<string, unknown>;
@@ -54,6 +58,8 @@ export interface DriverConnection extends EventEmitter {
   clientEncoding?: unknown;
   /** Called with every packet that arrives; without one to begin a command. */
   handlePacket?(packet?: DriverPacket): void;
+  /** Cuts what arrives into packets. */
+  readonly packetParser?: DriverParser;
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand;
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
   prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;

@@ -1,3 +1,4 @@
+import { CallerContext } from '../../../src/adapter.js';
 import { type Endpoint, Outcome } from '../../../src/index.js';
 import type { Checkout, CheckoutCallback } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -48,6 +49,26 @@ export class Freshness {
       if (checkout === undefined) callback(error);
       else this.#ensure(checkout, session, tried, callback);
     });
+  }
+
+  /**
+   * Whether the server of a connection that is held gets there within `waitMs`. The connection
+   * stays with its holder.
+   */
+  waitFor(
+    checkout: Checkout,
+    session: ConsistencySession,
+    consistency: Consistency,
+    done: (isFresh: boolean) => void,
+  ): void {
+    const { replication } = this.#cluster;
+    const { lagMs, probe } = replication.stateOf(checkout.endpoint);
+    if (this.isFresh(checkout.endpoint, session, consistency)) done(true);
+    else if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY || lagMs > this.#waitMs) done(false);
+    else
+      this.#waitOn(checkout, probe?.flavor ?? 'mysql', session.token.toString(), (error, reached) =>
+        done(!error && reached),
+      );
   }
 
   /**
@@ -111,12 +132,12 @@ export class Freshness {
       return;
     }
     const token = session.token.toString();
-    this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (reached) => {
+    this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (error, reached) => {
       if (reached) {
-        this.#reached.set(checkout.endpoint, token);
         callback(null, checkout);
         return;
       }
+      this.#cluster.release(checkout, error ? meaningOf(error).outcome : Outcome.Success);
       this.#checkoutPrimary(session, tried, callback);
     });
   }
@@ -139,24 +160,24 @@ export class Freshness {
     session.token.add(probe.position.newest);
   }
 
-  /**
-   * Lets the server itself wait until it has the position. Releases the connection when it has not.
-   */
-  #waitOn(checkout: Checkout, flavor: 'mysql' | 'mariadb', token: string, done: (reached: boolean) => void): void {
+  /** Lets the server itself wait until it has the position. */
+  #waitOn(
+    { endpoint, physical }: Checkout,
+    flavor: 'mysql' | 'mariadb',
+    token: string,
+    done: (error: unknown, reached: boolean) => void,
+  ): void {
     const sql = WAITS[flavor];
     const timeout = this.#waitMs + ANSWER_GRACE_MS;
     const values = [token, this.#waitMs / 1000];
-    askRow(checkout.physical.connection, { sql, values, timeout }, (error, row) => {
-      if (error) {
-        const meaning = meaningOf(error);
-        if (!meaning.connectionUsable) checkout.physical.usable = false;
-        this.#cluster.release(checkout, meaning.outcome);
-        done(false);
-        return;
-      }
-      const reached = Number(Object.values(row)[0]) === 0;
-      if (!reached) this.#cluster.release(checkout, Outcome.Success);
-      done(reached);
+    // Whoever waits here, and not whom the last statement of this connection was for.
+    physical.inbound.caller = new CallerContext();
+    askRow(physical.connection, { sql, values, timeout }, (error, row) => {
+      physical.inbound.caller = undefined;
+      if (error && !meaningOf(error).connectionUsable) physical.usable = false;
+      const reached = !error && Number(Object.values(row)[0]) === 0;
+      if (reached) this.#reached.set(endpoint, token);
+      done(error, reached);
     });
   }
 }

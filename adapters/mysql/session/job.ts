@@ -1,7 +1,9 @@
+import { CallerContext } from '../../../src/adapter.js';
 import { type Endpoint, FairleadError, type Lease } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { Consistency, RouteChoice } from '../common/options.js';
-import type { Statement } from '../statement/classify.js';
+import { mayBeAsked } from '../statement/router.js';
+import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Operation } from './operation.js';
 import type { ConsistencySession, Scope } from './write-history.js';
 
@@ -21,19 +23,24 @@ export interface JobHost {
 }
 
 /**
- * An operation and what holds where it was asked for: callbacks of the driver run in nobody's async
- * context.
+ * An operation, and what holds where it was asked for. It is started, sent and settled in the async
+ * context of its caller, whatever happened to make that possible.
  */
-export class Job {
+export class Job extends CallerContext {
   readonly operation: Operation;
   readonly session: ConsistencySession;
   readonly consistency: Consistency;
   readonly route: RouteChoice | 'same';
+  /** The call itself says `replica`. */
+  readonly saysReplica: boolean;
+  /** Somebody said where it goes, and not the scanner. */
+  readonly isDirected: boolean;
   /** Why it cannot be run, where that is known before anything is done. */
   readonly refusal: unknown;
   sent = false;
 
   constructor(operation: Operation, context: JobContext) {
+    super();
     const { call } = operation;
     const scope = context.scope();
     this.operation = operation;
@@ -42,10 +49,32 @@ export class Job {
     // A thread's server is no matter of choice, unless its caller names another one in the same
     // breath.
     const named = call?.thread === undefined ? undefined : context.forThread(call.thread);
-    const asked = call?.route ?? named ?? scope?.route;
-    this.refusal = asked instanceof FairleadError ? asked : undefined;
-    const wanted = asked instanceof FairleadError ? undefined : asked;
-    this.route = chooseRoute(operation.statement, wanted, this.consistency);
+    this.refusal = call?.route === undefined && named instanceof FairleadError ? named : undefined;
+    const asked = call?.route ?? (named instanceof FairleadError ? undefined : named);
+    this.saysReplica = asked === 'replica';
+    const { forced, hint } = operation.statement;
+    this.isDirected = (asked ?? scope?.route ?? forced ?? hint) !== undefined;
+    this.route = chooseRoute(operation.statement, asked, scope?.route, this.consistency);
+  }
+
+  /**
+   * Tells the caller. An error before anything was sent may come before the caller has its
+   * listeners in place.
+   */
+  settle(error: unknown, result?: unknown): void {
+    if (this.sent) this.run(tell, undefined, this.operation, error, result);
+    else process.nextTick(() => this.run(tell, undefined, this.operation, error, result));
+  }
+}
+
+/** What the caller's callback throws is uncaught, as with mysql2, but stops nothing here. */
+function tell(operation: Operation, error: unknown, result: unknown): void {
+  try {
+    operation.settle(error, result);
+  } catch (thrown) {
+    process.nextTick(() => {
+      throw thrown;
+    });
   }
 }
 
@@ -90,9 +119,22 @@ export class JobAttempt implements Attempt {
   }
 }
 
-function chooseRoute(statement: Statement, asked: RouteChoice | undefined, consistency: Consistency): Job['route'] {
-  const forced = asked ?? statement.forced;
-  if (statement.route === 'same') return forced === undefined || forced === 'replica' ? 'same' : forced;
+/**
+ * Where a statement goes: by the word of its call, of its context, of the `classify` option, of a
+ * hint in its text, or as the scanner found; the first that says something. `replica` is obeyed for
+ * what may run there (see `Statement.onReplica`); a hint does not make a read less fresh.
+ */
+export function chooseRoute(
+  statement: Statement,
+  asked: RouteChoice | undefined,
+  inScope: RouteChoice | undefined,
+  consistency: Consistency,
+): RouteChoice | 'same' {
+  const { route, forced, hint, onReplica } = statement;
+  if (asked !== undefined && (asked !== 'replica' || mayBeAsked(statement))) return asked;
+  if (inScope !== undefined && (inScope !== 'replica' || onReplica === 'yes')) return inScope;
   if (forced !== undefined) return forced;
-  return statement.route === 'replica' && consistency !== 'strong' ? 'replica' : 'primary';
+  if (hint !== undefined && (hint === 'primary' || consistency !== 'strong')) return hint;
+  if (route === 'same') return 'same';
+  return route === 'replica' && consistency !== 'strong' ? 'replica' : 'primary';
 }

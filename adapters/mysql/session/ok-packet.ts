@@ -1,8 +1,3 @@
-/** SERVER_STATUS_IN_TRANS of the protocol's status flags. */
-export const IN_TRANSACTION = 1;
-/** SERVER_STATUS_AUTOCOMMIT. */
-export const AUTOCOMMIT = 2;
-
 interface StateChanges {
   readonly gtids?: readonly string[] | string | null;
   readonly schema?: string | null;

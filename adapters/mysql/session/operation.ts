@@ -1,5 +1,5 @@
 import type { Checkout } from '../cluster/checkout.js';
-import type { Statement } from '../statement/classify.js';
+import type { Statement } from '../statement/verdicts.js';
 import type { Scope } from './write-history.js';
 
 /** Told how an attempt to run an operation ended. Only the first word counts. */

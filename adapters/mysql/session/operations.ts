@@ -1,11 +1,10 @@
-import type { EventEmitter } from 'node:events';
 import { optionReaders as read } from '../../../src/adapter.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { RouteChoice } from '../common/options.js';
-import { createQuery, type QueryCallback, type QueryCommand } from '../driver/driver.js';
-import type { Statement } from '../statement/classify.js';
+import { createQuery, type DriverConnection, type QueryCallback, type QueryCommand } from '../driver/driver.js';
 import { threadNamedIn } from '../statement/one-server.js';
 import type { Router } from '../statement/router.js';
+import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Call, Operation } from './operation.js';
 import { StreamedOperation } from './streamed-operation.js';
 
@@ -14,6 +13,8 @@ export interface OperationContext {
   readonly config: Record<string, unknown>;
   /** For statements without a timeout of their own; 0 for none. */
   readonly queryTimeoutMs: number;
+  /** Run on every new connection. */
+  readonly initStatements: readonly string[];
 }
 
 /** The statement's text, however it was given. */
@@ -37,7 +38,7 @@ export const readRoute: read.Reader<RouteChoice | undefined> = (value, name) => 
  * What the caller says of it: `consistency` and `route` beside `sql` in an options object, and the
  * connection that the statement names.
  */
-function callOf({ threadAt }: Statement, sql: unknown, values: unknown): Call | undefined {
+export function callOf({ threadAt }: Statement, sql: unknown, values: unknown): Call | undefined {
   const isPlain = typeof sql !== 'object' || sql === null;
   if (isPlain && threadAt === undefined) return undefined;
   const options = (isPlain ? {} : sql) as Readonly<Record<string, unknown>>;
@@ -82,12 +83,10 @@ export function executeOperation(
   const statement = context.router.route(textOf(sql));
   const call = callOf(statement, sql, values);
   const timed = withTimeout(sql, context);
-  if (callback !== undefined) return new ExecuteOperation(statement, call, timed, values, callback);
-  const command = createQuery(sql, undefined, undefined, context.config);
-  return new StreamedOperation(statement, call, command, (connection) => {
-    command._connection = connection;
-    return forward(connection.execute(timed, values), command);
-  });
+  if (callback !== undefined) return new ExecuteOperation(context, statement, call, timed, values, callback);
+  return new StreamedOperation(statement, call, unsentCommand(context, sql), (connection, forward) =>
+    forward(connection.execute(withPlaceholders(timed, context, connection), values)),
+  );
 }
 
 /** A query whose caller gets its rows at once. A repeat is a command of its own. */
@@ -151,12 +150,21 @@ class QueryOperation implements Operation {
 class ExecuteOperation implements Operation {
   readonly statement: Statement;
   readonly call: Call | undefined;
+  readonly #context: OperationContext;
   readonly #sql: unknown;
   readonly #values: unknown;
   readonly #callback: QueryCallback;
   #fields: unknown;
 
-  constructor(statement: Statement, call: Call | undefined, sql: unknown, values: unknown, callback: QueryCallback) {
+  constructor(
+    context: OperationContext,
+    statement: Statement,
+    call: Call | undefined,
+    sql: unknown,
+    values: unknown,
+    callback: QueryCallback,
+  ) {
+    this.#context = context;
     this.statement = statement;
     this.call = call;
     this.#sql = sql;
@@ -173,7 +181,8 @@ class ExecuteOperation implements Operation {
   }
 
   send(checkout: Checkout, attempt: Attempt): void {
-    checkout.physical.connection.execute(this.#sql, this.#values, (error, rows, fields) => {
+    const { connection } = checkout.physical;
+    connection.execute(withPlaceholders(this.#sql, this.#context, connection), this.#values, (error, rows, fields) => {
       this.#fields = fields;
       attempt.ended(error, rows);
     });
@@ -230,20 +239,23 @@ export class ConnectionOperation implements Operation {
   }
 }
 
+/** A command for its events alone: another one of the driver's is sent. */
+export function unsentCommand({ config }: OperationContext, sql: unknown): QueryCommand {
+  return createQuery(sql, undefined, undefined, config);
+}
+
+/** `namedPlaceholders` as they are now: a connection of the driver has those of its beginning. */
+function withPlaceholders(sql: unknown, { config }: OperationContext, connection: DriverConnection): unknown {
+  const { namedPlaceholders } = config;
+  if (namedPlaceholders === connection.config.namedPlaceholders) return sql;
+  return { namedPlaceholders, ...(typeof sql === 'string' ? { sql } : (sql as object)) };
+}
+
 function newCommand({ config, queryTimeoutMs }: OperationContext, sql: unknown, values: unknown): QueryCommand {
   const command = createQuery(sql, values, undefined, config);
   if (command.namedPlaceholders === undefined) command.namedPlaceholders = config.namedPlaceholders;
   if (queryTimeoutMs > 0 && command.timeout === undefined) command.timeout = queryTimeoutMs;
   return command;
-}
-
-function forward(from: EventEmitter, to: EventEmitter): EventEmitter {
-  for (const name of ['fields', 'result', 'error', 'end']) {
-    from.on(name, (...args: unknown[]) => {
-      if (name !== 'error' || to.listenerCount('error') > 0) to.emit(name, ...args);
-    });
-  }
-  return to;
 }
 
 function withTimeout(sql: unknown, context: OperationContext): unknown {

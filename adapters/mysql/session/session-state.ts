@@ -1,5 +1,7 @@
-import type { Statement } from '../statement/classify.js';
-import { AUTOCOMMIT, gtidsOf, IN_TRANSACTION, isPacket, type OkPacket } from './ok-packet.js';
+import { AUTOCOMMIT, IN_TRANSACTION } from '../connections/inbound.js';
+import type { Physical } from '../connections/physical.js';
+import type { Statement } from '../statement/verdicts.js';
+import { gtidsOf, isPacket, type OkPacket } from './ok-packet.js';
 import type { ConsistencySession } from './write-history.js';
 
 /**
@@ -20,7 +22,14 @@ export class SessionState {
    * back.
    */
   hasOtherSchema = false;
-  #wroteInTransaction = false;
+  /** Logged in as another user than the pool's: a reset does not bring that one back. */
+  hasOtherUser = false;
+  /** In a read-only transaction that has read nothing yet: it may as well begin elsewhere. */
+  isUntouched = false;
+  /** On a replica: nothing is written there. */
+  isOnReplica = false;
+  /** Something was written in the open transaction. */
+  hasWritten = false;
   readonly #keepsInsertId: boolean;
 
   constructor(keepsInsertId: boolean) {
@@ -32,29 +41,45 @@ export class SessionState {
     return this.inTransaction || this.hasState;
   }
 
-  /** The connection is given back. */
+  /** The connection is given back, or was made as new. */
   clear(): void {
-    this.inTransaction = this.hasState = this.hasInsertId = this.hasOtherSchema = this.#wroteInTransaction = false;
+    this.inTransaction = this.hasState = this.hasInsertId = this.hasOtherSchema = this.hasOtherUser = false;
+    this.isUntouched = this.hasWritten = this.isOnReplica = false;
+  }
+
+  /** Whether an answer with these flags says nothing but that a read outside of all is over. */
+  isUnchangedBy({ effect }: Statement, { inbound }: Physical): boolean {
+    const { flags, usual } = inbound;
+    return effect === 'none' && !this.inTransaction && (flags & (IN_TRANSACTION | AUTOCOMMIT)) === usual;
   }
 
   /**
    * A statement succeeded: takes from its answer what it says about the connection, and the
    * position of a write.
    */
-  succeeded({ route, effect }: Statement, result: unknown, session: ConsistencySession, nowMs: () => number): void {
-    if (effect === 'begin' || effect === 'begin_read_only') this.inTransaction = true;
-    else if (effect === 'end') this.inTransaction = false;
-    else if (effect === 'session') this.hasState = true;
+  succeeded(
+    statement: Statement,
+    result: unknown,
+    physical: Physical,
+    session: ConsistencySession,
+    nowMs: () => number,
+  ): void {
+    const { route, effect } = statement;
+    this.#applyEffect(statement);
     let told = false;
     // Something may have been written after what was told, or without anything being told.
     let untold = false;
+    let flags: number | undefined;
     for (const part of effect === 'session' ? partsOf(result) : [result]) {
       if (!isPacket(part)) {
+        if (!Array.isArray(part)) continue;
         // Rows, as RETURNING and functions that write give: nothing tells whether and where it
         // wrote.
-        untold ||= Array.isArray(part) && route === 'primary';
+        untold ||= route === 'primary' && effect !== 'insert_id' && !this.isOnReplica;
+        flags = physical.inbound.flags;
         continue;
       }
+      flags = part.serverStatus;
       this.#learn(part);
       const gtids = gtidsOf(part);
       for (const gtid of gtids) session.token.add(gtid);
@@ -63,19 +88,35 @@ export class SessionState {
         untold = false;
       } else if (part.affectedRows > 0) untold = true;
     }
+    if (flags !== undefined) this.#applyFlags(flags, physical.inbound.usual);
     if (this.inTransaction) {
-      this.#wroteInTransaction ||= untold;
+      this.hasWritten ||= untold;
       return;
     }
-    if (this.#wroteInTransaction && !told) untold = true;
-    this.#wroteInTransaction = false;
+    if (this.hasWritten && !told) untold = true;
+    this.hasWritten = false;
     if (told) session.toldWriteAtMs = nowMs();
     if (untold) session.untoldWriteAtMs = nowMs();
   }
 
-  #learn({ serverStatus, insertId, stateChanges }: OkPacket): void {
-    this.inTransaction = (serverStatus & IN_TRANSACTION) !== 0;
-    if ((serverStatus & AUTOCOMMIT) === 0) this.hasState = true;
+  #applyEffect({ effect, seesItsBeginning }: Statement): void {
+    this.isUntouched = effect === 'begin_read_only' && seesItsBeginning !== true;
+    if (effect === 'begin' || effect === 'begin_read_only' || effect === 'chain') this.inTransaction = true;
+    else if (effect === 'end') this.inTransaction = false;
+    else if (effect === 'session') this.hasState = true;
+    else if (effect === 'insert_id') this.hasInsertId = true;
+    else if (effect === 'user') {
+      this.clear();
+      this.hasState = this.hasOtherUser = true;
+    }
+  }
+
+  #applyFlags(flags: number, usual: number): void {
+    this.inTransaction = (flags & IN_TRANSACTION) !== 0;
+    if ((flags & AUTOCOMMIT) !== usual) this.hasState = true;
+  }
+
+  #learn({ insertId, stateChanges }: OkPacket): void {
     if (insertId && this.#keepsInsertId) this.hasInsertId = true;
     if (stateChanges?.schema) this.hasOtherSchema = true;
   }

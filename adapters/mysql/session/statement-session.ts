@@ -1,34 +1,25 @@
 import { type Endpoint, FairleadError, Outcome } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
-import type { Cluster } from '../cluster/cluster.js';
 import { type ErrorMeaning, meaningOf } from '../common/errors.js';
-import { isReusable } from '../connections/physical.js';
-import type { Freshness } from './freshness.js';
+import type { RouteChoice } from '../common/options.js';
+import { HeldConnection, type HeldContext } from './held-connection.js';
 import { Job, JobAttempt, type JobContext } from './job.js';
 import type { Operation } from './operation.js';
-import { SessionState } from './session-state.js';
+import { placeOnReplica, unplaceable } from './placement.js';
+import { isInterruption, isUnknownThread, markAmbiguous, rolledBack } from './session-errors.js';
 
-export interface RunnerContext extends JobContext {
-  readonly cluster: Cluster;
-  readonly freshness: Freshness;
+export interface RunnerContext extends JobContext, HeldContext {
   readonly retryReads: boolean;
-  /** mysql2's resetOnRelease: clean even what holds no state. */
-  readonly resetOnRelease: boolean;
-  /**
-   * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it.
-   */
-  readonly keepsInsertId: boolean;
-  /** A connection whose session was changed comes back: make it as new, or say that it is not. */
-  clean(checkout: Checkout, done: (usable: boolean) => void): void;
-  /** A connection was taken, or is about to be given back. */
-  acquired?(checkout: Checkout): void;
-  released?(checkout: Checkout): void;
+  /** For sessions of one statement: what that leaves, nothing can use. */
+  readonly isSingle?: boolean;
 }
 
 /** Servers a read is tried on, and tries to find the primary, before the error is told. */
 const MAX_ATTEMPTS = 3;
 
 const NONE: readonly Endpoint[] = [];
+
+const BEGIN_READ_ONLY = 'START TRANSACTION READ ONLY';
 
 /**
  * One session of statements. While it is clean, each read goes to a replica and each write to the
@@ -38,23 +29,23 @@ const NONE: readonly Endpoint[] = [];
  */
 export class Runner {
   readonly #context: RunnerContext;
-  readonly #state: SessionState;
+  readonly #held: HeldConnection;
   #queue: Job[] | undefined;
   /** What runs now. */
   #job: Job | undefined;
   /** Of `#job`, on the connection it was sent to. */
   #attempted: JobAttempt | undefined;
-  #held: Checkout | undefined;
   /** The connection with the state is lost: going on elsewhere would run half a transaction. */
   #lost: unknown;
   /** KILL QUERYs that a server has yet to answer. */
   #cancels = 0;
   #releasing = false;
   #advancing = false;
+  #destroyed = false;
 
   constructor(context: RunnerContext) {
     this.#context = context;
-    this.#state = new SessionState(context.keepsInsertId);
+    this.#held = new HeldConnection(context);
   }
 
   run(operation: Operation): void {
@@ -68,7 +59,7 @@ export class Runner {
 
   /** The connection the last statement ran on, while it is held. */
   get current(): Checkout | undefined {
-    return this.#held;
+    return this.#held.checkout;
   }
 
   /** Why this session cannot go on, once the connection with its state is lost. */
@@ -76,10 +67,14 @@ export class Runner {
     return this.#lost;
   }
 
+  get isDestroyed(): boolean {
+    return this.#destroyed;
+  }
+
   /** Gives everything back, after what is queued. Idempotent. */
   release(): void {
     this.#releasing = true;
-    if (this.#job === undefined) this.#giveBack();
+    if (this.#job === undefined) this.#held.giveBack();
   }
 
   /**
@@ -117,7 +112,7 @@ export class Runner {
 
   /** Cuts the connection: what runs and what is queued fails. */
   destroy(): void {
-    this.#releasing = true;
+    this.#releasing = this.#destroyed = true;
     const error = Object.assign(new Error('The connection was destroyed.'), {
       code: 'PROTOCOL_CONNECTION_LOST',
       fatal: true,
@@ -130,25 +125,34 @@ export class Runner {
     this.#attempted?.end();
     this.#attempted?.lease?.done(Outcome.Cancelled);
     this.#attempted = undefined;
-    if (this.#held !== undefined) {
-      this.#held.physical.usable = false;
-      this.#drop(Outcome.Cancelled);
+    if (this.#held.checkout !== undefined) {
+      this.#held.checkout.physical.usable = false;
+      this.#held.drop(Outcome.Cancelled);
     }
-    for (const job of failed) settle(job, error);
+    for (const job of failed) job.settle(error);
   }
 
   #start(job: Job): void {
     this.#job = job;
     const refusal = this.#lost ?? job.refusal ?? this.#refusalOf(job);
     if (refusal !== undefined) this.#finish(job, refusal);
+    else if (job.operation.statement.effect === 'reset') this.#reset(job);
     else this.#attempt(job, NONE, 1);
+  }
+
+  #reset(job: Job): void {
+    this.#held.reset((kept) => {
+      if (this.#job !== job) return;
+      if (!kept) this.#lost = new Error('The connection was lost while it was reset.');
+      this.#finish(job, this.#lost ?? null);
+    });
   }
 
   /** What is about one server runs on no other, and the session cannot leave where its state is. */
   #refusalOf({ route }: Job): FairleadError | undefined {
-    const held = this.#held;
-    if (typeof route !== 'object' || held === undefined || !this.#state.mustStay) return undefined;
-    const { id } = held.endpoint.spec;
+    const { checkout, state } = this.#held;
+    if (typeof route !== 'object' || checkout === undefined || !state.mustStay) return undefined;
+    const { id } = checkout.endpoint.spec;
     if (id === route.endpoint) return undefined;
     const { name: service } = this.#context.cluster.service;
     const message =
@@ -158,46 +162,95 @@ export class Runner {
   }
 
   #attempt(job: Job, tried: readonly Endpoint[], number: number): void {
-    const { cluster, freshness } = this.#context;
-    const held = this.#heldFor(job);
-    if (held !== undefined) {
-      this.#send(new JobAttempt(this, job, held, cluster.leaseOn(held.endpoint), tried, number));
-      return;
+    const held = this.#held;
+    const { checkout, state } = held;
+    if (checkout !== undefined && state.mustStay && state.isOnReplica && typeof job.route !== 'object') {
+      this.#attemptOnReplica(job, checkout, tried, number);
+    } else if (checkout !== undefined && held.mayServe(job)) this.#sendOn(checkout, job, tried, number);
+    else {
+      held.drop(Outcome.Success);
+      this.#checkOut(job, tried, number);
     }
-    this.#drop(Outcome.Success);
+  }
+
+  #attemptOnReplica(job: Job, checkout: Checkout, tried: readonly Endpoint[], number: number): void {
+    const placement = placeOnReplica(job, this.#held.state);
+    if (placement === 'held') this.#sendOn(checkout, job, tried, number);
+    else if (placement === 'refuse') this.#refuse(job, checkout);
+    else if (placement === 'held_when_fresh') {
+      this.#context.freshness.waitFor(checkout, job.session, job.consistency, (isFresh) => {
+        if (this.#job !== job) return;
+        if (isFresh) this.#sendOn(checkout, job, tried, number);
+        else this.#refuse(job, checkout);
+      });
+    } else {
+      this.#held.giveBack();
+      this.#checkOut(job, tried, number, placement === 'begin_on_primary');
+    }
+  }
+
+  #refuse(job: Job, { endpoint }: Checkout): void {
+    this.#finish(job, unplaceable(job, this.#held.state, this.#context.cluster.service.name, endpoint.spec.id));
+  }
+
+  #sendOn(checkout: Checkout, job: Job, tried: readonly Endpoint[], number: number): void {
+    this.#send(new JobAttempt(this, job, checkout, this.#context.cluster.leaseOn(checkout.endpoint), tried, number));
+  }
+
+  /** `inTransaction`: its session is in a read-only transaction, which is begun first. */
+  #checkOut(job: Job, tried: readonly Endpoint[], number: number, inTransaction = false): void {
+    const { cluster, freshness } = this.#context;
     const got = (error: unknown, checkout?: Checkout): void => {
       if (this.#job !== job) {
         // Destroyed meanwhile.
         if (checkout !== undefined) cluster.release(checkout, Outcome.Cancelled);
-      } else if (checkout === undefined) this.#finish(job, error);
-      else {
-        this.#held = checkout;
-        this.#context.acquired?.(checkout);
-        this.#send(new JobAttempt(this, job, checkout, checkout.lease, tried, number));
+      } else if (checkout === undefined) {
+        if (inTransaction) this.#lost = error;
+        this.#finish(job, error);
+      } else if (this.#opensTransaction(job, checkout)) {
+        cluster.release(checkout, Outcome.Cancelled);
+        cluster.checkout('primary', tried, got);
+      } else {
+        this.#held.take(checkout);
+        const attempt = new JobAttempt(this, job, checkout, checkout.lease, tried, number);
+        if (inTransaction) this.#beginFor(attempt);
+        else this.#send(attempt);
       }
     };
-    if (job.route === 'replica') freshness.checkoutFresh(job.session, job.consistency, tried, got);
-    else cluster.checkout(job.route === 'same' ? 'primary' : job.route, tried, got);
+    if (inTransaction || job.route === 'same') cluster.checkout('primary', tried, got);
+    else if (job.route !== 'replica') cluster.checkout(job.route as RouteChoice, tried, got);
+    else freshness.checkoutFresh(job.session, job.consistency, tried, got);
   }
 
-  /** The connection that this session has already, where the statement must or may run on it. */
-  #heldFor({ route, session, consistency }: Job): Checkout | undefined {
-    const held = this.#held;
-    if (held === undefined || this.#state.mustStay || route === 'same') return held;
-    if (typeof route === 'object') return held.endpoint.spec.id === route.endpoint ? held : undefined;
-    const isPrimary = this.#context.cluster.isPrimary(held.endpoint);
-    if (route === 'primary' || this.#state.hasInsertId) return isPrimary ? held : undefined;
-    // Reads of one session stay on one replica, or the next could see less than the one before.
-    const stays = consistency !== 'eventual' && !isPrimary && held.physical.usable;
-    return stays && this.#context.freshness.isFresh(held.endpoint, session, consistency) ? held : undefined;
+  /**
+   * Whether a read would open a transaction on this replica, although nobody sent it there: without
+   * autocommit, what begins with a read may go on with a write.
+   */
+  #opensTransaction({ route, isDirected, operation }: Job, { endpoint, physical }: Checkout): boolean {
+    if (physical.autocommits || this.#context.isSingle === true) return false;
+    const isPlainRead = route === 'replica' && !isDirected && operation.statement.effect === 'none';
+    return isPlainRead && !this.#context.cluster.isPrimary(endpoint);
+  }
+
+  /** The read-only transaction of the session, once more: it had read nothing where it was. */
+  #beginFor(attempt: JobAttempt): void {
+    const { job, checkout } = attempt;
+    checkout.physical.inbound.caller = job;
+    checkout.physical.connection.query(BEGIN_READ_ONLY, [], (error) => {
+      if (this.#job !== job) return;
+      this.#held.state.inTransaction = true;
+      if (error) this.#failed(attempt, error);
+      else this.#send(attempt);
+    });
   }
 
   #send(attempt: JobAttempt): void {
-    const { job } = attempt;
+    const { job, checkout } = attempt;
     this.#attempted = attempt;
     job.sent = true;
+    checkout.physical.inbound.caller = job;
     try {
-      job.operation.send(attempt.checkout, attempt);
+      job.operation.send(checkout, attempt);
     } catch (error) {
       // Refused by the driver before anything was sent: parameters of a wrong type.
       if (!attempt.end()) throw error;
@@ -209,13 +262,14 @@ export class Runner {
 
   /** For its attempts. */
   attemptEnded(attempt: JobAttempt, error: unknown, result: unknown): void {
+    attempt.checkout.physical.inbound.caller = undefined;
     if (!error) {
       attempt.lease?.done(Outcome.Success);
       this.#succeeded(attempt, result);
-    } else if (isInterruption(error) && !this.#state.mustStay) {
+    } else if (isInterruption(error) && !this.#held.state.mustStay) {
       // A server that shuts down says the same as one that was told to kill this statement: it
       // answers no ping.
-      attempt.checkout.physical.connection.ping((gone) => this.#failed(attempt, gone ?? error));
+      attempt.checkout.physical.connection.ping((gone) => attempt.job.run(this.#failed, this, attempt, gone ?? error));
     } else this.#failed(attempt, error);
   }
 
@@ -224,13 +278,27 @@ export class Runner {
     const { session } = job;
     const { statement } = job.operation;
     const { cluster, freshness } = this.#context;
+    const { physical } = checkout;
+    const { state } = this.#held;
     const isRead = statement.route !== 'primary' && Array.isArray(result);
-    if (!isRead || statement.effect !== 'none') {
-      this.#state.succeeded(statement, result, session, () => cluster.clock.now());
-      if (this.#state.hasOtherSchema) checkout.physical.retired = true;
-    }
     if (isRead && session.sticky && typeof job.route !== 'object') freshness.hasRead(session, checkout.endpoint);
-    this.#finish(job, null, result);
+    let refusal: FairleadError | undefined;
+    if (!isRead || !state.isUnchangedBy(statement, physical)) {
+      const wasInTransaction = state.inTransaction;
+      state.succeeded(statement, result, physical, session, () => cluster.clock.now());
+      if (state.hasOtherSchema) physical.retired = true;
+      if (!wasInTransaction && state.inTransaction && statement.effect === 'none') refusal = this.#beganUnasked();
+    }
+    this.#finish(job, refusal ?? null, result);
+  }
+
+  /** Without autocommit a statement opened a transaction. */
+  #beganUnasked(): FairleadError | undefined {
+    const { isSingle, cluster } = this.#context;
+    const isLost = isSingle === true && this.#held.state.hasWritten;
+    // A snapshot on a replica is of no use to a transaction that may write.
+    if (this.#held.state.isOnReplica) this.#held.giveBack();
+    return isLost ? rolledBack(cluster.service.name) : undefined;
   }
 
   #failed({ job, checkout, lease, tried, number }: JobAttempt, error: unknown): void {
@@ -239,7 +307,8 @@ export class Runner {
     if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
     if (this.#job !== job) return;
     const { statement } = job.operation;
-    const { mustStay } = this.#state;
+    const { state } = this.#held;
+    const { mustStay } = state;
     // It may have written before it failed; or it failed because of what others wrote, which a
     // replica may not have. So may the end of a transaction, or what was sent there by its caller's
     // word.
@@ -248,11 +317,11 @@ export class Runner {
     }
     if (!meaning.connectionUsable) {
       checkout.physical.usable = false;
-      this.#drop(meaning.outcome);
+      this.#held.drop(meaning.outcome);
     } else if (meaning.effect === 'executed' && (statement.effect === 'session' || statement.effect === 'begin')) {
       // Several statements in one fail in the middle: what came before may have left something.
-      this.#state.hasState = true;
-    } else if (meaning.demoted && !mustStay) this.#drop(Outcome.ApplicationError);
+      state.hasState = true;
+    } else if (meaning.demoted && !mustStay) this.#held.drop(Outcome.ApplicationError);
     if (!mustStay && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning)) {
       this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], number + 1);
       return;
@@ -269,25 +338,10 @@ export class Runner {
     return this.#context.retryReads && route === 'replica' && effect === 'none' && !meaning.ownTimeout;
   }
 
-  /** Gives the connection back as it is: one without state, or one that is not usable. */
-  #drop(outcome: Outcome): void {
-    const held = this.#letGo();
-    if (held !== undefined) this.#context.cluster.release(held, outcome);
-  }
-
-  #letGo(): Checkout | undefined {
-    const held = this.#held;
-    if (held === undefined) return undefined;
-    this.#held = undefined;
-    this.#state.clear();
-    this.#context.released?.(held);
-    return held;
-  }
-
   #finish(job: Job, error: unknown, result?: unknown): void {
     this.#job = this.#attempted = undefined;
-    if (this.#releasing && this.#queue === undefined) this.#giveBack();
-    settle(job, error, result);
+    if (this.#releasing && this.#queue === undefined) this.#held.giveBack();
+    job.settle(error, result);
     this.#goOn();
   }
 
@@ -302,65 +356,10 @@ export class Runner {
       while (this.#job === undefined && this.#queue !== undefined && this.#cancels === 0) {
         const next = this.#queue.shift()!;
         if (this.#queue.length === 0) this.#queue = undefined;
-        this.#start(next);
+        next.run(this.#start, this, next);
       }
     } finally {
       this.#advancing = false;
     }
   }
-
-  #giveBack(): void {
-    const { cluster, clean, resetOnRelease } = this.#context;
-    const { mustStay } = this.#state;
-    const held = this.#letGo();
-    if (held === undefined) return;
-    const { physical } = held;
-    if (!(mustStay || resetOnRelease) || !isReusable(physical)) {
-      cluster.release(held, Outcome.Success);
-      return;
-    }
-    clean(held, (usable) => {
-      if (!usable) physical.usable = false;
-      cluster.release(held, Outcome.Success);
-    });
-  }
-}
-
-/** ER_NO_SUCH_THREAD: the connection was closed in the meantime, with all that ran on it. */
-function isUnknownThread(error: unknown): boolean {
-  return (error as { readonly errno?: unknown } | null)?.errno === 1094;
-}
-
-/** ER_QUERY_INTERRUPTED. */
-function isInterruption(error: unknown): boolean {
-  return (error as { readonly errno?: unknown }).errno === 1317;
-}
-
-/**
- * Tells the caller. An error before anything was sent may come before the caller has its listeners
- * in place.
- */
-function settle(job: Job, error: unknown, result?: unknown): void {
-  if (job.sent) tell(job, error, result);
-  else process.nextTick(tell, job, error, result);
-}
-
-/**
- * What the caller's callback throws is uncaught, as with mysql2, but never stops what runs here.
- */
-function tell(job: Job, error: unknown, result: unknown): void {
-  try {
-    job.operation.settle(error, result);
-  } catch (thrown) {
-    process.nextTick(() => {
-      throw thrown;
-    });
-  }
-}
-
-/** Says of a write that was under way when its connection broke that it may have happened. */
-function markAmbiguous(error: unknown, meaning: ErrorMeaning): unknown {
-  if (meaning.effect !== 'unknown' || !(error instanceof Error) || error instanceof FairleadError) return error;
-  error.message += ' (the connection was lost while the statement ran: it may have been executed)';
-  return Object.assign(error, { ambiguous: true });
 }

@@ -1,9 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import type { Checkout } from '../cluster/checkout.js';
 import type { DriverConnection, QueryCommand } from '../driver/driver.js';
-import type { Statement } from '../statement/classify.js';
+import type { Statement } from '../statement/verdicts.js';
 import { isPacket } from './ok-packet.js';
 import type { Attempt, Call, Operation } from './operation.js';
+
+/** Sends it, and has the events of another emitter forwarded to the command, if there is one. */
+type Start = (connection: DriverConnection, forward: (from: EventEmitter) => void) => unknown;
 
 /** Stands for rows, which are not kept. */
 const ROWS: readonly never[] = [];
@@ -16,16 +19,11 @@ export class StreamedOperation implements Operation {
   readonly statement: Statement;
   readonly call: Call | undefined;
   readonly command: QueryCommand;
-  readonly #start: (connection: DriverConnection) => EventEmitter;
+  readonly #start: Start;
   /** The driver has told the listeners. */
   #failed = false;
 
-  constructor(
-    statement: Statement,
-    call: Call | undefined,
-    command: QueryCommand,
-    start: (connection: DriverConnection) => EventEmitter,
-  ) {
+  constructor(statement: Statement, call: Call | undefined, command: QueryCommand, start: Start) {
     this.statement = statement;
     this.call = call;
     this.command = command;
@@ -65,7 +63,8 @@ export class StreamedOperation implements Operation {
     command.on('end', onEnd);
     connection.on('error', lost);
     try {
-      this.#start(connection);
+      command._connection = connection;
+      this.#start(connection, (from) => forward(from, command));
     } catch (error) {
       finish(error);
     }
@@ -75,5 +74,13 @@ export class StreamedOperation implements Operation {
     if (!error || this.#failed) return;
     if (this.command.listenerCount('error') > 0) this.command.emit('error', error);
     this.command.emit('end');
+  }
+}
+
+function forward(from: EventEmitter, to: EventEmitter): void {
+  for (const name of ['fields', 'result', 'error', 'end']) {
+    from.on(name, (...args: unknown[]) => {
+      if (name !== 'error' || to.listenerCount('error') > 0) to.emit(name, ...args);
+    });
   }
 }

@@ -1,38 +1,42 @@
 import { K, names } from './keywords.js';
 import { Keywords, Lexer, Token } from './lexer.js';
 import { informationAbout } from './one-server.js';
-
-/**
- * Where a statement may run, and what it does to the session it runs in. What replicas reject
- * (error 1290) is harmless; what they silently accept (GET_LOCK, LAST_INSERT_ID, user variables,
- * temporary tables, FOR SHARE) is what this is for. Whatever is not understood goes to the primary.
- *
- * Token rules after MySQL Router's read/write splitting
- * (router/src/routing/src/sql_splitting_allowed.cc), extended where those let something through: a
- * leading parenthesis, WITH … FOR UPDATE, LOCK IN SHARE MODE, functions that ask for the state of a
- * session, MariaDB's forms.
- */
-export interface Statement {
-  /**
-   * `same`: it asks for what an earlier statement left in its session, so it must run where that
-   * one ran.
-   */
-  readonly route: 'replica' | 'primary' | 'same';
-  /**
-   * What is left behind: nothing; an open transaction; its end; or state of the session (variables,
-   * locks, temporary tables, prepared statements), after which the session stays where it is.
-   */
-  readonly effect: 'none' | 'begin' | 'begin_read_only' | 'end' | 'session';
-  /**
-   * Where in its text it names a connection by its thread id, which belongs to one server: KILL and
-   * EXPLAIN FOR CONNECTION.
-   */
-  readonly threadAt?: number;
-  /** Where a hint or the `classify` option sends it, whatever the scanner says. */
-  readonly forced?: 'replica' | 'primary';
-  /** Why, for people. */
-  readonly reason: string;
-}
+import {
+  ADMINISTRATION,
+  AMBIGUOUS,
+  ASSIGNS,
+  BEGIN,
+  BEGIN_READ_ONLY,
+  BEGIN_SNAPSHOT,
+  CHAIN,
+  END,
+  EXECUTABLE,
+  FOUND_ROWS,
+  IN_TRANSACTION,
+  INTO,
+  LAST,
+  LISTED_FUNCTION,
+  LOCK_FUNCTION,
+  LOCKING,
+  MULTIPLE,
+  namesThread,
+  PRIMARY_SESSION,
+  PROGRAM,
+  READ,
+  SEQUENCE,
+  SERVER,
+  SERVER_FUNCTION,
+  SESSION,
+  SESSION_TABLE,
+  SETS_INSERT_ID,
+  type Statement,
+  SYSTEM_VARIABLE,
+  UNCERTAIN,
+  UNTERMINATED,
+  USER_VARIABLE,
+  WITH_WRITE,
+  WRITE,
+} from './verdicts.js';
 
 export interface ClassifyOptions {
   /**
@@ -41,42 +45,6 @@ export interface ClassifyOptions {
    */
   readonly primaryFunctions: ReadonlySet<string>;
 }
-
-const statement = (route: Statement['route'], effect: Statement['effect'], reason: string): Statement =>
-  Object.freeze({ route, effect, reason });
-
-const READ = statement('replica', 'none', 'reads only');
-const WRITE = statement('primary', 'none', 'writes, or is not known to only read');
-const UNTERMINATED = statement('primary', 'none', 'a quote or comment has no end');
-const EXECUTABLE = statement('primary', 'session', 'has a comment that the server executes');
-const AMBIGUOUS = statement('primary', 'session', "reads two ways, depending on the session's sql_mode");
-const MULTIPLE = statement('primary', 'session', 'several statements in one');
-const LOCKING = statement('primary', 'none', 'locks what it reads');
-const INTO = statement('primary', 'session', 'SELECT … INTO');
-const WITH_WRITE = statement('primary', 'none', 'a writing statement inside');
-const SEQUENCE = statement('primary', 'none', 'uses a sequence');
-const FOUND_ROWS = statement('primary', 'none', 'SQL_CALC_FOUND_ROWS is asked for by the next statement');
-const ASSIGNS = statement('primary', 'session', 'assigns a user variable');
-const USER_VARIABLE = statement('same', 'none', 'reads a user variable');
-const SYSTEM_VARIABLE = statement('same', 'none', 'reads a variable of the session or the server');
-const LAST = statement('same', 'none', 'asks about the last statement of its session');
-const LOCK_FUNCTION = statement('primary', 'session', 'calls a function of user-level locks');
-const LISTED_FUNCTION = statement('primary', 'none', 'calls a function listed in primaryFunctions');
-const SERVER_FUNCTION = statement('primary', 'none', 'calls a function that depends on the server');
-const BEGIN = statement('primary', 'begin', 'begins a transaction');
-const BEGIN_READ_ONLY = statement('replica', 'begin_read_only', 'begins a read-only transaction');
-const END = statement('same', 'end', 'ends a transaction');
-const CHAIN = statement('same', 'begin', 'ends a transaction and begins the next');
-const IN_TRANSACTION = statement('same', 'none', 'a savepoint of its transaction');
-/** Replicas take it too, but a session with state stays, and most sessions write some time. */
-const SESSION = statement('primary', 'session', 'changes the session');
-const PRIMARY_SESSION = statement('primary', 'session', 'leaves something in the session');
-const SERVER = statement('primary', 'none', 'is about one server');
-const SESSION_TABLE = statement('same', 'none', 'reads a table about its session');
-const namesThread = (threadAt: number): Statement => ({
-  ...statement('primary', 'none', 'names a connection of one server'),
-  threadAt,
-});
 
 const lexer = new Lexer(new Keywords(names), K.get_lock);
 
@@ -132,8 +100,10 @@ function scan(sql: string, options: ClassifyOptions): Statement {
       return scanDefinition();
     case K.call:
     case K.do:
-    case K.prepare:
     case K.execute:
+    case K.declare:
+      return toEnd(PROGRAM);
+    case K.prepare:
     case K.deallocate:
     case K.handler:
     case K.lock:
@@ -143,9 +113,9 @@ function scan(sql: string, options: ClassifyOptions): Statement {
     case K.backup:
       return toEnd(PRIMARY_SESSION);
     case Token.ExecutableComment:
-      return EXECUTABLE;
     case Token.Unterminated:
-      return UNTERMINATED;
+    case Token.Uncertain:
+      return unclear(first);
     case Token.End:
     case Token.Semicolon:
       return WRITE;
@@ -154,14 +124,25 @@ function scan(sql: string, options: ClassifyOptions): Statement {
   }
 }
 
-/** To the end of a statement already judged: what may still change the verdict stands there. */
-function toEnd(verdict: Statement): Statement {
-  for (let token = lexer.next(); ; token = lexer.next()) {
+/** From here on nothing is certain, whatever stood before. */
+function unclear(token: number): Statement {
+  if (token === Token.ExecutableComment) return EXECUTABLE;
+  return token === Token.Uncertain ? UNCERTAIN : UNTERMINATED;
+}
+
+const isUnclear = (token: number): boolean => token >= Token.ExecutableComment && token <= Token.Uncertain;
+
+/**
+ * To the end of a statement already judged, from `token` on: what may still change the verdict
+ * stands there.
+ */
+function toEnd(judged: Statement, first: number = lexer.next()): Statement {
+  let verdict = judged;
+  for (let token = first; ; token = lexer.next()) {
     if (token === Token.End) return verdict;
-    if (token === Token.ExecutableComment) return EXECUTABLE;
-    if (token === Token.Unterminated) return UNTERMINATED;
+    if (isUnclear(token)) return unclear(token);
     if (token === Token.Semicolon && lexer.next() !== Token.End) return MULTIPLE;
-    if (verdict.effect !== 'none' || verdict.route !== 'primary') continue;
+    if ((verdict.effect !== 'none' && verdict.effect !== 'insert_id') || verdict.route !== 'primary') continue;
     // A variable or a lock that it leaves in its session.
     if (token === Token.Assign) verdict = ASSIGNS;
     else if (token === K.into && verdict === LOCKING) verdict = INTO;
@@ -189,9 +170,9 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
         if (lexer.next() === Token.End) return verdict;
         return MULTIPLE;
       case Token.ExecutableComment:
-        return EXECUTABLE;
       case Token.Unterminated:
-        return UNTERMINATED;
+      case Token.Uncertain:
+        return unclear(token);
       case Token.Assign:
         return toEnd(ASSIGNS);
       case Token.UserVariable:
@@ -232,6 +213,10 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
       case K.next:
       case K.previous:
         break;
+      case K.rowcount:
+        // SQL%ROWCOUNT of sql_mode ORACLE; elsewhere a remainder of two columns.
+        if (before === Token.Other) verdict = LAST;
+        break;
       case K.connection:
         // EXPLAIN FOR CONNECTION
         if (!isSelect && before === K.for) return toEnd(namesThread(lexer.tokenEnd));
@@ -245,7 +230,11 @@ function scanRead(sql: string, options: ClassifyOptions, isSelect: boolean): Sta
           if (following === Token.Open) {
             const called = token >= K.get_lock ? functionVerdict(token) : READ;
             if (called.route === 'primary') return toEnd(called);
-            if (called !== READ && verdict === READ) verdict = called;
+            if (called !== READ) verdict = called;
+            if (token === K.last_insert_id) {
+              const argument = lexer.next();
+              if (argument !== Token.Close) return toEnd(SETS_INSERT_ID, argument);
+            }
             if (checkWords && options.primaryFunctions.has(nameIn(sql, start, end))) {
               return toEnd(LISTED_FUNCTION);
             }
@@ -329,16 +318,18 @@ function scanBegin(): Statement {
 }
 
 function scanStart(): Statement {
-  if (lexer.next() !== K.transaction) return toEnd(SERVER);
+  if (lexer.next() !== K.transaction) return toEnd(ADMINISTRATION);
   let readOnly = false;
+  let snapshot = false;
   let before: number = K.transaction;
   for (let token = lexer.next(); token !== Token.End; before = token, token = lexer.next()) {
     if (token === K.only && before === K.read) readOnly = true;
-    if (token === Token.ExecutableComment) return EXECUTABLE;
-    if (token === Token.Unterminated) return UNTERMINATED;
+    if (token === K.snapshot) snapshot = true;
+    if (isUnclear(token)) return unclear(token);
     if (token === Token.Semicolon && lexer.next() !== Token.End) return MULTIPLE;
   }
-  return readOnly ? BEGIN_READ_ONLY : BEGIN;
+  if (!readOnly) return BEGIN;
+  return snapshot ? BEGIN_SNAPSHOT : BEGIN_READ_ONLY;
 }
 
 function scanEnd(): Statement {
@@ -347,8 +338,7 @@ function scanEnd(): Statement {
   for (let token = lexer.next(); token !== Token.End; before = token, token = lexer.next()) {
     if (token === K.to) verdict = IN_TRANSACTION;
     if (token === K.chain && before !== K.no) verdict = CHAIN;
-    if (token === Token.ExecutableComment) return EXECUTABLE;
-    if (token === Token.Unterminated) return UNTERMINATED;
+    if (isUnclear(token)) return unclear(token);
     if (token === Token.Semicolon && lexer.next() !== Token.End) return MULTIPLE;
   }
   return verdict;
@@ -360,8 +350,7 @@ function scanDefinition(): Statement {
     const token = lexer.next();
     if (token === K.temporary) return toEnd(PRIMARY_SESSION);
     if (token === Token.End) return WRITE;
-    if (token === Token.ExecutableComment) return EXECUTABLE;
-    if (token === Token.Unterminated) return UNTERMINATED;
+    if (isUnclear(token)) return unclear(token);
     if (token === Token.Open || token === Token.Semicolon) break;
   }
   return toEnd(WRITE);

@@ -6,11 +6,11 @@ export const names = [
   // What a statement begins with.
   'select', 'with', 'table', 'values', 'show', 'describe', 'desc', 'explain', 'help', 'set', 'use', 'begin', 'start',
   'commit', 'rollback', 'savepoint', 'release', 'call', 'do', 'prepare', 'execute', 'deallocate', 'handler', 'lock',
-  'unlock', 'xa', 'create', 'drop', 'flush', 'backup', 'get', 'kill',
+  'unlock', 'xa', 'create', 'drop', 'flush', 'backup', 'get', 'kill', 'declare',
   // What changes the meaning further on.
   'insert', 'update', 'delete', 'replace', 'into', 'for', 'share', 'sql_calc_found_rows', 'returning', 'next',
   'previous', 'value', 'procedure', 'temporary', 'transaction', 'read', 'only', 'to', 'and', 'chain', 'not', 'no',
-  'work', 'atomic', 'connection', 'no_chain',
+  'work', 'atomic', 'connection', 'no_chain', 'rowcount', 'snapshot',
   // SHOW of what every server has alike, and of what the session's last statement left.
   'tables', 'columns', 'fields', 'databases', 'schemas', 'index', 'indexes', 'keys', 'full', 'extended', 'collation',
   'character', 'triggers', 'events', 'warnings', 'errors', 'count',

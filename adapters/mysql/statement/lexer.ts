@@ -30,6 +30,8 @@ export const Token = {
   ExecutableComment: 12,
   /** A string, quoted name or comment without an end. */
   Unterminated: 13,
+  /** A space or a control character in some charsets only, which may begin a comment there. */
+  Uncertain: 14,
 } as const;
 
 export const FIRST_KEYWORD = 32;
@@ -155,6 +157,7 @@ export class Lexer {
       this.tokenStart = this.#at;
       const c = sql.charCodeAt(this.#at);
       if (isWordStart(c)) return this.#word();
+      if (c >= FIRST_NON_ASCII) return this.#single(Token.Uncertain);
       if (c <= C.space) {
         this.#at++;
         continue;
@@ -170,7 +173,9 @@ export class Lexer {
           this.#skipLine();
           continue;
         case C.minus:
-          if (!this.#atDashComment()) return this.#single(Token.Other);
+          if (!this.#atDashComment()) {
+            return this.#single(this.#atUncertainDashes() ? Token.Uncertain : Token.Other);
+          }
           this.#skipLine();
           continue;
         case C.slash: {
@@ -214,7 +219,7 @@ export class Lexer {
     // integers into doubles.
     while (at < length) {
       const c = sql.charCodeAt(at);
-      if (c < FIRST_NON_ASCII && (CLASSES[c]! & WORD_PART) === 0) break;
+      if (c < FIRST_NON_ASCII ? (CLASSES[c]! & WORD_PART) === 0 : c <= LAST_UNCERTAIN) break;
       hash = (Math.imul(hash, 31) + (c | LOWER_CASE)) | 0;
       at++;
     }
@@ -299,6 +304,13 @@ export class Lexer {
     return this.#at + 2 >= sql.length || sql.charCodeAt(this.#at + 2) <= C.space;
   }
 
+  /** MySQL takes DEL, and latin1's control characters and space, for the beginning of a comment. */
+  #atUncertainDashes(): boolean {
+    const sql = this.#sql;
+    const after = sql.charCodeAt(this.#at + 2);
+    return sql.charCodeAt(this.#at + 1) === C.minus && after >= DELETE && after <= LAST_UNCERTAIN;
+  }
+
   #skipLine(): void {
     const end = this.#sql.indexOf('\n', this.#at);
     this.#at = end === -1 ? this.#sql.length : end + 1;
@@ -341,6 +353,14 @@ export class Lexer {
 
 const FIRST_NON_ASCII = 128;
 
+const DELETE = 127;
+
+/**
+ * The no-break space. It and the control characters before it are separators to a server that reads
+ * latin1, and parts of a name to one that reads utf8mb4.
+ */
+const LAST_UNCERTAIN = 160;
+
 /** Bits of what an ASCII character may be part of. */
 const WORD_START = 1;
 const WORD_PART = 2;
@@ -352,13 +372,13 @@ const CLASSES: Uint8Array = Uint8Array.from({ length: FIRST_NON_ASCII }, (_, c) 
   return /[A-Za-z_$]/.test(character) ? WORD_START | WORD_PART : 0;
 });
 
-/** Every character beyond ASCII may stand in a name. */
+/** Every character beyond the uncertain ones may stand in a name. */
 function isWordStart(c: number): boolean {
-  return c >= FIRST_NON_ASCII || (CLASSES[c]! & WORD_START) !== 0;
+  return c < FIRST_NON_ASCII ? (CLASSES[c]! & WORD_START) !== 0 : c > LAST_UNCERTAIN;
 }
 
 function isWordPart(c: number): boolean {
-  return c >= FIRST_NON_ASCII || (CLASSES[c]! & WORD_PART) !== 0;
+  return c < FIRST_NON_ASCII ? (CLASSES[c]! & WORD_PART) !== 0 : c > LAST_UNCERTAIN;
 }
 
 function isDigit(c: number): boolean {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { classify, type Statement } from './classify.js';
+import { classify } from './classify.js';
 import { isServerSchema } from './one-server.js';
+import type { Statement } from './verdicts.js';
 
 export interface RouterOptions {
   readonly primaryFunctions: readonly string[];
@@ -8,6 +9,8 @@ export interface RouterOptions {
   readonly override: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   /** The database of the login, in which a table without a schema is. */
   readonly database?: unknown;
+  /** Whether comments at the head of a statement say where it goes. Default true. */
+  readonly hints?: boolean;
 }
 
 /**
@@ -31,11 +34,13 @@ export class Router {
   readonly #functions: { readonly primaryFunctions: ReadonlySet<string> };
   readonly #override: RouterOptions['override'];
   readonly #inServerSchema: boolean;
+  readonly #hints: boolean;
 
   constructor(options: RouterOptions) {
     this.#functions = { primaryFunctions: new Set(options.primaryFunctions.map((name) => name.toLowerCase())) };
     this.#override = options.override;
     this.#inServerSchema = isServerSchema(options.database);
+    this.#hints = options.hints ?? true;
   }
 
   route(sql: string): Statement {
@@ -49,10 +54,13 @@ export class Router {
   #judge(sql: string): Statement {
     const scanned = this.#scan(sql);
     const asked = this.#ask(sql);
-    if (asked !== undefined) return { ...scanned, forced: asked, reason: 'the classify option says so' };
-    const hint = HINT.exec(sql)?.[1]?.toLowerCase();
-    if (hint === undefined) return scanned;
-    return { ...scanned, forced: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
+    if (asked === 'primary' || (asked === 'replica' && mayBeAsked(scanned))) {
+      return { ...scanned, forced: asked, reason: 'the classify option says so' };
+    }
+    const hint = this.#hints ? HINT.exec(sql)?.[1]?.toLowerCase() : undefined;
+    // Users' text may get into comments: it must not send to a replica what may write.
+    if (hint === undefined || (hint === 'replica' && scanned.onReplica !== 'yes')) return scanned;
+    return { ...scanned, hint: hint as 'primary' | 'replica', reason: `a hint in the statement says ${hint}` };
   }
 
   #scan(sql: string): Statement {
@@ -69,4 +77,9 @@ export class Router {
       return undefined;
     }
   }
+}
+
+/** Whether the word of the program is enough to send it to a replica. */
+export function mayBeAsked({ onReplica }: Statement): boolean {
+  return onReplica === 'yes' || onReplica === 'asked';
 }

@@ -145,7 +145,7 @@ describe('classify', () => {
     ['COMMIT', 'same end'],
     ['ROLLBACK', 'same end'],
     ['COMMIT AND NO CHAIN', 'same end'],
-    ['COMMIT AND CHAIN', 'same begin'],
+    ['COMMIT AND CHAIN', 'primary chain'],
     ['ROLLBACK TO SAVEPOINT a', 'same none'],
     ['SAVEPOINT a', 'same none'],
     ['RELEASE SAVEPOINT a', 'same none'],

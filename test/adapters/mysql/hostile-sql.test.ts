@@ -75,7 +75,19 @@ describe('what hides a lock, a write or state', () => {
     ['SELECT t.`update`, t.`into` FROM t', 'replica none'],
     ['SELECT COUNT(*) OVER w FROM t WINDOW w AS (ORDER BY a)', 'replica none'],
     ['SELECT get_lock FROM t', 'replica none'],
-    ['SELECT \u00a0a FROM t', 'replica none'],
+    // Separators and comments in latin1, parts of names in utf8mb4.
+    ['SELECT \u00a0a FROM t', 'primary session'],
+    ['SELECT a FROM t FOR\u00a0UPDATE', 'primary session'],
+    ['SELECT @a\u00a0:= 1', 'primary session'],
+    ['SELECT 1 --\u00a0\nFOR UPDATE', 'primary session'],
+    ["SELECT 1 --\u007f\n, GET_LOCK('a', 1)", 'primary session'],
+    ['SELECT 1 --\u0085', 'primary session'],
+    ["SELECT '\u00a0', `a\u00a0b` FROM t /* \u00a0 */ -- \u00a0", 'replica none'],
+    ['SELECT --1, a--b, \u00fcber, 1 - -\u00e4 FROM t', 'replica none'],
+    // sql_mode ORACLE.
+    ['SELECT SQL%ROWCOUNT', 'same none'],
+    ['DECLARE x INT; BEGIN SELECT 1; END', 'primary session'],
+    ['SELECT s."nextval"', 'primary none'],
     // Not understood.
     ['SELECT 1; \0', 'replica none'],
     ['\0', 'primary none'],
@@ -213,7 +225,26 @@ describe('Router', () => {
   });
 
   it('obeys a hint only at the head of a statement', () => {
-    expect(router().route('/* fairlead:primary */ SELECT 1').forced).toBe('primary');
-    expect(router().route("SELECT '/* fairlead:primary */'").forced).toBeUndefined();
+    expect(router().route('/* fairlead:primary */ SELECT 1').hint).toBe('primary');
+    expect(router().route("SELECT '/* fairlead:primary */'").hint).toBeUndefined();
+  });
+
+  it.each([
+    ['a write', 'DELETE FROM t'],
+    ['a lock', "SELECT GET_LOCK('a', 1)"],
+    ['a locking read', 'SELECT * FROM t FOR SHARE'],
+    ['a procedure', 'CALL p()'],
+    ['several statements', 'SELECT 1; DELETE FROM t'],
+    ['a comment that is executed', '/*!50000 DELETE FROM t */'],
+  ])('sends nothing to a replica by a comment but what is known to read: %s', (_, sql) => {
+    expect(router().route(`/* fairlead:replica */ ${sql}`)).toEqual(classify(sql, { primaryFunctions: new Set() }));
+    expect(router().route('/* fairlead:replica */ SELECT 1').hint).toBe('replica');
+  });
+
+  it('takes comments for comments where hints are off', () => {
+    const deaf = new Router({ primaryFunctions: [], override: undefined, hints: false });
+    expect(deaf.route('/* fairlead:primary */ SELECT 1')).toEqual(
+      classify('SELECT 1', { primaryFunctions: new Set() }),
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Physical } from '../../../../adapters/mysql/connections/physical.js';
 import { SessionState } from '../../../../adapters/mysql/session/session-state.js';
 import { ConsistencySession } from '../../../../adapters/mysql/session/write-history.js';
 import { classify } from '../../../../adapters/mysql/statement/classify.js';
@@ -23,8 +24,10 @@ const packet = (change: Record<string, unknown> = {}): Record<string, unknown> =
 const wrote = (gtid?: string): Record<string, unknown> =>
   packet({ affectedRows: 1, ...(gtid !== undefined && { stateChanges: { gtids: [gtid] } }) });
 
-function run(sql: string, result: unknown): void {
-  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, session, () => 100);
+/** `flags`: those that rows came with. */
+function run(sql: string, result: unknown, flags = AUTOCOMMIT): void {
+  const physical = { inbound: { flags, usual: AUTOCOMMIT }, autocommits: true } as Physical;
+  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, physical, session, () => 100);
 }
 
 /** What reads have to wait for. */

@@ -6,6 +6,7 @@ import type { Cluster } from '../../../../adapters/mysql/cluster/cluster.js';
 import { GtidPosition } from '../../../../adapters/mysql/cluster/gtid.js';
 import { Replication } from '../../../../adapters/mysql/cluster/replication.js';
 import type { EndpointPool } from '../../../../adapters/mysql/connections/endpoint-pool.js';
+import { AUTOCOMMIT } from '../../../../adapters/mysql/connections/inbound.js';
 import type { Physical } from '../../../../adapters/mysql/connections/physical.js';
 import type { QueryCommand } from '../../../../adapters/mysql/driver/driver.js';
 import { Freshness } from '../../../../adapters/mysql/session/freshness.js';
@@ -76,7 +77,13 @@ beforeEach(() => {
   sent = [];
   told = [];
   const take = (endpoint: Endpoint, callback: CheckoutCallback): void => {
-    const physical = { usable: true, retired: false, connection: new EventEmitter() } as unknown as Physical;
+    const physical = {
+      usable: true,
+      retired: false,
+      connection: new EventEmitter(),
+      inbound: { flags: AUTOCOMMIT, usual: AUTOCOMMIT },
+      autocommits: true,
+    } as unknown as Physical;
     const lease = service.acquire({ prefer: endpoint.spec.id });
     callback(null, new Checkout(endpoint, physical, {} as EndpointPool, lease));
   };
@@ -109,7 +116,7 @@ beforeEach(() => {
     scope: () => undefined,
     forThread: () => undefined,
     session,
-    clean: (_checkout, done) => done(true),
+    clean: (_checkout, done) => done(true, true),
   };
   probe();
 });

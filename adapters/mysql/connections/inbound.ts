@@ -1,0 +1,60 @@
+import type { CallerContext } from '../../../src/adapter.js';
+import type { DriverConnection } from '../driver/driver.js';
+
+/** SERVER_STATUS_IN_TRANS of the protocol's status flags. */
+export const IN_TRANSACTION = 1;
+/** SERVER_STATUS_AUTOCOMMIT. */
+export const AUTOCOMMIT = 2;
+
+/** An EOF packet: its mark, two bytes of warnings, two of status flags (Client/Server Protocol). */
+const EOF_MARK = 0xfe;
+const EOF_LENGTH = 5;
+const EOF_STATUS = 3;
+
+/** What arrives on a connection, seen before the driver reads it. */
+export class Inbound {
+  /**
+   * The status flags that came with the latest rows. What answers without rows tells its flags in
+   * its result; mysql2 keeps those of rows to itself. They are how a transaction is noticed that no
+   * statement began: under `autocommit = 0` a SELECT opens one.
+   */
+  flags: number = AUTOCOMMIT;
+  /**
+   * Whether these say AUTOCOMMIT when a session begins. MySQL says so, wrongly, where its global
+   * default is off, until a session sets the variable.
+   */
+  usual: number = AUTOCOMMIT;
+  /** Whom the answer is for: in its context the driver casts types, emits rows and calls back. */
+  caller: CallerContext | undefined;
+
+  constructor(connection: DriverConnection) {
+    const { handlePacket } = connection;
+    if (handlePacket === undefined) return;
+    connection.handlePacket = (packet) => {
+      // No row is so short with this mark: it announces a text of 16 MB or more.
+      if (
+        packet !== undefined &&
+        packet.end - packet.offset === EOF_LENGTH &&
+        packet.buffer[packet.offset] === EOF_MARK
+      ) {
+        this.flags = packet.buffer.readUInt16LE(packet.offset + EOF_STATUS);
+      }
+      handlePacket.call(connection, packet);
+    };
+  }
+
+  /** A session begins: what is said from now on is its own doing. */
+  begin(): void {
+    this.usual = this.flags & AUTOCOMMIT;
+  }
+
+  /** Once it is logged in: before that the driver may put another parser in its place. */
+  attribute({ packetParser }: DriverConnection): void {
+    if (packetParser === undefined) return;
+    const { execute } = packetParser;
+    packetParser.execute = (data) => {
+      if (this.caller === undefined) execute.call(packetParser, data);
+      else this.caller.run(execute, packetParser, data);
+    };
+  }
+}

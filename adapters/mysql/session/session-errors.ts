@@ -1,0 +1,31 @@
+import { FairleadError } from '../../../src/index.js';
+import type { ErrorMeaning } from '../common/errors.js';
+
+interface WithErrno {
+  readonly errno?: unknown;
+}
+
+/** ER_NO_SUCH_THREAD: the connection was closed in the meantime, with all that ran on it. */
+export function isUnknownThread(error: unknown): boolean {
+  return (error as WithErrno | null)?.errno === 1094;
+}
+
+/** ER_QUERY_INTERRUPTED. */
+export function isInterruption(error: unknown): boolean {
+  return (error as WithErrno).errno === 1317;
+}
+
+/** Says of a write that was under way when its connection broke that it may have happened. */
+export function markAmbiguous(error: unknown, meaning: ErrorMeaning): unknown {
+  if (meaning.effect !== 'unknown' || !(error instanceof Error) || error instanceof FairleadError) return error;
+  error.message += ' (the connection was lost while the statement ran: it may have been executed)';
+  return Object.assign(error, { ambiguous: true });
+}
+
+/** A write that nothing can commit any more. */
+export function rolledBack(service: string): FairleadError {
+  const message =
+    `autocommit is off for service '${service}', and pool.query() and pool.execute() keep no transaction between ` +
+    'calls: what this statement wrote is rolled back. Take a connection, and COMMIT on it.';
+  return new FairleadError('FAIRLEAD_ROLLED_BACK', message, { service });
+}
