@@ -20,6 +20,7 @@ import {
 import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
+import type { ShardedEvents } from './events.js';
 import { onFailure } from './failover/choose.js';
 import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
@@ -29,6 +30,13 @@ import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
 import type { ShardSet } from './shards/shard-set.js';
 import { Topology } from './shards/topology.js';
+
+/** Those of ioredis, and `shard`. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: it has overloads only
+export interface ShardedRedis {
+  on: ShardedEvents<this>;
+  once: ShardedEvents<this>;
+}
 
 /**
  * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis
@@ -44,6 +52,7 @@ import { Topology } from './shards/topology.js';
  * shards are split or refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table
  * there.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface has overloads only
 export class ShardedRedis extends Redis {
   readonly #mesh: Mesh;
   readonly #service: Service;

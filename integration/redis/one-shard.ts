@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import type { ShardedRedis } from 'fairlead/redis';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { ShardedRedis, ShardedRedisOptions } from 'fairlead/redis';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALLS, type Call } from './one-shard-calls.js';
 import { LIVES } from './one-shard-lives.js';
@@ -31,7 +31,7 @@ function comparable(value: unknown): unknown {
  * One server behind the service: then nothing distinguishes the client from ioredis. Run for each
  * version of it.
  */
-export function describeOneShard(version: string, optionSets: readonly RedisOptions[]): void {
+export function describeOneShard(version: string, optionSets: readonly Partial<ShardedRedisOptions>[]): void {
   describe.each(optionSets)(`one shard and ioredis ${version} itself, with %j`, (options) => {
     let servers: RedisServers;
     let over: TestRedis;

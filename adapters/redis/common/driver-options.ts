@@ -1,18 +1,58 @@
 import type { RedisOptions } from 'ioredis';
 import { optionReaders as read } from '../../../src/adapter.js';
 
+/** Options of ioredis that no value is taken for, as it would do nothing here, or harm. */
+export type RefusedOption =
+  | 'autoPipeliningIgnoredCommands'
+  | 'Connector'
+  | 'enableTLSForSentinelMode'
+  | 'failoverDetector'
+  | 'himportFieldsets'
+  | 'host'
+  | 'monitor'
+  | 'name'
+  | 'natMap'
+  | 'path'
+  | 'port'
+  | 'preferredSlaves'
+  | 'readOnly'
+  | 'role'
+  | 'sentinelCommandTimeout'
+  | 'sentinelMaxConnections'
+  | 'sentinelPassword'
+  | 'sentinelReconnectStrategy'
+  | 'sentinelRetryStrategy'
+  | 'sentinelTLS'
+  | 'sentinelUsername'
+  | 'sentinels'
+  | 'updateSentinels';
+
+/** Options of ioredis that may have one value, which is what happens here anyway. */
+export interface FixedOptions {
+  /** What is sent in one tick goes out in one write for each shard as it is. */
+  readonly enableAutoPipelining?: false | undefined;
+  /** What was under way when a connection broke may have been executed: it is never sent twice. */
+  readonly autoResendUnfulfilledCommands?: false | undefined;
+  /** What waits fails when its shard is down, which `onFailure` and `downAfterMs` decide. */
+  readonly maxRetriesPerRequest?: null | 0 | undefined;
+  /** Channels follow their owners, and so are subscribed again wherever these are. */
+  readonly autoResubscribe?: true | undefined;
+}
+
+/** What ioredis takes and this client does as well. */
+export type PassedOptions = Omit<RedisOptions, RefusedOption | keyof FixedOptions>;
+
 const FROM_THE_MESH = 'unset: servers come from the service of the mesh';
 const OF_SENTINELS = 'unset: it belongs to sentinels';
 
 /**
- * Any value goes to every connection; a text: no value does, as it would be accepted and then do
- * nothing here, or harm.
+ * Every option of ioredis 6, which has all of version 5, and those that are refused: `any` value
+ * goes to every connection, or none does. The compiler sees to it that both lists agree.
  */
-type Word = 'any' | string;
-
-/** Every option of ioredis 6, which has all of version 5: the compiler sees to it. */
-const OPTIONS: Readonly<Record<keyof RedisOptions, Word>> = {
-  autoPipeliningIgnoredCommands: 'any',
+const OPTIONS: Readonly<
+  Record<Exclude<keyof RedisOptions, RefusedOption>, 'any'> & Record<RefusedOption, `unset${string}`>
+> = {
+  autoPipeliningIgnoredCommands: 'unset: nothing is pipelined by itself that could be left out',
   autoResendUnfulfilledCommands: 'any',
   autoResubscribe: 'any',
   blockingTimeout: 'any',
@@ -39,7 +79,7 @@ const OPTIONS: Readonly<Record<keyof RedisOptions, Word>> = {
   lazyConnect: 'any',
   maxLoadingRetryTime: 'any',
   maxRetriesPerRequest: 'any',
-  monitor: 'any',
+  monitor: 'unset: use redis.monitor()',
   name: OF_SENTINELS,
   natMap: OF_SENTINELS,
   noDelay: 'any',
@@ -75,15 +115,12 @@ const OPTIONS: Readonly<Record<keyof RedisOptions, Word>> = {
  * Values of ioredis' options that other clients set and that mean what happens here anyway; others
  * are refused.
  */
-const FIXED: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
-  // Writes of one tick go out together as it is; a pipeline over all shards would let one hold up
-  // the others.
-  ['enableAutoPipelining', [false]],
-  // What was under way when a connection broke may have been executed: it fails, and is never sent
-  // twice.
-  ['autoResendUnfulfilledCommands', [false]],
-  ['maxRetriesPerRequest', [null, 0]],
-]);
+const FIXED: Readonly<Record<keyof FixedOptions, readonly unknown[]>> = {
+  enableAutoPipelining: [false],
+  autoResendUnfulfilledCommands: [false],
+  maxRetriesPerRequest: [null, 0],
+  autoResubscribe: [true],
+};
 
 /** The names that may be given, for those who gave another. */
 const KNOWN: readonly string[] = Object.entries(OPTIONS).flatMap(([name, word]) => (word === 'any' ? [name] : []));
@@ -100,6 +137,7 @@ export function checkDriverOption(key: string, value: unknown, ours: readonly st
   const word = OPTIONS[key as keyof RedisOptions];
   const shown = key === 'sentinelPassword' ? 'set' : value;
   if (word !== 'any' && value !== null) throw read.invalidOption(name, shown, word);
-  const allowed = FIXED.get(key);
-  if (allowed !== undefined && !allowed.includes(value)) throw read.invalidOption(name, value, allowed.join(' or '));
+  if (!Object.hasOwn(FIXED, key)) return;
+  const allowed = FIXED[key as keyof FixedOptions];
+  if (!allowed.includes(value)) throw read.invalidOption(name, value, allowed.map(String).join(' or '));
 }

@@ -1,29 +1,32 @@
 import type { RedisOptions } from 'ioredis';
 import { optionReaders as read } from '../../../src/adapter.js';
 import type { EndpointSpec, KetamaCompatibility } from '../../../src/index.js';
-import { checkDriverOption } from './driver-options.js';
+import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
+
+/** Names that may be there, and say nothing. */
+type NoneOf<Name extends string> = { readonly [K in Name]?: null | undefined };
 
 /**
  * What fairlead adds to the options of ioredis; those may be given beside these and go to every
  * connection. Servers come from the mesh, so `host`, `port`, `path`, `sentinels` and what belongs
  * to them are refused.
  */
-export interface ShardedRedisOptions extends RedisOptions {
+export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf<RefusedOption> {
   /** The service whose endpoints are the shards. */
   readonly service: string;
   /** Default `ketama`, the placement of other clients and proxies. */
-  readonly placement?: PlacementName;
+  readonly placement?: PlacementName | undefined;
   /**
    * Whose rounding of points per server `ketama` follows. Default `none`: that of none, which loses
    * none.
    */
-  readonly compatibility?: KetamaCompatibility;
+  readonly compatibility?: KetamaCompatibility | undefined;
   /**
    * The name that decides which keys a server owns; it must outlive a change of address. Default:
    * `meta.shard` of the endpoint, else its id. Of two endpoints with one name, the first by id is
    * the shard. Replicas (`meta.role` or a tag `replica`) are no shards.
    */
-  readonly shardName?: (endpoint: EndpointSpec) => string;
+  readonly shardName?: ((endpoint: EndpointSpec) => string) | undefined;
   /**
    * What happens to keys whose shard is down; the keys of the others stay where they are.
    *
@@ -33,7 +36,7 @@ export interface ShardedRedisOptions extends RedisOptions {
    * - `replica`: what only reads goes to a replica of the shard (an endpoint with the same shard
    *   name and `meta.role` or a tag `replica`); the rest fails with FAIRLEAD_READ_ONLY.
    */
-  readonly onFailure?: FailurePolicy;
+  readonly onFailure?: FailurePolicy | undefined;
   /**
    * What a shard that was down goes through before it is used again, so that no value is read that
    * is older than a later write; with `onFailure: 'next'` only. Default `generation`: its keys get
@@ -41,32 +44,34 @@ export interface ShardedRedisOptions extends RedisOptions {
    * `keyPrefix`. `{ waitMs }`: it stays out for so long, which must be longer than any value lives;
    * 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
    */
-  readonly quarantine?: Quarantine;
+  readonly quarantine?: Quarantine | undefined;
   /**
    * What becomes of keys that have another owner after a change of the topology. Default: nothing,
    * they are misses. With a window they are brought to their new owner before the first command
    * that names them. Not with `onFailure: 'next'`.
    */
-  readonly handover?: HandoverOptions;
+  readonly handover?: HandoverOptions | undefined;
   /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
-  readonly probeIntervalMs?: number;
+  readonly probeIntervalMs?: number | undefined;
   /**
    * A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000.
    */
-  readonly downAfterMs?: number;
+  readonly downAfterMs?: number | undefined;
   /**
    * Commands that may wait for each shard's connection, and as many for discovery. Default 1,000; 0
    * to 1,000,000.
    */
-  readonly maxOfflineCommands?: number;
+  readonly maxOfflineCommands?: number | undefined;
   /** Connections per shard for blocking commands. Default 100; 1 to 10,000. */
-  readonly maxBlockingConnections?: number;
+  readonly maxBlockingConnections?: number | undefined;
   /**
    * The keys of a command that ioredis does not know, such as one of a module. Undefined leaves it
    * to the default: the server is asked where the keys are, once for each command whose keys have
    * fixed places, else each time. What it throws fails that command with FAIRLEAD_UNROUTABLE.
    */
-  readonly keysOf?: (command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined;
+  readonly keysOf?:
+    | ((command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined)
+    | undefined;
 }
 
 export interface HandoverOptions {
@@ -81,20 +86,23 @@ export interface HandoverOptions {
    * way has been executed. Milliseconds. Default 1,000; 0 to 60,000. 0 is for a client that is the
    * only one to write.
    */
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
   /** Keys on their way at a time. Default 64; 1 to 10,000. */
-  readonly maxMoves?: number;
+  readonly maxMoves?: number | undefined;
   /**
    * A larger value stays where it is, and is served from there until the window is over; bytes.
    * Default 8 MiB.
    */
-  readonly maxValueBytes?: number;
+  readonly maxValueBytes?: number | undefined;
   /**
    * Brings keys that nobody asks for as well; one client at a time does so for each shard. Default
    * true.
    */
-  readonly background?: boolean;
+  readonly background?: boolean | undefined;
 }
+
+/** `HandoverOptions`, read and completed. */
+export type HandoverSettings = { readonly [K in keyof HandoverOptions]-?: NonNullable<HandoverOptions[K]> };
 
 export type FailurePolicy = 'fail' | 'next' | 'replica';
 
@@ -116,7 +124,7 @@ export interface ShardedSettings {
   readonly shardName: ((endpoint: EndpointSpec) => string) | undefined;
   readonly onFailure: FailurePolicy;
   readonly quarantine: Quarantine;
-  readonly handover: Required<HandoverOptions> | undefined;
+  readonly handover: HandoverSettings | undefined;
   readonly probeIntervalMs: number;
   readonly downAfterMs: number;
   readonly maxOfflineCommands: number;
@@ -130,7 +138,7 @@ const MINUTE_MS = 60_000;
 const MAX_VALUE_BYTES = 8 * 2 ** 20;
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
-const handoverSchema: read.Schema<Required<HandoverOptions>> = {
+const handoverSchema: read.Schema<HandoverSettings> = {
   windowMs: (value, name) => {
     if (value === undefined) throw read.invalidOption(name, value, `a whole number from 1 to ${MAX_TIMER_MS}`);
     return read.integer(1, 1, MAX_TIMER_MS)(value, name);
@@ -156,7 +164,7 @@ const schema: read.Schema<ShardedSettings> = {
     }
     return read.readOptions<{ waitMs: number }>(name, value, { waitMs: read.integer(0, 1, 2 ** 31 - 1) });
   },
-  handover: read.optional((value, name) => read.readOptions<Required<HandoverOptions>>(name, value, handoverSchema)),
+  handover: read.optional((value, name) => read.readOptions<HandoverSettings>(name, value, handoverSchema)),
   probeIntervalMs: read.number(200, 10, MINUTE_MS),
   downAfterMs: read.number(600, 10, MINUTE_MS),
   maxOfflineCommands: read.integer(1_000, 0, 1_000_000),

@@ -42,6 +42,9 @@ describe('options of ioredis', () => {
     ['a misspelt one of ioredis', { comandTimeout: 5 }, /comandTimeout is not an option: .*commandTimeout/],
     ['where the server is', { host: 'x' }, /host is "x": allowed is unset: servers come from the service/],
     ['what belongs to sentinels', { sentinelCommandTimeout: 5 }, /sentinelCommandTimeout is 5: .*sentinels/],
+    ['connections that would be monitors', { monitor: true }, /monitor is true: .*redis.monitor\(\)/],
+    ['subscriptions that would be lost', { autoResubscribe: false }, /autoResubscribe is false: allowed is true/],
+    ['other numbers of retries', { maxRetriesPerRequest: 3 }, /is 3: allowed is null or 0/],
     ['what would send a command twice', { autoResendUnfulfilledCommands: true }, /is true: allowed is false/],
   ])('refuse %s', (_, options, message) => {
     expect(() => read(options)).toThrow(message);
