@@ -1,10 +1,8 @@
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { monitorAll } from './commands/monitor.js';
-import { Router } from './commands/router.js';
-import { Subscriptions } from './commands/subscriptions.js';
-import { Transactions } from './commands/transactions.js';
-import { noShards, shardUnavailable, undiscovered } from './common/errors.js';
+import { noShards } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
+import { Dispatch } from './dispatch.js';
 import { ClientStatus, called, refuseConnected, throwClosed, untilReady } from './driver/client-status.js';
 import {
   type Callback,
@@ -25,14 +23,12 @@ import { onFailure } from './failover/choose.js';
 import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
 import type { OnFailure } from './shards/on-failure.js';
-import { PendingCommands } from './shards/pending-commands.js';
 import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
 import type { ShardSet } from './shards/shard-set.js';
 import { Topology } from './shards/topology.js';
 
 /** Those of ioredis, and `shard`. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: it has overloads only
 export interface ShardedRedis {
   on: ShardedEvents<this>;
   once: ShardedEvents<this>;
@@ -59,13 +55,9 @@ export class ShardedRedis extends Redis {
   readonly #given: ShardedRedisOptions;
   readonly #own: ShardedSettings;
   readonly #topology: Topology;
-  readonly #router: Router;
+  readonly #dispatch: Dispatch;
   readonly #policy: OnFailure;
   readonly #handover: Handover | undefined;
-  readonly #transactions: Transactions;
-  readonly #subscriptions: Subscriptions;
-  /** What came before discovery reported a server. */
-  readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
   readonly #status: ClientStatus;
   readonly #remembered: Remembered;
   #unlisten: (() => void) | undefined;
@@ -116,27 +108,16 @@ export class ShardedRedis extends Redis {
       },
       own,
     );
-    this.#router = new Router({
+    this.#dispatch = new Dispatch({
       own,
-      subscribe: (command, name) => this.#subscriptions.handle(command, name, this.#set),
-      remember: (command, name) => this.#remembered.take(command, name),
-      currentSet: () => this.#set,
-    });
-    this.#transactions = new Transactions(this.#router);
-    this.#subscriptions = new Subscriptions({
+      options: this.options,
       clock,
-      timeoutMs: this.options.commandTimeout,
-      stringNumbers: driver.stringNumbers === true,
+      currentSet: () => this.#set,
+      remember: (command, name) => this.#remembered.take(command, name),
       emit: (event, ...args) => void this.emit(event, ...args),
       listens: (event) => this.listenerCount(event) > 0,
       error: (error) => this.#heard('error', error),
     });
-    this.#undiscovered = new PendingCommands(
-      this.options.enableOfflineQueue ? own.maxOfflineCommands : 0,
-      this.options.commandTimeout,
-      clock,
-      () => undiscovered(own.service, this.options.commandTimeout),
-    );
     this.#register();
     if (!this.options.lazyConnect) this.#start();
   }
@@ -198,8 +179,7 @@ export class ShardedRedis extends Redis {
     }
     if (!this.#started) this.#start();
     if (isQuit(command.name)) this.#quit(command);
-    else if (this.#set.shards.length === 0) this.#hold(command, stream);
-    else this.#send(command, stream);
+    else this.#dispatch.take(command, stream);
     return command.promise;
   }
 
@@ -210,20 +190,6 @@ export class ShardedRedis extends Redis {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'wait' && !this.options.lazyConnect) return false;
     return super.emit(event, ...args);
-  }
-
-  #hold(command: Command, stream: WriteableStream | undefined): void {
-    const { service, maxOfflineCommands } = this.#own;
-    if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
-    else {
-      const limit = this.options.enableOfflineQueue ? maxOfflineCommands : 0;
-      const why = `is not known yet, and ${limit} commands wait for discovery already`;
-      command.reject(shardUnavailable(service, 'of the key', why));
-    }
-  }
-
-  #send(command: Command, stream: WriteableStream | undefined): void {
-    if (stream === undefined || !this.#transactions.take(command, stream)) this.#router.route(command);
   }
 
   /**
@@ -265,7 +231,7 @@ export class ShardedRedis extends Redis {
 
   /** By RESP3 a connection with subscriptions is as good as any, which ioredis calls `normal`. */
   override get mode(): 'normal' | 'subscriber' | 'monitor' {
-    return this.#subscriptions?.active && this.options.protocol !== 3 ? 'subscriber' : 'normal';
+    return this.#dispatch?.subscriptions.active && this.options.protocol !== 3 ? 'subscriber' : 'normal';
   }
 
   /**
@@ -287,7 +253,7 @@ export class ShardedRedis extends Redis {
     this.#life++;
     this.#register();
     this.#topology.update([]);
-    this.#subscriptions.open();
+    this.#dispatch.subscriptions.open();
   }
 
   #start(): void {
@@ -304,10 +270,7 @@ export class ShardedRedis extends Redis {
     if (this.#handover !== undefined) this.#handover.begin(before);
     else this.#leave(left);
     this.#policy.topologyChanged();
-    this.#subscriptions.follow(this.#set);
-    if (this.#set.shards.length > 0) {
-      for (const { commands, via } of this.#undiscovered.takeAll()) this.#send(commands[0]!, via);
-    }
+    this.#dispatch.follow(this.#set);
     this.#status.show(this.#set.shards);
   }
 
@@ -326,8 +289,8 @@ export class ShardedRedis extends Redis {
       random,
       commandTimeoutMs: this.options.commandTimeout,
       current: () => this.#set,
-      keysOf: (command) => this.#router.keysOf(command),
-      route: (command) => this.#router.route(command),
+      keysOf: (command) => this.#dispatch.router.keysOf(command),
+      route: (command) => this.#dispatch.router.route(command),
       error: (error) => this.#heard('error', error),
     };
   }
@@ -344,20 +307,19 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     this.#policy.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
-    if (this.#subscriptions.active) this.#subscriptions.follow(this.#set);
+    const { subscriptions } = this.#dispatch;
+    if (subscriptions.active) subscriptions.follow(this.#set);
     this.#status.show(this.#set.shards);
   }
 
-  /** As in ioredis, it has ended when its answer is there. */
+  /** Has ended when all is answered; then, and after the event `end`, comes its own answer. */
   #quit(command: Command): void {
     const life = this.#life;
     const done = Promise.all(this.#set.shards.map((shard) => shard.quit()));
     this.#stop();
     void done.then(() => {
-      command.resolve(Buffer.from('OK'));
-      process.nextTick(() => {
-        if (this.#life === life) this.#end();
-      });
+      if (this.#life === life) this.#end();
+      process.nextTick(() => command.resolve(Buffer.from('OK')));
     });
   }
 
@@ -368,8 +330,7 @@ export class ShardedRedis extends Redis {
     this.#unlisten?.();
     this.#handover?.close();
     this.#policy.close();
-    this.#subscriptions.close();
-    this.#undiscovered.close(this.#own.service);
+    this.#dispatch.close();
   }
 
   #end(): void {

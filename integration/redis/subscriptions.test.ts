@@ -92,7 +92,7 @@ describe('subscriptions, and commands that wait', () => {
   it('leave an owner that is stopped without waiting for it', async () => {
     const channels = Array.from({ length: 12 }, (_, i) => `topic:${i}`);
     await subscriber.subscribe(...channels);
-    await subscriber.psubscribe('topic:*');
+    await subscriber.psubscribe('other:*');
     await using fourth = await startRedis();
     await servers.servers[0]!.pause();
     over.resolver.update('cache', endpointsOf([...servers.servers, fourth]));

@@ -1,0 +1,89 @@
+import type { Clock } from '../../src/index.js';
+import { Router } from './commands/router.js';
+import { Subscriptions } from './commands/subscriptions.js';
+import { Transactions } from './commands/transactions.js';
+import { shardUnavailable, undiscovered } from './common/errors.js';
+import type { ShardedSettings } from './common/options.js';
+import type { Command, RedisOptions, WriteableStream } from './driver/driver.js';
+import { PendingCommands } from './shards/pending-commands.js';
+import type { ShardSet } from './shards/shard-set.js';
+
+/** What it leaves to the client. */
+export interface DispatchHost {
+  readonly own: ShardedSettings;
+  readonly options: RedisOptions;
+  readonly clock: Clock;
+  currentSet(): ShardSet;
+  /** SELECT, AUTH, CLIENT SETNAME: for the connections to come. */
+  remember(command: Command, name: string): void;
+  emit(event: string, ...args: unknown[]): void;
+  listens(event: string): boolean;
+  error(error: Error): void;
+}
+
+/**
+ * The way of each command into the shards: it waits for discovery, is held for the rest of its
+ * transaction, or is routed.
+ */
+export class Dispatch {
+  readonly router: Router;
+  readonly subscriptions: Subscriptions;
+  readonly #host: DispatchHost;
+  readonly #transactions: Transactions;
+  /** What came before discovery reported a server. */
+  readonly #undiscovered: PendingCommands<WriteableStream | undefined>;
+
+  constructor(host: DispatchHost) {
+    const { own, options, clock } = host;
+    this.#host = host;
+    this.router = new Router({
+      own,
+      subscribe: (command, name) => this.subscriptions.handle(command, name, host.currentSet()),
+      remember: (command, name) => host.remember(command, name),
+      currentSet: () => host.currentSet(),
+    });
+    this.subscriptions = new Subscriptions({
+      clock,
+      timeoutMs: options.commandTimeout,
+      stringNumbers: options.stringNumbers === true,
+      emit: (event, ...args) => host.emit(event, ...args),
+      listens: (event) => host.listens(event),
+      error: (error) => host.error(error),
+    });
+    this.#transactions = new Transactions(this.router);
+    this.#undiscovered = new PendingCommands(this.#limit, options.commandTimeout, clock, () =>
+      undiscovered(own.service, options.commandTimeout),
+    );
+  }
+
+  /** Settles the command one way or the other. */
+  take(command: Command, stream: WriteableStream | undefined): void {
+    if (this.#host.currentSet().shards.length === 0) this.#hold(command, stream);
+    else if (stream === undefined || !this.#transactions.take(command, stream)) this.router.route(command);
+  }
+
+  /** There are other shards, or some at last. */
+  follow(set: ShardSet): void {
+    this.subscriptions.follow(set);
+    if (set.shards.length === 0) return;
+    for (const { commands, via } of this.#undiscovered.takeAll()) this.take(commands[0]!, via);
+  }
+
+  close(): void {
+    this.subscriptions.close();
+    this.#undiscovered.close(this.#host.own.service);
+  }
+
+  get #limit(): number {
+    const { options, own } = this.#host;
+    return options.enableOfflineQueue ? own.maxOfflineCommands : 0;
+  }
+
+  #hold(command: Command, stream: WriteableStream | undefined): void {
+    if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
+    else {
+      const why = `is not known yet, and ${this.#limit} commands wait for discovery already`;
+      command.reject(shardUnavailable(this.#host.own.service, 'of the key', why));
+    }
+  }
+}
