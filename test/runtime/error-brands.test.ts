@@ -16,6 +16,12 @@ describe('the class of an error', () => {
     ]);
     expect([mine instanceof Mine, mine instanceof FairleadError]).toEqual([true, true]);
     expect(plain instanceof PartialResultError).toBe(false);
+    class Narrower extends CrossShardError {}
+    const crossShard = new CrossShardError('s', 'mget', ['a', 'b'], ['x', 'y']);
+    expect([crossShard instanceof CrossShardError, crossShard instanceof FairleadError]).toEqual([true, true]);
+    expect([crossShard instanceof Narrower, crossShard instanceof PartialResultError]).toEqual([false, false]);
+    // One that says no more than its code has none of the fields of the class.
+    expect(new FairleadError('FAIRLEAD_CROSS_SHARD', 'x') instanceof CrossShardError).toBe(false);
   });
 
   it('is known across copies of fairlead, as the one they share', () => {

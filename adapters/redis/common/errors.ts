@@ -1,3 +1,4 @@
+import { brandErrors } from '../../../src/adapter.js';
 import { FairleadError } from '../../../src/index.js';
 
 /** A key as ioredis hands it on: prefix applied. */
@@ -39,8 +40,8 @@ export class CrossShardError extends FairleadError {
     this.shards = shards;
   }
 
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof FairleadError && value.code === 'FAIRLEAD_CROSS_SHARD';
+  static {
+    brandErrors(CrossShardError, 'fairlead.error.cross-shard');
   }
 }
 
@@ -80,8 +81,8 @@ export class PartialResultError extends FairleadError {
     return this.#results;
   }
 
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof FairleadError && value.code === 'FAIRLEAD_PARTIAL_RESULT';
+  static {
+    brandErrors(PartialResultError, 'fairlead.error.partial-result');
   }
 }
 
