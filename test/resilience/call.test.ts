@@ -371,7 +371,7 @@ describe('options of a call', () => {
     [{ key: 5 }, /call\.key is 5/],
     [{ retry: 3 }, /call\.retry is 3/],
     [{ classify: 'x' }, /call\.classify is "x"/],
-    ['idempotent', /call is "idempotent": allowed is an object/],
+    ['idempotent', /call is a text of 10 characters: allowed is an object/],
     [null, /call is null/],
   ])('are refused with their name: %j', async (options, message) => {
     const { call, ids } = scripted([answers('ok')]);

@@ -163,7 +163,7 @@ describe('the weight an endpoint is registered with', () => {
     const { mesh, resolver } = testMesh({ users: [{ host: 'h', port: 1, weight: 2, registeredWeight: 5 }] });
     expect(mesh.service('users').endpoints[0]!.spec).toMatchObject({ weight: 2, registeredWeight: 5 });
     expect(() => resolver.update('users', [{ host: 'h', port: 1, registeredWeight: 0 }])).toThrow(
-      /registeredWeight is 0: allowed is above 0 to 65535/,
+      /registeredWeight is 0: allowed is a number from 0.000001 to 65535/,
     );
     expect(() => resolver.update('users', [{ host: 'h', port: 1, healthy: 'no' as never }])).toThrow(
       /healthy is "no": allowed is true or false/,
