@@ -2,7 +2,7 @@ import { type AgentOptions, type ClientRequest, type Agent as HttpAgent, Agent a
 import { Agent as NodeSecureAgent } from 'node:https';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
-import { callPlanning, optionReaders } from '../../src/adapter.js';
+import { callPlanning, judgeAfter, optionReaders } from '../../src/adapter.js';
 import { type Endpoint, type Lease, type Mesh, Outcome, type Service } from '../../src/index.js';
 import { outcomeOfStatus } from './verdict.js';
 
@@ -131,7 +131,7 @@ class Connector {
       secure === undefined
         ? connectPlain({ host, port, noDelay: true })
         : connectSecure({ host, port, ...(servername !== undefined && { servername }), ...secure });
-    const timer = this.#mesh.clock.awaited(connectTimeout, () =>
+    const timer = judgeAfter(this.#mesh.clock, connectTimeout, () =>
       socket.destroy(Object.assign(new Error(`connect timeout after ${connectTimeout} ms`), { code: 'ETIMEDOUT' })),
     );
     const verdict: { outcome: Outcome } = { outcome: Outcome.Cancelled };

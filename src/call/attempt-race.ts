@@ -1,6 +1,6 @@
 import type { Lease } from '../picking/lease.js';
 import type { AttemptLog } from '../resilience/attempts.js';
-import type { Timer } from '../runtime/clock.js';
+import { judgeAfter, type Timer } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { lazySignal } from '../runtime/lazy-signal.js';
 import { Outcome } from '../runtime/outcome.js';
@@ -66,7 +66,7 @@ export class AttemptRace<T> {
     this.#showAt();
     const timeoutMs = this.#plan.retry?.attemptTimeoutMs;
     if (timeoutMs !== undefined) {
-      racer.timer = this.#host.clock.awaited(timeoutMs, () => this.#timedOut(racer, timeoutMs));
+      racer.timer = judgeAfter(this.#host.clock, timeoutMs, () => this.#timedOut(racer, timeoutMs));
     }
     const signal = this.#run.length >= 2 ? racer.signal : lazySignal(racer);
     invoke(this.#run, lease, signal).then(

@@ -1,4 +1,5 @@
-import { mix32, murmur3 } from './murmur3.js';
+import { mix32 } from '../runtime/hash.js';
+import { murmur3 } from './murmur3.js';
 import type { PointSource } from './ring-builder.js';
 
 /**

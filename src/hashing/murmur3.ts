@@ -1,4 +1,5 @@
 import type { RoutingKey } from '../runtime/context.js';
+import { mix32 } from '../runtime/hash.js';
 import { keyBytes, loadKey } from './key-bytes.js';
 
 /**
@@ -23,17 +24,6 @@ export function murmur3Bytes(bytes: Uint8Array, length: number, seed: number): n
   for (let i = length - 1; i >= whole; i--) tail = (tail << 8) | bytes[i]!;
   if (whole < length) hash ^= scramble(tail);
   return mix32(hash ^ length);
-}
-
-/**
- * Murmur3's finaliser: every bit of the input changes half of the output's. A bijection of 32-bit
- * numbers.
- */
-export function mix32(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }
 
 function scramble(word: number): number {

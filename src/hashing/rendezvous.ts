@@ -1,5 +1,6 @@
+import { mix32 } from '../runtime/hash.js';
 import type { HashTable } from './hash-table.js';
-import { mix32, murmur3 } from './murmur3.js';
+import { murmur3 } from './murmur3.js';
 import { checkWeights } from './weights.js';
 
 /** From a 32-bit number to [0, 1). */

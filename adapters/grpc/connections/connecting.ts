@@ -1,4 +1,5 @@
 import { connectivityState, type experimental } from '@grpc/grpc-js';
+import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 
 /**
@@ -77,7 +78,7 @@ export class Connecting {
       this.#timer?.cancel();
       this.#timer = undefined;
     } else {
-      this.#timer ??= this.#clock.after(this.#timeoutMs, this.#expired);
+      this.#timer ??= judgeAfter(this.#clock, this.#timeoutMs, this.#expired, 'after');
     }
   }
 }

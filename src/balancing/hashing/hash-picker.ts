@@ -1,7 +1,8 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
-import { mix32, murmur3 } from '../../hashing/murmur3.js';
+import { murmur3 } from '../../hashing/murmur3.js';
 import type { RoutingKey } from '../../runtime/context.js';
+import { mix32 } from '../../runtime/hash.js';
 import type { Random } from '../../runtime/random.js';
 import type { Picker, PickRequest } from '../policy.js';
 import type { BoundedLoad } from './bounded-load.js';

@@ -48,13 +48,17 @@ export async function watchKey(
   const bucket = new TokenBucket({ perSecond: READS_PER_SECOND, burst: BURST });
   const backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: MAX_BACKOFF_MS });
   let index = 0n;
+  let failed = false;
   let told: { readonly text: string | undefined } | undefined;
   while (!signal.aborted) {
     let pauseMs = bucket.reserve(clock.now());
     try {
       if (pauseMs > 0) await sleep(clock, pauseMs, signal);
       const waits = (reason: Error): void => tell(() => sink.error(reason));
-      const answer = await pause.run(signal, waits, (wasAway) => read(key, wasAway ? 0n : index, context, signal));
+      const answer = await pause.run(signal, waits, (wasAway) =>
+        read(key, wasAway ? 0n : index, wasAway || failed, context, signal),
+      );
+      failed = false;
       index = answer.index < index ? 0n : answer.index;
       if (!signal.aborted && (told === undefined || told.text !== answer.text)) {
         told = { text: answer.text };
@@ -65,6 +69,7 @@ export async function watchKey(
     } catch (thrown) {
       if (signal.aborted) return;
       index = 0n;
+      failed = true;
       tell(() => sink.error(toError(thrown)));
       // These are waited for together with all who ask this agent.
       const shared = thrown instanceof UnansweredError || (thrown instanceof RefusedError && thrown.retryAfterMs > 0);
@@ -78,6 +83,7 @@ export async function watchKey(
 async function read(
   key: string,
   index: bigint,
+  afterTrouble: boolean,
   context: KvWatchContext,
   signal: AbortSignal,
 ): Promise<{ readonly index: bigint; readonly text: string | undefined }> {
@@ -88,7 +94,14 @@ async function read(
     name: 'kv.get',
     path: '/kv/{key}',
     params: { key },
-    query: { ...query, raw: '1', ...(index > 0n ? { index: String(index), wait: `${waitMs}ms` } : {}) },
+    // A server that has just become the leader may answer before it has read its whole log: then a
+    // key seems gone, or is as it was long ago. A consistent read waits for that.
+    query: {
+      ...query,
+      raw: '1',
+      ...(afterTrouble && { consistent: '1' }),
+      ...(index > 0n ? { index: String(index), wait: `${waitMs}ms` } : {}),
+    },
     // The server adds up to a sixteenth to what it is asked to wait.
     timeoutMs: requestTimeoutMs + (index > 0n ? Math.ceil((waitMs * 17) / 16) : 0),
     bodyTimeoutMs: requestTimeoutMs,

@@ -1,4 +1,5 @@
 import { createMesh } from '../../mesh.js';
+import { mix32 } from '../../runtime/hash.js';
 import { type Random, seededRandom } from '../../runtime/random.js';
 import { ManualClock } from '../manual-clock.js';
 import { type ScriptStep, scriptedResolver } from '../scripted-resolver.js';
@@ -124,8 +125,5 @@ const SERVER_STREAM = 2_000_000;
 
 /** A seed for each stream: the finalizer of MurmurHash3 parts neighbouring ones. */
 function derive(seed: number, stream: number): number {
-  let hash = Math.imul(seed, 0x9e3779b1) ^ stream;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+  return mix32(Math.imul(seed, 0x9e3779b1) ^ stream);
 }

@@ -3,9 +3,10 @@ import { ketamaPoints } from '../../../src/hashing/ketama.js';
 import { KeyRing } from '../../../src/hashing/key-ring.js';
 import { fillMaglev } from '../../../src/hashing/maglev.js';
 import { murmurPoints } from '../../../src/hashing/murmur-points.js';
-import { mix32, murmur3 } from '../../../src/hashing/murmur3.js';
+import { murmur3 } from '../../../src/hashing/murmur3.js';
 import { RendezvousTable } from '../../../src/hashing/rendezvous.js';
 import { type PointSource, RingBuilder } from '../../../src/hashing/ring-builder.js';
+import { mix32 } from '../../../src/runtime/hash.js';
 import { jump } from '../../support/jump.js';
 
 const named = (count: number, prefix = 's'): string[] =>
