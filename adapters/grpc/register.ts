@@ -3,7 +3,7 @@ import { FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { ServiceConfigs } from './config/live-config.js';
-import { type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
+import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
@@ -78,10 +78,17 @@ function checkPolicies(mesh: Mesh, { services, defaults }: GrpcSettings): void {
   }
 }
 
+// So that a client made before `registerGrpc` is told so: grpc-js would take its target for a name
+// of DNS. Other schemes are not known before.
+experimental.registerResolver(DEFAULT_SCHEME, resolverClass(DEFAULT_SCHEME));
+
 function find(scheme: string): Registered {
   const registered = schemes.get(scheme);
   if (registered !== undefined) return registered;
-  throw new FairleadError('FAIRLEAD_CLOSED', `The scheme '${scheme}' is no longer registered: call registerGrpc().`);
+  throw new FairleadError(
+    'FAIRLEAD_CLOSED',
+    `The scheme '${scheme}' is not registered: call registerGrpc(mesh) before a client of it is made.`,
+  );
 }
 
 /**

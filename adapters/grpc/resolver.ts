@@ -43,7 +43,11 @@ export class ServiceResolver implements experimental.Resolver {
     queueMicrotask(() => {
       // A service that has no endpoint yet may soon have one: calls wait for it as long as for
       // discovery itself.
-      if (!stopped) this.#publishIfKnown();
+      if (stopped) return;
+      this.#publishIfKnown();
+      // Discovery may have failed before anybody listened: calls need not wait to hear of it.
+      const { error } = service.discovery;
+      if (error !== undefined) this.#reportUnlessKnown(error.message);
     });
     this.#patience = clock.after(discoveryTimeoutMs, () =>
       this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),

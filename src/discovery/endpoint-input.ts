@@ -26,11 +26,11 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   for (const key of Object.keys(input)) {
     if (!KEYS.includes(key)) throw invalidOption(`${name}.${key}`, 'unknown', `one of ${KEYS.join(', ')}`);
   }
-  const { id, host, port, priority, zone, tags, meta, healthy } = input;
+  const { id, port, priority, zone, tags, meta, healthy } = input;
   if (id !== undefined && (typeof id !== 'string' || id === '')) {
     throw invalidOption(`${name}.id`, id, 'a string that is not empty');
   }
-  if (typeof host !== 'string' || host === '') throw invalidOption(`${name}.host`, host, 'a host name or address');
+  const host = readHost(input.host, `${name}.host`);
   checkPort(port, `${name}.port`);
   for (const key of ['weight', 'registeredWeight'] as const) {
     const weight = input[key];
@@ -46,7 +46,16 @@ export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
   if (healthy !== undefined && typeof healthy !== 'boolean') {
     throw invalidOption(`${name}.healthy`, healthy, 'true or false');
   }
-  return complete(input);
+  return complete({ ...input, host });
+}
+
+/** Brackets around IPv6 belong to `host:port`; a driver would look them up as a name. */
+function readHost(host: unknown, name: string): string {
+  if (typeof host === 'string') {
+    const bare = /^\[(.+)\]$/.exec(host)?.[1] ?? host;
+    if (/^[^\s/[\]]+$/.test(bare) && !bare.startsWith('unix:')) return bare;
+  }
+  throw invalidOption(name, host, 'a host name or address; sockets of the file system are not supported');
 }
 
 function isRecordOfText(value: unknown): boolean {

@@ -76,7 +76,10 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
     record: AttemptRecord | undefined,
   ) {
     leaf.streams++;
-    this.#over = call.over(record === undefined ? subchannel : record.over(subchannel, lease.endpoint));
+    this.#over = call.over(
+      record === undefined ? subchannel : record.over(subchannel, lease.endpoint),
+      context.pending.clock,
+    );
     // It captures nothing but this object, which has all: one is made per call.
     this.onCallEnded = (code, details, metadata) => this.#ended(code, details, metadata);
     this.#lease = lease;

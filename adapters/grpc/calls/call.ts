@@ -1,5 +1,5 @@
 import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
-import type { AcquireRequest, Endpoint, RoutingKey } from '../../../src/index.js';
+import type { AcquireRequest, Clock, Endpoint, RoutingKey } from '../../../src/index.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
 import { CallFilter } from './call-filter.js';
@@ -99,9 +99,10 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
   }
 
   /** What an attempt goes over. */
-  over(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
-    const { holdsAnswers, repeatable } = this.#plan;
-    return holdsAnswers ? holdAnswer(subchannel, repeatable) : subchannel;
+  over(subchannel: experimental.SubchannelInterface, clock: Clock): experimental.SubchannelInterface {
+    const plan = this.#plan;
+    if (!plan.holdsAnswers || streaming.has(plan)) return subchannel;
+    return holdAnswer(subchannel, { repeatable: plan.repeatable, clock, streams: () => warnOfStream(plan) });
   }
 
   attemptEnded(code: Code, details: string, metadata: Metadata): void {
@@ -135,6 +136,18 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
     this.#last = attempt;
     this.#hedges?.picked();
   }
+}
+
+/** Plans that say `unary` of a method that was seen to stream. */
+const streaming = new WeakSet<MethodPlan>();
+
+function warnOfStream(plan: MethodPlan): void {
+  if (streaming.has(plan)) return;
+  streaming.add(plan);
+  const message =
+    `The service config says \`unary: true\` of ${plan.path}, whose answer streams, or came without its status: ` +
+    'it is not held any longer. Take `unary` from that method.';
+  process.emitWarning(message, { type: 'FairleadWarning', code: 'FAIRLEAD_UNARY_STREAMS' });
 }
 
 /**

@@ -1,5 +1,19 @@
 import type { experimental, Metadata, status } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../../../src/index.js';
 import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
+
+/**
+ * How long a message may wait for its status, milliseconds. A server that answers by one message
+ * sends the status with it. Longer than `idempotent` calls need to be hedged twice.
+ */
+const HOLD_MS = 2_000;
+
+/** How an answer is held, and who is told that it is a stream. */
+export interface Holding {
+  readonly repeatable: ReadonlySet<status>;
+  readonly clock: Clock;
+  streams(): void;
+}
 
 /**
  * The same connection, over which an answer is handed on whole: headers and message together with
@@ -7,55 +21,78 @@ import { connectionWith, type Stream, type StreamListener } from './connection-w
  * hedges it no more; a server that dies or hangs between them and the status takes the call along.
  * An answer that breaks off by one of the `repeatable` codes is not handed on at all, so that
  * another attempt may give it.
+ *
+ * An answer that turns out to be a stream is not held any longer: where it has a second message,
+ * begins before its requests have ended, or its status does not come.
  */
 export function holdAnswer(
   subchannel: experimental.SubchannelInterface,
-  repeatable: ReadonlySet<status>,
+  holding: Holding,
 ): experimental.SubchannelInterface {
   return connectionWith(subchannel, (metadata, host, method, listener, id) => {
-    const held = new HeldAnswer(listener, repeatable);
-    held.stream = subchannel.getRealSubchannel().createCall(metadata, host, method, held, id);
-    return held.stream;
+    const held = new HeldAnswer(listener, holding);
+    const stream = subchannel.getRealSubchannel().createCall(metadata, host, method, held, id);
+    held.follow(stream);
+    return stream;
   });
 }
 
 class HeldAnswer implements StreamListener {
-  stream: Stream | undefined;
   readonly #listener: StreamListener;
-  readonly #repeatable: ReadonlySet<status>;
+  readonly #how: Holding;
+  #stream: Stream | undefined;
   #metadata: Metadata | undefined;
   #message: Buffer | undefined;
+  #requestsEnded = false;
+  #patience: Timer | undefined;
   #holding = true;
 
-  constructor(listener: StreamListener, repeatable: ReadonlySet<status>) {
+  constructor(listener: StreamListener, how: Holding) {
     this.#listener = listener;
-    this.#repeatable = repeatable;
+    this.#how = how;
+  }
+
+  follow(stream: Stream): void {
+    this.#stream = stream;
+    const halfClose = stream.halfClose;
+    stream.halfClose = () => {
+      this.#requestsEnded = true;
+      halfClose?.call(stream);
+    };
   }
 
   onReceiveMetadata(metadata: Metadata): void {
-    this.#metadata = metadata;
+    if (this.#holding) this.#metadata = metadata;
+    else this.#listener.onReceiveMetadata(metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
-    if (this.#holding && this.#message === undefined) {
+    if (this.#holding && this.#message === undefined && this.#requestsEnded) {
       this.#message = message;
-      // What comes next decides. Another message makes it a stream, which is not held up any
-      // longer.
-      this.stream?.startRead();
+      this.#patience = this.#how.clock.after(HOLD_MS, () => this.#isStream());
+      // What comes next decides: the status, or another message.
+      this.#stream?.startRead();
       return;
     }
-    this.#release();
+    if (this.#holding) this.#isStream();
     this.#listener.onReceiveMessage(message);
   }
 
   onReceiveStatus(ended: Parameters<StreamListener['onReceiveStatus']>[0]): void {
-    if (!this.#repeatable.has(ended.code)) this.#release();
+    this.#patience?.cancel();
+    if (!this.#how.repeatable.has(ended.code)) this.#release();
     this.#listener.onReceiveStatus(ended);
+  }
+
+  #isStream(): void {
+    this.#how.streams();
+    this.#release();
   }
 
   #release(): void {
     if (!this.#holding) return;
     this.#holding = false;
+    this.#patience?.cancel();
     if (this.#metadata !== undefined) this.#listener.onReceiveMetadata(this.#metadata);
     if (this.#message !== undefined) this.#listener.onReceiveMessage(this.#message);
   }

@@ -46,6 +46,8 @@ export interface MethodPolicy {
 
 /** How the calls of one method are made. */
 export interface MethodPlan {
+  /** The method that it was made for first; '' where nothing is said of it. */
+  readonly path: string;
   /** For grpc-js. */
   readonly config: MethodConfig;
   readonly hedged: boolean;
@@ -73,6 +75,7 @@ const UNSENT = 1_000 as status;
 const NO_CONFIG: MethodConfig = { name: [] };
 /** Where nothing is said of a method. */
 export const NO_PLAN: MethodPlan = {
+  path: '',
   config: NO_CONFIG,
   hedged: false,
   budgeted: false,
@@ -83,7 +86,7 @@ export const NO_PLAN: MethodPlan = {
   policy: undefined,
 };
 
-function planOf(merged: GrpcMethodConfig | undefined, throttling: MethodPlan['throttling']): MethodPlan {
+function planOf(path: string, merged: GrpcMethodConfig | undefined, throttling: MethodPlan['throttling']): MethodPlan {
   if (merged === undefined) return throttling === undefined ? NO_PLAN : { ...NO_PLAN, throttling };
   const { policy: spec, ...rest } = merged;
   const config = toMethodConfig(rest);
@@ -93,6 +96,7 @@ function planOf(merged: GrpcMethodConfig | undefined, throttling: MethodPlan['th
     config.hedgingPolicy = { ...hedgingPolicy, nonFatalStatusCodes: [UNSENT] };
   }
   return {
+    path,
     config,
     hedged: hedgingPolicy !== undefined,
     budgeted: hedgingPolicy === IDEMPOTENT_HEDGING,
@@ -173,7 +177,7 @@ export class MethodConfigs {
     const [, service = '', method = ''] = path.split('/');
     let merged: GrpcMethodConfig | undefined;
     for (const source of this.#sources) merged = merge(merged, mostSpecific(source, service, method));
-    const plan = planOf(merged, this.#throttling);
+    const plan = planOf(path, merged, this.#throttling);
     if (this.#known.size < MAX_REMEMBERED) this.#known.set(path, plan);
     return plan;
   }

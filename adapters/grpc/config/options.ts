@@ -125,12 +125,15 @@ export interface TargetSettings {
   readonly service: ServiceOptions | undefined;
 }
 
+/** The scheme of targets where nothing is said. */
+export const DEFAULT_SCHEME = 'fairlead';
+
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 
 export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings {
   return readOptions<GrpcSettings>('registerGrpc', options, {
     scheme: (value, name) => {
-      if (value === undefined) return 'fairlead';
+      if (value === undefined) return DEFAULT_SCHEME;
       if (typeof value === 'string' && SCHEME.test(value)) return value;
       throw invalidOption(name, value, 'a URI scheme in lower case, such as "fairlead"');
     },
