@@ -8,6 +8,7 @@ import type { CheckEvent } from '../health/service-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { RoutingKey } from '../runtime/context.js';
+import type { Outcome } from '../runtime/outcome.js';
 import type { Subset, SubsetOptions } from './subset.js';
 
 export interface ServiceEvents {
@@ -91,6 +92,11 @@ export interface Service extends AsyncDisposable {
    * endpoint that is not ejected.
    */
   reportRecovered(endpoint: Endpoint): void;
+  /**
+   * How an adapter's own probe of the endpoint ended: evidence for its health as the outcome of a
+   * call is, and no call otherwise: it is in no figure, event of a call or load.
+   */
+  reportProbe(endpoint: Endpoint, outcome: Outcome): void;
   /**
    * Forgets the endpoint of a session: its next call begins anew. For sessions whose endpoint is
    * gone for good under `onUnavailable: 'fail'`. Rejects where the store fails or has no `unbind`.

@@ -9,6 +9,7 @@ import { Ejection } from '../health/ejection.js';
 import { Checks } from '../health/service-checks.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SafeEmitter } from '../runtime/emitter.js';
+import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { publishEndpoint } from '../telemetry/channels.js';
 import type { ServiceEvents } from './contract.js';
@@ -102,6 +103,12 @@ export class Members {
   reportRecovered(endpoint: Endpoint): void {
     const live = this.#membership.byId(endpoint.spec.id);
     if (live === endpoint) this.ejection.release(live);
+  }
+
+  /** Somebody who asked the endpoint says how that ended. */
+  reportProbe(endpoint: Endpoint, outcome: Outcome): void {
+    const live = this.#membership.byId(endpoint.spec.id);
+    if (live === endpoint) this.ejection.record(live, outcome, Number.NaN);
   }
 
   close(): void {

@@ -282,6 +282,10 @@ export class LiveService implements Service, ViewHost {
     this.#members.reportRecovered(endpoint);
   }
 
+  reportProbe(endpoint: Endpoint, outcome: Outcome): void {
+    if (!this.closed) this.#members.reportProbe(endpoint, outcome);
+  }
+
   async unbind(key: RoutingKey): Promise<void> {
     await this.unbindIn('', key);
   }

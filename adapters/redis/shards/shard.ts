@@ -1,12 +1,4 @@
-import {
-  addressOf,
-  type Clock,
-  type Endpoint,
-  type EndpointSpec,
-  Outcome,
-  type Service,
-  type Subset,
-} from '../../../src/index.js';
+import { addressOf, type Clock, type Endpoint, type EndpointSpec, Outcome, type Service } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
 import {
@@ -97,7 +89,6 @@ export class Shard implements Target {
   readonly readOnly: boolean;
   readonly #host: ShardHost;
   readonly #target: { readonly host: string; readonly port: number };
-  readonly #health: Subset;
   #replicas: readonly Shard[] = [];
   #inTransaction = false;
   readonly #downListeners = new Set<() => void>();
@@ -113,8 +104,6 @@ export class Shard implements Target {
     // Of the moment: a later change of address makes another shard.
     this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
     this.#host = host;
-    const { id } = endpoint.spec;
-    this.#health = host.service.subset({ usable: ({ spec }) => spec.id === id });
     this.readOnly = isReplica(endpoint.spec);
     this.connection = this.connect({ retryStrategy: (times) => host.retries.delayMs(this, times) });
     this.connection.on('ready', () => this.#ready());
@@ -286,7 +275,6 @@ export class Shard implements Target {
   #stop(): void {
     this.#closed = true;
     this.#prober.close();
-    this.#health.close();
     this.#tellDown();
   }
 
@@ -352,16 +340,9 @@ export class Shard implements Target {
     this.#host.shardChanged(this);
   }
 
-  /**
-   * The service counts the probes, so that its health, events and figures tell of the shards as
-   * well.
-   */
+  /** The service's health and its events are about the shards as well; probes are no calls. */
   #report(outcome: Outcome): void {
-    try {
-      this.#health.acquire().done(outcome);
-    } catch {
-      // The service is closed, or refuses calls: nobody to tell.
-    }
+    this.#host.service.reportProbe(this.endpoint, outcome);
   }
 }
 
