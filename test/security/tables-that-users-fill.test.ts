@@ -18,10 +18,16 @@ import { endpoints, testMesh } from '../support/mesh.js';
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-function memoryBytes(): number {
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+/** What is held for good: what a turn of the event loop, or one collection, still holds is not. */
+async function memoryBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < 6; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
 }
 
 const CAPACITY = 500;
@@ -78,10 +84,10 @@ describe.each(Object.entries(TABLES))('%s', (_, make) => {
   it(`take memory for no more than their capacity, whatever the number and the length of keys`, async () => {
     const table = make();
     for (let i = 0; i < CAPACITY; i++) await table.add(`${LONG}warm ${i}`);
-    const before = memoryBytes();
+    const before = await memoryBytes();
     for (let i = 0; i < FLOOD; i++) await table.add(`${LONG}${i}`);
     // Ten times the capacity, 50 MB of keys: of which next to nothing may stay.
-    expect(memoryBytes() - before).toBeLessThan(3_000_000);
+    expect((await memoryBytes()) - before).toBeLessThan(3_000_000);
     if (table.size !== undefined) expect(table.size()).toBeLessThanOrEqual(CAPACITY);
   });
 });
