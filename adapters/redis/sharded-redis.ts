@@ -267,6 +267,8 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     const before = this.#set;
     const left = this.#topology.update(this.#service.endpoints);
+    // Health alone changed, which the shards have heeded.
+    if (this.#set === before) return;
     if (this.#handover !== undefined) this.#handover.begin(before);
     else this.#leave(left);
     this.#policy.topologyChanged();

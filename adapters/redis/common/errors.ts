@@ -137,3 +137,9 @@ export function noShards(service: string, cause?: Error): FairleadError {
   const message = `Discovery has reported no server of '${service}' yet.`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service, cause });
 }
+
+/** The server answered by something that is not the command's reply: it may have been executed. */
+export function oddReply(command: string): FairleadError {
+  const message = `${command.toUpperCase()} was answered by something that is not its reply: it may have been executed.`;
+  return new FairleadError('FAIRLEAD_UNCERTAIN', message);
+}

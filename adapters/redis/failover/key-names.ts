@@ -1,4 +1,4 @@
-import type { RedisKey } from '../common/errors.js';
+import { oddReply, type RedisKey } from '../common/errors.js';
 import { RESERVED } from '../common/reserved.js';
 import { type Command, isBuiltin, renameKeys } from '../driver/driver.js';
 
@@ -80,10 +80,22 @@ const RESERVED_BYTES = Buffer.from(RESERVED);
 
 export const isReserved = (key: Buffer): boolean => startsWith(key, RESERVED_BYTES);
 
-/** Lets replies through `change`, before they are decoded. */
+/**
+ * Lets replies through `change`, before they are decoded. One that is not what the command's should
+ * be fails the command: this runs where ioredis reads from the socket.
+ */
 function onReply(command: Command, change: (reply: unknown) => unknown): void {
   const { resolve } = command;
-  command.resolve = (reply: unknown) => resolve(change(reply) as never);
+  command.resolve = (reply: unknown) => {
+    let changed: unknown;
+    try {
+      changed = change(reply);
+    } catch {
+      command.reject(oddReply(command.name));
+      return;
+    }
+    resolve(changed as never);
+  };
 }
 
 function withoutNamespace(reply: unknown, prefix: Buffer): unknown {

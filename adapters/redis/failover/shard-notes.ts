@@ -77,10 +77,19 @@ export class ShardNotes {
       },
       (error: Error) => {
         this.#asking = false;
-        if (error.name === 'ReplyError') this.#host.error(error);
+        if (error.name !== 'ReplyError') return;
+        if (error.message.startsWith('WRONGTYPE')) this.#discard(key);
+        this.#host.error(error);
       },
     );
     return command;
+  }
+
+  /** Another program wrote over the record: the next probe finds none, and makes it anew. */
+  #discard(key: string): void {
+    const command = ownCommand('del', [key]);
+    command.promise.catch(() => {});
+    this.#shard.issue(command);
   }
 
   /** The server answers: it is asked until it has told. */

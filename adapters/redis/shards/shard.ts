@@ -91,6 +91,7 @@ export class Shard implements Target {
   readonly #target: { readonly host: string; readonly port: number };
   #replicas: readonly Shard[] = [];
   #inTransaction = false;
+  #unhealthy = false;
   readonly #downListeners = new Set<() => void>();
   readonly #prober: Prober;
   #cause: Error | undefined;
@@ -144,9 +145,22 @@ export class Shard implements Target {
     return registeredWeight ?? weight;
   }
 
-  /** What discovery lists for it now: the same server. */
+  /** What discovery lists for it now: the same server. `heed()` acts upon it. */
   list(endpoint: Endpoint): void {
     this.#endpoint = endpoint;
+  }
+
+  /**
+   * Is down for as long as discovery lists it as unhealthy, whatever it answers here: all clients
+   * are to agree. It keeps its keys, as it is not gone.
+   */
+  heed(): void {
+    const unhealthy = this.#endpoint.spec.healthy === false;
+    if (unhealthy === this.#unhealthy) return;
+    this.#unhealthy = unhealthy;
+    if (!unhealthy) return;
+    this.#cause = new Error('Discovery lists it as unhealthy.');
+    this.#goDown();
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
@@ -304,7 +318,7 @@ export class Shard implements Target {
 
   #ready(): void {
     this.#prober.forget();
-    this.#cause = undefined;
+    if (!this.#unhealthy) this.#cause = undefined;
     this.#host.retries.connected(this);
     this.#up();
   }
@@ -328,11 +342,16 @@ export class Shard implements Target {
   }
 
   #up(): void {
-    if (!this.#closed && this.state !== 'up') this.#host.watch.answered(this);
+    if (this.#closed || this.#unhealthy || this.state === 'up') return;
+    this.#host.watch.answered(this);
   }
 
   #down(outcome: Outcome): void {
     this.#report(outcome);
+    this.#goDown();
+  }
+
+  #goDown(): void {
     if (this.#closed || this.state === 'down') return;
     this.state = 'down';
     this.blocking.abandon();

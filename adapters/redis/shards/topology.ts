@@ -58,9 +58,12 @@ export class Topology {
       this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
     });
-    const left = this.#set.shards.filter((shard) => !shards.includes(shard));
-    this.#set = this.#makeSet(this.#set.generation + 1, shards);
-    return left;
+    const last = this.#set;
+    const set = this.#makeSet(last.generation + 1, shards);
+    // Health, tags or replicas changed: who owns a key did not.
+    if (!isSame(last, set)) this.#set = set;
+    for (const shard of shards) for (const each of [shard, ...shard.replicas]) each.heed();
+    return last.shards.filter((shard) => !shards.includes(shard));
   }
 
   #makeSet(generation: number, shards: readonly Shard[]): ShardSet {
@@ -84,19 +87,22 @@ export class Topology {
       if (replica && (!usesReplicas || name === endpoint.spec.id)) continue;
       const known = named.get(name) ?? { primary: undefined, replicas: [] };
       if (replica) known.replicas.push(endpoint);
-      // Two that claim one name: the first by id, so that all clients agree.
-      else known.primary ??= endpoint;
+      // Two that claim one name: the first by id, so that all clients agree, of those that discovery
+      // does not call unhealthy.
+      else if (known.primary === undefined || (isUnhealthy(known.primary) && !isUnhealthy(endpoint))) {
+        known.primary = endpoint;
+      }
       named.set(name, known);
     }
     return named;
   }
 
   #follow(shard: Shard, endpoints: readonly Endpoint[]): void {
-    const replicas = endpoints.map(
-      (endpoint) =>
-        shard.replicas.find((replica) => replica.serves(endpoint)) ??
-        new Shard(this.#replicaHost, shard.name, shard.ordinal, endpoint),
-    );
+    const replicas = endpoints.map((endpoint) => {
+      const known = shard.replicas.find((replica) => replica.serves(endpoint));
+      known?.list(endpoint);
+      return known ?? new Shard(this.#replicaHost, shard.name, shard.ordinal, endpoint);
+    });
     shard.follow(replicas);
   }
 
@@ -114,3 +120,12 @@ export class Topology {
 
 /** As every language sorts strings that are ASCII; `localeCompare` would depend on the machine. */
 const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const isUnhealthy = ({ spec }: Endpoint): boolean => spec.healthy === false;
+
+function isSame(a: ShardSet, b: ShardSet): boolean {
+  const { length } = a.shards;
+  return (
+    length > 0 && length === b.shards.length && a.ring === b.ring && a.shards.every((each, i) => each === b.shards[i])
+  );
+}

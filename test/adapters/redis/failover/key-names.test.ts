@@ -30,6 +30,17 @@ describe('a namespace', () => {
     expect(entered(name, args).args).toEqual(expected);
   });
 
+  it.each<[string, string[], unknown]>([
+    ['keys', ['*'], 'text'],
+    ['keys', ['*'], [1, null]],
+    ['scan', ['0'], 7],
+    ['scan', ['0'], [Buffer.from('0'), 'page']],
+  ])('fails %s %j where the reply %j is not one of its own, and throws nothing', async (name, args, reply) => {
+    const command = entered(name, args);
+    expect(() => command.resolve(reply as never)).not.toThrow();
+    await expect(command.promise).rejects.toMatchObject({ code: 'FAIRLEAD_UNCERTAIN' });
+  });
+
   it('is not entered by a command whose keys nobody knows', () => {
     const command = ownCommand('json.get', ['doc']);
     command.promise.catch(() => {});
