@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Consul, type Redis as Server, startConsul, startRedis } from '../harness/index.js';
 import { keyOnEach } from './support.js';
 
-/** With a check of Consul on each shard: one whose check fails is registered still, and keeps its keys. */
+/**
+ * With a check of Consul on each shard: one whose check fails is registered still, and keeps its
+ * keys.
+ */
 describe('a shard that Consul calls critical', () => {
   let consul: Consul;
   beforeAll(async () => {

@@ -87,8 +87,8 @@ export class Topology {
       if (replica && (!usesReplicas || name === endpoint.spec.id)) continue;
       const known = named.get(name) ?? { primary: undefined, replicas: [] };
       if (replica) known.replicas.push(endpoint);
-      // Two that claim one name: the first by id, so that all clients agree, of those that discovery
-      // does not call unhealthy.
+      // Two that claim one name: the first by id, so that all clients agree, of those that
+      // discovery does not call unhealthy.
       else if (known.primary === undefined || (isUnhealthy(known.primary) && !isUnhealthy(endpoint))) {
         known.primary = endpoint;
       }
