@@ -1,11 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createClient } from '@connectrpc/connect';
+import {
+  type Client as GrpcClient,
+  type InterceptingCall,
+  type InterceptorOptions,
+  Metadata,
+  type NextCall,
+} from '@grpc/grpc-js';
 import { createMesh, staticResolver } from 'fairlead';
 import { createFairleadTransport } from 'fairlead/connect';
 import { createPool } from 'fairlead/mysql';
 import type { PoolConnection } from 'mysql2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Echo, startEchoServers } from './connect/support.js';
+import { startServers } from './grpc/support.js';
+import { EchoMesh } from './grpc/support-mesh.js';
 import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from './harness/index.js';
 import { redisOver, startServers as startRedisServers } from './redis/support.js';
 
@@ -74,6 +83,80 @@ describe('service.call', () => {
       }),
     ).toEqual([]);
     await mesh.close();
+  });
+});
+
+describe('gRPC', () => {
+  it('calls back in the context of the call', async () => {
+    const servers = await startServers(2, { streams: 3 });
+    const mesh = new EchoMesh(servers, { policy: 'round_robin' });
+    const client = mesh.connect('fairlead:///echo');
+    const write = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+    const read = (bytes: Buffer): object => JSON.parse(bytes.toString());
+    const raw = client as GrpcClient;
+    try {
+      for (const round of ['first', 'warm']) {
+        expect(
+          await strays(CALLERS, async (note) => {
+            const interceptor = (options: InterceptorOptions, next: NextCall): InterceptingCall => {
+              note(`${round}: interceptor`);
+              return next(options) as InterceptingCall;
+            };
+            await new Promise<void>((resolve) => {
+              const call = raw.makeUnaryRequest(
+                '/test.Echo/Unary',
+                write,
+                read,
+                {},
+                new Metadata(),
+                { deadline: Date.now() + 20_000, interceptors: [interceptor] },
+                () => {
+                  note(`${round}: unary callback`);
+                  resolve();
+                },
+              );
+              call.on('metadata', () => note(`${round}: unary metadata`));
+              call.on('status', () => note(`${round}: unary status`));
+            });
+            await new Promise<void>((resolve) => {
+              const stream = raw.makeServerStreamRequest(
+                '/test.Echo/Server',
+                write,
+                read,
+                { count: 3 },
+                new Metadata(),
+              );
+              stream.on('data', () => note(`${round}: server stream data`));
+              stream.on('status', () => note(`${round}: server stream status`));
+              stream.on('end', () => {
+                note(`${round}: server stream end`);
+                resolve();
+              });
+            });
+            await new Promise<void>((resolve) => {
+              const stream = raw.makeClientStreamRequest('/test.Echo/Client', write, read, new Metadata(), () => {
+                note(`${round}: client stream callback`);
+                resolve();
+              });
+              stream.end(write({}) && {});
+            });
+            await new Promise<void>((resolve) => {
+              const stream = raw.makeBidiStreamRequest('/test.Echo/Bidi', write, read, new Metadata());
+              stream.on('data', () => note(`${round}: bidi data`));
+              stream.on('end', () => {
+                note(`${round}: bidi end`);
+                resolve();
+              });
+              stream.write({});
+              stream.end();
+            });
+          }),
+        ).toEqual([]);
+      }
+    } finally {
+      await mesh.close();
+      await Promise.all(servers.map((server) => server.stop()));
+    }
   });
 });
 

@@ -39,11 +39,15 @@ export class ServiceResolver implements experimental.Resolver {
       stopErrors();
       stopConfig?.();
     };
-    // The channel must never be told from inside this call.
+    // A call that finds the channel without a config waits for one, and grpc-js starts it in the
+    // context of whoever resolves; one that finds the config waits for its pick, and keeps its own.
+    // So what is known is told now. grpc-js asks its resolvers not to: it says CONNECTING after it
+    // has asked, unless something else was said by then, and that is all (1.14).
+    this.#publishIfKnown();
     queueMicrotask(() => {
       // A service that has no endpoint yet may soon have one: calls wait for it as long as for
       // discovery itself.
-      if (stopped) return;
+      if (stopped || this.#published) return;
       this.#publishIfKnown();
       // Discovery may have failed before anybody listened: calls need not wait to hear of it.
       const { error } = service.discovery;

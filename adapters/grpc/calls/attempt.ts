@@ -8,6 +8,7 @@ import type { Call } from './call.js';
 import { type CreateCall, type Stream, whenServerEnds } from './connection-with.js';
 import { timeLeftMs } from './deadline.js';
 import type { PendingAttempt, PendingAttempts } from './pending-attempts.js';
+import { StatusInContext } from './status-in-context.js';
 import { endUnsent } from './unsent-attempt.js';
 
 type Subchannel = experimental.SubchannelInterface;
@@ -135,13 +136,22 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
     return this.#over.getAddress();
   }
 
-  /** Opens the stream. What it throws, grpc-js answers by another pick. */
-  createCall(...[metadata, host, method, listener, id]: Parameters<CreateCall>): Stream {
+  /**
+   * Opens the stream, whose events come in the context that it is opened in: a pick that waited is
+   * made in the context of whoever made it possible. What it throws, grpc-js answers by another
+   * pick.
+   */
+  createCall(...parameters: Parameters<CreateCall>): Stream {
+    return this.#call.caller.run(this.#open, this, ...parameters);
+  }
+
+  #open(...[metadata, host, method, listener, id]: Parameters<CreateCall>): Stream {
     this.#hadMs = timeLeftMs(metadata);
     if (this.#hadMs === 0) {
       return endUnsent((ended) => listener.onReceiveStatus(ended), LATE);
     }
-    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, listener, id);
+    const told = new StatusInContext(listener, this.#call.caller);
+    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, told, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
     return stream;
   }

@@ -1,4 +1,5 @@
 import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
+import { CallerContext } from '../../../src/adapter.js';
 import type { AcquireRequest, Clock, Endpoint, RoutingKey } from '../../../src/index.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
@@ -27,6 +28,8 @@ interface PickedAttempt {
  * once, and one object does for all.
  */
 export class Call extends CallFilter implements AcquireRequest, CallConfig {
+  /** Where its caller is: streams are opened, and refusals told, in that context. */
+  readonly caller: CallerContext = new CallerContext();
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
   prefer: string | undefined = undefined;
