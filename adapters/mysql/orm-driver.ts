@@ -62,7 +62,11 @@ export class OrmDriver {
       shared.pool.end();
     });
     keepSettingsOut(connection, shared.pool);
-    process.nextTick(() => connection.emit('connect'));
+    // As of a driver's own connection: the ORM learns now that a login is refused.
+    shared.pool.verify((error) => {
+      if (!error) connection.emit('connect');
+      else if (connection.listenerCount('error') > 0) connection.emit('error', error);
+    });
     return connection;
   }
 }

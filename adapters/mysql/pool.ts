@@ -8,14 +8,24 @@ import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions 
 import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
+import { tracePoolConnect } from './driver/tracing.js';
 import { Freshness } from './session/freshness.js';
 import { chooseRoute } from './session/job.js';
-import { executeOperation, type OperationContext, queryOperation, readRoute } from './session/operations.js';
+import {
+  ConnectionOperation,
+  executeOperation,
+  type OperationContext,
+  queryOperation,
+  readRoute,
+} from './session/operations.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
 import type { Statement } from './statement/verdicts.js';
 import { VirtualConnection } from './virtual-connection.js';
+
+/** On any server. */
+const LOGIN: Statement = { route: 'replica', effect: 'none', onReplica: 'yes', reason: 'asks for a login' };
 
 /** Where a statement would run, and why. */
 export interface Route {
@@ -115,15 +125,18 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Calls back with a connection at once: it finds its server with its first statement. */
   getConnection(callback: (error: unknown, connection?: VirtualConnection) => void): void {
-    process.nextTick(() => {
-      if (this._closed) {
-        callback(new Error('Pool is closed.'));
-        return;
-      }
-      const connection = new VirtualConnection(this.#operations, this.#runnerContext, this.#released);
-      this.#tell('acquire', connection);
-      callback(null, connection);
-    });
+    const acquire = (done: (error: unknown, connection?: VirtualConnection) => void): void => {
+      process.nextTick(() => {
+        if (this._closed) {
+          done(new Error('Pool is closed.'));
+          return;
+        }
+        const connection = new VirtualConnection(this.#operations, this.#runnerContext, this.#released);
+        this.#tell('acquire', connection);
+        done(null, connection);
+      });
+    };
+    tracePoolConnect(this.#own.service, this.#operations.config.database, acquire, callback);
   }
 
   /**
@@ -132,6 +145,24 @@ export class ReplicatedPool extends EventEmitter {
    */
   openConnection(released: () => void): VirtualConnection {
     return new VirtualConnection(this.#operations, { ...this.#runnerContext, keepsInsertId: false }, released);
+  }
+
+  /**
+   * Calls back once a server took the login, or none did. Leaves no connection: settings for all of
+   * them may follow.
+   */
+  verify(callback: (error: unknown) => void): void {
+    if (this._allConnections.length > 0) {
+      process.nextTick(callback, null);
+      return;
+    }
+    const logIn = ({ physical }: Checkout, done: (error: unknown) => void): void => {
+      physical.retired = true;
+      done(null);
+    };
+    const runner = new Runner({ ...this.#runnerContext, isSingle: true });
+    runner.run(new ConnectionOperation(LOGIN, logIn, callback));
+    runner.release();
   }
 
   /**

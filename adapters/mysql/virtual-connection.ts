@@ -17,7 +17,6 @@ const LAST: Statement = {
   onReplica: 'never',
   reason: 'belongs to the connection of the session',
 };
-const ANY: Statement = { route: 'replica', effect: 'none', onReplica: 'yes', reason: 'asks whether a server is there' };
 const RESET: Statement = { route: 'same', effect: 'reset', onReplica: 'never', reason: 'ends what the session holds' };
 const USER: Statement = { route: 'primary', effect: 'user', onReplica: 'never', reason: 'logs the session in anew' };
 
@@ -155,11 +154,6 @@ export class VirtualConnection extends EventEmitter {
 
   connect(callback?: Callback): void {
     if (callback !== undefined) process.nextTick(callback, null);
-  }
-
-  /** Calls back once a server took the login, or none did. */
-  verify(callback: Callback): void {
-    this.#on(ANY, (_, done) => done(null), callback);
   }
 
   /**

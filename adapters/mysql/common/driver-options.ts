@@ -140,6 +140,8 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
   if (!CONNECTION_KEYS.has(key)) {
     throw read.unknownOption('createPool.', key, [...ownNames, ...POOL_KEYS, ...CONNECTION_KEYS]);
   }
+  // mysql2 takes it for UTC, with a warning on the console.
+  if (key === 'timezone' && typeof value === 'string' && value.toLowerCase() === 'utc') return 'Z';
   if (key === 'timezone' && !(typeof value === 'string' && TIMEZONE.test(value))) {
     throw read.invalidOption(name, value, "'local', 'Z' or an offset such as '+02:00'");
   }

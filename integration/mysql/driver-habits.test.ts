@@ -1,0 +1,76 @@
+import { tracingChannel } from 'node:diagnostics_channel';
+import { createMesh, staticResolver } from 'fairlead';
+import { createDriver } from 'fairlead/mysql';
+import type { Connection, PoolConnection, RowDataPacket } from 'mysql2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
+import { endpointsOf, poolOver } from './support.js';
+
+let topology: SqlTopology<Mysql>;
+beforeAll(async () => {
+  topology = await startMysql({ replicas: 0 });
+});
+afterAll(() => topology?.[Symbol.asyncDispose]());
+
+describe('what users of mysql2 are used to', () => {
+  it.each([
+    ['connects', SQL_USERS.app.password, 'connect'],
+    ['says that the password is wrong', 'wrong', 'ER_ACCESS_DENIED_ERROR'],
+  ])('a connection of a driver %s', async (_, password, expected) => {
+    await using mesh = createMesh({ resolver: staticResolver({ mysql: endpointsOf(topology) }) });
+    const driver = createDriver(mesh, { service: 'mysql', ...SQL_USERS.app, password, acquireTimeoutMs: 5_000 });
+    const connection = (driver.createConnection as () => Connection)();
+    const happened = await new Promise((resolve) => {
+      connection.on('connect', () => resolve('connect'));
+      connection.on('error', (error: { code: string }) => resolve(error.code));
+    });
+    expect(happened).toBe(expected);
+    connection.end();
+  });
+
+  it('a destroyed connection is disconnected', async () => {
+    await using cluster = poolOver(topology);
+    const connection = await cluster.pool.getConnection();
+    const { state } = connection as unknown as { connection: { state: string } } & { state: string };
+    const core = (connection as unknown as { connection: { state: string } }).connection;
+    expect([state ?? core.state, core.state]).toEqual(['authenticated', 'authenticated']);
+    connection.destroy();
+    expect(core.state).toBe('disconnected');
+  });
+
+  it('named placeholders may be switched on for one connection', async () => {
+    await using cluster = poolOver(topology);
+    const [one, other] = [await cluster.pool.getConnection(), await cluster.pool.getConnection()];
+    (one.config as { namedPlaceholders?: boolean }).namedPlaceholders = true;
+    for (const method of ['query', 'execute'] as const) {
+      const ask = (of: unknown): Promise<unknown[]> =>
+        (of as Record<string, (sql: string, values: object) => Promise<unknown[]>>)[method]!('SELECT :a AS a', {
+          a: 'x',
+        });
+      expect((await ask(one))[0]).toEqual([{ a: 'x' }]);
+      await expect(ask(other)).rejects.toThrow();
+    }
+    for (const each of [one, other]) each.release();
+  });
+
+  it("takes 'utc' for a time zone", async () => {
+    await using cluster = poolOver(topology, { timezone: 'utc' });
+    const [rows] = await cluster.pool.query<RowDataPacket[]>("SELECT CAST('2026-01-02 03:04:05' AS DATETIME) AS at");
+    expect(rows[0]!.at).toEqual(new Date('2026-01-02T03:04:05Z'));
+  });
+
+  it('traces the wait for a connection as mysql2 does', async () => {
+    await using cluster = poolOver(topology);
+    const seen: string[] = [];
+    const channel = tracingChannel('mysql2:pool:connect');
+    const subscribers = { start: () => seen.push('start'), asyncStart: () => seen.push('asyncStart') };
+    channel.subscribe(subscribers as never);
+    try {
+      const connection = (await cluster.pool.getConnection()) as unknown as PoolConnection;
+      connection.release();
+    } finally {
+      channel.unsubscribe(subscribers as never);
+    }
+    expect(seen).toEqual(['start', 'asyncStart']);
+  });
+});
