@@ -39,11 +39,6 @@ export class ServiceResolver implements experimental.Resolver {
       stopErrors();
       stopConfig?.();
     };
-    // A call that finds the channel without a config waits for one, and grpc-js starts it in the
-    // context of whoever resolves; one that finds the config waits for its pick, and keeps its own.
-    // So what is known is told now. grpc-js asks its resolvers not to: it says CONNECTING after it
-    // has asked, unless something else was said by then, and that is all (1.14).
-    this.#publishIfKnown();
     queueMicrotask(() => {
       // A service that has no endpoint yet may soon have one: calls wait for it as long as for
       // discovery itself.
@@ -56,6 +51,11 @@ export class ServiceResolver implements experimental.Resolver {
     this.#patience = clock.after(discoveryTimeoutMs, () =>
       this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
     );
+    // A call that finds the channel without a config waits for one, and grpc-js starts it in the
+    // context of whoever resolves; one that finds the config waits for its pick, and keeps its own.
+    // So what is known is told now. grpc-js asks its resolvers not to: it says CONNECTING after it
+    // has asked, unless something else was said by then, and that is all (1.14).
+    this.#publishIfKnown();
   }
 
   destroy(): void {
