@@ -64,6 +64,21 @@ describe("fairlead's own metrics", () => {
     expect(points(all.get('fairlead.endpoint.state'))).toHaveLength(20);
   });
 
+  it('are bounded where endpoints come and go, and add up to what there is', async () => {
+    const { mesh, metrics, resolver } = instrumented();
+    mesh.service('users');
+    for (let day = 0; day < 60; day++) {
+      resolver.update(
+        'users',
+        Array.from({ length: 50 }, (_, i) => ({ id: `d${day}-${i}`, host: '127.0.0.1', port: 5_000 + i })),
+      );
+      await metrics.collect();
+    }
+    const state = points((await metrics.collect()).get('fairlead.endpoint.state'));
+    expect(state.length).toBeLessThanOrEqual(101 * 5);
+    expect(state.reduce((sum, [, value]) => sum + (value as number), 0)).toBe(50);
+  });
+
   it('count ejections by endpoint and signal', async () => {
     const { mesh, metrics } = instrumented();
     const users = mesh.service('users', { policy: 'round_robin' });
