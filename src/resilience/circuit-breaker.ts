@@ -1,3 +1,4 @@
+import { Backoff } from '../runtime/backoff.js';
 import { integer, number, type Reader, readOptions } from '../runtime/options.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
@@ -66,7 +67,8 @@ export class CircuitBreaker {
   #row = 0;
   #rowBeganMs = 0;
   /** Openings since it was last closed: the exponent of the pause. */
-  #openings = 0;
+  /** How long it stays open; the jitter, which only lengthens, is its own. */
+  readonly #pauses: Backoff;
   #probeAtMs = 0;
   /** Until when the probe in progress keeps others out; -Infinity where there is none. */
   #probingUntilMs = Number.NEGATIVE_INFINITY;
@@ -75,6 +77,8 @@ export class CircuitBreaker {
   constructor(options: CircuitBreakerOptions, random: Random, changed?: (change: CircuitChange) => void) {
     this.#options = readCircuitBreaker(options, 'breaker');
     this.#random = random;
+    const { openMs, maxOpenMs } = this.#options;
+    this.#pauses = new Backoff(random, { baseMs: openMs, maxMs: Math.max(openMs, maxOpenMs), jitter: 0 });
     this.#changed = changed;
     this.#counts = new RollingCounts(this.#options.windowMs);
   }
@@ -152,17 +156,14 @@ export class CircuitBreaker {
       this.#open('probe_failed', nowMs);
       return;
     }
-    this.#openings = 0;
+    this.#pauses.reset();
     this.#counts.clear();
     this.#row = 0;
     this.#change('closed', 'probe_succeeded');
   }
 
   #open(reason: CircuitReason, nowMs: number): void {
-    const { openMs, maxOpenMs, jitterRatio } = this.#options;
-    const pauseMs = Math.min(Math.max(openMs, maxOpenMs), openMs * 2 ** Math.min(this.#openings, 30));
-    this.#openings++;
-    this.#probeAtMs = nowMs + pauseMs * (1 + jitterRatio * this.#random.float());
+    this.#probeAtMs = nowMs + this.#pauses.next() * (1 + this.#options.jitterRatio * this.#random.float());
     this.#probingUntilMs = Number.NEGATIVE_INFINITY;
     this.#change('open', reason);
   }

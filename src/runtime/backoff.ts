@@ -51,7 +51,7 @@ export class Backoff {
   next(): number {
     const { baseMs, maxMs, factor, jitter } = this.#options;
     const ceilingMs = Math.min(maxMs, baseMs * factor ** Math.min(this.#failures++, MAX_STEPS));
-    return ceilingMs * (1 - jitter * this.#random.float());
+    return jitter === 0 ? ceilingMs : ceilingMs * (1 - jitter * this.#random.float());
   }
 
   reset(): void {

@@ -1,3 +1,4 @@
+import { Backoff } from '../../../src/adapter.js';
 import type { Clock, Random } from '../../../src/index.js';
 
 /**
@@ -7,15 +8,15 @@ import type { Clock, Random } from '../../../src/index.js';
  */
 export class ConnectPause {
   readonly #clock: Clock;
-  readonly #random: Random;
-  #failures = 0;
+  readonly #backoff: Backoff;
   #untilMs = Number.NEGATIVE_INFINITY;
   /** What the latest attempt failed with. */
   error: unknown;
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
-    this.#random = random;
+    // Never less than half: a refusing server answers within a millisecond.
+    this.#backoff = new Backoff(random, { baseMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS, jitter: 0.5 });
   }
 
   /** Milliseconds until the next attempt; 0 or less: now. */
@@ -24,16 +25,13 @@ export class ConnectPause {
   }
 
   failed(error: unknown): void {
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, MAX_PAUSE_MS);
-    this.#failures = Math.min(this.#failures + 1, MAX_DOUBLINGS);
-    // Never less than half: a refusing server answers within a millisecond.
-    this.#untilMs = this.#clock.now() + (pauseMs * (1 + this.#random.float())) / 2;
+    this.#untilMs = this.#clock.now() + this.#backoff.next();
     this.error = error;
   }
 
   /** It worked, or somebody knows that it will. */
   end(): void {
-    this.#failures = 0;
+    this.#backoff.reset();
     this.#untilMs = Number.NEGATIVE_INFINITY;
     this.error = undefined;
   }
@@ -41,5 +39,3 @@ export class ConnectPause {
 
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
-/** Beyond the cap already; keeps the power finite. */
-const MAX_DOUBLINGS = 10;

@@ -48,7 +48,7 @@ function create(options: Partial<EndpointPoolOptions> = {}): EndpointPool {
     { ...settings, ...options },
     {
       clock,
-      random: { float: () => 0, integer: () => 0 } as never,
+      random: { float: () => 1, integer: () => 0 } as never,
       endpointId: 'db0',
       service: 'mysql',
       connectOptions: () => ({}),
