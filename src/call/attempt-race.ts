@@ -181,7 +181,7 @@ export class AttemptRace<T> {
     this.#hedgeTimer?.cancel();
     for (const racer of [...this.#racers]) {
       this.#leave(racer);
-      const overtaken = racer.startedMs < winner.startedMs;
+      const overtaken = racer.startedMs < winner.startedMs && this.#isEvidence(racer, winner);
       racer.lease.done(overtaken ? Outcome.Timeout : Outcome.Cancelled, this.#scope.since(racer.startedMs));
       // A lower bound of what it would have taken. Without it the percentile would forget the tail
       // it is there for.
@@ -191,6 +191,16 @@ export class AttemptRace<T> {
         new FairleadError('FAIRLEAD_CANCELLED', `An attempt at '${service}' was overtaken by another.`, { service }),
       );
     }
+  }
+
+  /**
+   * Where hedging was not asked for, half a second may be no time for this service, or this process
+   * may be busy: only one that was overtaken by far shows that its endpoint hangs.
+   */
+  #isEvidence(loser: Racer, winner: Racer): boolean {
+    if (this.#plan.hedge?.implicit !== true) return true;
+    const nowMs = this.#host.clock.now();
+    return nowMs - loser.startedMs >= OVERTAKEN_BY_FAR * (nowMs - winner.startedMs);
   }
 
   #sample(racer: Racer): void {
@@ -215,6 +225,8 @@ export class AttemptRace<T> {
     this.#scope.at = this.#racers.length === 1 ? this.#racers[0]!.lease.endpoint.spec.id : undefined;
   }
 }
+
+const OVERTAKEN_BY_FAR = 4;
 
 /** What throws at once rejects. */
 function invoke<T>(run: Run<T>, lease: Lease, signal: AbortSignal): Promise<T> {
