@@ -27,8 +27,8 @@ export interface AdaptiveWeightOptions {
 
 /**
  * One at random, by weights that follow the measured response times: an endpoint twice as fast as
- * the service's (geometric) mean gets twice its base weight. The weight that discovery told is kept
- * and multiplied; the factor is smoothed, bounded by `maxRatio` and never 0, so that a slow
+ * the service's (geometric) mean gets twice its base weight. The weight that discovery reported is
+ * kept and multiplied; the factor is smoothed, bounded by `maxRatio` and never 0, so that a slow
  * endpoint keeps being measured and comes back when it recovers. Failed calls do not count as fast
  * ones: the factor falls with the share of them.
  *

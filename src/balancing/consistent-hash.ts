@@ -22,7 +22,7 @@ export interface ConsistentHashOptions extends KeyRingOptions {
  *
  * Placement is Ketama's, by the id of the endpoint and not its address, and equal to hashring's,
  * libketama's and twemproxy's for equal weights at all sizes where theirs is right. `hash:
- * 'murmur3'` gives the faster ring that agrees with nobody else's.
+ * 'murmur3'` selects the faster ring that agrees with no other.
  *
  * Cost: the key's hash (MD5 0.25 µs, murmur3 0.1 µs for 20 characters) and one or two steps at any
  * size; allocates nothing for keys up to 1,300 characters. A change among 1,000 endpoints rebuilds

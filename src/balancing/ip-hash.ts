@@ -22,8 +22,8 @@ export interface IpHashOptions {
 /**
  * The client's address decides, given as the call's key (`socket.remoteAddress`, or its bytes). An
  * IPv4 client keeps its endpoint when a dual-stack socket shows it as `::ffff:a.b.c.d`, an IPv6
- * client when it changes its address within its network. A key that is no address is hashed as it
- * is; calls without a key go to a random endpoint by weight.
+ * client when it changes its address within its network. A key that is not an address is hashed as
+ * it is; calls without a key go to a random endpoint by weight.
  *
  * Placement is that of `consistent_hash` with murmur3. Cost: 0.1 µs at any size.
  */

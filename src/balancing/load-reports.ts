@@ -17,8 +17,8 @@ export interface LoadReport {
 
 export interface LoadReportOptions {
   /**
-   * A newly reporting endpoint is left at the mean until it has reported for so long; milliseconds.
-   * Default 10,000.
+   * A newly reporting endpoint is left at the mean until it has reported for this long;
+   * milliseconds. Default 10,000.
    */
   readonly blackoutMs?: number;
   /** A report older than this is no longer believed; milliseconds. Default 180,000. */
@@ -58,8 +58,8 @@ interface Reported {
 const reports = new WeakMap<Endpoint, Reported>();
 
 /**
- * An endpoint told how loaded it is. For adapters; `nowMs` is the mesh's clock. Reports that say
- * nothing (no utilization or no requests) or nonsense are passed over. Used by
+ * An endpoint reported how loaded it is. For adapters; `nowMs` is the mesh's clock. Reports that
+ * say nothing (no utilization or no requests) or nonsense are passed over. Used by
  * `weighted_round_robin` with `loadReports`.
  */
 export function reportLoad(endpoint: Endpoint, report: LoadReport, nowMs: number): void {
@@ -116,7 +116,7 @@ export function weigh(endpoints: readonly Endpoint[], options: Required<LoadRepo
 const LARGEST = 100;
 
 /**
- * No weight is more than so many times the mean, nor less than this part of it: a report that is
+ * No weight is more than this many times the mean, nor less than this part of it: a report that is
  * off by orders of magnitude (of a process that has just begun to measure, say) must not draw all
  * calls, nor take an endpoint out for ever. The bounds are those of gRPC's own scheduler,
  * static_stride_scheduler.cc.

@@ -51,7 +51,7 @@ interface Settings {
 }
 
 /**
- * An endpoint steps through the table by a number of its own; only a prime size lets every step
+ * An endpoint steps through the table by its own number; only a prime size lets every step
  * reach every entry.
  */
 function prime(fallback: number, min: number, max: number): Reader<number> {

@@ -41,7 +41,7 @@ export interface PeakEwmaOptions {
  * - **A straggler stays last.** Where one of the two is more than three times slower, the excess
  *   counts twice. In flight + 1 alone would send it a call whenever it is idle, however slow: with
  *   15 calls in flight at each of the others, one that is 12 times slower would still look cheaper.
- * - **Cancelled calls tell.** One given up, or hedged away, after longer than the estimate raises
+ * - **Cancelled calls count.** One given up, or hedged away, after longer than the estimate raises
  *   it.
  *
  * Weights count in the draw, and in the cost by the calls in flight only (relative to the mean
@@ -170,6 +170,6 @@ function odds(failureRatio: number): number {
  */
 const STRAGGLER_RATIO = 3;
 
-/** Keeps the odds finite; after so many failures in a row more of them say nothing new. */
+/** Keeps the odds finite; beyond it, more failures in a row say nothing new. */
 const MAX_FAILURE_RATIO = 0.99;
 const MAX_ODDS = MAX_FAILURE_RATIO / (1 - MAX_FAILURE_RATIO);

@@ -37,10 +37,10 @@ export interface PolicyContext {
   readonly random: Random;
   /** The service's name, for error messages. */
   readonly service: string;
-  /** For policies that ask servers how busy they are: undefined where nobody can. */
+  /** For policies that ask servers how busy they are: undefined where nothing can. */
   readonly probes?: ProbeSource | undefined;
   /**
-   * For metrics: told whenever a policy has weighed its endpoints by what they report. Does not
+   * For metrics: called whenever a policy has weighed its endpoints by what they report. Does not
    * throw.
    */
   readonly weighed?: ((weighing: Weighing) => void) | undefined;

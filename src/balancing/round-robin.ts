@@ -51,8 +51,8 @@ class RoundRobinPicker implements Picker {
   }
 
   /**
-   * Relative to the one that takes the most, so that somebody takes every turn and the search for
-   * who does ends.
+   * Relative to the one that takes the most, so that every turn is taken and the search for
+   * the taker ends.
    */
   #slowDown(ready: readonly Endpoint[]): void {
     const shares = Float64Array.from(ready, ({ spec, weight }) => weight / spec.weight);

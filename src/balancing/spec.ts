@@ -29,7 +29,7 @@ export interface BuiltinPolicyOptions {
 }
 
 /**
- * What each policy takes, by its name. A program that names policies of its own declares them:
+ * What each policy takes, by its name. A program that names its own policies declares them:
  *
  * ```ts
  * declare module 'fairlead' {

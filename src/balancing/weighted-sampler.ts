@@ -127,7 +127,7 @@ export class WeightedSampler {
 const PRECISION = 2 ** 30;
 
 /**
- * After so many draws that were all tried before, looking through the list is cheaper than drawing
- * on.
+ * After this many draws that were all tried before, looking through the list is cheaper than
+ * drawing on.
  */
 const MAX_REDRAWS = 4;

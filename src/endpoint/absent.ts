@@ -7,7 +7,7 @@ import type { LiveEndpoint } from './live-endpoint.js';
  */
 const REMEMBERED_MS = 300_000;
 
-/** As many as were listed at once are remembered, and at least so many. */
+/** As many as were listed at once are remembered, and at least this many. */
 const MIN_REMEMBERED = 1_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Contract: what an instance of a service is. The spec is a value that a resolver tells; the
+ * Contract: what an instance of a service is. The spec is a value that a resolver reports; the
  * endpoint is the one live object per instance whose counters survive every update of membership.
  */
 export interface EndpointSpec {
@@ -47,11 +47,11 @@ export interface EndpointSpec {
  */
 export type EndpointState = 'ready' | 'unhealthy' | 'ejected' | 'probing' | 'draining';
 
-/** One live instance. Read-only for everybody but the core. */
+/** One live instance. Read-only for all but the core. */
 export interface Endpoint {
   readonly spec: EndpointSpec;
   /**
-   * A small whole number of its own among the endpoints that discovery lists now, for arrays kept
+   * A small whole number, unique among the endpoints that discovery lists now, for arrays kept
    * by endpoint; another gets it when this one is gone.
    */
   readonly ordinal: number;
@@ -68,7 +68,7 @@ export interface Endpoint {
    * long as no policy of the service needs latency.
    */
   readonly latencyMs: number;
-  /** The clock's time of the last outcome that told something; NaN before the first. */
+  /** The clock's time of the last outcome that meant something; NaN before the first. */
   readonly latencyAtMs: number;
   /**
    * EWMA of calls that were not served, 0 to 1: failures, timeouts and refusals for overload.
@@ -78,7 +78,7 @@ export interface Endpoint {
   readonly failureRatio: number;
   /**
    * Summed ages of the calls in progress at `nowMs`, in milliseconds: divided by `inflight` it is
-   * their mean age, which tells of a stuck server before any of its calls returns. 0 where latency
+   * their mean age, which shows a stuck server before any of its calls returns. 0 where latency
    * is not measured.
    */
   inflightAgeMs(nowMs: number): number;
@@ -88,7 +88,7 @@ export interface Endpoint {
   readonly failures: number;
 }
 
-/** Far below what any policy can tell apart, and far from where divisions end in Infinity. */
+/** Far below what any policy can distinguish, and far from where divisions end in Infinity. */
 export const MIN_WEIGHT = 1e-6;
 export const MAX_WEIGHT = 65_535;
 

@@ -119,7 +119,7 @@ export class LiveEndpoint implements Endpoint {
     else this.state = this.#standing === 'in' ? 'ready' : this.#standing;
   }
 
-  /** The weight in use follows from what discovery told, slow start and the aperture. */
+  /** The weight in use follows from what discovery reported, slow start and the aperture. */
   updateWeight(): void {
     this.weight = this.spec.weight * this.warmth * this.arcShare;
   }
@@ -174,7 +174,7 @@ export class LiveEndpoint implements Endpoint {
         this.latencyMs = latencyMs;
         this.latencyAtMs = nowMs;
       } else if (Number.isNaN(this.latencyAtMs)) {
-        // Tried, yet unknown: how soon a caller gave up is no estimate to begin with.
+        // Tried, yet unknown: how soon a caller gave up is not an estimate to begin with.
         this.latencyAtMs = nowMs;
       }
       return;
@@ -184,7 +184,7 @@ export class LiveEndpoint implements Endpoint {
     this.latencyAtMs = nowMs;
     // How fast a failure came says nothing about how fast an answer would have come: the estimate
     // stands as it was, and does not decay over failures, or a server that only fails would look
-    // faster and faster. A timeout does tell.
+    // faster and faster. A timeout does count.
     if (refused && outcome !== Outcome.Timeout) return;
     const estimate = this.latencyMs;
     this.latencyMs = estimate >= latencyMs ? estimate * keep + latencyMs * (1 - keep) : latencyMs;
@@ -198,8 +198,8 @@ export class LiveEndpoint implements Endpoint {
 
 /**
  * A call weighs at least this much in the failure ratio. By time alone, a busy endpoint that begins
- * to fail fast would collect thousands of calls before its ratio tells: at 100 calls a second one
- * call weighs a thousandth. With an eighth, eight failures bring it to 0.66, and one among good
+ * to fail fast would collect thousands of calls before its ratio shows it: at 100 calls a second
+ * one call weighs a thousandth. With an eighth, eight failures bring it to 0.66, and one among good
  * answers is forgotten after some sixteen of them.
  */
 const MIN_FAILURE_WEIGHT = 1 / 8;

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 const FEW = 200;
 
 /**
- * Of more, once per so many milliseconds and thousand endpoints: a rotation costs up to a
+ * Of more, once per this many milliseconds and thousand endpoints: a rotation costs up to a
  * millisecond per thousand, and when thousands come or fall sick together, one for each would take
  * seconds.
  */
@@ -38,7 +38,7 @@ export class RotationPace {
     else this.#waiting = this.#clock.after(waitMs, this.#compute);
   }
 
-  /** A rotation over so many endpoints is being computed, whoever asked for it. */
+  /** A rotation over `size` endpoints is being computed, whatever asked for it. */
   computed(size: number): void {
     this.close();
     this.#size = size;

@@ -47,7 +47,7 @@ export class UsedEndpoints {
       for (const endpoint of aperture.choose(members)) chosen.add(endpoint);
     }
     for (const endpoint of all) endpoint.updateWeight();
-    // The same list while nothing changed: whoever compares sees that.
+    // The same list while nothing changed, so that a comparison shows it.
     if (chosen.size === this.#members.length && this.#members.every((endpoint) => chosen.has(endpoint))) return;
     this.#members = all.filter((endpoint) => chosen.has(endpoint));
   }

@@ -14,8 +14,8 @@ const scratch = new Uint8Array(SCRATCH_BYTES);
 export let keyBytes: Uint8Array = scratch;
 
 /**
- * Puts a key's bytes into `keyBytes` and gives their number: strings as UTF-8 (a lone surrogate as
- * U+FFFD, as everywhere in Node), binary keys as they are. Allocates only for keys beyond about
+ * Puts a key's bytes into `keyBytes` and returns their number: strings as UTF-8 (a lone surrogate
+ * as U+FFFD, as everywhere in Node), binary keys as they are. Allocates only for keys beyond about
  * 1,300 characters or 4,096 bytes.
  */
 export function loadKey(key: RoutingKey): number {

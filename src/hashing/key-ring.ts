@@ -21,8 +21,8 @@ export interface KeyRingServer {
 export interface KeyRingOptions {
   /**
    * `ketama` (default): MD5, the placement that memcached and Redis proxies and clients agree on.
-   * `murmur3`: the same idea with a hash that costs a third, for rings that agree with nobody
-   * else's.
+   * `murmur3`: the same idea with a hash that costs a third, for rings that need not agree
+   * with any other.
    */
   readonly hash?: 'ketama' | 'murmur3';
   /**

@@ -3,8 +3,8 @@ import { checkWeights } from './weights.js';
 /**
  * How other software shares out points, for rings that must agree with it. All give 40 labels to
  * each of n equal servers where their arithmetic does not lose one:
- * - `none`: 40 labels for the median weight, in proportion for others, whoever else is there, and
- *   one at least. Nothing is lost, and a server that leaves moves no key between those that stay,
+ * - `none`: 40 labels for the median weight, in proportion for others, whatever else is there, and
+ *   at least one. Nothing is lost, and a server that leaves moves no key between those that stay,
  *   while the median stays.
  * - `hashring`: the npm package, in doubles. Loses a label per server at 7, 14, 28, 49, 56 … equal
  *   servers.

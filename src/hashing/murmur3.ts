@@ -4,8 +4,8 @@ import { keyBytes, loadKey } from './key-bytes.js';
 
 /**
  * MurmurHash3_x86_32 (Austin Appleby, public domain, 2011): even, and the fastest of its quality in
- * plain JavaScript for keys of usual length. Not for secrets: whoever chooses the keys can make
- * them collide. Signed: see `Ring.find`.
+ * plain JavaScript for keys of usual length. Not for secrets: a client that chooses the keys can
+ * make them collide. Signed: see `Ring.find`.
  */
 export function murmur3(key: RoutingKey, seed: number): number {
   const length = loadKey(key);

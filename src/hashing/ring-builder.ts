@@ -3,7 +3,7 @@ import { Ring } from './ring.js';
 export interface RingServer {
   /** What its points are made of. */
   readonly id: string;
-  /** How many labels it is hashed under; each gives the source's number of points. */
+  /** How many labels it is hashed under; each adds the source's number of points. */
   readonly labels: number;
 }
 

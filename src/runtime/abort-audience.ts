@@ -1,5 +1,5 @@
 /**
- * Fans one abort listener out to many callbacks: a program gives all its
+ * Fans one abort listener out to many callbacks: a program passes all its
  * calls the signal that ends it, and Node warns of a leak from the eleventh listener on. Entering
  * and leaving cost a tenth of adding a listener.
  */

@@ -22,7 +22,7 @@ export interface Clock {
    */
   after(delayMs: number, fire: () => void): Timer;
   /**
-   * Like `after`, for work that somebody awaits: the process stays alive until it fired or was
+   * Like `after`, for work that is awaited: the process stays alive until it fired or was
    * cancelled.
    */
   awaited(delayMs: number, fire: () => void): Timer;

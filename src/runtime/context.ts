@@ -8,8 +8,8 @@ const keys = new AsyncLocalStorage<RoutingKey | undefined>();
 
 /**
  * Runs `run` with a routing key that every call made in it may go by, however deep: for code that
- * calls through a driver which knows no keys. `undefined` takes the key away again. Gives what
- * `run` gives.
+ * calls through a driver which knows no keys. `undefined` takes the key away again. Returns what
+ * `run` returns.
  *
  * ```ts
  * await withRoutingKey(session.userId, () => handle(request));

@@ -1,7 +1,7 @@
 /**
- * e^(-ratio), for `ratio` of 0 or more: how much of an estimate is left after so many time
+ * e^(-ratio), for `ratio` of 0 or more: how much of an estimate is left after that many time
  * constants. Below `SMALL_RATIO`, where busy endpoints are, by the first terms of its series, at a
- * fraction of the cost and off by less than 4 millionths. NaN gives NaN.
+ * fraction of the cost and off by less than 4 millionths. Returns NaN for NaN.
  *
  * Hot paths write this out: a double that crosses a call which V8 does not inline becomes a heap
  * object.

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 /**
  * Events for users: a listener that throws, or that returns a rejected promise, stops neither the
  * other listeners nor us. What it threw is reported once per emit as a process warning, and an
- * 'error' event nobody hears does not crash.
+ * 'error' event without a listener does not crash.
  */
 export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly unknown[] }> {
   // Not a leak from the eleventh listener on: as many clients as like share a service.
@@ -16,7 +16,7 @@ export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly
     };
   }
 
-  /** True where somebody listens: ask before building a costly payload. */
+  /** True where there is a listener: ask before building a costly payload. */
   hears(name: keyof Events & string): boolean {
     return this.#emitter.listenerCount(name) > 0;
   }

@@ -1,5 +1,5 @@
 /**
- * One error class, told apart by `code`. Match on the code, not on the message: messages may be
+ * One error class, distinguished by `code`. Match on the code, not on the message: messages may be
  * reworded in any release, codes may not. Nothing that is secret (token, password, DSN) is ever put
  * into one.
  */
@@ -60,7 +60,7 @@ export type FairleadErrorCode =
   /** The mesh, service or subset was closed. */
   | 'FAIRLEAD_CLOSED'
   /**
-   * The registry of instances could not be read, or answered something that is no list of
+   * The registry of instances could not be read, or answered something that is not a list of
    * instances.
    */
   | 'FAIRLEAD_DISCOVERY'
@@ -83,8 +83,8 @@ const brands = new WeakMap<object, symbol>();
 
 /**
  * Makes `instanceof` of an error class true for its errors of any copy of fairlead in the process,
- * and for no others. `name` is the same in every release. A class that is derived without a brand
- * of its own goes by its prototype.
+ * and for no others. `name` is the same in every release. A class that is derived without its own
+ * brand goes by its prototype.
  */
 export function brandErrors(type: { readonly prototype: Error }, name: string): void {
   const brand = Symbol.for(name);
@@ -137,7 +137,7 @@ function isInstance(this: object, value: unknown): boolean {
   try {
     return typeof value === 'object' && value !== null && Reflect.get(value, brand) === true;
   } catch {
-    // A proxy that throws is not an error of ours.
+    // A proxy that throws is not one of our errors.
     return false;
   }
 }

@@ -9,7 +9,7 @@ export interface SignalHost {
  * declare no signal take none; but one that takes its arguments as a list (a wrapper, `(...args)
  * =>`) must get one that works.
  *
- * Everything is passed on to the real signal, so whoever takes AbortSignals (fetch, timers,
+ * Everything is passed on to the real signal, so everything that takes AbortSignals (fetch, timers,
  * streams, AbortSignal.any) takes this one, and `instanceof` holds. It cannot be sent to another
  * thread.
  */
@@ -20,7 +20,7 @@ export function lazySignal(owner: SignalHost): AbortSignal {
 const HANDLER: ProxyHandler<SignalHost> = {
   get({ signal }, name) {
     const value: unknown = Reflect.get(signal, name, signal);
-    // Methods look for what is private to the signal on `this`. Its class is no method: it is
+    // Methods look for what is private to the signal on `this`. Its class is not a method: it is
     // compared, and asked.
     return typeof value === 'function' && name !== 'constructor' ? value.bind(signal) : value;
   },

@@ -2,7 +2,7 @@ import { FairleadError } from './errors.js';
 import { holdsCredentials, show, showKind, showName, withoutCredentials } from './shown.js';
 
 /**
- * Reads options at the door: each reader takes one value and gives it back, or refuses it by an
+ * Reads options at the door: each reader takes one value and returns it, or refuses it with an
  * error that names the option, the value and what is allowed. A schema library would do the same at
  * 50 ms per import; these are a few lines.
  */
@@ -35,7 +35,7 @@ export function readOptions<T>(context: string, options: unknown, schema: Schema
   return read as T;
 }
 
-/** Refuses what is no object, and keys that the schema does not have. */
+/** Refuses what is not an object, and keys that the schema does not have. */
 export function refuseUnknown(context: string, options: unknown, schema: object): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(context, options, `an object with ${Object.keys(schema).join(', ') || 'nothing in it'}`);

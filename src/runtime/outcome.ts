@@ -49,7 +49,7 @@ export function isFailure(outcome: Outcome): boolean {
   return outcome === Outcome.Failure || outcome === Outcome.ConnectFailure || outcome === Outcome.Timeout;
 }
 
-/** True where the endpoint answered, well or with an error of its own: it is alive. */
+/** True where the endpoint answered, well or with its own error: it is alive. */
 export function isAnswer(outcome: Outcome): boolean {
   return outcome === Outcome.Success || outcome === Outcome.ApplicationError || outcome === Outcome.Overloaded;
 }

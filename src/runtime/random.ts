@@ -45,12 +45,12 @@ class Xorshift32 implements Random {
   }
 }
 
-/** The same seed gives the same draws: for tests, simulations and reproductions. */
+/** The same seed makes the same draws: for tests, simulations and reproductions. */
 export function seededRandom(seed: number): Random {
   return new Xorshift32(seed);
 }
 
-/** A generator of its own for this process or component, seeded by the operating system. */
+/** A separate generator for this process or component, seeded by the operating system. */
 export function systemRandom(): Random {
   return new Xorshift32(randomBytes(4).readInt32LE(0));
 }

@@ -38,7 +38,7 @@ function showText(text: string): string {
 
 /**
  * What comes before the last `@` of a URL or DSN is user and password; in its query, or among
- * `key=value` pairs, a name tells.
+ * `key=value` pairs, the name shows it.
  */
 export function withoutCredentials(text: string): string {
   const at = text.lastIndexOf('@');
@@ -51,7 +51,7 @@ export function withoutCredentials(text: string): string {
 
 const SECRET_PAIR = /(?:pass|pwd|secret|token|apikey|api_key|credential)[a-z_]{0,12}[=:]/i;
 
-/** Options that count tokens (`retryThrottling.maxTokens`): their numbers are no secrets. */
+/** Options that count tokens (`retryThrottling.maxTokens`): their numbers are not secret. */
 const COUNTS_TOKENS = /tokens$|tokenRatio$/i;
 
 function isSecretName(name: string): boolean {

@@ -37,7 +37,7 @@ export class TokenBucket {
     return waitMs > 0 ? waitMs : 0;
   }
 
-  /** Takes a token and gives 0, or takes none and gives the milliseconds until there is one. */
+  /** Takes a token and returns 0, or takes none and returns the milliseconds until there is one. */
   tryAcquire(nowMs: number): number {
     const waitMs = this.waitMs(nowMs);
     if (waitMs === 0) this.#fullAtMs = Math.max(this.#fullAtMs, nowMs) + this.#intervalMs;
@@ -45,7 +45,7 @@ export class TokenBucket {
   }
 
   /**
-   * Takes a token in any case, one that is not there yet where there is none, and gives the
+   * Takes a token in any case, one that is not there yet where there is none, and returns the
    * milliseconds until it may be used: for work that is put off rather than refused.
    */
   reserve(nowMs: number): number {
@@ -63,7 +63,7 @@ export class TokenBucket {
 export const readRate: Reader<RateSettings> = (value, name) => {
   const { perSecond, burst } = readOptions<{ perSecond: number; burst: number | undefined }>(name, value, {
     perSecond: (given, at) => {
-      // There is no rate that would suit everybody, so there is no default.
+      // No rate suits every caller, so there is no default.
       if (typeof given === 'number' && given > 0 && given <= 1e9) return given;
       throw invalidOption(at, given, 'a number above 0, to 1,000,000,000');
     },

@@ -121,7 +121,7 @@ export class HashPicker implements Picker {
   }
 }
 
-/** A hash picker that must be told when calls end. */
+/** A hash picker that needs to know when calls end. */
 export class BoundedHashPicker extends HashPicker {
   observe(endpoint: Endpoint): void {
     this.bound?.ended(endpoint);
@@ -154,7 +154,7 @@ function sameServers(endpoints: readonly Endpoint[], built: readonly Built[], in
 }
 
 /**
- * All clients must build from the same order. Membership is in this order already; somebody else's
+ * All clients must build from the same order. Membership is in this order already; another
  * list may not be.
  */
 function byId(endpoints: readonly Endpoint[]): readonly Endpoint[] {

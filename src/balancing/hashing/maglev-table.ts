@@ -38,7 +38,7 @@ class MaglevTable implements HashTable {
     return this.#entries[cursor]!;
   }
 
-  /** The neighbouring entry belongs to anybody: neighbours were claimed independently. */
+  /** The neighbouring entry may belong to any endpoint: neighbours were claimed independently. */
   advance(cursor: number): number {
     return cursor + 1 === this.#entries.length ? 0 : cursor + 1;
   }

@@ -87,7 +87,7 @@ export class CountBuckets {
   }
 
   /**
-   * Nobody has less than the least: its bucket is empty when nobody has less than one more either.
+   * No member has less than the least: its bucket is empty when none has less than one more.
    */
   #skipEmpty(): void {
     if (this.#order.length === 0) return;
@@ -103,7 +103,7 @@ export class CountBuckets {
 
 const INITIAL_COUNTS = 64;
 /**
- * Members with more than this are taken for equal: nobody has so many calls in flight, and the
+ * Members with more than this are taken for equal: none has that many calls in flight, and the
  * edges need memory.
  */
 const MAX_COUNT = 65_535;

@@ -107,7 +107,7 @@ class Target implements Candidate {
   constructor(endpoint: Endpoint, pool: ProbePool, pickedAtMs: Float64Array) {
     this.endpoint = endpoint;
     this.reply = (inflight, latencyMs) => {
-      // Nonsense is no answer.
+      // Nonsense is not an answer.
       if (!this.listens || !(inflight >= 0) || !(latencyMs >= 0)) return;
       pool.add(this, Math.min(inflight, MAX_INFLIGHT), latencyMs, pickedAtMs);
     };

@@ -6,7 +6,7 @@ export interface Candidate {
   readonly endpoint: Endpoint;
   /** The share of its answers that are kept: its weight by the heaviest's, in 2^30ths. */
   share: number;
-  /** Its place in the pool, -1 while there is no answer of it. */
+  /** Its place in the pool, -1 while it has no answer. */
   place: number;
 }
 
@@ -107,7 +107,7 @@ export class ProbePool {
   }
 
   /**
-   * The best answer of an endpoint not tried, -1 where there is none. Equal ones are told apart by
+   * The best answer of an endpoint not tried, -1 where there is none. Ties are broken by
    * where it starts.
    */
   best(tried: readonly Endpoint[] | undefined): number {

@@ -4,15 +4,15 @@ import type { Schedule } from './schedule.js';
 import { smoothSchedule } from './smooth.js';
 
 /**
- * Grouping pays where each weight is shared by at least so many, on average: the heap is then two
+ * Grouping pays where each weight is shared by at least this many, on average: the heap is then two
  * levels lower.
  */
 const MIN_MEMBERS_PER_WEIGHT = 4;
 
 /**
- * A schedule for many indices with few different weights, as discovery gives them: it has one entry
- * per weight, due as often as all of its members together, and they take turns. Each index comes up
- * as regularly as with an entry of its own, at the cost of a dozen entries instead of thousands;
+ * A schedule for many indices with few different weights, as discovery reports them: it has one
+ * entry per weight, due as often as all of its members together, and they take turns. Each index
+ * comes up as regularly as with its own entry, at the cost of a dozen entries instead of thousands;
  * whose cycle can mostly be laid out as a table.
  */
 export class GroupedSchedule implements Schedule {

@@ -16,8 +16,8 @@ export interface ApertureOptions {
   /**
    * Which of the clients this one is (a StatefulSet's ordinal and its replicas, say): then every
    * endpoint gets the same load. With `zone`, count among the clients of the zone. A function is
-   * asked whenever the rotation is computed anew, and what it gave last stays where it throws or
-   * gives nonsense. Default: none, and each client chooses at random.
+   * asked whenever the rotation is computed anew, and what it returned last stays where it throws
+   * or returns nonsense. Default: none, and each client chooses at random.
    */
   readonly peer?: Peer | (() => Peer);
   /**
@@ -49,7 +49,7 @@ const WIDEST = 2;
  * load; one that lies half within the arc counts with half its weight.
  *
  * Without, by weighted rendezvous hashing (Thaler and Ravishankar, 1998): the `size` endpoints of
- * the highest scores. A departure moves nobody else; loads are even only as chance has it.
+ * the highest scores. A departure moves no other endpoint; loads are even only as chance has it.
  *
  * Endpoints that are out because of their health do not count, so the aperture widens while they
  * are.
@@ -79,7 +79,7 @@ export class Aperture {
     for (const endpoint of members) endpoint.arcShare = 1;
     if (members.length <= size) return members;
     const chosen = peer === undefined ? this.#best() : this.#arc(this.#askPeer(peer));
-    // In the order of the members, which is the same for everybody.
+    // In the order of the members, which is the same for all clients.
     return members.filter((endpoint) => chosen.has(endpoint));
   }
 

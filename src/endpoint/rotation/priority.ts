@@ -14,7 +14,7 @@ export interface LevelHealth {
 
 export interface PriorityLoads {
   /**
-   * The share of the calls that each level gets, in the order given; they add up to 1 unless nobody
+   * The share of the calls that each level gets, in the order given; they add up to 1 unless none
    * is healthy.
    */
   readonly shares: readonly number[];

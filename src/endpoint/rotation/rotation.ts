@@ -156,7 +156,7 @@ function levelOf(priority: number, members: readonly LiveEndpoint[], panic: bool
 }
 
 /**
- * The share of each level: by health, or by numbers where nobody is healthy but some are panicking.
+ * The share of each level: by health, or by numbers where none is healthy but some are panicking.
  */
 function shareOut(levels: readonly Level[], overprovisioning: number): readonly number[] {
   if (levels.length === 1) return [1];

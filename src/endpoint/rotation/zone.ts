@@ -14,7 +14,7 @@ export interface ZoneOptions {
    */
   readonly clients?: Readonly<Record<string, number>>;
   /**
-   * From so many healthy local endpoints on, every call stays local, whatever that does to them.
+   * From this many healthy local endpoints on, every call stays local, whatever that does to them.
    * Default: never.
    */
   readonly forceLocalFrom?: number;
