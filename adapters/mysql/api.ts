@@ -13,7 +13,7 @@ export interface RoutedQueryOptions extends QueryOptions {
 export interface ReplicatedPoolApi {
   /** Where a statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route;
-  /** Runs `run` as a session of its own, or as one that `exportSession` gave a token of. */
+  /** Runs `run` as a new session, or as the one whose token `exportSession` returned. */
   session<T>(run: () => T, token?: string): T;
   /** The position of the current session, as a token for `session`. Empty before a write. */
   exportSession(): string;

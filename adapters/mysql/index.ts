@@ -22,7 +22,8 @@ export type { Route } from './pool.js';
 export type CreatePoolOptions = MysqlPoolOptions &
   Omit<PoolOptions, 'host' | 'port' | 'socketPath' | 'uri' | 'stream' | 'pool' | 'isServer' | 'password' | 'ssl'> & {
     /**
-     * The password, or a function that gives it for each new connection: for passwords that change.
+     * The password, or a function that returns it for each new connection: for passwords that
+     * change.
      */
     readonly password?: Password;
     readonly ssl?: string | TlsOptions;

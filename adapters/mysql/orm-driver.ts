@@ -15,13 +15,15 @@ type ConnectionCallback = (error: unknown, connection?: VirtualConnection) => vo
  */
 const SETTING = /^\s*SET\s+(?:SESSION\s+)?time_zone\s*=\s*'[^'\\]*'\s*;?\s*$/i;
 
-/** What comes from the mesh, or from the options given beside it, whatever the ORM was told. */
+/**
+ * What comes from the mesh, or from the options given beside it, whatever the ORM's options are.
+ */
 const NOT_TAKEN: ReadonlySet<string> = new Set(['host', 'port', 'socketPath', 'user', 'password', 'database', 'uri']);
 
 /**
  * The module `mysql2`, as an ORM loads it, over the servers of a mesh: its pools, clusters and
- * single connections send reads to replicas. `options` are those of `createPool`; those the ORM
- * gives fill the gaps.
+ * single connections send reads to replicas. `options` are those of `createPool`; those of the ORM
+ * fill the gaps.
  */
 export class OrmDriver {
   readonly #mesh: Mesh;

@@ -212,8 +212,8 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * Runs `run` as a session of its own: what it reads is never older than what it wrote or read
-   * before, however many connections it takes. `token` continues a session exported elsewhere by
+   * Runs `run` as a new session: what it reads is never older than what it wrote or read before,
+   * however many connections it takes. `token` continues a session exported elsewhere by
    * `exportSession`.
    */
   session<T>(run: () => T, token?: string): T {

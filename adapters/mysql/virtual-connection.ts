@@ -21,7 +21,7 @@ const RESET: Statement = { route: 'same', effect: 'reset', onReplica: 'never', r
 const USER: Statement = { route: 'primary', effect: 'user', onReplica: 'never', reason: 'logs the session in anew' };
 
 /**
- * What `getConnection` gives: to its holder a pool connection of mysql2, in truth a session that
+ * What `getConnection` returns: to the caller a pool connection of mysql2, in fact a session that
  * takes a real connection with its first statement, and another with the next where that is better.
  * No ORM calls `pool.query`: they all take a connection, run a statement and release it, so this is
  * where their reads find the replicas.
@@ -96,7 +96,7 @@ export class VirtualConnection extends EventEmitter {
     return operation.command;
   }
 
-  /** As in mysql2 an emitter, which with a callback has nothing to tell. */
+  /** As in mysql2 an emitter, which with a callback emits nothing. */
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter {
     const operation = executeOperation(this.#context, sql, values, callback);
     this.#runner.run(operation);
@@ -136,7 +136,7 @@ export class VirtualConnection extends EventEmitter {
 
   /**
    * On the primary, where the session stays, as new as any but for its user. Another user's
-   * connection serves nobody after this session: it is closed when released.
+   * connection serves no other session: it is closed when released.
    */
   changeUser(options: unknown, callback?: Callback): void {
     if (typeof options === 'function') {

@@ -35,8 +35,8 @@ export interface ShardedRedis {
 }
 
 /**
- * An ioredis client whose keys are spread over the servers of a service. It is a `Redis` of ioredis
- * for whoever holds it: all commands, callbacks, Buffer variants, pipelines, transactions, scripts,
+ * An ioredis client whose keys are spread over the servers of a service. To the caller it is a
+ * `Redis` of ioredis: all commands, callbacks, Buffer variants, pipelines, transactions, scripts,
  * streams and subscriptions.
  *
  * ```ts
@@ -44,9 +44,8 @@ export interface ShardedRedis {
  * await redis.set('user:7', 'Ada');
  * ```
  *
- * What differs over several shards is told in docs/redis.md: commands whose keys belong to several
- * shards are split or refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table
- * there.
+ * docs/redis.md says what differs over several shards: commands whose keys belong to several shards
+ * are split or refused with FAIRLEAD_CROSS_SHARD, commands without a key follow the table there.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface has overloads only
 export class ShardedRedis extends Redis {
@@ -184,8 +183,8 @@ export class ShardedRedis extends Redis {
   }
 
   /**
-   * The parent is made without connecting, and says `wait` then; so does this client only where it
-   * was told to.
+   * The parent is made without connecting, and emits `wait` then; this client does so only where
+   * its options ask for it.
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'wait' && !this.options.lazyConnect) return false;
@@ -246,7 +245,7 @@ export class ShardedRedis extends Redis {
     return promise;
   }
 
-  /** Once more after the end: with connections of its own, as ioredis makes another one. */
+  /** Once more after the end: with new connections, as ioredis makes another one. */
   #begin(): void {
     this.#ended = false;
     this.#started = false;

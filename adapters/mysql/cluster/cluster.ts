@@ -251,7 +251,7 @@ export class Cluster {
     this.#tellWaiting();
   }
 
-  /** Those that wait again meanwhile are told the next time. */
+  /** Those that wait again meanwhile are notified the next time. */
   #tellWaiting(): void {
     for (const caller of [...this.waiting]) if (this.waiting.has(caller)) caller.changed();
   }

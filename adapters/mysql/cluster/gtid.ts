@@ -2,7 +2,7 @@
  * Positions in a primary's history. MySQL: `source:first-last` intervals, where the source is a
  * UUID, with a tag since 8.3 (MySQL Reference Manual, "GTID Format and Storage"). MariaDB:
  * `domain-server-sequence`, one number per domain (MariaDB Knowledge Base, "Global Transaction
- * ID"). Text that is neither is ignored: a position that cannot be read must not stop anybody, and
+ * ID"). Text that is neither is ignored: a position that cannot be read must not stop a caller, and
  * what it stood for is read at the primary.
  */
 

@@ -9,9 +9,7 @@ interface Sample {
 /** How many past positions are remembered; the older, the further apart. */
 const MAX_SAMPLES = 120;
 
-/**
- * Where a server that is written to was, look by look: what tells how far behind it the others are.
- */
+/** Where a server that is written to was, look by look: shows how far behind it the others are. */
 export class PositionHistory {
   /** Oldest first; only those that differ from the one before. */
   #samples: Sample[] = [];

@@ -5,7 +5,7 @@ import { askRow } from '../driver/ask-row.js';
 import { type DriverConnection, flavorOf, openConnection } from '../driver/driver.js';
 import { GtidPosition } from './gtid.js';
 
-/** What one look at a server told. */
+/** What one look at a server returned. */
 export interface Probe {
   /** @@global.read_only: the truth about its role, whatever discovery's tags say. */
   readonly readOnly: boolean;
@@ -35,9 +35,9 @@ export interface ProberHost {
 }
 
 /**
- * Looks at one server again and again, on a connection of its own, so that a pool in trouble does
- * not hide what the server is. One round trip, and no privilege beyond logging in: system variables
- * tell role and position; lag follows from the positions (see `Replication`).
+ * Looks at one server again and again, on its own connection, so that a pool in trouble does not
+ * hide what the server is. One round trip, and no privilege beyond logging in: system variables
+ * report role and position; lag follows from the positions (see `Replication`).
  */
 export class Prober {
   readonly #endpoint: Endpoint;

@@ -32,7 +32,7 @@ const FAILURES_UNTIL_UNKNOWN = 2;
 export class Replication {
   readonly #states = new Map<Endpoint, ServerState>();
   readonly #failures = new Map<Endpoint, number>();
-  /** Those whose last look told nothing. */
+  /** Those whose last look returned nothing. */
   readonly #unseen = new Set<Endpoint>();
   /** Clock time at which each of those that accept writes was first seen to. */
   readonly #primarySince = new Map<Endpoint, number>();
@@ -54,7 +54,7 @@ export class Replication {
 
   /**
    * Servers that accept writes: one, unless something is wrong. One that did not answer the last
-   * look counts only while no other is known: a primary that died, and its successor, are no two
+   * look counts only while no other is known: a primary that died, and its successor, are not two
    * primaries.
    */
   get writable(): readonly Endpoint[] {
@@ -100,7 +100,7 @@ export class Replication {
     return measured || wasUnseen || before.role !== role;
   }
 
-  /** A look that told nothing, though the server lives: it was full, or refused the login. */
+  /** A look that returned nothing, though the server lives: it was full, or refused the login. */
   unseen(endpoint: Endpoint): void {
     this.#unseen.add(endpoint);
   }

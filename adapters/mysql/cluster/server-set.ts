@@ -57,7 +57,7 @@ export class ServerSet {
     return this.#surveyed;
   }
 
-  /** Discovery told a new list. */
+  /** Discovery reported a new list. */
   apply(arrived: readonly Endpoint[], departed: readonly Endpoint[]): void {
     for (const endpoint of departed) this.#remove(endpoint);
     for (const endpoint of arrived) this.#add(endpoint);
@@ -78,10 +78,7 @@ export class ServerSet {
     return undefined;
   }
 
-  /**
-   * What the servers said, where all of them know who asked and let nobody in: waiting would change
-   * nothing.
-   */
+  /** What the servers said, where all of them refused the login: waiting would change nothing. */
   get refusedLogin(): unknown {
     const errors = [...this.all].map(({ probeError }) => probeError);
     return errors.length > 0 && errors.every((error) => error !== undefined && !mayPass(error)) ? errors[0] : undefined;

@@ -46,7 +46,7 @@ export class ClusterServer {
   #warm: boolean;
   #looked = false;
   #gone = false;
-  /** This server alone; made when somebody asks for it by name. */
+  /** This server alone; made when a caller asks for it by name. */
   #only: Subset | undefined;
 
   constructor(endpoint: Endpoint, context: ServerContext, host: ServerHost) {
@@ -152,7 +152,7 @@ export class ClusterServer {
   }
 }
 
-/** A login and an answer; a server that needs longer is in trouble of its own. */
+/** A login and an answer; a server that needs longer is itself in trouble. */
 const KILL_LIMIT_MS = 5_000;
 
 /** A server that needs longer to answer a probe is not one to send statements to. */

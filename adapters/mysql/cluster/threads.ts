@@ -5,11 +5,11 @@ import type { ClusterServer } from './server.js';
 
 /**
  * The server on which the connection with a thread id is. Thread ids are a server's own, and other
- * servers use the same ones for other connections: KILL on the wrong one ends what somebody else
- * runs. So it is the server where a connection of ours in use has that id; of several, the one
- * whose id was asked for (`connection.threadId`). An error where that does not tell either;
- * undefined where none of ours has it: then it may come from a list of what runs, and those are the
- * primary's.
+ * servers use the same ones for other connections: KILL on the wrong one ends what another client
+ * runs. So it is the server where a connection of this pool in use has that id; of several, the one
+ * whose id was asked for (`connection.threadId`). An error where that does not decide either;
+ * undefined where none of the pool's connections has it: then it may come from a list of what runs,
+ * and those are the primary's.
  */
 export function serverOfThread(
   service: string,

@@ -10,7 +10,7 @@ export interface WaitingHost {
   readonly clock: Clock;
   /** How long a caller may wait; milliseconds, 0: for ever. */
   readonly acquireTimeoutMs: number;
-  /** Callers that wait for a server: told when one may be there. */
+  /** Callers that wait for a server: notified when one may be there. */
   readonly waiting: Set<WaitingCaller>;
   /** Whether a server may serve this now, or waiting for one is in vain. */
   isDecided(route: RouteChoice, tried: readonly Endpoint[]): boolean;
@@ -90,7 +90,7 @@ export class WaitingCaller extends CallerContext {
 
   #connectFailed(lease: Lease, error: unknown): void {
     if (error instanceof FairleadError) {
-      // A full pool of ours says nothing about the server.
+      // A full pool here says nothing about the server.
       lease.done(Outcome.Cancelled);
       // The server left discovery while this caller waited for it: there are others.
       if (error.code === 'FAIRLEAD_CLOSED' && this.#host.refusal() === undefined) this.#searchAgain();

@@ -1,7 +1,7 @@
 import { optionReaders as read } from '../../../src/adapter.js';
 import { FairleadError } from '../../../src/index.js';
 
-/** A password, or who gives it for each new connection: for passwords that change. */
+/** A password, or a function that returns it for each new connection: for passwords that change. */
 export type Password = string | (() => string | Promise<string>);
 
 /**
@@ -118,7 +118,8 @@ const DAY_MS = 86_400_000;
 const MAX_CONNECTIONS = 100_000;
 
 /**
- * Splits options of mysql2 into the pool's and the connection's; refuses what is no option of it.
+ * Splits options of mysql2 into the pool's and the connection's; refuses what is not an option of
+ * it.
  */
 export function readDriverOptions(
   options: Readonly<Record<string, unknown>>,

@@ -15,7 +15,7 @@ export interface ErrorMeaning {
    * have executed. `executed`: it answered, a repeat would answer the same.
    */
   readonly effect: 'not_executed' | 'unknown' | 'executed';
-  /** The server refuses writes: it is no primary (any longer). */
+  /** The server refuses writes: it is not a primary (any longer). */
   readonly demoted: boolean;
   /** The statement's own time limit passed: a repeat would exceed what its caller allowed. */
   readonly ownTimeout: boolean;
@@ -94,7 +94,7 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   const number = typeof code === 'number' ? code : errno;
   const answered = typeof errno === 'number' && errno > 0 && code !== 'ETIMEDOUT';
   const listed = typeof number === 'number' ? BY_ERRNO.get(number) : undefined;
-  // A plugin of ours or the user's refused what the server asked for: it will ask for the same
+  // A plugin, Fairlead's or the user's, refused what the server asked for: it will ask for the same
   // again.
   if (code === 'AUTH_SWITCH_PLUGIN_ERROR') return REFUSED_LOGIN;
   if (listed !== undefined) return number === 1290 && !mentionsReadOnly(message) ? APPLICATION : listed;

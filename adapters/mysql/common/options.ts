@@ -10,7 +10,7 @@ export interface EndpointRoute {
   readonly endpoint: string;
 }
 
-/** Where statements go: whoever is the primary, any replica that is fresh enough, or one server. */
+/** Where statements go: the primary, any replica that is fresh enough, or one server. */
 export type RouteChoice = 'primary' | 'replica' | EndpointRoute;
 
 /** The login of the prober. No privilege is needed. */
@@ -46,8 +46,8 @@ export interface MysqlPoolOptions {
    */
   readonly acquireTimeoutMs?: number;
   /**
-   * A statement without a `timeout` of its own may run this long; milliseconds. Default 0: for
-   * ever, as mysql2.
+   * A statement without its own `timeout` may run this long; milliseconds. Default 0: no limit, as
+   * in mysql2.
    */
   readonly queryTimeoutMs?: number;
   /** A connection is not used again after this long; milliseconds. Default 1,800,000. */
@@ -91,7 +91,7 @@ export interface MysqlPoolOptions {
   readonly initStatements?: readonly string[];
   /**
    * Lets passwords be encrypted with a public key that the server sends, over connections without
-   * TLS to other machines. Default false: whoever answers at an endpoint's address could read them.
+   * TLS to other machines. Default false: any server at an endpoint's address could read them.
    */
   readonly allowPublicKeyRetrieval?: boolean;
   /** Retries a read elsewhere when its server fails before the first row. Default true. */
@@ -155,10 +155,7 @@ const schema: read.Schema<PoolSettings> = {
   initStatements: read.textList(),
 };
 
-/**
- * Splits what was given into ours, the pool's and the connection's. Refuses what is no option of
- * either.
- */
+/** Splits the options into Fairlead's, the pool's and the connection's. Refuses any other. */
 export function readPoolOptions(options: unknown): {
   readonly own: PoolSettings;
   readonly pool: DriverPoolOptions;

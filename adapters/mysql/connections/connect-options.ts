@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * What mysql2 needs for a connection to `spec` right now: where, who, and the password as its
- * function tells it. Rejects where that function fails or takes longer than `connectTimeout`.
+ * function returns it. Rejects where that function fails or takes longer than `connectTimeout`.
  */
 export async function connectOptions(
   host: ConnectOptionsHost,
@@ -48,7 +48,7 @@ export async function connectOptions(
   };
   if (servername === undefined && connection.localAddress === undefined) return options;
   // mysql2 has no option for the name that a certificate must show: it takes the host for it. So it
-  // is told that name for a host, and given a socket to the address.
+  // gets that name as the host, and a socket to the address.
   return { ...options, host: servername ?? spec.host, stream: () => socketTo(spec, connection) };
 }
 

@@ -29,7 +29,7 @@ export class ConnectPause {
     this.error = error;
   }
 
-  /** It worked, or somebody knows that it will. */
+  /** It worked, or the caller knows that it will. */
   end(): void {
     this.#backoff.reset();
     this.#untilMs = Number.NEGATIVE_INFINITY;

@@ -24,7 +24,7 @@ export interface EndpointPoolOptions {
   readonly waitForConnections: boolean;
 }
 
-/** What the pool tells of. */
+/** What the pool reports. */
 export interface EndpointPoolHost extends OpeningHost {
   readonly clock: Clock;
   readonly random: Random;
@@ -98,7 +98,7 @@ export class EndpointPool {
       return;
     }
     const { queueLimit } = this.#options;
-    // Those whose connections are in the making are no queue, as in mysql2.
+    // Those whose connections are in the making are not a queue, as in mysql2.
     if (full && queueLimit > 0 && this.#waiters.length - this.#connecting >= queueLimit) {
       callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
       return;
@@ -266,8 +266,8 @@ export class EndpointPool {
   }
 
   /**
-   * A server full of connections, some of them ours, will have room when one of ours comes back:
-   * its callers wait.
+   * A server full of connections, some of them the pool's, will have room when one of those comes
+   * back: its callers wait.
    */
   #connectFailed(error: unknown): void {
     this.#pause.failed(error);

@@ -14,8 +14,8 @@ const EOF_STATUS = 3;
 /** What arrives on a connection, seen before the driver reads it. */
 export class Inbound {
   /**
-   * The status flags that came with the latest rows. What answers without rows tells its flags in
-   * its result; mysql2 keeps those of rows to itself. They are how a transaction is noticed that no
+   * The status flags that came with the latest rows. What answers without rows has its flags in its
+   * result; mysql2 keeps those of rows to itself. They are how a transaction is noticed that no
    * statement began: under `autocommit = 0` a SELECT opens one.
    */
   flags: number = AUTOCOMMIT;

@@ -2,13 +2,13 @@ import type { DriverConnection } from '../driver/driver.js';
 import type { Inbound } from './inbound.js';
 import type { Prepared } from './prepare.js';
 
-/** A connection of ours to one server, with what its pool must remember of it. */
+/** A connection to one server, with what its pool must remember of it. */
 export interface Physical {
   readonly connection: DriverConnection;
   readonly inbound: Inbound;
   /** Whether its sessions begin with autocommit. */
   readonly autocommits: boolean;
-  /** How it was when no session had used it; undefined where its server does not tell. */
+  /** How it was when no session had used it; undefined where its server does not report it. */
   prepared: Prepared | undefined;
   /** Clock time at which it is too old to be used again. */
   readonly expiresAtMs: number;
@@ -20,7 +20,7 @@ export interface Physical {
   retired: boolean;
   /** A KILL QUERY for what runs on it is under way: it must not hit anything else. */
   killing?: boolean;
-  /** Its thread id was asked for: whoever names one later may mean this connection. */
+  /** Its thread id was asked for: a caller that names one later may mean this connection. */
   threadIdRead?: boolean;
 }
 
@@ -44,7 +44,7 @@ export function cutConnection(connection: DriverConnection): void {
 }
 
 /**
- * Ends it now, and fails what waits on it: destroying alone tells nobody, as mysql2 fails what
+ * Ends it now, and fails what waits on it: destroying alone notifies nothing, as mysql2 fails what
  * waits only when its socket reports an error.
  */
 export function failConnection(connection: DriverConnection): void {

@@ -11,9 +11,9 @@ export interface Prepared {
 }
 
 /**
- * Brings a connection into the state every session begins with: it tells the position of every
+ * Brings a connection into the state every session begins with: it reports the position of every
  * write in its answer (any user may ask for that), and has run the statements of the application.
- * `prepared` is undefined where the server does not tell its settings.
+ * `prepared` is undefined where the server does not report its settings.
  */
 export function prepareConnection(
   connection: DriverConnection,
@@ -81,7 +81,7 @@ interface ForAnotherUser {
 
 /**
  * Logs a connection in as another user, and makes it as new as it was, but for that: of a change of
- * the user mysql2 would send the charset of the last SET NAMES, and nothing would tell positions.
+ * the user mysql2 would send the charset of the last SET NAMES, and nothing would report positions.
  */
 export function changeUser(
   physical: ForAnotherUser,

@@ -12,8 +12,8 @@ export interface BesideHost {
 }
 
 /**
- * Runs one statement beside everything else: on an idle connection, else on one of its own, which
- * is closed afterwards. Rejects with the server's error, or with ETIMEDOUT after `limitMs`.
+ * Runs one statement beside everything else: on an idle connection, else on a new one, which is
+ * closed afterwards. Rejects with the server's error, or with ETIMEDOUT after `limitMs`.
  */
 export async function runBeside({ clock, pool, open }: BesideHost, sql: string, limitMs: number): Promise<void> {
   const idle = pool.takeIdle();

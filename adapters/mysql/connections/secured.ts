@@ -16,7 +16,7 @@ export interface SecuredHost {
 }
 
 /**
- * What keeps the password from whoever answers at an endpoint's address: with TLS, the name in the
+ * Keeps the password from any other server at an endpoint's address: with TLS, the name in the
  * certificate, checked wherever a name is known; without, no public key of the server's own (see
  * `guardedAuthPlugins`). Neither concerns servers on this machine.
  */

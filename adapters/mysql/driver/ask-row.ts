@@ -1,6 +1,6 @@
 import type { DriverConnection } from './driver.js';
 
-/** What rows of ours look like: the application may have asked for others. */
+/** What the rows look like here: the application may have asked for others. */
 const PLAIN = { rowsAsArray: false, nestTables: false, typeCast: true } as const;
 
 interface Question {

@@ -23,7 +23,7 @@ export interface QueryCommand extends EventEmitter {
   stream(options?: unknown): NodeJS.ReadableStream;
 }
 
-/** What `prepare` gives. */
+/** What `prepare` returns. */
 export interface PreparedStatement {
   readonly id: unknown;
   readonly query: unknown;
@@ -107,9 +107,9 @@ export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
 const PASSWORDS = ['password', 'password1', 'password2', 'password3', 'passwordSha1'] as const;
 
 /**
- * Takes the secrets out of a connection that is logged in: whoever prints it, or a command of it,
- * which has a copy of its configuration, would see them. The driver needs them once more only, to
- * change the user: then it gets them.
+ * Takes the secrets out of a connection that is logged in: printing it, or a command of it, which
+ * has a copy of its configuration, would show them. The driver needs them only to change the user,
+ * and gets them then.
  */
 export function hideSecrets(connection: DriverConnection): void {
   const { config } = connection;

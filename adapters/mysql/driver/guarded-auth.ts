@@ -14,10 +14,9 @@ const KEY_REQUESTS: Readonly<Record<string, number>> = {
 
 /**
  * mysql2's plugins for passwords that are hashed by SHA-256, refusing the one step that is not safe
- * without TLS: they encrypt the password with whatever public key the server sends, so whoever
- * answers at its address can read it (MySQL Reference Manual, "Caching SHA-2 Pluggable
- * Authentication", on get_server_public_key). Logins that the server's cache answers go on as
- * before.
+ * without TLS: they encrypt the password with whatever public key the server sends, so any server
+ * at its address can read it (MySQL Reference Manual, "Caching SHA-2 Pluggable Authentication", on
+ * get_server_public_key). Logins that the server's cache answers go on as before.
  */
 export function guardedAuthPlugins(where: string): Readonly<Record<string, Plugin>> {
   const factories = (mysql as unknown as { authPlugins: Record<string, (options: object) => Plugin> }).authPlugins;

@@ -1,8 +1,8 @@
 import { promiseWrappers } from './driver.js';
 
 /**
- * What the promise connection of mysql2 does by reaching into a connection of its own kind; ours is
- * asked instead.
+ * What the promise connection of mysql2 does by reaching into its own kind of connection; the
+ * pool's is asked instead.
  */
 const REACHING_IN = ['close', 'escape', 'escapeId', 'format', 'pause', 'resume', 'unprepare'] as const;
 

@@ -84,7 +84,7 @@ export class Freshness {
   }
 
   /**
-   * Which replicas not to choose: for a session with a replica of its own all others, since none is
+   * Which replicas not to choose: for a session with its own replica all others, since none is
    * known to have what was read there; else those that are behind, unless all are.
    */
   #avoid(session: ConsistencySession, tried: readonly Endpoint[]): readonly Endpoint[] {
@@ -182,7 +182,7 @@ export class Freshness {
   }
 }
 
-/** Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. */
+/** Both return 0 when the position was reached; on timeout MySQL returns 1, MariaDB -1. */
 const WAITS = {
   mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)',
   mariadb: 'SELECT MASTER_GTID_WAIT(?, ?)',

@@ -12,7 +12,8 @@ export interface HeldContext {
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
   /**
-   * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() tells it.
+   * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() returns
+   * it.
    */
   readonly keepsInsertId: boolean;
   /** A connection whose session was changed comes back: make it as new, or say that it is not. */

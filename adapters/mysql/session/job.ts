@@ -46,8 +46,7 @@ export class Job extends CallerContext {
     this.operation = operation;
     this.session = scope?.session ?? context.session;
     this.consistency = call?.consistency ?? scope?.consistency ?? context.consistency;
-    // A thread's server is no matter of choice, unless its caller names another one in the same
-    // breath.
+    // A thread's server is not a choice, unless its caller names another one in the same call.
     const named = call?.thread === undefined ? undefined : context.forThread(call.thread);
     this.refusal = call?.route === undefined && named instanceof FairleadError ? named : undefined;
     const asked = call?.route ?? (named instanceof FairleadError ? undefined : named);
@@ -111,7 +110,7 @@ export class JobAttempt implements Attempt {
     host?.attemptEnded(this, error, result);
   }
 
-  /** Nothing more is told. False where it was over already. */
+  /** Nothing more is reported. False where it was over already. */
   end(): boolean {
     const wasOpen = this.#host !== undefined;
     this.#host = undefined;

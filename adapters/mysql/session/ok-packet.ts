@@ -5,7 +5,8 @@ interface StateChanges {
 }
 
 /**
- * mysql2's ResultSetHeader: what a server tells in its answer to a statement that gives no rows.
+ * mysql2's ResultSetHeader: what a server reports in its answer to a statement that returns no
+ * rows.
  */
 export interface OkPacket {
   readonly serverStatus: number;

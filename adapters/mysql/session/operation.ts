@@ -17,13 +17,13 @@ export interface Call extends Scope {
 export interface Operation {
   readonly statement: Statement;
   /**
-   * Whether it may be sent again when its server fails, on another one: reads whose rows nobody saw
-   * yet.
+   * Whether it may be sent again when its server fails, on another one: reads of which the caller
+   * has no rows yet.
    */
   readonly repeatable: boolean;
   /** What its caller asked for with it: before what holds for the context or the pool. */
   readonly call: Call | undefined;
-  /** Sends it. The attempt is told once it is over; `result` is what the driver gave. */
+  /** Sends it. The attempt is notified once it is over; `result` is what the driver returned. */
   send(checkout: Checkout, attempt: Attempt): void;
   /** Settles the caller: with the rows it was handed, or with this error. */
   settle(error: unknown, result?: unknown): void;

@@ -89,7 +89,7 @@ export function executeOperation(
   );
 }
 
-/** A query whose caller gets its rows at once. A repeat is a command of its own. */
+/** A query whose caller gets its rows at once. A repeat is a new command. */
 class QueryOperation implements Operation {
   readonly statement: Statement;
   readonly call: Call | undefined;
@@ -219,7 +219,7 @@ export class ConnectionOperation implements Operation {
   }
 
   send(checkout: Checkout, attempt: Attempt): void {
-    // Commands without rows tell mysql2's connection, not their callback, when it is lost.
+    // Commands without rows notify mysql2's connection, not their callback, when it is lost.
     const { connection } = checkout.physical;
     const finish = (error: unknown, result?: unknown): void => {
       connection.off('error', finish);

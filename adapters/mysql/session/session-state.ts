@@ -67,13 +67,13 @@ export class SessionState {
     const { route, effect } = statement;
     this.#applyEffect(statement);
     let told = false;
-    // Something may have been written after what was told, or without anything being told.
+    // Something may have been written after what was reported, or without any report.
     let untold = false;
     let flags: number | undefined;
     for (const part of effect === 'session' ? partsOf(result) : [result]) {
       if (!isPacket(part)) {
         if (!Array.isArray(part)) continue;
-        // Rows, as RETURNING and functions that write give: nothing tells whether and where it
+        // Rows, as RETURNING and functions that write return: nothing reports whether and where it
         // wrote.
         untold ||= route === 'primary' && effect !== 'insert_id' && !this.isOnReplica;
         flags = physical.inbound.flags;

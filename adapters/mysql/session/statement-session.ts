@@ -14,7 +14,7 @@ export interface RunnerContext extends JobContext, HeldContext {
   readonly isSingle?: boolean;
 }
 
-/** Servers a read is tried on, and tries to find the primary, before the error is told. */
+/** Servers a read is tried on, and tries to find the primary, before the error is reported. */
 const MAX_ATTEMPTS = 3;
 
 const NONE: readonly Endpoint[] = [];
@@ -94,7 +94,7 @@ export class Runner {
 
   /**
    * Until the server has answered, what KILL QUERY hits must be the statement that was meant: this
-   * session sends no other, and a connection that is given back meanwhile serves nobody else.
+   * session sends no other, and a connection that is given back meanwhile serves no other session.
    */
   #kill({ endpoint, physical }: Checkout, done: (error: unknown, cancelled?: boolean) => void): void {
     const answered = (error: unknown): void => {
@@ -120,8 +120,7 @@ export class Runner {
     const failed = [...(this.#job === undefined ? [] : [this.#job]), ...(this.#queue ?? [])];
     this.#job = this.#queue = undefined;
     this.#lost = error;
-    // The driver tells nobody that it was destroyed: a further call's own lease would count for
-    // ever.
+    // The driver does not report that it was destroyed: a further call's own lease would never end.
     this.#attempted?.end();
     this.#attempted?.lease?.done(Outcome.Cancelled);
     this.#attempted = undefined;
@@ -223,8 +222,8 @@ export class Runner {
   }
 
   /**
-   * Whether a read would open a transaction on this replica, although nobody sent it there: without
-   * autocommit, what begins with a read may go on with a write.
+   * Whether a read would open a transaction on this replica, although the caller did not send it
+   * there: without autocommit, what begins with a read may go on with a write.
    */
   #opensTransaction({ route, isDirected, operation }: Job, { endpoint, physical }: Checkout): boolean {
     if (physical.autocommits || this.#context.isSingle === true) return false;
@@ -267,7 +266,7 @@ export class Runner {
       attempt.lease?.done(Outcome.Success);
       this.#succeeded(attempt, result);
     } else if (isInterruption(error) && !this.#held.state.mustStay) {
-      // A server that shuts down says the same as one that was told to kill this statement: it
+      // A server that shuts down reports the same as one that was asked to kill this statement: it
       // answers no ping.
       attempt.checkout.physical.connection.ping((gone) => attempt.job.run(this.#failed, this, attempt, gone ?? error));
     } else this.#failed(attempt, error);

@@ -20,7 +20,7 @@ export class StreamedOperation implements Operation {
   readonly call: Call | undefined;
   readonly command: QueryCommand;
   readonly #start: Start;
-  /** The driver has told the listeners. */
+  /** The driver has notified the listeners. */
   #failed = false;
 
   constructor(statement: Statement, call: Call | undefined, command: QueryCommand, start: Start) {
@@ -50,8 +50,8 @@ export class StreamedOperation implements Operation {
       this.#failed = true;
       finish(error);
     };
-    // mysql2 tells a lost connection to the connection only: whoever reads the rows would wait for
-    // ever.
+    // mysql2 reports a lost connection to the connection only: the reader of the rows would wait
+    // for ever.
     const lost = (error: unknown): void => finish(error);
     const onResult = (result: unknown): void => {
       if (isPacket(result)) results.push(result);

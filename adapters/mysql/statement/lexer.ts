@@ -10,7 +10,7 @@
 /** Kinds of token below the keywords, whose numbers begin at FIRST_KEYWORD. */
 export const Token = {
   End: 0,
-  /** A word that is no keyword here, a quoted identifier included. */
+  /** A word that is not a keyword here, a quoted identifier included. */
   Word: 1,
   Text: 2,
   Number: 3,
@@ -215,7 +215,7 @@ export class Lexer {
     const start = this.#at;
     let at = start;
     let hash = 0;
-    // The bound is asked first: past the end charCodeAt gives NaN, which would turn the loop's
+    // The bound is asked first: past the end charCodeAt returns NaN, which would turn the loop's
     // integers into doubles.
     while (at < length) {
       const c = sql.charCodeAt(at);
@@ -228,7 +228,7 @@ export class Lexer {
   }
 
   /**
-   * Digits with a fraction and an exponent. What follows at once is a token of its own, a keyword
+   * Digits with a fraction and an exponent. What follows at once is another token, a keyword
    * perhaps: `1.5FOR UPDATE`, `1e5INTO @a`. A name that begins with digits is cut in two by this,
    * which at worst finds a keyword too many.
    */

@@ -17,7 +17,7 @@ export interface Statement {
   /**
    * What is left behind: nothing; an open transaction; its end; state of the session (variables,
    * locks, temporary tables, prepared statements), after which the session stays where it is; a
-   * LAST_INSERT_ID(), which reads stay with; of what is no statement, a reset or another user.
+   * LAST_INSERT_ID(), which reads stay with; of what is not a statement, a reset or another user.
    */
   readonly effect: 'none' | 'begin' | 'begin_read_only' | 'chain' | 'end' | 'session' | 'insert_id' | 'reset' | 'user';
   /**

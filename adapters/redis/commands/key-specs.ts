@@ -20,9 +20,9 @@ interface FixedKeys {
 type KeySpec = FixedKeys | 'movable';
 
 /**
- * The keys of commands that ioredis does not know, those of modules above all, as the server tells
- * them. A command whose keys have fixed places (most) is asked about once, by COMMAND INFO; where
- * its arguments decide, each call is asked about by COMMAND GETKEYS.
+ * The keys of commands that ioredis does not know, those of modules above all, as the server
+ * reports them. A command whose keys have fixed places (most) is asked about once, by COMMAND INFO;
+ * where its arguments decide, each call is asked about by COMMAND GETKEYS.
  */
 export class KeySpecs {
   readonly #ask: AskServer;

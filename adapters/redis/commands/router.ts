@@ -93,8 +93,8 @@ export class Router implements TransactionRouter {
   }
 
   /**
-   * The server tells where the keys are. What is sent meanwhile may overtake it, once for each such
-   * command.
+   * The server reports where the keys are. What is sent meanwhile may overtake it, once for each
+   * such command.
    */
   #routeUnknown(command: Command, name: string): void {
     this.#specs.find(name, command.args as RedisKey[]).then(

@@ -3,10 +3,10 @@ import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 
 /**
- * The cursor of a SCAN over all shards: a decimal number as Redis' own, so that nobody who compares
- * it with '0' or stores it as text sees a difference. It holds the shard's ordinal and the cursor
- * there; the ordinal is this client's own and never given to another shard, so a scan goes on when
- * shards come or go meanwhile. Only this client can go on with it.
+ * The cursor of a SCAN over all shards: a decimal number as Redis' own, so a caller may compare it
+ * with '0' or store it as text. It holds the shard's ordinal and the cursor there; the ordinal is
+ * this client's own and never reused for another shard, so a scan goes on when shards come or go
+ * meanwhile. Only this client can go on with it.
  */
 export interface ScanPosition {
   readonly ordinal: number;
@@ -20,7 +20,7 @@ export function encodeCursor({ ordinal, cursor }: ScanPosition): string {
   return String(BigInt(cursor) * ORDINALS + BigInt(ordinal));
 }
 
-/** Undefined for what is no cursor. */
+/** Undefined for what is not a cursor. */
 export function decodeCursor(text: string): ScanPosition | undefined {
   if (!/^\d{1,40}$/.test(text)) return undefined;
   const value = BigInt(text);

@@ -23,10 +23,9 @@ export interface SubscriberHost {
 }
 
 /**
- * The connection on which one shard's channels are heard. It is told what the server should hold,
- * and brings the server there one step after the other, whatever happens in between: after a
- * connection that broke it begins anew with all of it, and a server that does not answer gets
- * another connection.
+ * The connection on which one shard's channels are heard. It receives what the server should hold,
+ * and brings the server there step by step: after a connection that broke it begins anew with all
+ * of it, and a server that does not answer gets another connection.
  */
 export class Subscriber {
   readonly shard: Shard;

@@ -16,8 +16,8 @@ export interface TransactionRouter {
 /**
  * MULTI … EXEC in pipelines. A pipeline hands over its commands one after the other within one
  * tick; those of a transaction are held back until EXEC, checked, and sent to their one shard
- * together, so that none is sent where they belong to several and nobody else's command comes
- * between them.
+ * together, so that none is sent where they belong to several, and no other command comes between
+ * them.
  */
 export class Transactions {
   readonly #router: TransactionRouter;

@@ -126,7 +126,7 @@ const FIXED: Readonly<Record<keyof FixedOptions, readonly unknown[]>> = {
 const KNOWN: readonly string[] = Object.entries(OPTIONS).flatMap(([name, word]) => (word === 'any' ? [name] : []));
 
 /**
- * An option that is none of ours. Throws FAIRLEAD_INVALID_OPTION where ioredis has none of that
+ * An option that is not Fairlead's. Throws FAIRLEAD_INVALID_OPTION where ioredis has none of that
  * name, or it has no use here.
  */
 export function checkDriverOption(key: string, value: unknown, ours: readonly string[]): void {

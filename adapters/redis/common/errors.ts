@@ -132,7 +132,7 @@ export function undiscovered(service: string, timeoutMs: number | undefined): Fa
   return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });
 }
 
-/** There is no server to connect to, or to place a key on. `cause`: what discovery says to that. */
+/** There is no server to connect to, or to place a key on. `cause`: the error of discovery. */
 export function noShards(service: string, cause?: Error): FairleadError {
   const message = `Discovery has reported no server of '${service}' yet.`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service, cause });

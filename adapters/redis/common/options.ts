@@ -24,7 +24,7 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
   /**
    * The name that decides which keys a server owns; it must outlive a change of address. Default:
    * `meta.shard` of the endpoint, else its id. Of two endpoints with one name, the first by id is
-   * the shard. Replicas (`meta.role` or a tag `replica`) are no shards.
+   * the shard. Replicas (`meta.role` or a tag `replica`) are not shards.
    */
   readonly shardName?: ((endpoint: EndpointSpec) => string) | undefined;
   /**
@@ -41,8 +41,8 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
    * What a shard that was down goes through before it is used again, so that no value is read that
    * is older than a later write; with `onFailure: 'next'` only. Default `generation`: its keys get
    * a new namespace. `flush`: FLUSHDB; for servers that hold nothing but this cache, so not with a
-   * `keyPrefix`. `{ waitMs }`: it stays out for so long, which must be longer than any value lives;
-   * 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
+   * `keyPrefix`. `{ waitMs }`: it stays out for this time, which must be longer than any value
+   * lives; 1 to 2,147,483,647. `none`: it is used at once, and old values are read.
    */
   readonly quarantine?: Quarantine | undefined;
   /**
@@ -81,10 +81,10 @@ export interface HandoverOptions {
    */
   readonly windowMs: number;
   /**
-   * For so long after a change the keys that it gives to another owner are left alone, and commands
-   * that name them wait: until every other client has heard of the change, and what these had under
-   * way has been executed. Milliseconds. Default 1,000; 0 to 60,000. 0 is for a client that is the
-   * only one to write.
+   * How long after a change the keys that have another owner are left alone, and commands that name
+   * them wait: until every other client has heard of the change, and what these had under way has
+   * been executed. Milliseconds. Default 1,000; 0 to 60,000. 0 is for a client that is the only one
+   * to write.
    */
   readonly settleMs?: number | undefined;
   /** Keys on their way at a time. Default 64; 1 to 10,000. */
@@ -95,7 +95,7 @@ export interface HandoverOptions {
    */
   readonly maxValueBytes?: number | undefined;
   /**
-   * Brings keys that nobody asks for as well; one client at a time does so for each shard. Default
+   * Also brings keys that no command names; one client at a time does so for each shard. Default
    * true.
    */
   readonly background?: boolean | undefined;

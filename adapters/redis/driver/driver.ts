@@ -51,8 +51,8 @@ export function rawCommand(name: string, args: readonly (string | Buffer)[]): Co
 }
 
 /**
- * Commands of a pipeline are numbered so that ioredis can tell a torn one; split, the numbers mean
- * nothing.
+ * Commands of a pipeline are numbered so that ioredis can detect a torn one; split, the numbers
+ * mean nothing.
  */
 export function leavePipeline(command: Command): void {
   if (command.pipelineIndex !== undefined) command.pipelineIndex = undefined as never;
@@ -97,8 +97,8 @@ export * from './inside.js';
 export { Command, Redis, type RedisOptions };
 
 /**
- * Rejects each by an error object of its own: in a transaction, ioredis writes the others into that
- * of EXEC.
+ * Rejects each with its own error object: in a transaction, ioredis writes the others into that of
+ * EXEC.
  */
 export function refuseAll(commands: readonly Command[], refusal: () => Error): void {
   for (const command of commands) command.reject(refusal());

@@ -2,9 +2,9 @@ import { type InspectOptions, inspect } from 'node:util';
 import type { RedisOptions } from 'ioredis';
 
 /**
- * What ioredis writes into errors and objects that it hands out, kept from whoever prints them. An
- * error of a server bears the command that it answers, and the command of a login bears the
- * password; options, and with them a client, bear it as well.
+ * Keeps what ioredis writes into errors and objects out of what is printed. An error of a server
+ * bears the command that it answers, and the command of a login bears the password; options, and
+ * with them a client, bear it as well.
  */
 
 /** Options that are, or have in them, what opens a door. */

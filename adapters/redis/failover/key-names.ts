@@ -67,9 +67,7 @@ function listWithin(command: Command, name: string, namespace: string): void {
   });
 }
 
-/**
- * The keys of the namespace by the names that the caller knows, without those that are nobody's.
- */
+/** The keys of the namespace by the names that the caller knows, without reserved ones. */
 function visibleIn(namespace: string, keys: readonly Buffer[]): Buffer[] {
   if (namespace === '') return keys.filter((key) => !isReserved(key));
   const prefix = Buffer.from(namespace);

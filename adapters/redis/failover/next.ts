@@ -14,7 +14,7 @@ const MAX_DEPARTED = 100;
 
 /**
  * The policy `next`, for caches: the keys of a shard that is down go to the next shards on the
- * ring, and when it is back it is not used before nothing in it can be older than what others wrote
+ * ring. When it is back, it is used only once nothing in it can be older than what others wrote
  * meanwhile.
  *
  * Two things may be stale. What the shard itself held: it misses the writes of its absence, so it
@@ -22,6 +22,18 @@ const MAX_DEPARTED = 100;
  * keys that a shard holds for others are kept in a namespace, and every absence begins with a new
  * one. Both are written down at the servers, in the record that each probe reads, so that clients
  * agree within a probe interval and one that dies or starts meanwhile leaves no gap.
+ *
+ * ## Trip Conditions
+ *
+ * A shard is `down`, or has left the topology. Every shard in use then begins a new namespace for
+ * what it holds for others, and notes which shards miss writes.
+ *
+ * ## Recovery Conditions
+ *
+ * The shard answers probes, and its own record and those of all shards that are not down are known.
+ * If it may have missed writes, it goes through its `quarantine` first; where that fails, it stays
+ * out until a later probe. With the quarantine `none` no records are kept, and it is used as soon
+ * as it answers.
  */
 export class Next implements OnFailure {
   readonly usesReplicas: boolean = false;

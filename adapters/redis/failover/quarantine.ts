@@ -11,7 +11,7 @@ import type { Shard } from '../shards/shard.js';
 export async function cleanse(shard: Shard, quarantine: Quarantine, clock: Clock, signal: AbortSignal): Promise<void> {
   if (quarantine === 'flush') await flush(shard);
   else if (typeof quarantine === 'object') await pause(clock, quarantine.waitMs, signal);
-  // A generation is begun by whoever keeps the record.
+  // The policy that keeps the record begins a generation.
 }
 
 async function flush(shard: Shard): Promise<void> {

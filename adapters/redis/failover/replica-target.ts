@@ -21,7 +21,7 @@ export class ReplicaTarget implements Target {
     return this.shard.name;
   }
 
-  /** For what cannot be told to be reading, such as a transaction. */
+  /** For commands that may write, such as a transaction. */
   refusal(): Error | undefined {
     return this.#standing ? this.shard.refusal() : shardReadOnly(this.#service, this.name);
   }

@@ -25,7 +25,7 @@ export interface NotesHost {
   othersOf(shard: Shard): readonly string[];
   /** Names of shards beside this one that missed writes. */
   missingBeside(shard: Shard): readonly string[];
-  /** The server told its record. */
+  /** The server reported its record. */
   learnt(shard: Shard): void;
   error(error: Error): void;
 }
@@ -36,7 +36,7 @@ export interface NotesHost {
  * they are sent.
  */
 export class ShardNotes {
-  /** As the server told, or as written since; undefined as long as it has not told. */
+  /** As the server reported it, or as written since; undefined until the first report. */
   record: ShardRecord | undefined;
   readonly #shard: Shard;
   readonly #host: NotesHost;
@@ -92,7 +92,7 @@ export class ShardNotes {
     this.#shard.issue(command);
   }
 
-  /** The server answers: it is asked until it has told. */
+  /** The server answers: it is asked until it has reported its record. */
   answering(): void {
     this.#answering = true;
     if (this.record === undefined && !this.#asking) this.ask();

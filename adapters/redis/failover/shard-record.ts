@@ -29,8 +29,8 @@ export const STAND_IN = 'standIn';
 export const missedField = (shard: string): string => `missed:${shard}`;
 
 /**
- * Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for what is
- * no such reply.
+ * Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for any
+ * other reply.
  */
 export function parseRecord(reply: unknown, others: readonly string[]): ShardRecord | undefined {
   if (!Array.isArray(reply)) return undefined;
@@ -51,7 +51,7 @@ export function tokenOf(namespace: string): string {
   return namespace.slice(RESERVED.length, -1);
 }
 
-/** Of 2^30 for each millisecond: never the same again, whoever draws it. */
+/** One of 2^30 for each millisecond: never the same again, whichever client draws it. */
 export class Tokens {
   readonly #random: Random;
   readonly #wallMs: () => number;

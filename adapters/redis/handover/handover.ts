@@ -50,8 +50,19 @@ const RECHECK_MS = 1_000;
  * order.
  *
  * Other clients hear of the change at other moments. One that has not would write at the owner
- * before what is not there any longer, so nobody moves a key, or names it, until all have had the
- * time to hear (`settleMs`).
+ * before what is not there any longer, so no client moves a key, or names it, until all have had
+ * the time to hear (`settleMs`).
+ *
+ * ## Trip Conditions
+ *
+ * A change of the topology, unless there was no shard before: it begins a window of `settleMs` and
+ * `windowMs`.
+ *
+ * ## Recovery Conditions
+ *
+ * The window's time is over and, with `background`, its shards hold no keys of others. Until then
+ * the window goes on, which is reported once. What a shard holds that left discovery and does not
+ * answer is given up.
  */
 export class Handover implements RouteSource {
   readonly #host: HandoverHost;

@@ -80,8 +80,8 @@ export class KeyCarrier {
   }
 
   /**
-   * Sends commands once their keys are where they go. `send` is told of another shard where they
-   * have to stay there.
+   * Sends commands once their keys are where they go. `send` receives another shard where they have
+   * to stay there.
    */
   bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void {
     let keys: readonly RedisKey[] = [];
@@ -148,7 +148,7 @@ export class KeyCarrier {
   /** True where the key, which was seen at `from`, is not there any longer. */
   async #bringOne(key: Buffer, from: Shard): Promise<boolean> {
     const owner = this.#host.current().shardOf(key);
-    // Not by a change that is remembered: it is none of ours.
+    // Not by a change that is remembered: this client does not move it.
     if (!this.#windows.sourcesOf(key, owner).includes(from)) return true;
     const id = idOf(key);
     let gone = false;

@@ -35,7 +35,7 @@ export interface MoveOptions {
    * holds up the others that need the key. A move takes some round trips.
    */
   readonly ticketMs: number;
-  /** Resolves after so many milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   pause(ms: number): Promise<void>;
 }
 

@@ -26,7 +26,7 @@ export interface RouteSource {
  * its option `onFailure`; `failover/` has the three there are.
  *
  * It is the only author of routes and decides alone when a shard is used: by `admit()` and
- * `quarantine()`. It may send commands of its own by `issue()`. It changes nothing else of a shard.
+ * `quarantine()`. It may send its own commands by `issue()`. It changes nothing else of a shard.
  * Hand-over wraps the routes it returns.
  */
 export interface OnFailure extends RouteSource, ShardWatch {

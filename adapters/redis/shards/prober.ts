@@ -7,7 +7,7 @@ export interface ProbeHost {
   readonly connection: Redis;
   /** Between two looks; milliseconds. */
   readonly intervalMs: number;
-  /** Unanswered for so long, the shard is down; milliseconds. */
+  /** A shard that has not answered for this long is down; milliseconds. */
   readonly downAfterMs: number;
   /** Nothing of our own may be sent now. */
   readonly occupied: boolean;

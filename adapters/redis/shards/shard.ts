@@ -36,7 +36,7 @@ export interface ShardHost {
 export interface ShardWatch {
   /** What to ask it by whether it is there. */
   probe(shard: Shard): Command;
-  /** It answers and is not in use; may be told repeatedly. `shard.admit()` puts it to use. */
+  /** It answers and is not in use; may be reported repeatedly. `shard.admit()` puts it to use. */
   answered(shard: Shard): void;
 }
 
@@ -329,7 +329,7 @@ export class Shard implements Target {
     if (this.#closed) return;
     if (this.state === 'up') {
       // Its server may have restarted in the meantime; the first attempt to connect again will
-      // tell.
+      // show.
       this.state = 'connecting';
       this.#prober.disconnected();
       this.#host.shardChanged(this);
@@ -359,7 +359,7 @@ export class Shard implements Target {
     this.#host.shardChanged(this);
   }
 
-  /** The service's health and its events are about the shards as well; probes are no calls. */
+  /** The service's health and its events are about the shards as well; probes are not calls. */
   #report(outcome: Outcome): void {
     this.#host.service.reportProbe(this.endpoint, outcome);
   }

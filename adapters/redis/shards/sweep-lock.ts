@@ -80,7 +80,7 @@ export class SweepLock {
   }
 
   /**
-   * Gives the lock back, if the shard can be told. Sends at once: the connection may be about to
+   * Releases the lock, if the shard can be reached. Sends at once: the connection may be about to
    * close.
    */
   release(): void {

@@ -83,7 +83,7 @@ export class Topology {
     for (const endpoint of endpoints) {
       const replica = isReplica(endpoint.spec);
       const name = this.#nameOf(endpoint);
-      // A replica by its own id belongs to nobody.
+      // A replica by its own id belongs to no shard.
       if (replica && (!usesReplicas || name === endpoint.spec.id)) continue;
       const known = named.get(name) ?? { primary: undefined, replicas: [] };
       if (replica) known.replicas.push(endpoint);
