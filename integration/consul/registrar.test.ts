@@ -173,8 +173,7 @@ describe('the Consul registrar, when things happen at the same time', () => {
       const next = registrar.register({ ...u1, port: port + 100 });
       await wait(400);
       await consul.resume();
-      // The agent was away for longer than a request may take: that failed, and left nothing
-      // behind.
+      // The agent was away for longer than a request may take: that failed, and left nothing behind.
       const second = await next.catch(() => registrar.register({ ...u1, port: port + 100 }));
       await ending.catch(() => {});
       await wait(500);
