@@ -21,7 +21,7 @@ export interface WeightedRoundRobinOptions {
  * Each endpoint in turn, in proportion to its weight, spread out evenly: weights 5, 1, 1 give a a b
  * a c a a. Small sets follow nginx's smooth weighted round robin exactly, from a table of one whole
  * cycle; where the cycle would be too long to lay out (thousands of endpoints, weights without a
- * common divisor), earliest deadline first gives the same shares.
+ * common divisor), earliest deadline first yields the same shares.
  *
  * Cost: O(1) from the table, O(log n) otherwise; with `loadReports` the clock, and O(n) each
  * `updateMs`. Blind to load without them.

@@ -14,7 +14,7 @@ export interface FeedListener {
 /** In a storm a list is in force this long after it came, and those in between are not. */
 const PACE_MS = 50;
 
-/** A list of so many endpoints counts twice: the longer it is, the more it costs to take in. */
+/** A list of this many endpoints counts twice: the longer it is, the more it costs to take in. */
 const LONG = 500;
 
 /** As many short lists as this are taken in at once after a quiet time. */

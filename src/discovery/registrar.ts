@@ -1,5 +1,5 @@
 /**
- * Contract: a registrar tells the registry of an instance that this process runs, for as long as it
+ * Contract: a registrar keeps an instance that this process runs in the registry, for as long as it
  * runs.
  */
 export interface Registrar<
@@ -12,7 +12,7 @@ export interface Registrar<
    * Registers the instance and keeps it registered until the registration ends. Rejects with
    * FAIRLEAD_INVALID_OPTION, FAIRLEAD_CONFLICT for an id that this registrar has already,
    * FAIRLEAD_CLOSED, or FAIRLEAD_REGISTRATION when the registry refuses, or cannot be reached and
-   * the registrar was not told to wait for it. What was rejected is not left behind in the
+   * the registrar was not set to wait for it. What was rejected is not left behind in the
    * registry.
    */
   register(instance: Instance): Promise<Registration<Update>>;

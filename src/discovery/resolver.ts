@@ -2,7 +2,7 @@ import type { EndpointSpec } from '../endpoint/endpoint.js';
 import type { DiscoveryContext } from './context.js';
 
 /**
- * Contract: a resolver tells the endpoints of a service, by push, for as long as somebody watches.
+ * Contract: a resolver reports the endpoints of a service, by push, for as long as it is watched.
  */
 export interface Resolver {
   /** The name in events and error messages. */

@@ -5,10 +5,10 @@ import { readEndpoint } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
 import { tell } from './tell.js';
 
-/** A resolver whose lists are told by the program. */
+/** A resolver whose lists come from the program. */
 export interface StaticResolver extends Resolver {
   /**
-   * Replaces the endpoints of one service, at once, for everybody who watches it. An empty list is
+   * Replaces the endpoints of one service, at once, for all its watchers. An empty list is
    * believed. Throws FAIRLEAD_INVALID_OPTION and changes nothing when one of them is not right.
    */
   update(service: string, endpoints: readonly EndpointInput[]): void;
@@ -46,8 +46,8 @@ class StaticLists implements StaticResolver {
   }
 
   /**
-   * A list may still come by `update`, but a misspelt name is more likely: whoever asks for an
-   * endpoint should be told.
+   * A list may still come by `update`, but a misspelt name is more likely: the caller that asks
+   * for an endpoint should know.
    */
   #unknown(service: string): FairleadError {
     const known = [...this.#lists.keys()].map((name) => `'${name}'`).join(', ');

@@ -1,8 +1,8 @@
 import type { DiscoveryContext } from './context.js';
 
 /**
- * Contract: a source of single values by key, told by push: configuration that is kept where the
- * endpoints are.
+ * Contract: a source of single values by key, reported by push: configuration that is kept where
+ * the endpoints are.
  */
 export interface ValueSource {
   /** The name in error messages. */

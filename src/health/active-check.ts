@@ -24,7 +24,7 @@ export interface ActiveCheck {
 }
 
 /**
- * What a check is told about the endpoint. Services that list the same address share the check
+ * What a check knows about the endpoint. Services that list the same address share the check
  * whatever else differs.
  */
 export type CheckTarget = Pick<EndpointSpec, 'host' | 'port'>;

@@ -5,10 +5,11 @@ import { toError } from '../runtime/errors.js';
 import type { Random } from '../runtime/random.js';
 import type { ActiveCheck, CheckTarget } from './active-check.js';
 
-/** What is told about an address to everybody who has it checked. */
+/** What is reported about an address to all that have it checked. */
 export interface CheckListener {
   /**
-   * It turned healthy or unhealthy; the first time this is told even where it was taken for that.
+   * It turned healthy or unhealthy; the first time this is reported even where it was taken for
+   * that.
    */
   turned(healthy: boolean, reason: Error | undefined): void;
   /** A check passed. */
@@ -133,7 +134,7 @@ class CheckLoop {
     if (this.#healthy !== undefined) listener.turned(this.#healthy, this.#reason);
   }
 
-  /** True when nobody is left. */
+  /** True when none is left. */
   leave(listener: CheckListener): boolean {
     this.#listeners.delete(listener);
     if (this.#listeners.size > 0 || this.#ended) return false;

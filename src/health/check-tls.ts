@@ -95,7 +95,7 @@ function secureContext(context: string, parts: Pick<CheckTlsSettings, 'ca' | 'ce
     Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [] : [[name, Buffer.from(part)]])),
   );
   try {
-    // Of authorities OpenSSL would pass over what is none, and trust nobody.
+    // OpenSSL would pass over what is not an authority, and trust none.
     if (given.ca !== undefined) new X509Certificate(given.ca);
     return createSecureContext(given);
   } catch (thrown) {

@@ -12,9 +12,9 @@ export interface ConnectFailuresOptions extends Partial<EjectionTimes> {
 }
 
 /**
- * Ejects an endpoint that could not be reached so many times in a row: Envoy's consecutive
+ * Ejects an endpoint that could not be reached this many times in a row: Envoy's consecutive
  * local-origin failures. Apart from `consecutiveFailures`, because a refused connection is sure and
- * cheap to tell, so fewer of them may do. Whatever shows that a connection stood, a failed call
+ * cheap to see, so fewer of them may do. Whatever shows that a connection stood, a failed call
  * included, ends the row.
  */
 export function connectFailures(options?: ConnectFailuresOptions): HealthSignal {

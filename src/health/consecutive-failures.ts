@@ -19,8 +19,8 @@ export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
 }
 
 /**
- * Ejects an endpoint after so many failures in a row. Errors of the application are answers and end
- * a row. Timeouts count only where another endpoint answered since the row began: when nobody
+ * Ejects an endpoint after this many failures in a row. Errors of the application are answers and
+ * end a row. Timeouts count only where another endpoint answered since the row began: when none
  * answers in time the deadline is at fault, or something behind all of them, and ejecting would
  * only make it worse.
  */
@@ -55,8 +55,8 @@ class ConsecutiveFailures implements HealthTracker {
   readonly #context: HealthContext;
   readonly #rows = new Map<Endpoint, Row>();
   /**
-   * Rows long enough, but of timeouts while nobody answered; with the answers of the service at
-   * that time.
+   * Rows long enough, but of timeouts while no endpoint answered; with the answers of the service
+   * at that time.
    */
   readonly #waiting = new Map<Endpoint, number>();
   #answers = 0;
@@ -84,7 +84,7 @@ class ConsecutiveFailures implements HealthTracker {
     if (outcome === Outcome.Timeout) row.timeouts++;
     else if (outcome === Outcome.ConnectFailure) row.unconnected++;
     const othersAnswer = this.#answers > row.answersBefore;
-    // Calls begun together at a hung server expire together, before anybody else could be seen to
+    // Calls begun together at a hung server expire together, before another could be seen to
     // answer.
     if (!othersAnswer && row.failures >= this.#options.failures) this.#waiting.set(endpoint, this.#answers);
     const counted = othersAnswer ? row.failures : row.failures - row.timeouts;

@@ -51,8 +51,8 @@ interface Term {
 }
 
 /**
- * A call that probes an endpoint and has not ended after so long (a stream, say) decides no longer:
- * the next call is the probe.
+ * A call that probes an endpoint and has not ended after this long (a stream, say) no longer
+ * decides: the next call is the probe.
  */
 const PROBE_PATIENCE_MS = 30_000;
 
@@ -77,7 +77,7 @@ export interface EjectionRatios {
  *
  * ## Two caps
  *
- * A server that cannot be reached is of no use, whoever asks. One that answers with failures may be
+ * A server that cannot be reached is of no use to any client. One that answers with failures may be
  * asked for something that fails everywhere: a request of one client that makes every server answer
  * 500 would take them out one by one. So few may go for their answers, and where both caps are used
  * up one of these returns for one that cannot be reached.
@@ -92,7 +92,7 @@ export class Ejection {
    * Endpoints that left discovery while they were out: should they return, a probing call decides.
    */
   readonly #leftWhileOut = new WeakMap<LiveEndpoint, Term>();
-  /** When it was last told that the cap kept an endpoint in. */
+  /** When it was last reported that the cap kept an endpoint in. */
   readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
   /** The base that the verdict now being given was computed with. */
   #baseMs = DEFAULT_BASE_MS;
@@ -183,7 +183,7 @@ export class Ejection {
     this.#host.changed();
   }
 
-  /** Ends an ejection early, without a probe: somebody who knows says that the endpoint is well. */
+  /** Ends an ejection early, without a probe: the caller knows that the endpoint is well. */
   release(endpoint: LiveEndpoint): void {
     if (!this.#end(endpoint)) return;
     this.#history.end(endpoint);
@@ -192,7 +192,7 @@ export class Ejection {
   }
 
   /**
-   * Only these are used from now on. An ejection of any other ends: nobody would probe it, and it
+   * Only these are used from now on. An ejection of any other ends: no call would probe it, and it
    * would count among those that are out.
    */
   confine(members: readonly LiveEndpoint[]): void {
@@ -278,7 +278,7 @@ export class Ejection {
   }
 
   /**
-   * What is out of bounds stays counted, so every further failure asks again: told of once in a
+   * What is out of bounds stays counted, so every further failure asks again: reported once in a
    * while.
    */
   #mayComplain(endpoint: LiveEndpoint): boolean {

@@ -12,8 +12,8 @@ import { askGrpcHealth } from './grpc-health.js';
 import type { ServingStatus } from './grpc-health-messages.js';
 
 /**
- * Calls grpc.health.v1.Health/Check and gives the status; NOT_FOUND is `SERVICE_UNKNOWN`, a server
- * without the protocol `UNIMPLEMENTED`. Rejects when there was no answer.
+ * Calls grpc.health.v1.Health/Check and returns the status; NOT_FOUND is `SERVICE_UNKNOWN`, a
+ * server without the protocol `UNIMPLEMENTED`. Rejects when there was no answer.
  */
 export type GrpcHealthProbe = (target: CheckTarget, service: string, signal: AbortSignal) => Promise<ServingStatus>;
 
@@ -22,7 +22,7 @@ export interface GrpcCheckOptions extends Partial<CheckTiming>, CheckTls {
   readonly service?: string;
   /** Where another port than the endpoint's answers checks; 1 to 65,535. Default the endpoint's. */
   readonly port?: number;
-  /** Asks in place of ours, over an adapter's own connections, say, and so without `tls`. */
+  /** Replaces the built-in one, over an adapter's own connections, say, and so without `tls`. */
   readonly probe?: GrpcHealthProbe;
 }
 

@@ -13,13 +13,13 @@ export interface HealthSignal {
   /** The name in events and metrics, snake_case. */
   readonly name: string;
   /**
-   * Whether `record` must be told latencies, which costs a reading of the clock per call. Default
+   * Whether `record` needs latencies, which costs a reading of the clock per call. Default
    * false.
    */
   readonly needsLatency?: boolean;
   /**
-   * The share of its verdicts that are carried out, drawn at random; the others are only told of as
-   * events. For trying a signal out. Default 1; 0 to 1.
+   * The share of its verdicts that are carried out, drawn at random; the others are only reported
+   * as events. For trying a signal out. Default 1; 0 to 1.
    */
   readonly enforcementRatio?: number;
   /** Called once per service. */
@@ -74,12 +74,12 @@ export interface HealthTracker {
   grounds?(endpoint: Endpoint): Grounds;
   /**
    * The call that decides about a returning endpoint ended. Called instead of `record`, on every
-   * tracker. What the one that asked for the ejection gives counts: the milliseconds of the next
+   * tracker. What the one that asked for the ejection returns counts: the milliseconds of the next
    * ejection, 0 to let the endpoint return. Outcomes that say nothing (cancelled) are not reported.
    */
   probed(endpoint: Endpoint, ok: boolean): number;
   /**
-   * What was counted against the endpoint is settled: an ejection began, whoever asked for it, or
+   * What was counted against the endpoint is settled: an ejection began, whatever asked for it, or
    * this signal's verdict was dropped by its `enforcementRatio`. A verdict that the cap refused
    * stays counted.
    */

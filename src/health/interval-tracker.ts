@@ -5,7 +5,7 @@ import type { Evidence, Grounds, HealthContext, HealthTracker } from './health.j
 import { IntervalWindow, type Tally } from './interval-window.js';
 
 /**
- * A tracker that counts what calls tell and judges it at the end of each interval, never call by
+ * A tracker that counts what calls report and judges it at the end of each interval, never call by
  * call.
  */
 export abstract class IntervalTracker<Options extends EjectionTimes & { readonly intervalMs: number }>

@@ -23,7 +23,7 @@ export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
    * With fewer answers within the interval an endpoint is not judged. Default 20; 1 to 1,000,000.
    */
   readonly requestVolume?: number;
-  /** It must be slow in so many intervals in a row. Default 2; 1 to 1,000. */
+  /** It must be slow in this many intervals in a row. Default 2; 1 to 1,000. */
   readonly intervals?: number;
   /** The share of verdicts that is carried out. Default 1; 0 to 1. */
   readonly enforcementRatio?: number;
@@ -65,7 +65,7 @@ class LatencyOutliers extends IntervalTracker<Settings> {
   #judgedAtMs = Number.NEGATIVE_INFINITY;
 
   override record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number {
-    // A server that asks for less answers without working: that is no response time.
+    // A server that asks for less answers without working: that is not a response time.
     return outcome === Outcome.Overloaded ? 0 : super.record(endpoint, outcome, latencyMs);
   }
 

@@ -21,7 +21,7 @@ export interface OutlierDetectionOptions extends Partial<EjectionTimes> {
   readonly connectFailures?: Choice<ConnectFailuresOptions>;
   /** Default true. */
   readonly successRate?: Choice<SuccessRateOptions>;
-  /** Default false: Envoy does not enforce it unless told to. */
+  /** Default false: Envoy does not enforce it by default. */
   readonly failurePercentage?: Choice<FailurePercentageOptions>;
   /** Default false: it makes the service measure latency. */
   readonly latency?: Choice<LatencyOutliersOptions>;

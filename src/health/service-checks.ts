@@ -78,7 +78,7 @@ export class Checks {
       endpoint.uncheckedBy--;
       return true;
     };
-    // A check that others have runs already tells at once: then the rotation is about to be
+    // A check that others have runs already and reports at once: then the rotation is about to be
     // computed anyway.
     let joining = true;
     const stop = this.#hub.watch(check, endpoint.spec, {

@@ -16,7 +16,7 @@ const ENOUGH_ANSWERS = 50;
 const FLOOR_MS = 50;
 /** Answers are looked back at for this long to twice this long; microseconds. */
 const HALF_WINDOW_MICROS = 30_000_000;
-/** Of a long row of timeouts the latest tell enough. */
+/** Of a long row of timeouts the latest are enough. */
 const MAX_KEPT = 100;
 const MICROS_PER_MS = 1_000;
 
@@ -45,7 +45,7 @@ const MICROS_PER_MS = 1_000;
  * fast, since only the fast ones arrive.
  *
  * Costs a few nanoseconds per answer, and a pass over 2,000 counters per timeout. Times are ticks
- * (see `toTick`), which are no objects.
+ * (see `toTick`), which are not objects.
  */
 export class TimeoutEvidence {
   #recent: Sample = new Sample();
@@ -66,8 +66,8 @@ export class TimeoutEvidence {
   }
 
   /**
-   * A call that had so long timed out: whether that is a failure of the endpoint. NaN where nobody
-   * knows how long it had: then it is.
+   * Whether the timeout of a call that had this long is a failure of the endpoint. NaN where it is
+   * unknown how long it had: then it is.
    */
   counts(endpoint: TimedEndpoint, hadMs: number, nowTick: number): boolean {
     if (!(hadMs >= 0)) return true;

@@ -37,7 +37,7 @@ export interface Registered {
   readonly Port?: unknown;
 }
 
-/** A change that was sent, and what is told of it when its answer comes after its time was up. */
+/** A change that was sent, and what is reported when its answer comes after its time was up. */
 export interface Change {
   /** Its answer is late: it may still be carried out. */
   late(): void;

@@ -12,7 +12,7 @@ const BACKOFF_BASE_MS = 50;
 export const AGAIN: unique symbol = Symbol('again');
 
 /**
- * Asks the agent. `wasAway`: it was away before, so what was known may be outdated, and nobody
+ * Asks the agent. `wasAway`: it was away before, so what was known may be outdated, and no request
  * should block on it. `goneAway()`: it went away since this was begun, for what has to wait before
  * it sends.
  */
@@ -25,7 +25,7 @@ export type Ask<T> = (wasAway: boolean, goneAway: () => boolean) => Promise<T | 
  * ## Closes
  * When a request gets no answer at all, or one that asks to stay away (`Retry-After`). Requests
  * that were under way at that moment fail with it and count once. An answer that says no is an
- * answer: who asked has a backoff of its own for that.
+ * answer: the caller has its own backoff for that.
  *
  * ## Opens
  * After each wait one of those that want to ask may do so; the others wait for how it ends. When it
@@ -48,7 +48,7 @@ export class AgentPause {
   }
 
   /**
-   * Runs `ask` as soon as the agent may be asked; `waits` is told why where that is not now.
+   * Runs `ask` as soon as the agent may be asked; `waits` gets the reason where that is not now.
    * Rejects with the signal's reason, or with what `ask` throws.
    */
   async run<T>(signal: AbortSignal, waits: (reason: Error) => void, ask: Ask<T>): Promise<T> {

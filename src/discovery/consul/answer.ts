@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { FairleadError } from '../../runtime/errors.js';
 import type { ConsulResponse, ConsulTransport } from './transport.js';
 
-/** What the head of a good answer tells. */
+/** What the head of a good answer says. */
 export interface AnswerHead {
   /** The index to block on; 0 where the answer has none to be used. */
   readonly index: bigint;
@@ -41,12 +41,12 @@ function readNumber(header: string | string[] | undefined): number {
 }
 
 /**
- * A longer `Retry-After` is not obeyed: whoever runs the proxy may have meant well, but the list
+ * A longer `Retry-After` is not obeyed: the proxy may mean well, but the list
  * grows old.
  */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** An answer that is no success. */
+/** An answer that is not a success. */
 export class RefusedError extends FairleadError {
   /** How long the server asked us to stay away; 0 where it did not. */
   override readonly retryAfterMs: number;

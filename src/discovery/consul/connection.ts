@@ -85,7 +85,7 @@ const tlsOptions: Reader<boolean | ConsulTlsOptions | undefined> = (value, name)
   } as never);
 };
 
-/** Readers of the connection's options, to be spread into the schema of whoever has one. */
+/** Readers of the connection's options, to be spread into the schema of whatever has one. */
 export const connectionSchema: { readonly [Key in keyof ConsulConnectionOptions]-?: Reader<unknown> } = {
   address: text(undefined),
   token: secret(),

@@ -99,7 +99,7 @@ class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate>
       onUnreachable: read.onUnreachable,
       onError: read.onError,
       query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
-      // Connections of its own: heartbeats never wait behind the resolver's blocking queries.
+      // Its own connections: heartbeats never wait behind the resolver's blocking queries.
       transport: new PackageTransport(connection, context.clock),
     };
   }

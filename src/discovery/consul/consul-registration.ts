@@ -71,7 +71,7 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
   begin(): Promise<void> {
     return this.#ask(this.#instance, (_error, refused) => refused || this.#settings.onUnreachable === 'fail').catch(
       (thrown: unknown) => {
-        // It may have been carried out although we were told nothing, or the wrong thing.
+        // It may have been carried out although we got no answer, or the wrong one.
         if (this.#ending === undefined) this.#ending = this.#withdraw(0).catch(() => {});
         throw thrown;
       },

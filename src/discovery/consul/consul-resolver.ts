@@ -190,7 +190,7 @@ class AgentWatches {
   close(): void {
     for (const watch of this.#watches.values()) {
       watch.stop();
-      // Another mesh may still listen: its list grows old, and it is told why.
+      // Another mesh may still listen: its list grows old, and it gets the reason.
       watch.audience.error(closedError(watch.service));
     }
     this.#watches.clear();

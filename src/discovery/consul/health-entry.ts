@@ -43,7 +43,8 @@ export interface Listed {
 /**
  * The endpoint an entry stands for. It is listed as not healthy where it may not serve: a check is
  * critical (which is also what maintenance mode looks like, on a service or a node), it is warning
- * with a warning weight of 0, or `passingOnly` asks for better. Throws when it is no entry at all.
+ * with a warning weight of 0, or `passingOnly` asks for better. Throws when it is not an entry at
+ * all.
  */
 export function readEntry(bytes: Buffer, options: EntryOptions): Listed {
   const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry;
@@ -88,7 +89,7 @@ function worstStatus(checks: unknown): 'passing' | 'warning' | 'critical' {
   return worst;
 }
 
-/** Agents before 1.2.3 tell no weights; theirs is 1. */
+/** Agents before 1.2.3 report no weights; theirs is 1. */
 function readWeight(weight: unknown): number {
   return typeof weight === 'number' && weight >= 0 ? weight : 1;
 }

@@ -42,7 +42,7 @@ export interface ConsulQueryOptions {
    */
   readonly near?: string;
   /**
-   * Keep the answer up to the healthy instance that makes so many of them: with `near`, the
+   * Keep the answer up to the healthy instance that makes this many of them: with `near`, the
    * nearest. Not for services that place data. Default: all; 1 to 1,000,000.
    */
   readonly limit?: number;

@@ -36,7 +36,7 @@ export interface WatchContext extends DiscoveryContext {
 /** First ceiling of the backoff: a restarted agent is back within a few of these; milliseconds. */
 const BACKOFF_BASE_MS = 50;
 
-/** From so many entries on, the event loop gets a turn between reading a list and using it. */
+/** From this many entries on, the event loop gets a turn between reading a list and using it. */
 const LONG_LIST = 500;
 
 /** The shortest pause there is; milliseconds. */
@@ -58,7 +58,7 @@ const POLL_MS = 1_000;
  * 2. Every request takes a token. The first changes of a burst are seen at once, a storm at the
  *    bucket's steady rate.
  * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second:
- *    that of the agent where it gave no answer, one of its own where the answer was no.
+ *    that of the agent where it gave no answer, the watch's own where the answer was no.
  * 4. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
  */
 export class HealthWatch {

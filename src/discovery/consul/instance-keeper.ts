@@ -20,7 +20,7 @@ export interface Wanted {
   readonly owner: KeeperOwner;
 }
 
-/** What somebody waits for: that the agent agrees with what is wanted. */
+/** What a caller waits for: that the agent agrees with what is wanted. */
 export interface Goal {
   /** The agent has what is wanted now, which may be something later. */
   reached(): void;
@@ -53,7 +53,7 @@ export class InstanceKeeper {
   #wanted: Wanted | undefined;
   /** What the agent has, as far as we know; undefined where we do not. */
   #agreed: InstanceSettings | 'nothing' | undefined = 'nothing';
-  /** Whether the agent ever had it, so that it may have to be told its health anew. */
+  /** Whether the agent ever had it, so that its health may have to be sent anew. */
   #wasListed = false;
   #replaced = false;
   /** Changes that may still be carried out. */
@@ -76,7 +76,7 @@ export class InstanceKeeper {
     return this.#wanted;
   }
 
-  /** From now on this is wanted, or nothing. The goal is told when the agent agrees. */
+  /** From now on this is wanted, or nothing. The goal is called when the agent agrees. */
   want(wanted: Wanted | undefined, goal?: Goal): void {
     this.#wanted = wanted;
     if (goal !== undefined) this.#goals.set(goal, wanted);
@@ -120,7 +120,7 @@ export class InstanceKeeper {
       this.#ended();
       return;
     }
-    // What somebody waits for keeps the process alive; heartbeats do not.
+    // What a caller waits for keeps the process alive; heartbeats do not.
     const kind = this.#goals.size > 0 ? 'awaited' : 'after';
     this.#timer = this.#context.clock[kind](waitMs, () => void this.hurry());
   }

@@ -53,8 +53,8 @@ export class ListUpdate {
   }
 
   readonly add = (bytes: Buffer): void => {
-    // Not for security: to tell equal bytes at a quarter of the cost of parsing them. In one call:
-    // thousands of Hash objects would each weigh on the garbage collector.
+    // Not for security: to recognise equal bytes at a quarter of the cost of parsing them. In one
+    // call: thousands of Hash objects would each weigh on the garbage collector.
     const digest = hash('sha1', bytes, 'base64');
     if (this.byDigest.has(digest)) return;
     const listed = this.#known.get(digest) ?? this.#read(bytes);

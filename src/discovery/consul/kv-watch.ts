@@ -112,7 +112,8 @@ async function read(
     throw new RefusedError(transport, key, response, clock.wallMs());
   }
   const head = readHead(response.headers);
-  // A 404 without an index is no answer of the KV store: a proxy's page, or an agent without it.
+  // A 404 without an index is not an answer of the KV store: a proxy's page, or an agent without
+  // it.
   if (response.status === NOT_FOUND && head.index === 0n) {
     throw new RefusedError(transport, key, response, clock.wallMs());
   }

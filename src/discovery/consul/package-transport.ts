@@ -21,10 +21,10 @@ import {
 /** Beginning of an error's body that is kept for its message; bytes. */
 const TEXT_LIMIT = 300;
 
-/** A body that nobody reads is left there after this much, inflated; bytes. */
+/** An unread body is abandoned after this much, inflated; bytes. */
 const UNREAD_LIMIT = 65_536;
 
-/** A body may take a second more for each of so many bytes: slower than any line we know. */
+/** A body may take a second more per this many bytes: slower than any line we know. */
 const BYTES_PER_SECOND = 65_536;
 
 /** The event loop gets a turn after this much work on one body; milliseconds. */
@@ -36,7 +36,7 @@ const SLICE_MS = 4;
  */
 const TCP_KEEPALIVE_MS = 10_000;
 
-/** What the package's client can do with a request, beyond what its types tell. */
+/** What the package's client can do with a request, beyond what its types say. */
 interface PackageClient {
   _request(request: Readonly<Record<string, unknown>>): Promise<IncomingMessage>;
 }
@@ -139,7 +139,7 @@ class Exchange {
   /** When the body began, and how much of it has come. */
   #bodyAtMs = 0;
   #bytes = 0;
-  /** As much of the body was read as anybody wants. */
+  /** As much of the body was read as is wanted. */
   #enough = false;
 
   constructor(request: ConsulRequest, clock: Clock) {
@@ -178,7 +178,7 @@ class Exchange {
     return { status: statusCode, headers: received, text: this.#text };
   }
 
-  /** An answer that is no success is an answer all the same; and the body is read to its end. */
+  /** An answer that is not a success is still an answer, and the body is read to its end. */
   async #settle(sent: Promise<IncomingMessage>): Promise<void> {
     try {
       await sent;
@@ -188,7 +188,7 @@ class Exchange {
     await this.#body;
   }
 
-  /** Runs before each request is sent: sees the answer first, and tells of one that is cut off. */
+  /** Runs before each request is sent: sees the answer first, and reports one that is cut off. */
   readonly #guard = (exchange: PackageExchange, next: () => void): void => {
     const { transport } = exchange;
     exchange.transport = {

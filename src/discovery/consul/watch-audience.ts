@@ -3,10 +3,10 @@ import type { Clock } from '../../runtime/clock.js';
 import type { ResolverSink } from '../resolver.js';
 import { tell } from '../tell.js';
 
-/** An error that stays the same is told again after this long; milliseconds. */
+/** An error that stays the same is reported again after this long; milliseconds. */
 const REPEAT_ERROR_MS = 10_000;
 
-/** Those who share a watch. Each newcomer is told at once what the others know. */
+/** Those who share a watch. Each newcomer gets at once what the others know. */
 export class WatchAudience {
   readonly #clock: Clock;
   readonly #sinks = new Set<ResolverSink>();
@@ -21,7 +21,7 @@ export class WatchAudience {
     this.#clock = clock;
   }
 
-  /** The version of the list that was told last, '' before the first. */
+  /** The version of the list that was reported last, '' before the first. */
   get version(): string {
     return this.#version;
   }
@@ -50,8 +50,8 @@ export class WatchAudience {
   }
 
   /**
-   * A list of which a part is not confirmed: it is told when it changed something, and its age goes
-   * on.
+   * A list of which a part is not confirmed: it is reported when it changed something, and its age
+   * goes on.
    */
   partial(endpoints: readonly EndpointSpec[], index: string): void {
     if (!sameList(endpoints, this.#endpoints)) this.#publish(endpoints, index);
