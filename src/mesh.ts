@@ -38,7 +38,7 @@ export interface MeshPart {
   readonly kind: string;
   /** What it is for, for displays: a service, a scheme. */
   readonly name: string;
-  /** Numbers by name, as of now, for displays. Cheap: asked whenever somebody looks. */
+  /** Numbers by name, as of now, for displays. Cheap: called on every look. */
   figures?(): Readonly<Record<string, number>>;
   /**
    * Takes no new work, and resolves when the work in progress has ended, which it sees to within
@@ -97,10 +97,7 @@ export function createMesh(options?: MeshOptions): Mesh {
   return new LiveMesh(options);
 }
 
-/**
- * A reader for a thing of ours or of the user's making, known by its methods; `make` gives the
- * default.
- */
+/** A reader for an object, ours or the user's, known by its methods; `make` returns the default. */
 function thing<T>(make: () => T, methods: readonly (keyof T & string)[], allowed: string): Reader<T> {
   return (value, name) => {
     if (value === undefined) return make();
@@ -157,7 +154,7 @@ class LiveMesh implements Mesh {
     }
   }
 
-  /** Reads options only to refuse them: whoever makes the service reads them again. */
+  /** Reads options only to refuse them: they are read again when the service is made. */
   #check(context: string, options: ServiceOptions): void {
     this.policies.resolve(readServiceOptions(context, options).policy, `${context}.policy`);
   }

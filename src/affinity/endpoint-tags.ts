@@ -39,7 +39,7 @@ export class EndpointTags {
     return tag;
   }
 
-  /** A service gives the same list until its membership changes: free then. */
+  /** A service passes the same list until its membership changes: free then. */
   learnAll(endpoints: readonly Identified[]): void {
     if (this.#lists.has(endpoints)) return;
     this.#lists.add(endpoints);

@@ -6,10 +6,12 @@ export type HeaderSource =
   | Readonly<Record<string, string | readonly string[] | undefined>>
   | { get(name: string): string | null | undefined | readonly (string | Uint8Array)[] };
 
-/** Tells the session key of a request, undefined where it has none. */
+/** Returns the session key of a request, undefined where it has none. */
 export type SessionKey<Request> = (request: Request) => string | undefined;
 
-/** The first key that one of these tells: `firstKey(cookieKey('session'), headerKey('x-user'))`. */
+/**
+ * The first key that one of these returns: `firstKey(cookieKey('session'), headerKey('x-user'))`.
+ */
 export function firstKey<Request>(...sources: readonly SessionKey<Request>[]): SessionKey<Request> {
   return (request) => {
     for (const source of sources) {

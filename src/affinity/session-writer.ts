@@ -19,8 +19,7 @@ export interface Unwritten {
 const CONCURRENT_WRITES = 16;
 
 /**
- * After a failure the store is left alone for so long: calls must not each wait for one that is
- * down.
+ * After a failure the store is left alone for this long: calls must not each wait for a dead store.
  */
 const PAUSE_MS = 1_000;
 
@@ -55,7 +54,7 @@ export class SessionWriter {
   readonly #writing = new Set<string>();
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #resume: Timer | undefined;
-  /** Set while the service closes: what was written last is told here. */
+  /** Set while the service closes: called once the last write is done. */
   #flushed: (() => void) | undefined;
   #closed = false;
 

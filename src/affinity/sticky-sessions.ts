@@ -130,8 +130,8 @@ export class StickySessions {
 
   /**
    * For an attempt that runs beside another of the same call (a hedge): the session stays where it
-   * is, whoever answers first, so such an attempt neither asks nor binds. Where sessions must not
-   * be served elsewhere there is none.
+   * is, whichever attempt answers first, so such an attempt neither asks nor binds. Where sessions
+   * must not be served elsewhere there is none.
    */
   refuseBeside(): void {
     if (this.#options.onUnavailable !== 'fail') return;

@@ -14,15 +14,15 @@ export interface StrangersHost {
 /** The event is repeated while newcomers are turned away, this often at most. */
 const EVENT_GAP_MS = 60_000;
 
-/** Endpoints tried for one stranger: so many in a row are out only where nearly all are. */
+/** Endpoints tried for one stranger: this many in a row are out only where nearly all are. */
 const MAX_STEPS = 16;
 
 /**
  * Sessions for which the table has no room. They get their endpoints from their keys alone
  * (rendezvous hashing over the members, by weight), so that they too keep them as long as the
  * members stay, and nothing needs to be remembered. For a TTL after the last that found no room all
- * new sessions are placed like that: a stranger that comes again cannot be told from a new session,
- * and must find its endpoint where it was.
+ * new sessions are placed like that: a stranger that comes again cannot be distinguished from a new
+ * session, and must find its endpoint where it was.
  */
 export class Strangers {
   readonly #host: StrangersHost;

@@ -18,7 +18,7 @@ export interface AffinityTokensOptions {
    */
   readonly keys: readonly TokenKey[];
   /**
-   * How long a token is good; milliseconds, told to the second. Default 1,800,000; 1,000 to
+   * How long a token is good; milliseconds, rounded up to the second. Default 1,800,000; 1,000 to
    * 31,536,000,000.
    */
   readonly ttlMs?: number;
@@ -47,8 +47,8 @@ export interface AffinityTokens {
 }
 
 /**
- * Signed tokens that name an endpoint without telling who it is: instead of the id they carry its
- * HMAC, so neither addresses nor names leave the house, and nobody can make or change one.
+ * Signed tokens that name an endpoint without revealing it: instead of the id they carry its HMAC,
+ * so they expose neither addresses nor names, and clients cannot make or change one.
  *
  * ```ts
  * const tokens = affinityTokens({ keys: [{ id: '2026-11', secret: process.env.AFFINITY_SECRET }], audience: 'users' });

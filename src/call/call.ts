@@ -78,7 +78,7 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
   }
 }
 
-/** Whether there is somebody to pick and nothing to look up for the key first. */
+/** Whether there is an endpoint to pick and nothing to look up for the key first. */
 function mayBeginAtOnce(host: CallHost, plan: CallPlan): boolean {
   return host.rotation.length > 0 && (plan.key === undefined || host.options.affinity === undefined);
 }
@@ -223,7 +223,7 @@ function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: Atte
 /**
  * What the call rejects with: what was thrown, as it is, so that errors of drivers stay what they
  * are; unless it would mislead. An error that says "never sent" or "exists already" after an
- * attempt whose end is not known is no answer.
+ * attempt whose end is not known is not an answer.
  */
 function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
   if (JudgedResult.is(thrown)) return thrown;

@@ -33,7 +33,7 @@ function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
   return {
     outcome,
     repeat: repeat !== undefined && REPEATS.has(repeat) ? repeat : repeatAfter(outcome),
-    // Not so for NaN: what is no number of milliseconds was not said.
+    // False for NaN: what is not a number of milliseconds counts as not said.
     retryAfterMs: retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : pauseSafely(host, thrown),
   };
 }
@@ -58,8 +58,7 @@ function classifySafely(classify: Classify | undefined, thrown: unknown): Verdic
       )
         return verdict;
     } catch {
-      // As documented: the default then. What cannot even be read by that one is no error of the
-      // network's.
+      // As documented: the default then. What even the default cannot read is not a network error.
     }
   }
   return { outcome: ApplicationError };

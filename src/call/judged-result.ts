@@ -4,8 +4,8 @@ import { Outcome } from '../runtime/outcome.js';
 import type { CallPlan } from './options.js';
 
 /**
- * A result that `classifyResult` says is no success: it takes the way of an error through repeats
- * and hedges, and is returned, as it is, where none of them did better.
+ * A result that `classifyResult` says is not a success: it takes the way of an error through
+ * repeats and hedges, and is returned, as it is, where none of them did better.
  */
 export class JudgedResult {
   readonly value: unknown;

@@ -3,12 +3,12 @@ import type { Clock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 
-/** Starts something that ends by `resolve` or `reject`, and gives a function that stops it. */
+/** Starts something that ends by `resolve` or `reject`, and returns a function that stops it. */
 export type Begin<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
 
 /**
  * The deadline and the caller's signal of one call, and which of them ended it. Makes its signal
- * only when somebody asks for it: an AbortController costs more than all the rest of a call.
+ * only on demand: an AbortController costs more than all the rest of a call.
  */
 export class CallScope {
   readonly #service: string;
@@ -111,7 +111,7 @@ export class CallScope {
     });
   }
 
-  /** Waits so long; rejects when the call ends before, or `stopping` aborts: with its reason. */
+  /** Waits `delayMs`; rejects when the call ends before, or `stopping` aborts: with its reason. */
   sleep(delayMs: number, stopping: AbortSignal): Promise<void> {
     return this.until<void>((resolve, reject) => {
       const stop = (): void => {

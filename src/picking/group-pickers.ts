@@ -9,7 +9,7 @@ import type { Random } from '../runtime/random.js';
 /** Shares are compared as integers: a drawn double would be boxed. */
 const WHOLE = 2 ** 30;
 
-/** Pickers of groups that are no longer there are kept in case they return, up to so many. */
+/** Pickers of groups that are gone are kept in case they return: at most this many. */
 const MAX_PICKERS = 256;
 
 /** What the pickers of one view need to be made. */
@@ -72,7 +72,7 @@ export class GroupPickers {
     const endpoint = this.#pickers[chosen]!.pick(request) as LiveEndpoint;
     const { tried } = request;
     if (tried === undefined || !tried.includes(endpoint)) return endpoint;
-    // A picker gives one that was tried when its whole group was: then another group, nearest
+    // A picker returns one that was tried when its whole group was: then another group, nearest
     // first.
     for (const picker of this.#pickers) {
       const other = picker.pick(request) as LiveEndpoint;

@@ -19,15 +19,15 @@ export interface JudgedLease extends Lease {
   done(outcome: Outcome, hadMs?: number): Outcome;
 }
 
-/** Who is told when a lease ends. */
+/** Notified when a lease ends. */
 export interface LeaseHost<E extends Endpoint> {
   /** Returns the outcome as it counts. */
   finish(lease: object, endpoint: E, startTick: number, outcome: Outcome, hadMs: number | undefined): Outcome;
 }
 
 /**
- * A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end
- * somebody else's call.
+ * A fresh small object per call: 48 bytes. Pooled ones would alias: a late `done` would end another
+ * call.
  */
 export class CallLease<E extends Endpoint> implements JudgedLease {
   readonly endpoint: E;
@@ -62,7 +62,7 @@ export interface AcquireRequest {
   /** Endpoints this call tried before: avoided while there is another. */
   readonly tried?: readonly Endpoint[] | undefined;
   /**
-   * The id of the endpoint to use, if it may be picked: what an affinity token or somebody upstream
+   * The id of the endpoint to use, if it may be picked: what an affinity token or a caller upstream
    * said. When it may not, `affinity.onUnavailable` decides; without affinity, or when no such
    * endpoint exists, the policy picks.
    */

@@ -15,14 +15,14 @@ export class Views {
   readonly #service: string;
   readonly #failed: (error: Error) => void;
   readonly #views = new Set<View>();
-  /** Those whose picker keeps statistics of its own. */
+  /** Those whose picker keeps its own statistics. */
   #observers: readonly View[] = [];
   #decayMs: number | undefined;
   #timed: boolean;
 
   /**
-   * `timed`: response times are measured whatever the policies need. `failed` is told what a user's
-   * policy threw.
+   * `timed`: response times are measured whatever the policies need. `failed` receives what a
+   * user's policy threw.
    */
   constructor(service: string, timed: boolean, failed: (error: Error) => void) {
     this.#service = service;

@@ -77,9 +77,9 @@ export class View implements StickyView {
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
   #closed = false;
-  /** `rotation.healthy` as a set, made when somebody asks by endpoint. */
+  /** `rotation.healthy` as a set, made on the first query by endpoint. */
   #healthy: ReadonlySet<LiveEndpoint> | undefined;
-  /** Calls with a key since the last probe, or since somebody waits for one. */
+  /** Calls with a key since the last probe, or since an endpoint waits for one. */
   #notItsOwn = 0;
   /** Where the search for an endpoint to probe goes on. */
   #nextProbe = 0;
@@ -239,9 +239,7 @@ export class View implements StickyView {
     return endpoint.withdrawn && (this.#usable === undefined || this.#usable(endpoint));
   }
 
-  /**
-   * The first call without a key, or whose key is nobody's business, goes to a returning endpoint.
-   */
+  /** The first call without a key, or whose key does not matter, goes to a returning endpoint. */
   #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (this.#probingInList && pick.key !== undefined) return undefined;
     return this.#nextWaiting(pick, probing);
@@ -249,7 +247,8 @@ export class View implements StickyView {
 
   /**
    * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever.
-   * After so many calls that were not its own, the next one that is bound to nobody decides.
+   * After a number of calls that were not its own, the next one that is bound to no endpoint
+   * decides.
    */
   #probeForWantOfOwn(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
     if (++this.#notItsOwn < PATIENCE_CALLS * this.#rotation.members.length) return undefined;

@@ -3,7 +3,7 @@ import { type Outcome, type OutcomeName, outcomeName } from '../runtime/outcome.
 import { type FullVerdict, mayHaveTakenEffect, type Repeat } from './verdict.js';
 
 /**
- * One try of a call, as told by errors. Carries no message of the server's: messages can hold
+ * One try of a call, as errors report it. Carries no message of the server's: messages can hold
  * secrets.
  */
 export interface Attempt {

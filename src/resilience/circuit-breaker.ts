@@ -43,16 +43,25 @@ export interface CircuitChange {
 }
 
 /**
- * A circuit breaker (Nygard, "Release It!", 2007). Closed, calls pass and are counted. Too many
- * failures open it: calls are refused at once, which spares the caller the wait and the server the
- * load. After a pause it is half open: one call passes and its outcome decides.
+ * A circuit breaker (Nygard, "Release It!", 2007). Closed, it lets calls pass and counts them.
+ * Open, it refuses them at once, which spares the caller the wait and the server the load.
+ *
+ * ## Trip Conditions
+ *
+ * - `consecutiveFailures` failures in a row, all within `windowMs`; or
+ * - a share of at least `failureRatio` failed calls in the window, once it holds `minimumCalls`.
  *
  * What is counted empties with time, on reading as on writing: an hour of success does not hide an
- * outage that follows an hour of silence, and failures from before the silence open nothing. A row
- * of failures is broken by age as well.
+ * outage that follows an hour of silence, and failures from before the silence open nothing.
  *
- * Errors of the application and cancelled calls are no failures. OVERLOADED is none while closed
- * (refusing everything is no answer to "a little less"), but it fails a probe.
+ * Errors of the application and cancelled calls are not failures. OVERLOADED is not one while
+ * closed (refusing everything is not an answer to "a little less"), but it fails a probe.
+ *
+ * ## Recovery Conditions
+ *
+ * After a pause of `openMs` it is half open: one call passes as a probe and its outcome decides.
+ * Success closes the breaker. Failure opens it again, each time for twice as long, up to
+ * `maxOpenMs`. After a cancelled probe the next call is the probe.
  *
  * Cost: O(1), no allocation but on a change of state. Holds no timer.
  */
@@ -66,14 +75,13 @@ export class CircuitBreaker {
   #epoch = 0;
   #row = 0;
   #rowBeganMs = 0;
-  /** Openings since it was last closed: the exponent of the pause. */
   /** How long it stays open; the jitter, which only lengthens, is its own. */
   readonly #pauses: Backoff;
   #probeAtMs = 0;
   /** Until when the probe in progress keeps others out; -Infinity where there is none. */
   #probingUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** `changed` is told of each change of state, after it; it must not throw. */
+  /** `changed` is called after each change of state; it must not throw. */
   constructor(options: CircuitBreakerOptions, random: Random, changed?: (change: CircuitChange) => void) {
     this.#options = readCircuitBreaker(options, 'breaker');
     this.#random = random;

@@ -28,8 +28,8 @@ export interface DistributedLimitOptions {
   /** How long the store may take; milliseconds. Default 100; 1 to 60,000. */
   readonly timeoutMs?: number;
   /**
-   * Keys remembered as refused, so that refusing them again asks nobody. Default 10,000; 0 to
-   * 1,000,000.
+   * Keys remembered as refused, so that refusing them again needs no request to the store. Default
+   * 10,000; 0 to 1,000,000.
    */
   readonly blockedCapacity?: number;
   /** Told when the store failed. What it throws is ignored. */
@@ -126,7 +126,7 @@ export class DistributedLimit {
     const blockedMs = this.blockedMs(key, nowMs);
     if (blockedMs > 0) return blockedMs;
     if (nowMs < this.#askAgainAtMs) return this.#undecided(this.#askAgainAtMs - nowMs);
-    // One question is out already that will tell when the store is back.
+    // A request is in progress already, which will show when the store is back.
     if (this.#silent && this.#asked.size > 0) return this.#undecided(STORE_PAUSE_MS);
     return this.#ask(key, nowMs);
   }
@@ -230,7 +230,7 @@ export class DistributedLimit {
 
   #block(key: string, waitMs: number): void {
     const { blockedCapacity } = this.#options;
-    // What never ends for the store may be ended by somebody there: it is asked each time.
+    // A block without an end may still be lifted in the store: it is asked each time.
     if (blockedCapacity === 0 || waitMs === Number.POSITIVE_INFINITY) return;
     const name = compact(storeKey(key));
     this.#blockedUntilMs.delete(name);
@@ -249,7 +249,7 @@ async function consume(limiter: RateLimiterLike, key: string): Promise<unknown> 
 
 /**
  * At least 1: a refusal of 0 ms would be none. Infinity where the limiter says -1: points that
- * never come back. Undefined for what is no refusal.
+ * never come back. Undefined for what is not a refusal.
  */
 function msBeforeNext(thrown: unknown): number | undefined {
   if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return undefined;

@@ -15,8 +15,9 @@ export interface GateParts {
 }
 
 /**
- * All limits of one service, or of one endpoint, as one question: may a call pass now? Whoever
- * passes must `leave`. O(1), no allocation. Adapters may use it by itself, for what is no service.
+ * All limits of one service, or of one endpoint, as one question: may a call pass now? A call that
+ * passes must `leave`. O(1), no allocation. Adapters may use it by itself, for what is not a
+ * service.
  */
 export class Gate {
   readonly #parts: GateParts;
@@ -90,8 +91,8 @@ export class Gate {
   }
 
   /**
-   * A call that passed at `nowMs` was not made after all: somebody else refused it. Gives back what
-   * it took.
+   * A call that passed at `nowMs` was not made after all: it was refused elsewhere. Returns what it
+   * took.
    */
   retract(nowMs: number, epoch: number): void {
     const { throttle, breaker, rate } = this.#parts;

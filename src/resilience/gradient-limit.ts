@@ -69,7 +69,7 @@ export class GradientLimit {
     return this.#longMs;
   }
 
-  /** A call took so long while so many were in flight, itself included. */
+  /** A call took `responseMs` while `inflight` calls were in flight, itself included. */
   sample(responseMs: number, inflight: number): void {
     // A clock too coarse to see the call would divide by zero.
     const sampleMs = Math.max(responseMs, 0.001);

@@ -240,7 +240,7 @@ export class Guard {
   }
 }
 
-/** A lease whose end the gates are told of as well. */
+/** A lease that also notifies the gates when it ends. */
 class GuardedLease implements Lease {
   readonly endpoint: Endpoint;
   readonly gate: Gate | undefined;

@@ -42,7 +42,9 @@ export class KeyedWindow {
     return this.#windows.size;
   }
 
-  /** Counts a call and gives 0, or counts none and gives the milliseconds until there is room. */
+  /**
+   * Counts a call and returns 0, or counts none and returns the milliseconds until there is room.
+   */
   tryAcquire(key: string, nowMs: number): number {
     const name = storeKey(key);
     const known = this.#windows.get(name);

@@ -18,7 +18,7 @@ export class LatencyPercentile {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #valueMs: number | undefined;
 
-  /** `percentile`: 0 to 100. `minimumSamples`: fewer tell nothing. */
+  /** `percentile`: 0 to 100. `minimumSamples`: fewer yield no value. */
   constructor(percentile: number, windowMs: number, minimumSamples: number) {
     this.#percentile = percentile;
     this.#halfMs = windowMs / 2;

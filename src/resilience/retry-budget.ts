@@ -14,8 +14,8 @@ export interface RetryBudgetOptions {
 }
 
 /**
- * How many calls may be repeated, as a share of the calls made. A maximum of tries per call is no
- * protection: when a service fails altogether, three tries per call are three times the load on
+ * How many calls may be repeated, as a share of the calls made. A maximum of tries per call is not
+ * a protection: when a service fails altogether, three tries per call are three times the load on
  * what is already failing, and layers of callers multiply it (3 × 3 × 3). A budget lets a few
  * failures be repeated freely and gives up together with the service: the load never grows beyond 1
  * + `ratio`, plus the floor.

@@ -30,7 +30,7 @@ export interface FullVerdict {
 /** An adapter's judgement of what a call threw; an outcome alone where nothing else is known. */
 export type Classify = (thrown: unknown) => Outcome | Verdict;
 
-/** Whether a call that ended so may be repeated, where nobody knows better. */
+/** Whether a call with this outcome may be repeated, by default. */
 export function repeatAfter(outcome: Outcome): Repeat {
   switch (outcome) {
     // No connection, so nothing was sent.

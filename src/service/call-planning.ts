@@ -23,8 +23,8 @@ export interface CallPlanning {
   /** A call begins: pays into the budget of repeats. */
   begun(): void;
   /**
-   * An attempt failed, of so many: milliseconds until the next one, paid from the budget and
-   * counted; -1 where there shall be none.
+   * An attempt failed: returns the milliseconds until the next one, paid from the budget and
+   * counted; -1 for none.
    */
   nextDelayMs(failed: {
     readonly repeat: Repeat;

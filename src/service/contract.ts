@@ -18,7 +18,7 @@ export interface ServiceEvents {
   readonly rotation: readonly [];
   readonly ejected: readonly [event: EjectionEvent];
   readonly returned: readonly [endpoint: Endpoint];
-  /** An active check changed its mind about an endpoint, or told of it for the first time. */
+  /** An active check changed its mind about an endpoint, or reported on it for the first time. */
   readonly checked: readonly [event: CheckEvent];
   /** A session left its endpoint, or was refused because it could not. */
   readonly affinity: readonly [event: AffinityEvent];
@@ -30,7 +30,7 @@ export interface ServiceEvents {
   /** A circuit breaker changed its state: that of an endpoint, or the service's own. */
   readonly breaker: readonly [event: BreakerEvent];
   /**
-   * Discovery failed, or told of an endpoint that was left out. The last good list stays in force.
+   * Discovery failed, or reported an endpoint that was left out. The last good list stays in force.
    */
   readonly error: readonly [error: Error];
 }
@@ -48,7 +48,7 @@ export interface EndpointsEvent {
 
 /**
  * A named upstream: endpoints from discovery, a policy that picks one per call, and the health that
- * outcomes tell of.
+ * outcomes show.
  */
 export interface Service extends AsyncDisposable {
   readonly name: string;
@@ -78,7 +78,7 @@ export interface Service extends AsyncDisposable {
    * Acquires, runs, and judges how it ended; again on another endpoint where it failed and a repeat
    * is safe (see `ServiceOptions.resilience`). Waits for the first endpoints (`waitForReadyMs`).
    * Rejects with what `run` threw last, or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED,
-   * FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf` tells the attempts behind it.
+   * FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf` returns the attempts behind it.
    */
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
   /**
@@ -104,8 +104,7 @@ export interface Service extends AsyncDisposable {
    */
   unbind(key: RoutingKey): Promise<void>;
   /**
-   * A live view over some of the endpoints, with a picker of its own and the same counters and
-   * health.
+   * A live view over some of the endpoints, with its own picker and the same counters and health.
    */
   subset(options: SubsetOptions): Subset;
   /**

@@ -27,9 +27,9 @@ export interface MembersHost {
 }
 
 /**
- * The endpoints of one service, from the list that discovery tells to those that views pick among:
- * membership, reach (aperture, slow start), active checks and ejection put together, each told what
- * the others find out.
+ * The endpoints of one service, from the list that discovery reports to those that views pick
+ * among: membership, reach (aperture, slow start), active checks and ejection put together, each
+ * informed of what the others find out.
  */
 export class Members {
   readonly ejection: Ejection;
@@ -71,7 +71,7 @@ export class Members {
     return this.#membership.byId(id);
   }
 
-  /** Discovery told a new list. */
+  /** Discovery reported a new list. */
   apply(specs: readonly EndpointSpec[]): void {
     const { events, name } = this.#host;
     const first = this.#membership.serving.length === 0;
@@ -84,7 +84,7 @@ export class Members {
     // What is known of those that left, or are unhealthy, is kept: they may return.
     for (const endpoint of departed) this.ejection.depart(endpoint);
     for (const endpoint of arrived) this.ejection.arrive(endpoint);
-    // Where all are new, nobody is colder than the others.
+    // Where all are new, none is colder than the others.
     if (!first) for (const endpoint of restored) this.#reach.warmUp(endpoint);
     for (const error of refused) events.emit('error', error);
     if (arrived.length + changed.length + departed.length === 0) return;

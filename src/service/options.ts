@@ -41,9 +41,9 @@ export interface AffinityOptions {
    */
   readonly onUnavailable?: 'move' | 'fail';
   /**
-   * For so long sessions stay with an endpoint that left discovery, unless it fails a call;
+   * How long sessions stay with an endpoint that left discovery, unless it fails a call;
    * milliseconds. For servers that go on serving while they shut down. Default 0: they move at
-   * once, as gRPC's stateful sessions do unless told otherwise (gRFC A55); 0 to 86,400,000.
+   * once, as gRPC's stateful sessions do by default (gRFC A55); 0 to 86,400,000.
    */
   readonly drainMs?: number;
   /**
@@ -52,12 +52,12 @@ export interface AffinityOptions {
    */
   readonly store?: AffinityStore | SharedAffinityStore;
   /**
-   * With a shared store: for so long a binding is believed without asking again, at most half of
+   * With a shared store: how long a binding is believed without asking again, at most half of
    * `ttlMs`; milliseconds. Default 10,000; 1 to 86,400,000.
    */
   readonly cacheMs?: number;
   /**
-   * With a shared store: a call waits at most so long for it; milliseconds. Default 250; 1 to
+   * With a shared store: how long a call waits for it at most; milliseconds. Default 250; 1 to
    * 60,000.
    */
   readonly loadTimeoutMs?: number;
@@ -79,8 +79,8 @@ export interface ServiceOptions {
   readonly checks?: readonly ActiveCheck[];
   /**
    * No more than this share of the members is ejected at once, but always at least one; 0 to 1. A
-   * number holds for all; an object tells apart those that are out for what they answered (default
-   * 0.1) from all together (`unreachable`, default 0.5).
+   * number holds for all; an object distinguishes those that are out for what they answered
+   * (default 0.1) from all together (`unreachable`, default 0.5).
    */
   readonly maxEjectionRatio?: number | Partial<EjectionRatios>;
   /**
@@ -104,9 +104,7 @@ export interface ServiceOptions {
   readonly slowStart?: SlowStartOptions;
   /** Sticky sessions by key: `true` for the defaults. Default off. */
   readonly affinity?: boolean | AffinityOptions;
-  /**
-   * Asks servers how busy they are, for policies that go by it (`prequal`). Default: nobody does.
-   */
+  /** Asks servers how busy they are, for policies that go by it (`prequal`). Default: none. */
   readonly probes?: ProbeSource;
   /** Parameters for the resolver, such as Consul's `datacenter`. Checked by the resolver. */
   readonly discovery?: Readonly<Record<string, unknown>>;
@@ -219,10 +217,7 @@ const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
   throw invalidOption(name, value, 'an object with a probe function');
 });
 
-/**
- * Each option from the last that gives it. One that is undefined is not given: it does not hide an
- * earlier one.
- */
+/** Each option from the last that sets it. One that is undefined does not hide an earlier one. */
 export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
   const given = layers.flatMap((layer) => Object.entries(layer ?? {})).filter(([, value]) => value !== undefined);
   // Not by assignment: a key `__proto__`, as parsed JSON may have it, is to be refused like any

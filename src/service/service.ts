@@ -51,7 +51,7 @@ export interface ServiceContext {
 /** Timers do not fire sooner; milliseconds. */
 const SHORTEST_WAIT_MS = 1;
 
-/** How long a closing service waits for the calls in progress, where nobody says. */
+/** How long a closing service waits for the calls in progress, by default. */
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
 
 /**
@@ -74,7 +74,7 @@ export class LiveService implements Service, ViewHost {
   readonly #ejection: Ejection;
   readonly #feed: DiscoveryFeed;
   readonly #events = new SafeEmitter<ServiceEvents>();
-  /** What goes wrong beside calls is told, and stops nothing. */
+  /** What goes wrong beside calls is reported, and stops nothing. */
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
   readonly #view: View;
   /** Its own first, then those of the subsets. */
@@ -377,7 +377,7 @@ export class LiveService implements Service, ViewHost {
       withdrawn: (endpoint) => this.sticky?.withdrawn(endpoint),
       changed: () => {
         this.#views.refresh();
-        // Where nobody may be picked, those that wait go on waiting: others may be on their way.
+        // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
         if (this.rotation.length > 0) this.guard?.roomMade();
         this.#events.emit('rotation');
       },

@@ -16,7 +16,7 @@ interface Service {
   byId(id: string): LiveEndpoint | undefined;
 }
 
-/** The sessions of a service: in a table of its own, or in the store that it was given. */
+/** The sessions of a service: in its own table, or in the store that it was given. */
 export function createSticky(
   service: Service,
   affinity: AffinitySettings | undefined,

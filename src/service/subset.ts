@@ -24,15 +24,14 @@ export interface SubsetOptions {
    */
   readonly sessions?: 'service' | (string & {});
   /**
-   * For metrics: told whenever `weighted_round_robin` has weighed the usable endpoints by what they
-   * report. Called while calls end: it must be quick. What it throws is lost.
+   * For metrics: called whenever `weighted_round_robin` has weighed the usable endpoints by what
+   * they report. Runs while calls end: it must be quick. What it throws is lost.
    */
   readonly onWeighing?: (weighing: Weighing) => void;
 }
 
 /**
- * A live view of a service: some of its endpoints, a picker of its own, the same counters and
- * health.
+ * A live view of a service: some of its endpoints, its own picker, the same counters and health.
  */
 export interface Subset extends Disposable {
   /** The endpoints that may be picked now. */

@@ -26,7 +26,7 @@ export interface EndpointMessage {
 const calls = channel('fairlead:call');
 const endpoints = channel('fairlead:endpoint');
 
-/** Costs a comparison while nobody has subscribed. */
+/** Costs one comparison while there are no subscribers. */
 export function publishCall(service: string, endpoint: Endpoint, outcome: Outcome, latencyMs: number): void {
   if (calls.hasSubscribers) calls.publish({ service, endpoint, outcome, latencyMs } satisfies CallMessage);
 }

@@ -3,8 +3,8 @@ import { invalidOption } from '../runtime/options.js';
 import { EventQueue } from './event-queue.js';
 
 /**
- * A clock that stands still until it is told to go on. Timers fire in the order of their times,
- * each seeing the time it was armed for.
+ * A clock that stands still until it is advanced. Timers fire in the order of their times, each
+ * seeing the time it was armed for.
  */
 export class ManualClock implements Clock {
   #nowMs: number;
@@ -43,7 +43,7 @@ export class ManualClock implements Clock {
     return this.#queue.size;
   }
 
-  /** Goes on by so many milliseconds, 0 or more, and fires what falls due, also what that arms. */
+  /** Goes on by `byMs` milliseconds, 0 or more, and fires what falls due, also what that arms. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + forwards(byMs);
     while (this.#step(untilMs));

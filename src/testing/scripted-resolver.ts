@@ -9,15 +9,15 @@ import { invalidOption } from '../runtime/options.js';
 /** One thing that discovery does. Times are milliseconds since the resolver was made. */
 export type ScriptStep =
   /**
-   * It tells this list. `version` defaults to a new one; the same again confirms the list that is
+   * It reports this list. `version` defaults to a new one; the same again confirms the list that is
    * in force.
    */
   | { readonly atMs: number; readonly snapshot: readonly EndpointInput[]; readonly version?: string }
   /** It fails; the last list stays in force. */
   | { readonly atMs: number; readonly error: Error }
   /**
-   * It falls silent: what the script has in this time is not told, as when a watch hangs. At its
-   * end the last list that was missed is told.
+   * It falls silent: what the script has in this time is not reported, as when a watch hangs. At
+   * its end the last list that was missed is reported.
    */
   | { readonly atMs: number; readonly silentForMs: number };
 
@@ -53,7 +53,7 @@ export interface ScriptedResolver extends Resolver {
  * });
  * ```
  *
- * Who begins to watch late is told the list that is in force, as by any resolver. Throws
+ * A late watcher receives the list that is in force, as from any resolver. Throws
  * FAIRLEAD_INVALID_OPTION for a step that is not right.
  */
 export function scriptedResolver(options: ScriptedResolverOptions): ScriptedResolver {
@@ -67,7 +67,7 @@ interface Listing {
 
 class ScriptedService {
   readonly sinks = new Set<ResolverSink>();
-  /** What discovery tells; undefined before the first list. */
+  /** What discovery reports; undefined before the first list. */
   current: Listing | undefined;
   /** A list that came up during a silence. */
   missed: Listing | undefined;
@@ -116,7 +116,7 @@ class Script implements ScriptedResolver {
     return service;
   }
 
-  /** Checks a step now; gives what to do when its time has come. */
+  /** Checks a step now; returns what to do when its time has come. */
   #read(service: ScriptedService, step: ScriptStep, at: string, ownVersion: string): () => void {
     if ('snapshot' in step) {
       const endpoints = step.snapshot.map((input, index) => readEndpoint(input, `${at}.snapshot[${index}]`));

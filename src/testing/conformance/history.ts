@@ -14,7 +14,7 @@ export interface Step {
 
 const OUTCOMES = [Outcome.Success, Outcome.Failure, Outcome.Timeout, Outcome.Overloaded, Outcome.Cancelled];
 
-/** Weights as discovery may tell them, the extremes included. */
+/** Weights as discovery may report them, the extremes included. */
 const WEIGHTS = [1, 2, 3, 5, 0.01, 100, 65_535];
 
 type EventName =

@@ -43,8 +43,8 @@ export interface PolicyTraits {
  * for (const check of policyChecks(() => myPolicy({ choices: 3 }))) test(check.name, check.run);
  * ```
  *
- * `make` gives a new policy, and is called for each check; its picker is run as the core would run
- * it. All of the checks together take between 0.1 and 1 s.
+ * `make` returns a new policy, and is called for each check; its picker is run as the core would
+ * run it. All of the checks together take between 0.1 and 1 s.
  */
 export function policyChecks(make: () => Policy, traits: PolicyTraits = {}): readonly PolicyCheck[] {
   const { evenWithin, weightsWithin, context } = readOptions<ReadTraits>('policyChecks', traits, {

@@ -26,7 +26,7 @@ export interface ResolverCheck {
 /** What a source knows of its instances. What it does not know is not checked. */
 export interface ResolverTraits {
   /**
-   * Whether it tells instances that are registered and unhealthy. Default true; false for plain
+   * Whether it reports instances that are registered and unhealthy. Default true; false for plain
    * DNS, say.
    */
   readonly health?: boolean;

@@ -51,7 +51,7 @@ const QUIET_TURNS = 40;
 
 const TURN_MS = 5;
 
-/** What one watch was told. */
+/** What one watch received. */
 export class Watcher implements ResolverSink {
   readonly #abort = new AbortController();
   readonly lists: { readonly specs: readonly EndpointSpec[]; readonly version: string }[] = [];

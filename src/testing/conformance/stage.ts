@@ -28,7 +28,7 @@ export interface StageOptions {
 
 /**
  * A picker and the part of the core that it sees: real endpoints with real counters, a membership
- * that gives the places of departed ones to new ones, rotations that come and go.
+ * that reuses the places of departed ones for new ones, rotations that come and go.
  */
 export class Stage {
   readonly policy: Policy;
@@ -43,7 +43,7 @@ export class Stage {
   };
   readonly #open: Open[] = [];
   /**
-   * What the picker was given last. Not frozen: nobody's lists are, and going through a frozen one
+   * What the picker was given last. Not frozen: real lists are not, and going through a frozen one
    * costs more.
    */
   #given: Rotation = { ready: [], members: [], panic: false };
@@ -145,7 +145,7 @@ export class Stage {
   }
 
   /**
-   * The share of so many calls that each member gets, in the order of the members at the beginning.
+   * The share of `calls` calls that each member gets, in the order of the members at the beginning.
    */
   shares(calls: number, key: (call: number) => RoutingKey | undefined, between?: () => void): number[] {
     const counts = new Map(this.members.map(({ spec }) => [spec.id, 0]));

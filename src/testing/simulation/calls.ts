@@ -20,7 +20,7 @@ export interface FailedAttempt {
 
 /** What a client does besides picking: the same for all calls of a simulation. */
 export interface CallBehaviour {
-  /** A call that is not answered after so many milliseconds fails. Default: it waits for ever. */
+  /** A call that is not answered after this many milliseconds fails. Default: it waits for ever. */
   readonly timeoutMs?: number;
   /**
    * Asked after each failed attempt: the milliseconds until the next one, or undefined to give up.
@@ -28,7 +28,7 @@ export interface CallBehaviour {
    */
   readonly retry?: (failed: FailedAttempt) => number | undefined;
   /**
-   * A call not answered after so many milliseconds is sent once more, to another endpoint; the
+   * A call not answered after this many milliseconds is sent once more, to another endpoint; the
    * first answer wins.
    */
   readonly hedgeAfterMs?: number;

@@ -29,7 +29,10 @@ export interface StallFault extends Window {
   readonly kind: 'stall';
 }
 
-/** A share of the calls is answered by a failure, fast: the trap for whoever likes fast servers. */
+/**
+ * A share of the calls is answered by a failure, fast: the trap for policies that prefer fast
+ * servers.
+ */
 export interface FailFault extends Window {
   readonly kind: 'fail';
   /** Default 1: all of them. */

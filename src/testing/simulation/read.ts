@@ -82,7 +82,7 @@ export function serversOf({ server }: Fault): readonly string[] {
 
 const distribution = callback<Distribution>();
 
-/** What else discovery tells of it is read as discovery's. */
+/** What else discovery reports of it is read as discovery's. */
 const serverSchema: Schema<{ [Key in keyof Omit<SimulatedServer, 'id'>]-?: unknown } & { id: unknown }> = {
   serviceTime: required(distribution as Reader<unknown>, 'a distribution, such as normal(167, 5)'),
   concurrency: optional(number(1, 1, UNLIMITED)),

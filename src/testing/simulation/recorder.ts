@@ -53,8 +53,8 @@ export class Recorder {
 
   began(endpoint: Endpoint): void {
     const tally = this.#tallies.get(endpoint.spec.id)!;
-    // Counted here and not read from the endpoint: every client has an endpoint of its own for the
-    // same server.
+    // Counted here and not read from the endpoint: every client has its own endpoint for the same
+    // server.
     tally.inflight++;
     if (this.#now() < this.#warmupMs) return;
     tally.attempts++;

@@ -9,7 +9,7 @@ import type { Fault } from './faults.js';
 import type { SimulatedServer } from './server.js';
 
 export interface Simulation extends CallBehaviour {
-  /** The same seed gives the same report. Default 1. */
+  /** The same seed produces the same report. Default 1. */
   readonly seed?: number;
   /** How long calls keep arriving, milliseconds of simulated time. */
   readonly durationMs: number;
@@ -23,7 +23,7 @@ export interface Simulation extends CallBehaviour {
   readonly faults?: readonly Fault[];
   /** How the calls of each client arrive. */
   readonly arrivals: Arrivals;
-  /** Clients, each a mesh of its own that knows nothing of the others. Default 1. */
+  /** Clients, each with its own mesh that knows nothing of the others. Default 1. */
   readonly clients?: number;
   /**
    * What a real service would be given: the policy by name or as an object, health signals,
