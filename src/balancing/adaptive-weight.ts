@@ -8,7 +8,7 @@ import type { Picker, PickRequest, Policy } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface AdaptiveWeightOptions {
-  /** How often weights are computed anew, milliseconds. Default 1,000; 10 to 3,600,000. */
+  /** How often weights are recomputed, milliseconds. Default 1,000; 10 to 3,600,000. */
   readonly updateMs?: number;
   /** Time constant of the mean response times, milliseconds. Default 10,000; 1 to 3,600,000. */
   readonly decayMs?: number;
@@ -123,8 +123,8 @@ class AdaptiveWeightPicker implements Picker {
 
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
     const slot = this.#members.of(endpoint);
-    // How fast a failure came says nothing about how fast an answer would have come; a timeout does
-    // tell.
+    // How fast a failure came says nothing about how fast an answer would have come; a timeout
+    // does.
     if (
       slot !== -1 &&
       (outcome === Outcome.Success || outcome === Outcome.ApplicationError || outcome === Outcome.Timeout)

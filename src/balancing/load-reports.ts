@@ -23,7 +23,7 @@ export interface LoadReportOptions {
   readonly blackoutMs?: number;
   /** A report older than this is no longer believed; milliseconds. Default 180,000. */
   readonly expirationMs?: number;
-  /** How often weights are worked out anew; milliseconds. Default 1,000; 100 to 3,600,000. */
+  /** How often weights are recomputed; milliseconds. Default 1,000; 100 to 3,600,000. */
   readonly updateMs?: number;
   /** How much errors count against an endpoint. Default 1; 0 not at all. */
   readonly errorPenalty?: number;
@@ -78,7 +78,7 @@ export function reportLoad(endpoint: Endpoint, report: LoadReport, nowMs: number
 }
 
 /**
- * The endpoint was lost and is connected anew, perhaps started anew: what it reports of its first
+ * The endpoint was lost and is connected again, perhaps restarted: what it reports of its first
  * moments is not to be used before the blackout is over. For adapters.
  */
 export function restartLoadReports(endpoint: Endpoint): void {

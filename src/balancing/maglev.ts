@@ -23,7 +23,7 @@ export interface MaglevOptions {
  * about half as many again as on a ring. Ejections move the ejected endpoint's keys only. Calls
  * without a key go to a random endpoint by weight.
  *
- * Cost: the key's hash (murmur3) and one read. A change of membership fills the table anew: about
+ * Cost: the key's hash (murmur3) and one read. A change of membership refills the table: about
  * 15 ms for 65,537 entries, 70 ms for 655,373.
  */
 export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (options): Policy => {

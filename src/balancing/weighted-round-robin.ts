@@ -88,7 +88,7 @@ class WeightedRoundRobinPicker implements Picker {
  */
 const MAX_SKIPS = 16;
 
-/** The same, by weights that are worked out anew every so often. */
+/** The same, by weights that are recomputed every so often. */
 class ReportedRoundRobinPicker extends WeightedRoundRobinPicker {
   readonly #options: Required<LoadReportOptions>;
   readonly #weighed: PolicyContext['weighed'];

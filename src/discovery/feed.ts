@@ -26,7 +26,7 @@ const BURST = 50;
  * resolver still says.
  *
  * Each list costs a comparison with the members, a rotation for each view and an event, and
- * adapters rebuild what they made of the one before. So many in a short time are taken together: a
+ * adapters rebuild what they made of the one before. Many in a short time are taken together: a
  * list waits until its predecessors are paid for (a bucket, as in `TokenBucket`, with a price by
  * length), and a newer one takes its place.
  */
@@ -53,7 +53,7 @@ export class DiscoveryFeed implements ResolverSink {
     try {
       resolver.watch({ service, params }, this, this.#signal, this.#context);
     } catch (thrown) {
-      // Against its contract. Somebody else's mistake takes no service down: it has no endpoints,
+      // Against its contract. A resolver's mistake takes no service down: it has no endpoints,
       // and says why.
       this.error(toError(thrown));
     }

@@ -40,7 +40,7 @@ export interface InstanceInput {
   readonly port: number;
   /** Share of traffic: a whole number from 1 to 65,535. Default 1. */
   readonly weight?: number;
-  /** Told as metadata `zone`. */
+  /** Registered as metadata `zone`. */
   readonly zone?: string;
   readonly tags?: readonly string[];
   readonly meta?: Readonly<Record<string, string>>;
@@ -85,7 +85,7 @@ export interface Registration<Update extends InstanceUpdate = InstanceUpdate> ex
    * refuses them (then all is as before) or the registration ends.
    */
   update(changes: Update): Promise<void>;
-  /** Gives a function that stops listening. */
+  /** Returns a function that stops listening. */
   on<Name extends keyof RegistrationEvents & string>(
     name: Name,
     listener: (...args: RegistrationEvents[Name]) => void,

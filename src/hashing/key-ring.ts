@@ -65,8 +65,8 @@ export class KeyRing {
   }
 
   /**
-   * Takes the servers as they are now; the lookups give numbers in this list. Sort it: where two
-   * servers have the same point, the earlier one owns it.
+   * Takes the servers as they are now; the lookups return indices into this list. Sort it: where
+   * two servers have the same point, the earlier one owns it.
    */
   update(servers: readonly KeyRingServer[]): void {
     const weights = servers.map((server) => server.weight);
@@ -74,7 +74,7 @@ export class KeyRing {
     this.#ring = this.#builder.build(servers.map(({ id }, index) => ({ id, labels: counts[index]! })));
   }
 
-  /** The ring itself, for those who walk it. Replaced by `update`. */
+  /** The ring itself, for callers that walk it. Replaced by `update`. */
   get ring(): Ring {
     return this.#ring;
   }

@@ -1,7 +1,7 @@
 import { checkWeights } from './weights.js';
 
 /**
- * How other software shares out points, for rings that must agree with it. All give 40 labels to
+ * How other software shares out points, for rings that must agree with it. All assign 40 labels to
  * each of n equal servers where their arithmetic does not lose one:
  * - `none`: 40 labels for the median weight, in proportion for others, whatever else is there, and
  *   at least one. Nothing is lost, and a server that leaves moves no key between those that stay,

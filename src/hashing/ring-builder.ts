@@ -8,7 +8,7 @@ export interface RingServer {
 }
 
 /**
- * Gives the points of one server: always the same ones for the same id, and those of fewer labels
+ * Returns the points of one server: always the same ones for the same id, and those of fewer labels
  * among those of more.
  */
 export type PointSource = (server: RingServer) => ArrayLike<number>;

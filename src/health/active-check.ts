@@ -42,10 +42,10 @@ export interface CheckTiming {
    * Each interval is shortened or lengthened at random by up to this share. Default 0.1; 0 to 1.
    */
   readonly jitterRatio: number;
-  /** So many failures in a row make an endpoint unhealthy. Default 3; 1 to 1,000. */
+  /** This many failures in a row make an endpoint unhealthy. Default 3; 1 to 1,000. */
   readonly unhealthyThreshold: number;
   /**
-   * So many passes in a row make it healthy again; the first of all checks decides alone. Default
+   * This many passes in a row make it healthy again; the first of all checks decides alone. Default
    * 2; 1 to 1,000.
    */
   readonly healthyThreshold: number;

@@ -53,7 +53,7 @@ export class CheckHub {
     return this.#loops.size;
   }
 
-  /** Begins to check the address, or joins those who do. Gives a function that ends it. */
+  /** Begins to check the address, or joins those who do. Returns a function that ends it. */
   watch(check: ActiveCheck, target: CheckTarget, listener: CheckListener): () => void {
     const key = `${this.#nameOf(check)} ${addressOf(target)}`;
     let loop = this.#loops.get(key);
@@ -123,7 +123,7 @@ class CheckLoop {
     this.#random = random;
     this.#due = due;
     const { intervalMs, initially } = check.timing;
-    // Who is used already can wait for its turn; who waits for its first check should not wait
+    // An endpoint in use can wait for its turn; one that waits for its first check should not wait
     // long.
     const withinMs = initially === 'healthy' ? intervalMs : Math.min(intervalMs, FIRST_WITHIN_MS);
     this.#arm(random.float() * withinMs);

@@ -29,7 +29,7 @@ export interface EjectionHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly members: readonly LiveEndpoint[];
-  /** The state of an endpoint changed: compute the rotation anew. */
+  /** The state of an endpoint changed: recompute the rotation. */
   changed(): void;
   ejected(event: EjectionEvent): void;
   returned(endpoint: LiveEndpoint): void;

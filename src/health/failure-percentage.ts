@@ -14,7 +14,7 @@ export interface FailurePercentageOptions extends Partial<EjectionTimes> {
   readonly threshold?: number;
   /** With fewer calls within the interval an endpoint is not judged. Default 50; 1 to 1,000,000. */
   readonly requestVolume?: number;
-  /** So many endpoints must have had enough calls. Default 5; 1 to 1,000,000. */
+  /** This many endpoints must have had enough calls. Default 5; 1 to 1,000,000. */
   readonly minimumHosts?: number;
   /**
    * With fewer than that: judge nevertheless where another endpoint with enough calls is below the

@@ -62,8 +62,8 @@ export function groundsOf(outcome: Outcome): Grounds {
 export interface HealthTracker {
   /**
    * Called once per finished call, on the hot path: O(1), no allocation but on a verdict.
-   * `latencyMs` is NaN where latency is not measured. Gives the milliseconds to eject the endpoint
-   * for, 0 to keep it.
+   * `latencyMs` is NaN where latency is not measured. Returns the milliseconds to eject the
+   * endpoint for, 0 to keep it.
    */
   record(endpoint: Endpoint, outcome: Outcome, latencyMs: number): number;
   /** The numbers behind the verdict that `record` has just given, for the event. */

@@ -17,7 +17,7 @@ export interface Tally {
 }
 
 /**
- * Counts outcomes per endpoint and has them judged at the end of each interval, then begins anew,
+ * Counts outcomes per endpoint and has them judged at the end of each interval, then begins again,
  * as the timer of gRFC A50 does. So what was counted is never older than one interval. The timer
  * runs only while calls come: an interval without any is the last.
  */

@@ -15,7 +15,7 @@ export interface CheckEvent {
 }
 
 export interface ChecksHost {
-  /** An endpoint's state changed: compute the rotation anew. */
+  /** An endpoint's state changed: recompute the rotation. */
   changed(): void;
   checked(event: CheckEvent, endpoint: LiveEndpoint): void;
   /** A check that may end an ejection passed. */

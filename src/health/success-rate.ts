@@ -18,7 +18,7 @@ export interface SuccessRateOptions extends Partial<EjectionTimes> {
    */
   readonly requestVolume?: number;
   /**
-   * So many endpoints must have had enough calls for the published formula. Default 5; 2 to
+   * This many endpoints must have had enough calls for the published formula. Default 5; 2 to
    * 1,000,000.
    */
   readonly minimumHosts?: number;

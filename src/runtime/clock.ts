@@ -131,7 +131,7 @@ export function judgeAfter(
 
 /**
  * The outcome of `work`, or a rejection with what `late` returns where it takes longer than
- * `limitMs`, by the rules of `judgeAfter`. The work is not stopped: give it a signal for that. What
+ * `limitMs`, by the rules of `judgeAfter`. The work is not stopped: pass it a signal for that. What
  * it does after the limit is ignored, a rejection included.
  */
 export function withTimeout<T>(clock: Clock, limitMs: number, work: PromiseLike<T>, late: () => Error): Promise<T> {

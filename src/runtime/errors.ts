@@ -8,7 +8,7 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_INVALID_OPTION'
   /** The service knows no endpoint at all, or none that this subset may use. */
   | 'FAIRLEAD_NO_ENDPOINT'
-  /** A pool gave no connection: its limit, its queue or the time to wait was exhausted. */
+  /** A pool returned no connection: its limit, its queue or the time to wait was exhausted. */
   | 'FAIRLEAD_NO_CONNECTION'
   /** Two servers of a replicated database accept writes, and nothing says which one is right. */
   | 'FAIRLEAD_TWO_PRIMARIES'

@@ -23,7 +23,7 @@ export function invalidOption(name: string, value: unknown, allowed: string): Fa
 /**
  * Reads a whole options object. Unknown keys are refused with the list of the known ones;
  * `undefined` for the whole means no options given. `context` leads every message: `peak_ewma`
- * gives `peak_ewma.decayMs is -1: allowed is …`.
+ * makes `peak_ewma.decayMs is -1: allowed is …`.
  */
 export function readOptions<T>(context: string, options: unknown, schema: Schema<T>): T {
   const given = (options ?? {}) as Record<string, unknown>;

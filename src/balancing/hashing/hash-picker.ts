@@ -98,7 +98,7 @@ export class HashPicker implements Picker {
     return open === ALL || (open > 0 && mix32(hash ^ this.#built[owner]!.salt) >>> 2 < open);
   }
 
-  /** Nobody near takes it: all were tried, or nearly all are out, warming up or full. */
+  /** No endpoint near takes it: all were tried, or nearly all are out, warming up or full. */
   #scan(hash: number, tried: readonly Endpoint[] | undefined, first: Endpoint | undefined): Endpoint {
     const ready = this.#ready;
     const { bound } = this;

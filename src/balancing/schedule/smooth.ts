@@ -14,7 +14,7 @@ const MAX_ROUNDING = 0.02;
 /**
  * One whole cycle of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c, commit
  * 52327e0627f4): in each turn every current weight grows by its own weight, the largest is taken
- * and falls by the total. Gives undefined where the cycle is too long to lay out, or the weights
+ * and falls by the total. Returns undefined where the cycle is too long to lay out, or the weights
  * are too fine for one.
  */
 export function smoothSchedule(weights: readonly number[], position: number): Schedule | undefined {

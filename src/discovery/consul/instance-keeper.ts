@@ -41,7 +41,7 @@ const UNCLEAR_MS = 1_000;
  * reconciliation: what is wanted stays wanted until the agent agrees, and is looked at again for as
  * long as it is wanted. Requests for one id never overlap, so they take effect in order; one whose
  * answer is late is not forgotten, and when it turns out to have been carried out after all, the
- * agent is asked anew.
+ * agent is asked again.
  */
 export class InstanceKeeper {
   readonly #calls: AgentCalls;
@@ -53,7 +53,7 @@ export class InstanceKeeper {
   #wanted: Wanted | undefined;
   /** What the agent has, as far as we know; undefined where we do not. */
   #agreed: InstanceSettings | 'nothing' | undefined = 'nothing';
-  /** Whether the agent ever had it, so that its health may have to be sent anew. */
+  /** Whether the agent ever had it, so that its health may have to be sent again. */
   #wasListed = false;
   #replaced = false;
   /** Changes that may still be carried out. */
@@ -83,7 +83,7 @@ export class InstanceKeeper {
     void this.hurry();
   }
 
-  /** Nobody waits for it any longer. */
+  /** No caller waits for it any longer. */
   leave(goal: Goal): void {
     this.#goals.delete(goal);
   }

@@ -270,7 +270,7 @@ class Exchange {
   }
 }
 
-/** What to do about an error that says little to those who do not know OpenSSL. */
+/** What to do about an error that says little without knowledge of OpenSSL. */
 function hintOf(said: string): string {
   if (/wrong version number|packet length too long|EPROTO/i.test(said)) {
     return '. The agent speaks no TLS on this port: use http://, or its TLS port';

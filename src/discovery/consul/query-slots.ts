@@ -1,6 +1,6 @@
 import { Semaphore } from '../../runtime/semaphore.js';
 
-/** Gives a slot back. */
+/** Returns a slot. */
 export type Release = () => void;
 
 /**

@@ -16,7 +16,7 @@ export interface ApertureOptions {
   /**
    * Which of the clients this one is (a StatefulSet's ordinal and its replicas, say): then every
    * endpoint gets the same load. With `zone`, count among the clients of the zone. A function is
-   * asked whenever the rotation is computed anew, and what it returned last stays where it throws
+   * asked whenever the rotation is recomputed, and what it returned last stays where it throws
    * or returns nonsense. Default: none, and each client chooses at random.
    */
   readonly peer?: Peer | (() => Peer);
@@ -120,7 +120,7 @@ export class Aperture {
       const { index, total } = peer();
       if (isPeer(index, total)) this.#peer = { index, total };
     } catch {
-      // Somebody else's function: what it said before stays.
+      // The caller's function threw: what it returned before stays.
     }
     return this.#peer ?? { index: 0, total: 1 };
   }
