@@ -36,7 +36,7 @@ export type {
   Registration,
   RegistrationStatus,
 } from './discovery/registrar.js';
-export type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
+export type { DiscoveryStatus, EndpointInput, Resolver, ResolverSink, ServiceQuery } from './discovery/resolver.js';
 export { type StaticResolver, staticResolver } from './discovery/static.js';
 export type { ValueSink, ValueSource } from './discovery/value-source.js';
 export { addressOf, type Endpoint, type EndpointSpec, type EndpointState, type Rotation } from './endpoint/endpoint.js';
@@ -68,8 +68,8 @@ export { type RoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';
 export { classifyError, Outcome } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
+export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './service/contract.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
-export type { BreakerEvent, DiscoveryStatus, EndpointsEvent, Service, ServiceEvents } from './service/service.js';
 export type { Subset, SubsetOptions } from './service/subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
 export { type EndpointStats, type ServiceStats, serviceStats } from './telemetry/stats.js';

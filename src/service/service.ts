@@ -1,12 +1,9 @@
-import { closedError } from '../call/host.js';
-
-export type { DiscoveryStatus } from '../discovery/resolver.js';
-
 import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicyRegistry } from '../balancing/registry.js';
 import type { PolicySpec } from '../balancing/spec.js';
 import { runCall } from '../call/call.js';
+import { closedError } from '../call/host.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
 import { DiscoveryFeed } from '../discovery/feed.js';
@@ -36,8 +33,6 @@ import { readServiceOptions, type ServiceOptions, type ServiceSettings } from '.
 import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
 import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
-
-export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './contract.js';
 
 export interface ServiceContext {
   readonly name: string;

@@ -5,7 +5,7 @@ import { endpoints, testMesh } from '../support/mesh.js';
 
 /**
  * Promise 7: attempts ≤ (1 + budget) × calls, whatever servers answer. What callers' metadata says
- * is in integration/security/attempts.test.ts.
+ * is held by the test of gRPC's hedges.
  */
 
 const RATIO = 0.2;

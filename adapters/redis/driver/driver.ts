@@ -91,7 +91,7 @@ interface KeyedCommand {
   _iterateKeys(rename: (key: string | Buffer | undefined) => string | Buffer | undefined): void;
 }
 
-export type { ConnectionContext, ConnectionErrors } from './connection.js';
+export type { ConnectionErrors } from './connection.js';
 export { connectTo } from './connection.js';
 export * from './inside.js';
 export { Command, Redis, type RedisOptions };
