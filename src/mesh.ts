@@ -8,8 +8,9 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError, toError } from './runtime/errors.js';
 import { checkName, invalidOption, number, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
+import type { Service } from './service/contract.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
-import { LiveService, type Service } from './service/service.js';
+import { LiveService } from './service/service.js';
 
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */

@@ -3,7 +3,7 @@ import type { Lease } from '../../picking/lease.js';
 import type { Timer } from '../../runtime/clock.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import { Outcome } from '../../runtime/outcome.js';
-import type { Service } from '../../service/service.js';
+import type { Service } from '../../service/contract.js';
 import type { ManualClock } from '../manual-clock.js';
 import type { Recorder } from './recorder.js';
 import type { Job, ServerModel } from './server.js';
