@@ -2,9 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { FairleadError, type FairleadErrorCode } from '../../src/index.js';
 import { isLostStream, isRefusedStream } from './network-errors.js';
 
-/**
- * The codes in which a Connect client is told what fairlead says; the FairleadError is the `cause`.
- */
+/** The codes by which a Connect client sees fairlead's errors; the FairleadError is the `cause`. */
 const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
   FAIRLEAD_NO_ENDPOINT: Code.Unavailable,
   FAIRLEAD_CLOSED: Code.Unavailable,

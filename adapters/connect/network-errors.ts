@@ -5,8 +5,8 @@ import { classifyError, Outcome } from '../../src/index.js';
 const RESET = 'http/2 stream closed with error code';
 
 /**
- * True where the stream was reset while nobody had cancelled it: the server or the connection is
- * gone. Node closes the streams of a lost session with CANCEL, of which connect-node makes
+ * True where the stream was reset and the caller had not cancelled it: the server or the connection
+ * is gone. Node closes the streams of a lost session with CANCEL, of which connect-node makes
  * CANCELED, in these words only. Where the caller did cancel, the error is the caller's reason and
  * has others.
  */
@@ -50,7 +50,7 @@ export function networkOutcome(error: ConnectError): Outcome | undefined {
 
 const oldNews = new WeakSet<object>();
 
-/** Of the loss of its connection another call has told. */
+/** Another call has reported the loss of its connection. */
 export function markOldNews(error: object): void {
   oldNews.add(error);
 }
@@ -68,7 +68,7 @@ interface NodeError extends Error {
   readonly code: string;
 }
 
-/** A chain of causes longer than this is a loop, or tells nothing more. */
+/** A chain of causes longer than this is a loop, or adds nothing. */
 const MAX_CAUSES = 8;
 
 /** The errors of Node behind an error, from the outside in. */

@@ -30,7 +30,7 @@ export interface FairleadTransportOptions {
    * `deadlineMs`.
    */
   readonly defaultTimeoutMs?: number;
-  /** Another judgement of an error than its code gives; undefined leaves it to `outcomeOf`. */
+  /** Another judgement of an error than by its code; undefined leaves it to `outcomeOf`. */
   readonly classify?: (error: ConnectStatus) => Outcome | undefined;
   /**
    * For the transports to the endpoints: interceptors (they run once per attempt), compression,

@@ -47,7 +47,7 @@ export function verdictOf(thrown: unknown, own: ((error: ConnectStatus) => Outco
   if (isRefusedStream(thrown)) return { outcome: Outcome.Cancelled, repeat: 'always', retryAfterMs };
   const outcome = networkOutcome(thrown) ?? outcomeOf(thrown.code);
   const repeat = repeatAfter(outcome);
-  // The connection was lost, and another call that was on it has told so.
+  // The connection was lost, and another call that was on it has reported that.
   if (isOldNews(thrown)) return { outcome: Outcome.Cancelled, repeat, retryAfterMs };
   return { outcome, repeat, retryAfterMs };
 }

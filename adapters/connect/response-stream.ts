@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { StreamEnd } from './stream-end.js';
 
-/** The messages of a response, and the moment at which nobody will read any more of them. */
+/** The messages of a response, and the moment after which no more of them will be read. */
 export interface WatchedMessages<T> {
   readonly messages: AsyncIterable<T>;
   /**
@@ -14,9 +14,9 @@ export interface WatchedMessages<T> {
 }
 
 /**
- * Clients of Connect hide `return()` from their readers, so a reader that leaves early without
- * aborting its signal tells nobody. What is left of it is garbage, and when that is collected the
- * call ends.
+ * Clients of Connect hide `return()` from their readers, so nothing shows that a reader left early
+ * without aborting its signal. What is left of it is garbage, and when that is collected the call
+ * ends.
  */
 const forgotten = new FinalizationRegistry<() => void>((leave) => leave());
 

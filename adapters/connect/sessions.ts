@@ -10,7 +10,7 @@ import { StreamEnd } from './stream-end.js';
 export class Sessions extends Http2SessionManager {
   readonly #open = new Set<Http2Session>();
   #gone = 0;
-  /** As of when a loss was last told. */
+  /** As of when a loss was last reported. */
   #told = 0;
 
   override async request(...args: Parameters<Http2SessionManager['request']>): Promise<ClientHttp2Stream> {
@@ -32,7 +32,7 @@ export class Sessions extends Http2SessionManager {
 
   /**
    * The network failed a call that began when `goneBefore` sessions were gone: whether that is
-   * news. It is not where a session has ended since, and another call told of it.
+   * news. It is not where a session has ended since, and another call reported it.
    */
   isNews(goneBefore: number): boolean {
     const { gone } = this;

@@ -19,7 +19,7 @@ interface Heard {
 export class StreamEnd {
   #watching = false;
   #heard: Heard | undefined;
-  /** What came before somebody listened. */
+  /** What came before `listen`. */
   #ended: ((heard: Heard) => void) | undefined;
 
   /** Opens the stream: the first one that is opened meanwhile. */
@@ -37,7 +37,7 @@ export class StreamEnd {
     if (end !== undefined) end.#watch(stream);
   }
 
-  /** Who is told, once. It must not hold the reader of the response. */
+  /** Called once with the end. Must not hold the reader of the response. */
   listen(heard: Heard): void {
     this.#heard = heard;
     this.#ended?.(heard);

@@ -135,7 +135,7 @@ class ServiceTransport implements FairleadTransport {
         const opened = await stream.during(() =>
           transport.stream(method, either, time.remainingMs(), header, source, contextValues),
         );
-        // The reader is told why fairlead ended the call, not that it did.
+        // The reader learns why fairlead ended the call, not that it did.
         const explain = (thrown: unknown): unknown => toConnectError(callSignal.aborted ? callSignal.reason : thrown);
         const release = this.#connections.hold(endpoint);
         const left = (): void => reader.abort(new ConnectError('The response was left.', Code.Canceled));

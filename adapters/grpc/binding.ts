@@ -86,7 +86,7 @@ export class ChannelBinding {
     };
   }
 
-  /** What grpc-js is told with every resolution. */
+  /** What grpc-js receives with every resolution. */
   get serviceConfig(): ServiceConfig {
     const retryThrottling = throttlingOf(this.#methods.sources);
     return {

@@ -203,7 +203,7 @@ function connectionOptions(options: ChannelOptions): ChannelOptions {
 /** Two refreshes in a row are this far apart at least, where nothing was lost; milliseconds. */
 const MIN_REFRESH_GAP_MS = 5;
 /**
- * At most one part in so many of the time is spent on refreshing: rings of thousands of endpoints
+ * At most 1 / `REFRESH_SHARE` of the time is spent on refreshing: rings of thousands of endpoints
  * take long to build.
  */
 const REFRESH_SHARE = 20;
@@ -264,8 +264,7 @@ class Refresh {
 }
 
 /**
- * Has no content of its own: what the user wrote was read, and refused where wrong, when the
- * channel was made.
+ * Has no content: what the user wrote was read, and refused where wrong, when the channel was made.
  */
 export class FairleadConfig implements experimental.TypedLoadBalancingConfig {
   static createFromJson(_json: unknown): FairleadConfig {

@@ -5,7 +5,8 @@ import type { Endpoint, Service } from '../../src/index.js';
 export interface GrpcCallMessage {
   readonly service: string;
   /**
-   * The service itself, by which the mesh is told from another one that has a service of this name.
+   * The service itself, which distinguishes the mesh from another one that has a service of this
+   * name.
    */
   readonly upstream: Service;
   /** Without the options of its query: `fairlead:///users`. */

@@ -78,8 +78,8 @@ function checkPolicies(mesh: Mesh, { services, defaults }: GrpcSettings): void {
   }
 }
 
-// So that a client made before `registerGrpc` is told so: grpc-js would take its target for a name
-// of DNS. Other schemes are not known before.
+// So that a client made before `registerGrpc` learns of it: grpc-js would take its target for a
+// name of DNS. Other schemes are not known before.
 experimental.registerResolver(DEFAULT_SCHEME, resolverClass(DEFAULT_SCHEME));
 
 function find(scheme: string): Registered {
@@ -92,8 +92,8 @@ function find(scheme: string): Registered {
 }
 
 /**
- * grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets a
- * class of its own.
+ * grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets its
+ * own class.
  */
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {

@@ -4,7 +4,7 @@ import { type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
 /**
- * What grpc-js takes for the name resolver of a channel: it tells the channel when the service's
+ * What grpc-js takes for the name resolver of a channel: it notifies the channel when the service's
  * endpoints change. One per channel; it is stopped when the channel goes idle and started again
  * with the next call.
  */
@@ -13,7 +13,7 @@ export class ServiceResolver implements experimental.Resolver {
   readonly #listener: experimental.ResolverListener;
   #stop: (() => void) | undefined;
   #patience: Timer | undefined;
-  /** As it was last told. */
+  /** As it was last reported. */
   #aperture: readonly Endpoint[] = [];
   #published = false;
 
@@ -44,7 +44,7 @@ export class ServiceResolver implements experimental.Resolver {
       // discovery itself.
       if (stopped || this.#published) return;
       this.#publishIfKnown();
-      // Discovery may have failed before anybody listened: calls need not wait to hear of it.
+      // Discovery may have failed before this listened: calls need not wait to hear of it.
       const { error } = service.discovery;
       if (error !== undefined) this.#reportUnlessKnown(error.message);
     });
@@ -52,9 +52,10 @@ export class ServiceResolver implements experimental.Resolver {
       this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
     );
     // A call that finds the channel without a config waits for one, and grpc-js starts it in the
-    // context of whoever resolves; one that finds the config waits for its pick, and keeps its own.
-    // So what is known is told now. grpc-js asks its resolvers not to: it says CONNECTING after it
-    // has asked, unless something else was said by then, and that is all (1.14).
+    // context of the code that resolves; one that finds the config waits for its pick, and keeps
+    // its own. So what is known is reported now. grpc-js asks its resolvers not to: it says
+    // CONNECTING after it has asked, unless something else was said by then, and that is all
+    // (1.14).
     this.#publishIfKnown();
   }
 
@@ -110,9 +111,9 @@ export class ServiceResolver implements experimental.Resolver {
     const { attributes, serviceConfig } = this.#binding;
     const config = experimental.statusOrFromValue(serviceConfig);
     const tell = (): void => void this.#listener(result, attributes, config, '');
-    // grpc-js starts the calls that waited for this in the context of whoever resolves, which is
-    // often the context of the call that came first: its key must not become everybody's. (Where no
-    // key is set, none is: that costs nothing.)
+    // grpc-js starts the calls that waited for this in the context of the code that resolves, which
+    // is often the context of the call that came first: its key must not become the others'. (Where
+    // no key is set, none is: that costs nothing.)
     if (currentRoutingKey() === undefined) tell();
     else withRoutingKey(undefined, tell);
   }

@@ -47,7 +47,7 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
     watched.discover();
     return watched.services;
   });
-  /** Only what concerns this mesh: other meshes of the process tell the same channels. */
+  /** Only what concerns this mesh: other meshes of the process publish to the same channels. */
   const ours =
     <M extends { readonly service: string; readonly endpoint: Endpoint }>(record: (message: M) => void) =>
     (message: unknown): void => {

@@ -72,15 +72,24 @@ export interface EjectionRatios {
 
 /**
  * Carries out what the health signals ask for: caps the share of ejected endpoints, times the
- * ejections, and lets an endpoint return through one probing call. One endpoint may always go, or
- * services of two or three had no protection.
+ * ejections, and lets an endpoint return through one probing call.
  *
- * ## Two caps
+ * ## Trip Conditions
  *
- * A server that cannot be reached is of no use to any client. One that answers with failures may be
- * asked for something that fails everywhere: a request of one client that makes every server answer
- * 500 would take them out one by one. So few may go for their answers, and where both caps are used
- * up one of these returns for one that cannot be reached.
+ * A signal asks for the ejection of an endpoint that is in use, its `enforcementRatio` lets it
+ * pass, and the caps leave room. One endpoint may always go, or services of two or three had no
+ * protection.
+ *
+ * There are two caps. A server that cannot be reached is of no use to any client. One that answers
+ * with failures may be asked for something that fails everywhere: a request of one client that
+ * makes every server answer 500 would take them out one by one. So few may go for their answers,
+ * and where both caps are used up one of these returns for one that cannot be reached.
+ *
+ * ## Recovery Conditions
+ *
+ * Once its time is over the endpoint takes one call as a probe. An answer returns it. After a
+ * failure the signal that ejected it decides whether it stays out, and for how long. A probe that
+ * is cancelled, or does not end within 30 s, says nothing: the next call is the probe.
  */
 export class Ejection {
   readonly #host: EjectionHost;

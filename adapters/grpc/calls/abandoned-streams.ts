@@ -13,7 +13,8 @@ type Surface = ClientReadableStream<unknown> | ClientWritableStream<unknown> | C
 type Destroy = (this: Surface, error: Error | null, done: (error?: Error | null) => void) => void;
 
 /**
- * How calls end whose stream was destroyed. The details tell them from calls that `cancel()` ended.
+ * How calls end whose stream was destroyed. The details distinguish them from calls that `cancel()`
+ * ended.
  */
 const ABANDONED = 'Its stream was destroyed on the client';
 

@@ -23,7 +23,7 @@ export interface Connection {
   readonly connection: number;
   /** Calls on it now. */
   streams: number;
-  /** True for the first call that tells of the loss of this connection. */
+  /** True for the first call that reports the loss of this connection. */
   reportLoss(connection: number): boolean;
 }
 
@@ -138,8 +138,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
 
   /**
    * Opens the stream, whose events come in the context that it is opened in: a pick that waited is
-   * made in the context of whoever made it possible. What it throws, grpc-js answers by another
-   * pick.
+   * made in the context of the code that made it possible. What it throws, grpc-js answers by
+   * another pick.
    */
   createCall(...parameters: Parameters<CreateCall>): Stream {
     return this.#call.caller.run(this.#open, this, ...parameters);
@@ -188,7 +188,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
   #finish(code: status, details: string, metadata: Metadata, leaf: Connection): void {
     const { reportsPerCall, pending, classify } = this.#context;
     if (reportsPerCall) takeLoadTrailer(this.#lease.endpoint, metadata, pending.clock);
-    // It was given so long that another attempt was started, and that one answered.
+    // It took so long that another attempt was started, and that one answered.
     const overtaken = isDiscardedHedge(code, details) && this.#call.hasNewerThan(this);
     if (overtaken) this.#lease.done(Outcome.Timeout);
     else if (this.#hadMs === 0) this.#lease.done(Outcome.Cancelled);
@@ -203,7 +203,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
     return this.#hadMs >= 0 ? this.#hadMs : undefined;
   }
 
-  /** Gives back its place on the connection, once: gives that connection the first time. */
+  /** Frees its place on the connection, once: returns that connection the first time. */
   #leave(): Connection | undefined {
     this.#settle();
     const leaf = this.#leaf;
@@ -250,7 +250,7 @@ function judge(
   if (isRefusedStream(code, details)) return Outcome.Cancelled;
   const outcome = outcomeOf(code);
   // A lost connection fails every call on it at once. That is one event, not a streak of failures:
-  // the first call tells of it, the others say nothing new. (The endpoint has left the rotation
+  // the first call reports it, the others add nothing. (The endpoint has left the rotation
   // anyway until it is connected again.)
   if (outcome === Outcome.Failure && leaf.connection !== connection && !leaf.reportLoss(connection)) {
     return Outcome.Cancelled;

@@ -7,10 +7,10 @@ import { CallFilter } from './call-filter.js';
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 
 /**
- * What is measured of one call, made only while somebody listens. It is the filter by which grpc-js
- * shows how the call ended; attempts are told by the picks. A number that repeats is a transparent
- * retry, which the retry policy does not count; and as attempts may overlap, time without one is
- * what remains between them.
+ * What is measured of one call, made only while there are subscribers. It is the filter by which
+ * grpc-js shows how the call ended; attempts are reported by the picks. A number that repeats is a
+ * transparent retry, which the retry policy does not count; and as attempts may overlap, time
+ * without one is what remains between them.
  */
 export class CallRecord extends CallFilter {
   readonly path: string;
@@ -65,7 +65,7 @@ export class CallRecord extends CallFilter {
   #end(code: status): void {
     if (this.#ended) return;
     this.#ended = true;
-    // An attempt that never got as far as a stream ends with its call, and nobody tells of it.
+    // An attempt that never got as far as a stream ends with its call, and nothing reports it.
     for (const attempt of this.#attempts) attempt?.end(code);
     const repeats = Math.max(this.#attempts.length - 1, 0);
     this.telemetry.call(this.path, code, {

@@ -28,7 +28,7 @@ interface PickedAttempt {
  * once, and one object does for all.
  */
 export class Call extends CallFilter implements AcquireRequest, CallConfig {
-  /** Where its caller is: streams are opened, and refusals told, in that context. */
+  /** Where its caller is: streams are opened, and refusals reported, in that context. */
   readonly caller: CallerContext = new CallerContext();
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
@@ -41,7 +41,7 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
    * deadline has passed: it forgets what has no attempt yet, and begins one then.
    */
   ended = false;
-  /** Undefined while nobody measures. */
+  /** Undefined while nothing measures. */
   readonly record: CallRecord | undefined;
   /** Undefined where no attempt can be one too many. */
   readonly #hedges: Hedges | undefined;

@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 
 /**
- * The header by which a call tells its server how long it has; grpc-js sets it as the stream opens.
+ * The header that holds how long the server has for a call; grpc-js sets it as the stream opens.
  */
 export const TIMEOUT = 'grpc-timeout';
 

@@ -11,7 +11,7 @@ const throttles = new WeakMap<Service, HedgeThrottle>();
  * both of which must agree:
  *
  * - The token count of A6, where `retryThrottling` is configured: a failure that may be repeated
- *   takes 1, a success gives `tokenRatio`, none are sent while half of `maxTokens` or less are
+ *   takes 1, a success adds `tokenRatio`, none are sent while half of `maxTokens` or less are
  *   left. It sees failures, and so no server that hangs.
  * - A retry budget, for methods that are `idempotent`: over any 10 s no more than 20 % of the
  *   calls, and 10 per second.

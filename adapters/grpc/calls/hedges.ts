@@ -62,7 +62,7 @@ export class Hedges {
 
   /**
    * Ends an attempt that is not sent, as soon as no other of the call is on its way. Ended earlier
-   * it could be what the caller is told, if the last one fails in that moment.
+   * it could be what the caller receives, if the last one fails in that moment.
    */
   endUnsent(end: (ended: StatusObject) => void): void {
     if (this.#live > 0) this.#unsent.push(end);
@@ -70,8 +70,9 @@ export class Hedges {
   }
 
   /**
-   * What the caller is told: how the last attempt failed. Where none told, a code that leaves the
-   * call alone: there are attempts that are let go of and may yet start (see `PendingAttempts`).
+   * What the caller receives: how the last attempt failed. Where none reported, a code that leaves
+   * the call alone: there are attempts that are let go of and may yet start (see
+   * `PendingAttempts`).
    */
   get #verdict(): StatusObject {
     const failed = this.#failed;

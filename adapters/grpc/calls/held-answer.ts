@@ -8,7 +8,7 @@ import { connectionWith, type Stream, type StreamListener } from './connection-w
  */
 const HOLD_MS = 2_000;
 
-/** How an answer is held, and who is told that it is a stream. */
+/** How an answer is held, and the callback for streams. */
 export interface Holding {
   readonly repeatable: ReadonlySet<status>;
   readonly clock: Clock;

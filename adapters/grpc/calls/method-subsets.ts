@@ -27,7 +27,7 @@ export class ChannelSubsets {
     for (const subset of this.#byPolicy.values()) if (subset !== this.#own) subset.refresh();
   }
 
-  /** The configs of methods changed; policies that nobody asks for any more must not stay. */
+  /** The configs of methods changed; policies no longer in use must not stay. */
   forgetMethods(): void {
     for (const subset of this.#byPolicy.values()) if (subset !== this.#own) subset.close();
     this.#byPolicy.clear();

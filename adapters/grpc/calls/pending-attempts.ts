@@ -33,7 +33,7 @@ export class PendingAttempts {
     this.clock = clock;
   }
 
-  /** Adds it as the newest; gives the number of sweeps so far. */
+  /** Adds it as the newest; returns the number of sweeps so far. */
   add(attempt: PendingAttempt): number {
     attempt.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = attempt;

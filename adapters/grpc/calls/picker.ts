@@ -29,7 +29,7 @@ const QUEUE: experimental.PickResult = {
   onCallEnded: null,
 };
 
-/** For a call that is over: nobody waits for what would be sent. */
+/** For a call that is over: nothing waits for what would be sent. */
 const DROP: experimental.PickResult = {
   pickResultType: PickResultType.DROP,
   subchannel: null,
@@ -68,7 +68,7 @@ export class ConnectedPicker implements experimental.Picker {
       const leaf = leaves.get(lease.endpoint);
       if (leaf?.subchannel === undefined) {
         // Its connection went away this moment; the pick is repeated when the channel's state is
-        // told.
+        // reported.
         lease.done(Outcome.Cancelled);
         return QUEUE;
       }
@@ -84,10 +84,7 @@ export class ConnectedPicker implements experimental.Picker {
   }
 }
 
-/**
- * The call, unless somebody else's config selector is in between: then each attempt is a call of
- * its own.
- */
+/** The call, unless another config selector is in between: then each attempt is its own call. */
 function callOf(args: experimental.PickArgs): Call {
   const info: unknown = args.extraPickInfo;
   return info instanceof Call ? info : new Call(undefined, NO_PLAN);

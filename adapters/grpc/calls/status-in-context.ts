@@ -4,9 +4,9 @@ import type { StreamListener } from './connection-with.js';
 type Told<Name extends keyof StreamListener> = Parameters<StreamListener[Name]>[0];
 
 /**
- * What grpc-js listens with to an attempt, told its end in the context of the caller. Node 20 emits
- * the end of an HTTP/2 stream in the context of its session, which is that of the call that made
- * the connection; everything else comes in the context that the stream was opened in.
+ * What grpc-js listens with to an attempt; its end comes in the context of the caller. Node 20
+ * emits the end of an HTTP/2 stream in the context of its session, which is that of the call that
+ * made the connection; everything else comes in the context that the stream was opened in.
  */
 export class StatusInContext implements StreamListener {
   readonly #listener: StreamListener;

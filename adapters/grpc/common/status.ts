@@ -3,7 +3,7 @@ import { Outcome } from '../../../src/index.js';
 
 /**
  * What a gRPC status says about the endpoint, by code. From the status code guide
- * (grpc/doc/statuscodes.md), which tells which codes the library itself generates, and from how
+ * (grpc/doc/statuscodes.md), which lists the codes that the library itself generates, and from how
  * servers use them:
  *
  * - Codes by which an application answers (NOT_FOUND, ABORTED, UNAUTHENTICATED, …) never speak

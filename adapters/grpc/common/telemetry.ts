@@ -14,8 +14,8 @@ export type AttemptFigures = Omit<GrpcAttemptMessage, 'service' | 'upstream' | '
 export type CallFigures = Omit<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
 
 /**
- * Tells the diagnostics channels about one gRPC channel. Costs a comparison while nobody has
- * subscribed.
+ * Publishes to the diagnostics channels about one gRPC channel. Costs one comparison while there
+ * are no subscribers.
  */
 export class ChannelTelemetry {
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export class ChannelTelemetry {
     this.clock = clock;
   }
 
-  /** Whether somebody wants to hear of calls: those that begin meanwhile are followed. */
+  /** Whether calls have subscribers: those that begin meanwhile are followed. */
   get followsCalls(): boolean {
     return calls.hasSubscribers || attempts.hasSubscribers;
   }
@@ -66,7 +66,7 @@ export class ChannelTelemetry {
   }
 }
 
-/** A code that gRPC does not know is told as gRPC libraries read it: UNKNOWN. */
+/** A code that gRPC does not know is reported as gRPC libraries read it: UNKNOWN. */
 function nameOf(code: status): string {
   return status[code] ?? 'UNKNOWN';
 }

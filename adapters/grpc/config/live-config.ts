@@ -5,7 +5,7 @@ import type { GrpcSettings } from './options.js';
 import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
 /**
- * Service configs from a source that tells of changes, watched from the first channel to a service
+ * Service configs from a source that reports changes, watched from the first channel to a service
  * on.
  */
 export class ServiceConfigs {

@@ -27,7 +27,7 @@ const IDEMPOTENT_HEDGING: NonNullable<MethodConfig['hedgingPolicy']> = {
   nonFatalStatusCodes: ['UNAVAILABLE'],
 };
 
-/** The first throttling that a source gives. */
+/** The first throttling that a source sets. */
 export function throttlingOf(sources: readonly GrpcServiceConfig[]): GrpcServiceConfig['retryThrottling'] {
   return sources.find(({ retryThrottling }) => retryThrottling !== undefined)?.retryThrottling;
 }
@@ -121,7 +121,7 @@ function keyOf(spec: PolicySpec): unknown {
 
 /**
  * Methods remembered per channel; paths beyond are looked up each time. Only programs that make up
- * paths have so many.
+ * paths exceed this.
  */
 const MAX_REMEMBERED = 1_000;
 
@@ -130,7 +130,7 @@ export interface LiveConfig {
   readonly current: GrpcServiceConfig;
   /** Another number for another config. */
   readonly version: number;
-  /** Calls `changed` for every other config, until what it gives is called. */
+  /** Calls `changed` for every other config, until the returned function is called. */
   onChange(changed: () => void): () => void;
 }
 

@@ -5,12 +5,12 @@ import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
 
 const { callback, unchecked, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
 
-/** What a channel may be told by its target's query, by its service config, or in code. */
+/** What may be set for a channel by its target's query, by its service config, or in code. */
 export interface GrpcTargetOptions {
   /** The policy for channels to this service. Default: the service's own. */
   readonly policy?: PolicySpec;
   /**
-   * The request header whose value is the routing key. A name ending in `-bin` gives bytes.
+   * The request header whose value is the routing key. A name ending in `-bin` yields bytes.
    * Default: none.
    */
   readonly keyHeader?: string;
@@ -71,8 +71,8 @@ export interface GrpcOptions {
    */
   readonly defaults?: GrpcServiceOptions;
   /**
-   * Judges how a call ended where the status code alone does not tell. One that throws is not asked
-   * again for that call.
+   * Judges how a call ended where the status code alone does not show it. One that throws is not
+   * asked again for that call.
    */
   readonly classify?: Classify;
   /**
@@ -83,7 +83,7 @@ export interface GrpcOptions {
   /**
    * Where service configs are kept as JSON, by service, for operators to change while programs run:
    * `consulKv()`. The configs in force are the channel's own, then these, then those in code. A
-   * config that is refused is told to `onServiceConfigError` and the one before stays.
+   * config that is refused is reported to `onServiceConfigError` and the one before stays.
    */
   readonly serviceConfigSource?: ValueSource;
   /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */

@@ -39,9 +39,9 @@ export function parseTarget(uri: TargetUri): ParsedTarget {
 /**
  * grpc-js sends every target whose path can be read as `host` or `host:port` to the proxy of the
  * environment (`grpc_proxy`, `https_proxy`, `http_proxy`) and then never asks our resolver. A
- * service is no host to be reached through a proxy, so the path is made one that it cannot read: an
- * opening bracket without the closing one. The object is the channel's own, handed to us before the
- * proxy is looked up.
+ * service is not a host to be reached through a proxy, so the path is made one that it cannot read:
+ * an opening bracket without the closing one. The object is the channel's own, handed to us before
+ * the proxy is looked up.
  */
 export function shieldFromProxy(uri: TargetUri, env: NodeJS.ProcessEnv = process.env): void {
   const { grpc_proxy, https_proxy, http_proxy } = env;

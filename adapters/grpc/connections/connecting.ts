@@ -3,7 +3,7 @@ import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 
 /**
- * What `getRealSubchannel()` gives: the class has more than the interface tells of. Each is
+ * What `getRealSubchannel()` returns: the class has more than the interface declares. Each is
  * optional, as it may go.
  */
 interface RealSubchannel {
@@ -14,8 +14,7 @@ interface RealSubchannel {
 
 /**
  * Watches one subchannel connect. grpc-js waits for ever for a peer that accepts and never speaks
- * (a stopped process, a load balancer without a server behind it); this gives it so long and no
- * longer.
+ * (a stopped process, a load balancer without a server behind it); this sets a limit.
  */
 export class Connecting {
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ import { Backoff } from '../../../src/adapter.js';
 import type { Clock, Random, Timer } from '../../../src/index.js';
 
 /**
- * The waits after streams that told nothing: those of gRPC's connection backoff
+ * The waits after streams that sent nothing: those of gRPC's connection backoff
  * (doc/connection-backoff.md), with its jitter below them only.
  */
 const BACKOFF = { baseMs: 1_000, maxMs: 120_000, factor: 1.6, jitter: 0.2 };
@@ -22,7 +22,7 @@ export interface StreamContext {
   readonly random: Random;
 }
 
-/** What a server tells over time. */
+/** What a server reports over time. */
 export interface StreamListener {
   message(bytes: Buffer): void;
   /** The stream broke; it is opened again with backoff. */

@@ -89,7 +89,8 @@ export class Leaf implements PickableConnection {
   }
 
   /**
-   * Discovery told of the endpoint anew: if it is believed to be down, that is worth a try at once.
+   * Discovery reported the endpoint anew: if it is believed to be down, that is worth a try at
+   * once.
    */
   rediscovered(): void {
     if (this.#spec === this.endpoint.spec) return;
@@ -130,7 +131,7 @@ export class Leaf implements PickableConnection {
 
   #addLeaf(): void {
     const options = { ...this.#settings.options, [CONNECTION]: this.#more.length + 1 };
-    // Whether the endpoint is up is told by the first connection alone.
+    // Only the first connection decides whether the endpoint is up.
     const owner: LeafHost = { helper: this.#owner.helper, leafChanged: () => {} };
     const once = { maxConnections: 1, oobReportingPeriodMs: undefined };
     const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, ...once, options });
@@ -164,7 +165,7 @@ export class Leaf implements PickableConnection {
         return subchannel;
       },
       updateState: (state, picker, error) => this.#update(state, picker, error),
-      // Discovery pushes; asking it again would tell nothing new.
+      // Discovery pushes; asking it again would bring nothing new.
       requestReresolution: () => {},
     });
     const { host, port } = this.endpoint.spec;
@@ -201,7 +202,7 @@ export class Leaf implements PickableConnection {
     }
     if (state === READY) {
       this.#stuck = false;
-      // The picker of a connected leaf knows one subchannel and gives it for every pick.
+      // The picker of a connected leaf knows one subchannel and returns it for every pick.
       const connected = picker.pick(NO_CALL).subchannel ?? undefined;
       if (before !== READY || connected !== this.#connected) this.#watch(connected);
       // Not the first connection of this channel: the server may have been started anew.
@@ -221,7 +222,7 @@ export class Leaf implements PickableConnection {
     else if (before === READY) telemetry?.connection(this.endpoint, 'disconnected');
   }
 
-  /** Has the server tell of itself, where that is asked for. */
+  /** Has the server report on itself, where that is asked for. */
   #watch(subchannel: experimental.SubchannelInterface | undefined, healthy?: boolean): void {
     const { healthService, oobReportingPeriodMs } = this.#settings;
     if (subchannel === undefined) return;
