@@ -42,7 +42,7 @@ export interface RoutedQueries {
   ): Query;
 }
 
-/** What a connection that `getConnection` gave has beside mysql2's, in the callback API. */
+/** What a connection from `getConnection` has beside mysql2's, in the callback API. */
 export interface RoutedConnection extends RoutedQueries {
   /**
    * Ends the statement that runs now, by KILL QUERY on its server and beside the pool's limit; one
@@ -59,7 +59,7 @@ export interface RoutedPromiseQueries {
   execute<T extends QueryResult>(options: RoutedQueryOptions, values?: ExecuteValues): Promise<[T, FieldPacket[]]>;
 }
 
-/** What a connection that `getConnection` gave has beside mysql2's, in the promise API. */
+/** What a connection from `getConnection` has beside mysql2's, in the promise API. */
 export interface RoutedPromiseConnection extends RoutedPromiseQueries {
   /**
    * Ends the statement that runs now, by KILL QUERY on its server and beside the pool's limit; one

@@ -98,7 +98,7 @@ function wholeMs(ttlMs: number): number {
   return Math.max(1, Math.ceil(ttlMs));
 }
 
-/** Whatever else it is, the core says that it is not an id. */
+/** The core rejects anything else: it is not an id. */
 function replyOf(reply: unknown): string | undefined {
   return reply === null ? undefined : (reply as string);
 }

@@ -26,7 +26,7 @@ export class PositionHistory {
 
   /**
    * Milliseconds that a server at `position` is behind at `nowMs`: the age of the oldest position
-   * that it does not have. Infinity where it does not even have the first: that one says how old
+   * that it does not have. Infinity where it does not even have the first: that one shows how old
    * the look is, and not how old the position was then. NaN where nothing can be known: the server
    * has no GTIDs.
    */

@@ -7,7 +7,7 @@ import { GtidPosition } from './gtid.js';
 
 /** What one look at a server returned. */
 export interface Probe {
-  /** @@global.read_only: the truth about its role, whatever discovery's tags say. */
+  /** @@global.read_only: the truth about its role, whatever discovery's tags are. */
   readonly readOnly: boolean;
   readonly flavor: 'mysql' | 'mariadb';
   readonly position: GtidPosition;

@@ -2,7 +2,7 @@ import { type Endpoint, FairleadError, type Service } from '../../../src/index.j
 import type { RouteChoice } from '../common/options.js';
 import type { Replication } from './replication.js';
 
-/** Nobody was found in time who could run it. */
+/** No server that could run it was found in time. */
 export function noServer(
   { name, endpoints, discovery }: Service,
   replication: Replication,
@@ -14,7 +14,7 @@ export function noServer(
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
 }
 
-/** Several servers accept writes, and nothing says which one is right. */
+/** Several servers accept writes, and nothing shows which one is right. */
 export function twoPrimaries({ name }: Pick<Service, 'name'>, writable: readonly Endpoint[]): FairleadError {
   const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
   const message =

@@ -172,7 +172,7 @@ export class Replication {
     const { writable } = this;
     if (writable.length === 0) return this.#isBehindAnother(endpoint) ? Number.POSITIVE_INFINITY : Number.NaN;
     const leaders = writable.filter(this.#mayLead);
-    // Behind all of them: where nothing says which one is right, a replica follows one of them.
+    // Behind all of them: where nothing shows which one is right, a replica follows one of them.
     const lags = (leaders.length > 0 ? leaders : writable).map((each) => this.#historyOf(each).lagOf(position, nowMs));
     return Math.min(...lags);
   }

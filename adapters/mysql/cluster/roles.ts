@@ -52,7 +52,7 @@ export class Roles {
   }
 
   /**
-   * Why nothing is written anywhere: several servers accept writes, and nothing says which one is
+   * Why nothing is written anywhere: several servers accept writes, and nothing shows which one is
    * right.
    */
   tooManyPrimaries(): FairleadError | undefined {

@@ -132,7 +132,7 @@ export class ServerSet {
 
   #probed({ endpoint, pool }: ClusterServer, probe: Probe): boolean {
     const { service, clock } = this.#context;
-    // It was gone and is back: what failed then says nothing about it now.
+    // It was gone and is back: what failed then does not count now.
     if (probe.reconnected) {
       pool.resume();
       service.reportRecovered(endpoint);

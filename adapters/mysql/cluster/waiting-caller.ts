@@ -8,7 +8,7 @@ import { Checkout, type CheckoutCallback } from './checkout.js';
 /** What a waiting caller needs of its cluster. */
 export interface WaitingHost {
   readonly clock: Clock;
-  /** How long a caller may wait; milliseconds, 0: for ever. */
+  /** How long a caller may wait; milliseconds, 0: no limit. */
   readonly acquireTimeoutMs: number;
   /** Callers that wait for a server: notified when one may be there. */
   readonly waiting: Set<WaitingCaller>;
@@ -90,7 +90,7 @@ export class WaitingCaller extends CallerContext {
 
   #connectFailed(lease: Lease, error: unknown): void {
     if (error instanceof FairleadError) {
-      // A full pool here says nothing about the server.
+      // A full pool is not evidence against the server.
       lease.done(Outcome.Cancelled);
       // The server left discovery while this caller waited for it: there are others.
       if (error.code === 'FAIRLEAD_CLOSED' && this.#host.refusal() === undefined) this.#searchAgain();

@@ -93,8 +93,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 export const DRIVER_OPTIONS: readonly string[] = [...CONNECTION_KEYS, ...POOL_KEYS, ...REFUSED.keys()];
 
 /**
- * The parts of `ssl` that mysql2 reads; `servername` is ours. Its types name `pfx` and `crl` as
- * well, which it ignores.
+ * The parts of `ssl` that mysql2 reads; `servername` is Fairlead's. Its types name `pfx` and `crl`
+ * as well, which it ignores.
  */
 const TLS_KEYS: ReadonlySet<string> = new Set([
   'ca',

@@ -6,7 +6,7 @@ import { classifyError, Outcome } from '../../../src/index.js';
  * was measured on both servers.
  */
 export interface ErrorMeaning {
-  /** What it says about the endpoint. */
+  /** What it means for the endpoint. */
   readonly outcome: Outcome;
   /** The connection can be used on. */
   readonly connectionUsable: boolean;
@@ -86,8 +86,8 @@ const CONNECT_PHASE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The meaning of an error of a statement, or of connecting where `connecting`. What a server says
- * to a change of the user, which mysql2 marks `fatal`, is said to a login.
+ * The meaning of an error of a statement, or of connecting where `connecting`. A server's error for
+ * a change of the user, which mysql2 marks `fatal`, is read as one for a login.
  */
 export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   const { code, errno, fatal, message } = (thrown ?? {}) as DriverError;

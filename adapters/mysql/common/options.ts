@@ -42,7 +42,7 @@ export interface MysqlPoolOptions {
   readonly consistencyWaitMs?: number;
   /**
    * How long a caller may wait for a connection, or for a primary to be found; milliseconds.
-   * Default 10,000; 0: for ever.
+   * Default 10,000; 0: no limit.
    */
   readonly acquireTimeoutMs?: number;
   /**

@@ -16,7 +16,7 @@ export interface EndpointPoolOptions {
   readonly idleTimeoutMs: number;
   /** A connection is not used again after this long, less up to a tenth at random; milliseconds. */
   readonly maxLifetimeMs: number;
-  /** Connections that may be in the making at once: a burst must not become as many handshakes. */
+  /** Connections that may be opened at once: a burst must not become as many handshakes. */
   readonly maxConnecting: number;
   /** Callers that may wait; 0 is unlimited, as in mysql2. */
   readonly queueLimit: number;
@@ -98,7 +98,7 @@ export class EndpointPool {
       return;
     }
     const { queueLimit } = this.#options;
-    // Those whose connections are in the making are not a queue, as in mysql2.
+    // Callers whose connections are being opened are not a queue, as in mysql2.
     if (full && queueLimit > 0 && this.#waiters.length - this.#connecting >= queueLimit) {
       callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
       return;
@@ -193,7 +193,7 @@ export class EndpointPool {
    */
   cut(): void {
     for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
-    // Their holders see the error and give them back.
+    // Their holders see the error and release them.
     for (const physical of this.#busy) this.#discardDead(physical);
     // No timeout of the driver's covers what is run on a new connection: it would hold its place
     // for ever.
@@ -232,7 +232,7 @@ export class EndpointPool {
     callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
   }
 
-  /** As many connections in the making as callers wait, within both limits. */
+  /** Opens as many connections as callers wait, within both limits. */
   #connectForWaiters(): void {
     const { connectionLimit, maxConnecting } = this.#options;
     if (this.#pause.remainingMs > 0) {

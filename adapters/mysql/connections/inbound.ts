@@ -20,7 +20,7 @@ export class Inbound {
    */
   flags: number = AUTOCOMMIT;
   /**
-   * Whether these say AUTOCOMMIT when a session begins. MySQL says so, wrongly, where its global
+   * Whether these have AUTOCOMMIT when a session begins. MySQL sets it, wrongly, where its global
    * default is off, until a session sets the variable.
    */
   usual: number = AUTOCOMMIT;
@@ -43,7 +43,7 @@ export class Inbound {
     };
   }
 
-  /** A session begins: what is said from now on is its own doing. */
+  /** A session begins: the flags from now on are its own doing. */
   begin(): void {
     this.usual = this.flags & AUTOCOMMIT;
   }

@@ -37,7 +37,7 @@ export class WaitingCallers<Callback> {
     return this.#waiters.length - this.#head;
   }
 
-  /** Waits for `timeoutMs`; 0 is for ever. */
+  /** Waits for `timeoutMs`; 0 is no limit. */
   push(callback: Callback, timeoutMs: number): void {
     const deadlineMs = timeoutMs > 0 ? this.#clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
     this.#waiters.push(new Waiter(callback, deadlineMs, timeoutMs));

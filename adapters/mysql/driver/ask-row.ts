@@ -11,9 +11,9 @@ interface Question {
 }
 
 /**
- * Asks a question of our own and calls back with the first row, by the names of its columns. Its
- * shape does not follow the `rowsAsArray`, `nestTables` and `typeCast` that the application chose
- * for its connections.
+ * Runs an internal query and calls back with the first row, by the names of its columns. Its shape
+ * does not follow the `rowsAsArray`, `nestTables` and `typeCast` that the application chose for its
+ * connections.
  */
 export function askRow(
   connection: DriverConnection,

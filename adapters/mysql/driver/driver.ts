@@ -99,7 +99,7 @@ export function createQuery(sql: unknown, values: unknown, callback: unknown, co
   return (mysql as unknown as QueryFactory).createQuery(sql, values, callback, config);
 }
 
-/** MariaDB says so in its greeting. */
+/** MariaDB reports it in its greeting. */
 export function flavorOf(connection: DriverConnection): 'mysql' | 'mariadb' {
   return /mariadb/i.test(connection._handshakePacket?.serverVersion ?? '') ? 'mariadb' : 'mysql';
 }

@@ -51,7 +51,7 @@ class PromisePool extends promiseWrappers.PromisePool {
   }
 }
 
-/** mysql2's promise API for a connection that `getConnection` gave. */
+/** mysql2's promise API for a connection from `getConnection`. */
 export function promiseConnection(connection: unknown, promise?: PromiseConstructor): object {
   return new PromisePoolConnection(connection, promise);
 }

@@ -16,9 +16,11 @@ export interface HeldContext {
    * it.
    */
   readonly keepsInsertId: boolean;
-  /** A connection whose session was changed comes back: make it as new, or say that it is not. */
+  /**
+   * A connection whose session was changed comes back: make it as new, or report that it is not.
+   */
   clean(checkout: Checkout, done: (usable: boolean, isClean: boolean) => void): void;
-  /** A connection was taken, or is about to be given back. */
+  /** A connection was taken, or is about to be released. */
   acquired?(checkout: Checkout): void;
   released?(checkout: Checkout): void;
 }

@@ -7,7 +7,7 @@ import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Operation } from './operation.js';
 import type { ConsistencySession, Scope } from './write-history.js';
 
-/** What holds for jobs that say nothing themselves. */
+/** What holds for jobs that set nothing themselves. */
 export interface JobContext {
   readonly consistency: Consistency;
   /** The session of statements that belong to no other. */
@@ -31,9 +31,9 @@ export class Job extends CallerContext {
   readonly session: ConsistencySession;
   readonly consistency: Consistency;
   readonly route: RouteChoice | 'same';
-  /** The call itself says `replica`. */
+  /** The call itself asks for `replica`. */
   readonly saysReplica: boolean;
-  /** Somebody said where it goes, and not the scanner. */
+  /** Its route does not come from the scanner. */
   readonly isDirected: boolean;
   /** Why it cannot be run, where that is known before anything is done. */
   readonly refusal: unknown;
@@ -120,8 +120,8 @@ export class JobAttempt implements Attempt {
 
 /**
  * Where a statement goes: by the word of its call, of its context, of the `classify` option, of a
- * hint in its text, or as the scanner found; the first that says something. `replica` is obeyed for
- * what may run there (see `Statement.onReplica`); a hint does not make a read less fresh.
+ * hint in its text, or as the scanner found; the first that decides. `replica` is obeyed for what
+ * may run there (see `Statement.onReplica`); a hint does not make a read less fresh.
  */
 export function chooseRoute(
   statement: Statement,

@@ -7,7 +7,7 @@ export interface Attempt {
   ended(error: unknown, result?: unknown): void;
 }
 
-/** What a caller says beside a statement, or in it. */
+/** What a caller asks for beside a statement, or in it. */
 export interface Call extends Scope {
   /** The thread id of the connection that the statement is about: KILL and the like. */
   readonly thread?: number | undefined;

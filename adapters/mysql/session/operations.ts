@@ -11,7 +11,7 @@ import { StreamedOperation } from './streamed-operation.js';
 export interface OperationContext {
   readonly router: Router;
   readonly config: Record<string, unknown>;
-  /** For statements without a timeout of their own; 0 for none. */
+  /** For statements without their own timeout; 0 for none. */
   readonly queryTimeoutMs: number;
   /** Run on every new connection. */
   readonly initStatements: readonly string[];
@@ -35,7 +35,7 @@ export const readRoute: read.Reader<RouteChoice | undefined> = (value, name) => 
 };
 
 /**
- * What the caller says of it: `consistency` and `route` beside `sql` in an options object, and the
+ * What the caller asks for: `consistency` and `route` beside `sql` in an options object, and the
  * connection that the statement names.
  */
 export function callOf({ threadAt }: Statement, sql: unknown, values: unknown): Call | undefined {

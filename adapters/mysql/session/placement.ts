@@ -31,7 +31,7 @@ export function placeOnReplica({ operation, consistency, saysReplica }: Job, sta
   if (effect === 'chain' || effect === 'begin_read_only') return 'held';
   if (effect === 'begin') return state.hasState ? 'refuse' : 'leave';
   if (isRead && consistency !== 'strong') return 'held';
-  // The server says so itself, and does nothing.
+  // The server reports it itself, and does nothing.
   if (onReplica === 'refused' || (saysReplica && mayBeAsked(statement))) return 'held';
   return state.isUntouched && !state.hasState ? 'begin_on_primary' : 'refuse';
 }

@@ -183,7 +183,7 @@ class Execution implements Operation {
   }
 }
 
-/** What the server says of a statement that was closed. */
+/** The server's error for a statement that was closed. */
 function unknownHandler(): Error {
   return Object.assign(new Error('Unknown prepared statement handler: it was closed'), {
     code: 'ER_UNKNOWN_STMT_HANDLER',

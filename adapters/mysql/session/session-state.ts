@@ -41,20 +41,20 @@ export class SessionState {
     return this.inTransaction || this.hasState;
   }
 
-  /** The connection is given back, or was made as new. */
+  /** The connection is released, or was made as new. */
   clear(): void {
     this.inTransaction = this.hasState = this.hasInsertId = this.hasOtherSchema = this.hasOtherUser = false;
     this.isUntouched = this.hasWritten = this.isOnReplica = false;
   }
 
-  /** Whether an answer with these flags says nothing but that a read outside of all is over. */
+  /** Whether an answer with these flags means only that a read outside of all is over. */
   isUnchangedBy({ effect }: Statement, { inbound }: Physical): boolean {
     const { flags, usual } = inbound;
     return effect === 'none' && !this.inTransaction && (flags & (IN_TRANSACTION | AUTOCOMMIT)) === usual;
   }
 
   /**
-   * A statement succeeded: takes from its answer what it says about the connection, and the
+   * A statement succeeded: takes from its answer what it reports about the connection, and the
    * position of a write.
    */
   succeeded(

@@ -94,7 +94,7 @@ export class Runner {
 
   /**
    * Until the server has answered, what KILL QUERY hits must be the statement that was meant: this
-   * session sends no other, and a connection that is given back meanwhile serves no other session.
+   * session sends no other, and a connection that is released meanwhile serves no other session.
    */
   #kill({ endpoint, physical }: Checkout, done: (error: unknown, cancelled?: boolean) => void): void {
     const answered = (error: unknown): void => {

@@ -37,7 +37,7 @@ export class StreamedOperation implements Operation {
   send({ physical }: Checkout, attempt: Attempt): void {
     const { connection } = physical;
     const { command } = this;
-    // In the order they came: a packet for what gave none, an empty list for rows.
+    // In the order they came: a packet for statements without rows, an empty list for rows.
     const results: unknown[] = [];
     const finish = (error: unknown): void => {
       connection.off('error', lost);

@@ -9,7 +9,7 @@ export interface RouterOptions {
   readonly override: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   /** The database of the login, in which a table without a schema is. */
   readonly database?: unknown;
-  /** Whether comments at the head of a statement say where it goes. Default true. */
+  /** Whether comments at the head of a statement decide where it goes. Default true. */
   readonly hints?: boolean;
 }
 

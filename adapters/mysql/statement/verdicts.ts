@@ -21,10 +21,10 @@ export interface Statement {
    */
   readonly effect: 'none' | 'begin' | 'begin_read_only' | 'chain' | 'end' | 'session' | 'insert_id' | 'reset' | 'user';
   /**
-   * Whether it may run on a replica where a route says so: `yes`, it is known to only read;
-   * `asked`, if the call itself says so, because what it does cannot be seen; `never`, because
-   * replicas accept what must be on the primary (locks, state of a session); `refused`, they do
-   * not accept it.
+   * Whether it may run on a replica where a route asks for it: `yes`, it is known to only read;
+   * `asked`, if the call itself asks for it, because what it does cannot be seen; `never`, because
+   * replicas accept what must be on the primary (locks, state of a session); `refused`, they do not
+   * accept it.
    */
   readonly onReplica: 'yes' | 'asked' | 'never' | 'refused';
   /**

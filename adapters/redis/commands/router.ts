@@ -24,7 +24,7 @@ export interface RouterHost {
 export class Router implements TransactionRouter {
   readonly service: string;
   readonly #host: RouterHost;
-  /** What a server has found in a command, for those who ask again on its way. */
+  /** What a server has found in a command, for callers that ask again on its way. */
   readonly #found = new WeakMap<Command, readonly RedisKey[]>();
   readonly #specs: KeySpecs;
 
@@ -101,7 +101,7 @@ export class Router implements TransactionRouter {
       (keys) => {
         const set = this.#host.currentSet();
         if (set.shards.length === 0) command.reject(unroutable(this.service, name, 'all shards are gone'));
-        // It says best what is wrong with what it does not know.
+        // The server reports best what is wrong with a command that it does not know.
         else if (keys === undefined) set.any.send(command);
         else if (keys.length > 0) {
           this.#found.set(command, keys);
@@ -154,7 +154,7 @@ export class Router implements TransactionRouter {
         command.reject(unroutable(this.service, showName(name, command, rule), rule.why));
         return;
       default:
-        // Sent without its key it is malformed, and the server says best how.
+        // Sent without its key it is malformed, and the server reports best how.
         if (command.args.length === 0) set.any.send(command);
         else command.reject(unroutable(this.service, name, 'no key says where it belongs; see the option keysOf'));
     }

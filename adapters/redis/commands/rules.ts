@@ -3,7 +3,7 @@
  * The table in docs/redis.md is made from this file.
  *
  * - `one`: one shard answers for all; the first that can be used, by name. Also for commands that
- *   always have a key: sent without one, they are malformed, and the server says best how.
+ *   always have a key: sent without one, they are malformed, and the server reports best how.
  * - `all`: sent to every shard; answered when all have answered, with the first one's reply.
  * - `remembered`: as `all`, and repeated on every later connection.
  * - `merged`: sent to every shard, the replies are put together.

@@ -36,7 +36,7 @@ export function sendScan(command: Command, set: ShardSet): void {
   const [given, ...rest] = command.args as (string | Buffer)[];
   const position = decodeCursor(String(given ?? ''));
   if (position === undefined) {
-    // The server says best what is wrong with it.
+    // The server reports best what is wrong with it.
     shards[0]!.send(command);
     return;
   }

@@ -41,7 +41,7 @@ export function sendSplit(command: Command, merge: SplitMerge, shards: ShardSet,
   const width = merge === 'status' ? 2 : 1;
   const args = command.args as (string | Buffer)[];
   if (args.length === 0 || args.length % width !== 0) {
-    // The server says best what is wrong with it.
+    // The server reports best what is wrong with it.
     shards.any.send(command);
     return;
   }

@@ -45,7 +45,7 @@ export class Subscriber {
   #stepping = false;
   /** Under way. */
   #step: Step | undefined;
-  /** Counts connections: what one has answered says nothing about the next. */
+  /** Counts connections: what one has answered does not hold for the next. */
   #epoch = 0;
   #timer: Timer | undefined;
   #looks = 0;
@@ -255,7 +255,7 @@ const SILENT_LOOKS = 2;
 const REFUSED_LOOKS = 10;
 
 /**
- * Whatever the option of that name says of the shard: a subscription is for as long as the client
+ * Whatever the option of that name is for the shard: a subscription is for as long as the client
  * lives.
  */
 const retryStrategy = (times: number): number => Math.min(times * 50, 1_000);

@@ -52,7 +52,7 @@ interface Waiter {
  * subscriber for them, made when first needed.
  *
  * What is subscribed is a matter of what was asked for and of who owns it now, not of what was done
- * at each change: every change only says anew which subscriber should hold what, and each brings
+ * at each change: every change only decides anew which subscriber should hold what, and each brings
  * its server there as soon as that can be reached. A channel whose owner changes is held by the
  * owner before until the new one holds it.
  */
@@ -86,7 +86,7 @@ export class Subscriptions {
     const kind = (joining ? name : name.replace('un', '')) as Kind;
     const given = (command.args as (string | Buffer)[]).map(toName);
     if (joining && given.length === 0) {
-      // The server says best what is wrong with it.
+      // The server reports best what is wrong with it.
       set.any.send(command);
       return;
     }
@@ -318,7 +318,7 @@ export class Subscriptions {
     return joining ? entries.filter(({ turn }, i) => turn === turns[i]) : [];
   }
 
-  /** As ioredis: text only for those who listen to it. */
+  /** As ioredis: text only for its listeners. */
   #heard(event: MessageEvent, args: readonly Buffer[]): void {
     const text = event.slice(0, -'Buffer'.length);
     if (this.#host.listens(text)) this.#host.emit(text, ...args.map(String));

@@ -47,7 +47,7 @@ const OF_SENTINELS = 'unset: it belongs to sentinels';
 
 /**
  * Every option of ioredis 6, which has all of version 5, and those that are refused: `any` value
- * goes to every connection, or none does. The compiler sees to it that both lists agree.
+ * goes to every connection, or none does. The compiler checks that both lists agree.
  */
 const OPTIONS: Readonly<
   Record<Exclude<keyof RedisOptions, RefusedOption>, 'any'> & Record<RefusedOption, `unset${string}`>
@@ -122,7 +122,7 @@ const FIXED: Readonly<Record<keyof FixedOptions, readonly unknown[]>> = {
   autoResubscribe: [true],
 };
 
-/** The names that may be given, for those who gave another. */
+/** The names that may be passed, for the error about another one. */
 const KNOWN: readonly string[] = Object.entries(OPTIONS).flatMap(([name, word]) => (word === 'any' ? [name] : []));
 
 /**

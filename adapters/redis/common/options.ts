@@ -3,7 +3,7 @@ import { optionReaders as read } from '../../../src/adapter.js';
 import type { EndpointSpec, KetamaCompatibility } from '../../../src/index.js';
 import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
 
-/** Names that may be there, and say nothing. */
+/** Names that may be there, and are ignored. */
 type NoneOf<Name extends string> = { readonly [K in Name]?: null | undefined };
 
 /**
@@ -174,11 +174,11 @@ const schema: read.Schema<ShardedSettings> = {
 
 /**
  * A command that takes longer fails: generous for a command, short for a caller that would else
- * wait for ever.
+ * wait without end.
  */
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** Splits what was given into ours and that of ioredis. */
+/** Splits the options into Fairlead's and those of ioredis. */
 export function readShardedOptions(options: unknown): {
   readonly own: ShardedSettings;
   readonly driver: RedisOptions;

@@ -101,12 +101,12 @@ export function refuseConnected({ status }: Redis): void {
 
 const CONNECTED: ReadonlySet<string> = new Set(['connecting', 'connect', 'ready']);
 
-/** As ioredis says that an attempt to connect has failed. */
+/** As ioredis reports that an attempt to connect has failed. */
 export function throwClosed(): never {
   throw new Error('Connection is closed.');
 }
 
-/** A promise for the caller who wants one, a callback for the one who gave one. */
+/** Calls the callback, where there is one, with what the promise settles to. */
 export function called<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
   if (callback === undefined) return;
   promise.then(

@@ -45,7 +45,9 @@ class Connection extends Redis {
   #ownsDeadline = false;
   /** The command whose error ioredis is dealing with. */
   #failing: Refused | undefined;
-  /** The same, once `reconnectOnError` has said 2 of it; what that sends itself goes its way. */
+  /**
+   * The same, once `reconnectOnError` has returned 2 for it; what that sends itself goes its way.
+   */
   #judged: Refused | undefined;
   /** Refused by the server, to be sent again on the next connection. */
   #again: Refused[] = [];
@@ -167,9 +169,9 @@ class Connection extends Redis {
   }
 
   /**
-   * `reconnectOnError` said 2. ioredis would queue it behind a connection that is about to close,
-   * which here fails all that waits. What belongs to a transaction cannot be sent without the rest
-   * of it.
+   * `reconnectOnError` returned 2. ioredis would queue it behind a connection that is about to
+   * close, which here fails all that waits. What belongs to a transaction cannot be sent without
+   * the rest of it.
    */
   #sendAgain(command: Command, judged: Refused): unknown {
     if (command !== judged.command) command.resolve(Buffer.from('OK'));

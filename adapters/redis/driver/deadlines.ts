@@ -91,7 +91,7 @@ export class Deadlines {
   }
 }
 
-/** As ioredis says it. */
+/** As ioredis words it. */
 export function timedOut(): Error {
   return new Error('Command timed out');
 }

@@ -40,7 +40,7 @@ export function partOf(command: Command, args: readonly unknown[]): Command {
   return new Command(command.name, args as never, { replyEncoding: null } as never);
 }
 
-/** A command of our own. */
+/** A command that this library sends itself. */
 export function ownCommand(name: string, args: readonly (string | Buffer)[] = []): Command {
   return new Command(name, args as never, { replyEncoding: 'utf8' } as never);
 }

@@ -55,7 +55,7 @@ export class Retries {
   }
 }
 
-/** Between two attempts where nothing says how long. */
+/** Between two attempts where no delay is known. */
 const AGAIN_MS = 1_000;
 
 /**

@@ -2,7 +2,7 @@ import { oddReply, type RedisKey } from '../common/errors.js';
 import { RESERVED } from '../common/reserved.js';
 import { type Command, isBuiltin, renameKeys } from '../driver/driver.js';
 
-/** Replies of these name keys, which their caller knows by the names it gave them. */
+/** Replies of these name keys, which the caller knows by its own names. */
 const NAMING: ReadonlySet<string> = new Set([
   'blpop',
   'brpop',
@@ -18,7 +18,7 @@ const NAMING: ReadonlySet<string> = new Set([
 
 /**
  * Gives the keys of a command other names at the server: each gets the namespace in front. What
- * names keys without declaring them (BY and GET of SORT_RO) cannot be served; the answer says why.
+ * names keys without declaring them (BY and GET of SORT_RO) cannot be served; the error says why.
  * Undefined where all went well.
  */
 export function enterNamespace(

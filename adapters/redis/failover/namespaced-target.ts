@@ -4,7 +4,7 @@ import type { Shard, Target } from '../shards/shard.js';
 import type { Held } from './held.js';
 import { enterNamespace } from './key-names.js';
 
-/** What it needs of those who know. */
+/** What it needs from its host. */
 export interface NamespaceHost {
   readonly service: string;
   keysOf(command: Command): readonly RedisKey[];

@@ -105,7 +105,7 @@ export class Next implements OnFailure {
   }
 
   topologyChanged(): void {
-    // Those that came wait until the others have said whether they missed any writes.
+    // New shards wait until the others have reported whether these missed any writes.
     if (this.#recorded) for (const { notes } of this.#shards.values()) if (notes.record !== undefined) notes.ask();
     const regained = this.#mayRegainKeys();
     if (this.#host.own.quarantine !== 'generation') return;
@@ -201,7 +201,7 @@ export class Next implements OnFailure {
     notes.write({ [STAND_IN]: this.#tokens.next() }, this.#missingBeside(shard));
   }
 
-  /** With all that was noted there. */
+  /** With everything that was noted there. */
   #emptied(shard: Shard): void {
     this.#shards.get(shard)?.notes.rewrite();
   }
@@ -238,7 +238,7 @@ export class Next implements OnFailure {
     }
   }
 
-  /** Whether the shard has said what there is to say of the one with this name, or cannot. */
+  /** Whether the shard has reported what it knows of the one with this name, or cannot. */
   #hasSpoken({ shard, notes }: CacheShard, name: string): boolean {
     const cannot = shard.state === 'down' || shard.name === name;
     return !this.#recorded || cannot || notes.record?.asked.has(name) === true;

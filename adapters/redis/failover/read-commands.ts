@@ -1,6 +1,6 @@
 /**
- * The commands that only read, as the servers say themselves (flag `readonly` of COMMAND, Redis 7.0
- * to 8.4): what a replica may answer. Those of modules are not among them.
+ * The commands that only read, as the servers report them (flag `readonly` of COMMAND, Redis 7.0 to
+ * 8.4): what a replica may answer. Those of modules are not among them.
  */
 const READS: ReadonlySet<string> = new Set(
   `bitcount bitfield_ro bitpos dbsize digest dump eval_ro evalsha_ro exists expiretime fcall_ro geodist geohash geopos

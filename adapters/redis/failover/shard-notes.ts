@@ -58,7 +58,7 @@ export class ShardNotes {
     this.#host = host;
   }
 
-  /** What to ask the server by, whether it is there and what it has noted. */
+  /** The command that asks the server whether it is there and what it has noted. */
   probe(): Command {
     const { key } = this.#host;
     if (key === undefined) return ownCommand('ping');
@@ -125,7 +125,7 @@ export class ShardNotes {
     const command = ownCommand('hset', [key, ...Object.entries(tokens).flat(), ...marks]);
     command.promise.catch((error: Error) => {
       if (error.name !== 'ReplyError') return;
-      // Out of memory, say. What its record says is not what is in force.
+      // Out of memory, for example: its record is not what is in force.
       this.#writes++;
       this.#unwritten = this.#life === life;
       this.#host.error(error);

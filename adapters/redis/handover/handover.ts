@@ -69,7 +69,7 @@ export class Handover implements RouteSource {
   readonly #sweeper: Sweeper;
   readonly #routes = new WeakMap<Shard, Routes>();
   readonly #windows = new Windows();
-  /** Ends the sweeps for a topology that is none any longer. */
+  /** Ends the sweeps for a topology that was replaced. */
   #sweeps = new AbortController();
   #recheck: Timer | undefined;
   /** Until the others have heard of the latest change. */

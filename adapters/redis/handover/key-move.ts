@@ -136,11 +136,11 @@ return 1`;
  *
  * ## Whatever breaks in between
  *
- * Up to 3 nothing has changed for anyone who reads or writes. Between 3 and 4 both owners have the
- * key, and the next client that needs it finds it at the new one and clears the copy away (1, 5):
- * values of two servers need not be compared, whose encodings of one value differ. A client that is
- * held up between 2 and 3 cannot bring back what others have changed or deleted since: its ticket
- * does not count any longer.
+ * Up to 3 nothing has changed for any reader or writer. Between 3 and 4 both owners have the key,
+ * and the next client that needs it finds it at the new one and clears the copy away (1, 5): values
+ * of two servers need not be compared, whose encodings of one value differ. A client that is held
+ * up between 2 and 3 cannot bring back what others have changed or deleted since: its ticket does
+ * not count any longer.
  */
 export async function moveKey(key: RedisKey, from: Shard, to: Shard, options: MoveOptions): Promise<Move> {
   const { service } = options;
@@ -202,7 +202,7 @@ class KeyMove {
     if (value === undefined) return { how: 'absent' };
     if (ttlMs === undefined) return { how: 'tooLarge' };
     const payload = value as Buffer;
-    // PTTL says -1 where there is no end, RESTORE wants 0; and 0 in the last millisecond, which
+    // PTTL returns -1 where there is no end, RESTORE wants 0; and 0 in the last millisecond, which
     // must not become no end.
     const ttl = String(Number(ttlMs) < 0 ? 0 : Math.max(Number(ttlMs), 1));
     const digest = createHash('sha1').update(payload).digest('hex');

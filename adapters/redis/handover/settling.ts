@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../src/index.js';
 
-/** A time to let pass, which may begin anew before it is over: who waits then waits on. */
+/** A time to let pass, which may begin anew before it is over: callers that wait then wait on. */
 export class SettlingKeys {
   readonly #clock: Clock;
   #over: Promise<void> | undefined;

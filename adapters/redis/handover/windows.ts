@@ -20,8 +20,8 @@ export interface Window {
 const MAX_WINDOWS = 8;
 
 /**
- * The topologies of before, the newest first, for as long as keys may still be where these say. A
- * shard that is clean holds no key that another one owns now.
+ * The topologies of before, the newest first, for as long as keys may still be where these put
+ * them. A shard that is clean holds no key that another one owns now.
  */
 export class Windows {
   #open: readonly Window[] = [];

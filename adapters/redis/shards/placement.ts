@@ -8,7 +8,9 @@ export interface PlacedShard {
   readonly weight: number;
 }
 
-/** Which of some shards owns a key, and who stands in while the owner cannot be used. Immutable. */
+/**
+ * Which of some shards owns a key, and which stands in while the owner cannot be used. Immutable.
+ */
 export interface Placement {
   /** The number of the owner. There must be at least one shard. */
   ownerOf(key: RoutingKey): number;

@@ -9,7 +9,7 @@ export interface ProbeHost {
   readonly intervalMs: number;
   /** A shard that has not answered for this long is down; milliseconds. */
   readonly downAfterMs: number;
-  /** Nothing of our own may be sent now. */
+  /** No command of this library may be sent now. */
   readonly occupied: boolean;
   /** What to ask it by. */
   question(): Command;
@@ -23,7 +23,7 @@ export interface ProbeHost {
 
 /**
  * Looks at a shard again and again, on the connection that commands use: a server answers in order,
- * so an answer says that all commands before it were answered too.
+ * so an answer shows that all commands before it were answered too.
  */
 export class Prober {
   readonly #host: ProbeHost;

@@ -42,7 +42,7 @@ export interface ShardWatch {
 
 /**
  * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as
- * `onFailure` says. `quarantined`: it answers, and is not used before nothing in it can be stale.
+ * `onFailure` says. `quarantined`: it answers, and is used only once nothing in it can be stale.
  */
 export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
 
@@ -127,7 +127,7 @@ export class Shard implements Target {
   }
 
   /**
-   * The error of a command that was not sent. Closed on purpose: what ioredis says then, which its
+   * The error of a command that was not sent. Closed on purpose: the error of ioredis, which its
    * users look for.
    */
   unsent(cause: Error): Error {
@@ -368,7 +368,7 @@ export class Shard implements Target {
 /** QUIT is answered when all before it is. */
 const QUIT_MS = 2_000;
 
-/** Discovery says so: `meta.role` is `replica`, or the instance has the tag `replica`. */
+/** By discovery: `meta.role` is `replica`, or the instance has the tag `replica`. */
 export function isReplica({ meta, tags }: EndpointSpec): boolean {
   return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
 }

@@ -66,7 +66,7 @@ export class SweepLock {
     this.#holder = holder;
   }
 
-  /** Takes the lock, renews it, or says why not. */
+  /** Takes the lock, renews it, or returns why not. */
   async claim(): Promise<Claim> {
     const args = [this.#ring, this.#holder, String(LOCK_MS), String(NOTE_MS)];
     const reply = Number(await ask(this.#service, this.#shard, 'eval', [CLAIM, '2', ...this.#keys, ...args]));

@@ -60,7 +60,7 @@ export class Topology {
     });
     const last = this.#set;
     const set = this.#makeSet(last.generation + 1, shards);
-    // Health, tags or replicas changed: who owns a key did not.
+    // Health, tags or replicas changed: the owners of keys did not.
     if (!isSame(last, set)) this.#set = set;
     for (const shard of shards) for (const each of [shard, ...shard.replicas]) each.heed();
     return last.shards.filter((shard) => !shards.includes(shard));
