@@ -6,7 +6,7 @@ export class DeferredResponse<T> {
   #resolve: ((value: T) => void) | undefined;
   #reject: ((thrown: unknown) => void) | undefined;
 
-  /** Gives the promise; call it once. */
+  /** Returns the promise; call it once. */
   open(): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;

@@ -6,8 +6,8 @@ import type { RoutingKey } from '../../src/index.js';
 export type HeaderInput = ConstructorParameters<typeof Headers>[0];
 
 /**
- * Gives one call its routing key without sending it:
- * `client.get(request, { contextValues: createContextValues().set(routingKey, userId) })`.
+ * Sets the routing key of one call without sending it: `client.get(request, { contextValues:
+ * createContextValues().set(routingKey, userId) })`.
  */
 export const routingKey: ContextKey<RoutingKey | undefined> = createContextKey<RoutingKey | undefined>(undefined, {
   description: 'fairlead routing key',

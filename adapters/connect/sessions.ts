@@ -24,7 +24,7 @@ export class Sessions extends Http2SessionManager {
     return stream;
   }
 
-  /** Sessions that have ended so far, in whatever way. */
+  /** Sessions that have ended so far, in any way. */
   get gone(): number {
     this.#forgetGone();
     return this.#gone;

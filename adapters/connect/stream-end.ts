@@ -27,7 +27,7 @@ export class StreamEnd {
     return awaited.run(this, open);
   }
 
-  /** Opens the stream of a call that is not watched, in whatever context. */
+  /** Opens the stream of a call that is not watched, in any context. */
   static without<T>(open: () => T): T {
     return awaited.getStore() === undefined ? open() : awaited.run(undefined, open);
   }

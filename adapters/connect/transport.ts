@@ -201,8 +201,8 @@ class ServiceTransport implements FairleadTransport {
 }
 
 /**
- * Gives the response to its reader and waits for its server to be done, or for the reader to leave.
- * Holds neither: see `watchMessages`.
+ * Passes the response to its reader and waits for its server to be done, or for the reader to
+ * leave. Holds neither: see `watchMessages`.
  */
 function handOver<I extends DescMessage, O extends DescMessage>(
   response: StreamResponse<I, O>,

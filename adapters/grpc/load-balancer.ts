@@ -148,7 +148,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     else if (state !== TRANSIENT_FAILURE) this.#trying += by;
   }
 
-  /** Tells grpc-js once per burst of changes, and never from inside a pick. */
+  /** Notifies grpc-js once per burst of changes, and never from inside a pick. */
   #publishSoon(): void {
     if (this.#publishing) return;
     this.#publishing = true;

@@ -21,7 +21,7 @@ export interface InstrumentMeshOptions {
 
 /**
  * Records the metrics of one mesh, from now on, under the names of OpenTelemetry for gRPC and under
- * fairlead's own. Gives a function that stops it. Until it is called nothing is measured and
+ * fairlead's own. Returns a function that stops it. Until it is called nothing is measured and
  * nothing costs. Throws FAIRLEAD_INVALID_OPTION.
  *
  * ```ts

@@ -13,7 +13,7 @@ interface Figures {
   readonly states: number[];
 }
 
-/** fairlead's own metrics, for calls through whatever adapter. */
+/** fairlead's own metrics, for calls through any adapter. */
 export class ServiceMetrics {
   readonly #duration: Histogram;
   readonly #ejections: Counter;

@@ -9,7 +9,7 @@ export interface Identified {
  */
 const MAX_KNOWN = 10_000;
 
-/** Of a list, so many times as many are kept: those of the list, and as many that left. */
+/** Tags kept, as a multiple of the list: those of the list, and as many that left. */
 const TIMES_THE_LIST = 2;
 
 /**

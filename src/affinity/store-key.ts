@@ -17,7 +17,7 @@ export function storeKey(key: RoutingKey): string {
 }
 
 /**
- * The hash of a session key: what stores and events show of it. Whoever holds a session's key may
+ * The hash of a session key: what stores and events show of it. Any holder of a session's key may
  * act as its user, so the key itself stays in this process. SHA-256 (of text in UTF-8) in
  * base64url, so that `printf %s "$KEY" | openssl dgst -sha256 -binary | basenc --base64url` finds a
  * session of which the key is known; a key that can be guessed (an address, a user's name) can be

@@ -205,7 +205,7 @@ async function next(
   }
 }
 
-/** Milliseconds until the next attempt; -1 where there shall be none. */
+/** Milliseconds until the next attempt; -1 for none. */
 function nextDelayMs(host: CallHost, plan: CallPlan, scope: CallScope, log: AttemptLog): number {
   const { retry, idempotent } = plan;
   if (retry === undefined || log.verdict === undefined) return -1;

@@ -166,7 +166,7 @@ export class View implements StickyView {
     this.#host.sticky?.bind(endpoint);
   }
 
-  /** Told by the service about every call that ends on one of its endpoints. */
+  /** The service reports every call that ends on one of its endpoints. */
   observe(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
     this.#pickers.observe(endpoint, outcome, latencyMs, nowMs);
   }

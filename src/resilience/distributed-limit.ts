@@ -32,7 +32,7 @@ export interface DistributedLimitOptions {
    * 10,000; 0 to 1,000,000.
    */
   readonly blockedCapacity?: number;
-  /** Told when the store failed. What it throws is ignored. */
+  /** Called when the store failed. What it throws is ignored. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** One limit for all calls instead of one per client key. Default false. */
   readonly shared?: boolean;

@@ -120,8 +120,8 @@ export class Guard {
   }
 
   /**
-   * Charges the key for one call; false where that is refused. A call without a key is limited by
-   * none of its own.
+   * Charges the key for one call; false where that is refused. A call without a key has no limit of
+   * its own.
    */
   admitKey(key: string | undefined): boolean {
     if (key === undefined || (this.#rate === undefined && this.#window === undefined)) return true;

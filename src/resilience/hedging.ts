@@ -30,7 +30,7 @@ export interface HedgeSettings {
   readonly afterMs: number | undefined;
   readonly percentile: number | undefined;
   readonly maxAttempts: number;
-  /** Nobody asked for it: how idempotent calls are made where the service says nothing. */
+  /** Not asked for: how idempotent calls are made where the service says nothing. */
   readonly implicit?: boolean;
 }
 

@@ -58,8 +58,7 @@ export interface FailedAttempt {
 }
 
 /**
- * Milliseconds to wait before the next attempt, or -1 if there shall be none. Pure, but for the
- * jitter.
+ * Milliseconds to wait before the next attempt, or -1 for none. Pure, but for the jitter.
  *
  * What was never sent goes to another endpoint at once: that endpoint has done nothing to be
  * spared. What the server said is waited out exactly, wherever the next attempt goes, since it may

@@ -14,7 +14,7 @@ import type { Subset, SubsetOptions } from './subset.js';
 export interface ServiceEvents {
   /** The membership changed. Listeners see the new rotation already. */
   readonly endpoints: readonly [change: EndpointsEvent];
-  /** What may be picked changed, for whatever reason. */
+  /** What may be picked changed, for any reason. */
   readonly rotation: readonly [];
   readonly ejected: readonly [event: EjectionEvent];
   readonly returned: readonly [endpoint: Endpoint];
@@ -87,7 +87,7 @@ export interface Service extends AsyncDisposable {
    */
   ready(signal?: AbortSignal): Promise<void>;
   /**
-   * Somebody who asked the endpoint itself (an adapter's own probe) says that it is well: ends its
+   * The caller asked the endpoint itself (an adapter's own probe) and found it well: ends its
    * ejection now, without waiting for the time to pass or for a probing call. Does nothing for an
    * endpoint that is not ejected.
    */
@@ -108,7 +108,7 @@ export interface Service extends AsyncDisposable {
    */
   subset(options: SubsetOptions): Subset;
   /**
-   * Gives a function that stops listening. What a listener throws is reported as a warning and
+   * Returns a function that stops listening. What a listener throws is reported as a warning and
    * stops nothing.
    */
   on<Name extends keyof ServiceEvents & string>(

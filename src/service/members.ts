@@ -99,13 +99,13 @@ export class Members {
     this.#membership.drained(endpoint);
   }
 
-  /** Somebody who asked the endpoint says that it is well. */
+  /** The caller asked the endpoint and found it well. */
   reportRecovered(endpoint: Endpoint): void {
     const live = this.#membership.byId(endpoint.spec.id);
     if (live === endpoint) this.ejection.release(live);
   }
 
-  /** Somebody who asked the endpoint says how that ended. */
+  /** The caller asked the endpoint: reports how that ended. */
   reportProbe(endpoint: Endpoint, outcome: Outcome): void {
     const live = this.#membership.byId(endpoint.spec.id);
     if (live === endpoint) this.ejection.record(live, outcome, Number.NaN);

@@ -154,8 +154,8 @@ function warnOfStream(plan: MethodPlan): void {
 }
 
 /**
- * Tells grpc-js the config of each call. One for the whole life of a channel: grpc-js makes the
- * selector part of a connection's identity, and a new one would mean new connections.
+ * Supplies grpc-js with the config of each call. One for the whole life of a channel: grpc-js makes
+ * the selector part of a connection's identity, and a new one would mean new connections.
  */
 export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;

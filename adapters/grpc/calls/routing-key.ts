@@ -9,8 +9,8 @@ interface KeyedOptions {
 }
 
 /**
- * Gives a call its routing key without sending it: the key rides on the options of its metadata.
- * Gives the metadata back. The same as `metadata.setOptions({ fairleadKey: key })`, with the other
+ * Sets the routing key of a call without sending it: the key rides on the options of its metadata.
+ * Returns the metadata. The same as `metadata.setOptions({ fairleadKey: key })`, with the other
  * options kept.
  */
 export function setRoutingKey(metadata: Metadata, key: RoutingKey): Metadata {
@@ -35,8 +35,8 @@ export function routingKeyOf(metadata: Metadata, header: string | undefined): Ro
 
 /**
  * Asks for the endpoint of this id, for one call, without sending it: what an affinity token said,
- * as `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks. Gives
- * the metadata back.
+ * as `AcquireRequest.prefer`. Where it may not be used, or with undefined, the policy picks.
+ * Returns the metadata.
  */
 export function setPreferredEndpoint(metadata: Metadata, endpointId: string | undefined): Metadata {
   const options: KeyedOptions = { ...metadata.getOptions(), fairleadPrefer: endpointId };

@@ -89,7 +89,8 @@ export interface GrpcOptions {
   /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
   readonly serviceConfigPrefix?: string;
   /**
-   * Told of failures of the source and of configs that were refused. Default: a process warning.
+   * Called for failures of the source and for configs that were refused. Default: a process
+   * warning.
    */
   readonly onServiceConfigError?: (service: string, error: Error) => void;
 }

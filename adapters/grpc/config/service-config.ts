@@ -60,7 +60,7 @@ export interface GrpcMethodConfig {
 }
 
 /**
- * Checks a service config given in code or by a channel. Gives it back. Throws
+ * Checks a service config given in code or by a channel. Returns it. Throws
  * FAIRLEAD_INVALID_OPTION.
  */
 export function readServiceConfig(value: unknown, name: string): GrpcServiceConfig {

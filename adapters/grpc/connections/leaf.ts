@@ -124,7 +124,7 @@ export class Leaf implements PickableConnection {
       if (leaf.subchannel === undefined) opening = true;
       else if (leaf.streams < roomiest.streams) roomiest = leaf;
     }
-    // One at a time: a burst shall not open all that are allowed before the first of them is up.
+    // One at a time: a burst must not open all that are allowed before the first of them is up.
     if (roomiest.streams >= streamsPerConnection && !opening && this.#more.length + 1 < maxConnections) this.#addLeaf();
     return roomiest;
   }

@@ -109,7 +109,7 @@ export class Stage {
     return this.picker.pick(request);
   }
 
-  /** What `choose` gave becomes a call in progress. */
+  /** What `choose` returned becomes a call in progress. */
   begin(chosen: Endpoint): void {
     const endpoint = chosen as LiveEndpoint;
     const startMs = this.clock.now();
@@ -134,7 +134,7 @@ export class Stage {
     this.#membership.drained(endpoint);
   }
 
-  /** One call from its pick to its answer. Gives the id of its endpoint. */
+  /** One call from its pick to its answer. Returns the id of its endpoint. */
   call(key: RoutingKey | undefined): string {
     const chosen = this.choose(key, undefined);
     const { id } = chosen.spec;

@@ -31,7 +31,7 @@ export function servers(
 
 /** One attempt on its way through a server. */
 export interface Job {
-  /** Told once. */
+  /** Called once. */
   answered(outcome: Outcome): void;
   /** The client no longer waits for it. */
   readonly abandoned: boolean;
@@ -102,7 +102,7 @@ export class ServerModel {
   }
 
   /**
-   * Nobody waits for an abandoned call, so it is not begun; one already being worked on is worked
+   * Nothing waits for an abandoned call, so it is not begun; one already being worked on is worked
    * on to its end.
    */
   #next(): void {
