@@ -3,6 +3,7 @@
  * the routing key of the context, and the helpers that all adapters share. For authors of adapters;
  * everybody else finds all in `fairlead`.
  */
+export { type KeySettings, SignedText, tokenKeys } from './affinity/signed-text.js';
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';

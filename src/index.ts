@@ -7,6 +7,7 @@ export {
   headerKey,
   type SessionKey,
 } from './affinity/session-keys.js';
+export type { TokenKey } from './affinity/signed-text.js';
 export { sessionHash } from './affinity/store-key.js';
 export { type AffinityTokens, type AffinityTokensOptions, affinityTokens } from './affinity/tokens.js';
 export { type AdaptiveWeightOptions, adaptiveWeight } from './balancing/adaptive-weight.js';
