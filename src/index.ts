@@ -53,6 +53,7 @@ export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './hea
 export { type HttpCheckOptions, httpCheck } from './health/http-check.js';
 export { type LatencyOutliersOptions, latencyOutliers } from './health/latency-outliers.js';
 export { type OutlierDetectionOptions, outlierDetection } from './health/outlier-detection.js';
+export type { CheckReport } from './health/reported-checks.js';
 export type { CheckEvent } from './health/service-checks.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
 export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';

@@ -9,6 +9,7 @@ import {
   startMariadb,
   startMysql,
 } from '../harness/index.js';
+import { until } from '../harness/until.js';
 import { pause } from './load.js';
 import { poolOver, type TestCluster } from './support.js';
 
@@ -79,10 +80,13 @@ describe.each([
     const { pool } = cluster;
     await expect(pool.query('KILL QUERY 4000000000')).rejects.toMatchObject({ code: 'ER_NO_SUCH_THREAD' });
     const other = await sleeperWith(topology.primary);
-    const [list] = await pool.query<RowDataPacket[]>(
-      "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(2)%'",
-    );
-    await pool.query('KILL QUERY ?', [list[0]!.id]);
+    const id = await until('the other statement runs', async () => {
+      const [list] = await pool.query<RowDataPacket[]>(
+        "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(2)%'",
+      );
+      return list[0]?.id as number | undefined;
+    });
+    await pool.query('KILL QUERY ?', [id]);
     // SLEEP says that it was ended: by 1, or on MariaDB by an error.
     expect(await other.slept.catch(() => 1)).toBe(1);
     other.end();

@@ -4,6 +4,7 @@ import type { CallStats } from '../call/plan.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { EjectionEvent } from '../health/ejection.js';
+import type { CheckReport } from '../health/reported-checks.js';
 import type { CheckEvent } from '../health/service-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
@@ -104,7 +105,14 @@ export interface Service extends AsyncDisposable {
    */
   unbind(key: RoutingKey): Promise<void>;
   /**
-   * A live view over some of the endpoints, with its own picker and the same counters and health.
+   * What an adapter's own prober found out: an endpoint that it reports as not healthy is
+   * `unhealthy`, out of the rotation, until the same reporter says otherwise, and a `checked` event
+   * tells of each change. For adapters that ask more than an active check can.
+   */
+  reportCheck(endpoint: Endpoint, report: CheckReport): void;
+  /**
+   * A live view over some of the endpoints, with a picker of its own and the same counters and
+   * health.
    */
   subset(options: SubsetOptions): Subset;
   /**

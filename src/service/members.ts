@@ -1,12 +1,13 @@
 import { AbsentEndpoints } from '../endpoint/absent.js';
 import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
-import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { Membership } from '../endpoint/membership.js';
 import { RotationPace } from '../endpoint/rotation-pace.js';
 import { UsedEndpoints } from '../endpoint/used-endpoints.js';
 import type { CheckHub } from '../health/check-hub.js';
 import { Ejection } from '../health/ejection.js';
-import { Checks } from '../health/service-checks.js';
+import { type CheckReport, ReportedChecks } from '../health/reported-checks.js';
+import { Checks, type ChecksHost } from '../health/service-checks.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SafeEmitter } from '../runtime/emitter.js';
 import type { Outcome } from '../runtime/outcome.js';
@@ -37,6 +38,7 @@ export class Members {
   readonly #membership: Membership;
   readonly #reach: UsedEndpoints;
   readonly #checks: Checks;
+  readonly #reported: ReportedChecks;
   readonly #pace: RotationPace;
   readonly #confines: boolean;
   #usable: readonly LiveEndpoint[] = [];
@@ -49,7 +51,9 @@ export class Members {
     this.#pace = new RotationPace(host.clock, () => this.#refresh());
     this.#reach = new UsedEndpoints(host.clock, host.random, options, () => this.#pace.request());
     this.ejection = this.#createEjection(options);
-    this.#checks = this.#createChecks(options, hub);
+    const checksHost = this.#checksHost();
+    this.#checks = new Checks(hub, options.checks, checksHost);
+    this.#reported = new ReportedChecks(checksHost);
   }
 
   /** All that discovery lists now, those that it calls unhealthy included. */
@@ -111,6 +115,11 @@ export class Members {
     if (live === endpoint) this.ejection.record(live, outcome, Number.NaN);
   }
 
+  /** Somebody who looks at the endpoint by itself says how it is. */
+  reportCheck(endpoint: Endpoint, report: CheckReport): void {
+    if (endpoint instanceof LiveEndpoint) this.#reported.report(endpoint, report);
+  }
+
   close(): void {
     this.ejection.close();
     this.#checks.close();
@@ -155,15 +164,15 @@ export class Members {
     );
   }
 
-  #createChecks({ checks }: ServiceSettings, hub: CheckHub): Checks {
-    return new Checks(hub, checks, {
+  #checksHost(): ChecksHost {
+    return {
       changed: () => this.#pace.request(),
       vouched: (endpoint) => this.ejection.release(endpoint),
       checked: (event, endpoint) => {
         if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
         this.#host.events.emit('checked', event);
       },
-    });
+    };
   }
 }
 

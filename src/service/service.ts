@@ -12,6 +12,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
+import type { CheckReport } from '../health/reported-checks.js';
 import { TimeoutEvidence } from '../health/timeout-evidence.js';
 import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import { View, type ViewHost } from '../picking/view.js';
@@ -287,6 +288,10 @@ export class LiveService implements Service, ViewHost {
 
   async unbindIn(sessions: string, key: RoutingKey): Promise<void> {
     await this.sticky?.unbind(sessions, key);
+  }
+
+  reportCheck(endpoint: Endpoint, report: CheckReport): void {
+    this.#members.reportCheck(endpoint, report);
   }
 
   subset(options: SubsetOptions): Subset {

@@ -1,20 +1,33 @@
-import { type Endpoint, FairleadError, type Service } from '../../../src/index.js';
+import { type DiscoveryStatus, type Endpoint, FairleadError, type Service } from '../../../src/index.js';
 import type { RouteChoice } from '../common/options.js';
 import type { Replication } from './replication.js';
 
-/** No server that could run it was found in time. */
+/** No server was found in time that could run it. */
 export function noServer(
   { name, endpoints, discovery }: Service,
   replication: Replication,
   route: RouteChoice,
   probeError: unknown,
 ): FairleadError {
-  const roles = endpoints.map((each) => `${each.spec.id} is ${replication.stateOf(each).role}`).join(', ');
-  const message = `No ${route === 'primary' ? 'primary' : 'server'} of service '${name}' to run this on: ${roles || 'discovery lists no server'}.`;
+  const who = route === 'primary' ? 'primary' : 'server';
+  const known = endpoints.map((each) => `${each.spec.id} is ${describe(each, replication)}`).join(', ');
+  const message = `No ${who} of service '${name}' to run this on: ${known || nothingListed(discovery)}.`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
 }
 
-/** Several servers accept writes, and nothing shows which one is right. */
+function describe(endpoint: Endpoint, replication: Replication): string {
+  const { role } = replication.stateOf(endpoint);
+  // Known by its role, and not used: only the registry can say that it is well again.
+  return endpoint.spec.healthy === false ? `${role} and unhealthy in the registry` : role;
+}
+
+/** A registry that was not reached has not said that there is nothing. */
+function nothingListed({ ageMs, error }: DiscoveryStatus): string {
+  if (ageMs !== Number.POSITIVE_INFINITY) return 'discovery lists no server';
+  return error === undefined ? 'discovery has not answered yet' : `discovery has not answered (${error.message})`;
+}
+
+/** Several servers accept writes, and nothing says which one is right. */
 export function twoPrimaries({ name }: Pick<Service, 'name'>, writable: readonly Endpoint[]): FairleadError {
   const ids = writable.map((endpoint) => endpoint.spec.id).join(' and ');
   const message =

@@ -117,6 +117,11 @@ export class Replication {
     return true;
   }
 
+  /** Whether it has not answered for so long that it counts as gone. */
+  isSilent(endpoint: Endpoint): boolean {
+    return (this.#failures.get(endpoint) ?? 0) >= FAILURES_UNTIL_UNKNOWN;
+  }
+
   /** A statement found out before the prober did: the server refuses writes. */
   demoted(endpoint: Endpoint, nowMs: number): void {
     const state = this.stateOf(endpoint);

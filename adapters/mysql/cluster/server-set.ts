@@ -87,7 +87,10 @@ export class ServerSet {
   /** Looks at no server any more. */
   stop(): void {
     this.#survey?.cancel();
-    for (const server of this.all) server.leave();
+    for (const server of this.all) {
+      server.leave();
+      this.#report(server.endpoint, undefined);
+    }
   }
 
   /** Resolves when every connection in use has come back, or was cut after `limitMs`. */
@@ -122,6 +125,7 @@ export class ServerSet {
     const server = this.#servers.get(endpoint);
     if (server === undefined) return;
     server.leave();
+    this.#report(endpoint, undefined);
     this.#servers.delete(endpoint);
     this.#replication.forget(endpoint, this.#context.clock.now());
     // Transactions in progress finish; the pool is forgotten when the last connection is back.
@@ -137,6 +141,7 @@ export class ServerSet {
       pool.resume();
       service.reportRecovered(endpoint);
     }
+    this.#report(endpoint, true);
     const replication = this.#replication;
     const doubted = replication.unconfirmed.length > 0;
     const changed = replication.probed(endpoint, probe, clock.now());
@@ -156,9 +161,17 @@ export class ServerSet {
       const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
       if (alive) this.#replication.unseen(endpoint);
       else if (this.#replication.failed(endpoint, this.#context.clock.now())) pool.cut();
+      if (alive) this.#report(endpoint, true);
+      else if (this.#replication.isSilent(endpoint))
+        this.#report(endpoint, false, error instanceof Error ? error : new Error(String(error)));
       this.#host.changed();
     }
     this.#lookEnded();
+  }
+
+  /** What looking at it shows concerns whoever uses the service, and whoever watches it. */
+  #report(endpoint: Endpoint, healthy: boolean | undefined, reason?: Error): void {
+    this.#context.service.reportCheck(endpoint, { by: this, check: 'mysql', healthy, reason });
   }
 
   #lookEnded(): void {

@@ -152,3 +152,41 @@ describe('KILL QUERY', () => {
     expect(server.connections.at(-1)!.stream.destroyed).toBe(true);
   });
 });
+
+describe('a server that does not answer', () => {
+  it('is unhealthy to all who use the service, with an event, until it answers', async () => {
+    const test = new FakeCluster(3, { probeIntervalMs: 200 });
+    const { service } = test.cluster;
+    const events: string[] = [];
+    service.on('checked', ({ endpoint, healthy, reason }) => {
+      events.push(`${endpoint.spec.id} ${healthy ? 'well' : reason?.message}`);
+    });
+    await test.pass(0);
+    test.servers[2]!.kill();
+    // Twice: one look may be a lost packet. No call was made.
+    await test.pass(200);
+    expect(test.endpoint(2).state).toBe('ready');
+    await test.pass(300);
+    expect([test.endpoint(2).state, service.rotation.length]).toEqual(['unhealthy', 2]);
+    test.servers[2]!.restart();
+    await test.pass(300);
+    expect([test.endpoint(2).state, service.rotation.length]).toEqual(['ready', 3]);
+    expect(events).toEqual(['db2 connect ECONNREFUSED', 'db2 well']);
+  });
+
+  it('is unhealthy also where it never answered, and not by the word of a pool that is closed', async () => {
+    const test = new FakeCluster(2, { probeIntervalMs: 200 });
+    test.servers[1]!.kill();
+    await test.pass(500);
+    expect(test.endpoint(1).state).toBe('unhealthy');
+    await test.cluster.close();
+    expect(test.endpoint(1).state).toBe('ready');
+  });
+
+  it('is well where it only refuses the login: what is open there works on', async () => {
+    const test = new FakeCluster(2, { probeIntervalMs: 200 });
+    test.servers[1]!.refusal = Object.assign(new Error('denied'), { errno: 1045, code: 'ER_ACCESS_DENIED_ERROR' });
+    await test.pass(1_000);
+    expect(test.endpoint(1).state).toBe('ready');
+  });
+});
