@@ -15,6 +15,7 @@ const {
   MYSQL_USER = 'app',
   MYSQL_PASSWORD = 'app',
   MYSQL_DATABASE = 'test',
+  SESSION_SECRET = 'for this example only: 32 bytes or more',
 } = process.env;
 
 const mesh = createMesh({ resolver: staticResolver({ mysql: MYSQL_SERVERS.split(',') }) });
@@ -23,6 +24,8 @@ const pool = createPool(mesh, {
   user: MYSQL_USER,
   password: () => MYSQL_PASSWORD,
   database: MYSQL_DATABASE,
+  // The same for all processes that share sessions.
+  sessionKeys: [{ id: '2026-11', secret: SESSION_SECRET }],
 });
 
 for (const sql of ['SELECT * FROM orders', 'SELECT * FROM orders FOR UPDATE', 'DELETE FROM orders']) {
@@ -46,7 +49,7 @@ try {
 }
 
 // Another process continues the session with this token: it reads nothing older than what was
-// written here.
+// written or read here.
 const token = pool.exportSession();
 const item = await pool.session(async () => {
   const [seen] = await pool.execute<RowDataPacket[]>('SELECT item FROM orders WHERE id = ?', [insertId]);

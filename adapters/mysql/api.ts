@@ -13,9 +13,16 @@ export interface RoutedQueryOptions extends QueryOptions {
 export interface ReplicatedPoolApi {
   /** Where a statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route;
-  /** Runs `run` as a new session, or as the one whose token `exportSession` returned. */
-  session<T>(run: () => T, token?: string): T;
-  /** The position of the current session, as a token for `session`. Empty before a write. */
+  /**
+   * Runs `run` as a session of its own, or as one that goes on: `token` is what `exportSession`
+   * returned, in any process that has the same `sessionKeys`. Anything else counts as none.
+   */
+  session<T>(run: () => T, token?: string | null): T;
+  /**
+   * The current session as a token for `session`: what it wrote and read, signed; at most 1,024
+   * letters, digits, `.`, `-` and `_`. Empty where it did nothing yet. Throws
+   * FAIRLEAD_INVALID_OPTION without `sessionKeys`.
+   */
   exportSession(): string;
   /** All that `run` does has this consistency. */
   withConsistency<T>(consistency: Consistency, run: () => T): T;

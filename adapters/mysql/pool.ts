@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import type { Mesh } from '../../src/index.js';
+import { FairleadError, type Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
 import type { DriverPoolOptions } from './common/driver-options.js';
@@ -18,6 +18,7 @@ import {
   queryOperation,
   readRoute,
 } from './session/operations.js';
+import { SessionTokens } from './session/session-token.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
@@ -53,6 +54,7 @@ export class ReplicatedPool extends EventEmitter {
    * reads.
    */
   readonly #session: ConsistencySession;
+  readonly #tokens: SessionTokens;
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
   readonly #released = (connection: VirtualConnection): void => this.#tell('release', connection);
@@ -91,6 +93,7 @@ export class ReplicatedPool extends EventEmitter {
       drain: (deadlineMs) => cluster.close(deadlineMs),
     });
     this.#session = new ConsistencySession(false, cluster.clock.now());
+    this.#tokens = new SessionTokens(own.sessionKeys, own.service, own.maxLagMs, cluster.clock);
     this.config = publicConfig(pool, parsed);
     this.#operations = {
       router: new Router({
@@ -216,8 +219,11 @@ export class ReplicatedPool extends EventEmitter {
    * however many connections it takes. `token` continues a session exported elsewhere by
    * `exportSession`.
    */
-  session<T>(run: () => T, token?: string): T {
-    return withScope({ session: new ConsistencySession(true, this.#cluster.clock.now(), token) }, run);
+  session<T>(run: () => T, token?: string | null): T {
+    const session = new ConsistencySession(true, this.#cluster.clock.now());
+    const mark = this.#tokens.read(token);
+    if (mark !== undefined) this.#runnerContext.freshness.import(session, mark);
+    return withScope({ session }, run);
   }
 
   /** Everything `run` does, however deep, has this consistency. */
@@ -234,11 +240,14 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /**
-   * The position of the current session, for a cookie or header: any process may continue it. Empty
-   * before a write.
+   * The current session for a cookie or header, signed with `sessionKeys`: any process may go on
+   * with it. At most 1,024 characters; empty where it did nothing yet. Throws
+   * FAIRLEAD_INVALID_OPTION without `sessionKeys`.
    */
   exportSession(): string {
-    return (currentScope.getStore()?.session ?? this.#session).token.toString();
+    if (!this.#tokens.enabled) throw noSessionKeys(this.#own.service);
+    const session = currentScope.getStore()?.session ?? this.#session;
+    return this.#tokens.issue(this.#runnerContext.freshness.export(session));
   }
 
   /** Connections by endpoint id, for monitoring. */
@@ -365,6 +374,13 @@ function publicConfig(pool: DriverPoolOptions, parsed: Record<string, unknown>):
     waitForConnections: pool.waitForConnections,
     resetOnRelease: pool.resetOnRelease,
   };
+}
+
+function noSessionKeys(service: string): FairleadError {
+  const message =
+    'exportSession needs the option sessionKeys, to sign what it returns: [{ id, secret }], the same for all processes. ' +
+    'Without a signature anybody could make up a session whose reads cost more.';
+  return new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service });
 }
 
 const SECRETS: ReadonlySet<string> = new Set(['password1', 'password2', 'password3', 'passwordSha1', 'ssl']);

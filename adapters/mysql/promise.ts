@@ -36,7 +36,7 @@ export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMy
   const pool = promisePool(callbackPool, Promise) as ReplicatedMysqlPromisePool;
   return Object.assign(pool, {
     route: (sql: string) => callbackPool.route(sql),
-    session: <T>(run: () => T, token?: string): T => callbackPool.session(run, token),
+    session: <T>(run: () => T, token?: string | null): T => callbackPool.session(run, token),
     exportSession: () => callbackPool.exportSession(),
     withConsistency: <T>(consistency: Consistency, run: () => T): T => callbackPool.withConsistency(consistency, run),
     withRoute: <T>(route: RouteChoice, run: () => T): T => callbackPool.withRoute(route, run),

@@ -2,7 +2,7 @@
  * A process that continues a session of another: told servers, a token and a row, it tells what it
  * reads, again and again, from a pool of its own.
  */
-import { createMesh, type EndpointInput, staticResolver } from 'fairlead';
+import { createMesh, type EndpointInput, staticResolver, type TokenKey } from 'fairlead';
 import { createPool } from 'fairlead/mysql/promise';
 import type { RowDataPacket } from 'mysql2';
 
@@ -10,6 +10,7 @@ interface Task {
   readonly endpoints: EndpointInput[];
   readonly login: { readonly user: string; readonly password: string };
   readonly database: string;
+  readonly sessionKeys: readonly TokenKey[];
 }
 
 interface Question {
@@ -25,6 +26,7 @@ const pool = createPool(mesh, {
   ...task.login,
   database: task.database,
   probeIntervalMs: 200,
+  sessionKeys: task.sessionKeys,
 });
 
 process.on('message', ({ token, id, write }: Question) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SQL_USERS, type SqlServer, type SqlTopology, startMariadb, startMysql } from '../harness/index.js';
-import { endpointsOf, poolOver } from './support.js';
+import { endpointsOf, poolOver, SESSION_KEYS } from './support.js';
 
 interface Answer {
   readonly value?: unknown;
@@ -20,7 +20,12 @@ class OtherProcess implements AsyncDisposable {
   }
 
   static async start(topology: SqlTopology<SqlServer>): Promise<OtherProcess> {
-    const task = { endpoints: endpointsOf(topology), login: SQL_USERS.app, database: topology.database };
+    const task = {
+      endpoints: endpointsOf(topology),
+      login: SQL_USERS.app,
+      database: topology.database,
+      sessionKeys: SESSION_KEYS,
+    };
     const child = fork(fileURLToPath(new URL('continue-session.ts', import.meta.url)), [JSON.stringify(task)], {
       execArgv: ['--import', 'tsx', '--conditions=fairlead-source'],
     });
@@ -49,7 +54,7 @@ const families: [string, () => Promise<SqlTopology<SqlServer>>, string][] = [
 describe.each(families)('a session of %s that goes on in another process', (_, start, word) => {
   it('reads what it wrote, while replicas lag, back and forth, and after its primary was replaced', async () => {
     await using topology = await start();
-    await using here = poolOver(topology);
+    await using here = poolOver(topology, { sessionKeys: SESSION_KEYS });
     await using there = await OtherProcess.start(topology);
     const { pool } = here;
     await pool.query("INSERT INTO t (id, v) VALUES (7, 'start')");
@@ -69,7 +74,7 @@ describe.each(families)('a session of %s that goes on in another process', (_, s
           await pool.query('UPDATE t SET v = ? WHERE id = 7', [`here-${n}`]);
           return pool.exportSession();
         }, token);
-        expect(token).toMatch(/^[\w:,-]+$/);
+        expect(token).toMatch(/^[\w.-]+$/);
         const answer = await there.ask({ token, id: 7, write: `there-${n}` });
         expect(answer).toMatchObject({ value: `here-${n}` });
         token = answer.token!;
@@ -94,9 +99,9 @@ describe.each(families)('a session of %s that goes on in another process', (_, s
 
   it('does not fail on a token that is none', async () => {
     await using topology = await start();
-    await using here = poolOver(topology);
+    await using here = poolOver(topology, { sessionKeys: SESSION_KEYS });
     const { pool } = here;
-    for (const token of ['', 'garbage', '0-0-0', `${'a'.repeat(100_000)}`, "x'; DROP TABLE t; --"]) {
+    for (const token of [null, undefined, '', 'garbage', '0-0-0', `${'a'.repeat(100_000)}`, "x'; DROP TABLE t; --"]) {
       const [rows] = await pool.session(() => pool.query('SELECT COUNT(*) AS n FROM t'), token);
       expect(rows).toEqual([{ n: 0 }]);
     }

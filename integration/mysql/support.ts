@@ -1,4 +1,4 @@
-import { createMesh, type EndpointInput, type Mesh, type StaticResolver, staticResolver } from 'fairlead';
+import { createMesh, type EndpointInput, type Mesh, type StaticResolver, staticResolver, type TokenKey } from 'fairlead';
 import { type CreatePoolOptions, createPool } from 'fairlead/mysql/promise';
 import { SQL_USERS, type SqlServer, type SqlTopology } from '../harness/index.js';
 
@@ -9,6 +9,9 @@ export interface TestCluster extends AsyncDisposable {
   readonly resolver: StaticResolver;
   readonly pool: TestPool;
 }
+
+/** What all processes of a test sign sessions with. */
+export const SESSION_KEYS: readonly TokenKey[] = [{ id: 'test', secret: 'a secret that is long enough for this' }];
 
 /** Endpoints named db0 (the primary at first), db1, db2. */
 export function endpointsOf(topology: SqlTopology<SqlServer>): EndpointInput[] {

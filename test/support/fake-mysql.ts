@@ -9,6 +9,8 @@ export class FakeMysql {
   readOnly: boolean;
   /** Of its transactions, the last. */
   transactions = 1;
+  /** Positions beyond those, as they are written. */
+  further = '';
   source = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
   /** New connections fail with this; undefined: they are accepted. */
   refusal: Error | undefined;
@@ -31,7 +33,7 @@ export class FakeMysql {
   /** What a statement is answered with. */
   answer(sql: string): unknown {
     if (sql.includes('read_only')) {
-      return [{ readOnly: this.readOnly ? 1 : 0, position: `${this.source}:1-${this.transactions}` }];
+      return [{ readOnly: this.readOnly ? 1 : 0, position: `${this.source}:1-${this.transactions}${this.further}` }];
     }
     return { affectedRows: 0, insertId: 0, serverStatus: 2, warningStatus: 0 };
   }

@@ -187,6 +187,12 @@ export class Cluster {
     else server.killQuery(threadId).then(() => done(null), done);
   }
 
+  /** What the primary's position is by now is of use: looks at it within the next 50 ms. */
+  lookSoon(): void {
+    const { primary } = this;
+    if (primary !== undefined) this.#servers.get(primary)?.prober.lookSoon();
+  }
+
   /** A statement found out that this server refuses writes. */
   demoted(endpoint: Endpoint): void {
     this.#servers.demoted(endpoint);

@@ -49,8 +49,17 @@ export class GtidPosition {
 
   /** The newest run of transactions of each source, as a token takes them. */
   get newest(): string {
+    return this.newestKnownTo(undefined);
+  }
+
+  /**
+   * As `newest`, of the sources that `other` has too: what a server has from another source, none of
+   * the others will ever have.
+   */
+  newestKnownTo(other: GtidPosition | undefined): string {
     const newest: string[] = [];
     for (const [source, intervals] of this.#intervals) {
+      if (other !== undefined && !other.#intervals.has(source)) continue;
       const { first, last } = intervals.reduce((a, b) => (a.last > b.last ? a : b));
       newest.push(`${source}:${first}-${last}`);
     }

@@ -1,5 +1,5 @@
-import { optionReaders as read } from '../../../src/adapter.js';
-import type { PolicySpec } from '../../../src/index.js';
+import { type KeySettings, optionReaders as read, tokenKeys } from '../../../src/adapter.js';
+import type { PolicySpec, TokenKey } from '../../../src/index.js';
 import { type DriverPoolOptions, type Password, readDriverOptions, readPassword } from './driver-options.js';
 
 /** How fresh a read must be. See docs/mysql.md. */
@@ -90,6 +90,12 @@ export interface MysqlPoolOptions {
    */
   readonly initStatements?: readonly string[];
   /**
+   * Keys for what `exportSession` returns, as for `affinityTokens`: the first signs, all of them
+   * verify. The same for all processes that share sessions. Default: none, and `exportSession` is
+   * refused.
+   */
+  readonly sessionKeys?: readonly TokenKey[];
+  /**
    * Lets passwords be encrypted with a public key that the server sends, over connections without
    * TLS to other machines. Default false: any server at an endpoint's address could read them.
    */
@@ -117,6 +123,7 @@ export interface PoolSettings {
   readonly onTwoPrimaries: 'refuse' | 'tagged';
   readonly retryReads: boolean;
   readonly allowPublicKeyRetrieval: boolean;
+  readonly sessionKeys: readonly KeySettings[] | undefined;
   readonly endTimeoutMs: number;
   readonly initStatements: readonly string[];
 }
@@ -151,6 +158,7 @@ const schema: read.Schema<PoolSettings> = {
   onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
   retryReads: read.boolean(true),
   allowPublicKeyRetrieval: read.boolean(false),
+  sessionKeys: read.optional(tokenKeys),
   endTimeoutMs: read.number(10_000, 0, DAY_MS),
   initStatements: read.textList(),
 };

@@ -3,9 +3,11 @@ import { type Endpoint, Outcome } from '../../../src/index.js';
 import type { Checkout, CheckoutCallback } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { GtidToken } from '../cluster/gtid.js';
+import type { Probe } from '../cluster/prober.js';
 import { meaningOf } from '../common/errors.js';
 import type { Consistency } from '../common/options.js';
 import { askRow } from '../driver/ask-row.js';
+import type { SessionMark } from './session-token.js';
 import type { ConsistencySession } from './write-history.js';
 
 /**
@@ -25,7 +27,13 @@ export class Freshness {
 
   /** Whether a read of the session may run on this server, as far as is known without asking. */
   isFresh(endpoint: Endpoint, session: ConsistencySession, consistency: Consistency): boolean {
-    if (consistency === 'eventual' || !this.#owes(session)) return true;
+    if (consistency === 'eventual') return true;
+    this.settle(session);
+    if (session.replica !== undefined && session.replica !== endpoint) return false;
+    return !this.#owes(session) || this.#knows(session, endpoint);
+  }
+
+  #knows(session: ConsistencySession, endpoint: Endpoint): boolean {
     return session.untoldWriteAtMs === Number.NEGATIVE_INFINITY && this.#has(endpoint, session);
   }
 
@@ -36,12 +44,14 @@ export class Freshness {
     callback: CheckoutCallback,
   ): void {
     const cluster = this.#cluster;
-    const owes = this.#owes(session);
-    if (consistency === 'eventual' || (!owes && session.replica === undefined)) {
+    if (consistency !== 'eventual') this.settle(session);
+    if (consistency === 'eventual' || (!this.#owes(session) && session.replica === undefined)) {
       cluster.checkout('replica', tried, callback);
       return;
     }
     if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY) {
+      // A look shows where the primary is by now: then others may serve the reads that follow.
+      cluster.lookSoon();
       cluster.checkout('primary', tried, callback);
       return;
     }
@@ -76,11 +86,62 @@ export class Freshness {
    * every replica it reads later must have too.
    */
   hasRead(session: ConsistencySession, endpoint: Endpoint): void {
-    if (this.#cluster.replication.stateOf(endpoint).role === 'replica') session.replica = endpoint;
-    else {
+    const nowMs = this.#cluster.clock.now();
+    if (this.#cluster.replication.stateOf(endpoint).role === 'replica') {
+      session.replica = endpoint;
+      session.readAtMs = nowMs;
+    } else {
       session.replica = undefined;
-      session.untoldWriteAtMs = this.#cluster.clock.now();
+      session.untoldWriteAtMs = nowMs;
     }
+  }
+
+  /** The session as another process may go on with it. */
+  export(session: ConsistencySession): SessionMark {
+    this.settle(session);
+    const positions = session.token.toString();
+    if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY) return { positions, pending: 'primary' };
+    const { replica } = session;
+    return { positions, pending: replica === undefined ? 'nothing' : { replica: replica.spec.id } };
+  }
+
+  /** Goes on with what another process did, as if all of it had been done now. */
+  import(session: ConsistencySession, { positions, pending }: SessionMark): void {
+    const { service, clock } = this.#cluster;
+    session.token.add(positions);
+    if (pending === 'nothing') return;
+    const id = pending === 'primary' ? undefined : pending.replica;
+    const replica = id === undefined ? undefined : service.endpoints.find(({ spec }) => spec.id === id);
+    session.replica = replica;
+    if (replica === undefined) session.untoldWriteAtMs = clock.now();
+    else session.readAtMs = clock.now();
+  }
+
+  /**
+   * A look at a server that began after the session was there shows a position that covers all that
+   * it did there: from then on the session is served by whoever has that position.
+   */
+  settle(session: ConsistencySession): void {
+    const { primary, replicas, replication } = this.#cluster;
+    const { replica } = session;
+    if (replica !== undefined) {
+      const { probe } = replication.stateOf(replica);
+      if (isAfter(probe, session.readAtMs)) {
+        const known = primary === undefined ? undefined : replication.stateOf(primary).probe?.position;
+        session.token.add(probe.position.newestKnownTo(known));
+        session.toldWriteAtMs = Math.max(session.toldWriteAtMs, probe.atMs);
+        session.replica = undefined;
+      } else if (!replicas.includes(replica)) {
+        // It serves nothing any more. What was read there the primary has as well.
+        session.untoldWriteAtMs = Math.max(session.untoldWriteAtMs, session.readAtMs);
+        session.replica = undefined;
+      }
+    }
+    if (session.untoldWriteAtMs === Number.NEGATIVE_INFINITY) return;
+    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
+    if (!isAfter(probe, session.untoldWriteAtMs)) return;
+    session.token.add(probe.position.newest);
+    session.untoldWriteAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /**
@@ -94,17 +155,9 @@ export class Freshness {
     return behind.length > 0 && behind.length < replicas.length ? [...tried, ...behind] : tried;
   }
 
-  /** Whether the session wrote anything that replicas may not have. */
+  /** Whether the session did anything that replicas may not have. */
   #owes(session: ConsistencySession): boolean {
-    if (session.untoldWriteAtMs === Number.NEGATIVE_INFINITY) return !session.token.empty;
-    const { primary, replication } = this.#cluster;
-    const probe = primary === undefined ? undefined : replication.stateOf(primary).probe;
-    // Without GTIDs nothing ever shows that a replica has the write: reads stay on the primary.
-    if (probe !== undefined && probe.positionText !== '' && probe.atMs > session.untoldWriteAtMs) {
-      session.token.add(probe.position.newest);
-      session.untoldWriteAtMs = Number.NEGATIVE_INFINITY;
-    }
-    return true;
+    return session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY || !session.token.empty;
   }
 
   #has(endpoint: Endpoint, session: ConsistencySession): boolean {
@@ -182,7 +235,15 @@ export class Freshness {
   }
 }
 
-/** Both return 0 when the position was reached; on timeout MySQL returns 1, MariaDB -1. */
+/**
+ * Whether a look began later than that, and found a position: without GTIDs nothing ever shows that
+ * one server has what another one had, and reads stay where they are.
+ */
+function isAfter(probe: Probe | undefined, atMs: number): probe is Probe {
+  return probe !== undefined && probe.positionText !== '' && probe.atMs > atMs;
+}
+
+/** Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. */
 const WAITS = {
   mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)',
   mariadb: 'SELECT MASTER_GTID_WAIT(?, ?)',

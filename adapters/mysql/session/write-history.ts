@@ -14,6 +14,8 @@ export class ConsistencySession {
    * pool.
    */
   replica: Endpoint | undefined;
+  /** The clock's time after the latest read from `replica`. */
+  readAtMs: number = Number.NEGATIVE_INFINITY;
   /**
    * Time of the latest write whose GTID is unknown (it returned rows).
    * Until a probe of the primary began later than that, only the primary is sure to have it.
@@ -27,10 +29,9 @@ export class ConsistencySession {
    */
   readonly sticky: boolean;
 
-  constructor(sticky: boolean, nowMs: number, exported?: string) {
+  constructor(sticky: boolean, nowMs: number) {
     this.sticky = sticky;
     this.toldWriteAtMs = nowMs;
-    if (exported !== undefined) this.token.add(exported);
   }
 }
 

@@ -99,6 +99,7 @@ beforeEach(() => {
     isPrimary: (endpoint: Endpoint) => endpoint === primary(),
     leaseOn: (endpoint: Endpoint) => service.acquire({ prefer: endpoint.spec.id }),
     demoted: () => {},
+    lookSoon: () => {},
     checkout: (route: string, tried: readonly Endpoint[], callback: CheckoutCallback) =>
       take(route === 'primary' || tried.length > 0 ? primary() : service.endpoints[1]!, callback),
     release: (checkout: Checkout, outcome: Outcome) => {
