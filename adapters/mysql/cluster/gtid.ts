@@ -47,7 +47,11 @@ export class GtidPosition {
     return true;
   }
 
-  /** The newest run of transactions of each source, as a token takes them. */
+  /**
+   * The newest runs of transactions of each source, as a token takes them. One run, but where the
+   * members of a replication group number their own (`group_replication_gtid_assignment_block_size`),
+   * or a replica applies them out of order.
+   */
   get newest(): string {
     return this.newestKnownTo(undefined);
   }
@@ -60,8 +64,8 @@ export class GtidPosition {
     const newest: string[] = [];
     for (const [source, intervals] of this.#intervals) {
       if (other !== undefined && !other.#intervals.has(source)) continue;
-      const { first, last } = intervals.reduce((a, b) => (a.last > b.last ? a : b));
-      newest.push(`${source}:${first}-${last}`);
+      const runs = [...intervals].sort((a, b) => a.first - b.first).slice(-MAX_RUNS);
+      newest.push(`${source}:${textOf(runs)}`);
     }
     for (const [domain, sequence] of this.#domains) newest.push(`${domain}-0-${sequence}`);
     return newest.join(',');
@@ -77,24 +81,22 @@ export class GtidPosition {
 }
 
 /**
- * What a session wrote, as one interval per source: from its first write to its last. The writes of
- * others between them precede its last one in the same history, so waiting for them costs nothing
- * more, and the token stays small.
+ * What a session did, as runs per source: from its first write to its last. The writes of others
+ * between them precede its last one in the same history, so waiting for them costs nothing more,
+ * and the token stays small. Where numbers are far apart another member of a replication group gave
+ * them, and what lies between may never exist: a run of its own.
  */
 export class GtidToken {
-  readonly #intervals = new Map<string, Interval>();
+  readonly #runs = new Map<string, Interval[]>();
   readonly #domains = new Map<string, { server: string; sequence: number }>();
 
   /** Adds what a write reported, or a whole token that was exported. */
   add(text: string): void {
     eachGtid(text, {
       mysql: (source, interval) => {
-        const known = this.#intervals.get(source);
-        if (known === undefined) this.#bounded(this.#intervals, source, interval);
-        else {
-          known.first = Math.min(known.first, interval.first);
-          known.last = Math.max(known.last, interval.last);
-        }
+        const known = this.#runs.get(source);
+        if (known === undefined) this.#bounded(this.#runs, source, [interval]);
+        else join(known, interval);
       },
       mariadb: (domain, server, sequence) => {
         const known = this.#domains.get(domain);
@@ -105,19 +107,21 @@ export class GtidToken {
   }
 
   get empty(): boolean {
-    return this.#intervals.size === 0 && this.#domains.size === 0;
+    return this.#runs.size === 0 && this.#domains.size === 0;
   }
 
   /** True where a server at this position has everything the token stands for. */
   coveredBy(position: GtidPosition): boolean {
-    for (const [source, interval] of this.#intervals) if (!position.hasInterval(source, interval)) return false;
+    for (const [source, runs] of this.#runs) {
+      for (const run of runs) if (!position.hasInterval(source, run)) return false;
+    }
     for (const [domain, { sequence }] of this.#domains) if (!position.hasSequence(domain, sequence)) return false;
     return true;
   }
 
   /** As WAIT_FOR_EXECUTED_GTID_SET or MASTER_GTID_WAIT take it. */
   toString(): string {
-    const mysql = [...this.#intervals].map(([source, { first, last }]) => `${source}:${first}-${last}`);
+    const mysql = [...this.#runs].map(([source, runs]) => `${source}:${textOf(runs)}`);
     const mariadb = [...this.#domains].map(([domain, { server, sequence }]) => `${domain}-${server}-${sequence}`);
     return [...mysql, ...mariadb].join(',');
   }
@@ -137,6 +141,29 @@ export class GtidToken {
  * are many.
  */
 const MAX_SOURCES = 16;
+
+/** Runs of one source that are told apart; the older ones every server has had for long. */
+const MAX_RUNS = 4;
+
+/** What else a busy server writes between two writes of a session, and below a group's blocks. */
+const MAX_GAP = 100_000;
+
+/** Adds to sorted runs, joined with those that it touches or nearly does. */
+function join(runs: Interval[], { first, last }: Interval): void {
+  const near = (run: Interval): boolean => run.first <= last + MAX_GAP && first <= run.last + MAX_GAP;
+  const joined = runs.filter(near);
+  const apart = runs.filter((run) => !near(run));
+  apart.push({
+    first: Math.min(first, ...joined.map((run) => run.first)),
+    last: Math.max(last, ...joined.map((run) => run.last)),
+  });
+  apart.sort((a, b) => a.first - b.first);
+  runs.splice(0, runs.length, ...apart.slice(-MAX_RUNS));
+}
+
+function textOf(runs: readonly Interval[]): string {
+  return runs.map(({ first, last }) => `${first}-${last}`).join(':');
+}
 
 interface Visitor {
   mysql(source: string, interval: Interval): void;

@@ -7,7 +7,10 @@ import { GtidPosition } from './gtid.js';
 
 /** What one look at a server returned. */
 export interface Probe {
-  /** @@global.read_only: the truth about its role, whatever discovery's tags are. */
+  /**
+   * @@global.read_only or @@global.innodb_read_only: the truth about its role, whatever discovery's
+   * tags say.
+   */
   readonly readOnly: boolean;
   readonly flavor: 'mysql' | 'mariadb';
   readonly position: GtidPosition;
@@ -56,6 +59,8 @@ export class Prober {
   #wanted = false;
   /** The pause after a look that proved too little; 0 after one that did not. Milliseconds. */
   #soonMs = 0;
+  /** It does not know all that the first question asks for. */
+  #lacksVariables = false;
   #closed = false;
   #looking: Promise<void> | undefined;
 
@@ -123,7 +128,16 @@ export class Prober {
   async #ask(): Promise<Omit<Probe, 'reconnected' | 'atMs'>> {
     const connection = await this.#connected();
     const flavor = flavorOf(connection);
-    return readProbe(await queryRow(connection, PROBES[flavor]), flavor);
+    const [full, bare] = PROBES[flavor];
+    if (!this.#lacksVariables) {
+      try {
+        return readProbe(await queryRow(connection, full), flavor);
+      } catch (error) {
+        if (!isUnknownVariable(error)) throw error;
+        this.#lacksVariables = true;
+      }
+    }
+    return readProbe(await queryRow(connection, bare), flavor);
   }
 
   async #connected(): Promise<DriverConnection> {
@@ -157,9 +171,19 @@ const WANTED_WITHIN_MS = 50;
  */
 const FIRST_SOON_MS = 20;
 
+/**
+ * Aurora says by innodb_read_only which server is a reader, and may leave read_only alone. Where a
+ * server lacks one of the variables (TiDB has no positions) it is asked for less.
+ */
 const PROBES = {
-  mysql: 'SELECT @@global.read_only AS readOnly, @@global.gtid_executed AS position',
-  mariadb: 'SELECT @@global.read_only AS readOnly, @@global.gtid_current_pos AS position',
+  mysql: [
+    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_executed AS position',
+    'SELECT @@global.read_only AS readOnly',
+  ],
+  mariadb: [
+    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_current_pos AS position',
+    'SELECT @@global.read_only AS readOnly',
+  ],
 } as const;
 
 function readProbe(
@@ -167,9 +191,18 @@ function readProbe(
   flavor: 'mysql' | 'mariadb',
 ): Omit<Probe, 'reconnected' | 'atMs'> {
   const positionText = String(row.position ?? '');
-  // MariaDB 12 names more than two states; only 0 / OFF is writable.
-  const readOnly = !['0', 'OFF'].includes(String(row.readOnly).toUpperCase());
+  const readOnly = isOn(row.readOnly) || isOn(row.innodbReadOnly ?? 0);
   return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
+}
+
+/** MariaDB 12 names more than two states of read_only; only 0 / OFF is writable. */
+function isOn(value: unknown): boolean {
+  return !['0', 'OFF'].includes(String(value).toUpperCase());
+}
+
+/** ER_UNKNOWN_SYSTEM_VARIABLE. */
+function isUnknownVariable(error: unknown): boolean {
+  return (error as { readonly errno?: unknown }).errno === 1193;
 }
 
 function queryRow(connection: DriverConnection, sql: string): Promise<Readonly<Record<string, unknown>>> {

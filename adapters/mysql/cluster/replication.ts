@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../src/index.js';
+import type { GtidPosition } from './gtid.js';
 import { PositionHistory } from './position-history.js';
 import type { Probe } from './prober.js';
 
@@ -23,6 +24,9 @@ const UNKNOWN: ServerState = { role: 'unknown', lagMs: Number.NaN, probe: undefi
  */
 const FAILURES_UNTIL_UNKNOWN = 2;
 
+/** Of several servers that accept writes, which are followed: see `onTwoPrimaries`. */
+export type TwoPrimaries = 'refuse' | 'tagged' | 'any';
+
 /**
  * Who is the primary and how far behind the others are, from positions alone: a replica is behind
  * by the age of the oldest position of the primary that it does not have yet. That needs no clock
@@ -30,22 +34,20 @@ const FAILURES_UNTIL_UNKNOWN = 2;
  * is broken: a replica that stopped does not get new positions.
  */
 export class Replication {
+  readonly #onTwoPrimaries: TwoPrimaries;
+  /** What the latest look at each server showed, while it is believed. */
+  readonly #probes = new Map<Endpoint, Probe>();
+  /** What follows from that. */
   readonly #states = new Map<Endpoint, ServerState>();
   readonly #failures = new Map<Endpoint, number>();
   /** Those whose last look returned nothing. */
   readonly #unseen = new Set<Endpoint>();
-  /** Clock time at which each of those that accept writes was first seen to. */
-  readonly #primarySince = new Map<Endpoint, number>();
-  /** Positions of those that accept writes. */
-  readonly #histories = new Map<Endpoint, PositionHistory>();
-  readonly #mayLead: (endpoint: Endpoint) => boolean;
+  /** Those that accept writes: their positions, and the clock time at which they were seen to. */
+  readonly #accepting = new Map<Endpoint, { readonly history: PositionHistory; readonly sinceMs: number }>();
+  #leaders: readonly Endpoint[] = [];
 
-  /**
-   * `mayLead`: of several servers that accept writes, whether this one is what the others must
-   * follow; default: any.
-   */
-  constructor(mayLead: (endpoint: Endpoint) => boolean = () => true) {
-    this.#mayLead = mayLead;
+  constructor(onTwoPrimaries: TwoPrimaries = 'refuse') {
+    this.#onTwoPrimaries = onTwoPrimaries;
   }
 
   stateOf(endpoint: Endpoint): ServerState {
@@ -53,15 +55,19 @@ export class Replication {
   }
 
   /**
-   * Servers that accept writes: one, unless something is wrong. One that did not answer the last
-   * look counts only while no other is known: a primary that died, and its successor, are not two
-   * primaries.
+   * Servers that accept writes: one, unless something is wrong or `onTwoPrimaries` is `any`. One
+   * that did not answer the last look counts only while no other is known: a primary that died, and
+   * its successor, are no two primaries.
    */
   get writable(): readonly Endpoint[] {
-    const found: Endpoint[] = [];
-    for (const [endpoint, state] of this.#states) if (state.role === 'primary') found.push(endpoint);
+    const found = [...this.#accepting.keys()];
     const answering = found.filter((endpoint) => !this.#unseen.has(endpoint));
     return answering.length > 0 ? answering : found;
+  }
+
+  /** Those of them that the others are measured by. */
+  get leaders(): readonly Endpoint[] {
+    return this.#leaders;
   }
 
   /**
@@ -72,49 +78,40 @@ export class Replication {
   get unconfirmed(): readonly Endpoint[] {
     const { writable } = this;
     if (writable.length < 2) return [];
-    const newest = writable.reduce((a, b) => (this.#primarySinceMs(a) > this.#primarySinceMs(b) ? a : b));
-    const sinceMs = this.#primarySinceMs(newest);
-    return writable.filter((endpoint) => endpoint !== newest && this.stateOf(endpoint).probe!.atMs < sinceMs);
+    const newest = writable.reduce((a, b) => (this.#sinceMs(a) > this.#sinceMs(b) ? a : b));
+    const sinceMs = this.#sinceMs(newest);
+    return writable.filter((endpoint) => endpoint !== newest && this.#probes.get(endpoint)!.atMs < sinceMs);
   }
 
   /** True when that changed the role or the lag of any server, or it had not answered before. */
   probed(endpoint: Endpoint, probe: Probe, nowMs: number): boolean {
-    const before = this.stateOf(endpoint);
     this.#failures.delete(endpoint);
     const wasUnseen = this.#unseen.delete(endpoint);
-    if (probe.readOnly) {
-      this.#loseLead(endpoint);
-      this.#states.set(endpoint, { role: 'replica', lagMs: before.lagMs, probe });
-    } else {
-      if (before.role !== 'primary') this.#primarySince.set(endpoint, nowMs);
-      this.#states.set(endpoint, { role: 'primary', lagMs: 0, probe });
-      this.#historyOf(endpoint).add(probe);
+    this.#probes.set(endpoint, probe);
+    if (probe.readOnly) this.#accepting.delete(endpoint);
+    else {
+      if (!this.#accepting.has(endpoint)) {
+        this.#accepting.set(endpoint, { history: new PositionHistory(), sinceMs: nowMs });
+      }
+      this.#accepting.get(endpoint)!.history.add(probe);
     }
-    const { role } = this.stateOf(endpoint);
-    // Who leads may be another one now, or be known for the first time; without a leader all are
-    // measured by each other.
-    const measured =
-      before.role === role && this.writable.length > 0
-        ? role === 'replica' && this.#measure(endpoint, nowMs)
-        : this.#measureAll(nowMs);
-    return measured || wasUnseen || before.role !== role;
+    return this.#update(endpoint, nowMs) || wasUnseen;
   }
 
-  /** A look that returned nothing, though the server lives: it was full, or refused the login. */
-  unseen(endpoint: Endpoint): void {
+  /** A look that told nothing, though the server lives: it was full, or refused the login. */
+  unseen(endpoint: Endpoint, nowMs: number): void {
     this.#unseen.add(endpoint);
+    this.#update(endpoint, nowMs);
   }
 
   /** A look that failed. True when that made its role unknown. */
   failed(endpoint: Endpoint, nowMs: number): boolean {
-    const failures = (this.#failures.get(endpoint) ?? 0) + 1;
-    this.#failures.set(endpoint, failures);
+    this.#failures.set(endpoint, (this.#failures.get(endpoint) ?? 0) + 1);
     this.#unseen.add(endpoint);
-    if (failures < FAILURES_UNTIL_UNKNOWN || this.stateOf(endpoint).role === 'unknown') return false;
-    this.#states.set(endpoint, UNKNOWN);
-    this.#loseLead(endpoint);
-    this.#measureAll(nowMs);
-    return true;
+    const isLost = this.isSilent(endpoint) && this.#probes.has(endpoint);
+    if (isLost) this.#disbelieve(endpoint);
+    this.#update(endpoint, nowMs);
+    return isLost;
   }
 
   /** Whether it has not answered for so long that it counts as gone. */
@@ -124,71 +121,79 @@ export class Replication {
 
   /** A statement found out before the prober did: the server refuses writes. */
   demoted(endpoint: Endpoint, nowMs: number): void {
-    const state = this.stateOf(endpoint);
-    if (state.role !== 'primary') return;
-    this.#loseLead(endpoint);
-    this.#states.set(endpoint, { ...state, role: 'replica', lagMs: Number.NaN });
-    this.#measureAll(nowMs);
+    if (this.#accepting.delete(endpoint)) this.#update(endpoint, nowMs);
   }
 
   forget(endpoint: Endpoint, nowMs: number): void {
-    this.#states.delete(endpoint);
     this.#failures.delete(endpoint);
     this.#unseen.delete(endpoint);
-    this.#loseLead(endpoint);
-    this.#measureAll(nowMs);
+    this.#disbelieve(endpoint);
+    this.#update(endpoint, nowMs);
   }
 
-  #loseLead(endpoint: Endpoint): void {
-    this.#primarySince.delete(endpoint);
-    this.#histories.delete(endpoint);
+  #disbelieve(endpoint: Endpoint): void {
+    this.#probes.delete(endpoint);
+    this.#states.delete(endpoint);
+    this.#accepting.delete(endpoint);
   }
 
-  #primarySinceMs(endpoint: Endpoint): number {
-    return this.#primarySince.get(endpoint) ?? Number.NEGATIVE_INFINITY;
+  #sinceMs(endpoint: Endpoint): number {
+    return this.#accepting.get(endpoint)?.sinceMs ?? Number.NEGATIVE_INFINITY;
   }
 
-  #historyOf(endpoint: Endpoint): PositionHistory {
-    let history = this.#histories.get(endpoint);
-    if (history === undefined) {
-      history = new PositionHistory();
-      this.#histories.set(endpoint, history);
-    }
-    return history;
-  }
-
-  #measureAll(nowMs: number): boolean {
-    let changed = false;
-    for (const [endpoint, { role }] of this.#states) {
-      if (role === 'replica' && this.#measure(endpoint, nowMs)) changed = true;
-    }
+  /** Something is known anew of this server. True when that changed the role or lag of any. */
+  #update(endpoint: Endpoint, nowMs: number): boolean {
+    const before = this.#leaders;
+    this.#leaders = this.#chooseLeaders();
+    const same = before.length === this.#leaders.length && before.every((each, i) => each === this.#leaders[i]);
+    // Without a leader all are measured by each other.
+    if (same && before.length > 0) return this.#derive(endpoint, nowMs);
+    let changed = !same;
+    for (const each of this.#probes.keys()) if (this.#derive(each, nowMs)) changed = true;
     return changed;
   }
 
-  #measure(endpoint: Endpoint, nowMs: number): boolean {
-    const state = this.stateOf(endpoint);
-    const lagMs = this.#lagOf(endpoint, state.probe!, nowMs);
-    if (Object.is(lagMs, state.lagMs)) return false;
-    this.#states.set(endpoint, { ...state, lagMs });
-    return true;
+  /**
+   * All that accept writes where nothing says which one is right; of group replication or Galera,
+   * where all of them are, one: the same for all processes, or their writes would meet.
+   */
+  #chooseLeaders(): readonly Endpoint[] {
+    const { writable } = this;
+    if (writable.length < 2 || this.#onTwoPrimaries === 'refuse') return writable;
+    const tagged = writable.filter(isTaggedPrimary);
+    const candidates = tagged.length > 0 ? tagged : writable;
+    if (this.#onTwoPrimaries === 'tagged') return candidates;
+    return [candidates.reduce((a, b) => (a.spec.id < b.spec.id ? a : b))];
+  }
+
+  #derive(endpoint: Endpoint, nowMs: number): boolean {
+    const probe = this.#probes.get(endpoint);
+    if (probe === undefined) return false;
+    const before = this.stateOf(endpoint);
+    const follows = this.#onTwoPrimaries === 'any' && !this.#leaders.includes(endpoint);
+    const role = this.#accepting.has(endpoint) && !follows ? 'primary' : 'replica';
+    const lagMs = role === 'primary' ? 0 : this.#lagOf(endpoint, probe, nowMs);
+    this.#states.set(endpoint, { role, lagMs, probe });
+    return role !== before.role || !Object.is(lagMs, before.lagMs);
   }
 
   #lagOf(endpoint: Endpoint, { position }: Probe, nowMs: number): number {
-    const { writable } = this;
-    if (writable.length === 0) return this.#isBehindAnother(endpoint) ? Number.POSITIVE_INFINITY : Number.NaN;
-    const leaders = writable.filter(this.#mayLead);
-    // Behind all of them: where nothing shows which one is right, a replica follows one of them.
-    const lags = (leaders.length > 0 ? leaders : writable).map((each) => this.#historyOf(each).lagOf(position, nowMs));
-    return Math.min(...lags);
+    if (this.#leaders.length === 0) {
+      return this.#isBehindAnother(endpoint, position) ? Number.POSITIVE_INFINITY : Number.NaN;
+    }
+    // Of several leaders, where nothing says which one is right, a replica follows one.
+    return Math.min(...this.#leaders.map((each) => this.#accepting.get(each)!.history.lagOf(position, nowMs)));
   }
 
   /** Without a primary the most advanced server is the measure. */
-  #isBehindAnother(endpoint: Endpoint): boolean {
-    const own = this.stateOf(endpoint).probe!.position;
-    for (const [other, { role, probe }] of this.#states) {
-      if (other === endpoint || role !== 'replica') continue;
-      if (probe!.position.includes(own) && !own.includes(probe!.position)) return true;
+  #isBehindAnother(endpoint: Endpoint, own: GtidPosition): boolean {
+    for (const [other, { position }] of this.#probes) {
+      if (other !== endpoint && position.includes(own) && !own.includes(position)) return true;
     }
     return false;
   }
+}
+
+export function isTaggedPrimary({ spec }: Endpoint): boolean {
+  return spec.tags.includes('primary');
 }

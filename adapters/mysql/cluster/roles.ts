@@ -1,11 +1,11 @@
 import type { Endpoint, FairleadError } from '../../../src/index.js';
 import { twoPrimaries } from './refusals.js';
-import { Replication } from './replication.js';
+import { isTaggedPrimary, Replication, type TwoPrimaries } from './replication.js';
 
 export interface RolesContext {
   readonly service: { readonly name: string };
   readonly maxLagMs: number;
-  readonly onTwoPrimaries: 'refuse' | 'tagged';
+  readonly onTwoPrimaries: TwoPrimaries;
   /** Whether the first connections to it are made. */
   isWarm(endpoint: Endpoint): boolean;
 }
@@ -20,7 +20,7 @@ export class Roles {
 
   constructor(context: RolesContext) {
     this.#context = context;
-    this.replication = new Replication(context.onTwoPrimaries === 'tagged' ? isTaggedPrimary : undefined);
+    this.replication = new Replication(context.onTwoPrimaries);
   }
 
   /** Why it is not written to, for people; undefined where it is. */
@@ -33,7 +33,11 @@ export class Roles {
     }
     if (!this.#context.isWarm(endpoint)) return 'its first connections are not made yet';
     if (writable.length === 1) return undefined;
-    if (this.#context.onTwoPrimaries === 'refuse') return 'another server accepts writes as well';
+    const { onTwoPrimaries } = this.#context;
+    if (onTwoPrimaries === 'refuse') return 'another server accepts writes as well';
+    if (onTwoPrimaries === 'any') {
+      return this.replication.leaders.includes(endpoint) ? undefined : 'another one of several is written to';
+    }
     const tagged = writable.filter(isTaggedPrimary);
     if (tagged.length === 1 && tagged[0] === endpoint) return undefined;
     return tagged.length === 1 ? 'another one is tagged primary' : `${tagged.length} of several are tagged primary`;
@@ -60,8 +64,4 @@ export class Roles {
     if (writable.length < 2 || unconfirmed.length > 0) return undefined;
     return twoPrimaries(this.#context.service, writable);
   }
-}
-
-function isTaggedPrimary({ spec }: Endpoint): boolean {
-  return spec.tags.includes('primary');
 }

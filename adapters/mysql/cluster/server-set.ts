@@ -159,7 +159,7 @@ export class ServerSet {
       // A full server, or one that refuses this login, is alive: what is open there works on.
       const { outcome } = meaningOf(error, true);
       const alive = outcome === Outcome.Overloaded || outcome === Outcome.ApplicationError;
-      if (alive) this.#replication.unseen(endpoint);
+      if (alive) this.#replication.unseen(endpoint, this.#context.clock.now());
       else if (this.#replication.failed(endpoint, this.#context.clock.now())) pool.cut();
       if (alive) this.#report(endpoint, true);
       else if (this.#replication.isSilent(endpoint))

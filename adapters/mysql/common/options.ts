@@ -76,9 +76,11 @@ export interface MysqlPoolOptions {
   readonly hints?: boolean;
   /**
    * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged`
-   * takes the one that discovery tags `primary`, if just one is.
+   * takes the one that discovery tags `primary`, if just one is; `any`, for group replication with
+   * several primaries and Galera, writes to one of them, the one whose id comes first (of those that
+   * are tagged `primary`, if any), and reads from all of them.
    */
-  readonly onTwoPrimaries?: 'refuse' | 'tagged';
+  readonly onTwoPrimaries?: 'refuse' | 'tagged' | 'any';
   /**
    * How long `end()` waits for connections in use before it cuts them; milliseconds. Default
    * 10,000; 0 cuts at once.
@@ -120,7 +122,7 @@ export interface PoolSettings {
   readonly primaryFunctions: readonly string[];
   readonly classify: ((sql: string) => 'primary' | 'replica' | undefined) | undefined;
   readonly hints: boolean;
-  readonly onTwoPrimaries: 'refuse' | 'tagged';
+  readonly onTwoPrimaries: 'refuse' | 'tagged' | 'any';
   readonly retryReads: boolean;
   readonly allowPublicKeyRetrieval: boolean;
   readonly sessionKeys: readonly KeySettings[] | undefined;
@@ -155,7 +157,7 @@ const schema: read.Schema<PoolSettings> = {
   primaryFunctions: read.textList(),
   classify: read.callback(),
   hints: read.boolean(true),
-  onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged'),
+  onTwoPrimaries: read.oneOf('refuse', 'refuse', 'tagged', 'any'),
   retryReads: read.boolean(true),
   allowPublicKeyRetrieval: read.boolean(false),
   sessionKeys: read.optional(tokenKeys),

@@ -54,3 +54,33 @@ describe('gtid tokens', () => {
     expect(made.toString().length).toBeLessThan(1_000);
   });
 });
+
+describe('runs of one source', () => {
+  it('are told apart where members of a group number their transactions by blocks', () => {
+    const position = GtidPosition.parse(`${A}:1-12:1000001-1000003:2000001`);
+    expect(position.newest).toBe(`${A}:1-12:1000001-1000003:2000001-2000001`);
+    const made = token(position.newest);
+    expect(made.coveredBy(position)).toBe(true);
+    // What one member wrote before is not covered by what another one wrote later.
+    expect(made.coveredBy(GtidPosition.parse(`${A}:1-11:1000001-1000003:2000001`))).toBe(false);
+    made.add(`${A}:13`);
+    expect(made.toString()).toBe(`${A}:1-13:1000001-1000003:2000001-2000001`);
+  });
+
+  it('are the newest few', () => {
+    const many = Array.from({ length: 50 }, (_, i) => i * 1_000_000 + 1);
+    const made = token(`${A}:${many.join(':')}`);
+    expect(made.toString()).toBe(
+      `${A}:${many
+        .slice(-4)
+        .map((n) => `${n}-${n}`)
+        .join(':')}`,
+    );
+    expect(GtidPosition.parse(`${A}:${many.join(':')}`).newest).toBe(made.toString());
+  });
+
+  it('leave out what another server does not know the source of', () => {
+    const position = GtidPosition.parse(`${A}:1-5,${B}:1-2`);
+    expect(position.newestKnownTo(GtidPosition.parse(`${A}:1-3`))).toBe(`${A}:1-5`);
+  });
+});

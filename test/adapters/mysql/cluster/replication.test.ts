@@ -122,7 +122,7 @@ describe('a primary', () => {
 
   it('that cannot be asked because it is full gives way to one that can', () => {
     look(a, 'primary', 10, 0);
-    replication.unseen(a);
+    replication.unseen(a, 0);
     expect(ids(replication.writable)).toEqual(['a']);
     look(b, 'primary', 11, 200);
     expect(ids(replication.writable)).toEqual(['b']);
