@@ -1,4 +1,5 @@
 import type { ExecuteValues, FieldPacket, Query, QueryError, QueryOptions, QueryResult, QueryValues } from 'mysql2';
+import type { PoolStatus } from './cluster/status.js';
 import type { Consistency, RouteChoice } from './common/options.js';
 import type { ReplicatedPool, Route } from './pool.js';
 
@@ -31,6 +32,12 @@ export interface ReplicatedPoolApi {
    * endpoint's id, nothing else is looked at: neither whether it is well nor how far behind it is.
    */
   withRoute<T>(route: RouteChoice, run: () => T): T;
+  /**
+   * Each server's role, lag and position, where reads and writes go now, and why. A `status` event
+   * with the same is emitted whenever a role changes, or where statements go.
+   */
+  status(): PoolStatus;
+  on(event: 'status', listener: (status: PoolStatus) => void): this;
   /** Connections by endpoint id. */
   stats(): ReturnType<ReplicatedPool['stats']>;
 }

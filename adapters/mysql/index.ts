@@ -14,6 +14,7 @@ export type {
   RoutedQueries,
   RoutedQueryOptions,
 } from './api.js';
+export type { PoolStatus, ServerStatus } from './cluster/status.js';
 export type { Password } from './common/driver-options.js';
 export type { Consistency, EndpointRoute, MysqlPoolOptions, ProbeUser, RouteChoice } from './common/options.js';
 export type { Route } from './pool.js';
@@ -39,12 +40,12 @@ export interface TlsOptions extends Omit<SslOptions, 'pfx' | 'crl'> {
 }
 
 /** mysql2's callback pool, with what fairlead adds to it and its connections. */
-export type ReplicatedMysqlPool = RoutedQueries & {
-  getConnection(
-    callback: (error: NodeJS.ErrnoException | null, connection: RoutedConnection & PoolConnection) => unknown,
-  ): void;
-} & Pool &
-  ReplicatedPoolApi;
+export type ReplicatedMysqlPool = ReplicatedPoolApi &
+  RoutedQueries & {
+    getConnection(
+      callback: (error: NodeJS.ErrnoException | null, connection: RoutedConnection & PoolConnection) => unknown,
+    ): void;
+  } & Pool;
 
 /**
  * For ORMs that load mysql2 themselves: the module with its `createPool`, `createPoolCluster` and

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
+import type { PoolStatus } from './cluster/status.js';
 import type { DriverPoolOptions } from './common/driver-options.js';
 import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions } from './common/options.js';
 import { cleanConnection } from './connections/prepare.js';
@@ -77,6 +78,9 @@ export class ReplicatedPool extends EventEmitter {
       initStatements,
       opened: (each) => this.#tell('connection', each),
       enqueued: () => this.#tell('enqueue'),
+      rolesChanged: () => {
+        if (this.listenerCount('status') > 0) this.#tell('status', this.status());
+      },
     });
     this.#cluster = cluster;
     this.#unregister = mesh.register({
@@ -87,6 +91,7 @@ export class ReplicatedPool extends EventEmitter {
         busy: this.#sum(({ busy }) => busy),
         connecting: this.#sum(({ connecting }) => connecting),
         waiting: this.#sum(({ waiting }) => waiting),
+        ...lags(this.status()),
       }),
       // Nothing can be asked of it once the mesh is closed, and its connections would hold the
       // process.
@@ -250,6 +255,11 @@ export class ReplicatedPool extends EventEmitter {
     return this.#tokens.issue(this.#runnerContext.freshness.export(session));
   }
 
+  /** What is known of each server, and where statements go, and why. */
+  status(): PoolStatus {
+    return this.#cluster.status();
+  }
+
   /** Connections by endpoint id, for monitoring. */
   stats(): Readonly<Record<string, { idle: number; busy: number; connecting: number; waiting: number }>> {
     return Object.fromEntries([...this.#cluster.stats()].map(([endpoint, stats]) => [endpoint.spec.id, stats]));
@@ -324,9 +334,9 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /** A listener that throws is uncaught, as with mysql2, but stops nothing here. */
-  #tell(event: string, connection?: unknown): void {
+  #tell(event: string, what?: unknown): void {
     try {
-      this.emit(event, connection);
+      this.emit(event, what);
     } catch (thrown) {
       process.nextTick(() => {
         throw thrown;
@@ -362,6 +372,12 @@ export class ReplicatedPool extends EventEmitter {
 // Outside the class: a computed name has no type that declarations could be made of without a
 // checker.
 Object.defineProperty(ReplicatedPool.prototype, inspect.custom, { value: ReplicatedPool.prototype.describe });
+
+/** Milliseconds by server, of those whose lag is known. */
+function lags({ servers }: PoolStatus): Record<string, number> {
+  const known = servers.filter(({ lagMs }) => Number.isFinite(lagMs));
+  return Object.fromEntries(known.map(({ id, lagMs }) => [`lagMs ${id}`, lagMs]));
+}
 
 /** The names and shape of mysql2's. */
 function publicConfig(pool: DriverPoolOptions, parsed: Record<string, unknown>): Record<string, unknown> {

@@ -11,6 +11,7 @@ export type {
   EndpointRoute,
   MysqlPoolOptions,
   Password,
+  PoolStatus,
   ProbeUser,
   ReplicatedPoolApi,
   Route,
@@ -18,14 +19,15 @@ export type {
   RoutedPromiseConnection,
   RoutedPromiseQueries,
   RoutedQueryOptions,
+  ServerStatus,
   TlsOptions,
 } from './index.js';
 
 /** mysql2's promise pool, with what fairlead adds to it and its connections. */
-export type ReplicatedMysqlPromisePool = RoutedPromiseQueries & {
-  getConnection(): Promise<RoutedPromiseConnection & PoolConnection>;
-} & Pool &
-  ReplicatedPoolApi;
+export type ReplicatedMysqlPromisePool = ReplicatedPoolApi &
+  RoutedPromiseQueries & {
+    getConnection(): Promise<RoutedPromiseConnection & PoolConnection>;
+  } & Pool;
 
 /**
  * mysql2's promise pool over the servers of a service: the driver's own promise wrapper around
@@ -34,12 +36,14 @@ export type ReplicatedMysqlPromisePool = RoutedPromiseQueries & {
 export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPromisePool {
   const callbackPool = createCallbackPool(mesh, options);
   const pool = promisePool(callbackPool, Promise) as ReplicatedMysqlPromisePool;
+  callbackPool.on('status', (status) => pool.emit('status', status));
   return Object.assign(pool, {
     route: (sql: string) => callbackPool.route(sql),
     session: <T>(run: () => T, token?: string | null): T => callbackPool.session(run, token),
     exportSession: () => callbackPool.exportSession(),
     withConsistency: <T>(consistency: Consistency, run: () => T): T => callbackPool.withConsistency(consistency, run),
     withRoute: <T>(route: RouteChoice, run: () => T): T => callbackPool.withRoute(route, run),
+    status: () => callbackPool.status(),
     stats: () => callbackPool.stats(),
   });
 }

@@ -9,6 +9,7 @@ import {
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import type { Checkout } from '../../adapters/mysql/cluster/checkout.js';
 import { Cluster } from '../../adapters/mysql/cluster/cluster.js';
+import type { PoolStatus } from '../../adapters/mysql/cluster/status.js';
 import { type RouteChoice, readPoolOptions } from '../../adapters/mysql/common/options.js';
 import { FakeMysql, fakeDriver, turns } from './fake-mysql.js';
 
@@ -23,6 +24,8 @@ export class FakeCluster {
   readonly mesh: Mesh;
   readonly cluster: Cluster;
   readonly results: unknown[] = [];
+  /** As of each change of roles, or of where statements go. */
+  readonly statuses: PoolStatus[] = [];
   readonly checkouts: Checkout[] = [];
 
   constructor(count: number, options: Record<string, unknown> = {}) {
@@ -37,6 +40,7 @@ export class FakeCluster {
       initStatements: [],
       opened: () => {},
       enqueued: () => this.results.push('enqueued'),
+      rolesChanged: () => this.statuses.push(this.cluster.status()),
       open: fakeDriver(new Map(this.servers.map((server, i) => [3_000 + i, server]))),
     });
   }

@@ -18,6 +18,7 @@ import type { Replication } from './replication.js';
 import type { Roles } from './roles.js';
 import type { ServerContext } from './server.js';
 import { ServerSet } from './server-set.js';
+import { type PoolStatus, type StatusContext, signatureOf, statusOf } from './status.js';
 import { serverOfThread } from './threads.js';
 import { WaitingCaller } from './waiting-caller.js';
 
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   opened(connection: DriverConnection): void;
   /** A caller waits for a connection, because all are in use. */
   enqueued(): void;
+  /** Another server is written to or read from, or one has another role. */
+  rolesChanged(): void;
   /** For tests; default: mysql2. */
   readonly open?: (options: Record<string, unknown>) => DriverConnection;
 }
@@ -49,7 +52,9 @@ export class Cluster {
   readonly #roles: Roles;
   readonly #primaries: Subset;
   readonly #replicas: Subset;
-  readonly #stopListening: () => void;
+  readonly #rolesChanged: () => void;
+  readonly #stopListening: readonly (() => void)[];
+  #signature = '';
   #closed = false;
 
   constructor(mesh: Mesh, options: ClusterOptions) {
@@ -73,7 +78,11 @@ export class Cluster {
     const policy = own.policy === undefined ? {} : { policy: own.policy };
     this.#primaries = service.subset({ usable: (each) => roles.whyNotWritten(each) === undefined });
     this.#replicas = service.subset({ usable: (each) => roles.whyNotRead(each) === undefined, ...policy });
-    this.#stopListening = service.on('endpoints', ({ arrived, departed }) => this.#servers.apply(arrived, departed));
+    this.#rolesChanged = () => options.rolesChanged();
+    this.#stopListening = [
+      service.on('endpoints', ({ arrived, departed }) => this.#servers.apply(arrived, departed)),
+      service.on('rotation', () => this.#told()),
+    ];
   }
 
   get replication(): Replication {
@@ -95,6 +104,11 @@ export class Cluster {
 
   get replicas(): readonly Endpoint[] {
     return this.#replicas.rotation;
+  }
+
+  /** What is known of each server, and where statements go. */
+  status(): PoolStatus {
+    return statusOf(this.#statusContext());
   }
 
   /** Connections by server, for monitoring. */
@@ -161,13 +175,11 @@ export class Cluster {
    */
   leaseOn(endpoint: Endpoint): Lease | undefined {
     try {
-      const lease = this.service.acquire({ prefer: endpoint.spec.id });
-      if (lease.endpoint === endpoint) return lease;
-      lease.done(Outcome.Cancelled);
+      return this.#servers.get(endpoint)?.lease();
     } catch {
-      // Nothing may be picked now; a session in progress goes on all the same.
+      // It may not be picked now; a session in progress goes on all the same.
+      return undefined;
     }
-    return undefined;
   }
 
   release(checkout: Checkout, outcome: Outcome): void {
@@ -204,7 +216,7 @@ export class Cluster {
    */
   async close(limitMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     this.#closed = true;
-    this.#stopListening();
+    for (const stop of this.#stopListening) stop();
     this.#primaries.close();
     this.#replicas.close();
     this.#tellWaiting();
@@ -236,6 +248,12 @@ export class Cluster {
     return server.lease();
   }
 
+  #statusContext(): StatusContext {
+    const { service, primary, replicas } = this;
+    const nowMs = this.clock.now();
+    return { service, roles: this.#roles, servers: this.#servers.all, primary, replicas, nowMs };
+  }
+
   /** Who may serve this now. */
   #subsetFor(route: 'primary' | 'replica', tried: readonly Endpoint[]): Subset | undefined {
     if (this.#closed || !this.#servers.surveyed) return undefined;
@@ -254,7 +272,16 @@ export class Cluster {
   #changed(): void {
     this.#primaries.refresh();
     this.#replicas.refresh();
+    this.#told();
+  }
+
+  /** Who may be used is another one, or may be. */
+  #told(): void {
     this.#tellWaiting();
+    const signature = signatureOf(this.#statusContext());
+    if (signature === this.#signature || this.#closed) return;
+    this.#signature = signature;
+    this.#rolesChanged();
   }
 
   /** Those that wait again meanwhile are notified the next time. */
