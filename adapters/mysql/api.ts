@@ -1,6 +1,8 @@
 import type { ExecuteValues, FieldPacket, Query, QueryError, QueryOptions, QueryResult, QueryValues } from 'mysql2';
+import type { PoolConnection as PromisePoolConnection } from 'mysql2/promise';
 import type { PoolStatus } from './cluster/status.js';
 import type { Consistency, RouteChoice } from './common/options.js';
+import type { TransactionOptions } from './common/transaction-options.js';
 import type { ReplicatedPool, Route } from './pool.js';
 
 /** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' })`. */
@@ -25,6 +27,17 @@ export interface ReplicatedPoolApi {
    * FAIRLEAD_INVALID_OPTION without `sessionKeys`.
    */
   exportSession(): string;
+  /**
+   * Runs `run` in a transaction of its own connection: commits what it did once it resolves, and
+   * rolls it back where it rejects. Where the server gave it up (a deadlock, a lock that was not to
+   * be had, a conflict within a group, a demoted primary) `run` is called again, from the beginning,
+   * `retries` times at most: it must do nothing outside the transaction that may not be done twice.
+   * A connection that was lost is not such a case: the COMMIT may have happened (`ambiguous`).
+   */
+  transaction<T>(
+    run: (connection: RoutedPromiseConnection & PromisePoolConnection) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   /** All that `run` does has this consistency. */
   withConsistency<T>(consistency: Consistency, run: () => T): T;
   /**

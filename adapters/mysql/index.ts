@@ -17,6 +17,7 @@ export type {
 export type { PoolStatus, ServerStatus } from './cluster/status.js';
 export type { Password } from './common/driver-options.js';
 export type { Consistency, EndpointRoute, MysqlPoolOptions, ProbeUser, RouteChoice } from './common/options.js';
+export type { IsolationLevel, TransactionOptions } from './common/transaction-options.js';
 export type { Route } from './pool.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */

@@ -6,6 +6,7 @@ import { Cluster } from './cluster/cluster.js';
 import type { PoolStatus } from './cluster/status.js';
 import type { DriverPoolOptions } from './common/driver-options.js';
 import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions } from './common/options.js';
+import type { TransactionOptions } from './common/transaction-options.js';
 import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
@@ -24,6 +25,7 @@ import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
 import type { Statement } from './statement/verdicts.js';
+import { type TransactionHost, transaction } from './transaction.js';
 import { VirtualConnection } from './virtual-connection.js';
 
 /** On any server. */
@@ -56,6 +58,7 @@ export class ReplicatedPool extends EventEmitter {
    */
   readonly #session: ConsistencySession;
   readonly #tokens: SessionTokens;
+  readonly #transactions: TransactionHost;
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
   readonly #released = (connection: VirtualConnection): void => this.#tell('release', connection);
@@ -98,6 +101,7 @@ export class ReplicatedPool extends EventEmitter {
       drain: (deadlineMs) => cluster.close(deadlineMs),
     });
     this.#session = new ConsistencySession(false, cluster.clock.now());
+    this.#transactions = { clock: cluster.clock, random: mesh.random, connect: () => this.#connect() };
     this.#tokens = new SessionTokens(own.sessionKeys, own.service, own.maxLagMs, cluster.clock);
     this.config = publicConfig(pool, parsed);
     this.#operations = {
@@ -145,6 +149,12 @@ export class ReplicatedPool extends EventEmitter {
       });
     };
     tracePoolConnect(this.#own.service, this.#operations.config.database, acquire, callback);
+  }
+
+  #connect(): Promise<VirtualConnection> {
+    return new Promise((resolve, reject) => {
+      this.getConnection((error, connection) => (connection === undefined ? reject(error) : resolve(connection)));
+    });
   }
 
   /**
@@ -229,6 +239,11 @@ export class ReplicatedPool extends EventEmitter {
     const mark = this.#tokens.read(token);
     if (mark !== undefined) this.#runnerContext.freshness.import(session, mark);
     return withScope({ session }, run);
+  }
+
+  /** Runs `run` in a transaction: see `ReplicatedPoolApi.transaction`. */
+  transaction<T>(run: (connection: never) => T | Promise<T>, options?: TransactionOptions): Promise<T> {
+    return transaction(this.#transactions, run, options);
   }
 
   /** Everything `run` does, however deep, has this consistency. */

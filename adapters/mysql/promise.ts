@@ -9,6 +9,7 @@ export type {
   Consistency,
   CreatePoolOptions,
   EndpointRoute,
+  IsolationLevel,
   MysqlPoolOptions,
   Password,
   PoolStatus,
@@ -21,6 +22,7 @@ export type {
   RoutedQueryOptions,
   ServerStatus,
   TlsOptions,
+  TransactionOptions,
 } from './index.js';
 
 /** mysql2's promise pool, with what fairlead adds to it and its connections. */
@@ -43,6 +45,8 @@ export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMy
     exportSession: () => callbackPool.exportSession(),
     withConsistency: <T>(consistency: Consistency, run: () => T): T => callbackPool.withConsistency(consistency, run),
     withRoute: <T>(route: RouteChoice, run: () => T): T => callbackPool.withRoute(route, run),
+    transaction: (...args: Parameters<ReplicatedPoolApi['transaction']>) =>
+      callbackPool.transaction(...args) as Promise<never>,
     status: () => callbackPool.status(),
     stats: () => callbackPool.stats(),
   });

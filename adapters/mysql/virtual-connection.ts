@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Checkout } from './cluster/checkout.js';
+import type { BeginSettings } from './common/transaction-options.js';
 import { changeUser } from './connections/prepare.js';
 import { type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promiseConnection } from './driver/promise-wrappers.js';
@@ -105,6 +106,21 @@ export class VirtualConnection extends EventEmitter {
 
   beginTransaction(callback?: QueryCallback): QueryCommand {
     return this.query('START TRANSACTION', callback);
+  }
+
+  /** As `beginTransaction`, where it may be read-only, or have an isolation level of its own. */
+  begin({ readOnly, isolationLevel }: BeginSettings, callback: Callback): void {
+    const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
+    const send = (connection: DriverConnection, done: Callback): void => {
+      if (isolationLevel === undefined) connection.query(start, [], done);
+      else {
+        connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`, [], (error) => {
+          if (error) done(error);
+          else connection.query(start, [], done);
+        });
+      }
+    };
+    this.#on(this.#context.router.route(start), send, callback);
   }
 
   commit(callback?: QueryCallback): QueryCommand {

@@ -1,4 +1,11 @@
-import { createMesh, type EndpointInput, type Mesh, type StaticResolver, staticResolver, type TokenKey } from 'fairlead';
+import {
+  createMesh,
+  type EndpointInput,
+  type Mesh,
+  type StaticResolver,
+  staticResolver,
+  type TokenKey,
+} from 'fairlead';
 import { type CreatePoolOptions, createPool } from 'fairlead/mysql/promise';
 import { SQL_USERS, type SqlServer, type SqlTopology } from '../harness/index.js';
 
