@@ -4,7 +4,7 @@ import { ManualClock } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EndpointTags } from '../../src/affinity/endpoint-tags.js';
-import type { TokenKey } from '../../src/affinity/tokens.js';
+import type { TokenKey } from '../../src/affinity/signed-text.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 const secretOf = (letter: string): string => letter.repeat(32);

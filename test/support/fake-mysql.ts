@@ -7,6 +7,9 @@ import type { DriverConnection, QueryCallback, QueryCommand } from '../../adapte
  */
 export class FakeMysql {
   readOnly: boolean;
+  innodbReadOnly = false;
+  /** A variable that it does not know. */
+  unknownVariable: string | undefined;
   /** Of its transactions, the last. */
   transactions = 1;
   /** Positions beyond those, as they are written. */
@@ -32,8 +35,18 @@ export class FakeMysql {
 
   /** What a statement is answered with. */
   answer(sql: string): unknown {
+    if (this.unknownVariable !== undefined && sql.includes(this.unknownVariable)) {
+      return Object.assign(new Error('Unknown system variable'), { errno: 1193, code: 'ER_UNKNOWN_SYSTEM_VARIABLE' });
+    }
+    if (sql.includes('read_only') && !sql.includes('position')) return [{ readOnly: this.readOnly ? 1 : 0 }];
     if (sql.includes('read_only')) {
-      return [{ readOnly: this.readOnly ? 1 : 0, position: `${this.source}:1-${this.transactions}${this.further}` }];
+      return [
+        {
+          readOnly: this.readOnly ? 1 : 0,
+          innodbReadOnly: this.innodbReadOnly ? 1 : 0,
+          position: `${this.source}:1-${this.transactions}${this.further}`,
+        },
+      ];
     }
     return { affectedRows: 0, insertId: 0, serverStatus: 2, warningStatus: 0 };
   }

@@ -97,6 +97,8 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   // A plugin, Fairlead's or the user's, refused what the server asked for: it will ask for the same
   // again.
   if (code === 'AUTH_SWITCH_PLUGIN_ERROR') return REFUSED_LOGIN;
+  // "WSREP has not yet prepared node for application use": of Galera, not in step with the others.
+  if (number === 1047 && typeof message === 'string' && message.includes('WSREP')) return OFFLINE;
   if (listed !== undefined) return number === 1290 && !mentionsReadOnly(message) ? APPLICATION : listed;
   if (answered && (connecting || fatal === true)) return BY_ERRNO_OF_LOGIN.get(errno) ?? REFUSED_LOGIN;
   if (connecting) return UNREACHABLE;

@@ -190,3 +190,52 @@ describe('a server that does not answer', () => {
     expect(test.endpoint(1).state).toBe('ready');
   });
 });
+
+describe("several servers that accept writes, under onTwoPrimaries 'any'", () => {
+  it('are written to at one, the same for all processes, and read from at the others', async () => {
+    const test = new FakeCluster(3, { onTwoPrimaries: 'any', probeIntervalMs: 100 });
+    for (const server of test.servers) server.readOnly = false;
+    await test.pass(0);
+    expect(test.cluster.status()).toMatchObject({ primary: 'db0', readsGoTo: ['db1', 'db2'] });
+    // Measured like replicas: one that does not get what is written is not read from.
+    for (const i of [0, 1]) test.servers[i]!.transactions = 9;
+    await test.pass(15_000, 100);
+    expect(test.cluster.status()).toMatchObject({ primary: 'db0', readsGoTo: ['db1'] });
+    test.servers[0]!.kill();
+    await test.pass(100);
+    expect(test.cluster.status().primary).toBe('db1');
+    test.servers[0]!.restart();
+    await test.pass(200);
+    expect(test.cluster.status().primary).toBe('db0');
+  });
+
+  it('are written to where discovery tags one', async () => {
+    const test = new FakeCluster(2, { onTwoPrimaries: 'any' });
+    for (const server of test.servers) server.readOnly = false;
+    const [first, second] = test.inputs();
+    test.resolver.update('db', [first!, { ...(second as object), tags: ['primary'] } as never]);
+    await test.pass(1_000);
+    expect(test.cluster.status()).toMatchObject({ primary: 'db1', readsGoTo: ['db0'] });
+  });
+});
+
+describe('what a server is', () => {
+  it('is a replica where innodb_read_only says so, as readers of Aurora do', async () => {
+    const test = new FakeCluster(2);
+    test.servers[1]!.readOnly = false;
+    test.servers[1]!.innodbReadOnly = true;
+    await test.pass(0);
+    expect(test.cluster.status()).toMatchObject({ primary: 'db0', readsGoTo: ['db1'] });
+  });
+
+  it('is known of one that lacks a variable, as TiDB lacks positions', async () => {
+    const test = new FakeCluster(2);
+    for (const server of test.servers) server.unknownVariable = 'gtid_executed';
+    await test.pass(2_000);
+    expect(test.cluster.status()).toMatchObject({ primary: 'db0', readsGoTo: ['db1'] });
+    expect(test.cluster.status().servers[1]).toMatchObject({ lagMs: Number.NaN, position: '', error: undefined });
+    // Asked in vain once, not with every look.
+    const asked = test.servers[0]!.statements.filter((sql) => sql.includes('gtid_executed'));
+    expect(asked.length).toBe(1);
+  });
+});

@@ -45,6 +45,16 @@ describe('errors of mysql2', () => {
     ],
     ['the idle timeout of MySQL 9', error({ code: 4031 }), 'cancelled close not_executed'],
     ['offline mode', error({ errno: 3032 }), 'connect_failure close not_executed'],
+    [
+      'a Galera node that is not in step',
+      error({ errno: 1047 }, 'WSREP has not yet prepared node for application use'),
+      'connect_failure close not_executed',
+    ],
+    [
+      'a command that the server does not know',
+      error({ errno: 1047 }, 'Unknown command'),
+      'application_error keep executed',
+    ],
     ['a query timeout', error({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }), 'timeout close unknown'],
     [
       'no right to a database',
