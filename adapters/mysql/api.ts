@@ -30,9 +30,10 @@ export interface ReplicatedPoolApi {
   /**
    * Runs `run` in a transaction of its own connection: commits what it did once it resolves, and
    * rolls it back where it rejects. Where the server gave it up (a deadlock, a lock that was not to
-   * be had, a conflict within a group, a demoted primary) `run` is called again, from the beginning,
-   * `retries` times at most: it must do nothing outside the transaction that may not be done twice.
-   * A connection that was lost is not such a case: the COMMIT may have happened (`ambiguous`).
+   * be had, a conflict within a group, a demoted primary) `run` is called again, from the
+   * beginning, `retries` times at most: it must do nothing outside the transaction that may not be
+   * done twice. A connection that was lost is not such a case: the COMMIT may have happened
+   * (`ambiguous`).
    */
   transaction<T>(
     run: (connection: RoutedPromiseConnection & PromisePoolConnection) => T | Promise<T>,

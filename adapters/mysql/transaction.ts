@@ -68,8 +68,9 @@ async function attempt<T>(
 }
 
 /**
- * A deadlock rolls the whole transaction back on the server, which then takes each further statement
- * for a transaction of its own: these must not be sent, even where `run` catches the error.
+ * A deadlock rolls the whole transaction back on the server, which then takes each further
+ * statement for a transaction of its own: these must not be sent, even where `run` catches the
+ * error.
  */
 function guard(connection: PromiseConnection): { readonly error: unknown } {
   const rolledBack: { error: unknown } = { error: undefined };

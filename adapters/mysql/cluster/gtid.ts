@@ -49,16 +49,16 @@ export class GtidPosition {
 
   /**
    * The newest runs of transactions of each source, as a token takes them. One run, but where the
-   * members of a replication group number their own (`group_replication_gtid_assignment_block_size`),
-   * or a replica applies them out of order.
+   * members of a replication group number their own
+   * (`group_replication_gtid_assignment_block_size`), or a replica applies them out of order.
    */
   get newest(): string {
     return this.newestKnownTo(undefined);
   }
 
   /**
-   * As `newest`, of the sources that `other` has too: what a server has from another source, none of
-   * the others will ever have.
+   * As `newest`, of the sources that `other` has too: what a server has from another source, none
+   * of the others will ever have.
    */
   newestKnownTo(other: GtidPosition | undefined): string {
     const newest: string[] = [];

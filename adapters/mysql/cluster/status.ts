@@ -13,8 +13,8 @@ export interface ServerStatus {
   readonly state: EndpointState;
   /**
    * How far behind the primary as of the latest look, milliseconds; 0 for the primary. Infinity
-   * where it was never seen to have what the primary has, NaN where there is nothing to be behind of
-   * or nothing to tell it by.
+   * where it was never seen to have what the primary has, NaN where there is nothing to be behind
+   * of or nothing to tell it by.
    */
   readonly lagMs: number;
   /** Its GTID position as of the latest look; '' where unknown. */

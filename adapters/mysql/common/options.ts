@@ -77,8 +77,8 @@ export interface MysqlPoolOptions {
   /**
    * When two servers accept writes: `refuse` (default) fails writes until one does not; `tagged`
    * takes the one that discovery tags `primary`, if just one is; `any`, for group replication with
-   * several primaries and Galera, writes to one of them, the one whose id comes first (of those that
-   * are tagged `primary`, if any), and reads from all of them.
+   * several primaries and Galera, writes to one of them, the one whose id comes first (of those
+   * that are tagged `primary`, if any), and reads from all of them.
    */
   readonly onTwoPrimaries?: 'refuse' | 'tagged' | 'any';
   /**
