@@ -1,16 +1,16 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import { FairleadError, type Mesh } from '../../src/index.js';
+import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
 import type { PoolStatus } from './cluster/status.js';
-import type { DriverPoolOptions } from './common/driver-options.js';
 import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions } from './common/options.js';
 import type { TransactionOptions } from './common/transaction-options.js';
 import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
+import { lagFigures, publicConfig, withoutSecrets } from './pool-config.js';
 import { Freshness } from './session/freshness.js';
 import { chooseRoute } from './session/job.js';
 import {
@@ -94,7 +94,7 @@ export class ReplicatedPool extends EventEmitter {
         busy: this.#sum(({ busy }) => busy),
         connecting: this.#sum(({ connecting }) => connecting),
         waiting: this.#sum(({ waiting }) => waiting),
-        ...lags(this.status()),
+        ...lagFigures(this.status()),
       }),
       // Nothing can be asked of it once the mesh is closed, and its connections would hold the
       // process.
@@ -265,7 +265,6 @@ export class ReplicatedPool extends EventEmitter {
    * FAIRLEAD_INVALID_OPTION without `sessionKeys`.
    */
   exportSession(): string {
-    if (!this.#tokens.enabled) throw noSessionKeys(this.#own.service);
     const session = currentScope.getStore()?.session ?? this.#session;
     return this.#tokens.issue(this.#runnerContext.freshness.export(session));
   }
@@ -387,35 +386,3 @@ export class ReplicatedPool extends EventEmitter {
 // Outside the class: a computed name has no type that declarations could be made of without a
 // checker.
 Object.defineProperty(ReplicatedPool.prototype, inspect.custom, { value: ReplicatedPool.prototype.describe });
-
-/** Milliseconds by server, of those whose lag is known. */
-function lags({ servers }: PoolStatus): Record<string, number> {
-  const known = servers.filter(({ lagMs }) => Number.isFinite(lagMs));
-  return Object.fromEntries(known.map(({ id, lagMs }) => [`lagMs ${id}`, lagMs]));
-}
-
-/** The names and shape of mysql2's. */
-function publicConfig(pool: DriverPoolOptions, parsed: Record<string, unknown>): Record<string, unknown> {
-  return {
-    connectionConfig: parsed,
-    connectionLimit: pool.connectionLimit,
-    maxIdle: pool.maxIdle,
-    idleTimeout: pool.idleTimeoutMs,
-    queueLimit: pool.queueLimit,
-    waitForConnections: pool.waitForConnections,
-    resetOnRelease: pool.resetOnRelease,
-  };
-}
-
-function noSessionKeys(service: string): FairleadError {
-  const message =
-    'exportSession needs the option sessionKeys, to sign what it returns: [{ id, secret }], the same for all processes. ' +
-    'Without a signature anybody could make up a session whose reads cost more.';
-  return new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service });
-}
-
-const SECRETS: ReadonlySet<string> = new Set(['password1', 'password2', 'password3', 'passwordSha1', 'ssl']);
-
-function withoutSecrets(connection: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(connection).filter(([name]) => !SECRETS.has(name)));
-}

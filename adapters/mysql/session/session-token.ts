@@ -1,5 +1,5 @@
 import { type KeySettings, SignedText } from '../../../src/adapter.js';
-import type { Clock } from '../../../src/index.js';
+import { type Clock, FairleadError } from '../../../src/index.js';
 
 /** What a session did, as far as another process must know it to go on with it. */
 export interface SessionMark {
@@ -28,8 +28,10 @@ const PRIMARY = '*';
  */
 export class SessionTokens {
   readonly #text: SignedText | undefined;
+  readonly #service: string;
 
   constructor(keys: readonly KeySettings[] | undefined, service: string, maxLagMs: number, clock: Clock) {
+    this.#service = service;
     if (keys === undefined) return;
     this.#text = new SignedText({
       version: VERSION,
@@ -42,14 +44,13 @@ export class SessionTokens {
     });
   }
 
-  /** Whether there are keys to sign with. */
-  get enabled(): boolean {
-    return this.#text !== undefined;
-  }
-
-  /** At most 1,024 letters, digits, `.`, `-` and `_`; empty for a session that did nothing. */
+  /**
+   * At most 1,024 letters, digits, `.`, `-` and `_`; empty for a session that did nothing. Throws
+   * FAIRLEAD_INVALID_OPTION where there are no keys.
+   */
   issue(mark: SessionMark): string {
-    if (this.#text === undefined || (mark.positions === '' && mark.pending === 'nothing')) return '';
+    if (this.#text === undefined) throw noSessionKeys(this.#service);
+    if (mark.positions === '' && mark.pending === 'nothing') return '';
     const { pending } = mark;
     let head = pending === 'nothing' ? '' : pending === 'primary' ? PRIMARY : `@${pending.replica}`;
     let { positions } = mark;
@@ -70,4 +71,11 @@ export class SessionTokens {
     if (head === '') return { positions, pending: 'nothing' };
     return { positions, pending: head === PRIMARY ? 'primary' : { replica: head.slice(1) } };
   }
+}
+
+function noSessionKeys(service: string): FairleadError {
+  const message =
+    'exportSession needs the option sessionKeys, to sign what it returns: [{ id, secret }], the same for all processes. ' +
+    'Without a signature anybody could make up a session whose reads cost more.';
+  return new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service });
 }

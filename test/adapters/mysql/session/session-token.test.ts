@@ -68,7 +68,9 @@ describe('a session as a token', () => {
 
   it('is not issued without keys, and not believed', () => {
     const none = new SessionTokens(undefined, 'db', 0, clock);
-    expect(none.enabled).toBe(false);
+    expect(() => none.issue({ positions: '', pending: 'nothing' })).toThrow(
+      'exportSession needs the option sessionKeys',
+    );
     expect(none.read(tokens().issue({ positions: GTID, pending: 'primary' }))).toBeUndefined();
   });
 });
