@@ -71,7 +71,7 @@ export class ShardedRedis extends Redis {
    * set.
    */
   constructor(mesh: Mesh, options: ShardedRedisOptions) {
-    const { own, driver } = readShardedOptions(options);
+    const { own, driver } = readShardedOptions(options, mesh.random);
     super({ ...driver, lazyConnect: true } as DriverOptions);
     this.options.lazyConnect = driver.lazyConnect ?? false;
     concealOptions(this.options);

@@ -1,4 +1,5 @@
 import { compact, storeKey } from '../affinity/store-key.js';
+import { BoundedMap } from '../runtime/bounded-map.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import {
   boolean,
@@ -87,7 +88,8 @@ export class DistributedLimit {
   readonly #options: DistributedLimitSettings;
   readonly #clock: Clock;
   /** Until when a key is known to have no points, in the order in which that was learnt. */
-  readonly #blockedUntilMs = new Map<string, number>();
+  /** Forgetting one costs a question to the store, nothing else. */
+  readonly #blockedUntilMs: BoundedMap<string, number>;
   /** Questions without an answer, in the order in which they were asked. */
   readonly #asked = new Set<Question>();
   #askAgainAtMs = Number.NEGATIVE_INFINITY;
@@ -99,6 +101,7 @@ export class DistributedLimit {
 
   constructor(options: DistributedLimitOptions, clock: Clock) {
     this.#options = readDistributedLimit(options, 'distributed');
+    this.#blockedUntilMs = new BoundedMap(Math.max(1, this.#options.blockedCapacity));
     this.#clock = clock;
   }
 
@@ -232,13 +235,7 @@ export class DistributedLimit {
     const { blockedCapacity } = this.#options;
     // A block without an end may still be lifted in the store: it is asked each time.
     if (blockedCapacity === 0 || waitMs === Number.POSITIVE_INFINITY) return;
-    const name = compact(storeKey(key));
-    this.#blockedUntilMs.delete(name);
-    // Forgetting one costs a question to the store, nothing else.
-    if (this.#blockedUntilMs.size >= blockedCapacity) {
-      this.#blockedUntilMs.delete(this.#blockedUntilMs.keys().next().value as string);
-    }
-    this.#blockedUntilMs.set(name, this.#clock.now() + waitMs);
+    this.#blockedUntilMs.set(compact(storeKey(key)), this.#clock.now() + waitMs);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createMesh } from 'fairlead';
+import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { readShardedOptions } from '../../adapters/redis/common/options.js';
 
@@ -26,7 +27,7 @@ describe('docs/getting-started.md', () => {
 
 describe('docs/redis.md', () => {
   it('has every option of ShardedRedis, and no other', () => {
-    const known = Object.keys(readShardedOptions({ service: 'cache', handover: { windowMs: 1 } }).own);
+    const known = Object.keys(readShardedOptions({ service: 'cache', handover: { windowMs: 1 } }, seededRandom(1)).own);
     expect(listed('redis.md', '# Redis').sort()).toEqual(known.sort());
   });
 });

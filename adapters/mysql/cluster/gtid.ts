@@ -1,3 +1,5 @@
+import { BoundedMap } from '../../../src/adapter.js';
+
 /**
  * Positions in a primary's history. MySQL: `source:first-last` intervals, where the source is a
  * UUID, with a tag since 8.3 (MySQL Reference Manual, "GTID Format and Storage"). MariaDB:
@@ -87,21 +89,21 @@ export class GtidPosition {
  * them, and what lies between may never exist: a run of its own.
  */
 export class GtidToken {
-  readonly #runs = new Map<string, Interval[]>();
-  readonly #domains = new Map<string, { server: string; sequence: number }>();
+  // A session meets a new source at every failover: the oldest leave before their number matters.
+  readonly #runs = new BoundedMap<string, Interval[]>(MAX_SOURCES);
+  readonly #domains = new BoundedMap<string, { server: string; sequence: number }>(MAX_SOURCES);
 
   /** Adds what a write reported, or a whole token that was exported. */
   add(text: string): void {
     eachGtid(text, {
       mysql: (source, interval) => {
         const known = this.#runs.get(source);
-        if (known === undefined) this.#bounded(this.#runs, source, [interval]);
+        if (known === undefined) this.#runs.set(source, [interval]);
         else join(known, interval);
       },
       mariadb: (domain, server, sequence) => {
         const known = this.#domains.get(domain);
-        if (known === undefined || known.sequence < sequence)
-          this.#bounded(this.#domains, domain, { server, sequence });
+        if (known === undefined || known.sequence < sequence) this.#domains.set(domain, { server, sequence });
       },
     });
   }
@@ -124,15 +126,6 @@ export class GtidToken {
     const mysql = [...this.#runs].map(([source, runs]) => `${source}:${textOf(runs)}`);
     const mariadb = [...this.#domains].map(([domain, { server, sequence }]) => `${domain}-${server}-${sequence}`);
     return [...mysql, ...mariadb].join(',');
-  }
-
-  /**
-   * A session meets a new source at every failover: forget the oldest before their number matters.
-   */
-  #bounded<T>(map: Map<string, T>, key: string, value: T): void {
-    map.delete(key);
-    map.set(key, value);
-    if (map.size > MAX_SOURCES) map.delete(map.keys().next().value!);
   }
 }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../src/adapter.js';
 import type { RedisKey } from '../common/errors.js';
 
 /**
@@ -26,7 +27,7 @@ type KeySpec = FixedKeys | 'movable';
  */
 export class KeySpecs {
   readonly #ask: AskServer;
-  readonly #specs = new Map<string, KeySpec>();
+  readonly #specs = new BoundedMap<string, KeySpec>(MAX_SPECS);
 
   constructor(ask: AskServer) {
     this.#ask = ask;
@@ -52,7 +53,6 @@ export class KeySpecs {
     const spec = specOf(await this.#ask(['INFO', name]));
     // What the server does not know today may be in a module that is loaded tomorrow.
     if (spec === undefined) return undefined;
-    if (this.#specs.size >= MAX_SPECS) this.#specs.delete(this.#specs.keys().next().value as string);
     this.#specs.set(name, spec);
     return spec;
   }

@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { optionReaders as read } from '../../../src/adapter.js';
-import type { EndpointSpec, KetamaCompatibility } from '../../../src/index.js';
+import type { EndpointSpec, KetamaCompatibility, Random } from '../../../src/index.js';
+import { fullJitterMs } from '../../../src/resilience/index.js';
 import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
 
 /** Names that may be there, and are ignored. */
@@ -179,7 +180,10 @@ const schema: read.Schema<ShardedSettings> = {
 const COMMAND_TIMEOUT_MS = 5_000;
 
 /** Splits the options into Fairlead's and those of ioredis. */
-export function readShardedOptions(options: unknown): {
+export function readShardedOptions(
+  options: unknown,
+  random: Random,
+): {
   readonly own: ShardedSettings;
   readonly driver: RedisOptions;
 } {
@@ -202,7 +206,7 @@ export function readShardedOptions(options: unknown): {
     driver: {
       commandTimeout: COMMAND_TIMEOUT_MS,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      retryStrategy,
+      retryStrategy: retryStrategyOf(random),
       maxRetriesPerRequest: null,
       autoResendUnfulfilledCommands: false,
       ...driver,
@@ -236,7 +240,13 @@ function checkTogether(own: Readonly<Record<string, unknown>>, driver: Readonly<
  */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** 50 ms, doubled each time up to 1 s: servers that restart are found again within a second. */
-const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), 1_000);
+/**
+ * 25 to 50 ms, doubled each time up to 0.5 to 1 s: servers that restart are found again within a
+ * second, and not by all clients at once.
+ */
+const retryStrategyOf =
+  (random: Random) =>
+  (times: number): number =>
+    Math.min(25 * 2 ** Math.min(times - 1, 10), 500) + fullJitterMs(times, 25, 500, random);
 
 export type PlacementName = 'ketama' | 'rendezvous' | 'maglev';

@@ -1,7 +1,8 @@
+import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { readShardedOptions } from '../../../adapters/redis/common/options.js';
 
-const read = (options: object) => readShardedOptions({ service: 'cache', ...options });
+const read = (options: object) => readShardedOptions({ service: 'cache', ...options }, seededRandom(1));
 
 describe('options about failure and change', () => {
   it('stand for a store without a hand-over, unless told otherwise', () => {

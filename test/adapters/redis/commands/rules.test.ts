@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import {
   hasOneKeyFirst,
@@ -73,7 +74,7 @@ describe('blocking commands', () => {
 
 describe('options', () => {
   it('of ioredis go to the connections, with deadlines by default', () => {
-    const { own, driver } = readShardedOptions({ service: 'cache', password: 'secret', db: 2 });
+    const { own, driver } = readShardedOptions({ service: 'cache', password: 'secret', db: 2 }, seededRandom(1));
     expect(own).toMatchObject({ service: 'cache', placement: 'ketama', onFailure: 'fail' });
     expect(driver).toMatchObject({ password: 'secret', db: 2, commandTimeout: 5_000 });
   });
@@ -87,6 +88,6 @@ describe('options', () => {
     [{ onFailure: 'eject' }, /onFailure is "eject"/],
     [{ service: '' }, /service/],
   ])('%j are refused by name', (options, message) => {
-    expect(() => readShardedOptions({ service: 'cache', ...options })).toThrow(message);
+    expect(() => readShardedOptions({ service: 'cache', ...options }, seededRandom(1))).toThrow(message);
   });
 });

@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
+import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { readShardedOptions } from '../../../../adapters/redis/common/options.js';
 
 const require = createRequire(import.meta.url);
-const read = (options: object) => readShardedOptions({ service: 'cache', ...options });
+const read = (options: object) => readShardedOptions({ service: 'cache', ...options }, seededRandom(1));
 
 describe('options of ioredis', () => {
   it.each(['ioredis', 'ioredis5'])(

@@ -23,7 +23,7 @@ class Client {
   #shards = new Map<string, FakeShard>();
 
   constructor(servers: Readonly<Record<string, FakeServer>>, quarantine: Quarantine = 'generation') {
-    const { own } = readShardedOptions({ service: 'cache', onFailure: 'next', quarantine });
+    const { own } = readShardedOptions({ service: 'cache', onFailure: 'next', quarantine }, seededRandom(1));
     this.failover = new Next({
       own,
       clock: this.clock,
