@@ -22,7 +22,7 @@ describe('static resolver', () => {
     ['h:99999', 'a port from 1 to 65535'],
     [{ host: '', port: 1 }, 'host name or address'],
     [{ host: 'h', port: 1.5 }, 'a port from 1 to 65535'],
-    [{ host: 'h', port: 1, weight: 0 }, 'above 0 to 65535'],
+    [{ host: 'h', port: 1, weight: 0 }, 'a number from 0.000001 to 65535'],
     [{ host: 'h', port: 1, priority: 1.5 }, 'a whole number from 0 to 127'],
     [{ host: 'h', port: 1, id: 7 }, 'users[0].id is 7: allowed is a string that is not empty'],
     [{ host: 'h', port: 1, zone: null }, 'users[0].zone is null: allowed is a string'],
