@@ -34,7 +34,7 @@ describe('a gRPC client over Consul', () => {
       await until(async () => (await client.unary()).id === 'b', 'b answers');
       await b.stop();
       await check(b, 'fail');
-      await until(() => service.endpoints.length === 2, 'Consul took it away');
+      await until(() => service.usedEndpoints.length === 2, 'Consul calls it unhealthy');
       await b.start();
       let seen = false;
       const load = new Load(async () => {
