@@ -12,9 +12,25 @@ export interface SignalHost {
  * Everything is passed on to the real signal, so everything that takes AbortSignals (fetch, timers,
  * streams, AbortSignal.any) takes this one, and `instanceof` holds. It cannot be sent to another
  * thread.
+ *
+ * Newer versions of Node (24) look for what only a real signal has: there it is made at once.
  */
 export function lazySignal(owner: SignalHost): AbortSignal {
-  return new Proxy(owner, HANDLER) as unknown as AbortSignal;
+  passes ??= isTaken(proxied(new AbortController()));
+  return passes ? proxied(owner) : owner.signal;
+}
+
+const proxied = (owner: SignalHost): AbortSignal => new Proxy(owner, HANDLER) as unknown as AbortSignal;
+
+/** Whether this Node takes a lazy signal for one; asked once, at the first call that has one. */
+let passes: boolean | undefined;
+
+function isTaken(lazy: AbortSignal): boolean {
+  try {
+    return !AbortSignal.any([lazy]).aborted;
+  } catch {
+    return false;
+  }
 }
 
 const HANDLER: ProxyHandler<SignalHost> = {
