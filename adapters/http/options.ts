@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Pool } from 'undici';
 import { optionReaders } from '../../src/adapter.js';
-import type { Endpoint, Outcome, RoutingKey } from '../../src/index.js';
+import { cookieKey, type Endpoint, type Outcome, type RoutingKey } from '../../src/index.js';
 
 /** What a request is known by before it is sent. */
 export interface HttpRequest {
@@ -147,7 +147,10 @@ function oneKey(value: unknown, name: string): HttpSettings['keys'][number] {
     throw invalidOption(name, value, KEY_SHAPES);
   const { header, cookie, query, segment } = value as Record<string, unknown>;
   if (typeof header === 'string' && header !== '') return (request) => filled(request.header(header));
-  if (typeof cookie === 'string' && cookie !== '') return (request) => cookieOf(request.header('cookie'), cookie);
+  if (typeof cookie === 'string' && cookie !== '') {
+    const sessionOf = cookieKey(cookie);
+    return (request) => sessionOf({ cookie: request.header('cookie') });
+  }
   if (typeof query === 'string' && query !== '')
     return ({ path }) => filled(new URLSearchParams(path.split('#', 1)[0]!.split('?')[1] ?? '').get(query));
   if (typeof segment === 'number' && Number.isInteger(segment) && segment >= 0)
@@ -157,14 +160,6 @@ function oneKey(value: unknown, name: string): HttpSettings['keys'][number] {
 
 const filled = (text: string | null | undefined): string | undefined =>
   text === '' || text === null ? undefined : text;
-
-function cookieOf(field: string | undefined, name: string): string | undefined {
-  for (const pair of field?.split(';') ?? []) {
-    const at = pair.indexOf('=');
-    if (at !== -1 && pair.slice(0, at).trim() === name) return filled(pair.slice(at + 1).trim());
-  }
-  return undefined;
-}
 
 const keys: Reader<HttpSettings['keys']> = (value, name) => {
   if (value === undefined) return [];
