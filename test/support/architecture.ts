@@ -32,6 +32,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['resilience'],
   ['call'],
   ['service'],
+  ['routing'],
   ['mesh.ts'],
   ['index.ts', 'adapter.ts', 'testing'],
 ];

@@ -1,0 +1,61 @@
+/**
+ * What the value of a header or query parameter must be: this text, one of these, a text that
+ * begins so, or whether there is one. There are no regular expressions: what clients send decides
+ * how long those take.
+ */
+export type ValueMatch =
+  | string
+  | readonly string[]
+  | { readonly prefix: string }
+  /** Whether there is one. */
+  | { readonly present: boolean };
+
+/** What a request must look like; all of it must hold. */
+export interface RouteMatch {
+  /**
+   * `users.example.com`, or a wildcard for all names below one: `*.example.com`; one or several.
+   * Case, port and a dot at the end do not matter. Default: any.
+   */
+  readonly host?: string | readonly string[];
+  /**
+   * `/health` is that path alone; `/users/*` is `/users` and all below it; a segment in braces
+   * takes any one segment: `/users/{id}`, `/users/{id}/*`. Default: any.
+   */
+  readonly path?: string;
+  /** One or several: `GET`. Case matters, as in HTTP. Default: any. */
+  readonly method?: string | readonly string[];
+  /** By name, whatever its case. Values of a repeated header are joined by a comma and a space. */
+  readonly headers?: Readonly<Record<string, ValueMatch>>;
+  /** Parameters by name; of a repeated one the first counts. */
+  readonly query?: Readonly<Record<string, ValueMatch>>;
+}
+
+/** Which endpoints of a service: those for which all of it holds. */
+export interface RouteSubset {
+  /** All of these are among an endpoint's tags. */
+  readonly tags?: readonly string[];
+  /** The endpoint's `version` in its metadata. */
+  readonly version?: string;
+  /** All of these are in an endpoint's metadata. */
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a request must look like, and what becomes of it: a plain value, which a configuration can
+ * hold.
+ *
+ * Where several routes match, the one with the more precise host is taken (a name before a
+ * wildcard, a longer wildcard before a shorter one), then the one with the more precise path (all
+ * of it before a prefix, a longer prefix before a shorter one), then one that names a method, then
+ * that with more headers, then that with more query parameters, then the first.
+ */
+export interface Route {
+  /** For figures and logs. Default: `route 3`, by its place. */
+  readonly name?: string;
+  /** What a request must look like; one of these. Default: every request. */
+  readonly match?: RouteMatch | readonly RouteMatch[];
+  /** Where it goes. */
+  readonly service?: string;
+  /** Which endpoints of the service it may go to. Default: all. */
+  readonly subset?: RouteSubset;
+}
