@@ -1,4 +1,4 @@
-import type { ShardState } from './shards/shard.js';
+import type { ShardState } from './shards/state.js';
 
 /** Of the event `shard`: a shard's state is another one. */
 export interface ShardChange {

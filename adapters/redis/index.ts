@@ -12,4 +12,4 @@ export type { HandoverStats } from './handover/handover.js';
 export { type RedisSessionStoreOptions, redisSessionStore, type ScriptRunner } from './session-store.js';
 export { ShardedRedis } from './sharded-redis.js';
 export type { RingDescription } from './shards/ring-description.js';
-export type { ShardState } from './shards/shard.js';
+export type { ShardState } from './shards/state.js';

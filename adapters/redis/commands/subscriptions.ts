@@ -3,6 +3,7 @@ import { timedOut } from '../driver/deadlines.js';
 import type { Command } from '../driver/driver.js';
 import type { Shard } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
+import { isOut } from '../shards/state.js';
 import { type Kind, type MessageEvent, Subscriber } from './subscriber.js';
 
 /** What it leaves to the client. */
@@ -326,7 +327,7 @@ export class Subscriptions {
   }
 }
 
-const isDown = ({ state }: Shard): boolean => state === 'down';
+const isDown = ({ state }: Shard): boolean => isOut(state);
 
 const toName = (name: string | Buffer): string => Buffer.from(name as string).toString('latin1');
 const toBuffer = (name: string): Buffer => Buffer.from(name, 'latin1');

@@ -12,6 +12,8 @@ export interface ConnectionErrors {
   unsent(cause: Error): Error;
   /** For commands that were sent and not answered. */
   lost(cause: Error): Error;
+  /** A command was answered by this error, which its caller is about to hear. */
+  answered(error: Error): void;
 }
 
 /** What a connection needs besides the options of ioredis. */
@@ -121,6 +123,7 @@ class Connection extends Redis {
     own.handleReconnection = (error, item) => {
       concealCommand(error);
       if (item.command.name === 'select') unselect(this, item);
+      errors.answered(error);
       this.#failing = { command: item.command, select: item.select, error };
       try {
         handleReconnection.call(this, error, item);

@@ -1,6 +1,7 @@
 import { type Command, ownCommand } from '../driver/driver.js';
 import type { OnFailure, Routes } from '../shards/on-failure.js';
 import type { Shard } from '../shards/shard.js';
+import { isOut } from '../shards/state.js';
 import { Sweeper } from '../shards/sweep.js';
 import { CacheShard } from './cache-shard.js';
 import type { FailoverHost } from './host.js';
@@ -25,7 +26,7 @@ const MAX_DEPARTED = 100;
  *
  * ## Trip Conditions
  *
- * A shard is `down`, or has left the topology. Every shard in use then begins a new namespace for
+ * A shard is `down` or `demoted`, or has left the topology. Every shard in use then begins a new namespace for
  * what it holds for others, and notes which shards miss writes.
  *
  * ## Recovery Conditions
@@ -178,7 +179,7 @@ export class Next implements OnFailure {
     const known = this.#shards.get(shard);
     if (known === undefined || shard.state === 'up' || shard.state === 'quarantined') return;
     known.break();
-    if (shard.state === 'down') this.#out(known);
+    if (isOut(shard.state)) this.#out(known);
   }
 
   /** From now on, others stand in for it; first of all they note down that they do. */
@@ -240,7 +241,7 @@ export class Next implements OnFailure {
 
   /** Whether the shard has reported what it knows of the one with this name, or cannot. */
   #hasSpoken({ shard, notes }: CacheShard, name: string): boolean {
-    const cannot = shard.state === 'down' || shard.name === name;
+    const cannot = isOut(shard.state) || shard.name === name;
     return !this.#recorded || cannot || notes.record?.asked.has(name) === true;
   }
 

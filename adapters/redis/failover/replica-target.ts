@@ -1,6 +1,7 @@
 import { shardReadOnly, shardUnavailable } from '../common/errors.js';
 import { type Command, refuseAll } from '../driver/driver.js';
-import type { Shard, ShardState, Target } from '../shards/shard.js';
+import type { Shard, Target } from '../shards/shard.js';
+import { isOut, type ShardState } from '../shards/state.js';
 import { isRead } from './read-commands.js';
 
 /**
@@ -38,7 +39,7 @@ export class ReplicaTarget implements Target {
 
   /** The primary is there, or may be in a moment. */
   get #standing(): boolean {
-    return this.shard.state !== 'down' && !this.shard.readOnly;
+    return !isOut(this.shard.state) && !this.shard.readOnly;
   }
 
   #inState(wanted: ShardState): Shard | undefined {
@@ -54,6 +55,8 @@ export class ReplicaTarget implements Target {
     } else {
       const replica = this.#inState('up') ?? this.#inState('connecting');
       if (replica !== undefined) to(replica, command, blocking);
+      // It is a replica itself now.
+      else if (this.shard.state === 'demoted') toDemoted(this.shard, command, blocking);
       else command.reject(shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
     }
   }
@@ -62,4 +65,10 @@ export class ReplicaTarget implements Target {
 function to(shard: Shard, command: Command, blocking: boolean): void {
   if (blocking) shard.blocking.send(command);
   else shard.send(command);
+}
+
+/** It refuses what it is given as a primary. */
+function toDemoted(shard: Shard, command: Command, blocking: boolean): void {
+  if (blocking) shard.blocking.send(command);
+  else shard.issue(command);
 }

@@ -67,6 +67,11 @@ export class Prober {
     });
   }
 
+  /** Now, beside the looks that come anyway. */
+  look(): void {
+    if (!this.#closed) this.#look(this.#host.clock.now());
+  }
+
   #forgive(ms: number): void {
     this.#unreadySinceMs += ms;
     if (this.#ping !== undefined) this.#ping.sinceMs += ms;

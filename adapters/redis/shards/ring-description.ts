@@ -1,6 +1,6 @@
 import type { PlacementName, ShardedSettings } from '../common/options.js';
-import type { ShardState } from './shard.js';
 import type { ShardSet } from './shard-set.js';
+import type { ShardState } from './state.js';
 
 /** What the placement depends on, for people and for clients in other languages. */
 export interface RingDescription {

@@ -15,6 +15,8 @@ import type { Retries } from '../driver/retries.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
 import { Prober } from './prober.js';
+import { PrimaryRole } from './role.js';
+import { isOut, type ShardState } from './state.js';
 
 /** What a shard needs from the client it belongs to. */
 export interface ShardHost {
@@ -39,12 +41,6 @@ export interface ShardWatch {
   /** It answers and is not in use; may be reported repeatedly. `shard.admit()` puts it to use. */
   answered(shard: Shard): void;
 }
-
-/**
- * `connecting`: commands wait for it, for a moment. `up`. `down`: commands fail at once, or go as
- * `onFailure` says. `quarantined`: it answers, and is used only once nothing in it can be stale.
- */
-export type ShardState = 'connecting' | 'up' | 'down' | 'quarantined';
 
 /**
  * Where the commands of some keys go: a shard as it is, or one with something done to the commands
@@ -92,6 +88,8 @@ export class Shard implements Target {
   #replicas: readonly Shard[] = [];
   #inTransaction = false;
   #unhealthy = false;
+  /** Undefined for a replica by discovery, which decides when it is a primary. */
+  readonly #role: PrimaryRole | undefined;
   readonly #downListeners = new Set<() => void>();
   readonly #prober: Prober;
   #cause: Error | undefined;
@@ -107,6 +105,8 @@ export class Shard implements Target {
     this.#host = host;
     this.readOnly = isReplica(endpoint.spec);
     this.connection = this.connect({ retryStrategy: (times) => host.retries.delayMs(this, times) });
+    const demoted = (cause: Error): void => this.#demote(cause);
+    this.#role = this.readOnly ? undefined : new PrimaryRole({ connection: this.connection, demoted });
     this.connection.on('ready', () => this.#ready());
     this.connection.on('close', () => this.#lost());
     this.connection.on('error', (error: Error) => this.#failed(error));
@@ -122,6 +122,7 @@ export class Shard implements Target {
     const errors: ConnectionErrors = {
       unsent: (cause) => this.unsent(cause),
       lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
+      answered: (error) => this.#role?.refused(error),
     };
     return connectTo({ ...copyOptions(driver), ...options, ...this.#target }, { clock, errors, keepsUnsent });
   }
@@ -160,7 +161,7 @@ export class Shard implements Target {
     this.#unhealthy = unhealthy;
     if (!unhealthy) return;
     this.#cause = new Error('Discovery lists it as unhealthy.');
-    this.#goDown();
+    this.#goOut('down');
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
@@ -197,6 +198,9 @@ export class Shard implements Target {
     const { service, own } = this.#host;
     if (this.#closed) return shardUnavailable(service.name, this.name, 'is closed');
     if (this.state === 'down') return shardUnavailable(service.name, this.name, 'is down', this.#cause);
+    if (this.state === 'demoted') {
+      return shardUnavailable(service.name, this.name, 'is a replica now, and takes no writes', this.#cause);
+    }
     if (this.state === 'quarantined') return shardUnavailable(service.name, this.name, 'is back, and in quarantine');
     if (this.connection.status !== 'ready' && waitingOn(this.connection) >= own.maxOfflineCommands) {
       const why = `is not connected, and maxOfflineCommands ${own.maxOfflineCommands} wait for it already`;
@@ -221,7 +225,7 @@ export class Shard implements Target {
     else for (const command of commands) this.connection.sendCommand(command);
   }
 
-  /** Sends it whatever the state: for what decides about the state. */
+  /** Sends it whatever the state: for what decides about the state, and reads of a demoted one. */
   issue(command: Command): void {
     this.connection.sendCommand(command);
   }
@@ -303,10 +307,13 @@ export class Shard implements Target {
       get occupied() {
         return shard.#inTransaction;
       },
-      question: () => watch.probe(this),
+      question: () => {
+        this.#role?.ask();
+        return watch.probe(this);
+      },
       answered: (outcome) => {
         this.#up();
-        this.#report(outcome);
+        this.#report(this.#role?.demoted ? Outcome.Failure : outcome);
       },
       silent: (outcome, ms) => {
         if (ms !== undefined) this.#cause = new Error(`No answer for ${Math.round(ms)} ms.`);
@@ -318,9 +325,12 @@ export class Shard implements Target {
 
   #ready(): void {
     this.#prober.forget();
+    this.#role?.renew();
     if (!this.#unhealthy) this.#cause = undefined;
     this.#host.retries.connected(this);
-    this.#up();
+    // What was down may come back as a replica: it is asked before it is used.
+    if (isOut(this.state)) this.#prober.look();
+    else this.#up();
   }
 
   #lost(): void {
@@ -343,17 +353,24 @@ export class Shard implements Target {
 
   #up(): void {
     if (this.#closed || this.#unhealthy || this.state === 'up') return;
-    this.#host.watch.answered(this);
+    if (this.#role?.demoted) this.#goOut('demoted');
+    else this.#host.watch.answered(this);
+  }
+
+  #demote(cause: Error): void {
+    if (this.#unhealthy || isOut(this.state)) return;
+    this.#cause = cause;
+    this.#goOut('demoted');
   }
 
   #down(outcome: Outcome): void {
     this.#report(outcome);
-    this.#goDown();
+    this.#goOut('down');
   }
 
-  #goDown(): void {
-    if (this.#closed || this.state === 'down') return;
-    this.state = 'down';
+  #goOut(state: 'down' | 'demoted'): void {
+    if (this.#closed || this.state === state) return;
+    this.state = state;
     this.blocking.abandon();
     this.#tellDown();
     this.#host.shardChanged(this);

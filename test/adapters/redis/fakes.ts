@@ -1,8 +1,9 @@
 import type { Command } from '../../../adapters/redis/driver/driver.js';
 import type { RouteSource } from '../../../adapters/redis/shards/on-failure.js';
 import { placeShards } from '../../../adapters/redis/shards/placement.js';
-import type { Shard, ShardState } from '../../../adapters/redis/shards/shard.js';
+import type { Shard } from '../../../adapters/redis/shards/shard.js';
 import { ShardSet } from '../../../adapters/redis/shards/shard-set.js';
+import { isOut, type ShardState } from '../../../adapters/redis/shards/state.js';
 
 type Reply = string | number | null | Reply[] | Error;
 
@@ -108,9 +109,7 @@ export class FakeShard {
   }
 
   refusal(): Error | undefined {
-    return this.state === 'down' || this.state === 'quarantined'
-      ? new Error(`${this.name} is ${this.state}`)
-      : undefined;
+    return isOut(this.state) || this.state === 'quarantined' ? new Error(`${this.name} is ${this.state}`) : undefined;
   }
 
   send(command: Command): void {

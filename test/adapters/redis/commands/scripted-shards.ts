@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { ManualClock } from 'fairlead/testing';
 import { placeShards } from '../../../../adapters/redis/shards/placement.js';
-import type { Shard, ShardState } from '../../../../adapters/redis/shards/shard.js';
+import type { Shard } from '../../../../adapters/redis/shards/shard.js';
 import { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
+import type { ShardState } from '../../../../adapters/redis/shards/state.js';
 import { plainRoutes } from '../fakes.js';
 
 interface Options {
