@@ -26,8 +26,8 @@ const MAX_DEPARTED = 100;
  *
  * ## Trip Conditions
  *
- * A shard is `down` or `demoted`, or has left the topology. Every shard in use then begins a new namespace for
- * what it holds for others, and notes which shards miss writes.
+ * A shard is `down` or `demoted`, or has left the topology. Every shard in use then begins a new
+ * namespace for what it holds for others, and notes which shards miss writes.
  *
  * ## Recovery Conditions
  *
