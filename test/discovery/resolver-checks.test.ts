@@ -3,7 +3,6 @@ import { consulResolver } from 'fairlead/consul';
 import { ManualClock, type ResolverStage, resolverChecks, type StagedInstance, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { ScriptedConsul } from '../support/scripted-consul.js';
-import { quiet } from '../support/until.js';
 
 const query = { service: 'users', params: {} };
 
@@ -32,7 +31,7 @@ async function consulStage(): Promise<ResolverStage> {
     restore: () => consul.up(),
     turn: async () => {
       await clock.advanceAsync(50);
-      await quiet(1);
+      await consul.quiet();
     },
     close: async () => {
       resolver.close?.();

@@ -57,7 +57,7 @@ describe('many that listen at once are no leak', () => {
     many((i) => kv.watch(`k${i}`, { value: () => {}, error }, stop.signal, context));
     many((i) => resolver.watch({ service: `s${i}`, params: {} }, { snapshot: () => {}, error }, stop.signal, context));
     await until(() => consul.requests.length >= MANY);
-    await quiet();
+    await consul.quiet();
     stop.abort();
     resolver.close?.();
     await consul.down();

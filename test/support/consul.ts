@@ -3,7 +3,7 @@ import { type ConsulResolverOptions, consulResolver } from 'fairlead/consul';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import { expect, onTestFinished } from 'vitest';
 import { ScriptedConsul } from './scripted-consul.js';
-import { quiet, until } from './until.js';
+import { until } from './until.js';
 
 export interface ConsulWorld {
   readonly consul: ScriptedConsul;
@@ -66,7 +66,7 @@ export async function consulWorld(
     passUntil: async (condition: () => boolean, limitMs = 120_000) => {
       const startMs = clock.now();
       for (;;) {
-        await quiet(1);
+        await consul.quiet();
         if (condition()) return clock.now() - startMs;
         if (clock.now() - startMs >= limitMs) throw new Error(`it did not come true in ${limitMs} ms`);
         await clock.advanceAsync(STEP_MS);
@@ -76,7 +76,7 @@ export async function consulWorld(
       const endMs = clock.now() + ms;
       while (clock.now() < endMs) {
         await clock.advanceAsync(Math.min(STEP_MS, endMs - clock.now()));
-        await quiet(1);
+        await consul.quiet();
       }
     },
     answers: (status: number, headers: Readonly<Record<string, string>> = {}, body = '') => {

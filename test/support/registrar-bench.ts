@@ -9,7 +9,6 @@ import {
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import { onTestFinished } from 'vitest';
 import { ScriptedConsul, type SeenRequest } from './scripted-consul.js';
-import { quiet } from './until.js';
 
 export const TOKEN = 'r3g1str4r-t0k3n';
 
@@ -101,7 +100,7 @@ export async function bench(options: ConsulRegistrarOptions = {}): Promise<Bench
       const endMs = clock.now() + ms;
       while (clock.now() < endMs) {
         await clock.advanceAsync(Math.min(stepMs, endMs - clock.now()));
-        await quiet(1);
+        await consul.quiet();
       }
     },
   };

@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { quietWire } from './wire.js';
 
 /** An instance as a test writes it down; the rest of Consul's answer is filled in. */
 export interface ScriptedInstance {
@@ -49,6 +50,7 @@ export class ScriptedConsul {
   compressed = 0;
   readonly #services = new Map<string, readonly ScriptedInstance[]>();
   readonly #waiting = new Set<() => void>();
+  readonly #taken = new Set<ServerResponse>();
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
@@ -109,6 +111,12 @@ export class ScriptedConsul {
     return this.#waiting.size;
   }
 
+  /** Until all that is under way has arrived, answers and what follows of them too. */
+  async quiet(): Promise<void> {
+    const held = (): number => [...this.#taken].filter((response) => !response.writableEnded).length;
+    await quietWire(this.address, held);
+  }
+
   /** The health requests seen so far. */
   get queries(): readonly SeenRequest[] {
     return this.requests.filter((request) => request.path.startsWith('/v1/health/service/'));
@@ -145,6 +153,8 @@ export class ScriptedConsul {
       body,
     };
     this.requests.push(request);
+    this.#taken.add(response);
+    response.once('close', () => this.#taken.delete(response));
     if (this.script !== undefined && this.script(request, response) !== false) return;
     const service = /^\/v1\/health\/service\/(.+)$/.exec(request.path)?.[1];
     if (service === undefined) {

@@ -6,7 +6,8 @@ import { ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { consulWorld } from '../../support/consul.js';
 import { ScriptedConsul } from '../../support/scripted-consul.js';
-import { quiet, until } from '../../support/until.js';
+import { until } from '../../support/until.js';
+import { quietWire } from '../../support/wire.js';
 
 /** An agent that accepts connections and answers nothing: how many it was tried with. */
 async function deadAgent(): Promise<{ address: string; connections: number }> {
@@ -21,10 +22,10 @@ async function deadAgent(): Promise<{ address: string; connections: number }> {
   return agent;
 }
 
-async function pass(clock: ManualClock, ms: number): Promise<void> {
+async function pass(agent: { readonly address: string }, clock: ManualClock, ms: number): Promise<void> {
   for (let at = 0; at < ms; at += 50) {
     await clock.advanceAsync(50);
-    await quiet(1);
+    await quietWire(agent.address);
   }
 }
 
@@ -41,15 +42,15 @@ describe('an agent that is away', () => {
     });
     onTestFinished(() => mesh.close());
     const services = Array.from({ length: 200 }, (_, i) => mesh.service(`s${i}`));
-    await pass(clock, 1_000);
+    await pass(agent, clock, 1_000);
     // All had a first try before the first of them had failed.
     const before = agent.connections;
-    await pass(clock, 30_000);
+    await pass(agent, clock, 30_000);
     expect(agent.connections - before).toBeGreaterThan(20);
     expect(agent.connections - before).toBeLessThan(triesIn(30_000));
     for (const service of services) expect(service.discovery.error?.message).toMatch(/^Consul at .*(hang up|RESET)/);
     const late = mesh.service('late');
-    await pass(clock, 50);
+    await pass(agent, clock, 50);
     expect(late.discovery.error?.message).toMatch(/^Consul at .*(hang up|RESET)/);
   });
 
@@ -83,9 +84,9 @@ describe('an agent that is away', () => {
     const clock = new ManualClock(1_000);
     const mesh = createMesh({ resolver: consulResolver({ address: agent.address, env: {} }), clock });
     for (let i = 0; i < 20; i++) mesh.service(`s${i}`);
-    await pass(clock, 2_000);
+    await pass(agent, clock, 2_000);
     await mesh.close();
-    await quiet(5);
+    await quietWire(agent.address);
     expect(clock.pending).toBe(0);
   });
 
@@ -122,7 +123,7 @@ describe('a key of the KV store', () => {
     const sink = { value: () => {}, error: (error: Error) => errors.push(error) };
     const kv = consulKv({ address: agent.address, env: {} });
     kv.watch('k', sink, stop.signal, { clock, random: seededRandom(5) });
-    await pass(clock, 60_000);
+    await pass(agent, clock, 60_000);
     // Full jitter below 5 s is 24 a minute, and the first few come sooner; without a backoff it is 120.
     expect(agent.connections).toBeGreaterThan(15);
     expect(agent.connections).toBeLessThan(50);
@@ -152,13 +153,13 @@ describe('a key of the KV store', () => {
       },
     };
     consulKv({ address: consul.address, env: {} }).watch('k', sink, stop.signal, { clock, random: seededRandom(5) });
-    await pass(clock, 3_000);
+    await pass(consul, clock, 3_000);
     expect(values.slice(0, 3)).toEqual(['v1', 'v2', 'v3']);
     consul.script = (_request, response) => {
       response.destroy();
       return true;
     };
-    await pass(clock, 3_000);
+    await pass(consul, clock, 3_000);
     expect(consul.requests.length).toBeGreaterThan(8);
   });
 });

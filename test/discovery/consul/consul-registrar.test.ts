@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bench, TOKEN } from '../../support/registrar-bench.js';
-import { quiet, until } from '../../support/until.js';
+import { until } from '../../support/until.js';
 
 describe('consulRegistrar', () => {
   it('sends weights, tagged addresses, tags, metadata, zone and every kind of check', async () => {
@@ -53,12 +53,12 @@ describe('consulRegistrar', () => {
   });
 
   it('sends a heartbeat three times within each TTL, with what was reported', async () => {
-    const { register, seen, clock } = await bench();
+    const { consul, register, seen, clock } = await bench();
     const registration = await register({ checks: [{ type: 'ttl', ttlMs: 3_000 }] });
     for (let beat = 1; beat <= 3; beat++) {
       await clock.advanceAsync(1_000);
-      await until(() => seen('/check/update/').length === beat);
-      await quiet(5);
+      await consul.quiet();
+      expect(seen('/check/update/')).toHaveLength(beat);
     }
     expect(JSON.parse(seen('/check/update/')[0]!.body)).toEqual({ Status: 'passing', Output: '' });
     await registration.report('warning', 'disk is nearly full');
@@ -90,7 +90,7 @@ describe('consulRegistrar', () => {
     health.clear();
     for (let i = 0; i < 20; i++) {
       await clock.advanceAsync(1_000);
-      await quiet(2);
+      await consul.quiet();
     }
     expect(registration.status).toBe('lost');
     expect(errors.length).toBeGreaterThan(3);
@@ -98,14 +98,14 @@ describe('consulRegistrar', () => {
     await consul.up();
     for (let i = 0; i < 10 && registration.status === 'lost'; i++) {
       await clock.advanceAsync(500);
-      await quiet(10);
+      await consul.quiet();
     }
     expect(registration.status).toBe('registered');
     expect(known.has('u1')).toBe(true);
   });
 
   it('deregisters when it is closed, and never registers again after that', async () => {
-    const { register, registrar, known, clock, seen } = await bench();
+    const { consul, register, registrar, known, clock, seen } = await bench();
     const first = await register();
     await register({ id: 'u2' });
     await first.deregister();
@@ -115,7 +115,7 @@ describe('consulRegistrar', () => {
     expect(known.size).toBe(0);
     const before = seen('/').length;
     await clock.advanceAsync(60_000);
-    await quiet();
+    await consul.quiet();
     expect(seen('/').length).toBe(before);
     expect(clock.pending).toBe(0);
     await expect(register()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { consulWorld } from '../../support/consul.js';
-import { quiet, until } from '../../support/until.js';
+import { until } from '../../support/until.js';
 
 describe('consulResolver', () => {
   it('tells the endpoints and then each change at once', async () => {
@@ -23,8 +23,9 @@ describe('consulResolver', () => {
     expect(consul.queries).toHaveLength(2);
     mesh.service('tagged', { discovery: { name: 'users', tag: 'v2' } });
     await until(() => consul.queries.some((query) => query.query.get('tag') === 'v2'));
+    await until(() => consul.blocked === 2);
     await same.close();
-    await quiet();
+    await consul.quiet();
     expect(consul.blocked).toBe(2);
   });
 

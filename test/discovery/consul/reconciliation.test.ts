@@ -1,7 +1,7 @@
 import type { Registration } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { bench } from '../../support/registrar-bench.js';
-import { quiet, until } from '../../support/until.js';
+import { until } from '../../support/until.js';
 
 const registering = ({ path }: { path: string }): boolean => path.endsWith('/service/register');
 const deregistering = ({ path }: { path: string }): boolean => path.includes('/deregister/');
@@ -24,7 +24,7 @@ describe('closing the registrar', () => {
     const first = ending(register());
     await until(() => held.length === 1);
     const closing = ending(registrar.close());
-    await quiet(5);
+    await consul.quiet();
     holdNothing();
     held[0]!.land();
     await until(() => closing.value !== undefined);
@@ -238,7 +238,7 @@ describe('update()', () => {
     };
     await expect(registration.update({ weight: 3 })).rejects.toThrow(/did not register 'u1' \(400: Invalid weight\)/);
     consul.script = answer;
-    await quiet();
+    await consul.quiet();
     known.clear();
     health.clear();
     await clock.advanceAsync(5_000);
