@@ -71,6 +71,14 @@ export interface Mesh extends AsyncDisposable {
    * do. Throws FAIRLEAD_CLOSED where the mesh is closing.
    */
   register(part: MeshPart): () => void;
+  /**
+   * For readers of figures: from now on the calls of every service are counted and timed, those of
+   * services made later included, until the returned function is called. A call costs a look at the
+   * clock at its begin and its end, and some 20 ns; nothing while nobody reads. `follow` is given
+   * each service, those made later when they are made. `meshFigures` of `fairlead/monitor` has what
+   * was counted.
+   */
+  measure(follow?: (service: Service) => void): () => void;
   /** Aborts when the mesh begins to close: for what adapters run beside its services. */
   readonly closing: AbortSignal;
   /** Its time: resolvers and adapters use no other. */
@@ -134,6 +142,8 @@ class LiveMesh implements Mesh {
   readonly #checks: CheckHub;
   readonly #abort = new AbortController();
   #closing: Promise<void> | undefined;
+  /** Who read figures: what each is to be given of new services. */
+  readonly #readers = new Set<{ readonly follow: ((service: Service) => void) | undefined }>();
 
   constructor(options: MeshOptions | undefined) {
     this.#options = readOptions<Required<MeshOptions>>('createMesh', options, {
@@ -179,6 +189,8 @@ class LiveMesh implements Mesh {
       mergeServiceOptions(defaults, own, options),
     );
     this.services.set(name, service);
+    if (this.#readers.size > 0) service.measure(true);
+    for (const { follow } of this.#readers) follow?.(service);
     return service;
   }
 
@@ -186,6 +198,19 @@ class LiveMesh implements Mesh {
     if (this.#closing !== undefined) throw this.#closedError(`the ${part.kind} part '${part.name}'`);
     this.parts.add(part);
     return () => void this.parts.delete(part);
+  }
+
+  measure(follow?: (service: Service) => void): () => void {
+    const reader = { follow };
+    this.#readers.add(reader);
+    for (const service of this.services.values()) {
+      service.measure(true);
+      follow?.(service);
+    }
+    return () => {
+      if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
+      for (const service of this.services.values()) service.measure(false);
+    };
   }
 
   #closedError(what: string, service?: string): FairleadError {

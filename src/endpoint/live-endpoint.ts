@@ -1,6 +1,7 @@
 import { SMALL_RATIO } from '../runtime/decay.js';
 import { Outcome } from '../runtime/outcome.js';
 import { ticksToMs, toTick } from '../runtime/ticks.js';
+import type { CallMeter } from './call-meter.js';
 import type { Endpoint, EndpointSpec, EndpointState } from './endpoint.js';
 
 /**
@@ -50,6 +51,10 @@ export class LiveEndpoint implements Endpoint {
   failures = 0;
   /** How many ejections it has behind it, for display. */
   ejections = 0;
+  /** What its calls came to since figures are read; undefined before its first such call. */
+  meter: CallMeter | undefined = undefined;
+  /** The failing check that spoke last, for display. */
+  failing: { readonly check: string; readonly reason: Error | undefined } | undefined = undefined;
   /** Share of its weight that slow start lets it have by now, above 0 to 1. */
   warmth = 1;
   /** Share of it that lies within this client's aperture, above 0 to 1. */

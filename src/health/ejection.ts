@@ -42,10 +42,23 @@ interface Watch {
   readonly tracker: HealthTracker;
 }
 
+/** An ejection that is going on, for displays. */
+export interface EjectionTerm {
+  /** The name of the signal that asked for it. */
+  readonly signal: string;
+  readonly grounds: Grounds;
+  /** When it began, by the mesh's clock; milliseconds. */
+  readonly sinceMs: number;
+  /** When its time is over; what is probing is beyond it. */
+  readonly untilMs: number;
+}
+
 /** An ejection that is going on, its probing included. */
 interface Term {
   readonly watch: Watch;
   readonly grounds: Grounds;
+  readonly sinceMs: number;
+  readonly untilMs: number;
   /** Until the ejection ends; from then on, until a probe that does not end is given up. */
   timer: Timer | undefined;
 }
@@ -129,6 +142,14 @@ export class Ejection {
   /** How many endpoints are out, the probing ones included. */
   get out(): number {
     return this.#terms.size;
+  }
+
+  /** Undefined where it is not out. */
+  termOf(endpoint: LiveEndpoint): EjectionTerm | undefined {
+    const term = this.#terms.get(endpoint);
+    if (term === undefined) return undefined;
+    const { watch, grounds, sinceMs, untilMs } = term;
+    return { signal: watch.signal.name, grounds, sinceMs, untilMs };
   }
 
   /** A call that was not a probe ended. Hot path. */
@@ -329,7 +350,8 @@ export class Ejection {
     endpoint.ejections++;
     this.#history.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
-    this.#hold(endpoint, { watch, grounds, timer }, 'ejected');
+    const sinceMs = this.#host.clock.now();
+    this.#hold(endpoint, { watch, grounds, sinceMs, untilMs: sinceMs + forMs, timer }, 'ejected');
     for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));
     this.#host.ejected({
       endpoint,

@@ -18,7 +18,9 @@ export class Views {
   /** Those whose picker keeps its own statistics. */
   #observers: readonly View[] = [];
   #decayMs: number | undefined;
-  #timed: boolean;
+  /** Somebody reads figures. */
+  #read = false;
+  #needed: boolean;
 
   /**
    * `timed`: response times are measured whatever the policies need. `failed` receives what a
@@ -26,18 +28,23 @@ export class Views {
    */
   constructor(service: string, timed: boolean, failed: (error: Error) => void) {
     this.#service = service;
-    this.#timed = timed;
+    this.#needed = timed;
     this.#failed = failed;
   }
 
   /** Whether the clock is read for calls at all. */
   get timed(): boolean {
-    return this.#timed;
+    return this.#needed || this.#read;
   }
 
   /** From now on it is: calls time out, and how long others take decides what that means. */
   measure(): void {
-    this.#timed = true;
+    this.#needed = true;
+  }
+
+  /** Figures are read from now on, or no longer. */
+  measureWhile(read: boolean): void {
+    this.#read = read;
   }
 
   /** The time constant of the latency estimates; milliseconds. */
@@ -61,7 +68,7 @@ export class Views {
       );
     }
     this.#decayMs = decayMs;
-    this.#timed = true;
+    this.#needed = true;
   }
 
   add(view: View): void {

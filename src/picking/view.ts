@@ -69,6 +69,7 @@ interface MutablePickRequest extends PickRequest {
 export class View implements StickyView {
   /** Whose sessions its calls are. */
   readonly sessions: string;
+  readonly policyName: string;
   readonly #host: ViewHost;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
   readonly #pickers: GroupPickers;
@@ -99,6 +100,7 @@ export class View implements StickyView {
     this.sessions = sessions;
     this.#host = host;
     this.#usable = usable;
+    this.policyName = policy.name;
     this.#pickers = new GroupPickers(policy, host, weighed);
     this.#probingInList = policy.usesKey === true || host.sticky !== undefined;
     this.refresh();

@@ -2,7 +2,7 @@
 const PARTS_BITS = 4;
 const PARTS = 1 << PARTS_BITS;
 /** Microseconds of 31 bits, 35 minutes: what a difference of ticks can be. */
-const BUCKETS = (32 - PARTS_BITS) * PARTS;
+export const LATENCY_BUCKETS: number = (32 - PARTS_BITS) * PARTS;
 const MAX_MICROS = 2 ** 31 - 1;
 
 /**
@@ -11,7 +11,7 @@ const MAX_MICROS = 2 ** 31 - 1;
  * are whole microseconds, from 0 to 35 minutes; what is longer counts as that.
  */
 export class LatencyCounts {
-  readonly #counts = new Uint32Array(BUCKETS);
+  readonly #counts = new Uint32Array(LATENCY_BUCKETS);
   #total = 0;
 
   get total(): number {
@@ -30,7 +30,7 @@ export class LatencyCounts {
 
   /** How many were as long as this, or as a sixteenth less, or longer. O(buckets). */
   from(micros: number): number {
-    return this.#sum(bucketOf(micros), BUCKETS);
+    return this.#sum(bucketOf(micros), LATENCY_BUCKETS);
   }
 
   clear(): void {
@@ -45,9 +45,34 @@ export class LatencyCounts {
   }
 }
 
-function bucketOf(micros: number): number {
+/** The bucket of a duration of whole microseconds, 0 or more. */
+export function bucketOf(micros: number): number {
   const whole = Math.min(micros, MAX_MICROS) | 0;
   if (whole < PARTS) return whole;
   const exponent = 31 - Math.clz32(whole);
   return ((exponent - PARTS_BITS + 1) << PARTS_BITS) + ((whole >>> (exponent - PARTS_BITS)) & (PARTS - 1));
+}
+
+/** The longest duration that a bucket holds, in microseconds. */
+export function longestOf(bucket: number): number {
+  if (bucket < PARTS) return bucket;
+  const shift = (bucket >>> PARTS_BITS) - 1;
+  return (PARTS + (bucket & (PARTS - 1)) + 1) * 2 ** shift - 1;
+}
+
+/**
+ * The durations that these shares of them, 0 to 1 in rising order, did not exceed: each the middle
+ * of its bucket, so within a thirty-second; microseconds. NaN where `total`, which is the sum of
+ * the counts, is 0. O(buckets).
+ */
+export function quantilesMicros(counts: ArrayLike<number>, total: number, quantiles: readonly number[]): number[] {
+  let bucket = 0;
+  let within = total > 0 ? counts[0]! : 0;
+  return quantiles.map((quantile) => {
+    if (total === 0) return Number.NaN;
+    const rank = Math.max(1, Math.ceil(total * quantile));
+    while (within < rank && bucket < counts.length - 1) within += counts[++bucket]!;
+    const shortest = bucket === 0 ? 0 : longestOf(bucket - 1) + 1;
+    return (shortest + longestOf(bucket)) / 2;
+  });
 }

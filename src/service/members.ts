@@ -71,6 +71,11 @@ export class Members {
     return this.#usable;
   }
 
+  /** Gone from discovery, and still finishing calls. */
+  get draining(): ReadonlySet<LiveEndpoint> {
+    return this.#membership.draining;
+  }
+
   byId(id: string): LiveEndpoint | undefined {
     return this.#membership.byId(id);
   }
@@ -169,6 +174,8 @@ export class Members {
       changed: () => this.#pace.request(),
       vouched: (endpoint) => this.ejection.release(endpoint),
       checked: (event, endpoint) => {
+        if (!event.healthy) endpoint.failing = event;
+        else if (endpoint.failing?.check === event.check) endpoint.failing = undefined;
         if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
         this.#host.events.emit('checked', event);
       },

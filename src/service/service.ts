@@ -13,7 +13,6 @@ import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
-import { TimeoutEvidence } from '../health/timeout-evidence.js';
 import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
 import { View, type ViewHost } from '../picking/view.js';
 import { Views } from '../picking/view-set.js';
@@ -28,12 +27,14 @@ import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
+import { ServiceMeter } from '../telemetry/service-meter.js';
 import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
 import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
+import { Timeouts } from './timeouts.js';
 
 export interface ServiceContext {
   readonly name: string;
@@ -43,9 +44,6 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** Timers do not fire sooner; milliseconds. */
-const SHORTEST_WAIT_MS = 1;
 
 /** How long a closing service waits for the calls in progress, by default. */
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
@@ -64,6 +62,9 @@ export class LiveService implements Service, ViewHost {
   readonly options: ServiceSettings;
   readonly plan: ServicePlan;
   readonly guard: Guard | undefined;
+  readonly meter: ServiceMeter;
+  /** The name of the resolver. */
+  readonly source: string;
   readonly #registry: PolicyRegistry;
   readonly #members: Members;
   /** That of the members: at hand, as every call asks it. */
@@ -78,8 +79,7 @@ export class LiveService implements Service, ViewHost {
   readonly #stop = new AbortController();
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
   readonly #signalsNeedLatency: boolean;
-  /** Made by the first answer that is timed, or the first timeout. */
-  #timeouts: TimeoutEvidence | undefined;
+  readonly #timeouts = new Timeouts(() => this.#views.measure());
   #inflight = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -88,6 +88,8 @@ export class LiveService implements Service, ViewHost {
     this.name = context.name;
     this.clock = context.clock;
     this.random = context.random;
+    this.meter = new ServiceMeter(context.clock);
+    this.source = context.resolver.name;
     this.#registry = context.registry;
     const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
@@ -207,18 +209,18 @@ export class LiveService implements Service, ViewHost {
     let latencyMs = Number.NaN;
     let nowMs = Number.NaN;
     let counted = outcome;
+    let micros = -1;
     if (startTick === UNTIMED) {
-      if (outcome === Outcome.Timeout) counted = this.#judgeTimeout(endpoint, hadMs, toTick(this.clock.now()));
+      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs, toTick(this.clock.now()));
       endpoint.end(counted);
     } else {
       nowMs = this.clock.now();
       const tick = toTick(nowMs);
       latencyMs = ticksToMs(startTick, tick);
-      if (outcome === Outcome.Timeout) counted = this.#judgeTimeout(endpoint, hadMs ?? latencyMs, tick);
-      else if (outcome === Outcome.Success || outcome === Outcome.ApplicationError) {
-        this.#timeouts ??= new TimeoutEvidence(tick);
+      micros = (tick - startTick) | 0;
+      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs ?? latencyMs, tick);
+      else if (outcome === Outcome.Success || outcome === Outcome.ApplicationError)
         this.#timeouts.answered(endpoint, startTick, tick);
-      }
       endpoint.endTimed(counted, startTick, nowMs, this.#views.decayMs);
     }
     this.#views.observe(endpoint, counted, latencyMs, nowMs);
@@ -227,24 +229,27 @@ export class LiveService implements Service, ViewHost {
     } else {
       this.#ejection.record(endpoint, counted, this.#signalsNeedLatency ? latencyMs : Number.NaN);
     }
+    if (this.meter.on) this.meter.record(endpoint, outcome, micros);
     if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, counted);
     publishCall(this.name, endpoint, outcome, latencyMs);
     if (this.#inflight === 0) this.#idle?.();
     return counted;
   }
 
-  /** Too soon it says nothing of the endpoint. How soon that is, is measured from now on. */
-  #judgeTimeout(endpoint: LiveEndpoint, hadMs: number | undefined, tick: number): Outcome {
-    this.#views.measure();
-    this.#timeouts ??= new TimeoutEvidence(tick);
-    // No caller waits less than a millisecond: such a lease was acquired to report an end that was.
-    const known = hadMs !== undefined && hadMs >= SHORTEST_WAIT_MS ? hadMs : Number.NaN;
-    return this.#timeouts.counts(endpoint, known, tick) ? Outcome.Timeout : Outcome.Cancelled;
-  }
-
   #endedWithdrawn(endpoint: LiveEndpoint, outcome: Outcome): void {
     this.#members.drained(endpoint);
     if (isFailure(outcome)) this.sticky?.abandon(endpoint);
+  }
+
+  /** For figures: calls are counted and timed from now on, or no longer. */
+  measure(on: boolean): void {
+    this.#views.measureWhile(on);
+    this.meter.turn(on && !this.closed);
+  }
+
+  /** For figures. */
+  get inner(): { readonly members: Members; readonly view: View } {
+    return { members: this.#members, view: this.#view };
   }
 
   /** For views. */
@@ -359,6 +364,7 @@ export class LiveService implements Service, ViewHost {
       this.#idle = undefined;
     }
     this.#members.close();
+    this.meter.turn(false);
     if (this.sticky !== undefined) await this.sticky.flush(endMs - this.clock.now());
     this.sticky?.clear();
     this.#events.clear();

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LatencyCounts } from '../../src/runtime/latency-counts.js';
+import {
+  bucketOf,
+  LATENCY_BUCKETS,
+  LatencyCounts,
+  longestOf,
+  quantilesMicros,
+} from '../../src/runtime/latency-counts.js';
 
 describe('latency counts', () => {
   it('count each duration as within a longer one, and know it to a sixteenth of its value', () => {
@@ -28,5 +34,34 @@ describe('latency counts', () => {
     expect(counts.total).toBe(1);
     counts.clear();
     expect(counts.total).toBe(0);
+  });
+});
+
+describe('the buckets of durations', () => {
+  it('hold what is no longer than their longest, and longer than that of the one before', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 31 - 1 }), (micros) => {
+        const bucket = bucketOf(micros);
+        expect(micros).toBeLessThanOrEqual(longestOf(bucket));
+        if (bucket > 0) expect(micros).toBeGreaterThan(longestOf(bucket - 1));
+      }),
+    );
+  });
+
+  it('know each quantile to a thirty-second, in one pass', () => {
+    const micros = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+    fc.assert(
+      fc.property(fc.array(micros, { minLength: 1, maxLength: 200 }), (durations) => {
+        const counts = new Uint32Array(LATENCY_BUCKETS);
+        for (const each of durations) counts[bucketOf(each)]!++;
+        const sorted = [...durations].sort((a, b) => a - b);
+        const shares = [0, 0.5, 0.9, 0.99, 1];
+        for (const [i, found] of quantilesMicros(counts, durations.length, shares).entries()) {
+          const exact = sorted[Math.max(1, Math.ceil(sorted.length * shares[i]!)) - 1]!;
+          expect(Math.abs(found - exact)).toBeLessThanOrEqual(exact / 32 + 0.5);
+        }
+      }),
+    );
+    expect(quantilesMicros(new Uint32Array(LATENCY_BUCKETS), 0, [0.5])).toEqual([Number.NaN]);
   });
 });

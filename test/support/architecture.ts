@@ -34,6 +34,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['service'],
   ['routing'],
   ['mesh.ts'],
+  ['monitor'],
   ['index.ts', 'adapter.ts', 'testing'],
 ];
 
@@ -48,7 +49,13 @@ export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])
 };
 
 /** What an adapter may import of `src/`: the faces of the public doors. */
-const FACES = ['src/index.ts', 'src/adapter.ts', 'src/resilience/index.ts', 'src/hashing/index.ts'];
+const FACES = [
+  'src/index.ts',
+  'src/adapter.ts',
+  'src/resilience/index.ts',
+  'src/hashing/index.ts',
+  'src/monitor/index.ts',
+];
 
 /** Adapters that read other adapters' messages, and may name their types. */
 const READERS = ['adapters/otel', 'adapters/prometheus'];

@@ -1,0 +1,92 @@
+import type { Mesh } from '../mesh.js';
+import { toError } from '../runtime/errors.js';
+import type { LiveService } from '../service/service.js';
+import { LatencyHistogram } from './latency-histogram.js';
+import { serviceSnapshot } from './service-snapshot.js';
+import type { MeshSnapshot, PartSnapshot } from './snapshot.js';
+import { StateTimes } from './state-times.js';
+
+/** The figures of one mesh, for displays, metrics and alerts. */
+export interface MeshFigures extends Disposable {
+  /**
+   * All of it as of now, as plain values. Costs 10 to 20 µs for each endpoint that had calls, and
+   * less for the others.
+   */
+  read(): MeshSnapshot;
+  /** Durations of the calls of a service, one histogram for each outcome that there was. */
+  latency(service: string): readonly LatencyHistogram[];
+  /** Stops measuring, unless others read figures as well. What was counted stays. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Switches on the counting of calls, until it is closed: while nobody reads figures they cost
+ * nothing. Any number of readers share what is counted. An endpoint that has calls takes 14 kB, and
+ * every service a timer that fires twice a second.
+ *
+ * ```ts
+ * using figures = meshFigures(mesh);
+ * for (const { name, calls } of figures.read().services) console.log(name, calls.last10s.p99Ms);
+ * ```
+ */
+export function meshFigures(mesh: Mesh): MeshFigures {
+  return new LiveFigures(mesh);
+}
+
+class LiveFigures implements MeshFigures {
+  readonly #mesh: Mesh;
+  readonly #states = new StateTimes();
+  readonly #stops: (() => void)[] = [];
+  readonly #stopMeasuring: () => void;
+  #closed = false;
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh;
+    this.#stopMeasuring = mesh.measure((service) => {
+      this.#stops.push(this.#states.follow(service, () => mesh.clock.now()));
+    });
+  }
+
+  read(): MeshSnapshot {
+    const services = [...this.#mesh.services.values()] as LiveService[];
+    return {
+      atMs: this.#mesh.clock.wallMs(),
+      services: services
+        .map((service) => serviceSnapshot(service, this.#states))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      parts: [...this.#mesh.parts].map((part): PartSnapshot => {
+        const { kind, name } = part;
+        return { kind, name, figures: safely(() => part.figures?.()) ?? {} };
+      }),
+    };
+  }
+
+  latency(service: string): readonly LatencyHistogram[] {
+    const live = this.#mesh.services.get(service) as LiveService | undefined;
+    return live === undefined ? [] : LatencyHistogram.of(live.meter);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopMeasuring();
+    for (const stop of this.#stops) stop();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Figures of an adapter that throws are left out, and reported. */
+function safely<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (thrown) {
+    process.emitWarning(`The figures of a part cannot be read: ${toError(thrown).message}`, {
+      type: 'FairleadWarning',
+      code: 'FAIRLEAD_PART',
+    });
+    return undefined;
+  }
+}

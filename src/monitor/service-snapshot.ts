@@ -1,0 +1,89 @@
+import { addressOf } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { withoutCredentials } from '../runtime/options.js';
+import type { LiveService } from '../service/service.js';
+import { Windows } from '../telemetry/windows.js';
+import { callSnapshot } from './call-snapshot.js';
+import type { EjectionSnapshot, EndpointSnapshot, ServiceSnapshot } from './snapshot.js';
+import type { StateTimes } from './state-times.js';
+
+/** What somebody else says is not longer in a snapshot. */
+const MAX_TEXT = 300;
+
+/** One service as plain values. O(endpoints): some microseconds each. */
+export function serviceSnapshot(service: LiveService, states: StateTimes): ServiceSnapshot {
+  const nowMs = service.clock.now();
+  const { name, meter, discovery, callStats, closed, source } = service;
+  const { members, view } = service.inner;
+  const metered = meter.endpoints;
+  const endpointSnapshot = (endpoint: LiveEndpoint, listed: boolean): EndpointSnapshot => {
+    const { spec, state } = endpoint;
+    const windows = metered.get(endpoint)?.windows;
+    const term = members.ejection.termOf(endpoint);
+    const ejection: EjectionSnapshot | null =
+      term === undefined
+        ? null
+        : {
+            signal: term.signal,
+            grounds: term.grounds,
+            forMs: nowMs - term.sinceMs,
+            endsInMs: Math.max(0, term.untilMs - nowMs),
+          };
+    return {
+      id: spec.id,
+      address: addressOf(spec),
+      zone: spec.zone,
+      priority: spec.priority,
+      tags: spec.tags,
+      meta: spec.meta,
+      configuredWeight: spec.weight,
+      weight: endpoint.weight,
+      state,
+      listed,
+      reason: reasonOf(endpoint, ejection),
+      forMs: nowMs - states.sinceMs(endpoint, nowMs),
+      ejection,
+      ejections: endpoint.ejections,
+      inflight: endpoint.inflight,
+      ewmaMs: Number.isNaN(endpoint.latencyMs) ? null : endpoint.latencyMs,
+      calls: windows === undefined ? null : callSnapshot(windows, nowMs),
+    };
+  };
+  const listed = new Set(members.all);
+  const left = new Set([...members.draining, ...metered.keys()].filter((endpoint) => !listed.has(endpoint)));
+  return {
+    name,
+    policy: view.policyName,
+    closed,
+    discovery: {
+      source,
+      ageMs: Number.isFinite(discovery.ageMs) ? discovery.ageMs : null,
+      version: discovery.version,
+      error: discovery.error === undefined ? null : textOf(discovery.error),
+    },
+    panic: view.rotation.panic,
+    ready: view.rotation.ready.length,
+    measuredForMs: meter.on ? nowMs - meter.sinceMs : null,
+    calls: callSnapshot(meter.windows ?? new Windows(meter.total, nowMs), nowMs),
+    repeats: { ...callStats },
+    endpoints: [
+      ...members.all.map((endpoint) => endpointSnapshot(endpoint, true)),
+      ...[...left].map((endpoint) => endpointSnapshot(endpoint, false)),
+    ],
+  };
+}
+
+/** The gravest of what speaks against it, as its state is. */
+function reasonOf({ state, spec, failing }: LiveEndpoint, ejection: EjectionSnapshot | null): string | null {
+  if (state === 'ready') return null;
+  if (state === 'draining') return 'left discovery';
+  if (state !== 'unhealthy') return ejection?.signal ?? null;
+  if (spec.healthy === false) return 'listed as unhealthy';
+  if (failing === undefined) return 'not yet checked';
+  return failing.reason === undefined ? failing.check : `${failing.check}: ${textOf(failing.reason)}`;
+}
+
+/** Errors of others may be long, and hold the address they came from with what logs in there. */
+function textOf(error: Error): string {
+  return withoutCredentials(String(error.message)).slice(0, MAX_TEXT);
+}

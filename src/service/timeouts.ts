@@ -1,0 +1,35 @@
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { TimeoutEvidence } from '../health/timeout-evidence.js';
+import { Outcome } from '../runtime/outcome.js';
+
+/** Timers do not fire sooner; milliseconds. */
+const SHORTEST_WAIT_MS = 1;
+
+/**
+ * Decides whether a timeout speaks against its endpoint: too soon it says nothing. How soon that
+ * is, is learnt from the answers of the service.
+ */
+export class Timeouts {
+  readonly #measure: () => void;
+  /** Made by the first answer that is timed, or the first timeout. */
+  #evidence: TimeoutEvidence | undefined;
+
+  /** `measure` is called when answers must be timed from now on. */
+  constructor(measure: () => void) {
+    this.#measure = measure;
+  }
+
+  /** An answer that was timed. Hot path. */
+  answered(endpoint: LiveEndpoint, startTick: number, tick: number): void {
+    this.#evidence ??= new TimeoutEvidence(tick);
+    this.#evidence.answered(endpoint, startTick, tick);
+  }
+
+  judge(endpoint: LiveEndpoint, hadMs: number | undefined, tick: number): Outcome {
+    this.#measure();
+    this.#evidence ??= new TimeoutEvidence(tick);
+    // No caller waits less than a millisecond: such a lease was acquired to report an end that was.
+    const known = hadMs !== undefined && hadMs >= SHORTEST_WAIT_MS ? hadMs : Number.NaN;
+    return this.#evidence.counts(endpoint, known, tick) ? Outcome.Timeout : Outcome.Cancelled;
+  }
+}
