@@ -34,7 +34,7 @@ const config: RolldownOptions = defineConfig({
         { name: 'hashing', test: /\/src\/hashing\/(?!index\.ts)/, priority: 2 },
         {
           name: 'core',
-          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/consul\/|monitor\/|[a-z]+\/index\.ts)/,
+          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns)\/|monitor\/|[a-z]+\/index\.ts)/,
           priority: 1,
         },
       ],

@@ -63,6 +63,7 @@ const READERS = ['adapters/otel', 'adapters/prometheus'];
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/consul\//, ['consul']],
+  [/^src\/discovery\/etcd\//, ['@grpc/grpc-js']],
   [/^src\/hashing\//, ['hashring']],
   [/^src\/(affinity|resilience)\//, ['lru-cache']],
   [/^src\/resilience\//, ['rate-limiter-flexible']],

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { FairleadError } from '../../runtime/errors.js';
-import type { ConsulResponse, ConsulTransport } from './transport.js';
+import { type ConsulResponse, type ConsulTransport, UnansweredError } from './transport.js';
 
 /** What the head of a good answer says. */
 export interface AnswerHead {
@@ -64,6 +64,12 @@ export class RefusedError extends FairleadError {
     const waitMs = wait === undefined ? 0 : /^\d+$/.test(wait) ? Number(wait) * 1_000 : Date.parse(wait) - wallMs;
     this.retryAfterMs = waitMs > 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : 0;
   }
+}
+
+/** No answer, or one that asks to stay away: what all who ask this agent wait for together. */
+export function awayMs(thrown: unknown): number | undefined {
+  if (thrown instanceof UnansweredError) return 0;
+  return thrown instanceof RefusedError && thrown.retryAfterMs > 0 ? thrown.retryAfterMs : undefined;
 }
 
 function hint(status: number, said: string, hasToken: boolean): string {

@@ -2,8 +2,9 @@ import type { Clock } from '../../runtime/clock.js';
 import { number, readOptions, text } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextSchema, PerClock } from '../context.js';
+import { ServerPause } from '../server-pause.js';
 import type { ValueSource } from '../value-source.js';
-import { AgentPause } from './agent-pause.js';
+import { awayMs } from './answer.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { type KvWatchContext, MAX_BACKOFF_MS, watchKey } from './kv-watch.js';
 import { PackageTransport } from './package-transport.js';
@@ -58,7 +59,7 @@ export function consulKv(options?: ConsulKvOptions): ValueSource {
   const agents = new PerClock<KvWatchContext>(read, (context) => ({
     ...context,
     transport: new PackageTransport(connection, context.clock),
-    pause: new AgentPause(context, MAX_BACKOFF_MS),
+    pause: new ServerPause(context, MAX_BACKOFF_MS, awayMs),
     query,
     waitMs: read.waitMs,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,

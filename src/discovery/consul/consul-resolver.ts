@@ -1,12 +1,13 @@
-import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { integer, number, type Reader, readOptions } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextSchema, type DiscoveryContext, PerClock } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
+import { ServerPause } from '../server-pause.js';
+import { SharedWatches } from '../shared-watches.js';
 import { tell } from '../tell.js';
-import { AgentPause } from './agent-pause.js';
+import { awayMs } from './answer.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
 import { type ConsulQueryOptions, type HealthQuery, querySchema, readQuery } from './health-query.js';
 import { HealthWatch, type WatchContext, type WatchOptions } from './health-watch.js';
@@ -108,11 +109,17 @@ export function consulResolver(options?: ConsulResolverOptions): Resolver {
   return new ConsulResolver(options);
 }
 
+/** An agent, and what is watched there. */
+interface Agent {
+  readonly context: WatchContext;
+  readonly watches: SharedWatches<HealthWatch>;
+}
+
 class ConsulResolver implements Resolver {
   readonly name = 'consul';
   readonly #defaults: Settings;
   /** One agent, as it is seen under each clock there is: that of the mesh. */
-  readonly #agents: PerClock<AgentWatches>;
+  readonly #agents: PerClock<Agent>;
   #closed = false;
 
   constructor(options: ConsulResolverOptions | undefined) {
@@ -126,8 +133,8 @@ class ConsulResolver implements Resolver {
     const slots = new QuerySlots(read.maxBlockingQueries, READ_SLOTS);
     this.#agents = new PerClock(read, (context) => {
       const transport = new PackageTransport(connection, context.clock);
-      const pause = new AgentPause(context, read.maxBackoffMs);
-      return new AgentWatches({ ...context, transport, slots, pause, options: read });
+      const pause = new ServerPause(context, read.maxBackoffMs, awayMs);
+      return { context: { ...context, transport, slots, pause, options: read }, watches: new SharedWatches() };
     });
   }
 
@@ -148,53 +155,20 @@ class ConsulResolver implements Resolver {
       tell(() => sink.error(toError(thrown)));
       return;
     }
-    this.#agents.of(context).join(health, sink, signal);
+    const agent = this.#agents.of(context);
+    agent.watches.join(health.key, () => new HealthWatch(health, agent.context), sink, signal);
   }
 
   close(): void {
     this.#closed = true;
-    for (const agent of this.#agents.all()) agent.close();
+    for (const { watches, context } of this.#agents.all()) {
+      watches.close(closedError);
+      context.transport.close();
+    }
   }
 
   #read(query: ServiceQuery): HealthQuery {
     return readQuery(query.service, query.params, this.#defaults);
-  }
-}
-
-/** The watches at one agent: those who ask the same share one. */
-class AgentWatches {
-  readonly #context: WatchContext;
-  readonly #watches = new Map<string, HealthWatch>();
-
-  constructor(context: WatchContext) {
-    this.#context = context;
-  }
-
-  join(query: HealthQuery, sink: ResolverSink, signal: AbortSignal): void {
-    let watch = this.#watches.get(query.key);
-    if (watch === undefined) {
-      watch = new HealthWatch(query, this.#context);
-      this.#watches.set(query.key, watch);
-    }
-    const { audience } = watch;
-    const shared = watch;
-    audience.add(sink);
-    whenAborted(signal, () => {
-      audience.delete(sink);
-      if (audience.size > 0) return;
-      shared.stop();
-      if (this.#watches.get(query.key) === shared) this.#watches.delete(query.key);
-    });
-  }
-
-  close(): void {
-    for (const watch of this.#watches.values()) {
-      watch.stop();
-      // Another mesh may still listen: its list grows old, and it gets the reason.
-      watch.audience.error(closedError(watch.service));
-    }
-    this.#watches.clear();
-    this.#context.transport.close();
   }
 }
 

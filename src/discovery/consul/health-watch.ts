@@ -4,15 +4,15 @@ import { sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
-import { AGAIN, type AgentPause } from './agent-pause.js';
-import { type AnswerHead, RefusedError, readHead } from './answer.js';
+import { AGAIN, type ServerPause } from '../server-pause.js';
+import { ShrinkGuard, type ShrinkGuardOptions } from '../shrink-guard.js';
+import { WatchAudience } from '../watch-audience.js';
+import { type AnswerHead, awayMs, RefusedError, readHead } from './answer.js';
 import { ArraySplitter } from './array-splitter.js';
 import type { HealthQuery } from './health-query.js';
 import { InstanceTable } from './instance-table.js';
 import type { QuerySlots } from './query-slots.js';
-import { ShrinkGuard, type ShrinkGuardOptions } from './shrink-guard.js';
-import { type ConsulTransport, UnansweredError } from './transport.js';
-import { WatchAudience } from './watch-audience.js';
+import type { ConsulTransport } from './transport.js';
 
 /** The loop's own settings; see `ConsulResolverOptions` for what they mean. */
 export interface WatchOptions extends ShrinkGuardOptions {
@@ -29,7 +29,7 @@ export interface WatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
   readonly slots: QuerySlots;
   /** One for all watches at the agent. */
-  readonly pause: AgentPause;
+  readonly pause: ServerPause;
   readonly options: WatchOptions;
 }
 
@@ -225,8 +225,7 @@ export class HealthWatch {
     this.#guard.trouble();
     this.audience.error(error);
     // These are waited for together with all who ask this agent.
-    if (error instanceof UnansweredError || (error instanceof RefusedError && error.retryAfterMs > 0)) return 0;
-    return this.#backoff.next();
+    return awayMs(error) === undefined ? this.#backoff.next() : 0;
   }
 
   #error(what: string): FairleadError {

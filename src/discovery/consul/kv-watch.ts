@@ -3,16 +3,16 @@ import { sleep } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
+import type { ServerPause } from '../server-pause.js';
 import { tell } from '../tell.js';
 import type { ValueSink } from '../value-source.js';
-import type { AgentPause } from './agent-pause.js';
-import { RefusedError, readHead } from './answer.js';
-import { type BodyReader, type ConsulTransport, UnansweredError } from './transport.js';
+import { awayMs, RefusedError, readHead } from './answer.js';
+import type { BodyReader, ConsulTransport } from './transport.js';
 
 export interface KvWatchContext extends DiscoveryContext {
   readonly transport: ConsulTransport;
   /** One for all keys at the agent. */
-  readonly pause: AgentPause;
+  readonly pause: ServerPause;
   readonly query: Readonly<Record<string, string>>;
   readonly waitMs: number;
   readonly requestTimeoutMs: number;
@@ -72,8 +72,7 @@ export async function watchKey(
       failed = true;
       tell(() => sink.error(toError(thrown)));
       // These are waited for together with all who ask this agent.
-      const shared = thrown instanceof UnansweredError || (thrown instanceof RefusedError && thrown.retryAfterMs > 0);
-      pauseMs = shared ? 0 : backoff.next();
+      pauseMs = awayMs(thrown) === undefined ? backoff.next() : 0;
     }
     // Aborted while it slept: the loop's condition ends it.
     if (pauseMs > 0) await sleep(clock, pauseMs, signal).catch(() => {});

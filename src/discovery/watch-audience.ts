@@ -1,7 +1,7 @@
-import type { EndpointSpec } from '../../endpoint/endpoint.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { ResolverSink } from '../resolver.js';
-import { tell } from '../tell.js';
+import type { EndpointSpec } from '../endpoint/endpoint.js';
+import type { Clock } from '../runtime/clock.js';
+import type { ResolverSink } from './resolver.js';
+import { tell } from './tell.js';
 
 /** An error that stays the same is reported again after this long; milliseconds. */
 const REPEAT_ERROR_MS = 10_000;

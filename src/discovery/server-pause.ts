@@ -1,26 +1,30 @@
-import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
-import { Backoff } from '../../runtime/backoff.js';
-import type { Timer } from '../../runtime/clock.js';
-import type { DiscoveryContext } from '../context.js';
-import { RefusedError } from './answer.js';
-import { UnansweredError } from './transport.js';
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
+import { Backoff } from '../runtime/backoff.js';
+import type { Timer } from '../runtime/clock.js';
+import type { DiscoveryContext } from './context.js';
 
-/** First ceiling of the backoff: a restarted agent is back within a few of these; milliseconds. */
+/** First ceiling of the backoff: a restarted server is back within a few of these; milliseconds. */
 const BACKOFF_BASE_MS = 50;
 
 /** What `ask` returns when the agent went away before it had begun: it is run again. */
 export const AGAIN: unique symbol = Symbol('again');
 
 /**
- * Asks the agent. `wasAway`: it was away before, so what was known may be outdated, and no request
+ * What an error says of the server: how long it asked us to stay away, in milliseconds, 0 where it
+ * gave no answer at all; undefined where this was an answer.
+ */
+export type AwayMs = (thrown: unknown) => number | undefined;
+
+/**
+ * Asks the server. `wasAway`: it was away before, so what was known may be outdated, and no request
  * should block on it. `goneAway()`: it went away since this was begun, for what has to wait before
  * it sends.
  */
 export type Ask<T> = (wasAway: boolean, goneAway: () => boolean) => Promise<T | typeof AGAIN>;
 
 /**
- * One backoff for all that ask one agent, however many they are: two hundred watches that each
- * retry a dead agent by themselves are a hundred connections a second.
+ * One backoff for all that ask one server, however many they are: two hundred watches that each
+ * retry a dead server by themselves are a hundred connections a second.
  *
  * ## Closes
  * When a request gets no answer at all, or one that asks to stay away (`Retry-After`). Requests
@@ -31,7 +35,7 @@ export type Ask<T> = (wasAway: boolean, goneAway: () => boolean) => Promise<T | 
  * After each wait one of those that want to ask may do so; the others wait for how it ends. When it
  * is answered, all go on.
  */
-export class AgentPause {
+export class ServerPause {
   readonly #context: DiscoveryContext;
   readonly #backoff: Backoff;
   readonly #waiting = new Set<() => void>();
@@ -42,13 +46,16 @@ export class AgentPause {
   #closings = 0;
   #timer: Timer | undefined;
 
-  constructor(context: DiscoveryContext, maxBackoffMs: number) {
+  readonly #awayMs: AwayMs;
+
+  constructor(context: DiscoveryContext, maxBackoffMs: number, awayMs: AwayMs) {
     this.#context = context;
+    this.#awayMs = awayMs;
     this.#backoff = new Backoff(context.random, { baseMs: BACKOFF_BASE_MS, maxMs: maxBackoffMs });
   }
 
   /**
-   * Runs `ask` as soon as the agent may be asked; `waits` gets the reason where that is not now.
+   * Runs `ask` as soon as the server may be asked; `waits` gets the reason where that is not now.
    * Rejects with the signal's reason, or with what `ask` throws.
    */
   async run<T>(signal: AbortSignal, waits: (reason: Error) => void, ask: Ask<T>): Promise<T> {
@@ -103,8 +110,8 @@ export class AgentPause {
   }
 
   #judge(thrown: unknown, closings: number): void {
-    const waitMs = thrown instanceof RefusedError ? thrown.retryAfterMs : 0;
-    if (!(thrown instanceof UnansweredError) && waitMs === 0) {
+    const waitMs = this.#awayMs(thrown);
+    if (waitMs === undefined) {
       this.#open();
     } else if (closings === this.#closings) {
       this.#closings++;

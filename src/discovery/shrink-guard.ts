@@ -1,5 +1,5 @@
-import { addressOf, type EndpointSpec, sameAddress } from '../../endpoint/endpoint.js';
-import type { Clock } from '../../runtime/clock.js';
+import { addressOf, type EndpointSpec, sameAddress } from '../endpoint/endpoint.js';
+import type { Clock } from '../runtime/clock.js';
 
 export interface ShrinkGuardOptions {
   /**
@@ -13,7 +13,7 @@ export interface ShrinkGuardOptions {
    */
   readonly confirmMs: number;
   /**
-   * The same after trouble: an agent that lost its state, or whose checks have not run yet, lists
+   * The same after trouble: a registry that lost its state, or whose checks have not run yet, lists
    * too few at first.
    */
   readonly graceMs: number;
@@ -22,7 +22,7 @@ export interface ShrinkGuardOptions {
 export interface Verdict {
   /** The endpoints to use now. */
   readonly endpoints: readonly EndpointSpec[];
-  /** How many of them are kept although Consul does not list them, or not as healthy. */
+  /** How many of them are kept although the registry does not list them, or not as healthy. */
   readonly held: number;
   /** When another read may decide about those; 0 where nothing is held. */
   readonly recheckMs: number;
@@ -51,7 +51,7 @@ export class ShrinkGuard {
   }
 
   /**
-   * The agent failed, restarted or is not sure of what it says: shrunk lists wait for the grace
+   * The registry failed, restarted or is not sure of what it says: shrunk lists wait for the grace
    * period from now.
    */
   trouble(): void {
