@@ -1,5 +1,5 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
-import { invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, invalidOption, number, onOff } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
@@ -25,6 +25,34 @@ export interface AdaptiveWeightOptions {
   readonly thresholds?: boolean | { readonly fastMs?: number; readonly slowMs?: number };
 }
 
+interface Thresholds {
+  readonly fastMs: number;
+  readonly slowMs: number;
+}
+
+interface Settings {
+  readonly updateMs: number;
+  readonly decayMs: number;
+  readonly maxRatio: number;
+  readonly thresholds: Thresholds | undefined;
+}
+
+const thresholds = fields<Thresholds>(
+  { fastMs: number(100, 0, 3_600_000), slowMs: number(200, 0, 3_600_000) },
+  (read, name) => {
+    if (read.fastMs <= read.slowMs) return read;
+    throw invalidOption(`${name}.fastMs`, read.fastMs, `at most slowMs, ${read.slowMs}`);
+  },
+  '`fastMs` is at most `slowMs`',
+);
+
+const readAdaptiveWeight = fields<Settings>({
+  updateMs: number(1_000, 10, 3_600_000),
+  decayMs: number(10_000, 1, 3_600_000),
+  maxRatio: number(8, 1, 1_000),
+  thresholds: onOff(thresholds, false),
+});
+
 /**
  * One at random, by weights that follow the measured response times: an endpoint twice as fast as
  * the service's (geometric) mean gets twice its base weight. The weight that discovery reported is
@@ -41,12 +69,7 @@ export interface AdaptiveWeightOptions {
 export const adaptiveWeight: PolicyFactory<AdaptiveWeightOptions> = definePolicy(
   'adaptive_weight',
   (options): Policy => {
-    const read = readOptions<Settings>('adaptive_weight', options, {
-      updateMs: number(1_000, 10, 3_600_000),
-      decayMs: number(10_000, 1, 3_600_000),
-      maxRatio: number(8, 1, 1_000),
-      thresholds,
-    });
+    const read = readAdaptiveWeight(options, 'adaptive_weight');
     return {
       name: 'adaptive_weight',
       needsLatency: true,
@@ -54,29 +77,8 @@ export const adaptiveWeight: PolicyFactory<AdaptiveWeightOptions> = definePolicy
       create: ({ random }) => new AdaptiveWeightPicker(random, read),
     };
   },
+  readAdaptiveWeight,
 );
-
-interface Thresholds {
-  readonly fastMs: number;
-  readonly slowMs: number;
-}
-
-interface Settings {
-  readonly updateMs: number;
-  readonly decayMs: number;
-  readonly maxRatio: number;
-  readonly thresholds: Thresholds | undefined;
-}
-
-const thresholds: Reader<Thresholds | undefined> = (value, name) => {
-  if (value === undefined || value === false) return undefined;
-  const read = readOptions<Thresholds>(name, value === true ? {} : value, {
-    fastMs: number(100, 0, 3_600_000),
-    slowMs: number(200, 0, 3_600_000),
-  });
-  if (read.fastMs > read.slowMs) throw invalidOption(`${name}.fastMs`, read.fastMs, `at most slowMs, ${read.slowMs}`);
-  return read;
-};
 
 class AdaptiveWeightPicker implements Picker {
   readonly #options: Settings;

@@ -1,5 +1,5 @@
 import { KeyRing, type KeyRingOptions, keyRingSchema } from '../hashing/key-ring.js';
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
@@ -14,6 +14,8 @@ export interface ConsistentHashOptions extends KeyRingOptions {
    */
   readonly maxLoadRatio?: number;
 }
+
+const readConsistentHash = fields<Settings>({ ...keyRingSchema, maxLoadRatio: maxLoadRatioReader });
 
 /**
  * The key decides, and keeps deciding the same when endpoints come and go: an endpoint that joins n
@@ -32,10 +34,7 @@ export interface ConsistentHashOptions extends KeyRingOptions {
 export const consistentHash: PolicyFactory<ConsistentHashOptions> = definePolicy(
   'consistent_hash',
   (options): Policy => {
-    const { maxLoadRatio, ...ring } = readOptions<Settings>('consistent_hash', options, {
-      ...keyRingSchema,
-      maxLoadRatio: maxLoadRatioReader,
-    });
+    const { maxLoadRatio, ...ring } = readConsistentHash(options, 'consistent_hash');
     return {
       name: 'consistent_hash',
       needsLatency: false,
@@ -51,6 +50,7 @@ export const consistentHash: PolicyFactory<ConsistentHashOptions> = definePolicy
       },
     };
   },
+  readConsistentHash,
 );
 
 interface Settings extends Required<KeyRingOptions> {

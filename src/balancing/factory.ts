@@ -1,3 +1,4 @@
+import type { Reader } from '../runtime/options.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -7,9 +8,15 @@ import type { Policy } from './policy.js';
 export interface PolicyFactory<Options = unknown> {
   (options?: Options): Policy;
   readonly policyName: string;
+  /** What its options may be, for configuration and its schema. Default: what the factory takes. */
+  readonly options?: Reader<unknown> | undefined;
 }
 
-/** Joins a policy's name to its factory. */
-export function definePolicy<Options>(policyName: string, make: (options?: Options) => Policy): PolicyFactory<Options> {
-  return Object.assign((options?: Options) => make(options), { policyName });
+/** Joins a policy's name, and what reads its options, to its factory. */
+export function definePolicy<Options>(
+  policyName: string,
+  make: (options?: Options) => Policy,
+  options?: Reader<unknown>,
+): PolicyFactory<Options> {
+  return Object.assign((given?: Options) => make(given), { policyName, options });
 }

@@ -1,5 +1,5 @@
 import { KeyRing } from '../hashing/key-ring.js';
-import { integer, readOptions } from '../runtime/options.js';
+import { fields, integer } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
@@ -19,6 +19,12 @@ export interface IpHashOptions {
   readonly maxLoadRatio?: number;
 }
 
+const readIpHash = fields<Settings>({
+  ipv4Prefix: integer(32, 1, 32),
+  ipv6Prefix: integer(64, 1, 128),
+  maxLoadRatio: maxLoadRatioReader,
+});
+
 /**
  * The client's address decides, given as the call's key (`socket.remoteAddress`, or its bytes). An
  * IPv4 client keeps its endpoint when a dual-stack socket shows it as `::ffff:a.b.c.d`, an IPv6
@@ -27,25 +33,25 @@ export interface IpHashOptions {
  *
  * Placement is that of `consistent_hash` with murmur3. Cost: 0.1 µs at any size.
  */
-export const ipHash: PolicyFactory<IpHashOptions> = definePolicy('ip_hash', (options): Policy => {
-  const { ipv4Prefix, ipv6Prefix, maxLoadRatio } = readOptions<Settings>('ip_hash', options, {
-    ipv4Prefix: integer(32, 1, 32),
-    ipv6Prefix: integer(64, 1, 128),
-    maxLoadRatio: maxLoadRatioReader,
-  });
-  return {
-    name: 'ip_hash',
-    needsLatency: false,
-    usesKey: true,
-    create: ({ random }) =>
-      createHashPicker({
-        random,
-        hash: (key) => hashIp(key, ipv4Prefix, ipv6Prefix),
-        table: new RingTableBuilder(new KeyRing({ hash: 'murmur3' })),
-        bound: boundedLoad(maxLoadRatio),
-      }),
-  };
-});
+export const ipHash: PolicyFactory<IpHashOptions> = definePolicy(
+  'ip_hash',
+  (options): Policy => {
+    const { ipv4Prefix, ipv6Prefix, maxLoadRatio } = readIpHash(options, 'ip_hash');
+    return {
+      name: 'ip_hash',
+      needsLatency: false,
+      usesKey: true,
+      create: ({ random }) =>
+        createHashPicker({
+          random,
+          hash: (key) => hashIp(key, ipv4Prefix, ipv6Prefix),
+          table: new RingTableBuilder(new KeyRing({ hash: 'murmur3' })),
+          bound: boundedLoad(maxLoadRatio),
+        }),
+    };
+  },
+  readIpHash,
+);
 
 interface Settings {
   readonly ipv4Prefix: number;

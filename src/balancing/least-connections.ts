@@ -1,7 +1,9 @@
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { LeastLoadedPicker } from './least-loaded/least-loaded-picker.js';
 import type { Policy } from './policy.js';
+
+const readNothing = fields<Record<string, never>>({});
 
 /**
  * The endpoint with the fewest calls in flight: the true minimum of all, not of a sample; one of
@@ -13,10 +15,14 @@ import type { Policy } from './policy.js';
  *
  * Cost: O(1) at any number of endpoints; a retry that avoids the least loaded one O(n).
  */
-export const leastConnections: PolicyFactory<Record<string, never>> = definePolicy('least_connections', (options) => {
-  readOptions('least_connections', options, {});
-  return policy;
-});
+export const leastConnections: PolicyFactory<Record<string, never>> = definePolicy(
+  'least_connections',
+  (options) => {
+    readNothing(options, 'least_connections');
+    return policy;
+  },
+  readNothing,
+);
 
 const policy: Policy = {
   name: 'least_connections',

@@ -1,5 +1,5 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
-import { integer, readOptions } from '../runtime/options.js';
+import { fields, integer } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
@@ -9,6 +9,8 @@ export interface LeastRequestOptions {
   /** How many endpoints are compared per call. Default 2; 2 to 16. */
   readonly choices?: number;
 }
+
+const readLeastRequest = fields<Required<LeastRequestOptions>>({ choices: integer(2, 2, 16) });
 
 /**
  * Two at random, the one with fewer calls in flight wins. Two choices are exponentially better than
@@ -22,16 +24,18 @@ export interface LeastRequestOptions {
  *
  * Cost: O(choices). Blind to response time: prefer `peak_ewma` where servers differ in speed.
  */
-export const leastRequest: PolicyFactory<LeastRequestOptions> = definePolicy('least_request', (options): Policy => {
-  const { choices } = readOptions<Required<LeastRequestOptions>>('least_request', options, {
-    choices: integer(2, 2, 16),
-  });
-  return {
-    name: 'least_request',
-    needsLatency: false,
-    create: (context) => new LeastRequestPicker(context.random, choices),
-  };
-});
+export const leastRequest: PolicyFactory<LeastRequestOptions> = definePolicy(
+  'least_request',
+  (options): Policy => {
+    const { choices } = readLeastRequest(options, 'least_request');
+    return {
+      name: 'least_request',
+      needsLatency: false,
+      create: (context) => new LeastRequestPicker(context.random, choices),
+    };
+  },
+  readLeastRequest,
+);
 
 class LeastRequestPicker implements Picker {
   readonly #sampler: WeightedSampler;

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { boolean, number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, number, onOff, type Reader } from '../runtime/options.js';
 import type { Weighing } from './policy.js';
 
 /**
@@ -32,18 +32,15 @@ export interface LoadReportOptions {
 const DAY_MS = 86_400_000;
 
 /** `true` for the defaults, an object for others; undefined or `false` for none. */
-export const loadReportOptions: Reader<Required<LoadReportOptions> | undefined> = (value, name) => {
-  if (value === undefined || typeof value === 'boolean') {
-    if (!boolean(false)(value, name)) return undefined;
-    value = {};
-  }
-  return readOptions<Required<LoadReportOptions>>(name, value, {
+export const loadReportOptions: Reader<Required<LoadReportOptions> | undefined> = onOff(
+  fields<Required<LoadReportOptions>>({
     blackoutMs: number(10_000, 0, DAY_MS),
     expirationMs: number(180_000, 1, DAY_MS),
     updateMs: number(1_000, 100, 3_600_000),
     errorPenalty: number(1, 0, 1_000),
-  });
-};
+  }),
+  false,
+);
 
 interface Reported {
   report: LoadReport;

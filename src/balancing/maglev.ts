@@ -1,5 +1,5 @@
 import { murmur3 } from '../hashing/murmur3.js';
-import { invalidOption, type Reader, readOptions } from '../runtime/options.js';
+import { described, fields, invalidOption, type Reader } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
@@ -17,6 +17,8 @@ export interface MaglevOptions {
   readonly maxLoadRatio?: number;
 }
 
+const readMaglev = fields<Settings>({ tableSize: prime(65_537, 251, 5_000_011), maxLoadRatio: maxLoadRatioReader });
+
 /**
  * The key decides, by Google's Maglev table: shares are even to one entry, where those of a ring
  * differ by a fifth. The price is that a change moves some keys between endpoints that stayed:
@@ -26,24 +28,25 @@ export interface MaglevOptions {
  * Cost: the key's hash (murmur3) and one read. A change of membership refills the table: about
  * 15 ms for 65,537 entries, 70 ms for 655,373.
  */
-export const maglev: PolicyFactory<MaglevOptions> = definePolicy('maglev', (options): Policy => {
-  const { tableSize, maxLoadRatio } = readOptions<Settings>('maglev', options, {
-    tableSize: prime(65_537, 251, 5_000_011),
-    maxLoadRatio: maxLoadRatioReader,
-  });
-  return {
-    name: 'maglev',
-    needsLatency: false,
-    usesKey: true,
-    create: ({ random }) =>
-      createHashPicker({
-        random,
-        hash: (key) => murmur3(key, 0),
-        table: new MaglevTableBuilder(tableSize),
-        bound: boundedLoad(maxLoadRatio),
-      }),
-  };
-});
+export const maglev: PolicyFactory<MaglevOptions> = definePolicy(
+  'maglev',
+  (options): Policy => {
+    const { tableSize, maxLoadRatio } = readMaglev(options, 'maglev');
+    return {
+      name: 'maglev',
+      needsLatency: false,
+      usesKey: true,
+      create: ({ random }) =>
+        createHashPicker({
+          random,
+          hash: (key) => murmur3(key, 0),
+          table: new MaglevTableBuilder(tableSize),
+          bound: boundedLoad(maxLoadRatio),
+        }),
+    };
+  },
+  readMaglev,
+);
 
 interface Settings {
   readonly tableSize: number;
@@ -55,13 +58,13 @@ interface Settings {
  * reach every entry.
  */
 function prime(fallback: number, min: number, max: number): Reader<number> {
-  return (value, name) => {
+  return described({ shape: { type: 'integer', min, max, only: isPrime }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max && isPrime(value as number)) {
       return value as number;
     }
     throw invalidOption(name, value, `a prime number from ${min} to ${max}, such as 65537 or 655373`);
-  };
+  });
 }
 
 function isPrime(value: number): boolean {

@@ -1,6 +1,6 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { decayed, SMALL_RATIO } from '../runtime/decay.js';
-import { integer, number, readOptions } from '../runtime/options.js';
+import { fields, integer, number } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
@@ -21,6 +21,12 @@ export interface PeakEwmaOptions {
    */
   readonly failurePenalty?: number;
 }
+
+const readPeakEwma = fields<Required<PeakEwmaOptions>>({
+  decayMs: number(10_000, 1, 3_600_000),
+  choices: integer(2, 2, 16),
+  failurePenalty: number(20, 0, 10_000),
+});
 
 /**
  * Two at random, the one with the lower expected cost wins:
@@ -58,19 +64,19 @@ export interface PeakEwmaOptions {
  *
  * Cost: O(choices), two exponentials a comparison, and the clock.
  */
-export const peakEwma: PolicyFactory<PeakEwmaOptions> = definePolicy('peak_ewma', (options): Policy => {
-  const read = readOptions<Required<PeakEwmaOptions>>('peak_ewma', options, {
-    decayMs: number(10_000, 1, 3_600_000),
-    choices: integer(2, 2, 16),
-    failurePenalty: number(20, 0, 10_000),
-  });
-  return {
-    name: 'peak_ewma',
-    needsLatency: true,
-    decayMs: read.decayMs,
-    create: (context) => new PeakEwmaPicker(context.random, read),
-  };
-});
+export const peakEwma: PolicyFactory<PeakEwmaOptions> = definePolicy(
+  'peak_ewma',
+  (options): Policy => {
+    const read = readPeakEwma(options, 'peak_ewma');
+    return {
+      name: 'peak_ewma',
+      needsLatency: true,
+      decayMs: read.decayMs,
+      create: (context) => new PeakEwmaPicker(context.random, read),
+    };
+  },
+  readPeakEwma,
+);
 
 class PeakEwmaPicker implements Picker {
   readonly #sampler: WeightedSampler;

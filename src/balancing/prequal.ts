@@ -1,5 +1,5 @@
 import { FairleadError } from '../runtime/errors.js';
-import { integer, number, readOptions } from '../runtime/options.js';
+import { fields, integer, number } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Policy } from './policy.js';
 import { PrequalPicker, type PrequalSettings } from './prequal/prequal-picker.js';
@@ -22,6 +22,14 @@ export interface PrequalOptions {
   readonly hotQuantile?: number;
 }
 
+const readPrequal = fields<PrequalSettings>({
+  probesPerCall: number(3, 0.01, 16),
+  removalsPerCall: number(1, 0, 16),
+  poolSize: integer(16, 2, 128),
+  maxAgeMs: number(1_000, 1, 60_000),
+  hotQuantile: number(2 ** -0.25, 0, 1),
+});
+
 /**
  * Asks servers how busy they are, and uses the answers of the last second: among those with few
  * calls in progress (cold) the one with the lowest latency; where all are hot, the one with the
@@ -39,27 +47,25 @@ export interface PrequalOptions {
  * answer counts as of the last call before it, not of its own arrival, which costs no look at the
  * clock and errs towards older.
  */
-export const prequal: PolicyFactory<PrequalOptions> = definePolicy('prequal', (options): Policy => {
-  const settings = readOptions<PrequalSettings>('prequal', options, {
-    probesPerCall: number(3, 0.01, 16),
-    removalsPerCall: number(1, 0, 16),
-    poolSize: integer(16, 2, 128),
-    maxAgeMs: number(1_000, 1, 60_000),
-    hotQuantile: number(2 ** -0.25, 0, 1),
-  });
-  return {
-    name: 'prequal',
-    needsLatency: false,
-    create: ({ random, probes, service, clock }) => {
-      if (probes === undefined) {
-        throw new FairleadError(
-          'FAIRLEAD_INVALID_OPTION',
-          `Policy prequal of service '${service}' has nobody who asks its servers how busy they are: give the service ` +
-            '`probes`, or use peak_ewma, which goes by what the client measures itself.',
-          { service },
-        );
-      }
-      return new PrequalPicker({ random, clock, probes }, settings);
-    },
-  };
-});
+export const prequal: PolicyFactory<PrequalOptions> = definePolicy(
+  'prequal',
+  (options): Policy => {
+    const settings = readPrequal(options, 'prequal');
+    return {
+      name: 'prequal',
+      needsLatency: false,
+      create: ({ random, probes, service, clock }) => {
+        if (probes === undefined) {
+          throw new FairleadError(
+            'FAIRLEAD_INVALID_OPTION',
+            `Policy prequal of service '${service}' has nobody who asks its servers how busy they are: give the service ` +
+              '`probes`, or use peak_ewma, which goes by what the client measures itself.',
+            { service },
+          );
+        }
+        return new PrequalPicker({ random, clock, probes }, settings);
+      },
+    };
+  },
+  readPrequal,
+);

@@ -1,7 +1,9 @@
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, Policy } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
+
+const readNothing = fields<Record<string, never>>({});
 
 /**
  * One at random, in proportion to its weight. Needs no state that clients would have to share, so
@@ -10,10 +12,14 @@ import { WeightedSampler } from './weighted-sampler.js';
  *
  * Cost: O(1), one draw (two with unequal weights).
  */
-export const randomPolicy: PolicyFactory<Record<string, never>> = definePolicy('random', (options) => {
-  readOptions('random', options, {});
-  return policy;
-});
+export const randomPolicy: PolicyFactory<Record<string, never>> = definePolicy(
+  'random',
+  (options) => {
+    readNothing(options, 'random');
+    return policy;
+  },
+  readNothing,
+);
 
 const policy: Policy = {
   name: 'random',

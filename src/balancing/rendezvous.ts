@@ -1,5 +1,5 @@
 import { murmur3 } from '../hashing/murmur3.js';
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
 import { createHashPicker } from './hashing/hash-picker.js';
@@ -11,6 +11,8 @@ export interface RendezvousOptions {
   readonly maxLoadRatio?: number;
 }
 
+const readRendezvous = fields<{ maxLoadRatio: number | undefined }>({ maxLoadRatio: maxLoadRatioReader });
+
 /**
  * The key decides, by rendezvous hashing (highest random weight): perfectly even and perfectly
  * stable. An endpoint that comes, goes or changes its weight moves its own keys only, and those of
@@ -19,20 +21,22 @@ export interface RendezvousOptions {
  *
  * Cost: O(n) per pick, about 2 ns per endpoint: 0.2 µs at 10, 2 µs at 1,000. Nothing to rebuild.
  */
-export const rendezvous: PolicyFactory<RendezvousOptions> = definePolicy('rendezvous', (options): Policy => {
-  const { maxLoadRatio } = readOptions<{ maxLoadRatio: number | undefined }>('rendezvous', options, {
-    maxLoadRatio: maxLoadRatioReader,
-  });
-  return {
-    name: 'rendezvous',
-    needsLatency: false,
-    usesKey: true,
-    create: ({ random }) =>
-      createHashPicker({
-        random,
-        hash: (key) => murmur3(key, 0),
-        table: new RendezvousTableBuilder(),
-        bound: boundedLoad(maxLoadRatio),
-      }),
-  };
-});
+export const rendezvous: PolicyFactory<RendezvousOptions> = definePolicy(
+  'rendezvous',
+  (options): Policy => {
+    const { maxLoadRatio } = readRendezvous(options, 'rendezvous');
+    return {
+      name: 'rendezvous',
+      needsLatency: false,
+      usesKey: true,
+      create: ({ random }) =>
+        createHashPicker({
+          random,
+          hash: (key) => murmur3(key, 0),
+          table: new RendezvousTableBuilder(),
+          bound: boundedLoad(maxLoadRatio),
+        }),
+    };
+  },
+  readRendezvous,
+);

@@ -1,8 +1,10 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import type { Picker, PickRequest, Policy } from './policy.js';
+
+const readNothing = fields<Record<string, never>>({});
 
 /**
  * Each endpoint in turn, whatever its weight: `weighted_round_robin` is the one that minds weights.
@@ -12,10 +14,14 @@ import type { Picker, PickRequest, Policy } from './policy.js';
  *
  * Cost: O(1), one increment. Blind to load: a slow server gets as many calls as a fast one.
  */
-export const roundRobin: PolicyFactory<Record<string, never>> = definePolicy('round_robin', (options) => {
-  readOptions('round_robin', options, {});
-  return policy;
-});
+export const roundRobin: PolicyFactory<Record<string, never>> = definePolicy(
+  'round_robin',
+  (options) => {
+    readNothing(options, 'round_robin');
+    return policy;
+  },
+  readNothing,
+);
 
 const policy: Policy = {
   name: 'round_robin',

@@ -1,7 +1,9 @@
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { LeastLoadedPicker } from './least-loaded/least-loaded-picker.js';
 import type { Policy } from './policy.js';
+
+const readNothing = fields<Record<string, never>>({});
 
 /**
  * The endpoint with the fewest calls in flight per weight: the true minimum of all, as Linux's
@@ -14,9 +16,10 @@ import type { Policy } from './policy.js';
 export const weightedLeastConnections: PolicyFactory<Record<string, never>> = definePolicy(
   'weighted_least_connections',
   (options) => {
-    readOptions('weighted_least_connections', options, {});
+    readNothing(options, 'weighted_least_connections');
     return policy;
   },
+  readNothing,
 );
 
 const policy: Policy = {

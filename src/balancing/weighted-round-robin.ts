@@ -1,5 +1,5 @@
 import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
-import { readOptions } from '../runtime/options.js';
+import { fields } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
@@ -17,6 +17,10 @@ export interface WeightedRoundRobinOptions {
   readonly loadReports?: boolean | LoadReportOptions;
 }
 
+const readWeightedRoundRobin = fields<{ loadReports: Required<LoadReportOptions> | undefined }>({
+  loadReports: loadReportOptions,
+});
+
 /**
  * Each endpoint in turn, in proportion to its weight, spread out evenly: weights 5, 1, 1 give a a b
  * a c a a. Small sets follow nginx's smooth weighted round robin exactly, from a table of one whole
@@ -29,11 +33,7 @@ export interface WeightedRoundRobinOptions {
 export const weightedRoundRobin: PolicyFactory<WeightedRoundRobinOptions> = definePolicy(
   'weighted_round_robin',
   (options): Policy => {
-    const { loadReports } = readOptions<{ loadReports: Required<LoadReportOptions> | undefined }>(
-      'weighted_round_robin',
-      options,
-      { loadReports: loadReportOptions },
-    );
+    const { loadReports } = readWeightedRoundRobin(options, 'weighted_round_robin');
     return {
       name: 'weighted_round_robin',
       needsLatency: loadReports !== undefined,
@@ -43,6 +43,7 @@ export const weightedRoundRobin: PolicyFactory<WeightedRoundRobinOptions> = defi
           : new ReportedRoundRobinPicker(context, loadReports),
     };
   },
+  readWeightedRoundRobin,
 );
 
 class WeightedRoundRobinPicker implements Picker {

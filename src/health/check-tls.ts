@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { SecureContext } from 'node:tls';
 import { FairleadError, toError } from '../runtime/errors.js';
-import { boolean, type Reader, type Schema, text } from '../runtime/options.js';
+import { boolean, described, optional, type Reader, type Schema, text } from '../runtime/options.js';
 
 type Pem = string | Uint8Array;
 
@@ -35,18 +35,20 @@ export interface CheckTlsSettings {
 }
 
 /** A certificate or a key, whose value no error shows. */
-const pem: Reader<Pem | undefined> = (value, name) => {
-  if (value === undefined || (typeof value === 'string' && value !== '') || value instanceof Uint8Array) return value;
-  throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
-};
+function pem(isSecret: boolean): Reader<Pem | undefined> {
+  return described({ shape: { type: 'text', secret: isSecret } }, (value, name) => {
+    if (value === undefined || (typeof value === 'string' && value !== '') || value instanceof Uint8Array) return value;
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
+  });
+}
 
 export const checkTls: Schema<CheckTlsSettings> = {
   tls: boolean(false),
-  verify: (value, name) => (value === undefined ? undefined : boolean(true)(value, name)),
+  verify: optional(boolean(true)),
   serverName: text(undefined),
-  ca: pem,
-  cert: pem,
-  key: pem,
+  ca: pem(false),
+  cert: pem(false),
+  key: pem(true),
 };
 
 /** What `node:tls` is given for each connection. */

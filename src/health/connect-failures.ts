@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { integer, number, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health.js';
@@ -11,6 +11,12 @@ export interface ConnectFailuresOptions extends Partial<EjectionTimes> {
   readonly enforcementRatio?: number;
 }
 
+export const readConnectFailures: Reader<Required<ConnectFailuresOptions>> = fields<Required<ConnectFailuresOptions>>({
+  failures: integer(5, 1, 1_000_000),
+  enforcementRatio: number(1, 0, 1),
+  ...ejectionTimes,
+});
+
 /**
  * Ejects an endpoint that could not be reached this many times in a row: Envoy's consecutive
  * local-origin failures. Apart from `consecutiveFailures`, because a refused connection is sure and
@@ -18,11 +24,7 @@ export interface ConnectFailuresOptions extends Partial<EjectionTimes> {
  * included, ends the row.
  */
 export function connectFailures(options?: ConnectFailuresOptions): HealthSignal {
-  const read = readOptions<Required<ConnectFailuresOptions>>('connect_failures', options, {
-    failures: integer(5, 1, 1_000_000),
-    enforcementRatio: number(1, 0, 1),
-    ...ejectionTimes,
-  });
+  const read = readConnectFailures(options, 'connect_failures');
   const { enforcementRatio } = read;
   return { name: 'connect_failures', enforcementRatio, create: (context) => new ConnectFailures(read, context) };
 }

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { boolean, integer, number, readOptions } from '../runtime/options.js';
+import { boolean, fields, integer, number, type Reader } from '../runtime/options.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Evidence, Grounds, HealthContext, HealthSignal, HealthTracker } from './health.js';
@@ -18,6 +18,15 @@ export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
   readonly enforcementRatio?: number;
 }
 
+export const readConsecutiveFailures: Reader<Required<ConsecutiveFailuresOptions>> = fields<
+  Required<ConsecutiveFailuresOptions>
+>({
+  failures: integer(5, 1, 1_000_000),
+  countConnectFailures: boolean(true),
+  enforcementRatio: number(1, 0, 1),
+  ...ejectionTimes,
+});
+
 /**
  * Ejects an endpoint after this many failures in a row. Errors of the application are answers and
  * end a row. Timeouts count only where another endpoint answered since the row began: when none
@@ -25,12 +34,7 @@ export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
  * only make it worse.
  */
 export function consecutiveFailures(options?: ConsecutiveFailuresOptions): HealthSignal {
-  const read = readOptions<Required<ConsecutiveFailuresOptions>>('consecutive_failures', options, {
-    failures: integer(5, 1, 1_000_000),
-    countConnectFailures: boolean(true),
-    enforcementRatio: number(1, 0, 1),
-    ...ejectionTimes,
-  });
+  const read = readConsecutiveFailures(options, 'consecutive_failures');
   const { enforcementRatio } = read;
   return {
     name: 'consecutive_failures',

@@ -1,4 +1,4 @@
-import { boolean, integer, number, readOptions } from '../runtime/options.js';
+import { boolean, fields, integer, number, type Reader } from '../runtime/options.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
@@ -28,21 +28,23 @@ export interface FailurePercentageOptions extends Partial<EjectionTimes> {
 
 type Settings = Required<FailurePercentageOptions>;
 
+export const readFailurePercentage: Reader<Settings> = fields<Settings>({
+  intervalMs: number(10_000, 100, 3_600_000),
+  threshold: number(0.85, 0, 1),
+  requestVolume: integer(50, 1, 1_000_000),
+  minimumHosts: integer(5, 1, 1_000_000),
+  compareFew: boolean(true),
+  enforcementRatio: number(1, 0, 1),
+  ...ejectionTimes,
+});
+
 /**
  * Ejects endpoints that fail too large a share of their calls, whatever the others do: Envoy's
  * failure percentage outlier detection and gRFC A50's failure_percentage_ejection, with their
  * defaults.
  */
 export function failurePercentage(options?: FailurePercentageOptions): HealthSignal {
-  const read = readOptions<Settings>('failure_percentage', options, {
-    intervalMs: number(10_000, 100, 3_600_000),
-    threshold: number(0.85, 0, 1),
-    requestVolume: integer(50, 1, 1_000_000),
-    minimumHosts: integer(5, 1, 1_000_000),
-    compareFew: boolean(true),
-    enforcementRatio: number(1, 0, 1),
-    ...ejectionTimes,
-  });
+  const read = readFailurePercentage(options, 'failure_percentage');
   const { enforcementRatio } = read;
   return { name: 'failure_percentage', enforcementRatio, create: (context) => new FailurePercentage(read, context) };
 }

@@ -1,4 +1,4 @@
-import { callback, integer, invalidOption, optional, readOptions, text } from '../runtime/options.js';
+import { callback, fields, integer, invalidOption, optional, type Reader, text } from '../runtime/options.js';
 import {
   type ActiveCheck,
   type CheckTarget,
@@ -32,19 +32,21 @@ interface GrpcCheckSettings extends CheckTiming, CheckTlsSettings {
   readonly probe: GrpcHealthProbe | undefined;
 }
 
+export const readGrpcCheck: Reader<GrpcCheckSettings> = fields<GrpcCheckSettings>({
+  ...checkTiming,
+  service: text(undefined),
+  port: optional(integer(0, 1, 65_535)),
+  ...checkTls,
+  probe: callback<GrpcHealthProbe>(),
+});
+
 /**
  * Asks by the gRPC health checking protocol, on a new connection each time, without a gRPC library.
  * A server that does not implement it passes, as gRFC A17 has it: it was reached, and says nothing
  * more.
  */
 export function grpcCheck(options?: GrpcCheckOptions): ActiveCheck {
-  const read = readOptions<GrpcCheckSettings>('grpcCheck', options, {
-    ...checkTiming,
-    service: text(undefined),
-    port: optional(integer(0, 1, 65_535)),
-    ...checkTls,
-    probe: callback<GrpcHealthProbe>(),
-  });
+  const read = readGrpcCheck(options, 'grpcCheck');
   const { service = '', port, probe } = read;
   const tls = connectOptions('grpcCheck', read);
   if (probe !== undefined && tls !== undefined)

@@ -1,4 +1,13 @@
-import { integer, invalidOption, oneOf, optional, type Reader, readOptions } from '../runtime/options.js';
+import {
+  described,
+  fields,
+  integer,
+  invalidOption,
+  isRecord,
+  oneOf,
+  optional,
+  type Reader,
+} from '../runtime/options.js';
 import {
   type ActiveCheck,
   type CheckTarget,
@@ -33,20 +42,79 @@ interface HttpCheckSettings extends CheckTiming, CheckTlsSettings {
   readonly port: number | undefined;
 }
 
+// What Node itself refuses to send is refused when the service is made.
+const PATH = /^\/[\x21-\x7e]*$/;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-zA-Z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+const path: Reader<string> = described({ shape: { type: 'text', pattern: PATH }, fallback: '/' }, (value, name) => {
+  if (value === undefined) return '/';
+  if (typeof value === 'string' && PATH.test(value)) return value;
+  throw invalidOption(name, value, 'a path that begins with / and is encoded');
+});
+
+const headerValue: Reader<string> = described(
+  { shape: { type: 'text', pattern: HEADER_VALUE, mayBeEmpty: true } },
+  (value, name) => {
+    if (typeof value === 'string' && HEADER_VALUE.test(value)) return value;
+    throw invalidOption(name, value, 'the value of a header');
+  },
+);
+
+const headers: Reader<Readonly<Record<string, string>>> = described(
+  { shape: { type: 'map', values: headerValue, names: HEADER_NAME }, fallback: {} },
+  (value, name) => {
+    if (value === undefined) return {};
+    const isHeader = ([key, each]: [string, unknown]): boolean =>
+      HEADER_NAME.test(key) && typeof each === 'string' && HEADER_VALUE.test(each);
+    if (isRecord(value) && Object.entries(value).every(isHeader)) return value as Record<string, string>;
+    throw invalidOption(name, value, 'an object of header values by name');
+  },
+);
+
+const status: Reader<number> = integer(200, 100, 599);
+const statusRange: Reader<readonly [number, number]> = described(
+  { shape: { type: 'list', items: status, min: 2, max: 2 } },
+  (value, name) => {
+    const [from, to] = Array.isArray(value) && value.length === 2 ? value : [];
+    if (from !== undefined && to !== undefined && status(from, name) <= status(to, name)) return [from, to];
+    throw invalidOption(name, value, 'a range of statuses, the lower one first');
+  },
+);
+const expectation: Reader<ExpectedStatus> = described(
+  { shape: { type: 'choice', of: [status, statusRange] } },
+  (value, name) => (Array.isArray(value) ? statusRange(value, name) : status(value, name)),
+);
+
+const statuses: Reader<readonly ExpectedStatus[]> = described(
+  { shape: { type: 'list', items: expectation, min: 1 }, fallback: [[200, 299]] },
+  (value, name) => {
+    if (value === undefined) return [[200, 299]];
+    try {
+      if (Array.isArray(value) && value.length > 0) return value.map((each) => expectation(each ?? null, name));
+    } catch {
+      // Said below, of the whole.
+    }
+    throw invalidOption(name, value, 'an array of statuses and ranges, such as [200, [300, 399]]');
+  },
+);
+
+export const readHttpCheck: Reader<HttpCheckSettings> = fields<HttpCheckSettings>({
+  ...checkTiming,
+  path,
+  method: oneOf('GET', 'GET', 'HEAD', 'POST', 'OPTIONS'),
+  headers,
+  expect: statuses,
+  port: optional(integer(0, 1, 65_535)),
+  ...checkTls,
+});
+
 /**
  * Asks by HTTP/1.1, on a new connection each time, as that is part of being well; the body of the
  * answer is not read.
  */
 export function httpCheck(options?: HttpCheckOptions): ActiveCheck {
-  const read = readOptions<HttpCheckSettings>('httpCheck', options, {
-    ...checkTiming,
-    path,
-    method: oneOf('GET', 'GET', 'HEAD', 'POST', 'OPTIONS'),
-    headers,
-    expect: statuses,
-    port: optional(integer(0, 1, 65_535)),
-    ...checkTls,
-  });
+  const read = readHttpCheck(options, 'httpCheck');
   const tls = connectOptions('httpCheck', read);
   return {
     name: 'http',
@@ -85,29 +153,3 @@ async function ask(
 function isExpected(status: number, expected: readonly ExpectedStatus[]): boolean {
   return expected.some((each) => (typeof each === 'number' ? status === each : status >= each[0] && status <= each[1]));
 }
-
-const path: Reader<string> = (value, name) => {
-  if (value === undefined) return '/';
-  // What Node itself refuses to send, refused when the service is made.
-  if (typeof value === 'string' && /^\/[\x21-\x7e]*$/.test(value)) return value;
-  throw invalidOption(name, value, 'a path that begins with / and is encoded');
-};
-
-const headers: Reader<Readonly<Record<string, string>>> = (value, name) => {
-  if (value === undefined) return {};
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  const isHeader = ([key, each]: [string, unknown]): boolean =>
-    /^[!#$%&'*+.^_`|~0-9a-zA-Z-]+$/.test(key) && typeof each === 'string' && /^[\t\x20-\x7e\x80-\xff]*$/.test(each);
-  if (isObject && Object.entries(value).every(isHeader)) return value as Record<string, string>;
-  throw invalidOption(name, value, 'an object of header values by name');
-};
-
-const statuses: Reader<readonly ExpectedStatus[]> = (value, name) => {
-  if (value === undefined) return [[200, 299]];
-  const isStatus = (each: unknown): boolean =>
-    Number.isInteger(each) && (each as number) >= 100 && (each as number) <= 599;
-  const isExpectation = (each: unknown): boolean =>
-    isStatus(each) || (Array.isArray(each) && each.length === 2 && each.every(isStatus) && each[0] <= each[1]);
-  if (Array.isArray(value) && value.length > 0 && value.every(isExpectation)) return value;
-  throw invalidOption(name, value, 'an array of statuses and ranges, such as [200, [300, 399]]');
-};

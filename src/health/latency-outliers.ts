@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { integer, number, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { HealthSignal } from './health.js';
@@ -31,6 +31,16 @@ export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
 
 type Settings = Required<LatencyOutliersOptions>;
 
+export const readLatencyOutliers: Reader<Settings> = fields<Settings>({
+  intervalMs: number(10_000, 100, 3_600_000),
+  factor: number(3, 1, 1_000),
+  minExcessMs: number(50, 0, 3_600_000),
+  requestVolume: integer(20, 1, 1_000_000),
+  intervals: integer(2, 1, 1_000),
+  enforcementRatio: number(1, 0, 1),
+  ...ejectionTimes,
+});
+
 /**
  * Ejects endpoints that answer, but far more slowly than the others: the median of the others'
  * means is what an ordinary server needs, and one outlier, or nearly half of them, cannot move it.
@@ -40,15 +50,7 @@ type Settings = Required<LatencyOutliersOptions>;
  * do not use it; `peak_ewma` sends a slow server fewer calls without putting it out.
  */
 export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal {
-  const read = readOptions<Settings>('latency_outliers', options, {
-    intervalMs: number(10_000, 100, 3_600_000),
-    factor: number(3, 1, 1_000),
-    minExcessMs: number(50, 0, 3_600_000),
-    requestVolume: integer(20, 1, 1_000_000),
-    intervals: integer(2, 1, 1_000),
-    enforcementRatio: number(1, 0, 1),
-    ...ejectionTimes,
-  });
+  const read = readLatencyOutliers(options, 'latency_outliers');
   const { enforcementRatio } = read;
   return {
     name: 'latency_outliers',

@@ -1,11 +1,15 @@
-import { invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
-import { type ConnectFailuresOptions, connectFailures } from './connect-failures.js';
-import { type ConsecutiveFailuresOptions, consecutiveFailures } from './consecutive-failures.js';
+import { boolean, described, fields, invalidOption, number, type Reader } from '../runtime/options.js';
+import { type ConnectFailuresOptions, connectFailures, readConnectFailures } from './connect-failures.js';
+import {
+  type ConsecutiveFailuresOptions,
+  consecutiveFailures,
+  readConsecutiveFailures,
+} from './consecutive-failures.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
-import { type FailurePercentageOptions, failurePercentage } from './failure-percentage.js';
+import { type FailurePercentageOptions, failurePercentage, readFailurePercentage } from './failure-percentage.js';
 import type { HealthSignal } from './health.js';
-import { type LatencyOutliersOptions, latencyOutliers } from './latency-outliers.js';
-import { type SuccessRateOptions, successRate } from './success-rate.js';
+import { type LatencyOutliersOptions, latencyOutliers, readLatencyOutliers } from './latency-outliers.js';
+import { readSuccessRate, type SuccessRateOptions, successRate } from './success-rate.js';
 
 /** A signal's own options, `true` for its defaults, `false` to leave it out. */
 type Choice<Options> = boolean | Options;
@@ -27,21 +31,25 @@ export interface OutlierDetectionOptions extends Partial<EjectionTimes> {
   readonly latency?: Choice<LatencyOutliersOptions>;
 }
 
+export const readOutlierDetection: Reader<Required<OutlierDetectionOptions>> = fields<
+  Required<OutlierDetectionOptions>
+>({
+  intervalMs: number(10_000, 100, 3_600_000),
+  ...ejectionTimes,
+  consecutiveFailures: choice(true, readConsecutiveFailures),
+  connectFailures: choice(true, readConnectFailures),
+  successRate: choice(true, readSuccessRate),
+  failurePercentage: choice(false, readFailurePercentage),
+  latency: choice(false, readLatencyOutliers),
+});
+
 /**
  * The health signals of a service in one go: `health: outlierDetection({ failurePercentage: true
  * })`. Ejection times and the interval given here hold for every signal that does not set its own.
  */
 export function outlierDetection(options?: OutlierDetectionOptions): readonly HealthSignal[] {
   const given = (options ?? {}) as OutlierDetectionOptions & Record<string, unknown>;
-  const read = readOptions<Required<OutlierDetectionOptions>>('outlierDetection', options, {
-    intervalMs: number(10_000, 100, 3_600_000),
-    ...ejectionTimes,
-    consecutiveFailures: choice(true),
-    connectFailures: choice(true),
-    successRate: choice(true),
-    failurePercentage: choice(false),
-    latency: choice(false),
-  });
+  const read = readOutlierDetection(options, 'outlierDetection');
   const { intervalMs } = read;
   // Only what was given is handed on, so that each signal's own defaults hold otherwise.
   const times = Object.fromEntries(
@@ -64,12 +72,12 @@ export function outlierDetection(options?: OutlierDetectionOptions): readonly He
   return signals;
 }
 
-function choice<Options>(fallback: boolean): Reader<Choice<Options>> {
-  return (value, name) => {
+function choice<Options>(fallback: boolean, options: Reader<unknown>): Reader<Choice<Options>> {
+  return described({ shape: { type: 'choice', of: [boolean(fallback), options] }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === 'boolean') return value;
     // What is in it is read by the signal.
     if (typeof value === 'object' && value !== null) return value as Options;
     throw invalidOption(name, value, 'true, false or the options of the signal');
-  };
+  });
 }

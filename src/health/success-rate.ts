@@ -1,5 +1,5 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { boolean, integer, number, readOptions } from '../runtime/options.js';
+import { boolean, fields, integer, number, type Reader } from '../runtime/options.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Grounds, HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
@@ -33,6 +33,16 @@ export interface SuccessRateOptions extends Partial<EjectionTimes> {
 
 type Settings = Required<SuccessRateOptions>;
 
+export const readSuccessRate: Reader<Settings> = fields<Settings>({
+  intervalMs: number(10_000, 100, 3_600_000),
+  stdevFactor: number(1.9, 0, 100),
+  requestVolume: integer(100, 1, 1_000_000),
+  minimumHosts: integer(5, 2, 1_000_000),
+  compareFew: boolean(true),
+  enforcementRatio: number(1, 0, 1),
+  ...ejectionTimes,
+});
+
 /**
  * Ejects endpoints whose success rate is an outlier: below mean - 1.9 × standard deviation over the
  * endpoints that had enough calls. Envoy's success rate outlier detection and gRFC A50's
@@ -43,15 +53,7 @@ type Settings = Required<SuccessRateOptions>;
  * with the mean and deviation of the others.
  */
 export function successRate(options?: SuccessRateOptions): HealthSignal {
-  const read = readOptions<Settings>('success_rate', options, {
-    intervalMs: number(10_000, 100, 3_600_000),
-    stdevFactor: number(1.9, 0, 100),
-    requestVolume: integer(100, 1, 1_000_000),
-    minimumHosts: integer(5, 2, 1_000_000),
-    compareFew: boolean(true),
-    enforcementRatio: number(1, 0, 1),
-    ...ejectionTimes,
-  });
+  const read = readSuccessRate(options, 'success_rate');
   const { enforcementRatio } = read;
   return { name: 'success_rate', enforcementRatio, create: (context) => new SuccessRate(read, context) };
 }

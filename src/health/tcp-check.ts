@@ -1,5 +1,5 @@
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
-import { integer, optional, readOptions } from '../runtime/options.js';
+import { fields, integer, optional, type Reader } from '../runtime/options.js';
 import { type ActiveCheck, type CheckTiming, checkTiming, timingOf } from './active-check.js';
 
 export interface TcpCheckOptions extends Partial<CheckTiming> {
@@ -7,12 +7,18 @@ export interface TcpCheckOptions extends Partial<CheckTiming> {
   readonly port?: number;
 }
 
+interface TcpCheckSettings extends CheckTiming {
+  readonly port: number | undefined;
+}
+
+export const readTcpCheck: Reader<TcpCheckSettings> = fields<TcpCheckSettings>({
+  ...checkTiming,
+  port: optional(integer(0, 1, 65_535)),
+});
+
 /** Passes when a connection comes to be, and closes it. */
 export function tcpCheck(options?: TcpCheckOptions): ActiveCheck {
-  const read = readOptions<CheckTiming & { port: number | undefined }>('tcpCheck', options, {
-    ...checkTiming,
-    port: optional(integer(0, 1, 65_535)),
-  });
+  const read = readTcpCheck(options, 'tcpCheck');
   return {
     name: 'tcp',
     identity: `tcp ${read.port ?? ''}`,

@@ -1,5 +1,5 @@
 import { Backoff } from '../runtime/backoff.js';
-import { integer, number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader } from '../runtime/options.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { RollingCounts } from './rolling-counts.js';
@@ -184,13 +184,12 @@ export class CircuitBreaker {
   }
 }
 
-export const readCircuitBreaker: Reader<Required<CircuitBreakerOptions>> = (value, name) =>
-  readOptions<Required<CircuitBreakerOptions>>(name, value, {
-    consecutiveFailures: integer(5, 0, 1_000_000),
-    failureRatio: number(0.5, 0, 1),
-    minimumCalls: integer(20, 1, 1_000_000),
-    windowMs: number(10_000, 100, 3_600_000),
-    openMs: number(1_000, 1, 3_600_000),
-    maxOpenMs: number(30_000, 1, 86_400_000),
-    jitterRatio: number(0.1, 0, 1),
-  });
+export const readCircuitBreaker: Reader<Required<CircuitBreakerOptions>> = fields<Required<CircuitBreakerOptions>>({
+  consecutiveFailures: integer(5, 0, 1_000_000),
+  failureRatio: number(0.5, 0, 1),
+  minimumCalls: integer(20, 1, 1_000_000),
+  windowMs: number(10_000, 100, 3_600_000),
+  openMs: number(1_000, 1, 3_600_000),
+  maxOpenMs: number(30_000, 1, 86_400_000),
+  jitterRatio: number(0.1, 0, 1),
+});

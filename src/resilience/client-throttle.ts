@@ -1,4 +1,4 @@
-import { integer, number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader } from '../runtime/options.js';
 import { isAnswer, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { RollingCounts } from './rolling-counts.js';
@@ -64,9 +64,8 @@ export class ClientThrottle {
   }
 }
 
-export const readClientThrottle: Reader<Required<ClientThrottleOptions>> = (value, name) =>
-  readOptions<Required<ClientThrottleOptions>>(name, value, {
-    ratio: number(2, 1, 100),
-    windowMs: number(120_000, 100, 3_600_000),
-    minimumCalls: integer(10, 0, 1_000_000),
-  });
+export const readClientThrottle: Reader<Required<ClientThrottleOptions>> = fields<Required<ClientThrottleOptions>>({
+  ratio: number(2, 1, 100),
+  windowMs: number(120_000, 100, 3_600_000),
+  minimumCalls: integer(10, 0, 1_000_000),
+});

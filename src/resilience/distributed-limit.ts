@@ -4,12 +4,13 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import {
   boolean,
   callback,
+  described,
+  fields,
   integer,
   invalidOption,
   number,
   oneOf,
   type Reader,
-  readOptions,
 } from '../runtime/options.js';
 
 /**
@@ -257,15 +258,14 @@ function msBeforeNext(thrown: unknown): number | undefined {
 
 function ignore(): void {}
 
-export const readDistributedLimit: Reader<DistributedLimitSettings> = (value, name) =>
-  readOptions<DistributedLimitSettings>(name, value, {
-    limiter: (given, at) => {
-      if (typeof (given as RateLimiterLike | undefined)?.consume === 'function') return given as RateLimiterLike;
-      throw invalidOption(at, given, "a limiter of 'rate-limiter-flexible'");
-    },
-    onStoreFailure: oneOf('allow', 'allow', 'refuse'),
-    timeoutMs: number(100, 1, 60_000),
-    blockedCapacity: integer(10_000, 0, 1_000_000),
-    onError: callback(),
-    shared: boolean(false),
-  });
+export const readDistributedLimit: Reader<DistributedLimitSettings> = fields<DistributedLimitSettings>({
+  limiter: described({ shape: { type: 'code' }, required: true }, (given, at) => {
+    if (typeof (given as RateLimiterLike | undefined)?.consume === 'function') return given as RateLimiterLike;
+    throw invalidOption(at, given, "a limiter of 'rate-limiter-flexible'");
+  }),
+  onStoreFailure: oneOf('allow', 'allow', 'refuse'),
+  timeoutMs: number(100, 1, 60_000),
+  blockedCapacity: integer(10_000, 0, 1_000_000),
+  onError: callback(),
+  shared: boolean(false),
+});

@@ -1,5 +1,5 @@
 import { FairleadError } from '../runtime/errors.js';
-import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { fields, integer, number, optional, positive, type Reader } from '../runtime/options.js';
 
 export interface GradientLimitOptions {
   /** Calls in flight allowed at first. Default 20; 1 to 1,000,000. */
@@ -109,19 +109,20 @@ interface GradientLimitSettings extends Required<Omit<GradientLimitOptions, 'min
 
 const DEFAULT_MIN = 20;
 
-export const readGradientLimit: Reader<Required<GradientLimitOptions>> = (value, name) => {
-  const { min: givenMin, ...read } = readOptions<GradientLimitSettings>(name, value, {
+export const readGradientLimit: Reader<Required<GradientLimitOptions>> = fields(
+  {
     initial: integer(20, 1, 1_000_000),
     min: optional(integer(20, 1, 1_000_000)),
     max: integer(200, 1, 1_000_000),
     longWindow: integer(600, 10, 1_000_000),
     tolerance: number(1.5, 1, 100),
     queueSize: number(4, 0, 10_000),
-    smoothing: number(0.2, Number.MIN_VALUE, 1),
-  });
-  const min = givenMin ?? Math.min(DEFAULT_MIN, read.max);
-  if (min > read.max) {
+    smoothing: positive(0.2, 1),
+  },
+  ({ min: givenMin, ...read }: GradientLimitSettings, name) => {
+    const min = givenMin ?? Math.min(DEFAULT_MIN, read.max);
+    if (min <= read.max) return { ...read, min };
     throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}.min is ${min}, more than max, ${read.max}.`);
-  }
-  return { ...read, min };
-};
+  },
+  '`min` is at most `max`',
+);

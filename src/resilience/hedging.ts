@@ -1,5 +1,15 @@
 import { FairleadError } from '../runtime/errors.js';
-import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import {
+  described,
+  fields,
+  integer,
+  isRecord,
+  number,
+  optional,
+  positive,
+  type Reader,
+  readOptions,
+} from '../runtime/options.js';
 import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
 
 export interface HedgeOverrides {
@@ -46,18 +56,28 @@ export const PERCENTILE_WINDOW_MS = 30_000;
 /** A 99th percentile of fewer calls is just their maximum. */
 export const PERCENTILE_MIN_SAMPLES = 100;
 
+/** The share of the calls that may be hedged, where hedging is asked for. */
+const HEDGED_RATIO = 0.1;
+
 const delay = optional(number(0, 0, 3_600_000));
 
-export const readHedge: Reader<ServiceHedgeSettings> = (value, name) => {
-  const read = readOptions<Omit<ServiceHedgeSettings, 'implicit'>>(name, value, {
+const readHedgeBudget: Reader<Required<RetryBudgetOptions>> = described(
+  { ...readRetryBudget.about!, fallback: { ratio: HEDGED_RATIO } },
+  (value, name) => readRetryBudget(isRecord(value ?? {}) ? { ratio: HEDGED_RATIO, ...(value as object) } : value, name),
+);
+
+export const readHedge: Reader<ServiceHedgeSettings> = fields<
+  Omit<ServiceHedgeSettings, 'implicit'>,
+  ServiceHedgeSettings
+>(
+  {
     afterMs: delay,
-    percentile: optional(number(99, Number.MIN_VALUE, 99.9999)),
+    percentile: optional(positive(99, 99.9999)),
     maxAttempts: integer(2, 2, 10),
-    budget: (budget, at) => readRetryBudget({ ratio: 0.1, ...(budget as object | undefined) }, at),
-  });
-  const percentile = read.percentile ?? (read.afterMs === undefined ? 99 : undefined);
-  return { ...read, percentile };
-};
+    budget: readHedgeBudget,
+  },
+  (read) => ({ ...read, percentile: read.percentile ?? (read.afterMs === undefined ? 99 : undefined) }),
+);
 
 /**
  * What `idempotent` means where the service says nothing of hedging, here as for gRPC: no answer

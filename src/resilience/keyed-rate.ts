@@ -1,7 +1,7 @@
 import { compact, storeKey } from '../affinity/store-key.js';
-import { integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { fields, integer, type Reader } from '../runtime/options.js';
 import { type Timed, TimeHeap } from '../runtime/time-heap.js';
-import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
+import { completeRate, type RateOptions, type RateSettings, rateSchema } from '../runtime/token-bucket.js';
 
 export interface KeyedRateOptions extends RateOptions {
   /** Keys known at a time. Default 100,000; 1 to 10,000,000. */
@@ -87,11 +87,7 @@ export class KeyedRate {
   }
 }
 
-export const readKeyedRate: Reader<KeyedRateSettings> = (value, name) => {
-  const { capacity, perSecond, burst } = readOptions<{ capacity: number; perSecond: unknown; burst: unknown }>(
-    name,
-    value,
-    { capacity: integer(100_000, 1, 10_000_000), perSecond: (given) => given, burst: optional(number(1, 1, 1e9)) },
-  );
-  return { ...readRate({ perSecond, burst }, name), capacity };
-};
+export const readKeyedRate: Reader<KeyedRateSettings> = fields(
+  { ...rateSchema, capacity: integer(100_000, 1, 10_000_000) },
+  ({ capacity, ...rate }) => ({ ...completeRate(rate), capacity }),
+);

@@ -1,5 +1,5 @@
 import { compact, storeKey } from '../affinity/store-key.js';
-import { integer, invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader, required } from '../runtime/options.js';
 import { RollingCounts } from './rolling-counts.js';
 
 export interface KeyedWindowOptions {
@@ -80,12 +80,8 @@ export class KeyedWindow {
   }
 }
 
-export const readKeyedWindow: Reader<Required<KeyedWindowOptions>> = (value, name) =>
-  readOptions<Required<KeyedWindowOptions>>(name, value, {
-    max: (given, at) => {
-      if (given === undefined) throw invalidOption(at, given, 'a whole number from 1 to 1,000,000,000');
-      return integer(1, 1, 1e9)(given, at);
-    },
-    windowMs: number(60_000, 10, 86_400_000),
-    capacity: integer(10_000, 1, 1_000_000),
-  });
+export const readKeyedWindow: Reader<Required<KeyedWindowOptions>> = fields<Required<KeyedWindowOptions>>({
+  max: required(integer(1, 1, 1e9), 'a whole number from 1 to 1,000,000,000'),
+  windowMs: number(60_000, 10, 86_400_000),
+  capacity: integer(10_000, 1, 1_000_000),
+});

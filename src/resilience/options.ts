@@ -1,4 +1,4 @@
-import { boolean, integer, number, optional, type Reader, readOptions } from '../runtime/options.js';
+import { boolean, described, fields, integer, number, onOff, optional, type Reader } from '../runtime/options.js';
 import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
 import { type CircuitBreakerOptions, readCircuitBreaker } from './circuit-breaker.js';
 import { type ClientThrottleOptions, readClientThrottle } from './client-throttle.js';
@@ -96,36 +96,32 @@ export interface ResilienceSettings {
 
 const YEAR_MS = 31_536_000_000;
 
-/** `true` for the defaults, `false` for none, or options. */
-function onOff<T>(reader: Reader<T>, fallback: boolean): Reader<T | undefined> {
-  return (value, name) => {
-    const given = value ?? fallback;
-    return given === false ? undefined : reader(given === true ? {} : given, name);
-  };
-}
+const limits: Reader<LimitsSettings> = fields<LimitsSettings>({
+  maxInflight: optional(integer(1, 1, 1_000_000)),
+  maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
+  maxPending: integer(0, 0, 1_000_000),
+  adaptive: onOff(readGradientLimit, false),
+  adaptivePerEndpoint: onOff(readGradientLimit, false),
+  rate: optional(readRate),
+  ratePerEndpoint: optional(readRate),
+  ratePerKey: optional(readKeyedRate),
+  windowPerKey: optional(readKeyedWindow),
+  distributed: optional(readDistributedLimit),
+});
 
-const limits: Reader<LimitsSettings> = (value, name) =>
-  readOptions<LimitsSettings>(name, value, {
-    maxInflight: optional(integer(1, 1, 1_000_000)),
-    maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
-    maxPending: integer(0, 0, 1_000_000),
-    adaptive: onOff(readGradientLimit, false),
-    adaptivePerEndpoint: onOff(readGradientLimit, false),
-    rate: optional(readRate),
-    ratePerEndpoint: optional(readRate),
-    ratePerKey: optional(readKeyedRate),
-    windowPerKey: optional(readKeyedWindow),
-    distributed: optional(readDistributedLimit),
-  });
+const readGivenHedge = onOff(readHedge, false);
+const hedge: Reader<ServiceHedgeSettings | undefined> = described(
+  { shape: readGivenHedge.about!.shape },
+  (value, name) => (value === undefined ? implicitHedge : readGivenHedge(value, name)),
+);
 
-export const readResilience: Reader<ResilienceSettings> = (value, name) =>
-  readOptions<ResilienceSettings>(name, value, {
-    deadlineMs: optional(number(0, 0, YEAR_MS)),
-    idempotent: boolean(false),
-    retry: onOff(readRetry, true),
-    hedge: (hedge, at) => (hedge === undefined ? implicitHedge : onOff(readHedge, false)(hedge, at)),
-    breaker: onOff(readCircuitBreaker, false),
-    breakerPerEndpoint: onOff(readCircuitBreaker, false),
-    throttle: onOff(readClientThrottle, false),
-    limits,
-  });
+export const readResilience: Reader<ResilienceSettings> = fields<ResilienceSettings>({
+  deadlineMs: optional(number(0, 0, YEAR_MS)),
+  idempotent: boolean(false),
+  retry: onOff(readRetry, true),
+  hedge,
+  breaker: onOff(readCircuitBreaker, false),
+  breakerPerEndpoint: onOff(readCircuitBreaker, false),
+  throttle: onOff(readClientThrottle, false),
+  limits,
+});

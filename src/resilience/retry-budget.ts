@@ -1,4 +1,4 @@
-import { number, type Reader, readOptions } from '../runtime/options.js';
+import { fields, number, type Reader } from '../runtime/options.js';
 import { RollingCounts } from './rolling-counts.js';
 
 export interface RetryBudgetOptions {
@@ -57,9 +57,8 @@ export class RetryBudget {
   }
 }
 
-export const readRetryBudget: Reader<Required<RetryBudgetOptions>> = (value, name) =>
-  readOptions<Required<RetryBudgetOptions>>(name, value, {
-    ratio: number(0.2, 0, 1_000),
-    minPerSecond: number(10, 0, 1_000_000),
-    windowMs: number(10_000, 100, 3_600_000),
-  });
+export const readRetryBudget: Reader<Required<RetryBudgetOptions>> = fields<Required<RetryBudgetOptions>>({
+  ratio: number(0.2, 0, 1_000),
+  minPerSecond: number(10, 0, 1_000_000),
+  windowMs: number(10_000, 100, 3_600_000),
+});

@@ -1,5 +1,5 @@
 import { fullJitterMs } from '../runtime/backoff.js';
-import { integer, number, optional, type Reader, readOptions, refuseUnknown } from '../runtime/options.js';
+import { fields, integer, number, optional, type Reader, refuseUnknown } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { type RetryBudgetOptions, readRetryBudget } from './retry-budget.js';
 import type { Repeat } from './verdict.js';
@@ -83,8 +83,10 @@ const overrides = {
   maxRetryAfterMs: number(10_000, 0, HOUR_MS),
 };
 
-export const readRetry: Reader<ServiceRetrySettings> = (value, name) =>
-  readOptions<ServiceRetrySettings>(name, value, { ...overrides, budget: readRetryBudget });
+export const readRetry: Reader<ServiceRetrySettings> = fields<ServiceRetrySettings>({
+  ...overrides,
+  budget: readRetryBudget,
+});
 
 /** One call's own options over those of the service. What is undefined is not given. */
 export function overrideRetry(value: unknown, name: string, base: RetrySettings): RetrySettings {

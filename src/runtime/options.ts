@@ -1,13 +1,16 @@
 import { FairleadError } from './errors.js';
+import type { Description, Reader, Schema, Shape } from './shape.js';
 import { holdsCredentials, show, showKind, showName, withoutCredentials } from './shown.js';
 
-/**
- * Reads options at the door: each reader takes one value and returns it, or refuses it with an
- * error that names the option, the value and what is allowed. A schema library would do the same at
- * 50 ms per import; these are a few lines.
- */
-export type Reader<T> = (value: unknown, name: string) => T;
-export type Schema<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
+export type { Reader, Schema } from './shape.js';
+
+// Reads options at the door. A schema library would do the same at 50 ms per import; these are a
+// few lines, and say as data what they allow.
+
+/** Joins a reader to what it says of itself. */
+export function described<T>(about: Description, read: (value: unknown, name: string) => T): Reader<T> {
+  return Object.assign(read, { about });
+}
 
 /**
  * The error for a refused option. Shows the value, except for what may be a credential: what that
@@ -35,15 +38,35 @@ export function readOptions<T>(context: string, options: unknown, schema: Schema
   return read as T;
 }
 
+/**
+ * A reader of an options object, which is `readOptions` and says so. `finish` checks what several
+ * of the options say together, which `rules` put into words.
+ */
+export function fields<T extends object, R = T>(
+  schema: Schema<T>,
+  finish?: (read: T, name: string) => R,
+  ...rules: readonly string[]
+): Reader<R> {
+  const shape: Shape = { type: 'object', fields: schema as Schema<object>, ...(rules.length > 0 && { rules }) };
+  return described({ shape }, (value, name) => {
+    const read = readOptions<T>(name, value, schema);
+    return finish === undefined ? (read as unknown as R) : finish(read, name);
+  });
+}
+
 /** Refuses what is not an object, and keys that the schema does not have. */
 export function refuseUnknown(context: string, options: unknown, schema: object): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isRecord(options)) {
     throw invalidOption(context, options, `an object with ${Object.keys(schema).join(', ') || 'nothing in it'}`);
   }
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(schema, key)) continue;
     throw unknownOption(`${context}.`, key, Object.keys(schema));
   }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The error for an option that does not exist: names those that do. `prefix` ends with a dot. */
@@ -61,75 +84,104 @@ function listNames(names: readonly string[]): string {
 
 /** A number from `min` to `max`, both included; infinite only where `max` is Infinity. */
 export function number(fallback: number, min: number, max: number): Reader<number> {
-  return (value, name) => {
+  return described({ shape: { type: 'number', min, max }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === 'number' && value >= min && value <= max) return value;
     throw invalidOption(name, value, `a number from ${min} to ${max}`);
-  };
+  });
+}
+
+/** A number above 0, up to `max`. */
+export function positive(fallback: number, max: number): Reader<number> {
+  return described({ shape: { type: 'number', min: 0, max, above: true }, fallback }, (value, name) => {
+    if (value === undefined) return fallback;
+    if (typeof value === 'number' && value > 0 && value <= max) return value;
+    throw invalidOption(name, value, `a number above 0 to ${max}`);
+  });
 }
 
 /** A whole number from `min` to `max`, both included. */
 export function integer(fallback: number, min: number, max: number): Reader<number> {
-  return (value, name) => {
+  return described({ shape: { type: 'integer', min, max }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
     throw invalidOption(name, value, `a whole number from ${min} to ${max}`);
-  };
+  });
 }
 
 export function boolean(fallback: boolean): Reader<boolean> {
-  return (value, name) => {
+  return described({ shape: { type: 'boolean' }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === 'boolean') return value;
     throw invalidOption(name, value, 'true or false');
-  };
+  });
+}
+
+/** `true` for the defaults, `false` for none, or options. */
+export function onOff<T>(reader: Reader<T>, fallback: boolean): Reader<T | undefined> {
+  const either: Shape = { type: 'choice', of: [boolean(fallback), reader] };
+  return described({ shape: either, fallback }, (value, name) => {
+    const given = value === undefined ? fallback : value;
+    return given === false ? undefined : reader(given === true ? {} : given, name);
+  });
 }
 
 export function oneOf<const T extends string>(fallback: T, ...allowed: readonly T[]): Reader<T> {
-  return (value, name) => {
+  return described({ shape: { type: 'enum', values: allowed }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (allowed.includes(value as T)) return value as T;
     throw invalidOption(name, value, `one of ${allowed.join(', ')}`);
-  };
+  });
 }
 
 /** A non-empty string, or `fallback` where none is given. */
 export function text<T extends string | undefined>(fallback: T): Reader<string | T> {
-  return (value, name) => {
+  return described({ shape: { type: 'text' }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === 'string' && value.length > 0) return value;
     throw invalidOption(name, value, 'a string that is not empty');
-  };
+  });
 }
 
 /** Like `text`, for tokens and passwords: the value is never shown. */
 export function secret(): Reader<string | undefined> {
-  return (value, name) => {
+  return described({ shape: { type: 'text', secret: true } }, (value, name) => {
     if (value === undefined) return undefined;
     if (typeof value === 'string' && value.length > 0) return value;
     throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is not a string that is not empty (value not shown).`);
-  };
+  });
 }
 
 export function textList(): Reader<readonly string[]> {
-  return (value, name) => {
+  const items = described({ shape: { type: 'text', mayBeEmpty: true } }, (value) => value);
+  return described({ shape: { type: 'list', items }, fallback: [] }, (value, name) => {
     if (value === undefined) return [];
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
     throw invalidOption(name, value, 'an array of strings');
-  };
+  });
 }
 
 /** A function, or undefined where none is given. */
 export function callback<T extends (...args: never[]) => unknown>(): Reader<T | undefined> {
-  return (value, name) => {
+  return described({ shape: { type: 'code' } }, (value, name) => {
     if (value === undefined || typeof value === 'function') return value as T | undefined;
     throw invalidOption(name, value, 'a function');
-  };
+  });
 }
 
 /** Anything the reader takes, or undefined where none is given. */
 export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
-  return (value, name) => (value === undefined ? undefined : reader(value, name));
+  const read: Reader<T | undefined> = (value, name) => (value === undefined ? undefined : reader(value, name));
+  return reader.about === undefined ? read : described({ shape: reader.about.shape }, read);
+}
+
+/** What the reader takes, which must be given: no default suits every caller. */
+export function required<T>(reader: Reader<T>, allowed: string): Reader<T> {
+  const read: Reader<T> = (value, name) => {
+    if (value === undefined) throw invalidOption(name, value, allowed);
+    return reader(value, name);
+  };
+  return reader.about === undefined ? read : described({ shape: reader.about.shape, required: true }, read);
 }
 
 /** Any value, unread: for what is checked where it is used. */

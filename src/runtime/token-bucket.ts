@@ -1,4 +1,4 @@
-import { invalidOption, number, optional, type Reader, readOptions } from './options.js';
+import { fields, number, optional, positive, type Reader, required, type Schema } from './options.js';
 
 export interface RateOptions {
   /** Calls per second in the long run; above 0 to 1,000,000,000. */
@@ -60,14 +60,14 @@ export class TokenBucket {
   }
 }
 
-export const readRate: Reader<RateSettings> = (value, name) => {
-  const { perSecond, burst } = readOptions<{ perSecond: number; burst: number | undefined }>(name, value, {
-    perSecond: (given, at) => {
-      // No rate suits every caller, so there is no default.
-      if (typeof given === 'number' && given > 0 && given <= 1e9) return given;
-      throw invalidOption(at, given, 'a number above 0, to 1,000,000,000');
-    },
-    burst: optional(number(1, 1, 1e9)),
-  });
-  return { perSecond, burst: burst ?? Math.max(1, perSecond) };
+/** Readers of a rate, for options that have more. */
+export const rateSchema: Schema<{ readonly perSecond: number; readonly burst: number | undefined }> = {
+  perSecond: required(positive(1, 1e9), 'a number above 0, to 1,000,000,000'),
+  burst: optional(number(1, 1, 1e9)),
 };
+
+export function completeRate({ perSecond, burst }: { perSecond: number; burst: number | undefined }): RateSettings {
+  return { perSecond, burst: burst ?? Math.max(1, perSecond) };
+}
+
+export const readRate: Reader<RateSettings> = fields(rateSchema, completeRate);

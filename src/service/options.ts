@@ -7,21 +7,29 @@ import type { PriorityOptions } from '../endpoint/rotation/priority.js';
 import type { SlowStartOptions, SlowStartSettings } from '../endpoint/rotation/slow-start.js';
 import type { ZoneOptions, ZoneSettings } from '../endpoint/rotation/zone.js';
 import type { ActiveCheck } from '../health/active-check.js';
+import { type CheckSpec, checkKinds, type SignalSpec, signalKinds } from '../health/by-name.js';
 import { consecutiveFailures } from '../health/consecutive-failures.js';
 import type { EjectionRatios } from '../health/ejection.js';
 import type { HealthSignal } from '../health/health.js';
 import { type ResilienceOptions, type ResilienceSettings, readResilience } from '../resilience/options.js';
 import type { Classify } from '../resilience/verdict.js';
+import { named } from '../runtime/named.js';
 import {
   boolean,
   callback,
+  described,
+  fields,
   integer,
   invalidOption,
+  isRecord,
   number,
   oneOf,
+  onOff,
   optional,
   type Reader,
   readOptions,
+  type Schema,
+  unchecked,
 } from '../runtime/options.js';
 
 export interface AffinityOptions {
@@ -71,12 +79,15 @@ export interface ServiceOptions {
   /** A policy, its name, or `{ name: options }`. Default `least_request`. */
   readonly policy?: PolicySpec;
   /**
-   * Who judges outcomes. Default `[consecutiveFailures()]`; an empty list switches passive ejection
-   * off.
+   * Who judges outcomes, such as `{ consecutive_failures: { failures: 3 } }`. Default
+   * `[consecutiveFailures()]`; an empty list switches passive ejection off.
    */
-  readonly health?: readonly HealthSignal[];
-  /** Active checks; an endpoint is used while all of them pass. Default none. */
-  readonly checks?: readonly ActiveCheck[];
+  readonly health?: readonly SignalSpec[];
+  /**
+   * Active checks, such as `{ http: { path: '/health' } }`; an endpoint is used while all of them
+   * pass. Default none.
+   */
+  readonly checks?: readonly CheckSpec[];
   /**
    * No more than this share of the members is ejected at once, but always at least one; 0 to 1. A
    * number holds for all; an object distinguishes those that are out for what they answered
@@ -161,16 +172,17 @@ const YEAR_MS = 31_536_000_000;
 const DAY_MS = 86_400_000;
 const HALF_HOUR_MS = 1_800_000;
 
-const affinityStore: Reader<AffinitySettings['store']> = optional((value, name) => {
-  const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
-  const isLocal = typeof get === 'function' && typeof set === 'function';
-  if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
-  throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
-});
+const affinityStore: Reader<AffinitySettings['store']> = optional(
+  described({ shape: { type: 'code' } }, (value, name) => {
+    const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
+    const isLocal = typeof get === 'function' && typeof set === 'function';
+    if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
+    throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
+  }),
+);
 
-const affinity: Reader<AffinitySettings | undefined> = (value, name) => {
-  if (value === undefined || value === false) return undefined;
-  return readOptions<AffinitySettings>(name, value === true ? {} : value, {
+const affinity: Reader<AffinitySettings | undefined> = onOff(
+  fields<AffinitySettings>({
     ttlMs: number(HALF_HOUR_MS, 1, YEAR_MS),
     capacity: integer(100_000, 1, 10_000_000),
     onUnavailable: oneOf('move', 'move', 'fail'),
@@ -179,43 +191,71 @@ const affinity: Reader<AffinitySettings | undefined> = (value, name) => {
     cacheMs: number(10_000, 1, DAY_MS),
     loadTimeoutMs: number(250, 1, 60_000),
     maxPending: integer(10_000, 1, 1_000_000),
-  });
-};
+  }),
+  false,
+);
 
-const signals: Reader<readonly HealthSignal[]> = (value, name) => {
-  if (value === undefined) return [consecutiveFailures()];
-  if (Array.isArray(value) && value.every((signal) => typeof signal?.create === 'function')) return value;
-  throw invalidOption(name, value, 'an array of health signals, such as [consecutiveFailures({ failures: 3 })]');
-};
+const signal = named<readonly HealthSignal[]>(
+  signalKinds,
+  (value) => (typeof (value as HealthSignal | null)?.create === 'function' ? [value as HealthSignal] : undefined),
+  'a health signal, its name, or { name: options }',
+);
 
-function isCheck(check: Partial<ActiveCheck> | undefined): boolean {
+const signals: Reader<readonly HealthSignal[]> = described(
+  { shape: { type: 'list', items: signal }, fallback: ['consecutive_failures'] },
+  (value, name) => {
+    if (value === undefined) return [consecutiveFailures()];
+    if (Array.isArray(value)) return value.flatMap((each, index) => signal(each, `${name}[${index}]`));
+    throw invalidOption(name, value, 'an array of health signals, such as [consecutiveFailures({ failures: 3 })]');
+  },
+);
+
+function isCheck(check: Partial<ActiveCheck> | null): boolean {
   return typeof check?.ask === 'function' && typeof check.name === 'string' && typeof check.timing === 'object';
 }
 
-const checks: Reader<readonly ActiveCheck[]> = (value, name) => {
-  if (value === undefined) return [];
-  if (Array.isArray(value) && value.every(isCheck)) return value;
-  throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
-};
+const check = named<ActiveCheck>(
+  checkKinds,
+  (value) => (isCheck(value as ActiveCheck) ? (value as ActiveCheck) : undefined),
+  'a check, its name, or { name: options }',
+);
 
-const ejectionRatios: Reader<EjectionRatios> = (value, name) => {
-  if (value !== undefined && (typeof value !== 'object' || value === null)) {
-    const ratio = number(0, 0, 1)(value, name);
-    return { answers: ratio, unreachable: ratio };
-  }
-  return readOptions<EjectionRatios>(name, value, { answers: number(0.1, 0, 1), unreachable: number(0.5, 0, 1) });
-};
+const checks: Reader<readonly ActiveCheck[]> = described(
+  { shape: { type: 'list', items: check }, fallback: [] },
+  (value, name) => {
+    if (value === undefined) return [];
+    if (Array.isArray(value)) return value.map((each, index) => check(each, `${name}[${index}]`));
+    throw invalidOption(name, value, "an array of checks, such as [httpCheck({ path: '/health' })]");
+  },
+);
 
-const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
-  if (value === undefined) return {};
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw invalidOption(name, value, 'an object');
-};
+const ratio = number(0.5, 0, 1);
+const bothRatios = fields<EjectionRatios>({ answers: number(0.1, 0, 1), unreachable: ratio });
+const ejectionRatios: Reader<EjectionRatios> = described(
+  { shape: { type: 'choice', of: [ratio, bothRatios] }, fallback: { answers: 0.1, unreachable: 0.5 } },
+  (value, name) => {
+    if (value === undefined || (typeof value === 'object' && value !== null)) return bothRatios(value, name);
+    const both = ratio(value, name);
+    return { answers: both, unreachable: both };
+  },
+);
 
-const probeSource: Reader<ProbeSource | undefined> = optional((value, name) => {
-  if (typeof (value as ProbeSource | null)?.probe === 'function') return value as ProbeSource;
-  throw invalidOption(name, value, 'an object with a probe function');
-});
+const anything: Reader<unknown> = unchecked();
+const record: Reader<Readonly<Record<string, unknown>>> = described(
+  { shape: { type: 'map', values: anything }, fallback: {} },
+  (value, name) => {
+    if (value === undefined) return {};
+    if (isRecord(value)) return value;
+    throw invalidOption(name, value, 'an object');
+  },
+);
+
+const probeSource: Reader<ProbeSource | undefined> = optional(
+  described({ shape: { type: 'code' } }, (value, name) => {
+    if (typeof (value as ProbeSource | null)?.probe === 'function') return value as ProbeSource;
+    throw invalidOption(name, value, 'an object with a probe function');
+  }),
+);
 
 /** Each option from the last that sets it. One that is undefined does not hide an earlier one. */
 export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
@@ -225,24 +265,27 @@ export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefi
   return Object.fromEntries(given);
 }
 
+/** The readers of a service's options. What `policy` names, the mesh's registry knows. */
+export const serviceSchema: Schema<ServiceSettings> = {
+  policy: (value) => (value === undefined ? 'least_request' : value) as PolicySpec,
+  health: signals,
+  checks,
+  maxEjectionRatio: ejectionRatios,
+  panicThreshold: number(0.5, 0, 1),
+  priority: readPriority,
+  zone: readZone,
+  aperture: readAperture,
+  slowStart: readSlowStart,
+  affinity,
+  probes: probeSource,
+  discovery: record,
+  waitForReadyMs: number(5_000, 0, YEAR_MS),
+  classify: callback(),
+  measureLatency: boolean(false),
+  resilience: readResilience,
+};
+
 /** `context` leads every message: `service 'users'`. */
 export function readServiceOptions(context: string, options: ServiceOptions | undefined): ServiceSettings {
-  return readOptions<ServiceSettings>(context, options, {
-    policy: (value) => (value ?? 'least_request') as PolicySpec,
-    health: signals,
-    checks,
-    maxEjectionRatio: ejectionRatios,
-    panicThreshold: number(0.5, 0, 1),
-    priority: readPriority,
-    zone: readZone,
-    aperture: readAperture,
-    slowStart: readSlowStart,
-    affinity,
-    probes: probeSource,
-    discovery: record,
-    waitForReadyMs: number(5_000, 0, YEAR_MS),
-    classify: callback(),
-    measureLatency: boolean(false),
-    resilience: readResilience,
-  });
+  return readOptions<ServiceSettings>(context, options, serviceSchema);
 }

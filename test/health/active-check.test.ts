@@ -160,7 +160,7 @@ describe('active checks', () => {
     const { mesh } = testMesh({ users: endpoints(1) });
     const checks = [{ name: 'mine', identity: undefined, ask: async () => {} }];
     expect(() => mesh.service('users', { checks: checks as never })).toThrow(
-      /checks is an array: allowed is an array of/,
+      /checks\[0\] is an object: allowed is a check/,
     );
   });
 
