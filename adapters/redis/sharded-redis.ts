@@ -307,6 +307,7 @@ export class ShardedRedis extends Redis {
   #shardChanged(shard: Shard): void {
     if (this.#ended) return;
     this.#policy.changed(shard);
+    this.#handover?.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     const { subscriptions } = this.#dispatch;
     if (subscriptions.active) subscriptions.follow(this.#set);

@@ -95,6 +95,15 @@ export function shardUnavailable(service: string, shard: string, why: string, ca
   });
 }
 
+/** A server refused a part of the move of a key, so the command was not sent. */
+export function moveRefused(service: string, shard: string, cause: Error): FairleadError {
+  return new FairleadError(
+    'FAIRLEAD_HANDOVER',
+    `Shard '${shard}' refuses to hand a key over: ${cause.message.replace(/\.$/, '')}. Nothing was sent.`,
+    { service, endpoint: shard, cause },
+  );
+}
+
 /** The shard's primary is down, and the command is not known to read only. Nothing was sent. */
 export function shardReadOnly(service: string, shard: string): FairleadError {
   return new FairleadError(

@@ -6,6 +6,7 @@ import type { ShardSet } from '../shards/shard-set.js';
 import { Sweeper } from '../shards/sweep.js';
 import { HandoverRoutes } from './handover-target.js';
 import { type CarrierHost, KeyCarrier } from './key-carrier.js';
+import { missingRights } from './rights.js';
 import { SettlingKeys } from './settling.js';
 import { type Window, Windows } from './windows.js';
 
@@ -31,6 +32,8 @@ export interface HandoverStats {
   readonly failed: number;
   /** Commands that wait for a key at this moment. */
   readonly waiting: number;
+  /** Names of shards whose servers do not let this client's user hand keys over. */
+  readonly refusedBy: readonly string[];
 }
 
 export interface HandoverHost extends CarrierHost {
@@ -75,6 +78,8 @@ export class Handover implements RouteSource {
   /** Until the others have heard of the latest change. */
   readonly #settling: SettlingKeys;
   readonly #carrier: KeyCarrier;
+  /** Why a shard does not let keys be handed over; undefined where it does. */
+  readonly #objections = new Map<Shard, FairleadError | undefined>();
 
   constructor(host: HandoverHost) {
     this.#host = host;
@@ -89,7 +94,14 @@ export class Handover implements RouteSource {
 
   get stats(): HandoverStats {
     const overdue = this.#windows.all.some(({ due }) => due);
-    return { active: this.active, overdue, ...this.#carrier.counts, waiting: this.#carrier.waiting };
+    const refusedBy = [...this.#objections].filter(([, objection]) => objection !== undefined);
+    return {
+      active: this.active,
+      overdue,
+      ...this.#carrier.counts,
+      waiting: this.#carrier.waiting,
+      refusedBy: refusedBy.map(([shard]) => shard.name).sort(),
+    };
   }
 
   /** Those that own nothing any longer and still hold keys. */
@@ -108,10 +120,30 @@ export class Handover implements RouteSource {
     return routes;
   }
 
+  /** The shard's state is another one. */
+  changed(shard: Shard): void {
+    if (shard.state === 'up' && !shard.readOnly && !this.#objections.has(shard)) void this.#meet(shard);
+  }
+
+  /** Finds out when it is first used whether keys can be handed over, and not by the keys. */
+  async #meet(shard: Shard): Promise<void> {
+    this.#objections.set(shard, undefined);
+    try {
+      const objection = await missingRights(this.#host.own.service, shard);
+      if (!this.#objections.has(shard)) return;
+      this.#objections.set(shard, objection);
+      if (objection !== undefined) this.#host.error(objection);
+    } catch {
+      // It is asked again when it is up again.
+      this.#objections.delete(shard);
+    }
+  }
+
   /** The topology was changed: `before` is what it was. */
   begin(before: ShardSet): void {
     this.#sweeps.abort();
     this.#sweeps = new AbortController();
+    this.#forgetObjections();
     if (before.shards.length === 0) return;
     const leaving = this.leaving;
     const { window, forgotten } = this.#windows.open(before);
@@ -134,7 +166,18 @@ export class Handover implements RouteSource {
     const { leaving } = this;
     this.#windows.clear();
     this.#carrier.forget();
+    this.#objections.clear();
     this.#host.release(leaving);
+  }
+
+  /** Of shards that are gone; the rights at others may have been granted meanwhile. */
+  #forgetObjections(): void {
+    const { shards } = this.#host.current();
+    for (const [shard, objection] of [...this.#objections]) {
+      if (objection === undefined && shards.includes(shard)) continue;
+      this.#objections.delete(shard);
+      if (shards.includes(shard)) this.changed(shard);
+    }
   }
 
   /** Brings what is at the shard and belongs to others, also keys that no command names. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type RedisKey, shardUnavailable } from '../common/errors.js';
+import { moveRefused, type RedisKey, shardUnavailable } from '../common/errors.js';
 import { RESERVED } from '../common/reserved.js';
 import { ask } from '../shards/ask.js';
 import type { Shard } from '../shards/shard.js';
@@ -145,7 +145,7 @@ return 1`;
 export async function moveKey(key: RedisKey, from: Shard, to: Shard, options: MoveOptions): Promise<Move> {
   const { service } = options;
   if (from.readOnly) throw shardUnavailable(service, from.name, 'has no primary, so a key cannot be taken from it');
-  if (Number(await ask(service, from, 'exists', [key])) === 0) return { how: 'absent' };
+  if (Number(await askFor(service, from, 'exists', [key])) === 0) return { how: 'absent' };
   const move = new KeyMove(key, from, to, options);
   for (let turn = 0; turn < MAX_TURNS; turn++) {
     const how = await move.run();
@@ -235,7 +235,16 @@ class KeyMove {
   }
 
   #script(shard: Shard, source: string, keys: readonly RedisKey[], ...args: readonly RedisKey[]): Promise<unknown> {
-    return ask(this.#options.service, shard, 'eval', [source, String(keys.length), ...keys, ...args]);
+    return askFor(this.#options.service, shard, 'eval', [source, String(keys.length), ...keys, ...args]);
+  }
+}
+
+/** The keys of a shard that refuses this must not be taken for missing. */
+async function askFor(service: string, shard: Shard, name: string, args: readonly RedisKey[]): Promise<unknown> {
+  try {
+    return await ask(service, shard, name, args);
+  } catch (error) {
+    throw (error as Error).name === 'ReplyError' ? moveRefused(service, shard.name, error as Error) : error;
   }
 }
 
