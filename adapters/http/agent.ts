@@ -1,9 +1,8 @@
-import { type AgentOptions, type ClientRequest, type Agent as HttpAgent, Agent as NodeAgent } from 'node:http';
-import { Agent as NodeSecureAgent } from 'node:https';
+import { type ClientRequest, type Agent as HttpAgent, Agent as NodeAgent } from 'node:http';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
-import { callPlanning, judgeAfter, optionReaders } from '../../src/adapter.js';
-import { type Endpoint, type Lease, type Mesh, Outcome, type Service } from '../../src/index.js';
+import { Connecting, type ConnectingContext, callPlanning, judgeAfter, optionReaders } from '../../src/adapter.js';
+import { type Endpoint, type Lease, type Mesh, Outcome } from '../../src/index.js';
 import { outcomeOfStatus } from './verdict.js';
 
 export interface HttpAgentOptions {
@@ -50,164 +49,88 @@ export function createAgent(mesh: Mesh, options: HttpAgentOptions): HttpAgent {
     tls,
     connectTimeout: number(2_000, 1, 3_600_000),
   });
-  const connector = new Connector(mesh, settings);
-  return settings.tls === undefined ? new MeshAgent(connector) : new SecureMeshAgent(connector);
+  return new MeshAgent(mesh, settings);
 }
 
 type Callback = (error: Error | null, socket?: Socket) => void;
 
+/** What Node's agent says of the connection that it wants. */
+interface Wanted {
+  readonly servername?: string;
+  readonly host?: string | null;
+}
+
 /** Leases by the socket that they are for: a response is judged when it comes. */
 const judged = new WeakMap<Socket, { outcome: Outcome }>();
 
-class Connector {
-  readonly #service: Service;
+/** Serves `http:` or `https:`, which Node's two agents distinguish by what is set here. */
+class MeshAgent extends NodeAgent {
+  readonly #context: ConnectingContext;
   readonly #settings: AgentSettings;
-  readonly #mesh: Mesh;
-  readonly #planning: ReturnType<typeof callPlanning>;
 
   constructor(mesh: Mesh, settings: AgentSettings) {
-    this.#mesh = mesh;
+    // One connection a request: a kept one would keep its endpoint, and nothing would be balanced.
+    super({ keepAlive: false });
+    if (settings.tls !== undefined) Object.assign(this, { protocol: 'https:', defaultPort: 443 });
+    const service = mesh.service(settings.service);
+    this.#context = { service, planning: callPlanning(service), clock: mesh.clock };
     this.#settings = settings;
-    this.#service = mesh.service(settings.service);
-    this.#planning = callPlanning(this.#service);
   }
 
-  connect(options: { readonly servername?: string; readonly host?: string | null }, callback: Callback): void {
-    this.#planning.begun();
-    const tried: Endpoint[] = [];
-    const attempt = (last: Error | undefined): void => {
-      let lease: Lease;
-      try {
-        lease = this.#service.acquire({ tried });
-      } catch (thrown) {
-        callback(last ?? (thrown as Error));
-        return;
-      }
-      tried.push(lease.endpoint);
-      this.#dial(lease, options, (error, socket) => {
-        if (error === null) {
-          callback(null, socket);
-          return;
-        }
-        const { rotation } = this.#service;
-        const elsewhere = rotation.some((endpoint) => !tried.includes(endpoint));
-        const failed = {
-          repeat: 'always',
-          idempotent: false,
-          retryAfterMs: undefined,
-          attempts: tried.length,
-          elsewhere,
-        } as const;
-        const delayMs = this.#planning.nextDelayMs(failed);
-        if (delayMs < 0) callback(error);
-        else this.#mesh.clock.awaited(delayMs, () => attempt(error));
-      });
-    };
-    if (this.#service.rotation.length > 0) attempt(undefined);
-    else this.#whenReady(() => attempt(undefined));
+  // Not in its types, and what `http.request` calls.
+  addRequest(request: ClientRequest, ...rest: unknown[]): void {
+    request.once('response', (response) => {
+      const verdict = judged.get(response.socket);
+      if (verdict !== undefined) verdict.outcome = outcomeOfStatus(response.statusCode ?? 0);
+    });
+    const inherited = NodeAgent.prototype as unknown as { addRequest(...args: unknown[]): void };
+    inherited.addRequest.call(this, request, ...rest);
   }
 
-  #whenReady(then: () => void): void {
-    const patience = new AbortController();
-    const timer = this.#mesh.clock.awaited(this.#planning.waitForReadyMs, () => patience.abort());
-    // Whatever it was, `acquire` says it better.
-    const go = (): void => {
-      timer.cancel();
-      then();
-    };
-    this.#service.ready(patience.signal).then(go, go);
+  override createConnection(wanted: object, callback?: unknown): never {
+    new Connecting<Socket>(
+      this.#context,
+      {},
+      (endpoint, done) => this.#dial(endpoint, wanted, done),
+      (error, lease, socket) => {
+        if (error === undefined) judge(lease!, socket!);
+        (callback as Callback)(error ?? null, socket);
+      },
+    );
+    return undefined as never;
   }
 
-  #dial(
-    lease: Lease,
-    options: { readonly servername?: string; readonly host?: string | null },
-    callback: Callback,
-  ): void {
-    const { host, port } = lease.endpoint.spec;
-    const { connectTimeout } = this.#settings;
-    const secure = this.#settings.tls;
-    const servername = options.servername ?? options.host ?? undefined;
+  #dial(endpoint: Endpoint, wanted: Wanted, done: (error: Error | undefined, socket?: Socket) => void): () => void {
+    const { host, port } = endpoint.spec;
+    const { connectTimeout, tls: secure } = this.#settings;
+    const servername = wanted.servername ?? wanted.host ?? undefined;
     const socket: Socket =
       secure === undefined
         ? connectPlain({ host, port, noDelay: true })
         : connectSecure({ host, port, ...(servername !== undefined && { servername }), ...secure });
-    const timer = judgeAfter(this.#mesh.clock, connectTimeout, () =>
+    const timer = judgeAfter(this.#context.clock, connectTimeout, () =>
       socket.destroy(Object.assign(new Error(`connect timeout after ${connectTimeout} ms`), { code: 'ETIMEDOUT' })),
     );
-    const verdict: { outcome: Outcome } = { outcome: Outcome.Cancelled };
     const failed = (error: Error): void => {
       timer.cancel();
-      lease.done(Outcome.ConnectFailure);
-      callback(error);
+      done(error);
     };
     socket.once('error', failed);
     socket.once(secure === undefined ? 'connect' : 'secureConnect', () => {
       timer.cancel();
       socket.off('error', failed);
-      judged.set(socket, verdict);
-      socket.once('error', () => {
-        if (verdict.outcome === Outcome.Cancelled) verdict.outcome = Outcome.Failure;
-      });
-      socket.once('close', () => lease.done(verdict.outcome));
-      callback(null, socket);
+      done(undefined, socket);
     });
+    return () => socket.destroy();
   }
 }
 
-/** Remembers how a request ended at the socket that carried it. */
-function judge(request: ClientRequest): void {
-  request.once('response', (response) => {
-    const verdict = judged.get(response.socket);
-    if (verdict !== undefined) verdict.outcome = outcomeOfStatus(response.statusCode ?? 0);
+/** The lease lasts as long as the socket; its outcome is what the response and the socket say. */
+function judge(lease: Lease, socket: Socket): void {
+  const verdict: { outcome: Outcome } = { outcome: Outcome.Cancelled };
+  judged.set(socket, verdict);
+  socket.once('error', () => {
+    if (verdict.outcome === Outcome.Cancelled) verdict.outcome = Outcome.Failure;
   });
-}
-
-// One connection a request: a kept one would keep its endpoint, and nothing would be balanced.
-const OPTIONS: AgentOptions = { keepAlive: false };
-
-class MeshAgent extends NodeAgent {
-  readonly #connector: Connector;
-
-  constructor(connector: Connector) {
-    super(OPTIONS);
-    this.#connector = connector;
-  }
-
-  // Not in its types, and what `http.request` calls.
-  addRequest(request: ClientRequest, ...rest: unknown[]): void {
-    judge(request);
-    (NodeAgent.prototype as unknown as { addRequest(...args: unknown[]): void }).addRequest.call(
-      this,
-      request,
-      ...rest,
-    );
-  }
-
-  override createConnection(options: object, callback?: unknown): never {
-    this.#connector.connect(options, callback as Callback);
-    return undefined as never;
-  }
-}
-
-class SecureMeshAgent extends NodeSecureAgent {
-  readonly #connector: Connector;
-
-  constructor(connector: Connector) {
-    super(OPTIONS);
-    this.#connector = connector;
-  }
-
-  addRequest(request: ClientRequest, ...rest: unknown[]): void {
-    judge(request);
-    (NodeSecureAgent.prototype as unknown as { addRequest(...args: unknown[]): void }).addRequest.call(
-      this,
-      request,
-      ...rest,
-    );
-  }
-
-  override createConnection(options: object, callback?: unknown): never {
-    this.#connector.connect(options, callback as Callback);
-    return undefined as never;
-  }
+  socket.once('close', () => lease.done(verdict.outcome));
 }

@@ -45,6 +45,7 @@ export const ROOMS: readonly (readonly string[])[] = [
 export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
+  tcp: [['common']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };
 

@@ -1,0 +1,1 @@
+export { createConnection, type TcpConnectionOptions } from './connection.js';

@@ -1,0 +1,24 @@
+import { createConnection } from 'fairlead/tcp';
+import { describe, expect, it } from 'vitest';
+import { testMesh } from '../../support/mesh.js';
+
+const { mesh } = testMesh({ users: ['127.0.0.1:1'] });
+
+describe('createConnection', () => {
+  it.each([
+    [{}, /createConnection\.service is undefined: allowed is the name of a service/],
+    [{ service: '' }, /createConnection\.service/],
+    [{ service: 'users', tls: 'yes' }, /createConnection\.tls is .*allowed is true, false, or an object/],
+    [{ service: 'users', connectTimeout: 0 }, /createConnection\.connectTimeout is 0/],
+    [{ service: 'users', noDelay: 1 }, /createConnection\.noDelay/],
+    [{ service: 'users', signal: {} }, /createConnection\.signal.*an AbortSignal/],
+    [{ service: 'users', timeout: 3 }, /createConnection\.timeout is not an option/],
+  ])('refuses %j', (options, message) => {
+    expect(() => createConnection(mesh, options as never)).toThrow(message);
+  });
+
+  it('shows no private key', () => {
+    const tls = [{ key: 'hunter2' }];
+    expect(() => createConnection(mesh, { service: 'users', tls } as never)).toThrow(/^((?!hunter2).)*$/);
+  });
+});
