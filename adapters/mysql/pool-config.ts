@@ -21,8 +21,18 @@ export function withoutSecrets(connection: Readonly<Record<string, unknown>>): R
   return Object.fromEntries(Object.entries(connection).filter(([name]) => !SECRETS.has(name)));
 }
 
-/** Milliseconds by server, of those whose lag is known. */
-export function lagFigures({ servers }: PoolStatus): Record<string, number> {
-  const known = servers.filter(({ lagMs }) => Number.isFinite(lagMs));
-  return Object.fromEntries(known.map(({ id, lagMs }) => [`lagMs ${id}`, lagMs]));
+/**
+ * By server: whether its latest look was answered, whether it is the primary, written to and read
+ * from (1 or 0), and the lag in milliseconds of those whose lag is known.
+ */
+export function serverFigures({ servers }: PoolStatus): Record<string, number> {
+  const figures: Record<string, number> = {};
+  for (const { id, role, error, seenAgoMs, written, read, lagMs } of servers) {
+    figures[`up ${id}`] = Number(error === undefined && !Number.isNaN(seenAgoMs));
+    figures[`primary ${id}`] = Number(role === 'primary');
+    figures[`written ${id}`] = Number(written);
+    figures[`read ${id}`] = Number(read);
+    if (Number.isFinite(lagMs)) figures[`lagMs ${id}`] = lagMs;
+  }
+  return figures;
 }

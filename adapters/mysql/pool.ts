@@ -10,7 +10,7 @@ import { cleanConnection } from './connections/prepare.js';
 import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
-import { lagFigures, publicConfig, withoutSecrets } from './pool-config.js';
+import { publicConfig, serverFigures, withoutSecrets } from './pool-config.js';
 import { Freshness } from './session/freshness.js';
 import { chooseRoute } from './session/job.js';
 import {
@@ -94,7 +94,7 @@ export class ReplicatedPool extends EventEmitter {
         busy: this.#sum(({ busy }) => busy),
         connecting: this.#sum(({ connecting }) => connecting),
         waiting: this.#sum(({ waiting }) => waiting),
-        ...lagFigures(this.status()),
+        ...serverFigures(this.status()),
       }),
       // Nothing can be asked of it once the mesh is closed, and its connections would hold the
       // process.

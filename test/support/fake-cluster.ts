@@ -27,22 +27,30 @@ export class FakeCluster {
   /** As of each change of roles, or of where statements go. */
   readonly statuses: PoolStatus[] = [];
   readonly checkouts: Checkout[] = [];
+  readonly #open: ReturnType<typeof fakeDriver>;
 
   constructor(count: number, options: Record<string, unknown> = {}) {
     this.servers = Array.from({ length: count }, (_, i) => new FakeMysql(i > 0));
     this.resolver = staticResolver({ db: this.inputs() });
     this.mesh = createMesh({ resolver: this.resolver, clock: this.clock, random: seededRandom(1) });
+    this.#open = fakeDriver(new Map(this.servers.map((server, i) => [3_000 + i, server])));
+    this.cluster = this.another(options);
+  }
+
+  /** As a further pool of the mesh makes it. */
+  another(options: Record<string, unknown> = {}): Cluster {
     const { own, pool, connection } = readPoolOptions({ service: 'db', user: 'app', ...options });
-    this.cluster = new Cluster(this.mesh, {
+    const cluster: Cluster = new Cluster(this.mesh, {
       own,
       pool,
       connection,
       initStatements: [],
       opened: () => {},
       enqueued: () => this.results.push('enqueued'),
-      rolesChanged: () => this.statuses.push(this.cluster.status()),
-      open: fakeDriver(new Map(this.servers.map((server, i) => [3_000 + i, server]))),
+      rolesChanged: () => this.statuses.push(cluster.status()),
+      open: this.#open,
     });
+    return cluster;
   }
 
   inputs(...ids: number[]): EndpointInput[] {

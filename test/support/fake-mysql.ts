@@ -15,6 +15,8 @@ export class FakeMysql {
   /** Positions beyond those, as they are written. */
   further = '';
   source = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
+  /** Connections of other processes that look at it. */
+  looking = 0;
   /** New connections fail with this; undefined: they are accepted. */
   refusal: Error | undefined;
   /** Answers nothing and accepts no connection, until it goes on by `resume`. */
@@ -48,6 +50,7 @@ export class FakeMysql {
         },
       ];
     }
+    if (sql.includes('information_schema.processlist')) return [{ looking: this.looking + 1 }];
     return { affectedRows: 0, insertId: 0, serverStatus: 2, warningStatus: 0 };
   }
 

@@ -13,6 +13,7 @@ import type { EndpointRoute, PoolSettings, RouteChoice } from '../common/options
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import type { DriverConnection } from '../driver/driver.js';
 import { Checkout, type CheckoutCallback } from './checkout.js';
+import { probersOf } from './probers.js';
 import { noServer, unknownServer } from './refusals.js';
 import type { Replication } from './replication.js';
 import type { Roles } from './roles.js';
@@ -67,7 +68,8 @@ export class Cluster {
     this.service = service;
     const { allowPublicKeyRetrieval } = own;
     const connectTo = { clock, service: service.name, connection, allowPublicKeyRetrieval };
-    const context: ServerContext = { ...options, clock, random, service, connectTo };
+    const probers = probersOf(mesh);
+    const context: ServerContext = { ...options, clock, random, service, connectTo, probers };
     this.#servers = new ServerSet(context, {
       changed: () => this.#changed(),
       opened: options.opened,

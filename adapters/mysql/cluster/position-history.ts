@@ -1,5 +1,5 @@
 import type { GtidPosition } from './gtid.js';
-import type { Probe } from './prober.js';
+import type { Probe } from './probe.js';
 
 interface Sample {
   readonly position: GtidPosition;

@@ -1,38 +1,40 @@
 import { withTimeout } from '../../../src/adapter.js';
-import type { Clock, Endpoint, Timer } from '../../../src/index.js';
+import type { Clock, Timer } from '../../../src/index.js';
 import { cutConnection, isOpen } from '../connections/physical.js';
-import { askRow } from '../driver/ask-row.js';
-import { type DriverConnection, flavorOf, openConnection } from '../driver/driver.js';
-import { GtidPosition } from './gtid.js';
+import { type DriverConnection, openConnection } from '../driver/driver.js';
+import { Crowd } from './crowd.js';
+import { type Answer, type Probe, ProbeQuestion } from './probe.js';
 
-/** What one look at a server returned. */
-export interface Probe {
+/** Who wants to know what a server is: a pool, of one of its endpoints. */
+export interface ProbeWatcher {
+  /** Between two looks, milliseconds. */
+  readonly intervalMs: number;
+  connectOptions(): Promise<Record<string, unknown>> | Record<string, unknown>;
+  /** True: it should be looked at again soon, because what was seen proves too little yet. */
+  probed(probe: Probe): boolean;
+  /** It could not be asked; called once per failed look. */
+  failed(error: unknown): void;
+}
+
+/** What a watcher may ask of the prober that it shares. */
+export interface ProbeWatch {
   /**
-   * @@global.read_only or @@global.innodb_read_only: the truth about its role, whatever discovery's
-   * tags say.
+   * Between two looks now, milliseconds: more than was asked for where many processes look at this
+   * server.
    */
-  readonly readOnly: boolean;
-  readonly flavor: 'mysql' | 'mariadb';
-  readonly position: GtidPosition;
-  readonly positionText: string;
-  /** The look needed a new connection, and was not the first. */
-  readonly reconnected: boolean;
-  /**
-   * Clock time at which the look began: the position is at least as new as what was committed by
-   * then.
-   */
-  readonly atMs: number;
+  readonly everyMs: number;
+  /** Looks now; while one look is under way, it is that one. Never rejects. */
+  look(): Promise<void>;
+  /** Looks within 50 ms, however many ask for it; a look that is under way has begun too early. */
+  lookSoon(): void;
+  /** The last one that leaves takes the connection with it. */
+  close(): void;
 }
 
 export interface ProberHost {
   readonly clock: Clock;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-  connectOptions(endpoint: Endpoint): Promise<Record<string, unknown>> | Record<string, unknown>;
-  /** True: it should be looked at again soon, because what was seen proves too little yet. */
-  probed(endpoint: Endpoint, probe: Probe): boolean;
-  /** It could not be asked; called once per failed look. */
-  failed(endpoint: Endpoint, error: unknown): void;
+  /** Nothing watches it any more. */
+  unused(): void;
   /** For tests; default: mysql2. */
   open?(options: Record<string, unknown>): DriverConnection;
 }
@@ -40,11 +42,14 @@ export interface ProberHost {
 /**
  * Looks at one server again and again, on its own connection, so that a pool in trouble does not
  * hide what the server is. One round trip, and no privilege beyond logging in: system variables
- * report role and position; lag follows from the positions (see `Replication`).
+ * report role and position; lag follows from the positions (see `Replication`). All pools of a mesh
+ * that log in alike share it (see `Probers`), and it looks less often where many do (see `Crowd`).
  */
 export class Prober {
-  readonly #endpoint: Endpoint;
   readonly #host: ProberHost;
+  readonly #watchers = new Set<ProbeWatcher>();
+  readonly #crowd: Crowd;
+  readonly #question = new ProbeQuestion();
   #connection: DriverConnection | undefined;
   #connections = 0;
   /**
@@ -59,22 +64,44 @@ export class Prober {
   #wanted = false;
   /** The pause after a look that proved too little; 0 after one that did not. Milliseconds. */
   #soonMs = 0;
-  /** It does not know all that the first question asks for. */
-  #lacksVariables = false;
   #closed = false;
   #looking: Promise<void> | undefined;
 
-  constructor(endpoint: Endpoint, host: ProberHost) {
-    this.#endpoint = endpoint;
+  constructor(host: ProberHost) {
     this.#host = host;
-    void this.look();
+    this.#crowd = new Crowd(host.clock);
   }
 
-  /**
-   * Looks now, unless closed; while one look is under way, a second caller gets that one. Never
-   * rejects.
-   */
-  look(): Promise<void> {
+  /** Looks at once: what it is was perhaps seen long ago, by another watcher. */
+  watch(watcher: ProbeWatcher): ProbeWatch {
+    this.#watchers.add(watcher);
+    void this.#look();
+    const everyMs = (): number => this.#everyMs;
+    return {
+      get everyMs() {
+        return everyMs();
+      },
+      look: () => this.#look(),
+      lookSoon: () => this.#lookSoon(),
+      close: () => {
+        this.#watchers.delete(watcher);
+        if (this.#watchers.size === 0) this.#close();
+      },
+    };
+  }
+
+  /** What is asked for by the one in the greatest hurry. */
+  get #intervalMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { intervalMs } of this.#watchers) least = Math.min(least, intervalMs);
+    return least;
+  }
+
+  get #everyMs(): number {
+    return this.#crowd.stretched(this.#intervalMs, this.#intervalMs);
+  }
+
+  #look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = undefined;
@@ -82,39 +109,56 @@ export class Prober {
     return this.#looking;
   }
 
-  /** Looks within 50 ms, however many ask for it; a look that is under way has begun too early. */
-  lookSoon(): void {
+  #lookSoon(): void {
     if (this.#closed) return;
     if (this.#looking !== undefined) this.#wanted = true;
-    else this.#lookBy(this.#host.clock.now() + WANTED_WITHIN_MS);
+    else this.#lookBy(this.#host.clock.now() + this.#wantedMs);
   }
 
-  close(): void {
+  /** Within which a look follows that somebody needs. */
+  get #wantedMs(): number {
+    return this.#crowd.stretched(WANTED_WITHIN_MS, this.#intervalMs);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#timer?.cancel();
     this.#drop();
+    this.#host.unused();
   }
 
   async #lookOnce(): Promise<void> {
     this.#timer?.cancel();
-    const { clock, intervalMs, timeoutMs } = this.#host;
+    const { clock } = this.#host;
+    const intervalMs = this.#intervalMs;
+    const timeoutMs = Math.max(intervalMs, MIN_TIMEOUT_MS);
     const atMs = clock.now();
     const connectionsBefore = this.#connections;
-    let soon = false;
+    let pauseMs = intervalMs;
     try {
       const row = await withTimeout(clock, timeoutMs, this.#ask(), () => noAnswer(timeoutMs));
       const reconnected = connectionsBefore > 0 && this.#connections > connectionsBefore;
-      if (!this.#closed) soon = this.#host.probed(this.#endpoint, { ...row, reconnected, atMs });
+      pauseMs = this.#told({ ...row, reconnected, atMs });
     } catch (error) {
       this.#drop();
-      if (!this.#closed) this.#host.failed(this.#endpoint, error);
+      this.#soonMs = 0;
+      for (const watcher of this.#watchers) watcher.failed(error);
     }
     if (this.#closed) return;
-    this.#soonMs = soon ? Math.max(FIRST_SOON_MS, this.#soonMs * 2) : 0;
-    const pauseMs = soon ? Math.min(this.#soonMs, intervalMs) : intervalMs;
     this.#dueMs = Number.POSITIVE_INFINITY;
-    this.#lookBy(atMs + Math.min(pauseMs, this.#wanted ? WANTED_WITHIN_MS : pauseMs));
+    this.#lookBy(atMs + (this.#wanted ? Math.min(pauseMs, this.#wantedMs) : pauseMs));
     this.#wanted = false;
+  }
+
+  /** Returns the pause until the next look, milliseconds. */
+  #told(probe: Probe): number {
+    let soon = false;
+    for (const watcher of this.#watchers) if (watcher.probed(probe)) soon = true;
+    const intervalMs = this.#intervalMs;
+    this.#soonMs = soon ? Math.max(FIRST_SOON_MS, this.#soonMs * 2) : 0;
+    if (this.#connection !== undefined) this.#crowd.count(this.#connection);
+    return this.#crowd.stretched(soon ? Math.min(this.#soonMs, intervalMs) : intervalMs, intervalMs);
   }
 
   #lookBy(dueMs: number): void {
@@ -122,36 +166,29 @@ export class Prober {
     const { clock } = this.#host;
     this.#timer?.cancel();
     this.#dueMs = dueMs;
-    this.#timer = clock.after(Math.max(0, dueMs - clock.now()), () => void this.look());
+    this.#timer = clock.after(Math.max(0, dueMs - clock.now()), () => void this.#look());
   }
 
-  async #ask(): Promise<Omit<Probe, 'reconnected' | 'atMs'>> {
-    const connection = await this.#connected();
-    const flavor = flavorOf(connection);
-    const [full, bare] = PROBES[flavor];
-    if (!this.#lacksVariables) {
-      try {
-        return readProbe(await queryRow(connection, full), flavor);
-      } catch (error) {
-        if (!isUnknownVariable(error)) throw error;
-        this.#lacksVariables = true;
-      }
-    }
-    return readProbe(await queryRow(connection, bare), flavor);
+  async #ask(): Promise<Answer> {
+    return this.#question.ask(await this.#connected());
   }
 
   async #connected(): Promise<DriverConnection> {
     if (this.#connection !== undefined && isOpen(this.#connection)) return this.#connection;
     const givenUpBefore = this.#givenUp;
-    const options = await this.#host.connectOptions(this.#endpoint);
-    if (this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
+    const [watcher] = this.#watchers;
+    const options = await watcher?.connectOptions();
+    if (options === undefined || this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
     return new Promise((resolve, reject) => {
       const connection = (this.#host.open ?? openConnection)(options);
       this.#connection = connection;
       this.#connections++;
       // Stays: an error while it is idle is noticed at the next look.
       connection.on('error', reject);
-      connection.once('connect', () => resolve(connection));
+      connection.once('connect', () => {
+        this.#crowd.join(connection);
+        resolve(connection);
+      });
     });
   }
 
@@ -162,6 +199,9 @@ export class Prober {
   }
 }
 
+/** A server that needs longer to answer a probe is not one to send statements to. */
+const MIN_TIMEOUT_MS = 1_000;
+
 /** Twenty looks a second at most: each costs its server 0.2 ms. */
 const WANTED_WITHIN_MS = 50;
 
@@ -170,46 +210,6 @@ const WANTED_WITHIN_MS = 50;
  * ms.
  */
 const FIRST_SOON_MS = 20;
-
-/**
- * Aurora says by innodb_read_only which server is a reader, and may leave read_only alone. Where a
- * server lacks one of the variables (TiDB has no positions) it is asked for less.
- */
-const PROBES = {
-  mysql: [
-    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_executed AS position',
-    'SELECT @@global.read_only AS readOnly',
-  ],
-  mariadb: [
-    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_current_pos AS position',
-    'SELECT @@global.read_only AS readOnly',
-  ],
-} as const;
-
-function readProbe(
-  row: Readonly<Record<string, unknown>>,
-  flavor: 'mysql' | 'mariadb',
-): Omit<Probe, 'reconnected' | 'atMs'> {
-  const positionText = String(row.position ?? '');
-  const readOnly = isOn(row.readOnly) || isOn(row.innodbReadOnly ?? 0);
-  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
-}
-
-/** MariaDB 12 names more than two states of read_only; only 0 / OFF is writable. */
-function isOn(value: unknown): boolean {
-  return !['0', 'OFF'].includes(String(value).toUpperCase());
-}
-
-/** ER_UNKNOWN_SYSTEM_VARIABLE. */
-function isUnknownVariable(error: unknown): boolean {
-  return (error as { readonly errno?: unknown }).errno === 1193;
-}
-
-function queryRow(connection: DriverConnection, sql: string): Promise<Readonly<Record<string, unknown>>> {
-  return new Promise((resolve, reject) => {
-    askRow(connection, { sql }, (error, row) => (error ? reject(error) : resolve(row)));
-  });
-}
 
 function noAnswer(timeoutMs: number): Error {
   return Object.assign(new Error(`No answer to a probe within ${timeoutMs} ms.`), { code: 'ETIMEDOUT' });

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../../src/index.js';
 import type { GtidPosition } from './gtid.js';
 import { PositionHistory } from './position-history.js';
-import type { Probe } from './prober.js';
+import type { Probe } from './probe.js';
 
 /** What is known of one server. */
 export interface ServerState {

@@ -2,7 +2,7 @@ import { type Endpoint, FairleadError, Outcome, type Timer } from '../../../src/
 import { mayPass, meaningOf } from '../common/errors.js';
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import type { DriverConnection } from '../driver/driver.js';
-import type { Probe } from './prober.js';
+import type { Probe } from './probe.js';
 import type { Replication } from './replication.js';
 import { Roles } from './roles.js';
 import { ClusterServer, type ServerContext } from './server.js';

@@ -7,7 +7,9 @@ import { EndpointPool } from '../connections/endpoint-pool.js';
 import { prepareConnection } from '../connections/prepare.js';
 import { runBeside } from '../connections/run-beside.js';
 import { type DriverConnection, openConnection } from '../driver/driver.js';
-import { type Probe, Prober } from './prober.js';
+import type { Probe } from './probe.js';
+import type { ProbeWatch } from './prober.js';
+import { loginOf, type Probers } from './probers.js';
 
 /** What all servers of a cluster have in common. */
 export interface ServerContext {
@@ -17,6 +19,7 @@ export interface ServerContext {
   readonly own: PoolSettings;
   readonly pool: DriverPoolOptions;
   readonly connectTo: ConnectOptionsHost;
+  readonly probers: Probers;
   readonly initStatements: readonly string[];
   /** For tests; default: mysql2. */
   readonly open?: ((options: Record<string, unknown>) => DriverConnection) | undefined;
@@ -38,7 +41,7 @@ export interface ServerHost {
 export class ClusterServer {
   readonly endpoint: Endpoint;
   readonly pool: EndpointPool;
-  readonly prober: Prober;
+  readonly prober: ProbeWatch;
   /** Why it could not be asked for its role; undefined where the latest look was answered. */
   probeError: unknown;
   readonly #context: ServerContext;
@@ -55,7 +58,7 @@ export class ClusterServer {
     this.#host = host;
     this.#warm = context.own.minIdle === 0;
     this.pool = this.#newPool();
-    this.prober = this.#newProber();
+    this.prober = this.#watch();
     if (!this.#warm) void this.#warmUp(context.own.minIdle);
   }
 
@@ -112,25 +115,30 @@ export class ClusterServer {
     );
   }
 
-  #newProber(): Prober {
-    const { clock, own, pool, connectTo, open } = this.#context;
+  #watch(): ProbeWatch {
+    const { own, pool, connectTo, open, probers } = this.#context;
+    const { spec } = this.endpoint;
     const login = { password: pool.password, ...own.probeUser, database: undefined };
-    return new Prober(this.endpoint, {
-      clock,
+    const looked = {
+      host: spec.host,
+      port: spec.port,
+      login: loginOf({ ...connectTo.connection, ...login }),
+      allowPublicKeyRetrieval: connectTo.allowPublicKeyRetrieval,
+      open,
+    };
+    return probers.watch(looked, {
       intervalMs: own.probeIntervalMs,
-      timeoutMs: Math.max(own.probeIntervalMs, MIN_PROBE_TIMEOUT_MS),
-      connectOptions: () => connectOptions(connectTo, this.endpoint.spec, login),
-      probed: (_endpoint, probe) => {
+      connectOptions: async () => loginOf(await connectOptions(connectTo, this.endpoint.spec, login)),
+      probed: (probe) => {
         this.probeError = undefined;
         this.#looked = true;
         return this.#host.probed(this, probe);
       },
-      failed: (_endpoint, error) => {
+      failed: (error) => {
         this.probeError = error;
         this.#looked = true;
         this.#host.failed(this, error);
       },
-      ...(open !== undefined && { open }),
     });
   }
 
@@ -154,6 +162,3 @@ export class ClusterServer {
 
 /** A login and an answer; a server that needs longer is itself in trouble. */
 const KILL_LIMIT_MS = 5_000;
-
-/** A server that needs longer to answer a probe is not one to send statements to. */
-const MIN_PROBE_TIMEOUT_MS = 1_000;

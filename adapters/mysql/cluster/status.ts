@@ -21,6 +21,11 @@ export interface ServerStatus {
   readonly position: string;
   /** How long ago the latest look that was answered began, milliseconds; NaN where none was. */
   readonly seenAgoMs: number;
+  /**
+   * Between two looks at it now, milliseconds: `probeIntervalMs`, more where many processes look at
+   * it, less where another pool of the mesh asks for it.
+   */
+  readonly probeEveryMs: number;
   /** Whether writes go there now. */
   readonly written: boolean;
   /** Whether reads that may choose go there now. */
@@ -80,7 +85,7 @@ export function signatureOf({ servers, primary, replicas, roles }: StatusContext
   return signature;
 }
 
-function serverStatus({ endpoint, pool, probeError }: ClusterServer, context: StatusContext): ServerStatus {
+function serverStatus({ endpoint, pool, prober, probeError }: ClusterServer, context: StatusContext): ServerStatus {
   const { roles, primary, replicas, nowMs } = context;
   const { role, lagMs, probe } = roles.replication.stateOf(endpoint);
   const read = replicas.includes(endpoint);
@@ -94,6 +99,7 @@ function serverStatus({ endpoint, pool, probeError }: ClusterServer, context: St
     lagMs,
     position: probe?.positionText ?? '',
     seenAgoMs: probe === undefined ? Number.NaN : nowMs - probe.atMs,
+    probeEveryMs: prober.everyMs,
     written,
     read,
     reason: reasonOf(endpoint, roles, read, written),

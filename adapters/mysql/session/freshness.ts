@@ -3,7 +3,7 @@ import { type Endpoint, Outcome } from '../../../src/index.js';
 import type { Checkout, CheckoutCallback } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { GtidToken } from '../cluster/gtid.js';
-import type { Probe } from '../cluster/prober.js';
+import type { Probe } from '../cluster/probe.js';
 import { meaningOf } from '../common/errors.js';
 import type { Consistency } from '../common/options.js';
 import { askRow } from '../driver/ask-row.js';

@@ -1,9 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { ManualClock } from 'fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Prober } from '../../../../adapters/mysql/cluster/prober.js';
+import { Prober, type ProbeWatch } from '../../../../adapters/mysql/cluster/prober.js';
 import type { DriverConnection } from '../../../../adapters/mysql/driver/driver.js';
-import type { Endpoint } from '../../../../src/index.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -31,7 +30,8 @@ let clock: ManualClock;
 let opened: FakeConnection[];
 let told: string[];
 let givePassword: (() => void)[];
-let prober: Prober;
+let shared: Prober;
+let prober: ProbeWatch;
 /** What is answered to a look: that it should be repeated soon. */
 let soon: boolean;
 
@@ -41,20 +41,22 @@ beforeEach(() => {
   told = [];
   soon = false;
   givePassword = [];
-  prober = new Prober({} as Endpoint, {
+  shared = new Prober({
     clock,
+    unused: () => told.push('unused'),
+    open: () => {
+      opened.push(new FakeConnection());
+      return opened.at(-1) as unknown as DriverConnection;
+    },
+  });
+  prober = shared.watch({
     intervalMs: 1_000,
-    timeoutMs: 1_000,
     connectOptions: () => new Promise((resolve) => givePassword.push(() => resolve({}))),
     probed: () => {
       told.push('probed');
       return soon;
     },
     failed: () => told.push('failed'),
-    open: () => {
-      opened.push(new FakeConnection());
-      return opened.at(-1) as unknown as DriverConnection;
-    },
   });
 });
 afterEach(() => prober.close());
@@ -100,7 +102,7 @@ describe('Prober', () => {
     await turn();
     await prober.look();
     await turn();
-    expect([told, opened.length, givePassword.length]).toEqual([[], 0, 1]);
+    expect([told, opened.length, givePassword.length]).toEqual([['unused'], 0, 1]);
   });
 
   it('keeps one connection where passwords come later than it waits', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { GtidPosition } from '../../../../adapters/mysql/cluster/gtid.js';
-import type { Probe } from '../../../../adapters/mysql/cluster/prober.js';
+import type { Probe } from '../../../../adapters/mysql/cluster/probe.js';
 import { Replication } from '../../../../adapters/mysql/cluster/replication.js';
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
