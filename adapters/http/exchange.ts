@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici';
 import type { CallPlanning } from '../../src/adapter.js';
-import { currentRoutingKey, whenAborted } from '../../src/adapter.js';
+import { whenAborted } from '../../src/adapter.js';
 import {
+  type AcquireRequest,
   type Clock,
   type Endpoint,
   type Lease,
   Outcome,
-  type RoutingKey,
   type Service,
   type Timer,
   type Verdict,
@@ -15,6 +15,7 @@ import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
 import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
+import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
 import type { EndpointPools } from './endpoint-pools.js';
 import { headerOf, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
@@ -35,8 +36,6 @@ export interface ExchangeContext {
 
 /** Most exchanges have one attempt: no list is made for those that have none. */
 const NONE: readonly never[] = [];
-
-const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
 
 /**
  * One request and its response: attempts on one endpoint after the other, of which the caller's
@@ -62,7 +61,8 @@ export class Exchange implements AttemptHost<Attempt> {
   #request: HttpRequest | undefined;
   readonly #isNew: boolean;
   readonly #body: ReplayBody | undefined;
-  readonly #key: RoutingKey | undefined;
+  readonly #call: HttpCall | undefined;
+  readonly #key: AcquireRequest['key'];
   readonly #prefer: string | undefined;
   readonly #idempotent: boolean;
   #tried: readonly Endpoint[] = NONE;
@@ -88,24 +88,17 @@ export class Exchange implements AttemptHost<Attempt> {
     this.handler = handler;
     this.#given = options;
     this.#isNew = typeof (handler as NewHandler).onRequestStart === 'function';
-    let told: RoutingKey | undefined;
-    for (const key of settings.keys) {
-      told = key(this.request);
-      if (told !== undefined) break;
-    }
-    const control = settings.controlHeaders ? this.request : undefined;
-    this.#key = control?.header('x-fairlead-key') ?? told ?? currentRoutingKey();
-    this.#prefer = control?.header('x-fairlead-prefer');
-    const said = control?.header('x-fairlead-idempotent');
+    this.#call = (options as MeshDispatchOptions).fairlead;
+    const { key, prefer, idempotent } = intentOf(settings, this.#call, () => this.request);
+    this.#key = key;
+    this.#prefer = prefer;
     this.#idempotent =
-      (said === undefined ? undefined : said === 'true') ??
-      settings.idempotent?.(this.request) ??
-      (planning.idempotent || options.idempotent === true || isIdempotent(options.method));
-    this.#body = isStreamed(options.body) ? new ReplayBody(options.body, settings.replayBytes) : undefined;
-    this.#options =
-      control === undefined
-        ? options
-        : { ...options, headers: withoutHeaders(options.headers, (name) => CONTROL.test(name)) ?? null };
+      idempotent ?? (planning.idempotent || options.idempotent === true || isIdempotent(options.method));
+    const replayBytes = this.#call?.replayBytes ?? settings.replayBytes;
+    this.#body = isStreamed(options.body) ? new ReplayBody(options.body, replayBytes) : undefined;
+    this.#options = settings.controlHeaders
+      ? { ...options, headers: withoutHeaders(options.headers, isControl) ?? null }
+      : options;
   }
 
   /** Ends it for the caller, who gave up, with all its attempts. */
@@ -140,7 +133,8 @@ export class Exchange implements AttemptHost<Attempt> {
   /** Returns what undici's `dispatch` does: false where it should not be given more for now. */
   begin(): boolean {
     const { planning, service } = this.#context;
-    if (!planning.direct || service.rotation.length === 0) {
+    const from = this.#call?.from;
+    if (from === undefined && (!planning.direct || service.rotation.length === 0)) {
       void this.#conduct();
       return true;
     }
@@ -172,6 +166,7 @@ export class Exchange implements AttemptHost<Attempt> {
   commit(attempt: Attempt): boolean {
     if (this.#committed !== undefined) return this.#committed === attempt;
     this.#committed = attempt;
+    this.#call?.answeredBy?.(attempt.endpoint);
     for (const other of this.#live) if (other !== attempt) this.#lose(other);
     return true;
   }
@@ -224,12 +219,14 @@ export class Exchange implements AttemptHost<Attempt> {
 
   async #conduct(): Promise<void> {
     const { service, planning } = this.#context;
+    const { maxAttempts = planning.maxAttempts } = this.#call ?? {};
     this.#conducted = true;
     const options = {
       key: this.#key,
       prefer: this.#prefer,
       idempotent: this.#idempotent,
       ...(!planning.hedges && { hedge: false }),
+      ...(maxAttempts < planning.maxAttempts && { retry: maxAttempts > 1 && { maxAttempts } }),
       // What was answered was answered: the caller has it.
       classifyResult: (outcome: unknown): Verdict => ({ outcome: outcome as Outcome, repeat: 'never' }),
       classify: (thrown: unknown): Verdict =>
@@ -261,7 +258,11 @@ export class Exchange implements AttemptHost<Attempt> {
   #next(last: Error | undefined): boolean {
     let lease: Lease;
     try {
-      lease = this.#context.service.acquire({ key: this.#key, prefer: this.#prefer, tried: this.#tried });
+      lease = (this.#call?.from ?? this.#context.service).acquire({
+        key: this.#key,
+        prefer: this.#prefer,
+        tried: this.#tried,
+      });
     } catch (thrown) {
       // What went wrong before matters more than that there is no other endpoint.
       this.#fail(last ?? (thrown as Error));
@@ -305,8 +306,9 @@ export class Exchange implements AttemptHost<Attempt> {
 
   /** Whether a status is one to repeat after, and a repeat is made. */
   #repeats(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
-    const { settings, clock, planning } = this.#context;
-    if (!settings.retryStatus.has(status) || !this.#idempotent || !this.#replayable) return false;
+    const { settings, clock } = this.#context;
+    const retryStatus = this.#call?.retryStatus ?? settings.retryStatus;
+    if (!retryStatus.has(status) || !this.#idempotent || !this.#replayable) return false;
     const field = header('retry-after');
     const retryAfterMs = field === undefined ? undefined : parseRetryAfter(field, clock.wallMs());
     const outcome = this.outcomeOf(status);
@@ -315,7 +317,7 @@ export class Exchange implements AttemptHost<Attempt> {
       this.#leave(attempt, outcome, new AttemptFailed(error, { outcome, repeat: 'idempotent', retryAfterMs }));
       return true;
     }
-    const delayMs = planning.nextDelayMs(this.#failedAttempt('idempotent', retryAfterMs));
+    const delayMs = this.#nextDelayMs('idempotent', retryAfterMs);
     if (delayMs < 0) return false;
     this.#leave(attempt, outcome, undefined);
     this.#after(delayMs, undefined);
@@ -323,20 +325,19 @@ export class Exchange implements AttemptHost<Attempt> {
   }
 
   #again(error: Error, repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined): void {
-    const delayMs = this.#over ? -1 : this.#context.planning.nextDelayMs(this.#failedAttempt(repeat, retryAfterMs));
+    const delayMs = this.#nextDelayMs(repeat, retryAfterMs);
     if (delayMs < 0) this.#fail(error);
     else this.#after(delayMs, error);
   }
 
-  #failedAttempt(repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined) {
-    const { rotation } = this.#context.service;
-    return {
-      repeat,
-      idempotent: this.#idempotent,
-      retryAfterMs,
-      attempts: this.#tried.length,
-      elsewhere: rotation.some((endpoint) => !this.#tried.includes(endpoint)),
-    };
+  /** Milliseconds until the next attempt, -1 for none. */
+  #nextDelayMs(repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined): number {
+    const { planning, service } = this.#context;
+    const { maxAttempts = Number.POSITIVE_INFINITY, from = service } = this.#call ?? {};
+    const attempts = this.#tried.length;
+    if (this.#over || attempts >= maxAttempts) return -1;
+    const elsewhere = from.rotation.some((endpoint) => !this.#tried.includes(endpoint));
+    return planning.nextDelayMs({ repeat, idempotent: this.#idempotent, retryAfterMs, attempts, elsewhere });
   }
 
   #after(delayMs: number, last: Error | undefined): void {

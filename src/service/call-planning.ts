@@ -18,6 +18,8 @@ export interface CallPlanning {
   readonly hedges: boolean;
   /** The service's `resilience.idempotent`. */
   readonly idempotent: boolean;
+  /** Attempts that the service allows a call in all; 1 where it does not repeat. */
+  readonly maxAttempts: number;
   /** The service's `waitForReadyMs`. */
   readonly waitForReadyMs: number;
   /** A call begins: pays into the budget of repeats. */
@@ -55,6 +57,7 @@ export function callPlanning(service: Service): CallPlanning {
       keyed === undefined &&
       !sharedStore,
     idempotent,
+    maxAttempts: retry?.maxAttempts ?? 1,
     waitForReadyMs,
     begun: () => plan.deposit(clock.now()),
     nextDelayMs: (failed) => {
