@@ -99,6 +99,11 @@ describe('the checker', () => {
       'adapters/grpc/index.ts',
       `import { Service } from '../../src/service/service.js';`,
     ],
+    [
+      'an adapter that builds on another sees its face',
+      'adapters/gateway/x.ts',
+      `import { x } from '../http/call.js';`,
+    ],
     ['adapters do not import each other', 'adapters/redis/index.ts', `import { x } from '../mysql/index.js';`],
     ['nor its values where they may name its types', 'adapters/otel/index.ts', `import { x } from '../grpc/index.js';`],
     ['nor the types of its inside', 'adapters/otel/index.ts', `import type { X } from '../grpc/calls/call.js';`],
@@ -152,6 +157,11 @@ describe('the checker', () => {
       'the types of another adapter for telemetry',
       'adapters/otel/x.ts',
       `import type { X } from '../grpc/messages.js';`,
+    ],
+    [
+      'the face of the adapter that it builds on',
+      'adapters/gateway/forward/x.ts',
+      `import { createDispatcher } from '../../http/index.js';`,
     ],
     ['time in the clock', 'src/runtime/clock.ts', `export const now = () => performance.now();`],
     ['a file of the greatest length', 'src/picking/lease.ts', 'x\n'.repeat(MAX_LINES)],

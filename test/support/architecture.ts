@@ -46,6 +46,7 @@ export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
   tcp: [['common']],
+  gateway: [['common'], ['head'], ['forward']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };
 
@@ -61,6 +62,9 @@ const FACES = [
 /** Adapters that read other adapters' messages, and may name their types. */
 const READERS = ['adapters/otel', 'adapters/prometheus'];
 
+/** Adapters that build on the face of another one. */
+const BUILDS_ON: Readonly<Record<string, string>> = { 'adapters/gateway': 'adapters/http/index.ts' };
+
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/consul\//, ['consul']],
@@ -73,7 +77,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^adapters\/otel\//, ['@opentelemetry/api']],
   [/^adapters\/mysql\//, ['mysql2', 'lru-cache']],
   [/^adapters\/redis\//, ['ioredis']],
-  [/^adapters\/http\//, ['undici']],
+  [/^adapters\/(http|gateway)\//, ['undici']],
 ];
 
 const CLOCK = 'src/runtime/clock.ts';
@@ -119,6 +123,7 @@ function judgeAdapterImport(from: string, target: string, typeOnly: boolean): st
   const own = from.split('/').slice(0, 2).join('/');
   if (target.startsWith(`${own}/`)) return judgeRooms(from, target, own, ADAPTER_ROOMS[own.split('/')[1]!] ?? []);
   if (FACES.includes(target)) return undefined;
+  if (BUILDS_ON[own] === target) return undefined;
   if (READERS.includes(own) && typeOnly && /^adapters\/[^/]+\/(index|messages)\.ts$/.test(target)) return undefined;
   return `imports ${target}; an adapter imports the public doors of src/ and its own files only`;
 }

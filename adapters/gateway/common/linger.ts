@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../../src/index.js';
+
+/** So long a client that was answered may go on sending; milliseconds. */
+const LINGER_MS = 5_000;
+
+/**
+ * For a response that is final before its request has arrived whole: the connection closes, but
+ * only when the client has stopped sending or has had time to. A reset, which closing at once would
+ * cause, takes the answer away from a client that has not read it yet (RFC 9112, 9.6).
+ *
+ * Returns whether that is so: the response must then say `Connection: close`.
+ */
+export function lingers(request: IncomingMessage, response: ServerResponse, clock: Clock): boolean {
+  const { socket } = request;
+  if (request.complete || request.httpVersionMajor !== 1 || response.socket === null) return false;
+  // What node:http calls when the response is out.
+  socket.destroySoon = () => {
+    socket.end();
+    const timer = clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
+    request.once('end', () => socket.destroy());
+    request.resume();
+  };
+  return true;
+}

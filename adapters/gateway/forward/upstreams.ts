@@ -1,0 +1,65 @@
+import type { Dispatcher } from 'undici';
+import type { Mesh } from '../../../src/index.js';
+import { createDispatcher, type HttpOptions } from '../../http/index.js';
+
+/** How a service is spoken to. */
+export interface UpstreamOptions
+  extends Pick<
+    HttpOptions,
+    'connections' | 'connectTimeout' | 'headersTimeout' | 'bodyTimeout' | 'keepAliveTimeout' | 'maxHeaderSize'
+  > {
+  /** TLS towards the endpoints: `true`, or options of `tls.connect`. Default: none. */
+  readonly tls?: boolean | HttpOptions['tls'];
+  /** The path of a unix socket for an endpoint. */
+  readonly socketPath?: HttpOptions['socketPath'];
+  /** Whose name the endpoints see in Host: the client's (default), or their own address. */
+  readonly host?: 'client' | 'endpoint';
+}
+
+/** The connections to one service. */
+export interface Upstream {
+  readonly dispatcher: Dispatcher;
+  readonly origin: string;
+  /** For TLS: whose certificate is asked for, whatever Host says. */
+  readonly servername: string | undefined;
+  readonly host: 'client' | 'endpoint';
+}
+
+/** Made at the first request to a service; kept until the gateway closes. */
+export class Upstreams {
+  readonly #mesh: Mesh;
+  readonly #optionsOf: (service: string) => UpstreamOptions;
+  readonly #byService = new Map<string, Upstream>();
+
+  constructor(mesh: Mesh, optionsOf: (service: string) => UpstreamOptions) {
+    this.#mesh = mesh;
+    this.#optionsOf = optionsOf;
+  }
+
+  of(service: string): Upstream {
+    const known = this.#byService.get(service);
+    if (known !== undefined) return known;
+    const { tls, host = 'client', socketPath, ...rest } = this.#optionsOf(service);
+    const secure = typeof tls === 'object' ? tls : {};
+    const servername = tls === undefined || tls === false ? undefined : (secure.servername ?? service);
+    const dispatcher = createDispatcher(this.#mesh, {
+      ...rest,
+      ...(socketPath !== undefined && { socketPath }),
+      services: () => service,
+      hostHeader: host === 'endpoint' ? 'endpoint' : 'url',
+      ...(servername !== undefined && { tls: { ...secure, servername } }),
+    });
+    const scheme = servername === undefined ? 'http' : 'https';
+    const upstream: Upstream = { dispatcher, origin: `${scheme}://upstream`, servername, host };
+    this.#byService.set(service, upstream);
+    return upstream;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#byService.values()].map(({ dispatcher }) => dispatcher.close()));
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#byService.values()].map(({ dispatcher }) => dispatcher.destroy()));
+  }
+}

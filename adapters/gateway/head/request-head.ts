@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http';
+import { normalHost, readTarget, type Target } from '../../../src/adapter.js';
+import type { Answer } from '../common/answers.js';
+
+/** A request as it is routed and forwarded. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: Target;
+  /** As it came, in Host or in the target. */
+  readonly authority: string;
+  /** In the form in which routes compare it. */
+  readonly host: string;
+  /** Whether a body follows. */
+  readonly body: boolean;
+}
+
+const bad = (detail: string): Answer => ({ status: 400, detail });
+
+const NO_HOST = bad('there must be one Host');
+const BAD_HOST = bad('the Host is not one');
+const BAD_TARGET = bad('the target is not a plain path');
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
+/** What none has: user information, paths, several. */
+const NO_AUTHORITY = /[\s/?#@\\,]/;
+
+/**
+ * Reads and checks what node:http leaves to us (RFC 9112, 3.2): one Host, which an absolute target
+ * overrules; a target that means the same to everybody. Returns the refusal where it is not so.
+ */
+export function readHead(request: IncomingMessage): RequestHead | Answer {
+  const { headers, method = '', url = '' } = request;
+  let authority = headers.host ?? (headers[':authority'] as string | undefined);
+  if (request.httpVersionMajor === 1 && hasSeveralHosts(request.rawHeaders)) return NO_HOST;
+  if (authority === undefined) {
+    if (request.httpVersion !== '1.0') return NO_HOST;
+    authority = '';
+  }
+  let path = url;
+  if (url.charCodeAt(0) !== 47) {
+    if (url === '*' && method === 'OPTIONS') return { status: 204 };
+    const absolute = ABSOLUTE.exec(url);
+    if (absolute === null) return BAD_TARGET;
+    authority = absolute[1]!;
+    path = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]}`;
+    if (authority === '') return BAD_HOST;
+  }
+  if (NO_AUTHORITY.test(authority)) return BAD_HOST;
+  const host = normalHost(authority);
+  if (host === '' && authority !== '') return BAD_HOST;
+  const target = readTarget(path);
+  if (target === undefined) return BAD_TARGET;
+  const length = headers['content-length'];
+  const body = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+  return { method, target, authority, host, body };
+}
+
+/** node:http keeps the first of several, another server may keep the last. */
+function hasSeveralHosts(raw: readonly string[]): boolean {
+  let count = 0;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count > 1;
+}
+
+export const isAnswer = (head: RequestHead | Answer): head is Answer => 'status' in head;

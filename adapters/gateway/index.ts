@@ -1,0 +1,4 @@
+export type { UpstreamOptions } from './forward/upstreams.js';
+export { createGateway, type Gateway } from './gateway.js';
+export type { ForwardedStyle } from './head/forwarded.js';
+export type { GatewayOptions } from './options.js';

@@ -1,0 +1,120 @@
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { optionReaders, type RouteSettings, readRoutes } from '../../src/adapter.js';
+import type { Route } from '../../src/index.js';
+import type { UpstreamOptions } from './forward/upstreams.js';
+import { readTrusted, type TrustedPeers } from './head/client.js';
+import type { ForwardedStyle } from './head/forwarded.js';
+
+export interface GatewayOptions {
+  /** What becomes of which request. Others can be set later, by `setRoutes`. */
+  readonly routes: readonly Route[];
+  /** How services are spoken to, by their names. */
+  readonly upstreams?: Readonly<Record<string, UpstreamOptions>>;
+  /** TLS towards clients: options of `tls.createServer`, certificates above all. Default: none. */
+  readonly tls?: TlsOptions;
+  /**
+   * Addresses and networks of proxies in front of the gateway, whose `X-Forwarded-*` and
+   * `Forwarded` are believed and added to. Those of anybody else are dropped. Default: nobody.
+   */
+  readonly trustedProxies?: readonly string[];
+  /** Which headers tell services of the client. Default `both`. */
+  readonly forwarded?: ForwardedStyle;
+  /**
+   * The name of this gateway in `Via`, by which it also knows a request that comes round again;
+   * unique. `false`: no `Via`. Default: `fairlead-` and eight random digits.
+   */
+  readonly via?: string | false;
+  /** Answers of its own as `application/problem+json` (RFC 9457). Default false: as text. */
+  readonly problemDetails?: boolean;
+  /** All headers of a request together; bytes. Default 16,384; 1,024 to 1,048,576. */
+  readonly maxHeaderBytes?: number;
+  /** A client may take so long for its headers; milliseconds. Default 10,000; 0 for ever. */
+  readonly headersTimeoutMs?: number;
+  /** And for the whole request; milliseconds. Default 300,000; 0 for ever. */
+  readonly requestTimeoutMs?: number;
+  /** An idle connection of a client stays open so long; milliseconds. Default 75,000. */
+  readonly keepAliveTimeoutMs?: number;
+  /**
+   * After `close()`, connections that are idle stay open for so long, so that a request which is on
+   * its way is answered; milliseconds. Default 1,000; 0 to 3,600,000.
+   */
+  readonly lameDuckMs?: number;
+}
+
+export interface GatewaySettings {
+  readonly routes: readonly RouteSettings[];
+  readonly upstreams: Readonly<Record<string, UpstreamOptions>>;
+  readonly tls: (TlsOptions & SecureContextOptions) | undefined;
+  readonly trustedProxies: TrustedPeers;
+  readonly forwarded: ForwardedStyle;
+  readonly via: string | false | undefined;
+  readonly problemDetails: boolean;
+  readonly maxHeaderBytes: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly lameDuckMs: number;
+}
+
+const { boolean, integer, invalidOption, number, oneOf, optional, readOptions } = optionReaders;
+type Reader<T> = optionReaders.Reader<T>;
+
+const HOUR_MS = 3_600_000;
+const MIB = 1_048_576;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const tls: Reader<TlsOptions | undefined> = optional((value, name) => {
+  if (isObject(value)) return value as TlsOptions;
+  // A private key may be among what was given: it is not shown.
+  throw invalidOption(name, typeof value, 'an object of options for tls.createServer');
+});
+
+const upstream: Reader<UpstreamOptions> = (value, name) => {
+  const keepsNames = (given: unknown): never => given as never;
+  return readOptions<Record<keyof UpstreamOptions, never>>(name, value, {
+    connections: keepsNames,
+    connectTimeout: keepsNames,
+    headersTimeout: keepsNames,
+    bodyTimeout: keepsNames,
+    keepAliveTimeout: keepsNames,
+    maxHeaderSize: keepsNames,
+    tls: keepsNames,
+    socketPath: keepsNames,
+    host: keepsNames,
+  }) as UpstreamOptions;
+};
+
+const upstreams: Reader<Readonly<Record<string, UpstreamOptions>>> = (value, name) => {
+  if (value === undefined) return {};
+  if (!isObject(value)) throw invalidOption(name, value, 'an object of options by the name of the service');
+  return Object.fromEntries(
+    Object.entries(value).map(([service, each]) => [service, upstream(each, `${name}.${service}`)]),
+  );
+};
+
+const via: Reader<string | false | undefined> = (value, name) => {
+  if (value === undefined || value === false) return value;
+  // RFC 9110, 7.6.3: a pseudonym is a token.
+  if (typeof value === 'string' && /^[\w.!#$%&'*+^`|~-]+$/.test(value)) return value;
+  throw invalidOption(name, value, 'a name without spaces, or false');
+};
+
+/** Throws FAIRLEAD_INVALID_OPTION. */
+export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
+  return readOptions<GatewaySettings>('createGateway', options ?? null, {
+    routes: readRoutes,
+    upstreams,
+    tls,
+    trustedProxies: readTrusted,
+    forwarded: oneOf<ForwardedStyle>('both', 'x-forwarded', 'forwarded', 'both', 'none'),
+    via,
+    problemDetails: boolean(false),
+    maxHeaderBytes: integer(16_384, 1_024, MIB),
+    headersTimeoutMs: number(10_000, 0, HOUR_MS),
+    requestTimeoutMs: number(300_000, 0, 24 * HOUR_MS),
+    keepAliveTimeoutMs: number(75_000, 1, HOUR_MS),
+    lameDuckMs: number(1_000, 0, HOUR_MS),
+  });
+}
