@@ -1,38 +1,19 @@
 import type { Dispatcher } from 'undici';
-import type { CallPlanning } from '../../src/adapter.js';
 import { whenAborted } from '../../src/adapter.js';
-import {
-  type AcquireRequest,
-  type Clock,
-  type Endpoint,
-  type Lease,
-  Outcome,
-  type Service,
-  type Timer,
-  type Verdict,
-} from '../../src/index.js';
+import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer, type Verdict } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
 import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
 import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
-import type { EndpointPools } from './endpoint-pools.js';
+import type { ExchangeContext } from './exchange-context.js';
 import { headerOf, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
-import type { HttpRequest, HttpSettings } from './options.js';
+import type { HttpRequest } from './options.js';
 import { isStreamed, ReplayBody } from './replay-body.js';
 import { StableController } from './stable-controller.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
-
-/** What all exchanges with a service share. */
-export interface ExchangeContext {
-  readonly settings: HttpSettings;
-  readonly service: Service;
-  readonly planning: CallPlanning;
-  readonly pools: EndpointPools;
-  readonly clock: Clock;
-}
 
 /** Most exchanges have one attempt: no list is made for those that have none. */
 const NONE: readonly never[] = [];

@@ -1,0 +1,13 @@
+import type { CallPlanning } from '../../src/adapter.js';
+import type { Clock, Service } from '../../src/index.js';
+import type { EndpointPools } from './endpoint-pools.js';
+import type { HttpSettings } from './options.js';
+
+/** What all exchanges with a service share. */
+export interface ExchangeContext {
+  readonly settings: HttpSettings;
+  readonly service: Service;
+  readonly planning: CallPlanning;
+  readonly pools: EndpointPools;
+  readonly clock: Clock;
+}
