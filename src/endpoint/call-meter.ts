@@ -1,8 +1,9 @@
 import { LATENCY_BUCKETS } from '../runtime/latency-counts.js';
 import type { Outcome } from '../runtime/outcome.js';
 
-/** One for each outcome. */
-const OUTCOMES = 7;
+/** One for each outcome, and one for all of them. */
+const OUTCOMES = 8;
+const ALL = 7;
 
 /**
  * What the calls of one endpoint, or of one service, came to while figures are read: how many ended
@@ -10,7 +11,7 @@ const OUTCOMES = 7;
  * nothing, as all of it is in typed arrays: a field that holds a fraction would be a heap object.
  */
 export class CallMeter {
-  /** Calls by outcome. */
+  /** Calls by outcome, and at the end their sum. */
   readonly outcomes: Float64Array = new Float64Array(OUTCOMES);
   /** Calls by the bucket of their duration, modulo 2³²: differences are right all the same. */
   readonly latency: Uint32Array = new Uint32Array(LATENCY_BUCKETS);
@@ -20,10 +21,16 @@ export class CallMeter {
   /** `bucket` is that of `micros`; both are -1 where the call was not timed. */
   add(outcome: Outcome, micros: number, bucket: number): void {
     this.outcomes[outcome]!++;
+    this.outcomes[ALL]!++;
     if (bucket < 0) return;
     this.latency[bucket]!++;
     this.timed[0]! += micros;
     this.timed[1]!++;
+  }
+
+  /** How many calls ended. */
+  get calls(): number {
+    return this.outcomes[ALL]!;
   }
 
   /** Becomes a copy of another. */

@@ -11,6 +11,7 @@ const MICROS_PER_MS = 1_000;
 
 /** One for all reads: they are synchronous. */
 const scratch = new CallMeter();
+const NO_CALLS = new CallMeter();
 
 /** What a meter counted, as plain values. */
 export function callSnapshot(windows: Windows, nowMs: number): CallSnapshot {
@@ -18,11 +19,15 @@ export function callSnapshot(windows: Windows, nowMs: number): CallSnapshot {
   const outcomes = {} as Record<OutcomeName, number>;
   for (const outcome of OUTCOMES) outcomes[outcomeName(outcome)] = meter.outcomes[outcome]!;
   const lately = {} as Record<WindowName, WindowSnapshot>;
-  for (const name of WINDOW_NAMES) lately[name] = windowSnapshot(scratch, windows.read(name, nowMs, scratch));
+  for (const name of WINDOW_NAMES) {
+    const idle = windows.isIdle(name);
+    const overMs = windows.read(name, nowMs, idle ? undefined : scratch);
+    lately[name] = windowSnapshot(idle ? NO_CALLS : scratch, overMs);
+  }
   const [sum, count] = meter.timed;
   return {
     outcomes,
-    total: totalOf(meter),
+    total: meter.calls,
     failures: failuresOf(meter),
     timed: { count: count!, sumMs: sum! / MICROS_PER_MS },
     ...lately,
@@ -30,7 +35,7 @@ export function callSnapshot(windows: Windows, nowMs: number): CallSnapshot {
 }
 
 function windowSnapshot(meter: CallMeter, overMs: number): WindowSnapshot {
-  const calls = totalOf(meter);
+  const { calls } = meter;
   const failures = failuresOf(meter);
   // Those that were given up by their callers say nothing.
   const judged = calls - meter.outcomes[Outcome.Cancelled]!;
@@ -52,12 +57,6 @@ function windowSnapshot(meter: CallMeter, overMs: number): WindowSnapshot {
 
 function ms(micros: number): number | null {
   return Number.isNaN(micros) ? null : micros / MICROS_PER_MS;
-}
-
-function totalOf({ outcomes }: CallMeter): number {
-  let total = 0;
-  for (const count of outcomes) total += count;
-  return total;
 }
 
 function failuresOf({ outcomes }: CallMeter): number {

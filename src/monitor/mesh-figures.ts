@@ -1,10 +1,11 @@
 import type { Mesh } from '../mesh.js';
 import { toError } from '../runtime/errors.js';
+import type { Service } from '../service/contract.js';
 import type { LiveService } from '../service/service.js';
+import { FollowedService } from './followed-service.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import { serviceSnapshot } from './service-snapshot.js';
 import type { MeshSnapshot, PartSnapshot } from './snapshot.js';
-import { StateTimes } from './state-times.js';
 
 /** The figures of one mesh, for displays, metrics and alerts. */
 export interface MeshFigures extends Disposable {
@@ -35,15 +36,14 @@ export function meshFigures(mesh: Mesh): MeshFigures {
 
 class LiveFigures implements MeshFigures {
   readonly #mesh: Mesh;
-  readonly #states = new StateTimes();
-  readonly #stops: (() => void)[] = [];
+  readonly #followed = new Map<Service, FollowedService>();
   readonly #stopMeasuring: () => void;
   #closed = false;
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#stopMeasuring = mesh.measure((service) => {
-      this.#stops.push(this.#states.follow(service, () => mesh.clock.now()));
+      this.#followed.set(service, new FollowedService(service, () => mesh.clock.now()));
     });
   }
 
@@ -52,7 +52,7 @@ class LiveFigures implements MeshFigures {
     return {
       atMs: this.#mesh.clock.wallMs(),
       services: services
-        .map((service) => serviceSnapshot(service, this.#states))
+        .map((service) => serviceSnapshot(service, this.#followed.get(service)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       parts: [...this.#mesh.parts].map((part): PartSnapshot => {
         const { kind, name } = part;
@@ -70,7 +70,7 @@ class LiveFigures implements MeshFigures {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopMeasuring();
-    for (const stop of this.#stops) stop();
+    for (const followed of this.#followed.values()) followed.stop();
   }
 
   [Symbol.dispose](): void {

@@ -4,14 +4,14 @@ import { withoutCredentials } from '../runtime/options.js';
 import type { LiveService } from '../service/service.js';
 import { Windows } from '../telemetry/windows.js';
 import { callSnapshot } from './call-snapshot.js';
+import type { FollowedService } from './followed-service.js';
 import type { EjectionSnapshot, EndpointSnapshot, ServiceSnapshot } from './snapshot.js';
-import type { StateTimes } from './state-times.js';
 
 /** What somebody else says is not longer in a snapshot. */
 const MAX_TEXT = 300;
 
 /** One service as plain values. O(endpoints): some microseconds each. */
-export function serviceSnapshot(service: LiveService, states: StateTimes): ServiceSnapshot {
+export function serviceSnapshot(service: LiveService, followed: FollowedService | undefined): ServiceSnapshot {
   const nowMs = service.clock.now();
   const { name, meter, discovery, callStats, closed, source } = service;
   const { members, view } = service.inner;
@@ -41,7 +41,7 @@ export function serviceSnapshot(service: LiveService, states: StateTimes): Servi
       state,
       listed,
       reason: reasonOf(endpoint, ejection),
-      forMs: nowMs - states.sinceMs(endpoint, nowMs),
+      forMs: nowMs - (followed?.sinceMs(endpoint, nowMs) ?? nowMs),
       ejection,
       ejections: endpoint.ejections,
       inflight: endpoint.inflight,
@@ -66,6 +66,7 @@ export function serviceSnapshot(service: LiveService, states: StateTimes): Servi
     measuredForMs: meter.on ? nowMs - meter.sinceMs : null,
     calls: callSnapshot(meter.windows ?? new Windows(meter.total, nowMs), nowMs),
     repeats: { ...callStats },
+    ejections: Object.fromEntries(followed?.ejections ?? []),
     endpoints: [
       ...members.all.map((endpoint) => endpointSnapshot(endpoint, true)),
       ...[...left].map((endpoint) => endpointSnapshot(endpoint, false)),

@@ -30,6 +30,8 @@ export interface ServiceSnapshot {
   /** All its calls since they are counted, those on endpoints that left included: never falls. */
   readonly calls: CallSnapshot;
   readonly repeats: RepeatSnapshot;
+  /** Ejections carried out since these figures are read, by the signal that asked. */
+  readonly ejections: Readonly<Record<string, number>>;
   /**
    * Those that discovery lists, in the order of their ids; then those that left, until five minutes
    * after their last call.

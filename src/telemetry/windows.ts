@@ -44,15 +44,25 @@ export class Windows {
       const { passed } = marks;
       marks.passed = marks.current;
       passed.atMs = nowMs;
-      passed.stood.copy(this.meter);
+      // Of an endpoint without calls there is nothing to copy.
+      if (passed.stood.calls !== this.meter.calls) passed.stood.copy(this.meter);
       marks.current = passed;
     }
   }
 
+  /** Whether no call ended within the window. */
+  isIdle(name: WindowName): boolean {
+    return this.#passed(name).stood.calls === this.meter.calls;
+  }
+
   /** Makes `into` what was counted within the window; returns the milliseconds that it covers. */
-  read(name: WindowName, nowMs: number, into: CallMeter): number {
-    const { passed } = this.#marks[WINDOW_NAMES.indexOf(name)]!;
-    into.difference(this.meter, passed.stood);
-    return nowMs - passed.atMs;
+  read(name: WindowName, nowMs: number, into: CallMeter | undefined): number {
+    const { atMs, stood } = this.#passed(name);
+    into?.difference(this.meter, stood);
+    return nowMs - atMs;
+  }
+
+  #passed(name: WindowName): Mark {
+    return this.#marks[WINDOW_NAMES.indexOf(name)]!.passed;
   }
 }

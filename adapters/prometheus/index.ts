@@ -1,0 +1,2 @@
+export type { RequestLike, Respond } from './handler.js';
+export { type PrometheusMetrics, type PrometheusOptions, prometheusMetrics } from './metrics.js';
