@@ -1,19 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createClient } from '@connectrpc/connect';
 import {
+  credentials,
   type Client as GrpcClient,
   type InterceptingCall,
   type InterceptorOptions,
   Metadata,
   type NextCall,
 } from '@grpc/grpc-js';
-import { createMesh, staticResolver } from 'fairlead';
+import { createMesh, staticResolver, withRoutingKey } from 'fairlead';
 import { createFairleadTransport } from 'fairlead/connect';
 import { createPool } from 'fairlead/mysql';
 import type { PoolConnection } from 'mysql2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Echo, startEchoServers } from './connect/support.js';
-import { startServers } from './grpc/support.js';
+import { startServers, until } from './grpc/support.js';
 import { EchoMesh } from './grpc/support-mesh.js';
 import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from './harness/index.js';
 import { redisOver, startServers as startRedisServers } from './redis/support.js';
@@ -55,6 +56,17 @@ const then =
   };
 
 const CALLERS = 20;
+
+const RETRIED = {
+  name: [{}],
+  retryPolicy: {
+    maxAttempts: 5,
+    initialBackoff: '0.01s',
+    maxBackoff: '0.01s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  },
+} as const;
 
 describe('service.call', () => {
   it('runs in the context of its caller, also after it waited, was repeated or hedged', async () => {
@@ -153,6 +165,76 @@ describe('gRPC', () => {
           }),
         ).toEqual([]);
       }
+    } finally {
+      await mesh.close();
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+  });
+});
+
+describe('gRPC, before there is a connection', () => {
+  it('asks for credentials and keys, and calls back, in the context of calls that waited', async () => {
+    const servers = await startServers(2);
+    const mesh = new EchoMesh([], { policy: 'round_robin', affinity: true });
+    const client = mesh.connect('fairlead:///echo');
+    try {
+      const waited = strays(CALLERS, async (note, i) => {
+        const token = credentials.createFromMetadataGenerator((_, done) => {
+          note('credentials');
+          done(null, new Metadata());
+        });
+        const calls = Array.from({ length: 3 }, () =>
+          withRoutingKey(`user-${i}`, () => client.unary({}, new Metadata(), { credentials: token })),
+        );
+        const answers = await Promise.all(calls);
+        note('answer');
+        // Each in the context of its own key: they are not spread.
+        if (new Set(answers.map(({ id }) => id)).size > 1) note(`the session of ${i} was lost, which`);
+        await client.unary({}, new Metadata(), { credentials: token });
+      });
+      const lost = strays(CALLERS, async (note) => {
+        const metadata = new Metadata({ waitForReady: true });
+        const token = credentials.createFromMetadataGenerator((_, done) => {
+          note('credentials of a call that waits for ready');
+          done(null, new Metadata());
+        });
+        await client.unary({}, metadata, { credentials: token });
+        note('its answer');
+      });
+      // All of them wait by now: discovery answers.
+      await new Promise((resolve) => setImmediate(resolve));
+      mesh.list(servers);
+      expect(await waited).toEqual([]);
+      expect(await lost).toEqual([]);
+    } finally {
+      await mesh.close();
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+  });
+
+  it('repeats in the context of calls whose servers were away', async () => {
+    const servers = await startServers(2, { delayMs: 200 });
+    const mesh = new EchoMesh(
+      servers,
+      { policy: 'round_robin' },
+      { defaults: { serviceConfig: { methodConfig: [RETRIED] } } },
+    );
+    const client = mesh.connect('fairlead:///echo', { 'grpc.initial_reconnect_backoff_ms': 100 });
+    try {
+      await client.unary();
+      const answered = strays(CALLERS, async (note) => {
+        const token = credentials.createFromMetadataGenerator((_, done) => {
+          note('credentials');
+          done(null, new Metadata());
+        });
+        await client.unary({}, new Metadata({ waitForReady: true }), { credentials: token });
+        note('answer');
+      });
+      await until(() => mesh.inflight === CALLERS, 'calls are under way');
+      await Promise.all(servers.map((server) => server.stop()));
+      await until(() => mesh.inflight === 0, 'calls have lost their servers');
+      await Promise.all(servers.map((server) => server.start()));
+      expect(await answered).toEqual([]);
     } finally {
       await mesh.close();
       await Promise.all(servers.map((server) => server.stop()));

@@ -12,6 +12,7 @@ import {
   type Subset,
 } from '../../src/index.js';
 import { CallConfigurator } from './calls/call.js';
+import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
 import type { Classify } from './common/status.js';
 import { ChannelTelemetry } from './common/telemetry.js';
@@ -36,6 +37,10 @@ export class ChannelBinding {
   readonly classify: Classify | undefined;
   readonly discoveryTimeoutMs: number;
   readonly telemetry: ChannelTelemetry;
+  /** Where calls wait for a connection. */
+  readonly gate: CallGate;
+  /** Nothing is known of the service, or no endpoint, and both may come: calls wait. */
+  awaitsEndpoints = true;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
   /** The part of the service config that may change while the channel is in use. */
@@ -75,11 +80,13 @@ export class ChannelBinding {
       [channel.serviceConfig, own?.serviceConfig ?? {}, defaults.serviceConfig],
       this.live,
     );
+    this.gate = new CallGate(this.clock);
     this.attributes = {
       [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(
         this.#methods,
         this.#target.keyHeader,
         HedgeThrottle.of(this.service, this.clock),
+        this.gate,
         this.telemetry,
       ),
       [ATTRIBUTE]: this,

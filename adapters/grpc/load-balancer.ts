@@ -1,6 +1,7 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
 import { type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
+import type { GateState } from './calls/gate.js';
 import { ChannelSubsets } from './calls/method-subsets.js';
 import { PendingAttempts } from './calls/pending-attempts.js';
 import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
@@ -25,6 +26,8 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
   #stopListening: (() => void) | undefined;
   #refresh: Refresh | undefined;
   #picker: experimental.Picker | undefined;
+  /** Why nothing is known of the service. */
+  #unresolved: string | undefined;
   #connected = 0;
   #trying = 0;
   #publishing = false;
@@ -43,16 +46,18 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     _config: experimental.TypedLoadBalancingConfig,
     options: ChannelOptions,
   ): boolean {
+    const binding = bindingOf(options);
+    if (binding === undefined) {
+      this.#fail('The policy "fairlead" balances targets of registerGrpc() only: "fairlead:///service".');
+      return true;
+    }
+    this.#binding = binding;
+    this.#unresolved = resolution.ok ? undefined : resolution.error.details;
     if (!resolution.ok) {
-      if (this.#leaves.size === 0) this.#fail(resolution.error.details);
+      this.#publish();
       return true;
     }
     try {
-      const binding = bindingOf(options);
-      if (binding === undefined) {
-        this.#fail('The policy "fairlead" balances targets of registerGrpc() only: "fairlead:///service".');
-        return true;
-      }
       this.#open(binding);
       this.#sync(binding, connectionOptions(options));
     } catch (error) {
@@ -77,6 +82,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     this.#refresh?.cancel();
     this.#stopListening?.();
     this.#subsets?.close();
+    this.#binding?.gate.close();
   }
 
   getTypeName(): string {
@@ -94,7 +100,6 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
 
   #open(binding: ChannelBinding): void {
     if (this.#subsets !== undefined) return;
-    this.#binding = binding;
     const connected = (endpoint: Endpoint): boolean => this.#leaves.get(endpoint)?.subchannel !== undefined;
     const subsets = new ChannelSubsets((policy) => binding.openSubset(connected, policy));
     const refresh = new Refresh(binding.clock, () => {
@@ -160,24 +165,32 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
 
   #publish(): void {
     this.#refresh?.settle();
-    if (this.#connected > 0) this.helper.updateState(READY, this.#picker!, null);
-    else if (this.#trying > 0) this.helper.updateState(CONNECTING, new WaitingPicker(), null);
+    if (this.#connected > 0) this.#report(READY, this.#picker!, 'open');
+    else if (this.#trying > 0 || this.#binding?.awaitsEndpoints)
+      this.#report(CONNECTING, new WaitingPicker(), 'closed');
     else this.#fail(this.#whyUnavailable());
   }
 
   #fail(details: string): void {
-    this.helper.updateState(TRANSIENT_FAILURE, new RefusingPicker(details), details);
+    this.#report(TRANSIENT_FAILURE, new RefusingPicker(details), 'failing', details);
+  }
+
+  /** Calls that waited go on after grpc-js has the picker that they will ask. */
+  #report(state: connectivityState, picker: experimental.Picker, gate: GateState, details?: string): void {
+    this.helper.updateState(state, picker, details ?? null);
+    this.#binding?.gate.turn(gate, () => details ?? this.#whyUnavailable());
   }
 
   #whyUnavailable(): string {
     const service = this.#binding?.service;
-    if (this.#leaves.size === 0) {
+    if (this.#unresolved !== undefined) return this.#unresolved;
+    if (this.#leaves.size === 0 || this.#connected > 0) {
       try {
         this.#subsets?.of(undefined).acquire()[Symbol.dispose]();
       } catch (error) {
         if (error instanceof FairleadError) return error.message;
       }
-      return `No endpoint of service '${service?.name}'.`;
+      return `No endpoint of service '${service?.name}' ${this.#connected > 0 ? 'was free' : 'is known'}.`;
     }
     const errors = [...this.#leaves.values()].map(
       ({ endpoint, lastError }) => `${endpoint.spec.id}: ${lastError || 'not connected'}`,

@@ -52,16 +52,18 @@ export class ServiceResolver implements experimental.Resolver {
       this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
     );
     // A call that finds the channel without a config waits for one, and grpc-js starts it in the
-    // context of the code that resolves; one that finds the config waits for its pick, and keeps
-    // its own. So what is known is reported now. grpc-js asks its resolvers not to: it says
-    // CONNECTING after it has asked, unless something else was said by then, and that is all
-    // (1.14).
+    // context of the code that resolves; one that finds the config keeps its own, and waits for a
+    // connection. So the config is there at once, with the endpoints or before them. grpc-js asks
+    // its resolvers not to: it says CONNECTING after it has asked, unless something else was said
+    // by then, and that is all (1.14).
     this.#publishIfKnown();
+    if (!this.#published) this.#await();
   }
 
   destroy(): void {
     this.#stop?.();
     this.#stop = undefined;
+    this.#published = false;
     this.#patience?.cancel();
   }
 
@@ -87,9 +89,16 @@ export class ServiceResolver implements experimental.Resolver {
     if (this.#binding.service.usedEndpoints.length > 0) this.#publish();
   }
 
+  /** Calls wait for what discovery will say. */
+  #await(): void {
+    this.#binding.awaitsEndpoints = true;
+    this.#tell(experimental.statusOrFromValue([]));
+  }
+
   #publish(): void {
     this.#patience?.cancel();
     this.#published = true;
+    this.#binding.awaitsEndpoints = false;
     this.#aperture = this.#binding.service.usedEndpoints;
     this.#tell(experimental.statusOrFromValue([]));
   }
@@ -103,6 +112,7 @@ export class ServiceResolver implements experimental.Resolver {
       this.#publish();
       return;
     }
+    this.#binding.awaitsEndpoints = false;
     const details = `The endpoints of service '${this.#binding.service.name}' are not known: ${reason}.`;
     this.#tell(experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata: new Metadata() }));
   }

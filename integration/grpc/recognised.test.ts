@@ -2,7 +2,7 @@ import { credentials, Client as GrpcClient, Metadata } from '@grpc/grpc-js';
 import { createMesh, staticResolver } from 'fairlead';
 import { registerGrpc } from 'fairlead/grpc';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type Answer, EchoClient, startServers, type TestServer } from './support.js';
+import { type Answer, EchoClient, Mute, startServers, type TestServer } from './support.js';
 import { EchoMesh } from './support-mesh.js';
 
 let servers: TestServer[];
@@ -74,5 +74,36 @@ it('a service that discovery does not know is said to be so at once, and not at 
   } finally {
     client.close();
     registration.close();
+  }
+});
+
+it('a deadline that passes before discovery has answered says so', async () => {
+  const silent = { name: 'silent', watch: () => {} };
+  const mesh = createMesh({ resolver: silent });
+  const registration = registerGrpc(mesh);
+  const client = new EchoClient('fairlead:///users');
+  try {
+    const call = client.unary({}, new Metadata(), { deadline: Date.now() + 50 });
+    await expect(call).rejects.toThrow(/4 DEADLINE_EXCEEDED: .* while the call waited: .*'users'.*has not answered/);
+  } finally {
+    client.close();
+    registration.close();
+  }
+});
+
+it('a deadline that passes while there is no connection says what each endpoint said', async () => {
+  const mute = await new Mute().start();
+  world = new EchoMesh([]);
+  world.resolver.update('echo', [mute.endpoint, { id: 'nobody', host: '127.0.0.1', port: 1 }]);
+  const client = world.connect('fairlead:///echo');
+  const call = (metadata: Metadata): Promise<unknown> =>
+    client.unary({}, metadata, { deadline: Date.now() + 300 }).catch(({ details }) => details);
+  try {
+    const reason =
+      /^Deadline exceeded after .*, while the call waited: No connection .* \(mute: .*; nobody: .*refused/i;
+    expect(await call(new Metadata())).toMatch(reason);
+    expect(await call(new Metadata({ waitForReady: true }))).toMatch(reason);
+  } finally {
+    await mute.stop();
   }
 });

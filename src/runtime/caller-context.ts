@@ -1,5 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 
+/** Nothing is destroyed by hand: without this each would be registered with the collector. */
+const OPTIONS = { requireManualDestroy: true };
+
 /**
  * The async context of a caller: what `AsyncLocalStorage` holds where a call is made. What
  * continues a call later is started by whatever made it possible, a socket, a timer or the end of
@@ -15,8 +18,7 @@ import { AsyncResource } from 'node:async_hooks';
  */
 export class CallerContext extends AsyncResource {
   constructor() {
-    // Nothing is destroyed by hand: without this each would be registered with the collector.
-    super('FairleadCall', { requireManualDestroy: true });
+    super('FairleadCall', OPTIONS);
   }
 
   /** Calls `run` in the caller's context; what it throws is thrown here. */

@@ -5,10 +5,9 @@ import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
 import { type Classify, isDiscardedHedge, isRefusedStream, outcomeOf } from '../common/status.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
-import { type CreateCall, type Stream, whenServerEnds } from './connection-with.js';
+import { type Stream, type StreamListener, whenServerEnds } from './connection-with.js';
 import { timeLeftMs } from './deadline.js';
 import type { PendingAttempt, PendingAttempts } from './pending-attempts.js';
-import { StatusInContext } from './status-in-context.js';
 import { endUnsent } from './unsent-attempt.js';
 
 type Subchannel = experimental.SubchannelInterface;
@@ -36,15 +35,15 @@ export interface AttemptContext {
 }
 
 /**
- * A lease on its way through grpc-js, the pick result that carries it, and the connection that
- * grpc-js is handed to start it on: one object, as there is one per attempt. Picked: counted in
+ * A lease on its way through grpc-js, the pick result that carries it, the connection that grpc-js is
+ * handed to start it on, and what listens to its stream: one object, as there is one per attempt. Picked: counted in
  * flight and pending. Started: grpc-js has opened the stream. Ended: the lease is done.
  *
  * grpc-js may drop a pick without a word (the connection was lost before the stream was opened), so
  * a pending attempt does not stay for ever: see `PendingAttempts`. And it reports the end of a call
  * once all its messages are read, which may be never; the lease ends when the server has ended it.
  */
-export class Attempt implements experimental.PickResult, PendingAttempt {
+export class Attempt implements experimental.PickResult, PendingAttempt, StreamListener {
   /** grpc-js calls it without `this`. */
   readonly onCallEnded: (code: status, details: string, metadata: Metadata) => void;
   pending = true;
@@ -63,6 +62,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
   readonly #record: AttemptRecord | undefined;
   /** What it goes over, with what measures it and what holds its answer in between. */
   readonly #over: Subchannel;
+  /** Where its events go; undefined until its stream is opened. */
+  #listener: StreamListener | undefined = undefined;
   /** How long it had when it was sent; NaN without a deadline, 0 where it was not sent. */
   #hadMs = Number.NaN;
   /** Its call knows that it is over. */
@@ -136,24 +137,33 @@ export class Attempt implements experimental.PickResult, PendingAttempt {
     return this.#over.getAddress();
   }
 
-  /**
-   * Opens the stream, whose events come in the context that it is opened in: a pick that waited is
-   * made in the context of the code that made it possible. What it throws, grpc-js answers by
-   * another pick.
-   */
-  createCall(...parameters: Parameters<CreateCall>): Stream {
-    return this.#call.caller.run(this.#open, this, ...parameters);
-  }
-
-  #open(...[metadata, host, method, listener, id]: Parameters<CreateCall>): Stream {
+  /** Opens the stream, whose events come by here. What it throws, grpc-js answers by another pick. */
+  createCall(metadata: Metadata, host: string, method: string, listener: StreamListener, id: number): Stream {
+    this.#listener = listener;
     this.#hadMs = timeLeftMs(metadata);
-    if (this.#hadMs === 0) {
-      return endUnsent((ended) => listener.onReceiveStatus(ended), LATE);
-    }
-    const told = new StatusInContext(listener, this.#call.caller);
-    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, told, id);
+    if (this.#hadMs === 0) return endUnsent(this, LATE);
+    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, this, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
     return stream;
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.#listener!.onReceiveMetadata(metadata);
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    this.#listener!.onReceiveMessage(message);
+  }
+
+  /**
+   * In the context of the caller. What is read comes in the context that the stream was opened in,
+   * which is the caller's; but Node 20 and 22 emit the end of an HTTP/2 stream in the context of
+   * its session, and so does every Node the loss of it: in that of the call which made the
+   * connection.
+   */
+  onReceiveStatus(ended: Parameters<StreamListener['onReceiveStatus']>[0]): void {
+    const listener = this.#listener!;
+    this.#call.runInAsyncScope(listener.onReceiveStatus, listener, ended);
   }
 
   /** It will not start. */

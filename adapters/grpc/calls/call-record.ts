@@ -1,18 +1,16 @@
-import type { Metadata, StatusObject, status } from '@grpc/grpc-js';
+import type { Metadata, status } from '@grpc/grpc-js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import { AttemptRecord } from './attempt-record.js';
-import { CallFilter } from './call-filter.js';
 
 /** grpc-js puts it into the metadata of attempts after the first (gRFC A6). */
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 
 /**
- * What is measured of one call, made only while there are subscribers. It is the filter by which
- * grpc-js shows how the call ended; attempts are reported by the picks. A number that repeats is a
- * transparent retry, which the retry policy does not count; and as attempts may overlap, time
- * without one is what remains between them.
+ * What is measured of one call, made only while there are subscribers. Attempts are reported by the
+ * picks. A number that repeats is a transparent retry, which the retry policy does not count; and as
+ * attempts may overlap, time without one is what remains between them.
  */
-export class CallRecord extends CallFilter {
+export class CallRecord {
   readonly path: string;
   readonly telemetry: ChannelTelemetry;
   readonly #hedged: boolean;
@@ -26,7 +24,6 @@ export class CallRecord extends CallFilter {
   #ended = false;
 
   constructor(telemetry: ChannelTelemetry, path: string, hedged: boolean) {
-    super();
     this.telemetry = telemetry;
     this.path = path;
     this.#hedged = hedged;
@@ -56,13 +53,8 @@ export class CallRecord extends CallFilter {
     this.#idleSinceMs = nowMs;
   }
 
-  /** The last filter that a call passes on its way back to who made it. */
-  override receiveTrailers(ended: StatusObject): StatusObject {
-    this.#end(ended.code);
-    return ended;
-  }
-
-  #end(code: status): void {
+  /** The call is over, as its caller is told. */
+  end(code: status): void {
     if (this.#ended) return;
     this.#ended = true;
     // An attempt that never got as far as a stream ends with its call, and nothing reports it.

@@ -1,11 +1,11 @@
-import { status as Code, type experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
-import { CallerContext } from '../../../src/adapter.js';
+import { status as Code, experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
 import type { AcquireRequest, Clock, Endpoint, RoutingKey } from '../../../src/index.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
 import { CallFilter } from './call-filter.js';
 import { CallRecord, PREVIOUS_ATTEMPTS } from './call-record.js';
 import { TIMEOUT } from './deadline.js';
+import { type CallGate, type GatedCall, waitingPick } from './gate.js';
 import type { HedgeThrottle } from './hedge-throttle.js';
 import { Hedges } from './hedges.js';
 import { holdAnswer } from './held-answer.js';
@@ -23,13 +23,11 @@ interface PickedAttempt {
 
 /**
  * One call over all its attempts. It is the config that grpc-js asks for, what grpc-js carries,
- * unread, to every pick of the call, and a filter that the call's end passes: so a retry or a hedge
- * knows where the call has been, a pick for a call that is over sends nothing, the key is read
- * once, and one object does for all.
+ * unread, to every pick of the call, a filter that the call passes out and back, and the context of
+ * its caller: so a retry or a hedge knows where the call has been, a pick for a call that is over
+ * sends nothing, the key is read once, and one object does for all.
  */
-export class Call extends CallFilter implements AcquireRequest, CallConfig {
-  /** Where its caller is: streams are opened, and refusals reported, in that context. */
-  readonly caller: CallerContext = new CallerContext();
+export class Call extends CallFilter implements AcquireRequest, CallConfig, GatedCall {
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
   prefer: string | undefined = undefined;
@@ -41,6 +39,9 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
    * deadline has passed: it forgets what has no attempt yet, and begins one then.
    */
   ended = false;
+  waitsForReady = false;
+  /** Undefined where another config selector is in between. */
+  readonly #gate: CallGate | undefined;
   /** Undefined while nothing measures. */
   readonly record: CallRecord | undefined;
   /** Undefined where no attempt can be one too many. */
@@ -48,9 +49,16 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
   /** The attempt that was picked last. */
   #last: PickedAttempt | undefined = undefined;
 
-  constructor(key: RoutingKey | undefined, plan: MethodPlan, record?: CallRecord, throttle?: HedgeThrottle) {
+  constructor(
+    key: RoutingKey | undefined,
+    plan: MethodPlan,
+    record?: CallRecord,
+    throttle?: HedgeThrottle,
+    gate?: CallGate,
+  ) {
     super();
     this.key = key;
+    this.#gate = gate;
     this.record = record;
     this.#plan = plan;
     const throttled = throttle !== undefined && (plan.hedged || plan.throttling !== undefined);
@@ -70,14 +78,34 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
   }
 
   get dynamicFilterFactories(): CallConfig['dynamicFilterFactories'] {
-    return this.record === undefined ? [this] : [this, this.record];
+    return [this];
+  }
+
+  /** The first attempt waits here while there is no connection. */
+  override sendMetadata(metadata: Promise<Metadata>): Promise<Metadata> {
+    return this.#gate === undefined || this.#gate.lets(this) ? metadata : this.#pass(this.#gate, metadata);
   }
 
   override receiveTrailers(ended: StatusObject): StatusObject {
     this.ended = true;
     // Of a pick that waits for credentials grpc-js says nothing more.
     if (this.#last?.pending) this.#last.abandon();
-    return ended;
+    const reason = this.#gate?.leave(this);
+    this.record?.end(ended.code);
+    return reason === undefined ? ended : whileWaiting(ended, reason);
+  }
+
+  /** For an attempt that cannot be sent now. */
+  wait(): experimental.PickResult {
+    return this.#gate === undefined ? QUEUE : waitingPick(this.#gate.wait(this));
+  }
+
+  async #pass(gate: CallGate, metadata: Promise<Metadata>): Promise<Metadata> {
+    const passed = await metadata;
+    this.record?.attempt(passed);
+    // Its state may have changed meanwhile.
+    if (!gate.lets(this)) await gate.wait(this);
+    return passed;
   }
 
   /** Undefined where the channel's policy picks. */
@@ -141,6 +169,22 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig {
   }
 }
 
+/** For grpc-js to pick again when the channel's state is reported next. */
+const QUEUE: experimental.PickResult = {
+  pickResultType: experimental.PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
+/** grpc-js says only where a call waited when its deadline passed; why is added to that. */
+function whileWaiting(ended: StatusObject, reason: string): StatusObject {
+  if (ended.code !== Code.DEADLINE_EXCEEDED) return ended;
+  const [when = ''] = ended.details.split(',', 1);
+  return { ...ended, details: `${when}, while the call waited: ${reason}` };
+}
+
 /** Plans that say `unary` of a method that was seen to stream. */
 const streaming = new WeakSet<MethodPlan>();
 
@@ -161,14 +205,17 @@ export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;
   readonly #keyHeader: string | undefined;
   readonly #throttle: HedgeThrottle;
+  readonly #gate: CallGate;
   readonly #telemetry: ChannelTelemetry | undefined;
 
   constructor(
     methods: MethodConfigs,
     keyHeader: string | undefined,
     throttle: HedgeThrottle,
+    gate: CallGate,
     telemetry?: ChannelTelemetry,
   ) {
+    this.#gate = gate;
     this.#methods = methods;
     this.#keyHeader = keyHeader;
     this.#throttle = throttle;
@@ -186,8 +233,9 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const key = routingKeyOf(metadata, this.#keyHeader);
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
-    const call = new Call(key, plan, record, this.#throttle);
+    const call = new Call(key, plan, record, this.#throttle, this.#gate);
     call.prefer = preferredOf(metadata);
+    call.waitsForReady = metadata.getOptions().waitForReady === true;
     return call;
   }
 

@@ -23,10 +23,10 @@ export function connectionWith(
 
 /** What grpc-js keeps in a stream, as far as it is looked at here: optional, as it may go. */
 interface StreamParts {
-  readonly http2Stream?: { once?(event: 'trailers', heard: (headers: IncomingHttpHeaders) => void): void };
+  readonly http2Stream?: { on?(event: 'trailers', heard: (headers: IncomingHttpHeaders) => void): void };
 }
 
 /** Calls `ended` when trailers arrive: the server has said all, whether or not it was read. */
 export function whenServerEnds(stream: Stream, ended: (trailers: IncomingHttpHeaders) => void): void {
-  (stream as StreamParts).http2Stream?.once?.('trailers', ended);
+  (stream as StreamParts).http2Stream?.on?.('trailers', ended);
 }

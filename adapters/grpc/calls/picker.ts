@@ -21,14 +21,6 @@ export interface PickerContext extends AttemptContext {
   settle(): void;
 }
 
-const QUEUE: experimental.PickResult = {
-  pickResultType: PickResultType.QUEUE,
-  subchannel: null,
-  status: null,
-  onCallStarted: null,
-  onCallEnded: null,
-};
-
 /** For a call that is over: nothing waits for what would be sent. */
 const DROP: experimental.PickResult = {
   pickResultType: PickResultType.DROP,
@@ -70,7 +62,7 @@ export class ConnectedPicker implements experimental.Picker {
         // Its connection went away this moment; the pick is repeated when the channel's state is
         // reported.
         lease.done(Outcome.Cancelled);
-        return QUEUE;
+        return call.wait();
       }
       const connection = leaf.roomiest();
       const subchannel = connection.subchannel ?? leaf.subchannel;
@@ -96,7 +88,7 @@ export class WaitingPicker implements experimental.Picker {
     const call = callOf(args);
     if (call.ended) return DROP;
     call.record?.attempt(args.metadata);
-    return QUEUE;
+    return call.wait();
   }
 }
 
@@ -118,7 +110,8 @@ function refuse(args: experimental.PickArgs, details: string): experimental.Pick
   const call = callOf(args);
   if (call.ended) return DROP;
   const attempt = call.record?.attempt(args.metadata);
-  if (args.metadata.getOptions().waitForReady !== true) attempt?.end(status.UNAVAILABLE);
+  if (args.metadata.getOptions().waitForReady === true) return call.wait();
+  attempt?.end(status.UNAVAILABLE);
   return {
     pickResultType: PickResultType.TRANSIENT_FAILURE,
     subchannel: null,

@@ -1,5 +1,5 @@
 import { connectivityState, credentials, experimental, type StatusObject } from '@grpc/grpc-js';
-import type { CreateCall, Stream } from './connection-with.js';
+import type { CreateCall, Stream, StreamListener } from './connection-with.js';
 import type { Hedges } from './hedges.js';
 
 /** What grpc-js does with an attempt, or asks of it. */
@@ -18,8 +18,8 @@ const NOTHING = {
  * In place of a stream: none, for an attempt that ends so, but not before grpc-js has what is
  * returned.
  */
-export function endUnsent(end: (ended: StatusObject) => void, ended: StatusObject): Stream {
-  queueMicrotask(() => end({ ...ended, metadata: ended.metadata.clone() }));
+export function endUnsent(listener: Pick<StreamListener, 'onReceiveStatus'>, ended: StatusObject): Stream {
+  queueMicrotask(() => listener.onReceiveStatus({ ...ended, metadata: ended.metadata.clone() }));
   return NOTHING;
 }
 

@@ -41,7 +41,7 @@ function record(hedged = false) {
     const stream = over.getRealSubchannel().createCall(new Metadata(), '', '/a.B/C', listener as never);
     return { stream, listener };
   };
-  const end = (code: Status): void => void call.receiveTrailers({ code, details: '', metadata: new Metadata() });
+  const end = (code: Status): void => call.end(code);
   return { service, clock, calls, attempts, pick, open, end };
 }
 

@@ -3,6 +3,7 @@ import { RetryThrottler } from '@grpc/grpc-js/build/src/retrying-call.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Call, CallConfigurator } from '../../../../adapters/grpc/calls/call.js';
+import { CallGate } from '../../../../adapters/grpc/calls/gate.js';
 import { HedgeThrottle } from '../../../../adapters/grpc/calls/hedge-throttle.js';
 import { Hedges } from '../../../../adapters/grpc/calls/hedges.js';
 import { MethodConfigs, type MethodPlan } from '../../../../adapters/grpc/config/method-configs.js';
@@ -173,7 +174,8 @@ describe('a call that forwards the metadata of another one', () => {
   };
   const configurator = (): CallConfigurator => {
     const config = readServiceConfig({ methodConfig: [{ name: [{}], idempotent: true }] }, 'config');
-    return new CallConfigurator(new MethodConfigs([config]), undefined, new HedgeThrottle(testMesh({}).clock));
+    const { clock } = testMesh({});
+    return new CallConfigurator(new MethodConfigs([config]), undefined, new HedgeThrottle(clock), new CallGate(clock));
   };
 
   it('does not send on what speaks of the other call', () => {

@@ -1,0 +1,120 @@
+import { connectivityState, credentials, experimental, Metadata } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../../../src/index.js';
+
+/** What a channel lets through: every call, none, or those that do not wait for better times. */
+export type GateState = 'open' | 'closed' | 'failing';
+
+/** A call at the gate. */
+export interface GatedCall {
+  /** gRPC's `waitForReady`: it does not fail where there is no connection. */
+  readonly waitsForReady: boolean;
+}
+
+interface Place {
+  readonly turn: Promise<void>;
+  readonly go: () => void;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Where the calls of a channel wait while it has no connection. grpc-js would queue them, and pick
+ * for them in the context of whatever ended the wait: what it asks for then, say the credentials
+ * of a call, would run in the context of somebody else, the routing key included. Here each waits
+ * by a promise of its own, and goes on in the context in which it was made.
+ */
+export class CallGate {
+  readonly #clock: Clock;
+  readonly #places = new Map<GatedCall, Place>();
+  #state: GateState = 'closed';
+  #explain: () => string = () => 'the channel has not begun to connect';
+  #keepAlive: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  lets(call: GatedCall): boolean {
+    return this.#state === 'open' || (this.#state === 'failing' && !call.waitsForReady);
+  }
+
+  /** Resolves at the next turn of the call: it may have to wait again. All its attempts share it. */
+  wait(call: GatedCall): Promise<void> {
+    let place = this.#places.get(call);
+    if (place === undefined) {
+      let go!: () => void;
+      const turn = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      place = { turn, go };
+      this.#places.set(call, place);
+      // Nothing else need hold the process while a call waits.
+      this.#keepAlive ??= this.#hold();
+    }
+    return place.turn;
+  }
+
+  /** The call is over: returns what it waited for; undefined where it did not wait. */
+  leave(call: GatedCall): string | undefined {
+    if (!this.#places.delete(call)) return undefined;
+    this.#letGo();
+    return this.#explain();
+  }
+
+  /** The channel's state was reported: those that it lets through get their turn. */
+  turn(state: GateState, explain: () => string): void {
+    this.#state = state;
+    this.#explain = explain;
+    for (const [call, place] of this.#places) if (this.lets(call)) this.#admit(call, place);
+    this.#letGo();
+  }
+
+  /** The channel is closed, or idle: all get their turn, and new ones wait. */
+  close(): void {
+    this.#state = 'closed';
+    for (const [call, place] of this.#places) this.#admit(call, place);
+    this.#letGo();
+  }
+
+  #admit(call: GatedCall, place: Place): void {
+    this.#places.delete(call);
+    place.go();
+  }
+
+  #hold(): Timer {
+    return this.#clock.awaited(DAY_MS, () => {
+      this.#keepAlive = this.#places.size > 0 ? this.#hold() : undefined;
+    });
+  }
+
+  #letGo(): void {
+    if (this.#places.size > 0) return;
+    this.#keepAlive?.cancel();
+    this.#keepAlive = undefined;
+  }
+}
+
+/**
+ * A pick that grpc-js takes for one whose connection is lost while its credentials are fetched,
+ * which take until the call's next turn: then it picks again, in the context of the call.
+ * Credentials of the call itself are asked for at each such pick.
+ */
+export function waitingPick(turn: Promise<void>): experimental.PickResult {
+  const subchannel = {
+    getCallCredentials: () =>
+      credentials.createFromMetadataGenerator((_, done) => {
+        void turn.then(() => done(null, new Metadata()));
+      }),
+    getConnectivityState: () => connectivityState.CONNECTING,
+    // Where grpc-js traces.
+    getChannelzRef: () => ({ id: 0 }),
+    getAddress: () => 'none',
+  };
+  return {
+    pickResultType: experimental.PickResultType.COMPLETE,
+    subchannel: subchannel as unknown as experimental.SubchannelInterface,
+    status: null,
+    onCallStarted: null,
+    onCallEnded: null,
+  };
+}
