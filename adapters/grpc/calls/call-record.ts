@@ -7,8 +7,8 @@ export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 
 /**
  * What is measured of one call, made only while there are subscribers. Attempts are reported by the
- * picks. A number that repeats is a transparent retry, which the retry policy does not count; and as
- * attempts may overlap, time without one is what remains between them.
+ * picks. A number that repeats is a transparent retry, which the retry policy does not count; and
+ * as attempts may overlap, time without one is what remains between them.
  */
 export class CallRecord {
   readonly path: string;

@@ -38,7 +38,9 @@ export class CallGate {
     return this.#state === 'open' || (this.#state === 'failing' && !call.waitsForReady);
   }
 
-  /** Resolves at the next turn of the call: it may have to wait again. All its attempts share it. */
+  /**
+   * Resolves at the next turn of the call: it may have to wait again. All its attempts share it.
+   */
   wait(call: GatedCall): Promise<void> {
     let place = this.#places.get(call);
     if (place === undefined) {
