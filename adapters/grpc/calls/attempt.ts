@@ -36,9 +36,9 @@ export interface AttemptContext {
 
 /**
  * A lease on its way through grpc-js, the pick result that carries it, the connection that grpc-js
- * is handed to start it on, and what listens to its stream: one object, as there is one per attempt.
- * Picked: counted in flight and pending. Started: grpc-js has opened the stream. Ended: the lease is
- * done.
+ * is handed to start it on, and what listens to its stream: one object, there is one per attempt.
+ * Picked: counted in flight and pending. Started: grpc-js has opened the stream. Ended: the lease
+ * is done.
  *
  * grpc-js may drop a pick without a word (the connection was lost before the stream was opened), so
  * a pending attempt does not stay for ever: see `PendingAttempts`. And it reports the end of a call
