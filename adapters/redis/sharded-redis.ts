@@ -291,6 +291,7 @@ export class ShardedRedis extends Redis {
       commandTimeoutMs: this.options.commandTimeout,
       current: () => this.#set,
       keysOf: (command) => this.#dispatch.router.keysOf(command),
+      placesOf: (command) => this.#dispatch.router.placesOf(command),
       route: (command) => this.#dispatch.router.route(command),
       error: (error) => this.#heard('error', error),
     };

@@ -83,6 +83,21 @@ describe('commands that ioredis does not know', () => {
   });
 });
 
+describe('a cache whose keys have a namespace at the servers', () => {
+  it('renames the keys of commands that ioredis does not know by their places', async () => {
+    const args = Object.entries(RENAMED).flatMap(([name, other]) => ['--rename-command', name, other]);
+    await using one = await startRedis({ args });
+    await using two = await startRedis({ args });
+    await using over = redisOver([one, two], { onFailure: 'next', quarantine: 'generation' });
+    const { redis } = over;
+    // The value is the name of the key.
+    expect(await redis.call('mod.set', 'x', 'x')).toBe('OK');
+    expect(await redis.call('mod.get', 'x')).toBe('x');
+    await expect(redis.call('mod.eval', 'k', '1', 'k')).rejects.toThrow(/which of its arguments are keys/);
+    expect(await redis.call('mod.eval', 'return KEYS[1]', '1', 'k')).toMatch(/^fl:\w+:k$/);
+  });
+});
+
 describe('the keys of a command as the server tells them', () => {
   const COMMANDS: readonly (readonly string[])[] = [
     ['get', 'k'],

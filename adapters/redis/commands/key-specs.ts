@@ -39,6 +39,12 @@ export class KeySpecs {
     return spec === undefined || spec === 'movable' ? undefined : pick(spec, args);
   }
 
+  /** Where they are among the arguments, from 0; undefined where the arguments decide. */
+  places(name: string, args: readonly RedisKey[]): number[] | undefined {
+    const spec = this.#specs.get(name);
+    return spec === undefined || spec === 'movable' ? undefined : placesIn(spec, args);
+  }
+
   /**
    * The keys, empty where the command has none. Undefined for a command that the server does not
    * know or that it finds malformed. Rejects where the server cannot be asked.
@@ -90,12 +96,16 @@ function specOf(reply: unknown): KeySpec | undefined {
 
 const NO_KEYS: FixedKeys = { first: 0, last: -1, step: 0 };
 
-function pick({ first, last, step }: FixedKeys, args: readonly RedisKey[]): RedisKey[] {
-  const keys: RedisKey[] = [];
-  if (step <= 0) return keys;
+function pick(spec: FixedKeys, args: readonly RedisKey[]): RedisKey[] {
+  return placesIn(spec, args).map((at) => args[at]!);
+}
+
+function placesIn({ first, last, step }: FixedKeys, args: readonly RedisKey[]): number[] {
+  const places: number[] = [];
+  if (step <= 0) return places;
   const end = Math.min(last < 0 ? args.length + 1 + last : last, args.length);
-  for (let i = first; i <= end; i += step) keys.push(args[i - 1]!);
-  return keys;
+  for (let i = first; i <= end; i += step) places.push(i - 1);
+  return places;
 }
 
 function isKey(value: unknown): value is RedisKey {

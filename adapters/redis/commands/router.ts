@@ -173,6 +173,14 @@ export class Router implements TransactionRouter {
     return this.#isUnknown(name, command) ? (this.#specs.known(name, command.args as RedisKey[]) ?? []) : keys;
   }
 
+  /** Where the keys are that `keysOf` returns, of a command in which ioredis finds none. */
+  placesOf(command: Command): readonly number[] | undefined {
+    const name = command.name.toLowerCase();
+    if (containerKey(name, command.args) !== undefined) return [1];
+    if (this.#keysByOption(name, command) !== undefined || !this.#isUnknown(name, command)) return undefined;
+    return this.#specs.places(name, command.args as RedisKey[]);
+  }
+
   #keysByOption(name: string, command: Command): readonly RedisKey[] | undefined {
     const { keysOf: ask } = this.#host.own;
     if (ask === undefined) return undefined;

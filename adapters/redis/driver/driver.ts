@@ -59,14 +59,17 @@ export function leavePipeline(command: Command): void {
 }
 
 /**
- * Gives the keys of a command other names. `keys`: those that were found in it, for commands in
- * which ioredis finds none itself; each is looked for among the arguments.
+ * Gives the keys of a command other names. For commands in which ioredis finds none itself: `keys`
+ * are those that were found in it, `places` where they are among the arguments. Without places a
+ * text that is a key here and something else there cannot be told apart: false, and nothing is
+ * changed.
  */
 export function renameKeys(
   command: Command,
   keys: readonly (string | Buffer)[],
   rename: (key: string | Buffer) => string | Buffer,
-): void {
+  places: readonly number[] | undefined,
+): boolean {
   const own = command as unknown as KeyedCommand;
   const { length } = own.args;
   if (keysOf(command).length > 0) {
@@ -74,16 +77,30 @@ export function renameKeys(
     own.keys = undefined;
     own._iterateKeys((key) => (key === undefined ? key : rename(key)));
     own.args.length = length;
-    return;
+    return true;
   }
-  let from = 0;
-  for (const key of keys) {
-    const at = own.args.indexOf(key, from);
-    if (at === -1) continue;
-    own.args[at] = rename(key);
-    from = at + 1;
-  }
+  const found = places ?? placesOf(own.args, keys);
+  for (const at of found ?? []) own.args[at] = rename(own.args[at]!);
+  return found !== undefined;
 }
+
+/** Where these are among the arguments; undefined where one of them is there more or less often. */
+function placesOf(args: readonly (string | Buffer)[], keys: readonly (string | Buffer)[]): number[] | undefined {
+  const left = new Map<string, number>();
+  for (const key of keys) left.set(bytesOf(key), (left.get(bytesOf(key)) ?? 0) + 1);
+  const places: number[] = [];
+  for (const [at, arg] of args.entries()) {
+    const bytes = bytesOf(arg);
+    const times = left.get(bytes);
+    if (times === undefined) continue;
+    left.set(bytes, times - 1);
+    places.push(at);
+  }
+  return [...left.values()].every((times) => times === 0) ? places : undefined;
+}
+
+/** The same of a string and of a Buffer, byte by byte. */
+const bytesOf = (text: string | Buffer): string => Buffer.from(text as string).toString('latin1');
 
 interface KeyedCommand {
   keys: readonly (string | Buffer)[] | undefined;

@@ -40,7 +40,7 @@ export class CacheShard implements Routes {
     this.#host = host;
     const { service, quarantine, maxOfflineCommands } = host.own;
     this.#held = new PendingCommands(maxOfflineCommands, host.commandTimeoutMs, host.clock, timedOut);
-    const context: NamespaceHost = { service, keysOf: host.keysOf, emptied };
+    const context: NamespaceHost = { service, keysOf: host.keysOf, placesOf: host.placesOf, emptied };
     const ownNamespace = (): string | undefined => {
       if (!this.admitted) return undefined;
       return quarantine === 'generation' ? notes.record?.own : '';

@@ -16,6 +16,13 @@ const NAMING: ReadonlySet<string> = new Set([
   'xreadgroup',
 ]);
 
+/** Finds keys in commands. */
+export interface KeyFinder {
+  keysOf(command: Command): readonly RedisKey[];
+  /** Where they are among its arguments, from 0; undefined where that is not known. */
+  placesOf(command: Command): readonly number[] | undefined;
+}
+
 /**
  * Gives the keys of a command other names at the server: each gets the namespace in front. What
  * names keys without declaring them (BY and GET of SORT_RO) cannot be served; the error says why.
@@ -24,7 +31,7 @@ const NAMING: ReadonlySet<string> = new Set([
 export function enterNamespace(
   command: Command,
   namespace: string,
-  keysOf: (command: Command) => readonly RedisKey[],
+  { keysOf, placesOf }: KeyFinder,
 ): string | undefined {
   const name = command.name.toLowerCase();
   if (name === 'keys' || name === 'scan') {
@@ -42,7 +49,9 @@ export function enterNamespace(
   }
   const keys = keysOf(command);
   if (keys.length === 0 && command.args.length > 0 && !isBuiltin(name)) return 'its keys are not known here';
-  renameKeys(command, keys, (key) => within(namespace, key));
+  if (!renameKeys(command, keys, (key) => within(namespace, key), placesOf(command))) {
+    return 'which of its arguments are keys is not known here: one of them is there as something else, too';
+  }
   if (NAMING.has(name)) onReply(command, (reply) => withoutNamespace(reply, Buffer.from(namespace)));
   return undefined;
 }

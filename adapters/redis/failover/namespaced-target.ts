@@ -1,13 +1,12 @@
-import { type RedisKey, shardUnavailable, unroutable } from '../common/errors.js';
+import { shardUnavailable, unroutable } from '../common/errors.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { Held } from './held.js';
-import { enterNamespace } from './key-names.js';
+import { enterNamespace, type KeyFinder } from './key-names.js';
 
 /** What it needs from its host. */
-export interface NamespaceHost {
+export interface NamespaceHost extends KeyFinder {
   readonly service: string;
-  keysOf(command: Command): readonly RedisKey[];
   /** The shard's database was emptied just now, with all that is kept there for its keys. */
   emptied(shard: Shard): void;
 }
@@ -63,7 +62,7 @@ export class NamespacedTarget implements Target {
   /** Why it cannot; undefined where it did. */
   #enter(command: Command, namespace: string): string | undefined {
     try {
-      return enterNamespace(command, namespace, this.#host.keysOf);
+      return enterNamespace(command, namespace, this.#host);
     } catch (error) {
       return (error as Error).message;
     }

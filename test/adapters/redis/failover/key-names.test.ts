@@ -2,14 +2,17 @@ import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Command, keysOf, ownCommand } from '../../../../adapters/redis/driver/driver.js';
-import { enterNamespace } from '../../../../adapters/redis/failover/key-names.js';
+import { enterNamespace, type KeyFinder } from '../../../../adapters/redis/failover/key-names.js';
 import { parseRecord, Tokens, tokenOf } from '../../../../adapters/redis/failover/shard-record.js';
 
 const NAMESPACE = 'fl:abc123:';
+const asIoredis = { keysOf, placesOf: () => undefined };
+/** What the server, or the option keysOf, finds in a command. */
+const finding = (keys: string[], places?: number[]): KeyFinder => ({ keysOf: () => keys, placesOf: () => places });
 const entered = (name: string, args: (string | Buffer)[]): Command => {
   const command = ownCommand(name, args);
   command.promise.catch(() => {});
-  expect(enterNamespace(command, NAMESPACE, keysOf)).toBeUndefined();
+  expect(enterNamespace(command, NAMESPACE, asIoredis)).toBeUndefined();
   return command;
 };
 
@@ -44,9 +47,44 @@ describe('a namespace', () => {
   it('is not entered by a command whose keys nobody knows', () => {
     const command = ownCommand('json.get', ['doc']);
     command.promise.catch(() => {});
-    expect(enterNamespace(command, NAMESPACE, () => [])).toMatch(/not known/);
-    expect(enterNamespace(command, NAMESPACE, () => ['doc'])).toBeUndefined();
+    expect(enterNamespace(command, NAMESPACE, finding([]))).toMatch(/not known/);
+    expect(enterNamespace(command, NAMESPACE, finding(['doc']))).toBeUndefined();
     expect(command.args).toEqual(['fl:abc123:doc']);
+  });
+
+  it.each<[string, (string | Buffer)[], KeyFinder, (string | Buffer)[]]>([
+    [
+      'by their places',
+      ['x', 'FIELD', 'x', 'x'],
+      finding(['x', 'x'], [0, 2]),
+      ['fl:abc123:x', 'FIELD', 'fl:abc123:x', 'x'],
+    ],
+    ['of a container', ['usage', 'usage'], finding(['usage'], [1]), ['usage', 'fl:abc123:usage']],
+    [
+      'as often as they are there',
+      ['x', '2', 'x', 'y'],
+      finding(['x', 'y', 'x']),
+      ['fl:abc123:x', '2', 'fl:abc123:x', 'fl:abc123:y'],
+    ],
+    [
+      'as bytes, where the server names them as text',
+      [Buffer.from('x'), 'y'],
+      finding(['x']),
+      [Buffer.from('fl:abc123:x'), 'y'],
+    ],
+  ])('is put in front of the keys of a module %s, not of what looks alike', (_what, args, finder, expected) => {
+    const command = ownCommand('mod.set', args);
+    expect(enterNamespace(command, NAMESPACE, finder)).toBeUndefined();
+    expect(command.args).toEqual(expected);
+  });
+
+  it.each<[string, (string | Buffer)[], string[]]>([
+    ['is something else, too', ['x', 'FIELD', 'x'], ['x']],
+    ['is not among its arguments', ['x', 'FIELD'], ['y']],
+  ])('is not entered by a command of a module a key of which %s', (_what, args, keys) => {
+    const command = ownCommand('mod.set', args);
+    expect(enterNamespace(command, NAMESPACE, finding(keys))).toMatch(/not known here/);
+    expect(command.args).toEqual(args);
   });
 
   it('keeps bytes as they are', () => {
@@ -76,7 +114,7 @@ describe('a namespace', () => {
       expect(await random.promise).toBe(shown);
     }
     const scan = new Command('scan', ['0'], { replyEncoding: 'utf8' } as never);
-    enterNamespace(scan, '', keysOf);
+    enterNamespace(scan, '', asIoredis);
     scan.resolve([Buffer.from('0'), [Buffer.from('fl:old:a'), Buffer.from('b')]] as never);
     expect(await scan.promise).toEqual(['0', ['b']]);
   });

@@ -31,6 +31,7 @@ class Client {
       commandTimeoutMs: 5_000,
       current: () => this.#set,
       keysOf,
+      placesOf: () => undefined,
       route: (command) => this.#set.ownerOf(command.args[0] as string).send(command),
       error: (error) => void this.errors.push(error),
     });
