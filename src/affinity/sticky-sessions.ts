@@ -88,8 +88,8 @@ export class StickySessions {
    * For calls that can wait: asks a shared store about the session. Undefined where nothing must be
    * asked.
    */
-  prepare(key: RoutingKey): Promise<void> | undefined {
-    return this.#book.prepare(this.#book.name('', key));
+  prepare(sessions: string, key: RoutingKey): Promise<void> | undefined {
+    return this.#book.prepare(this.#book.name(sessions, key));
   }
 
   /**

@@ -107,8 +107,8 @@ export class AttemptRace<T> {
   #acquireOther(): Lease | undefined {
     const { tried } = this.#log;
     try {
-      const { key, prefer } = this.#plan;
-      const lease = this.#host.tryAcquire({ key, prefer, tried, beside: true });
+      const { key, prefer, labels, part } = this.#plan;
+      const lease = this.#host.tryAcquire({ key, prefer, labels, part, tried, beside: true });
       if (lease === undefined || !tried.includes(lease.endpoint)) return lease;
       lease.done(Outcome.Cancelled);
     } catch {

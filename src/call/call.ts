@@ -21,7 +21,7 @@ import { CallScope } from './scope.js';
 export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
   try {
     if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
-    const plan = host.plan.read(options);
+    const plan = routed(host, host.plan.read(options));
     const { guard } = host;
     if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
       return conduct(host, run, plan, undefined);
@@ -35,6 +35,11 @@ export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): 
   } catch (thrown) {
     return Promise.reject(thrown);
   }
+}
+
+/** All attempts of a call stay in the part that it was held to first. */
+function routed(host: CallHost, plan: CallPlan): CallPlan {
+  return host.router === undefined ? plan : { ...plan, part: host.router.route(plan) };
 }
 
 async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {
@@ -96,7 +101,7 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
     scope.throwIfEnded();
     if (host.rotation.length === 0 && !host.closed) throw host.explainUnready();
   }
-  const preparing = plan.key === undefined ? undefined : host.prepare(plan.key);
+  const preparing = plan.key === undefined ? undefined : host.prepare(plan.key, plan.part);
   if (preparing !== undefined) await scope.race(preparing);
   if (guard?.distributed !== undefined) {
     const waitMs = await scope.race(guard.admitDistributed(guard.distributed, plan));
@@ -195,7 +200,8 @@ async function next(
   scope.waitsFor = () => thrown;
   try {
     if (delayMs > 0) await scope.sleep(delayMs, host.stopping);
-    const lease = await acquire(host, { key: plan.key, prefer: plan.prefer, tried: log.tried }, scope);
+    const { key, prefer, labels, part } = plan;
+    const lease = await acquire(host, { key, prefer, labels, part, tried: log.tried }, scope);
     host.plan.stats.retries++;
     scope.waitsFor = undefined;
     return lease;

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
+import type { Part, Router } from '../picking/router.js';
 import type { Guard } from '../resilience/guard.js';
 import type { Classify } from '../resilience/verdict.js';
 import type { Clock } from '../runtime/clock.js';
@@ -40,7 +41,9 @@ export interface CallHost {
   /**
    * What must be waited for before a lease for this key can be had; undefined where nothing must.
    */
-  prepare(key: RoutingKey): Promise<void> | undefined;
+  prepare(key: RoutingKey, part: Part | undefined): Promise<void> | undefined;
+  /** Undefined where calls are not routed. */
+  readonly router: Router | undefined;
 }
 
 export function closedError(service: string): FairleadError {

@@ -1,3 +1,4 @@
+import type { Labels, Part } from '../picking/router.js';
 import { type HedgeOverrides, type HedgeSettings, overrideHedge } from '../resilience/hedging.js';
 import { overrideRetry, type RetryOverrides, type RetrySettings, readRetry } from '../resilience/retry.js';
 import type { Classify, Verdict } from '../resilience/verdict.js';
@@ -19,6 +20,11 @@ export interface CallOptions {
   readonly key?: RoutingKey | undefined;
   /** The id of the endpoint to use, if it may be: as `AcquireRequest.prefer`. Default: none. */
   readonly prefer?: string | undefined;
+  /**
+   * What the call says of itself, for services whose calls are routed (`fairlead/routing`): its
+   * headers, by name in lower case, or a function that returns one. Default: nothing.
+   */
+  readonly labels?: Labels | Readonly<Record<string, string | undefined>> | undefined;
   /**
    * Whom limits per key count it for. Default: `key` where that is a string; with neither, none of
    * them applies.
@@ -59,6 +65,9 @@ export interface CallOptions {
 export interface CallPlan {
   readonly key: RoutingKey | undefined;
   readonly prefer: string | undefined;
+  readonly labels: Labels | undefined;
+  /** What the call is held to: chosen once, when it begins. */
+  readonly part: Part | undefined;
   readonly clientKey: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly deadlineMs: number | undefined;
@@ -79,6 +88,8 @@ export function readCallOptions(options: CallOptions, defaults: CallPlan): CallP
   return {
     key: SCHEMA.key(key, 'call.key'),
     prefer: SCHEMA.prefer(options.prefer, 'call.prefer'),
+    labels: SCHEMA.labels(options.labels, 'call.labels'),
+    part: undefined,
     clientKey: SCHEMA.clientKey(clientKey, 'call.clientKey') ?? (typeof key === 'string' ? key : undefined),
     signal: SCHEMA.signal(options.signal, 'call.signal'),
     deadlineMs: SCHEMA.deadlineMs(deadlineMs, 'call.deadlineMs') ?? defaults.deadlineMs,
@@ -108,6 +119,12 @@ const abortSignal: Reader<AbortSignal | undefined> = optional((value, name) => {
   throw invalidOption(name, value, 'an AbortSignal');
 });
 
+const labels: Reader<Labels | undefined> = optional((value, name) => {
+  if (typeof value === 'function') return value as Labels;
+  if (typeof value !== 'object' || value === null) throw invalidOption(name, value, 'a function or an object of texts');
+  return (label) => (Object.hasOwn(value, label) ? (value as Record<string, string | undefined>)[label] : undefined);
+});
+
 function flagOrOptions(value: unknown, name: string): void {
   if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return;
   throw invalidOption(name, value, 'true, false or an object of options');
@@ -129,6 +146,7 @@ function hedgeOver(own: CallOptions['hedge'], base: CallPlan['hedge']): CallPlan
 const SCHEMA = {
   key: routingKey,
   prefer: text(undefined),
+  labels,
   clientKey: string,
   signal: abortSignal,
   deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),

@@ -42,6 +42,8 @@ export class ServicePlan {
     this.defaults = {
       key: undefined,
       prefer: undefined,
+      labels: undefined,
+      part: undefined,
       clientKey: undefined,
       signal: undefined,
       deadlineMs,

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { Outcome } from '../runtime/outcome.js';
+import type { Labels, Part, RouteRequest } from './router.js';
 
 /** One call in progress on one endpoint. */
 export interface Lease extends Disposable {
@@ -53,7 +54,7 @@ export class CallLease<E extends Endpoint> implements JudgedLease {
 }
 
 /** What a call may say about where it wants to go. */
-export interface AcquireRequest {
+export interface AcquireRequest extends RouteRequest {
   /**
    * What to hash by, or to be sticky by; never required. Default: none. Anything but a string or
    * bytes is FAIRLEAD_INVALID_OPTION.
@@ -72,6 +73,16 @@ export interface AcquireRequest {
    * binding is not changed. Default false.
    */
   readonly beside?: boolean | undefined;
+  /**
+   * For calls that are routed (`fairlead/routing`): what the call says of itself, such as its
+   * headers. Default: nothing.
+   */
+  readonly labels?: Labels | undefined;
+  /**
+   * The part that `Service.route()` chose for this call: all attempts of a call stay in one.
+   * Default: chosen here.
+   */
+  readonly part?: Part | undefined;
 }
 
 /** Where leases come from: the view of the service or of a subset. */

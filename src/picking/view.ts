@@ -43,6 +43,18 @@ export interface ViewHost extends LeaseHost<LiveEndpoint> {
   explainEmpty(usable: boolean): FairleadError;
 }
 
+/** What a view is made of; all but the policy has a default. */
+export interface ViewOptions {
+  readonly policy: Policy;
+  /** Default: the whole service. */
+  readonly usable?: ((endpoint: Endpoint) => boolean) | undefined;
+  readonly weighed?: PolicyContext['weighed'];
+  /** Whose sessions its calls are. Default: the service's. */
+  readonly sessions?: string | undefined;
+  /** Whom its leases tell of their end. Default: the service. */
+  readonly owner?: LeaseHost<LiveEndpoint> | undefined;
+}
+
 const NO_REQUEST: AcquireRequest = {};
 
 /** A number would be taken for bytes of no length: all numbers for one key. */
@@ -71,12 +83,16 @@ export class View implements StickyView {
   readonly sessions: string;
   readonly policyName: string;
   readonly #host: ViewHost;
+  readonly options: ViewOptions;
+  readonly #owner: LeaseHost<LiveEndpoint>;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
   readonly #pickers: GroupPickers;
   readonly #probingInList: boolean;
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
+  /** Whether some member may be used for its own sake, not for want of another. */
+  #servable = false;
   #closed = false;
   /** `rotation.healthy` as a set, made on the first query by endpoint. */
   #healthy: ReadonlySet<LiveEndpoint> | undefined;
@@ -90,15 +106,12 @@ export class View implements StickyView {
   /** What the latest call's session is to be bound to, where it has just begun. */
   #begun: LiveEndpoint | undefined;
 
-  constructor(
-    host: ViewHost,
-    policy: Policy,
-    usable: ((endpoint: Endpoint) => boolean) | undefined,
-    weighed?: PolicyContext['weighed'],
-    sessions = '',
-  ) {
+  constructor(host: ViewHost, options: ViewOptions) {
+    const { policy, usable, weighed, sessions = '', owner = host } = options;
     this.sessions = sessions;
+    this.options = options;
     this.#host = host;
+    this.#owner = owner;
     this.#usable = usable;
     this.policyName = policy.name;
     this.#pickers = new GroupPickers(policy, host, weighed);
@@ -119,10 +132,16 @@ export class View implements StickyView {
     return this.#rotation.members;
   }
 
+  /** Whether an endpoint of it is well, or about to be asked whether it is. */
+  get servable(): boolean {
+    return this.#servable;
+  }
+
   /** Nothing may be picked any longer, for good. */
   close(): void {
     this.#closed = true;
     this.#rotation = EMPTY_ROTATION;
+    this.#servable = false;
     this.#healthy = undefined;
   }
 
@@ -134,6 +153,7 @@ export class View implements StickyView {
       probingInList: this.#probingInList,
     });
     this.#healthy = undefined;
+    this.#servable = this.#rotation.members.some(({ state }) => state === 'ready' || state === 'probing');
     this.#nextProbe = 0;
     if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
   }
@@ -181,8 +201,8 @@ export class View implements StickyView {
     const { sticky } = this.#host;
     const lease =
       sticky === undefined || this.#session === undefined
-        ? new CallLease(this.#host, endpoint, startTick)
-        : new SessionLease(this.#host, endpoint, startTick, sticky, this.#session);
+        ? new CallLease(this.#owner, endpoint, startTick)
+        : new SessionLease(this.#owner, endpoint, startTick, sticky, this.#session);
     this.#host.began();
     if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
     return lease;

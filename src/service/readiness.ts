@@ -65,7 +65,7 @@ function whyEmpty({ endpoints, usedEndpoints, discovery }: Service, usable: bool
     return { why: `discovery lists ${known === 1 ? 'one' : known}, none of them healthy`, advice };
   }
   if (usable && known > 0) {
-    const advice = 'Look at what its `usable` says of them.';
+    const advice = 'Look at what its `usable`, or the arm or lane of the call, says of them.';
     return { why: `none of its ${known} endpoints may be used by this subset`, advice };
   }
   if (isUnlisted(discovery)) return { why: 'discovery does not list it', advice: 'Check the name.' };

@@ -1,5 +1,5 @@
 import type { StickySessions } from '../affinity/sticky-sessions.js';
-import type { Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
+import type { PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicyRegistry } from '../balancing/registry.js';
 import type { PolicySpec } from '../balancing/spec.js';
 import { runCall } from '../call/call.js';
@@ -13,9 +13,9 @@ import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
-import type { AcquireRequest, Lease, LeaseSource } from '../picking/lease.js';
-import { View, type ViewHost } from '../picking/view.js';
-import { Views } from '../picking/view-set.js';
+import type { AcquireRequest, Lease } from '../picking/lease.js';
+import type { Part, Router } from '../picking/router.js';
+import type { View, ViewHost } from '../picking/view.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock, Timer } from '../runtime/clock.js';
@@ -32,6 +32,7 @@ import type { Service, ServiceEvents } from './contract.js';
 import { Members, type MembersHost } from './members.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
+import { ServiceViews } from './service-views.js';
 import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
@@ -65,7 +66,6 @@ export class LiveService implements Service, ViewHost {
   readonly meter: ServiceMeter;
   /** The name of the resolver. */
   readonly source: string;
-  readonly #registry: PolicyRegistry;
   readonly #members: Members;
   /** That of the members: at hand, as every call asks it. */
   readonly #ejection: Ejection;
@@ -75,11 +75,12 @@ export class LiveService implements Service, ViewHost {
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
   readonly #view: View;
   /** Its own first, then those of the subsets. */
-  readonly #views: Views;
+  readonly views: ServiceViews;
   readonly #stop = new AbortController();
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
   readonly #signalsNeedLatency: boolean;
-  readonly #timeouts = new Timeouts(() => this.#views.measure());
+  readonly #timeouts = new Timeouts(() => this.views.measure());
+  latestLatencyMs: number = Number.NaN;
   #inflight = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -90,7 +91,6 @@ export class LiveService implements Service, ViewHost {
     this.random = context.random;
     this.meter = new ServiceMeter(context.clock);
     this.source = context.resolver.name;
-    this.#registry = context.registry;
     const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
     this.probes = read.probes;
@@ -102,15 +102,14 @@ export class LiveService implements Service, ViewHost {
     this.plan = new ServicePlan(read.resilience);
     this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     context.resolver.check?.({ service: this.name, params: read.discovery });
-    const policy = this.#resolvePolicy(read.policy);
     this.#signalsNeedLatency = read.health.some((signal) => signal.needsLatency === true);
-    this.#views = new Views(this.name, read.measureLatency || this.#signalsNeedLatency, this.#failed);
-    this.#views.admit(policy);
+    const timed = read.measureLatency || this.#signalsNeedLatency;
+    this.views = new ServiceViews(this, context.registry, timed, this.#failed);
+    this.views.admit(this.views.resolve(read.policy));
     this.#members = this.#createMembers(context.checks);
     this.#ejection = this.#members.ejection;
     this.sticky = createSticky(this, read.affinity, this.#events);
-    this.#view = new View(this, policy, undefined);
-    this.#views.add(this.#view);
+    this.#view = this.views.open({ policy: read.policy });
     this.#feed = new DiscoveryFeed(
       this,
       {
@@ -143,7 +142,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   get timed(): boolean {
-    return this.#views.timed;
+    return this.views.timed;
   }
 
   get discovery(): DiscoveryStatus {
@@ -175,7 +174,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   /** As `acquire`, on one of the views. */
-  acquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease {
+  acquireFrom(view: View, request: AcquireRequest | undefined): Lease {
     const lease = this.#tryAcquireFrom(view, request);
     if (lease === undefined) {
       this.plan.stats.refused++;
@@ -188,10 +187,15 @@ export class LiveService implements Service, ViewHost {
     return this.#tryAcquireFrom(this.#view, request);
   }
 
-  #tryAcquireFrom(view: LeaseSource, request: AcquireRequest | undefined): Lease | undefined {
-    const lease = this.guard === undefined ? view.acquire(request) : this.guard.tryAcquire(request, view);
-    if (lease !== undefined) view.settle();
+  #tryAcquireFrom(view: View, request: AcquireRequest | undefined): Lease | undefined {
+    const source = this.views.sourceOf(view, request);
+    const lease = this.guard === undefined ? source.acquire(request) : this.guard.tryAcquire(request, source);
+    if (lease !== undefined) source.settle();
     return lease;
+  }
+
+  get router(): Router | undefined {
+    return this.views.router;
   }
 
   /** For views: a call begins. Hot path. */
@@ -221,9 +225,10 @@ export class LiveService implements Service, ViewHost {
       if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs ?? latencyMs, tick);
       else if (outcome === Outcome.Success || outcome === Outcome.ApplicationError)
         this.#timeouts.answered(endpoint, startTick, tick);
-      endpoint.endTimed(counted, startTick, nowMs, this.#views.decayMs);
+      endpoint.endTimed(counted, startTick, nowMs, this.views.decayMs);
     }
-    this.#views.observe(endpoint, counted, latencyMs, nowMs);
+    this.latestLatencyMs = latencyMs;
+    this.views.observe(endpoint, counted, latencyMs, nowMs);
     if (endpoint.probe === lease) {
       this.#ejection.probed(endpoint, counted);
     } else {
@@ -271,8 +276,8 @@ export class LiveService implements Service, ViewHost {
    * For `call`: what must be waited for before `acquire` can serve this key; undefined where
    * nothing must.
    */
-  prepare(key: RoutingKey): Promise<void> | undefined {
-    return this.sticky?.prepare(key);
+  prepare(key: RoutingKey, part: Part | undefined): Promise<void> | undefined {
+    return this.sticky?.prepare(part?.name ?? '', key);
   }
 
   ready(signal?: AbortSignal): Promise<void> {
@@ -311,15 +316,15 @@ export class LiveService implements Service, ViewHost {
     weighed: PolicyContext['weighed'],
     sessions: string,
   ): View {
-    const policy = this.#resolvePolicy(policySpec ?? this.options.policy);
-    this.#views.admit(policy);
-    const view = new View(this, policy, usable, weighed, sessions);
-    this.#views.add(view);
-    return view;
+    return this.views.open({ policy: policySpec ?? this.options.policy, usable, weighed, sessions });
+  }
+
+  refreshView(view: View): void {
+    this.views.refreshOne(view);
   }
 
   closeView(view: View): void {
-    this.#views.delete(view);
+    this.views.delete(view);
   }
 
   on<Name extends keyof ServiceEvents & string>(
@@ -352,7 +357,7 @@ export class LiveService implements Service, ViewHost {
   async #drain(deadlineMs: number): Promise<void> {
     const endMs = this.clock.now() + deadlineMs;
     this.#stop.abort();
-    this.#views.close();
+    this.views.close();
     this.guard?.line.end();
     if (this.#inflight > 0) {
       let timer: Timer | undefined;
@@ -370,10 +375,6 @@ export class LiveService implements Service, ViewHost {
     this.#events.clear();
   }
 
-  #resolvePolicy(spec: PolicySpec): Policy {
-    return this.#registry.resolve(spec, `service '${this.name}'.policy`);
-  }
-
   #createMembers(checks: CheckHub): Members {
     const host: MembersHost = {
       name: this.name,
@@ -382,7 +383,7 @@ export class LiveService implements Service, ViewHost {
       events: this.#events,
       withdrawn: (endpoint) => this.sticky?.withdrawn(endpoint),
       changed: () => {
-        this.#views.refresh();
+        this.views.refresh();
         // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
         if (this.rotation.length > 0) this.guard?.roomMade();
         this.#events.emit('rotation');

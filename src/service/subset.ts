@@ -56,6 +56,8 @@ interface SubsetHost {
   ): View;
   unbindIn(sessions: string, key: RoutingKey): Promise<void>;
   acquireFrom(view: View, request: AcquireRequest | undefined): Lease;
+  /** What the view is about changed. */
+  refreshView(view: View): void;
   closeView(view: View): void;
 }
 
@@ -116,7 +118,7 @@ export class LiveSubset implements Subset {
   }
 
   refresh(): void {
-    this.#view.refresh();
+    this.#service.refreshView(this.#view);
   }
 
   close(): void {

@@ -1,0 +1,48 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { RoutingKey } from '../runtime/context.js';
+import type { Outcome } from '../runtime/outcome.js';
+
+/**
+ * What a call says of itself beside its key, by name, in lower case: its headers, its metadata.
+ * Undefined where it says nothing of that name.
+ */
+export type Labels = (name: string) => string | undefined;
+
+/** What a router may go by. */
+export interface RouteRequest {
+  readonly key?: RoutingKey | undefined;
+  readonly labels?: Labels | undefined;
+}
+
+/**
+ * Contract: a part of a service that a call is held to: an arm of a split, a lane. One object for
+ * as long as it means the same; its pickers go on as long as it does.
+ */
+export interface Part {
+  /** Unique within the service: whose its sessions are. */
+  readonly name: string;
+  /** Which endpoints belong to it. Asked for every member on every refresh, never per call. */
+  has(endpoint: Endpoint): boolean;
+  /**
+   * No endpoint of it is well: where the call goes instead; undefined: nowhere. Counts it.
+   */
+  spill(request: RouteRequest | undefined): Part | undefined;
+  /**
+   * A call that was held to it ended. `latencyMs` is NaN where the service does not measure. Hot
+   * path; must not throw.
+   */
+  ended(endpoint: Endpoint, outcome: Outcome, latencyMs: number): void;
+}
+
+/** Contract: chooses the part of a service that a call is held to. */
+export interface Router {
+  /** For a call that begins; undefined: anywhere. Hot path; must not throw. */
+  route(request: RouteRequest | undefined): Part | undefined;
+  /** Whether this part is still one of its own. */
+  owns(part: Part): boolean;
+  /**
+   * What the call has to say to whom it reaches, so that these route alike: a header's name and
+   * value.
+   */
+  carried(request: RouteRequest | undefined): readonly [name: string, value: string] | undefined;
+}

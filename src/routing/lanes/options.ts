@@ -1,0 +1,31 @@
+import { boolean, invalidOption, readOptions, text } from '../../runtime/options.js';
+import { LANE_HEADER } from './lane-context.js';
+
+export interface LaneOptions {
+  /** The entry of an endpoint's `meta` that names its lane. Default `lane`. */
+  readonly label?: string;
+  /** The header that a lane travels in, in lower case. Default `x-fairlead-lane`. */
+  readonly header?: string;
+  /**
+   * A call whose lane has no endpoint here goes to the baseline (default true), or is refused with
+   * FAIRLEAD_NO_ENDPOINT.
+   */
+  readonly fallback?: boolean;
+}
+
+export type LaneSettings = Required<LaneOptions>;
+
+const HEADER = /^[a-z0-9-]{1,64}$/;
+
+/** Reads `lanes`: `true` for the defaults, false or undefined for none. */
+export function readLanes(value: unknown, name: string): LaneSettings | undefined {
+  if (value === undefined || value === false) return undefined;
+  return readOptions<LaneSettings>(name, value === true ? {} : value, {
+    label: text('lane'),
+    header: (given = LANE_HEADER, where) => {
+      if (typeof given === 'string' && HEADER.test(given)) return given;
+      throw invalidOption(where, given, 'the name of a header in lower case');
+    },
+    fallback: boolean(true),
+  });
+}

@@ -1,0 +1,62 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Part, RouteRequest, Router } from '../picking/router.js';
+import type { Random } from '../runtime/random.js';
+import { Lanes } from './lanes/lanes.js';
+import type { RoutingSettings } from './options.js';
+import { SpillPart } from './split/arm-part.js';
+import { Split } from './split/split.js';
+
+/** A call's lane decides, where an endpoint is in it; else the split; else the baseline. */
+export class ServiceRouter implements Router {
+  readonly settings: RoutingSettings;
+  readonly lanes: Lanes | undefined;
+  readonly split: Split | undefined;
+  /** For calls of a lane that must not fall back. */
+  readonly #nowhere = new SpillPart('(nowhere)', () => false, undefined);
+  readonly #baseline: Part;
+  #owned: ReadonlySet<Part> = new Set();
+
+  /** `previous`: the router that this one replaces; what means the same goes on as the same. */
+  constructor(settings: RoutingSettings, random: Random, previous?: ServiceRouter) {
+    this.settings = settings;
+    const sameLanes = JSON.stringify(previous?.settings.lanes) === JSON.stringify(settings.lanes);
+    if (settings.lanes !== undefined) {
+      this.lanes = (sameLanes ? previous?.lanes : undefined) ?? new Lanes(settings.lanes);
+      this.lanes.otherwise = (request) => this.#unlaned(request);
+    }
+    const within = this.lanes?.isBaseline ?? (() => true);
+    this.split = settings.split && new Split(settings.split, within, random, sameLanes ? previous?.split : undefined);
+    this.#baseline =
+      sameLanes && previous !== undefined ? previous.#baseline : new SpillPart('(baseline)', within, undefined);
+  }
+
+  /** The endpoints are these now. */
+  update(endpoints: readonly Endpoint[]): void {
+    this.lanes?.update(endpoints);
+    this.#owned = new Set([this.#nowhere, this.#baseline, ...(this.split?.parts ?? []), ...(this.lanes?.parts ?? [])]);
+  }
+
+  route(request: RouteRequest | undefined): Part {
+    const { lanes } = this;
+    const lane = lanes?.of(request);
+    if (lanes !== undefined && lane !== undefined) {
+      const part = lanes.part(lane);
+      if (part !== undefined) return part;
+      if (!lanes.settings.fallback) return this.#nowhere;
+    }
+    return this.#unlaned(request);
+  }
+
+  owns(part: Part): boolean {
+    return this.#owned.has(part);
+  }
+
+  carried(request: RouteRequest | undefined): readonly [name: string, value: string] | undefined {
+    const lane = this.lanes?.of(request);
+    return lane === undefined ? undefined : [this.lanes!.settings.header, lane];
+  }
+
+  #unlaned(request: RouteRequest | undefined): Part {
+    return this.split?.choose(request) ?? this.#baseline;
+  }
+}

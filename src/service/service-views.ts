@@ -1,0 +1,106 @@
+import type { Policy } from '../balancing/policy.js';
+import type { PolicyRegistry } from '../balancing/registry.js';
+import type { PolicySpec } from '../balancing/spec.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import type { AcquireRequest, LeaseHost } from '../picking/lease.js';
+import { PartViews } from '../picking/part-views.js';
+import type { Part, Router } from '../picking/router.js';
+import { View, type ViewHost, type ViewOptions } from '../picking/view.js';
+import { Views } from '../picking/view-set.js';
+
+/** What a view is asked for by: its policy is to be found yet. */
+export type ViewSpec = Omit<ViewOptions, 'policy'> & { readonly policy: PolicySpec };
+
+/** The views of one service: its own, those of its subsets, and those of the parts of each. */
+export class ServiceViews extends Views {
+  readonly #host: ViewHost & { readonly latestLatencyMs: number };
+  readonly #registry: PolicyRegistry;
+  /** Undefined while calls are not routed. */
+  #parts: PartViews | undefined;
+
+  constructor(
+    host: ViewHost & { readonly latestLatencyMs: number },
+    registry: PolicyRegistry,
+    timed: boolean,
+    failed: (error: Error) => void,
+  ) {
+    super(host.name, timed, failed);
+    this.#host = host;
+    this.#registry = registry;
+  }
+
+  resolve(spec: PolicySpec): Policy {
+    return this.#registry.resolve(spec, `service '${this.#host.name}'.policy`);
+  }
+
+  /** Makes a view, and turns on what its policy needs. */
+  open(spec: ViewSpec): View {
+    const policy = this.resolve(spec.policy);
+    this.admit(policy);
+    return this.#open({ ...spec, policy });
+  }
+
+  #open(options: ViewOptions): View {
+    const view = new View(this.#host, options);
+    this.add(view);
+    return view;
+  }
+
+  refreshOne(view: View): void {
+    view.refresh();
+    this.#parts?.refresh(view);
+  }
+
+  override delete(view: View): void {
+    super.delete(view);
+    this.#parts?.forget(view);
+  }
+
+  /** Where a call of this view picks. Hot path. */
+  sourceOf(view: View, request: AcquireRequest | undefined): View {
+    const parts = this.#parts;
+    return parts === undefined ? view : parts.of(view, request?.part ?? parts.router.route(request), request);
+  }
+
+  get router(): Router | undefined {
+    return this.#parts?.router;
+  }
+
+  /**
+   * From now on calls are routed by this one, and timed; parts that both know go on. Also where the
+   * parts of the same router changed. Undefined: no longer routed.
+   */
+  useRouter(router: Router | undefined): void {
+    if (router === undefined) {
+      this.#parts?.close();
+      this.#parts = undefined;
+      return;
+    }
+    this.measure();
+    if (this.#parts === undefined) this.#parts = new PartViews(this.#partsHost(), router);
+    else this.#parts.use(router);
+  }
+
+  #partsHost(): ConstructorParameters<typeof PartViews>[0] {
+    const host = this.#host;
+    return {
+      get latestLatencyMs() {
+        return host.latestLatencyMs;
+      },
+      finish: (lease, endpoint, startTick, outcome, hadMs) => host.finish(lease, endpoint, startTick, outcome, hadMs),
+      openPart: (view, part, owner) => this.#openPart(view, part, owner),
+      closeView: (view) => this.delete(view),
+    };
+  }
+
+  #openPart(view: View, part: Part, owner: LeaseHost<LiveEndpoint>): View {
+    const { policy, usable, weighed } = view.options;
+    return this.#open({
+      policy,
+      usable: (endpoint) => part.has(endpoint) && (usable === undefined || usable(endpoint)),
+      weighed,
+      sessions: view.sessions === '' ? part.name : `${view.sessions}/${part.name}`,
+      owner,
+    });
+  }
+}
