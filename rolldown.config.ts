@@ -32,6 +32,7 @@ const config: RolldownOptions = defineConfig({
       groups: [
         { name: 'runtime', test: /\/src\/runtime\//, priority: 3 },
         { name: 'hashing', test: /\/src\/hashing\/(?!index\.ts)/, priority: 2 },
+        { name: 'routing', test: /\/src\/routing\/(?!index\.ts)/, priority: 2 },
         {
           name: 'core',
           test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns)\/|monitor\/|[a-z]+\/index\.ts)/,

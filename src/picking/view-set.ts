@@ -71,6 +71,11 @@ export class Views {
     this.#needed = true;
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#views.size;
+  }
+
   add(view: View): void {
     this.#views.add(view);
     this.#findObservers();

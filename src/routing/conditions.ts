@@ -22,7 +22,8 @@ export function hold(conditions: Conditions, request: RoutedRequest, query: () =
   return true;
 }
 
-function isAs(match: ValueMatch, value: string | undefined): boolean {
+/** Whether a value is as the match says. */
+export function isAs(match: ValueMatch, value: string | undefined): boolean {
   if (typeof match === 'string') return value === match;
   if ('present' in match) return match.present === (value !== undefined);
   if (value === undefined) return false;

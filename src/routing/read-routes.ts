@@ -56,7 +56,8 @@ function valueMatch(value: unknown, name: string): ValueMatch {
   throw invalidOption(name, value, 'a string, several, { prefix } or { present }');
 }
 
-const values =
+/** Reads values to match, by name; `nameOf` says what a name is, or refuses it. */
+export const values =
   (nameOf: (name: string, option: string) => string): Reader<readonly (readonly [string, ValueMatch])[]> =>
   (value, option) => {
     if (value === undefined) return [];

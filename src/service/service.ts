@@ -248,7 +248,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For figures: calls are counted and timed from now on, or no longer. */
   measure(on: boolean): void {
-    this.#views.measureWhile(on);
+    this.views.measureWhile(on);
     this.meter.turn(on && !this.closed);
   }
 

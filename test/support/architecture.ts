@@ -56,6 +56,7 @@ const FACES = [
   'src/adapter.ts',
   'src/resilience/index.ts',
   'src/hashing/index.ts',
+  'src/routing/index.ts',
   'src/monitor/index.ts',
 ];
 

@@ -2,19 +2,19 @@ import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Part } from '../../picking/router.js';
 import type { Outcome } from '../../runtime/outcome.js';
 import { ArmCounts } from './arm-counts.js';
-import type { SelectorSettings } from './selector.js';
+import type { Selects } from './selector.js';
 
 /** An arm of a split, as calls are held to it. */
 export class ArmPart implements Part {
   readonly name: string;
   readonly counts: ArmCounts = new ArmCounts();
-  readonly has: SelectorSettings;
+  readonly has: Selects;
   /** Where its calls go while no endpoint of it can be used. */
   readonly #elsewhere: Part;
   /** Calls that went there. */
   spilled = 0;
 
-  constructor(name: string, has: SelectorSettings, elsewhere: Part) {
+  constructor(name: string, has: Selects, elsewhere: Part) {
     this.name = name;
     this.has = has;
     this.#elsewhere = elsewhere;
@@ -33,10 +33,10 @@ export class ArmPart implements Part {
 /** Where calls go that no arm could take: nothing is counted, so that no arm is judged by them. */
 export class SpillPart implements Part {
   readonly name: string;
-  readonly has: SelectorSettings;
+  readonly has: Selects;
   readonly #elsewhere: Part | undefined;
 
-  constructor(name: string, has: SelectorSettings, elsewhere: Part | undefined) {
+  constructor(name: string, has: Selects, elsewhere: Part | undefined) {
     this.name = name;
     this.has = has;
     this.#elsewhere = elsewhere;

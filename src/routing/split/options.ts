@@ -1,9 +1,10 @@
 import { invalidOption, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
+import type { RouteSubset } from '../route.js';
 import { BUCKETS, bucketCount } from './buckets.js';
 import { type RuleSettings, rulesReader, type SplitRule } from './rules.js';
-import { type EndpointSelector, readSelector, SELECTOR_SCHEMA, type SelectorSettings, selectorOf } from './selector.js';
+import { readSelector, SELECTOR_SCHEMA, type Selects, selectorOf } from './selector.js';
 
-export interface ArmOptions extends EndpointSelector {
+export interface ArmOptions extends RouteSubset {
   /** Percent of the calls, in steps of 0.01; 0 to 100. */
   readonly share: number;
 }
@@ -17,7 +18,7 @@ export interface SplitOptions {
   /** The versions beside the baseline, at most 100, by name. Their shares add up to at most 100. */
   readonly arms: Readonly<Record<string, ArmOptions>>;
   /** Which endpoints are the baseline's. Default: all that no arm selects. */
-  readonly baseline?: EndpointSelector;
+  readonly baseline?: RouteSubset;
   /** Looked at in their order, before the shares. Default: none. */
   readonly rules?: readonly SplitRule[];
   /** A label that a call is shared out by, such as a user's id. Default: the call's key. */
@@ -36,7 +37,7 @@ const ARM_NAME = /^[\w.-]{1,64}$/;
 export interface ArmSettings {
   readonly name: string;
   readonly percent: number;
-  readonly has: SelectorSettings;
+  readonly has: Selects;
   /** The same for the same endpoints: an arm whose share alone changes stays the same part. */
   readonly selects: string;
 }
@@ -44,7 +45,7 @@ export interface ArmSettings {
 export interface SplitSettings {
   readonly name: string;
   readonly arms: readonly ArmSettings[];
-  readonly baseline: SelectorSettings | undefined;
+  readonly baseline: Selects | undefined;
   readonly baselineSelects: string;
   readonly rules: readonly RuleSettings[];
   readonly by: string | undefined;

@@ -1,42 +1,25 @@
 import type { Labels } from '../../picking/router.js';
-import { boolean, invalidOption, optional, type Reader, readOptions, text, textList } from '../../runtime/options.js';
+import { invalidOption, type Reader, readOptions, text } from '../../runtime/options.js';
+import { isAs } from '../conditions.js';
 import { labelOf } from '../labels.js';
+import { headerName, values } from '../read-routes.js';
+import type { ValueMatch } from '../route.js';
 
 /** Sends calls to an arm by what they say of themselves, whatever its share. */
 export interface SplitRule {
-  /** Name of the arm, or of the baseline. */
+  /** Name of the arm, or `baseline`. */
   readonly arm: string;
-  /** A header, or a name in the metadata; case does not matter. */
-  readonly label: string;
-  /** The label's value is this. */
-  readonly equals?: string;
-  /** The label's value is one of these. */
-  readonly oneOf?: readonly string[];
-  /** The label's value begins with this. */
-  readonly prefix?: string;
-  /** The label is there (true) or is not (false). */
-  readonly present?: boolean;
+  /** Labels (headers, metadata) by name, whatever its case; all must be as said. */
+  readonly labels: Readonly<Record<string, ValueMatch>>;
 }
 
-/** A rule, read: whether it holds for a call, and the index of its arm. */
+/** A rule, read. */
 export interface RuleSettings {
   readonly arm: string;
   matches(labels: Labels): boolean;
 }
 
-const SCHEMA = {
-  arm: text(undefined),
-  label: text(undefined),
-  equals: optional((value: unknown, name: string): string => {
-    if (typeof value === 'string') return value;
-    throw invalidOption(name, value, 'a string');
-  }),
-  oneOf: optional(textList()),
-  prefix: text(undefined),
-  present: optional(boolean(true)),
-};
-
-/** Reads rules; each has an arm that there is and exactly one condition. */
+/** Reads rules, each of an arm that there is. */
 export function rulesReader(arms: ReadonlySet<string>): Reader<readonly RuleSettings[]> {
   return (value, name) => {
     if (value === undefined) return [];
@@ -46,27 +29,12 @@ export function rulesReader(arms: ReadonlySet<string>): Reader<readonly RuleSett
 }
 
 function readRule(value: unknown, name: string, arms: ReadonlySet<string>): RuleSettings {
-  const rule = readOptions<SplitRule>(name, value, SCHEMA as never);
-  if (rule.arm === undefined || !arms.has(rule.arm)) {
-    throw invalidOption(`${name}.arm`, rule.arm, `one of ${[...arms].join(', ')}`);
-  }
-  if (rule.label === undefined) throw invalidOption(`${name}.label`, rule.label, 'the name of a label');
-  const label = rule.label.toLowerCase();
-  const test = conditionOf(rule, name);
-  return { arm: rule.arm, matches: (labels) => test(labelOf(labels, label)) };
-}
-
-function conditionOf(rule: SplitRule, name: string): (value: string | undefined) => boolean {
-  const { equals, oneOf, prefix, present } = rule;
-  const given = [equals, oneOf, prefix, present].filter((each) => each !== undefined);
-  if (given.length !== 1) {
-    throw invalidOption(name, Object.keys(rule), 'a rule with exactly one of equals, oneOf, prefix, present');
-  }
-  if (equals !== undefined) return (value) => value === equals;
-  if (oneOf !== undefined) {
-    const set = new Set(oneOf);
-    return (value) => value !== undefined && set.has(value);
-  }
-  if (prefix !== undefined) return (value) => value?.startsWith(prefix) === true;
-  return (value) => (value !== undefined) === present;
+  const { arm, labels } = readOptions<{ arm: string | undefined; labels: readonly (readonly [string, ValueMatch])[] }>(
+    name,
+    value,
+    { arm: text(undefined), labels: values(headerName) },
+  );
+  if (arm === undefined || !arms.has(arm)) throw invalidOption(`${name}.arm`, arm, `one of ${[...arms].join(', ')}`);
+  if (labels.length === 0) throw invalidOption(`${name}.labels`, labels, 'an object with at least one label');
+  return { arm, matches: (given) => labels.every(([label, match]) => isAs(match, labelOf(given, label))) };
 }

@@ -1,45 +1,33 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import { invalidOption, type Reader, readOptions, text } from '../../runtime/options.js';
+import { invalidOption, type Reader, readOptions, text, textList } from '../../runtime/options.js';
+import type { RouteSubset } from '../route.js';
 
-/** Which endpoints are an arm's: those of which all of it is true. */
-export interface EndpointSelector {
-  /** `meta.version` of the endpoint. */
-  readonly version?: string;
-  /** A tag of the endpoint. */
-  readonly tag?: string;
-  /** Entries of the endpoint's `meta`. */
-  readonly meta?: Readonly<Record<string, string>>;
-}
+/** Whether an endpoint is selected. */
+export type Selects = (endpoint: Endpoint) => boolean;
 
-export type SelectorSettings = (endpoint: Endpoint) => boolean;
-
-const metaEntries: Reader<Readonly<Record<string, string>> | undefined> = (value, name) => {
-  if (value === undefined) return undefined;
-  const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.values(value) : [];
-  if (entries.length > 0 && entries.every((each) => typeof each === 'string')) return value as Record<string, string>;
-  throw invalidOption(name, value, 'an object of texts with at least one entry');
+const metaEntries: Reader<Readonly<Record<string, string>>> = (value, name) => {
+  if (value === undefined) return {};
+  const isMeta = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isMeta && Object.values(value).every((each) => typeof each === 'string')) return value as Record<string, string>;
+  throw invalidOption(name, value, 'an object of strings by name');
 };
 
 /** The keys of a selector, for options that hold one among others. */
 export const SELECTOR_SCHEMA: {
-  readonly version: Reader<string | undefined>;
-  readonly tag: Reader<string | undefined>;
-  readonly meta: Reader<Readonly<Record<string, string>> | undefined>;
-} = { version: text(undefined), tag: text(undefined), meta: metaEntries };
+  readonly [Key in keyof RouteSubset]-?: Reader<RouteSubset[Key]>;
+} = { tags: textList(), version: text(undefined), meta: metaEntries };
 
 /** Reads a selector; one that says nothing is refused, as it would take every endpoint. */
-export function readSelector(value: unknown, name: string): SelectorSettings {
-  return selectorOf(readOptions<EndpointSelector>(name, value, SELECTOR_SCHEMA), name);
+export function readSelector(value: unknown, name: string): Selects {
+  return selectorOf(readOptions<RouteSubset>(name, value, SELECTOR_SCHEMA), name);
 }
 
-/** What reads as a selector, as a function. */
-export function selectorOf({ version, tag, meta }: EndpointSelector, name: string): SelectorSettings {
-  const entries = Object.entries(meta ?? {});
+/** What was read as a selector, as a function. */
+export function selectorOf({ version, tags = [], meta = {} }: RouteSubset, name: string): Selects {
+  const entries = Object.entries(meta);
   if (version !== undefined) entries.push(['version', version]);
-  if (entries.length === 0 && tag === undefined) {
-    throw invalidOption(name, { version, tag, meta }, 'an object with version, tag or meta');
-  }
+  if (entries.length === 0 && tags.length === 0) throw invalidOption(name, {}, 'an object with version, tags or meta');
   return ({ spec }) =>
-    (tag === undefined || spec.tags.includes(tag)) &&
+    tags.every((tag) => spec.tags.includes(tag)) &&
     entries.every(([key, wanted]) => Object.hasOwn(spec.meta, key) && spec.meta[key] === wanted);
 }

@@ -1,0 +1,10 @@
+/**
+ * `fairlead/routing`: which instances of a service a call may go to: splits by weight, header and
+ * key, canaries that are judged and rolled back, lanes.
+ */
+export { currentLane, type LaneHeaders, laneOf, withLane } from './lanes/lane-context.js';
+export type { LaneOptions } from './lanes/options.js';
+export type { RoutingOptions } from './options.js';
+export { type ArmStatus, type Routing, type RoutingStatus, routeCalls } from './routing.js';
+export type { ArmOptions, SplitOptions } from './split/options.js';
+export type { SplitRule } from './split/rules.js';
