@@ -100,7 +100,8 @@ export function readCanary(name: string, options: CanaryOptions): CanarySettings
     minBad: integer(DEFAULT_JUDGE.minBad, 1, MILLION),
     errorPoints: number(DEFAULT_JUDGE.errorPoints, 0, 100),
     slowTimes: number(DEFAULT_JUDGE.slowTimes, 1, 1_000),
-    maxErrorPercent: (value: unknown, where: string) => (value === undefined ? undefined : number(0, 0, 100)(value, where)),
+    maxErrorPercent: (value: unknown, where: string) =>
+      value === undefined ? undefined : number(0, 0, 100)(value, where),
     stalledAfterMs: number(1_800_000, 1, WEEK_MS),
   } as never);
   const { alpha, minCalls, minBad, errorPoints, slowTimes, ...rest } = read;
