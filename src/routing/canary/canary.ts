@@ -63,11 +63,11 @@ export interface Canary extends Disposable {
 }
 
 /**
- * Raises the share of an arm step by step while it is no worse than the baseline at the same
- * time, and takes its share away as soon as it is: by errors, and by calls slower than the
- * baseline's p95. The test may look as often as it likes and still raises a false alarm in at most `alpha` of the
- * steps (see docs/routing.md for what it finds how soon). No calls mean waiting, neither passing nor
- * failing. In several processes each decides for itself, by its own calls.
+ * Raises the share of an arm step by step while it is no worse than the baseline at the same time,
+ * and takes its share away as soon as it is: by errors, and by calls slower than the baseline's
+ * p95. The test may look as often as it likes and still raises a false alarm in at most `alpha` of
+ * the steps (see docs/routing.md for what it finds how soon). No calls mean waiting, neither
+ * passing nor failing. In several processes each decides for itself, by its own calls.
  *
  * Throws FAIRLEAD_INVALID_OPTION, and where the routing has no such arm.
  */
