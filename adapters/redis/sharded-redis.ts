@@ -90,7 +90,14 @@ export class ShardedRedis extends Redis {
     const host = this.#createHost(mesh);
     this.#policy = onFailure(host);
     this.#handover =
-      own.handover && new Handover({ ...host, routes: this.#policy, release: (shards) => this.#leave(shards) });
+      own.handover &&
+      new Handover({
+        ...host,
+        routes: this.#policy,
+        release: (shards) => this.#leave(shards),
+        recall: (noted, named) => this.#topology.recall(noted, named),
+        password: () => this.options.password ?? undefined,
+      });
     this.#topology = new Topology(
       {
         service: this.#service,

@@ -53,7 +53,7 @@ describe('the sweep of a hand-over', () => {
     const plain = new Plain(server.port, server.host);
     const found = await plain.keys('*');
     plain.disconnect();
-    return found.filter((name) => !/^fl:(sweep:cache$|move:)/.test(name)).sort();
+    return found.filter((name) => !/^fl:((sweep|ring):cache$|move:)/.test(name)).sort();
   }
 
   it('brings all keys when a second server joins while the first one still takes over', async () => {

@@ -1,12 +1,14 @@
 import { FairleadError, type Timer } from '../../../src/index.js';
 import { MAX_TIMER_MS } from '../common/options.js';
+import { digestOf, hasSameOwners, type NotedRing } from '../shards/noted-ring.js';
 import type { RouteSource, Routes } from '../shards/on-failure.js';
 import type { Shard } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { Sweeper } from '../shards/sweep.js';
+import { Acquaintance } from './acquaintance.js';
 import { HandoverRoutes } from './handover-target.js';
 import { type CarrierHost, KeyCarrier } from './key-carrier.js';
-import { missingRights } from './rights.js';
+import { type FoundNote, RingNotes } from './ring-notes.js';
 import { SettlingKeys } from './settling.js';
 import { type Window, Windows } from './windows.js';
 
@@ -41,6 +43,10 @@ export interface HandoverHost extends CarrierHost {
   readonly routes: RouteSource;
   /** A window is over; these are asked no more. */
   release(shards: readonly Shard[]): void;
+  /** A topology that another client has noted; undefined where it places keys by other rules. */
+  recall(noted: NotedRing, named: boolean): ShardSet | undefined;
+  /** Of the servers, as it is now. */
+  password(): string | undefined;
   error(error: Error): void;
 }
 
@@ -78,14 +84,30 @@ export class Handover implements RouteSource {
   /** Until the others have heard of the latest change. */
   readonly #settling: SettlingKeys;
   readonly #carrier: KeyCarrier;
-  /** Why a shard does not let keys be handed over; undefined where it does. */
-  readonly #objections = new Map<Shard, FairleadError | undefined>();
+  readonly #notes: RingNotes;
+  readonly #acquaintance: Acquaintance;
+  /** The servers have something else noted than what is true now. */
+  #outdated = false;
+  /** Of notes that cannot be followed: reported once each. */
+  readonly #reported = new Set<string>();
 
   constructor(host: HandoverHost) {
     this.#host = host;
     this.#sweeper = new Sweeper(host);
     this.#settling = new SettlingKeys(host.clock);
     this.#carrier = new KeyCarrier(host, this.#windows, this.#settling);
+    this.#notes = new RingNotes(host);
+    this.#acquaintance = new Acquaintance(
+      {
+        own: host.own,
+        clock: host.clock,
+        current: () => host.current(),
+        error: (error) => host.error(error),
+        learnt: (note, shard) => this.#learnt(note, shard),
+        acquainted: () => this.#acquainted(),
+      },
+      this.#notes,
+    );
   }
 
   get active(): boolean {
@@ -94,14 +116,8 @@ export class Handover implements RouteSource {
 
   get stats(): HandoverStats {
     const overdue = this.#windows.all.some(({ due }) => due);
-    const refusedBy = [...this.#objections].filter(([, objection]) => objection !== undefined);
-    return {
-      active: this.active,
-      overdue,
-      ...this.#carrier.counts,
-      waiting: this.#carrier.waiting,
-      refusedBy: refusedBy.map(([shard]) => shard.name).sort(),
-    };
+    const { counts, waiting } = this.#carrier;
+    return { active: this.active, overdue, ...counts, waiting, refusedBy: this.#acquaintance.refusedBy };
   }
 
   /** Those that own nothing any longer and still hold keys. */
@@ -122,41 +138,96 @@ export class Handover implements RouteSource {
 
   /** The shard's state is another one. */
   changed(shard: Shard): void {
-    if (shard.state === 'up' && !shard.readOnly && !this.#objections.has(shard)) void this.#meet(shard);
-  }
-
-  /** Finds out when it is first used whether keys can be handed over, and not by the keys. */
-  async #meet(shard: Shard): Promise<void> {
-    this.#objections.set(shard, undefined);
-    try {
-      const objection = await missingRights(this.#host.own.service, shard);
-      if (!this.#objections.has(shard)) return;
-      this.#objections.set(shard, objection);
-      if (objection !== undefined) this.#host.error(objection);
-    } catch {
-      // It is asked again when it is up again.
-      this.#objections.delete(shard);
-    }
+    this.#acquaintance.changed(shard);
   }
 
   /** The topology was changed: `before` is what it was. */
   begin(before: ShardSet): void {
     this.#sweeps.abort();
     this.#sweeps = new AbortController();
-    this.#forgetObjections();
-    if (before.shards.length === 0) return;
+    if (before.shards.length === 0) {
+      // What was before this client is known at the servers.
+      this.#settling.doubt();
+      this.#acquaintance.follow();
+      return;
+    }
+    const { windowMs, settleMs } = this.#host.own.handover!;
     const leaving = this.leaving;
-    const { window, forgotten } = this.#windows.open(before);
+    this.#open(before, settleMs + windowMs);
     this.#carrier.changed();
-    if (forgotten.length > 0) this.#host.error(this.#error('changed too often: the oldest change is forgotten'));
     this.#releaseOf(leaving);
-    const { windowMs, settleMs, background } = this.#host.own.handover!;
-    this.#settling.begin(settleMs);
-    window.timer = this.#host.clock.after(Math.min(settleMs + windowMs, MAX_TIMER_MS), () => {
+    this.#acquaintance.follow();
+    this.#settle();
+  }
+
+  #open(before: ShardSet, forMs: number): void {
+    const { clock } = this.#host;
+    const { window, forgotten } = this.#windows.open(before, clock.wallMs() + forMs);
+    if (forgotten.length > 0) this.#host.error(this.#error('changed too often: the oldest change is forgotten'));
+    window.timer = clock.after(Math.min(forMs, MAX_TIMER_MS), () => {
       window.due = true;
       this.#closeWindows();
     });
+  }
+
+  /** Keys may be elsewhere: until all have heard of it none is moved, and then all are. */
+  #settle(): void {
+    this.#sweeps.abort();
+    this.#sweeps = new AbortController();
+    this.#outdated = false;
+    this.#notes.write(this.#windows.all);
+    const { settleMs, background } = this.#host.own.handover!;
+    this.#settling.begin(settleMs);
     if (background) for (const shard of this.#windows.shards) if (!shard.readOnly) this.#sweep(shard);
+  }
+
+  /** Takes part in what other clients have begun, and in a change that none has seen. */
+  #learnt(note: FoundNote, shard: Shard): void {
+    if (note === 'foreign') this.#reportOnce(FOREIGN_NOTE, shard);
+    if (note === 'none' || note === 'foreign') {
+      this.#outdated = true;
+      return;
+    }
+    const { clock, own } = this.#host;
+    const { windowMs, settleMs } = own.handover!;
+    const fullMs = settleMs + windowMs;
+    if (digestOf(note.ring) !== this.#host.current().ring) this.#outdated = true;
+    let opened = false;
+    // A change that none has seen: what became of a server that has moved is not known to any.
+    const unseen = hasSameOwners(note.ring, this.#host.current()) ? [] : [{ ring: note.ring, dueMs: Infinity }];
+    for (const { ring, dueMs } of [...unseen, ...note.windows].reverse()) {
+      const digest = digestOf(ring);
+      if (digest === this.#host.current().ring || this.#windows.has(digest)) continue;
+      const before = this.#host.recall(ring, ring === note.ring);
+      if (before === undefined) this.#reportOnce(OTHER_RULES, shard);
+      else {
+        this.#open(before, Math.min(Math.max(dueMs - clock.wallMs(), 0), fullMs));
+        opened = true;
+      }
+    }
+    if (!opened) return;
+    if (this.#settling.unknown) this.#carrier.forget();
+    else {
+      this.#carrier.changed();
+      this.#settle();
+    }
+  }
+
+  /** Every shard that can be asked was asked what others have noted there. */
+  #acquainted(): void {
+    if (this.#settling.unknown) {
+      if (this.active) this.#settle();
+      this.#settling.learn();
+    }
+    if (!this.#outdated) return;
+    this.#outdated = false;
+    this.#notes.write(this.#windows.all);
+  }
+
+  #reportOnce(what: string, { name }: Shard): void {
+    if (this.#reported.has(what)) return;
+    this.#reported.add(what);
+    this.#host.error(this.#error(`${what} (noted at ${name})`));
   }
 
   close(): void {
@@ -166,18 +237,9 @@ export class Handover implements RouteSource {
     const { leaving } = this;
     this.#windows.clear();
     this.#carrier.forget();
-    this.#objections.clear();
+    this.#acquaintance.close();
+    this.#notes.forget();
     this.#host.release(leaving);
-  }
-
-  /** Of shards that are gone; the rights at others may have been granted meanwhile. */
-  #forgetObjections(): void {
-    const { shards } = this.#host.current();
-    for (const [shard, objection] of [...this.#objections]) {
-      if (objection === undefined && shards.includes(shard)) continue;
-      this.#objections.delete(shard);
-      if (shards.includes(shard)) this.changed(shard);
-    }
   }
 
   /** Brings what is at the shard and belongs to others, also keys that no command names. */
@@ -224,6 +286,7 @@ export class Handover implements RouteSource {
     const leaving = this.leaving;
     this.#windows.close(window);
     if (!this.active) this.#carrier.forget();
+    this.#notes.write(this.#windows.all);
     this.#releaseOf(leaving);
   }
 
@@ -242,5 +305,8 @@ export class Handover implements RouteSource {
 
 const OVERDUE = 'is not done within windowMs, and goes on: keys of others are still at some shards';
 const GIVEN_UP = 'is over without what shards held that left discovery and do not answer';
+
+const FOREIGN_NOTE = 'may be under way, begun by clients with another password: what these have noted is not followed';
+const OTHER_RULES = 'is under way by clients with another placement or compatibility, which is not followed';
 
 const namesOf = (shards: readonly Shard[]): string => shards.map(({ name }) => name).join(', ');

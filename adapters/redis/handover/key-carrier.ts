@@ -65,7 +65,7 @@ export class KeyCarrier {
 
   /** There is something to bring. */
   get active(): boolean {
-    return this.#windows.any;
+    return this.#windows.any || this.#settling.unknown;
   }
 
   /** The topology changed: keys may be anywhere again. */
@@ -74,7 +74,7 @@ export class KeyCarrier {
     this.#settled.clear();
   }
 
-  /** No window is open any longer. */
+  /** No window is open any longer, or it was learnt of one before any key was looked for. */
   forget(): void {
     this.#settled.clear();
   }
@@ -97,7 +97,9 @@ export class KeyCarrier {
       return;
     }
     const { service, maxOfflineCommands } = this.#host.own;
-    if (this.waiting >= Math.max(maxOfflineCommands, 1)) {
+    // At the start as many may wait as for the connections.
+    const times = this.#settling.unknown ? this.#host.current().shards.length : 1;
+    if (this.waiting >= Math.max(maxOfflineCommands, 1) * times) {
       const error = shardUnavailable(
         service,
         target.name,
@@ -196,6 +198,7 @@ export class KeyCarrier {
   }
 
   #isSettled(id: string, key: RedisKey, owner: Shard): boolean {
+    if (this.#settling.unknown) return false;
     return this.#settled.has(id) || this.#windows.sourcesOf(key, owner).length === 0;
   }
 

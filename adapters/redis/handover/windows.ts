@@ -7,6 +7,8 @@ import type { ShardSet } from '../shards/shard-set.js';
 export interface Window {
   readonly set: ShardSet;
   timer?: Timer;
+  /** When its time is over; milliseconds of Unix time, for other clients. */
+  readonly dueMs: number;
   /** Its time is over. */
   due: boolean;
   /** It was reported that it goes on. */
@@ -40,11 +42,16 @@ export class Windows {
     return [...new Set(this.#open.flatMap(({ set }) => set.shards))];
   }
 
+  /** A topology with this ring is among them. */
+  has(ring: string): boolean {
+    return this.#open.some(({ set }) => set.ring === ring);
+  }
+
   /** The topology changed from this one. Returns the windows that are forgotten for it. */
-  open(set: ShardSet): { readonly window: Window; readonly forgotten: readonly Window[] } {
+  open(set: ShardSet, dueMs: number): { readonly window: Window; readonly forgotten: readonly Window[] } {
     // Keys may lie anywhere again.
     this.#clean.clear();
-    const window: Window = { set, due: false, reported: false };
+    const window: Window = { set, dueMs, due: false, reported: false };
     const same = this.#open.filter((each) => sameShards(each.set, set));
     for (const { timer } of same) timer?.cancel();
     const all = [window, ...this.#open.filter((each) => !same.includes(each))];

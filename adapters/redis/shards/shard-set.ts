@@ -15,6 +15,8 @@ export interface ShardSetParts {
    * same.
    */
   readonly ring: string;
+  /** Of the shards as they were placed; default as they are now. */
+  readonly weights?: readonly number[];
   /** Asked for each shard's routes once. */
   readonly routes: RouteSource;
   /** Shards that own nothing here and may still hold keys, while these are handed over. */
@@ -30,15 +32,18 @@ export class ShardSet {
   /** Sorted by name. */
   readonly shards: readonly Shard[];
   readonly ring: string;
+  /** As they were placed, in the order of the shards. */
+  readonly weights: readonly number[];
   readonly #placement: Placement | undefined;
   /** In the order of the shards. */
   readonly #routes: readonly Routes[];
   readonly #leaving: () => readonly Shard[];
   readonly #serves = (index: number): boolean => this.#routes[index]!.serving;
 
-  constructor({ generation, shards, placement, ring, routes, leaving }: ShardSetParts) {
+  constructor({ generation, shards, placement, ring, weights, routes, leaving }: ShardSetParts) {
     this.generation = generation;
     this.shards = shards;
+    this.weights = weights ?? shards.map(({ weight }) => weight);
     this.ring = ring;
     this.#placement = placement;
     this.#routes = shards.map((shard) => routes.routesOf(shard));

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Endpoint } from '../../../src/index.js';
+import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacementOptions, placeShards } from './placement.js';
 import { isReplica, Shard, type ShardHost } from './shard.js';
@@ -53,7 +53,7 @@ export class Topology {
       // Without a primary the first replica is the shard, for what only reads.
       const endpoint = primary ?? replicas[0]!;
       const known = before.get(name);
-      const shard = known?.serves(endpoint) ? known : new Shard(this.#host, name, this.#ordinal(name), endpoint);
+      const shard = known?.serves(endpoint) ? known : this.#makeShard(name, endpoint);
       shard.list(endpoint);
       this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
@@ -66,14 +66,35 @@ export class Topology {
     return last.shards.filter((shard) => !shards.includes(shard));
   }
 
-  #makeSet(generation: number, shards: readonly Shard[]): ShardSet {
+  /**
+   * A topology that another client has noted; undefined where it places keys by other rules.
+   * `named`: a shard of this name is that one, wherever its server is now.
+   */
+  recall({ placement, compatibility, shards: noted }: NotedRing, named: boolean): ShardSet | undefined {
+    if (placement !== this.#options.placement || compatibility !== this.#options.compatibility) return undefined;
+    const known = [...this.#set.shards, ...this.#host.leaving()];
+    const shards = noted.map((each) => {
+      const { name } = each;
+      const same = (shard: Shard): boolean => isHeldBy(each, shard) || (named && shard.name === name);
+      return known.find(same) ?? this.#makeShard(name, endpointOf(each));
+    });
+    return this.#makeSet(
+      0,
+      shards,
+      noted.map(({ weight }) => weight),
+    );
+  }
+
+  #makeShard(name: string, endpoint: Endpoint): Shard {
+    return new Shard(this.#host, name, this.#ordinal(name), endpoint);
+  }
+
+  #makeSet(generation: number, shards: readonly Shard[], weights = shards.map(({ weight }) => weight)): ShardSet {
     const { routes, leaving } = this.#host;
-    const placed = shards.map(({ name, address, weight }) => ({ name, address, weight }));
+    const placed = shards.map(({ name, address }, i) => ({ name, address, weight: weights[i]! }));
     const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
-    const ring = createHash('sha1')
-      .update(JSON.stringify([this.#options, placed]))
-      .digest('hex');
-    return new ShardSet({ generation, shards, placement, ring, routes, leaving });
+    const ring = ringDigest(this.#options, placed);
+    return new ShardSet({ generation, shards, placement, ring, weights, routes, leaving });
   }
 
   /** Replicas belong to their shard; a policy that does not use them ignores them. */

@@ -50,4 +50,26 @@ describe('a time to settle', () => {
     await waiting;
     expect(clock.pending).toBe(0);
   });
+
+  it('is over no sooner than it is known, and no sooner than its time', async () => {
+    const clock = new ManualClock();
+    const settling = new SettlingKeys(clock);
+    settling.doubt();
+    expect(settling.unknown).toBe(true);
+    settling.begin(100);
+    await clock.advanceAsync(200);
+    expect(settling.over).toBeDefined();
+    settling.learn();
+    expect([settling.over, settling.unknown]).toEqual([undefined, false]);
+    settling.doubt();
+    settling.begin(100);
+    settling.learn();
+    await clock.advanceAsync(99);
+    expect(settling.over).toBeDefined();
+    await clock.advanceAsync(1);
+    expect(settling.over).toBeUndefined();
+    settling.doubt();
+    settling.end();
+    expect([settling.over, settling.unknown, clock.pending]).toEqual([undefined, false, 0]);
+  });
 });
