@@ -52,7 +52,7 @@ export class RingNotes {
     return text === undefined ? 'foreign' : (parseNote(text) ?? 'none');
   }
 
-  /** What is true now goes to every server that can be reached, and to others when they are back. */
+  /** What is true now goes to every server that can be reached, and to others later. */
   write(windows: readonly Window[]): void {
     const current = this.#host.current();
     const note: RingNote = {
