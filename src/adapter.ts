@@ -22,6 +22,7 @@ export { CallerContext, inCallerContext } from './runtime/caller-context.js';
 export { judgeAfter, sleep, withTimeout } from './runtime/clock.js';
 export { currentRoutingKey } from './runtime/context.js';
 export { brandErrors } from './runtime/errors.js';
+export { parseIp } from './runtime/ip-address.js';
 export * as optionReaders from './runtime/options.js';
 export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';
 export { Semaphore } from './runtime/semaphore.js';

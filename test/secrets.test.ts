@@ -2,11 +2,13 @@ import * as core from 'fairlead';
 import * as connect from 'fairlead/connect';
 import * as consul from 'fairlead/consul';
 import * as grpc from 'fairlead/grpc';
+import * as http from 'fairlead/http';
 import * as mysql from 'fairlead/mysql';
 import * as mysqlPromise from 'fairlead/mysql/promise';
 import * as otel from 'fairlead/otel';
 import * as redis from 'fairlead/redis';
 import * as resilience from 'fairlead/resilience';
+import * as tcp from 'fairlead/tcp';
 import { describe, expect, it } from 'vitest';
 import { CANARY, leaksOf, printed, TEXTS } from './support/canaries.js';
 
@@ -20,7 +22,8 @@ interface Door {
 }
 
 const mesh = core.createMesh();
-const doors = { core, resilience, consul, connect, grpc, mysql, mysqlPromise, redis, otel };
+const impatient = core.createMesh({ defaults: { waitForReadyMs: 0 } });
+const doors = { core, resilience, consul, connect, grpc, http, mysql, mysqlPromise, redis, otel, tcp };
 
 /** Every function of the doors that is given options; the test below sees that none is missing. */
 const OPTIONS: Readonly<Record<string, Door>> = {
@@ -61,6 +64,8 @@ const OPTIONS: Readonly<Record<string, Door>> = {
     base: { service: 'users' },
   },
   'grpc.registerGrpc': { open: (options) => grpc.registerGrpc(mesh, options) },
+  'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
+  'http.createDispatcher': { open: (options) => http.createDispatcher(mesh, options) },
   'mysql.createPool': { open: (options) => mysql.createPool(mesh, options), base: { service: 'orders' } },
   'mysql.createDriver': { open: (options) => mysql.createDriver(mesh, options), base: { service: 'orders' } },
   'mysqlPromise.createPool': { open: (options) => mysqlPromise.createPool(mesh, options), base: { service: 'orders' } },
@@ -71,12 +76,17 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'redis.ShardedRedis, given the whole': { open: (options) => new redis.ShardedRedis(mesh, options) },
   'redis.redisSessionStore': { open: (options) => redis.redisSessionStore({ eval: () => {} } as never, options) },
   'otel.instrumentMesh': { open: (options) => otel.instrumentMesh(mesh, options) },
+  'tcp.createConnection': {
+    open: (options) => tcp.createConnection(impatient, options).catch((error) => error),
+    base: { service: 'nowhere' },
+  },
+  'tcp.createTcpProxy': { open: (options) => tcp.createTcpProxy(mesh, options), base: { service: 'users' } },
   'resilience.ClientThrottle': { open: (options) => new resilience.ClientThrottle(options, core.systemRandom()) },
 };
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type ServerOpts, type Socket } from 'node:net';
+import type { Mesh } from 'fairlead';
+import { createTcpProxy, type TcpProxy, type TcpProxyOptions } from 'fairlead/tcp';
 import { inflight } from '../http/support.js';
 
 export { inflight, meshOf, refusingPort } from '../http/support.js';
@@ -53,3 +55,35 @@ export const reads = async (socket: Socket): Promise<string> => String(((await o
 export const allLeasesEnd = (mesh: Parameters<typeof inflight>[0]): (() => boolean) => {
   return () => inflight(mesh) === 0;
 };
+
+/** Connected, and heard: it neither throws for want of a listener nor hides how it ended. */
+export async function connected(port: number, options: { readonly allowHalfOpen?: boolean } = {}): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', ...options });
+  await once(socket, 'connect');
+  return socket.on('error', () => {});
+}
+
+/** All that it sends until its end; `'reset'` where there is none. */
+export function heard(socket: Socket): Promise<Buffer | 'reset'> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    socket.once('end', () => resolve(Buffer.concat(chunks)));
+    socket.once('close', () => resolve('reset'));
+  });
+}
+
+/** How a connection that says nothing ends, be it reset before it was there. */
+export function endOf(port: number): Promise<Buffer | 'reset'> {
+  return heard(connect(port, '127.0.0.1').on('error', () => {}));
+}
+
+/** A proxy on a free port of loopback. */
+export async function proxyOf(
+  mesh: Mesh,
+  options: TcpProxyOptions = { service: 'users' },
+): Promise<AsyncDisposable & { readonly proxy: TcpProxy; readonly port: number }> {
+  const proxy = createTcpProxy(mesh, options);
+  const { port } = await proxy.listen({ port: 0, host: '127.0.0.1' });
+  return { proxy, port, [Symbol.asyncDispose]: () => proxy.close({ deadlineMs: 0 }) };
+}

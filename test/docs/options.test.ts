@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createMesh } from 'fairlead';
+import { createConnection, createTcpProxy } from 'fairlead/tcp';
 import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { readShardedOptions } from '../../adapters/redis/common/options.js';
+import { testMesh } from '../support/mesh.js';
 
 /** Names in backticks in the first cells of a section's tables. */
 function listed(page: string, heading: string): string[] {
@@ -22,6 +24,30 @@ describe('docs/getting-started.md', () => {
     const known = said.slice(said.indexOf('there are ') + 10, -1).split(', ');
     expect(known).toContain('policy');
     expect(listed('getting-started.md', '## 3. Options of a service').sort()).toEqual(known.sort());
+  });
+});
+
+describe('docs/tcp.md', () => {
+  const { mesh } = testMesh({});
+  const known = (make: (options: never) => unknown): string[] => {
+    try {
+      make({ service: 'users', misspelt: 1 } as never);
+    } catch (error) {
+      const { message } = error as Error;
+      return message
+        .slice(message.indexOf('there are ') + 10, -1)
+        .split(', ')
+        .sort();
+    }
+    return [];
+  };
+
+  it.each([
+    ['## createConnection', (options: never) => createConnection(mesh, options)],
+    ['## createTcpProxy', (options: never) => createTcpProxy(mesh, options)],
+  ])('has every option of %s, and no other', (heading, make) => {
+    expect(known(make)).toContain('service');
+    expect(listed('tcp.md', heading).sort()).toEqual(known(make));
   });
 });
 

@@ -45,7 +45,7 @@ export const ROOMS: readonly (readonly string[])[] = [
 export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
-  tcp: [['common']],
+  tcp: [['common', 'wire'], ['proxy']],
   gateway: [['common'], ['head'], ['forward']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };

@@ -1,4 +1,4 @@
-import { createConnection } from 'fairlead/tcp';
+import { createConnection, createTcpProxy } from 'fairlead/tcp';
 import { describe, expect, it } from 'vitest';
 import { testMesh } from '../../support/mesh.js';
 
@@ -20,5 +20,22 @@ describe('createConnection', () => {
   it('shows no private key', () => {
     const tls = [{ key: 'hunter2' }];
     expect(() => createConnection(mesh, { service: 'users', tls } as never)).toThrow(/^((?!hunter2).)*$/);
+  });
+});
+
+describe('createTcpProxy', () => {
+  it.each([
+    [{}, /createTcpProxy\.service is undefined: allowed is the name of a service, or routes/],
+    [{ service: 'users', routes: [{ service: 'users' }] }, /createTcpProxy\.routes\[0\]/],
+    [{ service: 'users', idleTimeout: 1 }, /createTcpProxy\.idleTimeout is 1/],
+    [{ service: 'users', maxConnections: 0 }, /createTcpProxy\.maxConnections/],
+    [{ service: 'users', maxConnectionsPerClient: 0.5 }, /createTcpProxy\.maxConnectionsPerClient/],
+    [{ service: 'users', key: 'ip' }, /createTcpProxy\.key is .*'client-ip' or a function/],
+    [{ service: 'users', acceptProxyProtocol: ['all'] }, /createTcpProxy\.acceptProxyProtocol\[0\]/],
+    [{ service: 'users', sendProxyProtocol: 3 }, /createTcpProxy\.sendProxyProtocol is 3: allowed is 1 or 2/],
+    [{ service: 'users', onError: 3 }, /createTcpProxy\.onError/],
+    [{ service: 'users', port: 3 }, /createTcpProxy\.port is not an option/],
+  ])('refuses %j', (options, message) => {
+    expect(() => createTcpProxy(mesh, options as never)).toThrow(message);
   });
 });
