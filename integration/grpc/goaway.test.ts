@@ -78,3 +78,15 @@ it('a server may say GOAWAY to a burst of calls, and no call fails or is made tw
   expect(calls() - before).toBe(400);
   expect(endpoints().map(({ failures }) => failures)).toEqual([0, 0, 0]);
 });
+
+it('all servers may say GOAWAY to a burst of calls, and no call fails or is made twice', async () => {
+  for (let round = 0; round < 3; round++) {
+    const before = calls();
+    const running = Array.from({ length: 400 }, () => client.unary({}, new Metadata()).catch(String));
+    for (const { server, port } of servers) server.drain(`127.0.0.1:${port}`, 5_000);
+    const answers = await Promise.all(running);
+    expect(answers.filter((each) => typeof each === 'string')).toEqual([]);
+    expect(calls() - before).toBe(400);
+  }
+  expect(endpoints().map(({ failures }) => failures)).toEqual([0, 0, 0]);
+});

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { type connectivityState, experimental, Metadata, status } from '@grpc/grpc-js';
 import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
 import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
-import { type Classify, isDiscardedHedge, isRefusedStream, outcomeOf } from '../common/status.js';
+import {
+  type Classify,
+  isDiscardedHedge,
+  isRefusedStream,
+  outcomeOf,
+  publicCode,
+  REFUSED_STREAM,
+} from '../common/status.js';
 import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
 import { type Stream, type StreamListener, whenServerEnds } from './connection-with.js';
@@ -166,7 +173,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
    */
   onReceiveStatus(ended: Parameters<StreamListener['onReceiveStatus']>[0]): void {
     const listener = this.#listener!;
-    this.#call.runInAsyncScope(listener.onReceiveStatus, listener, ended);
+    const told = isRefusedStream(ended) ? { ...ended, code: REFUSED_STREAM } : ended;
+    this.#call.runInAsyncScope(listener.onReceiveStatus, listener, told);
   }
 
   /** It will not start. */
@@ -190,10 +198,10 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
   }
 
   #ended(code: status, details: string, metadata: Metadata): void {
-    this.#call.attemptEnded(code, details, metadata);
+    this.#call.attemptEnded(publicCode(code), details, metadata);
     const leaf = this.#leave();
     this.#report();
-    this.#record?.end(code);
+    this.#record?.end(publicCode(code));
     // Late: it was let go of, and its lease is done.
     if (leaf !== undefined) this.#finish(code, details, metadata, leaf);
   }
@@ -204,7 +212,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
     // It took so long that another attempt was started, and that one answered.
     const overtaken = isDiscardedHedge(code, details) && this.#call.hasNewerThan(this);
     if (overtaken) this.#lease.done(Outcome.Timeout);
-    else if (this.#hadMs === 0) this.#lease.done(Outcome.Cancelled);
+    else if (this.#hadMs === 0 || code === REFUSED_STREAM) this.#lease.done(Outcome.Cancelled);
     else {
       const outcome = judge(code, details, metadata, leaf, this.#connection, classify);
       this.#lease.done(outcome, outcome === Outcome.Timeout ? this.#timeMs : undefined);
@@ -260,7 +268,6 @@ function judge(
       // The user's function failed; the code speaks for itself.
     }
   }
-  if (isRefusedStream(code, details)) return Outcome.Cancelled;
   const outcome = outcomeOf(code);
   // A lost connection fails every call on it at once. That is one event, not a streak of failures:
   // the first call reports it, the others add nothing. (The endpoint has left the rotation

@@ -1,5 +1,6 @@
 import { status as Code, experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
 import type { AcquireRequest, Clock, Endpoint, RoutingKey } from '../../../src/index.js';
+import { REFUSED_STREAM } from '../common/status.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
 import { CallFilter } from './call-filter.js';
@@ -91,8 +92,9 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     // Of a pick that waits for credentials grpc-js says nothing more.
     if (this.#last?.pending) this.#last.abandon();
     const reason = this.#gate?.leave(this);
-    this.record?.end(ended.code);
-    return reason === undefined ? ended : whileWaiting(ended, reason);
+    const told = ended.code === REFUSED_STREAM ? { ...ended, code: Code.UNAVAILABLE } : ended;
+    this.record?.end(told.code);
+    return reason === undefined ? told : whileWaiting(told, reason);
   }
 
   /** For an attempt that cannot be sent now. */
@@ -145,7 +147,14 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     this.#hedges?.left();
   }
 
-  /** Before a pick. */
+  /**
+   * Before a pick, with the metadata of the attempt that it is for: grpc-js counts repeats of
+   * refused streams among those of a policy, and the server has not seen them.
+   */
+  uncount(metadata: Metadata): void {
+    if (this.#plan.repeatsRefusedOnly && (this.#last ?? this.tried) !== undefined) metadata.remove(PREVIOUS_ATTEMPTS);
+  }
+
   beginAttempt(): void {
     const last = this.#last;
     if (last === undefined) return;

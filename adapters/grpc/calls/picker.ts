@@ -79,7 +79,9 @@ export class ConnectedPicker implements experimental.Picker {
 /** The call, unless another config selector is in between: then each attempt is its own call. */
 function callOf(args: experimental.PickArgs): Call {
   const info: unknown = args.extraPickInfo;
-  return info instanceof Call ? info : new Call(undefined, NO_PLAN);
+  if (!(info instanceof Call)) return new Call(undefined, NO_PLAN);
+  info.uncount(args.metadata);
+  return info;
 }
 
 /** While no connection is up: calls wait. */

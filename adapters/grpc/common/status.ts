@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import { type Metadata, status } from '@grpc/grpc-js';
 import { Outcome } from '../../../src/index.js';
 
@@ -54,12 +55,20 @@ export function isDiscardedHedge(code: status, details: string): boolean {
 }
 
 /**
- * True where the server refused the stream before it did anything for it, as one does that has said
- * GOAWAY. grpc-js repeats such an attempt once and says it in words only: the endpoint is about to
- * restart, which nothing speaks against.
+ * How an attempt ends whose stream the server refused before it did anything for it, as one does
+ * that has said GOAWAY: grpc-js repeats one such attempt, and as many more as a policy of retries
+ * says of this code. No server sends it and no caller sees it: to them it is UNAVAILABLE.
  */
-export function isRefusedStream(code: status, details: string): boolean {
-  return code === status.UNAVAILABLE && details === 'Stream refused by server';
+export const REFUSED_STREAM = 1_001 as status;
+
+/** Whether a stream ended so. A server that says so in words has been asked. */
+export function isRefusedStream(ended: object): boolean {
+  return (ended as { readonly rstCode?: number }).rstCode === constants.NGHTTP2_REFUSED_STREAM;
+}
+
+/** The code as it is outside. */
+export function publicCode(code: status): status {
+  return code === REFUSED_STREAM ? status.UNAVAILABLE : code;
 }
 
 /** How a call ended, as the user's `classify` sees it. */

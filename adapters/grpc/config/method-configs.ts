@@ -1,5 +1,6 @@
 import { type MethodConfig, status } from '@grpc/grpc-js';
 import type { Policy, PolicySpec } from '../../../src/index.js';
+import { REFUSED_STREAM } from '../common/status.js';
 import { DURATION, type GrpcMethodConfig, type GrpcServiceConfig } from './service-config.js';
 
 /**
@@ -61,6 +62,8 @@ export interface MethodPlan {
   readonly repeatable: ReadonlySet<status>;
   /** Whether an answer counts only once it is whole. */
   readonly holdsAnswers: boolean;
+  /** No policy repeats its calls, only refused streams are. */
+  readonly repeatsRefusedOnly: boolean;
   /** A code that does not end a hedged call. */
   readonly unsentCode: status;
   readonly policy: MethodPolicy | undefined;
@@ -72,7 +75,20 @@ export interface MethodPlan {
  */
 const UNSENT = 1_000 as status;
 
-const NO_CONFIG: MethodConfig = { name: [] };
+/**
+ * What is refused is repeated, whatever the method does: its server did nothing for it. grpc-js
+ * does so once (gRFC A6), and where all servers of a service say GOAWAY in one moment the next one
+ * refuses as well. The pauses are for the others' GOAWAY to arrive.
+ */
+const REPEAT_REFUSED: NonNullable<MethodConfig['retryPolicy']> = {
+  maxAttempts: 5,
+  initialBackoff: '0.005s',
+  maxBackoff: '0.1s',
+  backoffMultiplier: 2,
+  retryableStatusCodes: [REFUSED_STREAM],
+};
+
+const NO_CONFIG: MethodConfig = { name: [], retryPolicy: REPEAT_REFUSED };
 /** Where nothing is said of a method. */
 export const NO_PLAN: MethodPlan = {
   path: '',
@@ -82,6 +98,7 @@ export const NO_PLAN: MethodPlan = {
   throttling: undefined,
   repeatable: new Set(),
   holdsAnswers: false,
+  repeatsRefusedOnly: true,
   unsentCode: UNSENT,
   policy: undefined,
 };
@@ -92,8 +109,13 @@ function planOf(path: string, merged: GrpcMethodConfig | undefined, throttling: 
   const config = toMethodConfig(rest);
   const { hedgingPolicy, retryPolicy } = config;
   const codes = (hedgingPolicy?.nonFatalStatusCodes ?? retryPolicy?.retryableStatusCodes ?? []).map(codeOf);
-  if (hedgingPolicy !== undefined && codes.length === 0) {
-    config.hedgingPolicy = { ...hedgingPolicy, nonFatalStatusCodes: [UNSENT] };
+  if (hedgingPolicy !== undefined) {
+    const nonFatal = codes.length === 0 ? [UNSENT] : (hedgingPolicy.nonFatalStatusCodes ?? []);
+    config.hedgingPolicy = { ...hedgingPolicy, nonFatalStatusCodes: [...nonFatal, REFUSED_STREAM] };
+  } else {
+    const retry = retryPolicy ?? REPEAT_REFUSED;
+    const retryable = retryPolicy?.retryableStatusCodes ?? [];
+    config.retryPolicy = { ...retry, retryableStatusCodes: [...retryable, REFUSED_STREAM] };
   }
   return {
     path,
@@ -102,6 +124,7 @@ function planOf(path: string, merged: GrpcMethodConfig | undefined, throttling: 
     budgeted: hedgingPolicy === IDEMPOTENT_HEDGING,
     throttling,
     repeatable: new Set(codes),
+    repeatsRefusedOnly: (hedgingPolicy ?? retryPolicy) === undefined,
     holdsAnswers: merged.unary === true && (hedgingPolicy ?? retryPolicy) !== undefined,
     unsentCode: codes[0] ?? UNSENT,
     policy: spec === undefined ? undefined : { spec, key: keyOf(spec) },

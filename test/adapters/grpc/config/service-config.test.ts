@@ -1,6 +1,7 @@
 import { peakEwma, roundRobin } from 'fairlead';
 import { PolicyRegistry } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
+import { REFUSED_STREAM } from '../../../../adapters/grpc/common/status.js';
 import { MethodConfigs, throttlingOf } from '../../../../adapters/grpc/config/method-configs.js';
 import {
   type GrpcMethodConfig,
@@ -45,7 +46,8 @@ describe('a service config', () => {
     const code = read({ name: [{}], timeout: '9s', retryPolicy, waitForReady: true });
     const config = new MethodConfigs([channel, code]).get('/a.B/C').config;
     expect(config.timeout?.seconds).toBe(1);
-    expect(config.retryPolicy).toEqual(retryPolicy);
+    const retryableStatusCodes = [...retryPolicy.retryableStatusCodes, REFUSED_STREAM];
+    expect(config.retryPolicy).toEqual({ ...retryPolicy, retryableStatusCodes });
     expect(config.waitForReady).toBe(true);
   });
 
