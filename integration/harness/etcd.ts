@@ -1,4 +1,6 @@
+import { cp, rm } from 'node:fs/promises';
 import { chooseBackend } from './backend.js';
+import type { Certificates } from './certificates.js';
 import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
@@ -7,21 +9,43 @@ import { freePort, freePorts } from './ports.js';
 import { type Instance, Server } from './server.js';
 
 const HOST = '127.0.0.1';
-const PACKAGES = { name: 'etcd', suite: 'bookworm', packages: ['etcd-server', 'etcd-client'] };
+const PACKAGES = {
+  '3.4': { name: 'etcd', suite: 'bookworm', packages: ['etcd-server', 'etcd-client'] },
+  '3.5': { name: 'etcd-3.5', suite: 'trixie', packages: ['etcd-server', 'etcd-client'] },
+} as const;
+
+/** The versions that tests run on; a container engine has one image, for either. */
+export type EtcdVersion = keyof typeof PACKAGES;
+
+export interface EtcdOptions {
+  /** Default 3.4. */
+  readonly version?: EtcdVersion;
+  /** It then listens on a second port, with TLS: `tlsPort`. Native processes only. */
+  readonly certificates?: Certificates;
+}
+
+/** Users that `enableAuth` makes: `app` may read and write under the prefix that it is given. */
+const ETCD_USERS = { root: 'root-pass-3141', app: 'app-pass-2718' } as const;
 
 /** An etcd server, a cluster of one. It keeps its state over a restart, unless that says `wipe`. */
 export class Etcd extends Server {
   /** `http://host:port` of the v3 API, gRPC and its JSON gateway alike. */
   readonly url: string;
+  /** Where it speaks TLS; 0 where it does not. */
+  readonly tlsPort: number;
+  readonly #data: string | undefined;
+  #token = '';
 
-  private constructor(instance: Instance, port: number) {
+  private constructor(instance: Instance, port: number, tlsPort: number) {
     super(instance, HOST, port);
     this.url = `http://${HOST}:${port}`;
+    this.tlsPort = tlsPort;
+    this.#data = instance instanceof NativeProcess ? instance.data : undefined;
   }
 
   /** @internal use startEtcd() */
-  static async launch(instance: Instance, port: number): Promise<Etcd> {
-    const etcd = new Etcd(instance, port);
+  static async launch(instance: Instance, port: number, tlsPort = 0): Promise<Etcd> {
+    const etcd = new Etcd(instance, port, tlsPort);
     await etcd.start();
     return etcd;
   }
@@ -33,6 +57,7 @@ export class Etcd extends Server {
   async api<T = unknown>(path: string, body: unknown = {}): Promise<T> {
     const response = await fetch(new URL(path, this.url), {
       method: 'POST',
+      headers: this.#token === '' ? {} : { authorization: this.#token },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(5_000),
     });
@@ -48,6 +73,65 @@ export class Etcd extends Server {
     await this.api('/v3/kv/deleterange', { key: btoa(key) });
   }
 
+  /** The values of the keys that begin with `prefix`. */
+  async range(prefix: string): Promise<Record<string, string>> {
+    const key = btoa(prefix);
+    const { kvs = [] } = await this.api<{ kvs?: { key: string; value: string }[] }>('/v3/kv/range', {
+      key,
+      range_end: btoa(endOf(prefix)),
+    });
+    return Object.fromEntries(kvs.map((each) => [atob(each.key), atob(each.value ?? '')]));
+  }
+
+  /** Forgets all changes before now. */
+  async compact(): Promise<void> {
+    const { header } = await this.api<{ header: { revision: string } }>('/v3/kv/range', { key: btoa('x') });
+    await this.api('/v3/kv/compaction', { revision: header.revision, physical: true });
+  }
+
+  /** Ends all leases, as when their programs had died. */
+  async endLeases(): Promise<void> {
+    const { leases = [] } = await this.api<{ leases?: { ID: string }[] }>('/v3/lease/leases');
+    for (const { ID } of leases) await this.api('/v3/lease/revoke', { ID });
+  }
+
+  /** From now on it asks who calls; the harness calls as root. The password of `app`. */
+  async enableAuth(prefix: string): Promise<string> {
+    for (const [name, password] of Object.entries(ETCD_USERS)) {
+      await this.api('/v3/auth/user/add', { name, password });
+      await this.api('/v3/auth/role/add', { name });
+      await this.api('/v3/auth/user/grant', { user: name, role: name });
+    }
+    const perm = { permType: 'READWRITE', key: btoa(prefix), range_end: btoa(endOf(prefix)) };
+    await this.api('/v3/auth/role/grant', { name: 'app', perm });
+    await this.api('/v3/auth/enable');
+    await this.authenticate();
+    return ETCD_USERS.app;
+  }
+
+  /** A new token for the harness: a restarted server knows none. */
+  async authenticate(): Promise<void> {
+    this.#token = '';
+    const { root: password } = ETCD_USERS;
+    this.#token = (await this.api<{ token: string }>('/v3/auth/authenticate', { name: 'root', password })).token;
+  }
+
+  /** Copies its state, for `restore`. It is down meanwhile. Native processes only. */
+  async backup(): Promise<void> {
+    if (this.#data === undefined) throw new Error('only a native process can be backed up');
+    await this.stop();
+    await cp(`${this.#data}/state`, `${this.#data}/backup`, { recursive: true });
+    await this.restart();
+  }
+
+  /** Starts it with the state that it had at the last `backup`; it must be down. */
+  async restore(): Promise<void> {
+    if (this.#data === undefined) throw new Error('only a native process can be restored');
+    await rm(`${this.#data}/state`, { recursive: true, force: true });
+    await cp(`${this.#data}/backup`, `${this.#data}/state`, { recursive: true });
+    await this.restart();
+  }
+
   protected async ready(): Promise<void> {
     await this.untilUp(`etcd is healthy on ${this.address}`, async () => {
       const response = await fetch(`${this.url}/health`, { signal: AbortSignal.timeout(1_000) });
@@ -56,22 +140,29 @@ export class Etcd extends Server {
   }
 }
 
+/** The first key that does not begin with the prefix, whose last byte is not the last there is. */
+function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
 /** Starts an etcd server that holds no key. */
-export async function startEtcd(): Promise<Etcd> {
+export async function startEtcd({ version = '3.4', certificates }: EtcdOptions = {}): Promise<Etcd> {
   const backend = chooseBackend();
   if (backend.kind === 'container') {
     const port = await freePort(HOST);
     return await Etcd.launch(new ComposeProject(backend.engine, { ETCD_PORT: String(port) }).service('etcd'), port);
   }
-  const root = await fetchPackages(PACKAGES);
-  const [client, peer] = (await freePorts(2, HOST)) as [number, number];
+  const root = await fetchPackages(PACKAGES[version]);
+  const [client, peer, tls] = (await freePorts(3, HOST)) as [number, number, number];
   const peerUrl = `http://${HOST}:${peer}`;
-  const urls = {
-    'listen-client-urls': `http://${HOST}:${client}`,
+  const secureUrl = certificates === undefined ? '' : `,https://${HOST}:${tls}`;
+  const flags = {
+    'listen-client-urls': `http://${HOST}:${client}${secureUrl}`,
     'advertise-client-urls': `http://${HOST}:${client}`,
     'listen-peer-urls': peerUrl,
     'initial-advertise-peer-urls': peerUrl,
     'initial-cluster': `test=${peerUrl}`,
+    ...(certificates !== undefined && { 'cert-file': certificates.certFile, 'key-file': certificates.keyFile }),
   };
   const instance = new NativeProcess({
     name: 'etcd',
@@ -79,10 +170,10 @@ export async function startEtcd(): Promise<Etcd> {
       ...programIn(root, 'usr/bin/etcd'),
       '--name=test',
       `--data-dir=${data}/state`,
-      ...Object.entries(urls).map(([name, url]) => `--${name}=${url}`),
+      ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     ],
     // etcd 3.4 refuses to start on arm64 without this.
     env: process.arch === 'arm64' ? { ETCD_UNSUPPORTED_ARCH: 'arm64' } : {},
   });
-  return await Etcd.launch(instance, client);
+  return await Etcd.launch(instance, client, certificates === undefined ? 0 : tls);
 }

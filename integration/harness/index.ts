@@ -9,12 +9,13 @@ export {
   startConsul,
   startConsulCluster,
 } from './consul.js';
-export { Etcd, startEtcd } from './etcd.js';
+export { Etcd, type EtcdVersion, startEtcd } from './etcd.js';
 export { Mariadb, startMariadb } from './mariadb.js';
 export { Mysql, type SqlOptions, startMysql } from './mysql.js';
 export { freePort, freePorts } from './ports.js';
 export { Prometheus, type PrometheusMajor, promtool, startPrometheus } from './prometheus.js';
 export { Redis, type RedisClusterHandle, type RedisOptions, startRedis, startRedisCluster } from './redis.js';
+export { Relay } from './relay.js';
 export type { Server } from './server.js';
 export { SQL_USERS, SqlServer, SqlTopology } from './sql-server.js';
 export { until } from './until.js';

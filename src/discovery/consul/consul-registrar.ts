@@ -1,12 +1,19 @@
 import type { Clock } from '../../runtime/clock.js';
-import { FairleadError } from '../../runtime/errors.js';
 import { callback, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextOf, contextSchema, type DiscoveryContext, meshOption } from '../context.js';
-import type { DeadlineOptions, Registrar, Registration } from '../registrar.js';
+import { KeptRegistrar } from '../kept-registrar.js';
+import type { KeptSettings } from '../kept-registration.js';
+import type { Registrar } from '../registrar.js';
+import type { RegistrationContext } from './agent-calls.js';
 import { type ConsulConnectionOptions, connectionSchema, readConnection } from './connection.js';
-import { ConsulRegistration, type RegistrationSettings, readDeadline } from './consul-registration.js';
-import { type ConsulInstance, type ConsulInstanceUpdate, readInstance } from './instance.js';
+import {
+  type ConsulInstance,
+  type ConsulInstanceUpdate,
+  type InstanceSettings,
+  readInstance,
+  updateInstance,
+} from './instance.js';
 import { InstanceKeeper } from './instance-keeper.js';
 import { PackageTransport } from './package-transport.js';
 
@@ -47,7 +54,8 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
 
 type Settings = {
   readonly [Key in keyof Required<ConsulRegistrarOptions>]: ConsulRegistrarOptions[Key] | undefined;
-} & Pick<RegistrationSettings, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs' | 'onUnreachable'>;
+} & Pick<RegistrationContext, 'requestTimeoutMs' | 'verifyIntervalMs' | 'maxBackoffMs'> &
+  Pick<KeptSettings, 'onUnreachable'>;
 
 const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown> } = {
   ...connectionSchema,
@@ -74,86 +82,30 @@ const schema: { readonly [Key in keyof ConsulRegistrarOptions]-?: Reader<unknown
  * ```
  */
 export function consulRegistrar(options?: ConsulRegistrarOptions): Registrar<ConsulInstance, ConsulInstanceUpdate> {
-  return new ConsulRegistrar(options);
-}
-
-class ConsulRegistrar implements Registrar<ConsulInstance, ConsulInstanceUpdate> {
-  readonly name = 'consul';
-  readonly #settings: RegistrationSettings;
-  /** What is kept of each id: also of one that is being taken out, or whose registration failed. */
-  readonly #keepers = new Map<string, InstanceKeeper>();
-  readonly #registrations = new Map<string, ConsulRegistration>();
-  #closing: Promise<void> | undefined;
-
-  constructor(options: ConsulRegistrarOptions | undefined) {
-    const read = readOptions<Settings>('consulRegistrar', options, schema as never);
-    const connection = readConnection('consulRegistrar', read);
-    const namespace = read.namespace ?? connection.namespace;
-    const partition = read.partition ?? connection.partition;
-    const context = contextOf(read, read.mesh);
-    this.#settings = {
-      ...context,
-      requestTimeoutMs: read.requestTimeoutMs,
-      verifyIntervalMs: read.verifyIntervalMs,
-      maxBackoffMs: read.maxBackoffMs,
-      onUnreachable: read.onUnreachable,
-      onError: read.onError,
-      query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
-      // Its own connections: heartbeats never wait behind the resolver's blocking queries.
-      transport: new PackageTransport(connection, context.clock),
-    };
-  }
-
-  async register(instance: ConsulInstance): Promise<Registration<ConsulInstanceUpdate>> {
-    const read = readInstance(instance);
-    const { id, service } = read;
-    if (this.#closing !== undefined) {
-      throw new FairleadError('FAIRLEAD_CLOSED', `The registrar is closed: '${id}' cannot be registered.`, {
-        service,
-        endpoint: id,
-      });
-    }
-    const before = this.#registrations.get(id);
-    if (before !== undefined && before.status !== 'deregistered') {
-      throw new FairleadError('FAIRLEAD_CONFLICT', `'${id}' is registered already: give each instance its own id.`, {
-        service,
-        endpoint: id,
-      });
-    }
-    const registration = new ConsulRegistration(read, this.#keeperOf(service, id), this.#settings);
-    this.#registrations.set(id, registration);
-    await registration.begin();
-    return registration;
-  }
-
-  close(options?: DeadlineOptions): Promise<void> {
-    const deadlineMs = readDeadline('close', options);
-    this.#closing ??= this.#close(deadlineMs);
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #keeperOf(service: string, id: string): InstanceKeeper {
-    const known = this.#keepers.get(id);
-    if (known !== undefined) return known;
-    const keeper = new InstanceKeeper(service, id, this.#settings, () => {
-      this.#keepers.delete(id);
-      this.#registrations.delete(id);
-    });
-    this.#keepers.set(id, keeper);
-    return keeper;
-  }
-
-  async #close(deadlineMs: number): Promise<void> {
-    // Each keeper has the registration that was made last under its id, and one that is over may
-    // still be on its way out.
-    const ends = [...this.#registrations.values()].map((registration) => registration.end(deadlineMs));
-    const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
-    for (const keeper of this.#keepers.values()) keeper.stop();
-    this.#settings.transport.close();
-    if (failed !== undefined) throw failed.reason;
-  }
+  const read = readOptions<Settings>('consulRegistrar', options, schema as never);
+  const connection = readConnection('consulRegistrar', read);
+  const namespace = read.namespace ?? connection.namespace;
+  const partition = read.partition ?? connection.partition;
+  const context = contextOf(read, read.mesh);
+  // Its own connections: heartbeats never wait behind the resolver's blocking queries.
+  const transport = new PackageTransport(connection, context.clock);
+  const calls: RegistrationContext = {
+    ...context,
+    requestTimeoutMs: read.requestTimeoutMs,
+    verifyIntervalMs: read.verifyIntervalMs,
+    maxBackoffMs: read.maxBackoffMs,
+    query: { ...(namespace && { ns: namespace }), ...(partition && { partition }) },
+    transport,
+  };
+  return new KeptRegistrar<ConsulInstance, ConsulInstanceUpdate, InstanceSettings>({
+    ...context,
+    name: 'consul',
+    where: `Consul at ${transport.address}`,
+    onUnreachable: read.onUnreachable,
+    onError: read.onError,
+    read: readInstance,
+    update: updateInstance,
+    keeperOf: ({ service, id }, ended) => new InstanceKeeper(service, id, calls, ended),
+    close: () => transport.close(),
+  });
 }

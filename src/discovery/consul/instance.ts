@@ -9,9 +9,10 @@ import {
   type Reader,
   readOptions,
   text,
-  textList,
   unchecked,
 } from '../../runtime/options.js';
+import { instanceSchema, requiredPort, requiredText, textRecord } from '../instance-schema.js';
+import type { KeptInstance } from '../kept-registration.js';
 import type { InstanceInput, InstanceUpdate, ReportedHealth } from '../registrar.js';
 
 interface CheckOptions {
@@ -70,9 +71,7 @@ export interface ConsulInstance extends InstanceInput {
 export type ConsulInstanceUpdate = InstanceUpdate & Partial<Pick<ConsulInstance, 'warningWeight' | 'taggedAddresses'>>;
 
 /** A registration as read: what is sent, and what we have to keep up. */
-export interface InstanceSettings {
-  readonly service: string;
-  readonly id: string;
+export interface InstanceSettings extends KeptInstance {
   /** As it was given, updates included. */
   readonly input: ConsulInstance;
   /** The body of `PUT /v1/agent/service/register`. */
@@ -88,33 +87,14 @@ const DEFAULT_TTL_MS = 15_000;
 /** Heartbeats per TTL: two may get lost. */
 const BEATS_PER_TTL = 3;
 
-const strings: Reader<Readonly<Record<string, string>>> = (value, name) => {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null) throw invalidOption(name, value, 'an object of strings');
-  for (const [key, each] of Object.entries(value)) {
-    if (typeof each !== 'string') throw invalidOption(`${name}.${key}`, each, 'a string');
-  }
-  return value as Record<string, string>;
-};
-
-const required: Reader<string> = (value, name) => {
-  if (typeof value === 'string' && value !== '') return value;
-  throw invalidOption(name, value, 'a string that is not empty');
-};
-
-const port: Reader<number> = (value, name) => {
-  if (value === undefined) throw invalidOption(name, value, 'a port from 1 to 65535');
-  return integer(0, 1, 65_535)(value, name);
-};
-
 const addresses: Reader<Record<string, unknown>> = (value, name) => {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null) throw invalidOption(name, value, 'an object of { host, port }');
   return Object.fromEntries(
     Object.entries(value).map(([tag, each]) => {
       const read = readOptions<{ host: string; port: number | undefined }>(`${name}.${tag}`, each, {
-        host: required,
-        port: optional(port),
+        host: requiredText,
+        port: optional(requiredPort),
       });
       return [tag, { Address: read.host, Port: read.port ?? 0 }];
     }),
@@ -122,7 +102,7 @@ const addresses: Reader<Record<string, unknown>> = (value, name) => {
 };
 
 const common = {
-  type: required,
+  type: requiredText,
   name: text(undefined),
   initialStatus: optional(oneOf('passing', 'passing', 'warning', 'critical')),
   deregisterAfterMs: optional(number(60_000, 60_000, YEAR_MS)),
@@ -135,9 +115,9 @@ const probe = {
 };
 const CHECKS: Readonly<Record<string, Readonly<Record<string, Reader<unknown>>>>> = {
   ttl: { ...common, ttlMs: number(DEFAULT_TTL_MS, 1_000, DAY_MS) },
-  http: { ...probe, url: required, method: text(undefined), headers: strings },
-  tcp: { ...probe, address: required },
-  grpc: { ...probe, address: required, tls: boolean(false) },
+  http: { ...probe, url: requiredText, method: text(undefined), headers: textRecord },
+  tcp: { ...probe, address: requiredText },
+  grpc: { ...probe, address: requiredText, tls: boolean(false) },
 };
 
 type CheckSettings = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -161,15 +141,8 @@ export function readInstance(instance: ConsulInstance): InstanceSettings {
     'register',
     instance,
     {
-      service: required,
-      id: text(undefined),
-      host: text(undefined),
-      port,
-      weight: integer(1, 1, 65_535),
+      ...instanceSchema,
       warningWeight: integer(1, 0, 65_535),
-      zone: text(undefined),
-      tags: textList(),
-      meta: strings,
       taggedAddresses: addresses,
       enableTagOverride: boolean(false),
       checks,
@@ -180,6 +153,7 @@ export function readInstance(instance: ConsulInstance): InstanceSettings {
   return {
     service: read.service,
     id,
+    key: id,
     input: instance,
     body: {
       ID: id,

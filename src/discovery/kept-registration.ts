@@ -1,22 +1,37 @@
-import { judgeAfter } from '../../runtime/clock.js';
-import { SafeEmitter } from '../../runtime/emitter.js';
-import { FairleadError } from '../../runtime/errors.js';
-import { number, readOptions } from '../../runtime/options.js';
+import { judgeAfter } from '../runtime/clock.js';
+import { SafeEmitter } from '../runtime/emitter.js';
+import { FairleadError } from '../runtime/errors.js';
+import { number, readOptions } from '../runtime/options.js';
+import type { DiscoveryContext } from './context.js';
+import type { Goal, Keeper, KeeperOwner } from './keeper.js';
 import type {
   DeadlineOptions,
+  InstanceUpdate,
   Registration,
   RegistrationEvents,
   RegistrationStatus,
   ReportedHealth,
-} from '../registrar.js';
-import type { RegistrationContext } from './agent-calls.js';
-import { type ConsulInstanceUpdate, type InstanceSettings, updateInstance } from './instance.js';
-import type { Goal, InstanceKeeper, KeeperOwner } from './instance-keeper.js';
+} from './registrar.js';
 
-export interface RegistrationSettings extends RegistrationContext {
-  /** Whether a first registration waits for an agent that cannot be reached. */
+/** An instance as read. */
+export interface KeptInstance {
+  readonly service: string;
+  readonly id: string;
+  /** What is unique at the registry: the id, or more than that. */
+  readonly key: string;
+}
+
+export interface KeptSettings extends DiscoveryContext {
+  /** For messages: `Consul at 127.0.0.1:8500`. */
+  readonly where: string;
+  /** Whether a first registration waits for a registry that cannot be reached. */
   readonly onUnreachable: 'fail' | 'wait';
   readonly onError: ((error: Error, id: string) => void) | undefined;
+}
+
+/** How changes are applied to an instance. Throws FAIRLEAD_INVALID_OPTION. */
+interface Updating<Instance, Update> {
+  update(instance: Instance, changes: Update): Instance;
 }
 
 const DEFAULT_DEADLINE_MS = 10_000;
@@ -34,12 +49,14 @@ export function readDeadline(context: string, options: DeadlineOptions | undefin
  * What its user holds of an instance: what it wants of the keeper of its id, until it wants no
  * more.
  */
-export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, KeeperOwner {
+export class KeptRegistration<Instance extends KeptInstance, Update extends InstanceUpdate>
+  implements Registration<Update>, KeeperOwner
+{
   readonly id: string;
-  readonly #keeper: InstanceKeeper;
-  readonly #settings: RegistrationSettings;
+  readonly #keeper: Keeper<Instance>;
+  readonly #settings: KeptSettings & Updating<Instance, Update>;
   readonly #events = new SafeEmitter<RegistrationEvents>();
-  #instance: InstanceSettings;
+  #instance: Instance;
   #status: RegistrationStatus = 'lost';
   #health: ReportedHealth | undefined;
   #note = '';
@@ -48,7 +65,7 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
   readonly #open = new Set<(error: FairleadError) => void>();
   #ending: Promise<void> | undefined;
 
-  constructor(instance: InstanceSettings, keeper: InstanceKeeper, settings: RegistrationSettings) {
+  constructor(instance: Instance, keeper: Keeper<Instance>, settings: KeptSettings & Updating<Instance, Update>) {
     this.id = instance.id;
     this.#instance = instance;
     this.#keeper = keeper;
@@ -67,7 +84,7 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
     return this.#note;
   }
 
-  /** Resolves once the agent has it. */
+  /** Resolves once the registry has it. */
   begin(): Promise<void> {
     return this.#ask(this.#instance, (_error, refused) => refused || this.#settings.onUnreachable === 'fail').catch(
       (thrown: unknown) => {
@@ -92,9 +109,9 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
     await this.#keeper.hurry();
   }
 
-  async update(changes: ConsulInstanceUpdate): Promise<void> {
+  async update(changes: Update): Promise<void> {
     const before = this.#instance;
-    const instance = updateInstance(before, changes);
+    const instance = this.#settings.update(before, changes);
     if (this.#ending !== undefined) throw this.#over();
     this.#instance = instance;
     await this.#ask(instance, (_error, refused) => {
@@ -139,9 +156,9 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
   }
 
   /**
-   * Wants this instance, until the agent has it, or `givesUp` says so of a failure, or it is over.
+   * Wants this instance, until the registry has it, or `givesUp` says so of a failure, or it is over.
    */
-  #ask(instance: InstanceSettings, givesUp: (error: FairleadError, refused: boolean) => boolean): Promise<void> {
+  #ask(instance: Instance, givesUp: (error: FairleadError, refused: boolean) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         this.#open.delete(stop);
@@ -181,9 +198,8 @@ export class ConsulRegistration implements Registration<ConsulInstanceUpdate>, K
   }
 
   #notAgreed(deadlineMs: number): FairleadError {
-    const { address } = this.#settings.transport;
     const why = this.#lastError === undefined ? 'it has not answered' : this.#lastError.message;
-    const message = `Consul at ${address} has not taken '${this.id}' out within ${deadlineMs} ms: ${why}`;
+    const message = `${this.#settings.where} has not taken '${this.id}' out within ${deadlineMs} ms: ${why}`;
     return new FairleadError('FAIRLEAD_REGISTRATION', message, {
       service: this.#instance.service,
       endpoint: this.id,
