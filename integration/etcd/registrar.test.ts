@@ -18,7 +18,13 @@ describe.each(VERSIONS)('the etcd registrar at etcd %s', (version) => {
     await using etcd = await startEtcd({ version });
     const { lists, service } = clientOf(etcd);
     const registrar = registrarOf(etcd);
-    const registration = await registrar.register({ ...INSTANCE, weight: 3, zone: 'z1', tags: ['v2'], meta: { k: 'v' } });
+    const registration = await registrar.register({
+      ...INSTANCE,
+      weight: 3,
+      zone: 'z1',
+      tags: ['v2'],
+      meta: { k: 'v' },
+    });
     await lists('a');
     expect(service.endpoints[0]!.spec).toMatchObject({ weight: 3, zone: 'z1', tags: ['v2'], meta: { k: 'v' } });
     expect(JSON.parse((await etcd.range('users/'))['users/a']!)).toMatchObject({ Op: 0, Addr: '127.0.0.1:5001' });

@@ -35,6 +35,7 @@ export class Etcd extends Server {
   readonly tlsPort: number;
   readonly #data: string | undefined;
   #token = '';
+  #keys: Readonly<Record<string, string>> = {};
 
   private constructor(instance: Instance, port: number, tlsPort: number) {
     super(instance, HOST, port);
@@ -73,9 +74,9 @@ export class Etcd extends Server {
     await this.api('/v3/kv/deleterange', { key: btoa(key) });
   }
 
-  /** The values of the keys that begin with `prefix`. */
+  /** The values of the keys that begin with `prefix`, which may be ''. */
   async range(prefix: string): Promise<Record<string, string>> {
-    const key = btoa(prefix);
+    const key = btoa(prefix === '' ? '\0' : prefix);
     const { kvs = [] } = await this.api<{ kvs?: { key: string; value: string }[] }>('/v3/kv/range', {
       key,
       range_end: btoa(endOf(prefix)),
@@ -116,9 +117,13 @@ export class Etcd extends Server {
     this.#token = (await this.api<{ token: string }>('/v3/auth/authenticate', { name: 'root', password })).token;
   }
 
-  /** Copies its state, for `restore`. It is down meanwhile. Native processes only. */
+  /**
+   * Remembers its state, for `restore`: a copy of its files, for which it is down meanwhile; of a
+   * container its keys alone.
+   */
   async backup(): Promise<void> {
-    if (this.#data === undefined) throw new Error('only a native process can be backed up');
+    this.#keys = await this.range('');
+    if (this.#data === undefined) return;
     await this.stop();
     await cp(`${this.#data}/state`, `${this.#data}/backup`, { recursive: true });
     await this.restart();
@@ -126,7 +131,11 @@ export class Etcd extends Server {
 
   /** Starts it with the state that it had at the last `backup`; it must be down. */
   async restore(): Promise<void> {
-    if (this.#data === undefined) throw new Error('only a native process can be restored');
+    if (this.#data === undefined) {
+      await this.restart({ wipe: true });
+      for (const [key, value] of Object.entries(this.#keys)) await this.put(key, value);
+      return;
+    }
     await rm(`${this.#data}/state`, { recursive: true, force: true });
     await cp(`${this.#data}/backup`, `${this.#data}/state`, { recursive: true });
     await this.restart();
@@ -142,6 +151,7 @@ export class Etcd extends Server {
 
 /** The first key that does not begin with the prefix, whose last byte is not the last there is. */
 function endOf(prefix: string): string {
+  if (prefix === '') return '\0';
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
