@@ -149,8 +149,8 @@ export class RangeWatch {
         const listen = (): void => {
           timer?.cancel();
           timer = clock.after(options.progressMs, () => {
-            stream.askProgress();
             timer = judgeAfter(clock, options.requestTimeoutMs, () => reject(this.#silent()), 'after');
+            stream.askProgress();
           });
         };
         timer = judgeAfter(clock, options.requestTimeoutMs, () => reject(this.#silent()), 'after');
