@@ -156,7 +156,7 @@ export class KeptRegistration<Instance extends KeptInstance, Update extends Inst
   }
 
   /**
-   * Wants this instance, until the registry has it, or `givesUp` says so of a failure, or it is over.
+   * Wants this instance, until the registry has it, `givesUp` says so of a failure, or it is over.
    */
   #ask(instance: Instance, givesUp: (error: FairleadError, refused: boolean) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -18,14 +18,13 @@ const LASTING: readonly number[] = [Status.invalidArgument, Status.permissionDen
 export const BEATS_PER_TTL = 3;
 
 /**
- * Keeps one key as it is wanted, under a lease of its own. Each beat keeps the lease alive and reads
- * the key.
+ * Keeps one key as it is wanted, under a lease of its own. Each beat keeps the lease alive and
+ * reads the key.
  *
  * ## Is put anew
  * When the lease is over (a process or an etcd that stood still for longer than its time to live:
- * etcd answers with a time to live of 0), when etcd does not know it (an older backup was restored),
- * and when the key is gone or another's with our address. For as long as it is wanted, never fewer
- * times.
+ * etcd answers with a time to live of 0), when etcd does not know it (an older backup was
+ * restored), and when the key is gone or another's with our address; for as long as it is wanted.
  *
  * ## Is taken out
  * By ending the lease: that takes back a put as well whose answer got lost, also one that is still
