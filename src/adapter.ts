@@ -14,6 +14,7 @@ export type { RoutedRequest } from './routing/conditions.js';
 export { normalHost } from './routing/host-name.js';
 export { type Matched, RouteTable } from './routing/match.js';
 export { type RouteSettings, readRoutes } from './routing/read-routes.js';
+export { rewritePath } from './routing/rewrite.js';
 export { readTarget, type Target } from './routing/target.js';
 export { forgetAbort, whenAborted } from './runtime/abort-audience.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';

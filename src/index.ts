@@ -66,6 +66,18 @@ export { isRefusal } from './resilience/refusal.js';
 export type { RetryOptions } from './resilience/retry.js';
 export type { Classify, Repeat, Verdict } from './resilience/verdict.js';
 export type { Route, RouteMatch, RouteSubset, ValueMatch } from './routing/route.js';
+export type {
+  Cors,
+  HeaderEdits,
+  Redirect,
+  RouteAffinity,
+  RouteKey,
+  RouteRateLimit,
+  RouteResponse,
+  RouteRetries,
+  RouteRewrite,
+  RouteTimeouts,
+} from './routing/route-parts.js';
 export { type Clock, systemClock, type Timer } from './runtime/clock.js';
 export { type RoutingKey, withRoutingKey } from './runtime/context.js';
 export { FairleadError, type FairleadErrorCode } from './runtime/errors.js';

@@ -1,15 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type RouteSettings, RouteTable } from '../../src/adapter.js';
-import { FairleadError, type Mesh, type Route } from '../../src/index.js';
-import { type Answer, sendAnswer } from './common/answers.js';
-import { lingers } from './common/linger.js';
-import { Forwarding } from './forward/forwarding.js';
+import { type Matched, readRoutes } from '../../src/adapter.js';
+import { type Clock, FairleadError, type Mesh, type Route } from '../../src/index.js';
+import type { Answer } from './common/answers.js';
+import { forward, outgoing } from './forward/forwarder.js';
+import { Passage, type PassageHost } from './forward/passage.js';
 import { Upstreams } from './forward/upstreams.js';
 import { FrontServer } from './front-server.js';
 import { Peers } from './head/client.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
-import { loops, requestHeaders } from './head/request-headers.js';
+import { type HeaderContext, loops } from './head/request-headers.js';
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from './options.js';
+import { preflightFor, preflightHeaders } from './routes/cors.js';
+import type { LiveRoute } from './routes/live-route.js';
+import type { Allowance, RouteLimit } from './routes/rate-limit.js';
+import { locationOf } from './routes/redirect.js';
+import { RouteSet } from './routes/route-set.js';
 
 /** A reverse proxy over the services of a mesh. */
 export interface Gateway extends AsyncDisposable {
@@ -54,35 +59,44 @@ export function createGateway(mesh: Mesh, options: GatewayOptions): Gateway {
 
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
 const LOOP: Answer = { status: 508, detail: 'this gateway has forwarded the request before' };
-const NOT_FOUND: Answer = { status: 404 };
 
-class LiveGateway implements Gateway {
-  readonly #mesh: Mesh;
-  readonly #settings: GatewaySettings;
-  readonly #via: string | undefined;
+class LiveGateway implements Gateway, PassageHost {
+  readonly clock: Clock;
+  readonly via: string | undefined;
+  readonly problem: boolean;
   readonly #upstreams: Upstreams;
   readonly #peers: Peers;
   readonly #server: FrontServer;
+  readonly #routes: RouteSet;
+  readonly #headers: HeaderContext;
   readonly #unregister: () => void;
-  #table: RouteTable<RouteSettings>;
+  #inflight = 0;
   #closing: Promise<void> | undefined;
 
   constructor(mesh: Mesh, settings: GatewaySettings) {
-    this.#mesh = mesh;
-    this.#settings = settings;
-    this.#via = settings.via === false ? undefined : (settings.via ?? `fairlead-${eightDigits(mesh)}`);
-    this.#upstreams = new Upstreams(mesh, (service) => settings.upstreams[service] ?? {});
+    const { upstreams, affinityKeys, rateLimiters, forwarded } = settings;
+    this.clock = mesh.clock;
+    this.problem = settings.problemDetails;
+    this.via = settings.via === false ? undefined : (settings.via ?? `fairlead-${eightDigits(mesh)}`);
+    this.#headers = { forwarded, via: this.via };
+    this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters });
+    this.#routes.set(settings.routes);
+    this.#upstreams = new Upstreams(mesh, (service) => upstreams[service] ?? {});
     // Made now, so that a wrong option is refused now.
-    for (const service of Object.keys(settings.upstreams)) this.#upstreams.of(service);
+    for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);
     this.#server = new FrontServer(settings, mesh.clock, (request, response) => this.handle(request, response));
-    this.#table = this.#tableOf(settings.routes);
     this.#unregister = mesh.register({
       kind: 'gateway',
       name: 'gateway',
+      figures: () => this.#figures(),
       drain: (deadlineMs) => this.close({ deadlineMs }),
       close: () => void this.close({ deadlineMs: 0 }),
     });
+  }
+
+  get closing(): boolean {
+    return this.#closing !== undefined;
   }
 
   listen(port = 0, host?: string): Promise<number> {
@@ -90,42 +104,30 @@ class LiveGateway implements Gateway {
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
+    const peer = this.#peers.of(request.socket);
     const head = readHead(request);
-    if (isAnswer(head)) {
-      this.#answer(request, response, head);
+    const found = isAnswer(head) ? undefined : this.#find(request, head);
+    if (next !== undefined && found === undefined && !isAnswer(head)) {
+      next();
       return;
     }
-    const header = (name: string): string | undefined => {
-      const value = request.headers[name];
-      return typeof value === 'string' ? value : value?.join(', ');
-    };
-    const routed = { method: head.method, header };
-    const route = this.#table.find(head.host, head.target, routed)?.value;
-    if (route === undefined) {
-      if (next !== undefined) {
-        next();
-        return;
-      }
-      const allowed = this.#table.methodsFor(head.host, head.target, routed);
-      if (allowed.size === 0) this.#answer(request, response, NOT_FOUND);
-      else this.#answer(request, response, { status: 405, headers: ['allow', [...allowed].join(', ')] });
-      return;
-    }
-    if (head.body && wasRead(request)) {
-      const error = new FairleadError(
-        'FAIRLEAD_CONFLICT',
-        'The body of a request was read before the gateway got it: mount the gateway ahead of body parsers.',
-      );
+    if (found !== undefined && !isAnswer(head) && head.body && wasRead(request)) {
+      const error = bodyWasRead();
       if (next === undefined) throw error;
       next(error);
       return;
     }
-    if (loops(request.headers.via, this.#via)) this.#answer(request, response, LOOP);
-    else this.#forward(request, response, head, route);
+    const said = request.headers['x-forwarded-for'];
+    const client = this.#peers.clientOf(peer, typeof said === 'string' ? said : said?.join(', '));
+    const passage = new Passage(this, request, response, peer, client);
+    this.#inflight++;
+    if (isAnswer(head)) passage.answer(head);
+    else if (found === undefined) this.#unrouted(passage, head);
+    else this.#routed(passage, head, found);
   };
 
   setRoutes(routes: readonly Route[]): void {
-    this.#table = this.#tableOf(readGatewayOptions({ routes }).routes);
+    this.#routes.set(readRoutes(routes, 'setRoutes'));
   }
 
   close({ deadlineMs = DEFAULT_CLOSE_DEADLINE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {
@@ -137,64 +139,106 @@ class LiveGateway implements Gateway {
     return this.close();
   }
 
+  ended(passage: Passage): void {
+    this.#inflight--;
+    const { route, status, bytes, broken } = passage;
+    if (route === undefined) return;
+    route.figures.responseBytes += bytes;
+    if (broken) route.figures.broken++;
+    this.#routes.ended(route, status);
+  }
+
   async #close(deadlineMs: number): Promise<void> {
     this.#unregister();
     await this.#server.close(deadlineMs);
     await this.#upstreams.destroy();
   }
 
-  #forward(request: IncomingMessage, response: ServerResponse, head: RequestHead, route: RouteSettings): void {
-    const peer = this.#peers.of(request.socket);
-    const said = request.headers['x-forwarded-for'];
-    const client = this.#peers.clientOf(peer, typeof said === 'string' ? said : said?.join(', '));
-    const headers = requestHeaders(request, head, peer, client, {
-      forwarded: this.#settings.forwarded,
-      via: this.#via,
-    });
-    const upstream = this.#upstreams.of(route.service!);
-    if (upstream.host === 'client') headers.push('host', head.authority);
-    const forwarding = new Forwarding(
-      {
-        clock: this.#mesh.clock,
-        via: this.#via,
-        problem: this.#settings.problemDetails,
-        closing: () => this.#closing !== undefined,
-      },
-      request,
-      response,
-    );
-    forwarding.begin(upstream.dispatcher, {
-      origin: upstream.origin,
-      method: head.method as never,
-      path: head.target.raw + head.target.query,
-      headers,
-      // Left half read, it is not destroyed: its client still has to hear the answer.
-      body: head.body
-        ? ({ [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) } as never)
-        : null,
-      ...(upstream.servername !== undefined && { servername: upstream.servername }),
-    });
+  #find(request: IncomingMessage, head: RequestHead): Matched<LiveRoute> | undefined {
+    const { table } = this.#routes;
+    const header = headersOf(request);
+    const preflight = preflightFor(request);
+    if (preflight !== undefined) {
+      // What it asks about, not how it asks.
+      const found = table.find(head.host, head.target, { method: preflight, header });
+      if (found?.value.settings.cors !== undefined) return found;
+    }
+    return table.find(head.host, head.target, { method: head.method, header });
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-    const closes = lingers(request, response, this.#mesh.clock) || this.#closing !== undefined;
-    const headers = closes ? [...(answer.headers ?? []), 'connection', 'close'] : answer.headers;
-    sendAnswer(
-      request,
-      response,
-      { ...answer, ...(headers !== undefined && { headers }) },
-      this.#settings.problemDetails,
-    );
+  #unrouted(passage: Passage, head: RequestHead): void {
+    const routed = { method: head.method, header: headersOf(passage.request) };
+    const allowed = this.#routes.table.methodsFor(head.host, head.target, routed);
+    if (allowed.size === 0) passage.answer({ status: 404 });
+    else passage.answer({ status: 405, headers: ['allow', [...allowed].join(', ')] });
   }
 
-  #tableOf(routes: readonly RouteSettings[]): RouteTable<RouteSettings> {
-    // Known from the start: discovery is warm when the first request comes.
-    for (const { service } of routes) if (service !== undefined) this.#mesh.service(service);
-    return new RouteTable(routes.map((route) => [route, route.matches]));
+  #routed(passage: Passage, head: RequestHead, { value: route, pattern }: Matched<LiveRoute>): void {
+    const { request } = passage;
+    const { cors, maxInflight, maxBodyBytes } = route.settings;
+    passage.head = head;
+    passage.route = route;
+    this.#routes.began(route);
+    if (loops(request.headers.via, this.via)) passage.answer(LOOP);
+    else if (cors !== undefined && preflightFor(request) !== undefined)
+      passage.answer({ status: 204, headers: preflightHeaders(cors, request) });
+    else if (maxInflight !== undefined && route.figures.inflight > maxInflight) {
+      route.figures.limited++;
+      passage.answer({ status: 503, headers: ['retry-after', '1'] });
+    } else if (maxBodyBytes !== undefined && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
+      passage.answer({ status: 413 });
+    else if (route.limit === undefined) this.#admitted(passage, head, route, pattern);
+    else this.#limited(passage, head, route, pattern, route.limit);
+  }
+
+  #limited(passage: Passage, head: RequestHead, route: LiveRoute, pattern: Pattern, limit: RouteLimit): void {
+    const judged = (allowance: Allowance | undefined): void => {
+      if (allowance !== undefined) passage.extra.push(...limit.headers(allowance));
+      if (allowance?.allowed === false) {
+        route.figures.limited++;
+        passage.answer({ status: 429 });
+      } else if (!passage.response.destroyed) this.#admitted(passage, head, route, pattern);
+    };
+    const taken = limit.take({ head, client: passage.client, header: (name) => passage.header(name) });
+    if ('then' in taken) void taken.then(judged);
+    else judged(taken);
+  }
+
+  #admitted(passage: Passage, head: RequestHead, route: LiveRoute, pattern: Pattern): void {
+    const { redirect, response, service } = route.settings;
+    if (service !== undefined) {
+      const upstream = this.#upstreams.of(service);
+      const out = outgoing(passage, head, route, pattern, this.#headers, upstream);
+      forward(passage, head, route, out, upstream);
+    } else if (redirect !== undefined) {
+      const location = locationOf(redirect, head, pattern, passage.peer.secure);
+      passage.answer({ status: redirect.status, headers: ['location', location] });
+    } else if (response !== undefined) passage.direct(response.status, [...response.headers], response.body ?? '');
+  }
+
+  #figures(): Readonly<Record<string, number>> {
+    const figures: Record<string, number> = { inflight: this.#inflight };
+    for (const { settings, figures: own } of this.#routes.routes) own.into(figures, settings.name);
+    return figures;
   }
 }
 
+type Pattern = Matched<unknown>['pattern'];
+
+const headersOf =
+  ({ headers }: IncomingMessage) =>
+  (name: string): string | undefined => {
+    const value = headers[name];
+    return typeof value === 'string' || value === undefined ? value : value.join(', ');
+  };
+
 /** A parser or another handler was here: what is left is not the whole of it. */
 const wasRead = (request: IncomingMessage): boolean => request.readableDidRead || request.readableEnded;
+
+const bodyWasRead = (): FairleadError =>
+  new FairleadError(
+    'FAIRLEAD_CONFLICT',
+    'The body of a request was read before the gateway got it: mount the gateway ahead of body parsers.',
+  );
 
 const eightDigits = (mesh: Mesh): string => mesh.random.below(100_000_000).toString().padStart(8, '0');

@@ -1,6 +1,7 @@
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
-import { optionReaders, type RouteSettings, readRoutes } from '../../src/adapter.js';
-import type { Route } from '../../src/index.js';
+import { optionReaders, type RouteSettings, readRoutes, tokenKeys } from '../../src/adapter.js';
+import type { Route, TokenKey } from '../../src/index.js';
+import type { RateLimiterLike } from '../../src/resilience/index.js';
 import type { UpstreamOptions } from './forward/upstreams.js';
 import { readTrusted, type TrustedPeers } from './head/client.js';
 import type { ForwardedStyle } from './head/forwarded.js';
@@ -39,6 +40,16 @@ export interface GatewayOptions {
    * its way is answered; milliseconds. Default 1,000; 0 to 3,600,000.
    */
   readonly lameDuckMs?: number;
+  /**
+   * Sign the cookies of routes with `affinity`: the first signs, all of them are believed. Needed
+   * by such routes.
+   */
+  readonly affinityKeys?: readonly TokenKey[];
+  /**
+   * Limiters of `rate-limiter-flexible` (over Redis, for instance), by the names that routes call
+   * them by.
+   */
+  readonly rateLimiters?: Readonly<Record<string, RateLimiterLike>>;
 }
 
 export interface GatewaySettings {
@@ -54,6 +65,8 @@ export interface GatewaySettings {
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly lameDuckMs: number;
+  readonly affinityKeys: readonly TokenKey[] | undefined;
+  readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
 }
 
 const { boolean, integer, invalidOption, number, oneOf, optional, readOptions } = optionReaders;
@@ -94,6 +107,13 @@ const upstreams: Reader<Readonly<Record<string, UpstreamOptions>>> = (value, nam
   );
 };
 
+const rateLimiters: Reader<Readonly<Record<string, RateLimiterLike>>> = (value, name) => {
+  if (value === undefined) return {};
+  const isLimiter = (each: unknown): boolean => typeof (each as RateLimiterLike | null)?.consume === 'function';
+  if (isObject(value) && Object.values(value).every(isLimiter)) return value as Record<string, RateLimiterLike>;
+  throw invalidOption(name, value, 'an object of limiters, which have a method consume, by name');
+};
+
 const via: Reader<string | false | undefined> = (value, name) => {
   if (value === undefined || value === false) return value;
   // RFC 9110, 7.6.3: a pseudonym is a token.
@@ -116,5 +136,11 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     requestTimeoutMs: number(300_000, 0, 24 * HOUR_MS),
     keepAliveTimeoutMs: number(75_000, 1, HOUR_MS),
     lameDuckMs: number(1_000, 0, HOUR_MS),
+    affinityKeys: (value, name) => {
+      if (value === undefined) return undefined;
+      tokenKeys(value, name);
+      return value as readonly TokenKey[];
+    },
+    rateLimiters,
   });
 }

@@ -1,17 +1,47 @@
+import type { PolicySpec } from '../balancing/spec.js';
 import {
   checkName,
+  described,
+  fields,
+  integer,
   invalidOption,
+  isRecord,
   optional,
   type Reader,
-  readOptions,
-  type Schema,
+  required,
   text,
   textList,
+  unchecked,
 } from '../runtime/options.js';
 import { normalHost } from './host-name.js';
 import { MATCH_ALL, type MatchSettings } from './match.js';
 import { ANY_PATH, readPathPattern } from './path-pattern.js';
+import {
+  type AffinitySettings,
+  type CorsSettings,
+  type EditSettings,
+  listOf,
+  oneKey,
+  type RateLimitSettings,
+  type RedirectSettings,
+  type ResponseSettings,
+  type RetriesSettings,
+  type RewriteSettings,
+  readAffinity,
+  readCors,
+  readEdits,
+  readRateLimit,
+  readRedirect,
+  readResponse,
+  readRetries,
+  readRewrite,
+  readTimeouts,
+  type TimeoutsSettings,
+  TOKEN,
+  token,
+} from './read-parts.js';
 import type { Route, RouteMatch, RouteSubset, ValueMatch } from './route.js';
+import type { RouteKey } from './route-parts.js';
 
 /** A route, read. */
 export interface RouteSettings {
@@ -19,19 +49,33 @@ export interface RouteSettings {
   readonly matches: readonly MatchSettings[];
   readonly service: string | undefined;
   readonly subset: RouteSubset | undefined;
+  readonly policy: PolicySpec | undefined;
+  readonly key: readonly RouteKey[] | undefined;
+  readonly affinity: AffinitySettings | undefined;
+  readonly rewrite: RewriteSettings | undefined;
+  readonly requestHeaders: EditSettings | undefined;
+  readonly responseHeaders: EditSettings | undefined;
+  readonly redirect: RedirectSettings | undefined;
+  readonly response: ResponseSettings | undefined;
+  readonly cors: CorsSettings | undefined;
+  readonly retries: RetriesSettings | undefined;
+  readonly timeouts: TimeoutsSettings | undefined;
+  readonly rateLimit: RateLimitSettings | undefined;
+  readonly maxInflight: number | undefined;
+  readonly maxBodyBytes: number | undefined;
 }
 
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** One, or an array of one or more. */
+function oneOrMore<T>(one: Reader<T>): Reader<readonly T[] | undefined> {
+  const several = listOf(one, 'one or more', 1);
+  return optional(
+    described({ shape: { type: 'choice', of: [one, several] } }, (value, name) =>
+      Array.isArray(value) ? several(value, name) : [one(value, name)],
+    ),
+  );
+}
 
-const oneOrMore = <T>(one: (value: unknown, name: string) => T): Reader<readonly T[] | undefined> =>
-  optional((value, name) => {
-    if (!Array.isArray(value)) return [one(value, name)];
-    if (value.length === 0) throw invalidOption(name, value, 'one or more');
-    return value.map((each, i) => one(each, `${name}[${i}]`));
-  });
-
-function host(value: unknown, name: string): string {
+const host: Reader<string> = described({ shape: { type: 'text' } }, (value, name) => {
   const allowed = "a host such as 'users.example.com' or '*.example.com', without a port";
   if (typeof value !== 'string' || !/^(\[[\da-fA-F:.]+\]|[^/@:\s]+)$/.test(value))
     throw invalidOption(name, value, allowed);
@@ -39,88 +83,124 @@ function host(value: unknown, name: string): string {
   const normal = normalHost(wild ? value.slice(2) : value);
   if (normal === '') throw invalidOption(name, value, allowed);
   return wild ? `*.${normal}` : normal;
-}
+});
 
-function method(value: unknown, name: string): string {
-  if (typeof value === 'string' && TOKEN.test(value)) return value;
-  throw invalidOption(name, value, "a method such as 'GET'");
-}
-
-function valueMatch(value: unknown, name: string): ValueMatch {
+const texts = described({ shape: { type: 'text', mayBeEmpty: true } }, (value, name) => {
   if (typeof value === 'string') return value;
-  if (Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string')) return value;
-  if (typeof value === 'object' && value !== null && Object.keys(value).length === 1) {
-    const { prefix, present } = value as { readonly prefix?: unknown; readonly present?: unknown };
-    if (typeof prefix === 'string' || typeof present === 'boolean') return value as ValueMatch;
-  }
-  throw invalidOption(name, value, 'a string, several, { prefix } or { present }');
-}
+  throw invalidOption(name, value, 'a string');
+});
 
-/** Reads values to match, by name; `nameOf` says what a name is, or refuses it. */
-export const values =
-  (nameOf: (name: string, option: string) => string): Reader<readonly (readonly [string, ValueMatch])[]> =>
-  (value, option) => {
-    if (value === undefined) return [];
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw invalidOption(option, value, 'an object of values by name');
-    return Object.entries(value).map(([name, each]) => [nameOf(name, option), valueMatch(each, `${option}.${name}`)]);
-  };
-
-export function headerName(name: string, option: string): string {
-  if (TOKEN.test(name)) return name.toLowerCase();
-  throw invalidOption(option, name, 'names of headers');
-}
-
-const MATCH: Schema<Record<keyof RouteMatch, unknown>> = {
-  host: oneOrMore(host),
-  path: (value, name) => (value === undefined ? ANY_PATH : readPathPattern(value, name)),
-  method: oneOrMore(method),
-  headers: values(headerName),
-  query: values((name) => name),
-};
-
-function match(value: unknown, name: string): MatchSettings {
-  const { host, path, method, headers, query } = readOptions<Record<keyof RouteMatch, never>>(
-    name,
-    value,
-    MATCH as never,
-  );
-  return { hosts: host ?? [], path, methods: method && new Set(method), headers, query };
-}
-
-const subset: Reader<RouteSubset | undefined> = optional((value, name) =>
-  readOptions<RouteSubset>(name, value, {
-    tags: optional(textList()),
-    version: text(undefined),
-    meta: optional((given, option) => {
-      const isMeta = typeof given === 'object' && given !== null && !Array.isArray(given);
-      if (isMeta && Object.values(given).every((each) => typeof each === 'string')) return given as never;
-      throw invalidOption(option, given, 'an object of strings by name');
-    }),
-  } as never),
+const VALUES = 'a string, several, { prefix } or { present }';
+const valueMatch: Reader<ValueMatch> = described(
+  {
+    shape: {
+      type: 'choice',
+      of: [texts, listOf(texts, VALUES, 1), fields({ prefix: optional(texts), present: unchecked() } as never)],
+    },
+  },
+  (value, name) => {
+    if (typeof value === 'string') return value;
+    if (Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string')) return value;
+    if (isRecord(value) && Object.keys(value).length === 1) {
+      const { prefix, present } = value;
+      if (typeof prefix === 'string' || typeof present === 'boolean') return value as unknown as ValueMatch;
+    }
+    throw invalidOption(name, value, VALUES);
+  },
 );
 
-const ROUTE: Schema<Record<keyof Route, unknown>> = {
-  name: text(undefined),
-  match: oneOrMore(match),
-  service: optional(checkName),
-  subset,
-};
+type Values = readonly (readonly [name: string, match: ValueMatch])[];
+
+/** Reads values to match, by name; `nameOf` says what a name is, or refuses it. */
+export const values = (nameOf: (name: string, option: string) => string, names?: RegExp): Reader<Values> =>
+  described(
+    { shape: { type: 'map', values: valueMatch, ...(names && { names }) }, fallback: {} },
+    (value, option): Values => {
+      if (value === undefined) return [];
+      if (!isRecord(value)) throw invalidOption(option, value, 'an object of values by name');
+      return Object.entries(value).map(([name, each]) => [nameOf(name, option), valueMatch(each, `${option}.${name}`)]);
+    },
+  );
+
+export function headerName(name: string, option: string): string {
+  return token(name, option).toLowerCase();
+}
+
+const match: Reader<MatchSettings> = fields<Record<keyof RouteMatch, never>, MatchSettings>(
+  {
+    host: oneOrMore(host),
+    path: described({ shape: { type: 'text' } }, (value, name) =>
+      value === undefined ? ANY_PATH : readPathPattern(value, name),
+    ),
+    method: oneOrMore(token),
+    headers: values(headerName, TOKEN),
+    query: values((name) => name),
+  } as never,
+  ({ host: hosts, path, method, headers, query }) => ({
+    hosts: hosts ?? [],
+    path,
+    methods: method && new Set(method),
+    headers,
+    query,
+  }),
+);
+
+const meta = described({ shape: { type: 'map', values: texts } }, (value, name) => {
+  if (isRecord(value) && Object.values(value).every((each) => typeof each === 'string')) return value;
+  throw invalidOption(name, value, 'an object of strings by name');
+});
+const subset = optional(
+  fields<RouteSubset>({ tags: optional(textList()), version: text(undefined), meta: optional(meta) } as never),
+);
+
+const service = described({ shape: { type: 'text' } }, checkName);
+
+/** Throws FAIRLEAD_INVALID_OPTION. */
+const readRoute = fields<{ readonly [Key in keyof Route]-?: never }, Omit<RouteSettings, 'name'> & { name?: string }>(
+  {
+    name: text(undefined),
+    match: oneOrMore(match),
+    service: optional(service),
+    subset,
+    policy: unchecked<PolicySpec>(),
+    key: oneOrMore(oneKey),
+    affinity: readAffinity,
+    rewrite: readRewrite,
+    requestHeaders: readEdits,
+    responseHeaders: readEdits,
+    redirect: readRedirect,
+    response: readResponse,
+    cors: readCors,
+    retries: readRetries,
+    timeouts: readTimeouts,
+    rateLimit: readRateLimit,
+    maxInflight: optional(integer(1, 1, 1_000_000)),
+    maxBodyBytes: optional(integer(0, 0, Number.MAX_SAFE_INTEGER)),
+  } as never,
+  ({ match: matches, ...read }, name) => {
+    const ends = [read.service, read.redirect, read.response].filter((each) => each !== undefined);
+    if (ends.length !== 1)
+      throw invalidOption(name, `a route with ${ends.length} of them`, 'service, redirect or response, one of them');
+    return { ...(read as object), matches: matches ?? [MATCH_ALL] } as never;
+  },
+  'one of `service`, `redirect` and `response`',
+);
+
+const list = listOf(required(readRoute, 'a route'), 'an array of routes');
 
 /**
  * Reads routes; `name` is the option that they are the value of. Throws FAIRLEAD_INVALID_OPTION;
  * also for two routes of one name.
  */
-export function readRoutes(value: unknown, name: string): readonly RouteSettings[] {
-  if (!Array.isArray(value)) throw invalidOption(name, value, 'an array of routes');
-  const taken = new Set<string>();
-  return value.map((each, i) => {
-    const option = `${name}[${i}]`;
-    if (each === undefined) throw invalidOption(option, each, 'a route');
-    const read = readOptions<Record<keyof Route, never>>(option, each, ROUTE as never);
-    const own = (read.name as string | undefined) ?? `route ${i}`;
-    if (taken.has(own)) throw invalidOption(`${option}.name`, own, 'a name that no other route has');
-    taken.add(own);
-    return { ...read, name: own, matches: (read.match as readonly MatchSettings[] | undefined) ?? [MATCH_ALL] };
-  });
-}
+export const readRoutes: Reader<readonly RouteSettings[]> = described(
+  { shape: { type: 'list', items: readRoute } },
+  (value, name) => {
+    const taken = new Set<string>();
+    return list(value, name).map((read, i) => {
+      const own = read.name ?? `route ${i}`;
+      if (taken.has(own)) throw invalidOption(`${name}[${i}].name`, own, 'a name that no other route has');
+      taken.add(own);
+      return { ...read, name: own };
+    });
+  },
+);

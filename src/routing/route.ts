@@ -1,3 +1,17 @@
+import type { PolicySpec } from '../balancing/spec.js';
+import type {
+  Cors,
+  HeaderEdits,
+  Redirect,
+  RouteAffinity,
+  RouteKey,
+  RouteRateLimit,
+  RouteResponse,
+  RouteRetries,
+  RouteRewrite,
+  RouteTimeouts,
+} from './route-parts.js';
+
 /**
  * What the value of a header or query parameter must be: this text, one of these, a text that
  * begins so, or whether there is one. There are no regular expressions: what clients send decides
@@ -54,8 +68,34 @@ export interface Route {
   readonly name?: string;
   /** What a request must look like; one of these. Default: every request. */
   readonly match?: RouteMatch | readonly RouteMatch[];
-  /** Where it goes. */
+  /** Where it goes: this, `redirect` or `response`, one of them. */
   readonly service?: string;
   /** Which endpoints of the service it may go to. Default: all. */
   readonly subset?: RouteSubset;
+  /** How an endpoint is chosen. Default: the service's policy. */
+  readonly policy?: PolicySpec;
+  /** What a request is hashed or sticky by; the first that it has. Default: nothing. */
+  readonly key?: RouteKey | readonly RouteKey[];
+  /** Keeps a client on its endpoint by a signed cookie. Default: no cookie. */
+  readonly affinity?: RouteAffinity;
+  /** Another path, another host for the service. Default: as they came. */
+  readonly rewrite?: RouteRewrite;
+  /** Changes to the headers that the service sees. */
+  readonly requestHeaders?: HeaderEdits;
+  /** Changes to the headers that the client sees. */
+  readonly responseHeaders?: HeaderEdits;
+  /** Sends the client elsewhere. */
+  readonly redirect?: Redirect;
+  /** Answers at once. */
+  readonly response?: RouteResponse;
+  /** What browsers may do from other origins; preflights are answered here. */
+  readonly cors?: Cors;
+  /** Over the service's own. */
+  readonly retries?: RouteRetries;
+  readonly timeouts?: RouteTimeouts;
+  readonly rateLimit?: RouteRateLimit;
+  /** Requests in progress at once; 1 to 1,000,000. More are answered 503. Default: no limit. */
+  readonly maxInflight?: number;
+  /** A longer request body is answered 413; bytes; 0 to 2^53 - 1. Default: no limit. */
+  readonly maxBodyBytes?: number;
 }

@@ -7,7 +7,7 @@ import type { Route, RouteMatch } from '../../src/routing/route.js';
 import { readTarget } from '../../src/routing/target.js';
 
 const tableOf = (matches: readonly (RouteMatch | readonly RouteMatch[])[]): RouteTable<number> => {
-  const routes = matches.map((match): Route => ({ match }));
+  const routes = matches.map((match): Route => ({ match, service: 'users' }));
   return new RouteTable(readRoutes(routes, 'routes').map(({ matches: read }, i) => [i, read]));
 };
 

@@ -46,7 +46,7 @@ export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
   tcp: [['common', 'wire'], ['proxy']],
-  gateway: [['common'], ['head'], ['forward']],
+  gateway: [['common'], ['head'], ['routes'], ['forward']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };
 

@@ -21,6 +21,11 @@ export function sendAnswer(
 ): void {
   if (response.headersSent || response.destroyed) return;
   const title = STATUS_CODES[status] ?? 'Error';
+  if (status === 204) {
+    response.writeHead(status, title, [...headers]);
+    response.end();
+    return;
+  }
   const body = problem
     ? JSON.stringify({ type: 'about:blank', title, status, ...(detail !== undefined && { detail }) })
     : `${status} ${title}${detail === undefined ? '' : `: ${detail}`}\n`;

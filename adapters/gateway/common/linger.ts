@@ -4,6 +4,12 @@ import type { Clock } from '../../../src/index.js';
 /** So long a client that was answered may go on sending; milliseconds. */
 const LINGER_MS = 5_000;
 
+/** Whether a body follows the headers: RFC 9112, 6.3. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
 /**
  * For a response that is final before its request has arrived whole: the connection closes, but
  * only when the client has stopped sending or has had time to. A reset, which closing at once would
@@ -13,7 +19,8 @@ const LINGER_MS = 5_000;
  */
 export function lingers(request: IncomingMessage, response: ServerResponse, clock: Clock): boolean {
   const { socket } = request;
-  if (request.complete || request.httpVersionMajor !== 1 || response.socket === null) return false;
+  // Before node:http has left the handler, no request is complete: not even one without a body.
+  if (request.complete || !hasBody(request) || request.httpVersionMajor !== 1 || response.socket === null) return false;
   // What node:http calls when the response is out.
   socket.destroySoon = () => {
     socket.end();

@@ -1,20 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { Clock, Endpoint } from '../../../src/index.js';
+import type { Timer } from '../../../src/index.js';
 import { httpStatusOf, type MeshDispatchOptions } from '../../http/index.js';
-import { sendAnswer } from '../common/answers.js';
-import { lingers } from '../common/linger.js';
 import { type RawHeaders, rawHeader, responseHeaders } from '../head/response-headers.js';
 import { sendInterim } from './interim.js';
-
-/** What all forwardings of a gateway share. */
-export interface ForwardContext {
-  readonly clock: Clock;
-  readonly via: string | undefined;
-  readonly problem: boolean;
-  /** The connection is to close after this response. */
-  closing(): boolean;
-}
+import type { Passage } from './passage.js';
 
 /** Nothing follows, whatever the headers say: RFC 9110, 6.4.1. */
 const isBodiless = (method: string | undefined, status: number): boolean =>
@@ -29,55 +19,59 @@ const isBodiless = (method: string | undefined, status: number): boolean =>
  * connection: never is it made to look whole (RFC 9112, 8).
  */
 export class Forwarding {
-  /** Whose response it is; undefined while there is none. */
-  endpoint: Endpoint | undefined;
-  readonly #context: ForwardContext;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #passage: Passage;
   #abort: ((reason?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
-  /** The response is out, or there will be none. */
+  /** The response is out, or there will be none from upstream. */
   #over = false;
-  /** The client is gone. */
-  #gone = false;
   #trailers = false;
   /** Bytes that Content-Length announced and that have not come. */
   #missing = Number.POSITIVE_INFINITY;
+  #timer: Timer | undefined;
 
-  constructor(context: ForwardContext, request: IncomingMessage, response: ServerResponse) {
-    this.#context = context;
-    this.#request = request;
-    this.#response = response;
+  constructor(passage: Passage) {
+    this.#passage = passage;
+    const { request, response } = passage;
     response.once('close', () => this.#closed());
     response.on('error', ignore);
     request.on('error', ignore);
   }
 
-  begin(dispatcher: Dispatcher, options: MeshDispatchOptions): void {
+  begin(dispatcher: Dispatcher, options: MeshDispatchOptions, responseMs: number | undefined): void {
+    if (responseMs !== undefined) this.#timer = this.#passage.host.clock.awaited(responseMs, () => this.refuse(504));
     dispatcher.dispatch(options as Dispatcher.DispatchOptions, this as Dispatcher.DispatchHandler);
+  }
+
+  /** Ends it in the gateway's own words, where none of the response is out. */
+  refuse(status: number, detail?: string): void {
+    if (this.#over) return;
+    const { response } = this.#passage;
+    const begun = response.headersSent;
+    this.#end();
+    if (begun) this.#break();
+    else this.#passage.answer({ status, ...(detail !== undefined && { detail }) });
+    this.#leave(`answered ${status}`);
   }
 
   onConnect(abort: (reason?: Error) => void): void {
     this.#abort = abort;
-    if (this.#gone) abort();
+    if (this.#over) this.#leave('over');
   }
 
   onHeaders(status: number, raw: RawHeaders, resume: () => void, statusText: string): boolean {
-    const { clock, via } = this.#context;
-    const response = this.#response;
+    const passage = this.#passage;
+    const { request, response } = passage;
     if (this.#over) return true;
     if (status < 200) {
-      sendInterim(response, status, raw, via);
+      sendInterim(response, status, raw, passage.host.via);
       return true;
     }
+    this.#timer?.cancel();
     this.#resume = resume;
-    this.#trailers = wantsTrailers(this.#request) && rawHeader(raw, 'trailer') !== undefined;
-    const headers = responseHeaders(raw, this.#trailers);
-    if (via !== undefined) headers.push('via', `1.1 ${via}`);
-    if (lingers(this.#request, response, clock) || this.#context.closing()) headers.push('connection', 'close');
+    this.#trailers = wantsTrailers(request) && rawHeader(raw, 'trailer') !== undefined;
     const length = rawHeader(raw, 'content-length');
-    if (length !== undefined && !isBodiless(this.#request.method, status)) this.#missing = Number(length);
-    response.writeHead(status, statusText, headers);
+    if (length !== undefined && !isBodiless(request.method, status)) this.#missing = Number(length);
+    passage.begin(status, statusText, responseHeaders(raw, this.#trailers));
     // What streams begins to stream now, though its first byte may be far.
     if (length === undefined) response.flushHeaders();
     return true;
@@ -85,59 +79,67 @@ export class Forwarding {
 
   onData(chunk: Buffer): boolean {
     if (this.#over) return true;
+    const { response } = this.#passage;
+    this.#passage.bytes += chunk.length;
     this.#missing -= chunk.length;
     if (this.#missing === 0) {
       // The last of it: nothing more to write at its end.
-      this.#over = true;
-      this.#response.end(chunk);
+      this.#end();
+      response.end(chunk);
       return true;
     }
-    if (this.#response.write(chunk)) return true;
-    this.#response.once('drain', this.#drained);
+    if (response.write(chunk)) return true;
+    response.once('drain', this.#drained);
     return false;
   }
 
   onComplete(trailers: RawHeaders | null): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
+    const { response } = this.#passage;
     if (this.#trailers && trailers !== null && trailers.length > 0) {
       const pairs = responseHeaders(trailers, false);
       const list: [string, string][] = [];
       for (let i = 0; i < pairs.length; i += 2) list.push([pairs[i]!, pairs[i + 1]!]);
-      this.#response.addTrailers(list);
+      response.addTrailers(list);
     }
-    this.#response.end();
+    response.end();
   }
 
   onError(error: Error): void {
-    if (this.#over || this.#gone) return;
-    this.#over = true;
-    const response = this.#response;
-    if (response.headersSent) {
-      // A clean end of the connection would be the end of a body without length.
-      if (this.#request.httpVersion === '1.0') this.#request.socket.resetAndDestroy();
-      else response.destroy();
+    if (this.#over) return;
+    this.#end();
+    if (this.#passage.response.headersSent) {
+      this.#break();
       return;
     }
     const { status, headers } = httpStatusOf(error);
-    this.#answer(status === 500 ? 502 : status, headers);
+    this.#passage.answer({ status: status === 500 ? 502 : status, headers: Object.entries(headers).flat() });
   }
 
-  #answer(status: number, headers: Readonly<Record<string, string>>): void {
-    const list = Object.entries(headers).flat();
-    if (lingers(this.#request, this.#response, this.#context.clock) || this.#context.closing()) {
-      list.push('connection', 'close');
-    }
-    sendAnswer(this.#request, this.#response, { status, headers: list }, this.#context.problem);
+  #break(): void {
+    const { request, response } = this.#passage;
+    this.#passage.broken = true;
+    // A clean end of the connection would be the end of a body without length.
+    if (request.httpVersion === '1.0') request.socket.resetAndDestroy();
+    else response.destroy();
   }
 
   readonly #drained = (): void => this.#resume?.();
 
   #closed(): void {
     if (this.#over) return;
-    this.#gone = true;
+    this.#end();
+    this.#leave('The client is gone');
+  }
+
+  #end(): void {
     this.#over = true;
-    this.#abort?.(Object.assign(new Error('The client is gone'), { name: 'AbortError', code: 'UND_ERR_ABORTED' }));
+    this.#timer?.cancel();
+  }
+
+  #leave(why: string): void {
+    this.#abort?.(Object.assign(new Error(why), { name: 'AbortError', code: 'UND_ERR_ABORTED' }));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { normalHost, readTarget, type Target } from '../../../src/adapter.js';
 import type { Answer } from '../common/answers.js';
+import { hasBody } from '../common/linger.js';
 
 /** A request as it is routed and forwarded. */
 export interface RequestHead {
@@ -49,9 +50,7 @@ export function readHead(request: IncomingMessage): RequestHead | Answer {
   if (host === '' && authority !== '') return BAD_HOST;
   const target = readTarget(path);
   if (target === undefined) return BAD_TARGET;
-  const length = headers['content-length'];
-  const body = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-  return { method, target, authority, host, body };
+  return { method, target, authority, host, body: hasBody(request) };
 }
 
 /** node:http keeps the first of several, another server may keep the last. */

@@ -16,6 +16,7 @@ const OURS: ReadonlySet<string> = new Set(['host', 'expect', 'via', 'cookie']);
 /**
  * What goes upstream, names and values in turn: what came, in its order and letters, without what
  * ends here; then ours. Removal comes first, so that a Connection header cannot take ours away.
+ * `cookies`: the Cookie header to send, where that is not all of it.
  */
 export function requestHeaders(
   request: IncomingMessage,
@@ -23,6 +24,7 @@ export function requestHeaders(
   peer: Peer,
   client: string | undefined,
   { forwarded, via }: HeaderContext,
+  cookies: string | undefined = request.headers.cookie,
 ): string[] {
   const { rawHeaders, headers } = request;
   const named = namedBy(headers.connection);
@@ -34,7 +36,7 @@ export function requestHeaders(
     sent.push(name, rawHeaders[i + 1]!);
   }
   // Several lines are one to a server of HTTP/1.1: RFC 9113, 8.2.3.
-  if (headers.cookie !== undefined && !named.has('cookie')) sent.push('cookie', headers.cookie);
+  if (cookies !== undefined && cookies !== '' && !named.has('cookie')) sent.push('cookie', cookies);
   addForwarded(sent, forwarded, headers, peer, client, head.authority);
   if (via !== undefined) {
     const own = `${request.httpVersion === '2.0' ? '2' : request.httpVersion} ${via}`;

@@ -1,0 +1,114 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock, Endpoint } from '../../../src/index.js';
+import { type Answer, sendAnswer } from '../common/answers.js';
+import { lingers } from '../common/linger.js';
+import type { Peer } from '../head/client.js';
+import type { RequestHead } from '../head/request-head.js';
+import { corsHeaders, isCors } from '../routes/cors.js';
+import { edited } from '../routes/edits.js';
+import type { LiveRoute } from '../routes/live-route.js';
+
+/** What the passages of a gateway share. */
+export interface PassageHost {
+  readonly clock: Clock;
+  readonly via: string | undefined;
+  readonly problem: boolean;
+  /** Connections are to close after their next response. */
+  readonly closing: boolean;
+  /** A passage has ended. */
+  ended(passage: Passage): void;
+}
+
+/** One request on its way through the gateway, and what is known of it. */
+export class Passage {
+  readonly host: PassageHost;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly peer: Peer;
+  readonly client: string | undefined;
+  readonly startMs: number;
+  head: RequestHead | undefined;
+  route: LiveRoute | undefined;
+  /** Whose response it is; undefined while there is none. */
+  endpoint: Endpoint | undefined;
+  /** The endpoint that the client's cookie names. */
+  preferred: string | undefined;
+  /** Of the response; 0 while there is none. */
+  status = 0;
+  bytes = 0;
+  /** The response broke off. */
+  broken = false;
+  /** Headers for whatever is answered, names and values in turn. */
+  readonly extra: string[] = [];
+
+  constructor(
+    host: PassageHost,
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: Peer,
+    client: string | undefined,
+  ) {
+    this.host = host;
+    this.request = request;
+    this.response = response;
+    this.peer = peer;
+    this.client = client;
+    this.startMs = host.clock.now();
+    response.once('close', () => host.ended(this));
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return typeof value === 'string' || value === undefined ? value : value.join(', ');
+  }
+
+  /** Answers in the gateway's own words. */
+  answer(answer: Answer): void {
+    const { request, response, host } = this;
+    if (response.headersSent || response.destroyed) return;
+    this.status = answer.status;
+    const headers = this.#finish([...(answer.headers ?? [])]);
+    sendAnswer(request, response, { ...answer, headers }, host.problem);
+  }
+
+  /** Answers as a route says. */
+  direct(status: number, headers: string[], body: string): void {
+    this.status = status;
+    const length = ['content-length', String(Buffer.byteLength(body))];
+    // RFC 9110, 8.6: none where there can be no body.
+    if (status !== 204 && status !== 304) headers.push(...length);
+    this.response.writeHead(status, this.#finish(headers));
+    this.response.end(this.request.method === 'HEAD' || status === 204 || status === 304 ? undefined : body);
+  }
+
+  /** Begins the response of a service. */
+  begin(status: number, statusText: string, headers: string[]): void {
+    this.status = status;
+    const { via } = this.host;
+    if (via !== undefined) headers.push('via', `1.1 ${via}`);
+    this.response.writeHead(status, statusText, this.#finish(headers));
+  }
+
+  #finish(given: string[]): string[] {
+    const { route, endpoint } = this;
+    let headers = given;
+    if (route !== undefined) {
+      const { cors, responseHeaders } = route.settings;
+      if (cors !== undefined) {
+        headers = headers.filter((_, i) => !isCors(headers[i - (i % 2)]!.toLowerCase()));
+        headers.push(...corsHeaders(cors, this.request.headers.origin));
+      }
+      if (
+        route.cookie !== undefined &&
+        endpoint !== undefined &&
+        endpoint.spec.id !== this.preferred &&
+        this.status !== 304
+      )
+        headers.push('set-cookie', route.cookie.setCookie(endpoint, this.peer.secure));
+      headers = edited(headers, responseHeaders);
+    }
+    if (this.extra.length > 0) headers.push(...this.extra);
+    if (lingers(this.request, this.response, this.host.clock) || this.host.closing) headers.push('connection', 'close');
+    return headers;
+  }
+}

@@ -1,0 +1,29 @@
+/** What a route has done; kept by its name over changes of routes. */
+export class RouteFigures {
+  requests = 0;
+  inflight = 0;
+  /** By the first digit of the status; [0]: the client went before there was one. */
+  readonly byClass: number[] = [0, 0, 0, 0, 0, 0];
+  /** Answered by a limit of the route. */
+  limited = 0;
+  /** Responses that broke off. */
+  broken = 0;
+  responseBytes = 0;
+
+  ended(status: number): void {
+    this.inflight--;
+    this.byClass[Math.floor(status / 100)]!++;
+  }
+
+  /** By name, `prefix` in front. */
+  into(figures: Record<string, number>, prefix: string): void {
+    const { requests, inflight, byClass, limited, broken } = this;
+    figures[`${prefix}.requests`] = requests;
+    figures[`${prefix}.inflight`] = inflight;
+    for (let i = 2; i < byClass.length; i++) figures[`${prefix}.${i}xx`] = byClass[i]!;
+    figures[`${prefix}.gone`] = byClass[0]!;
+    figures[`${prefix}.limited`] = limited;
+    figures[`${prefix}.broken`] = broken;
+    figures[`${prefix}.responseBytes`] = this.responseBytes;
+  }
+}
