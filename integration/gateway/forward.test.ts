@@ -76,7 +76,7 @@ describe('a gateway', () => {
     await using a = await saysWho('a');
     await using running = await gatewayOver([a.port]);
     const wrong = [{ service: 'users' }, { service: '' }];
-    expect(() => running.gateway.setRoutes(wrong)).toThrow(/routes\[1\]\.service/);
+    expect(() => running.gateway.setRoutes(wrong)).toThrow(/setRoutes\[1\]\.service/);
     expect((await fetch(`${running.url}/x`)).status).toBe(200);
     running.gateway.setRoutes([{ match: { path: '/y' }, service: 'users' }]);
     expect((await fetch(`${running.url}/x`)).status).toBe(404);
@@ -160,7 +160,15 @@ describe('createGateway', () => {
       [{ routes: [], via: 'a b' }, /via/],
       [{ routes: [], tls: 'secret' }, /tls/],
       [{ routes: [], upstreams: { users: { conections: 3 } } }, /conections/],
-      [{ routes: [{ name: 'a' }, { name: 'a' }] }, /routes\[1\]\.name/],
+      [
+        {
+          routes: [
+            { name: 'a', service: 'x' },
+            { name: 'a', service: 'x' },
+          ],
+        },
+        /routes\[1\]\.name/,
+      ],
     ] as const)
       expect(() => createGateway(mesh, options as never)).toThrow(name);
     expect(mesh.parts.size).toBe(0);

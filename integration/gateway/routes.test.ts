@@ -310,7 +310,7 @@ describe('a route with affinity', () => {
       expect([(await echoOf(again)).id, again.headers.get('set-cookie')]).toEqual([id, null]);
     }
     const served = id === 'a' ? a : b;
-    expect(last(served).headers.cookie).toBe('x=1;  y=2');
+    expect(last(served).headers.cookie).toBe('x=1; y=2');
     const forged = await fetch(running.url, { headers: { cookie: `${set.split(';')[0]}x` } });
     expect([forged.status, forged.headers.get('set-cookie')]).toEqual([200, expect.stringMatching(/^fairlead=/)]);
   });

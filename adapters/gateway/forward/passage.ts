@@ -4,8 +4,8 @@ import { type Answer, sendAnswer } from '../common/answers.js';
 import { lingers } from '../common/linger.js';
 import type { Peer } from '../head/client.js';
 import type { RequestHead } from '../head/request-head.js';
-import { corsHeaders, isCors } from '../routes/cors.js';
-import { edited } from '../routes/edits.js';
+import { CORS_HEADERS, corsHeaders } from '../routes/cors.js';
+import { dropped, edited } from '../routes/edits.js';
 import type { LiveRoute } from '../routes/live-route.js';
 
 /** What the passages of a gateway share. */
@@ -85,8 +85,10 @@ export class Passage {
   begin(status: number, statusText: string, headers: string[]): void {
     this.status = status;
     const { via } = this.host;
-    if (via !== undefined) headers.push('via', `1.1 ${via}`);
-    this.response.writeHead(status, statusText, this.#finish(headers));
+    // What the route says takes the place of what the service says.
+    const own = this.route?.settings.cors === undefined ? headers : dropped(headers, CORS_HEADERS);
+    if (via !== undefined) own.push('via', `1.1 ${via}`);
+    this.response.writeHead(status, statusText, this.#finish(own));
   }
 
   #finish(given: string[]): string[] {
@@ -94,10 +96,7 @@ export class Passage {
     let headers = given;
     if (route !== undefined) {
       const { cors, responseHeaders } = route.settings;
-      if (cors !== undefined) {
-        headers = headers.filter((_, i) => !isCors(headers[i - (i % 2)]!.toLowerCase()));
-        headers.push(...corsHeaders(cors, this.request.headers.origin));
-      }
+      if (cors !== undefined) headers.push(...corsHeaders(cors, this.request.headers.origin));
       if (
         route.cookie !== undefined &&
         endpoint !== undefined &&

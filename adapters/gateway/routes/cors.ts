@@ -9,8 +9,8 @@ export function preflightFor({ method, headers }: IncomingMessage): string | und
   return headers['access-control-request-method'];
 }
 
-/** What the route's own word replaces in a service's response. */
-const CORS_HEADERS: ReadonlySet<string> = new Set([
+/** What the route's own word replaces in a service's response; in lower case. */
+export const CORS_HEADERS: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-expose-headers',
@@ -18,8 +18,6 @@ const CORS_HEADERS: ReadonlySet<string> = new Set([
   'access-control-allow-headers',
   'access-control-max-age',
 ]);
-
-export const isCors = (name: string): boolean => CORS_HEADERS.has(name);
 
 /** For every response: names and values in turn. */
 export function corsHeaders(cors: CorsSettings, origin: string | undefined): string[] {
