@@ -14,7 +14,9 @@ export interface RouteContext {
   readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
 }
 
-/** The routes in force. What a change of routes does not touch is kept: figures, counts, pickers. */
+/**
+ * The routes in force. What a change of routes does not touch is kept: figures, counts, pickers.
+ */
 export class RouteSet {
   readonly #context: RouteContext;
   readonly #subsets: Subsets;
