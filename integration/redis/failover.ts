@@ -92,18 +92,22 @@ export function describeFailover(version: string): void {
       expect(await after.redis.get(key!)).toBeNull();
     });
 
-    it.each(['flush', 'generation'] as const)(
-      'are served where the record of %s was overwritten',
-      async (quarantine) => {
-        await using plain = redisOver(servers.servers);
-        await plain.redis.shard('s1').set(`fl:record:cache:${quarantine}`, 'not a record');
-        await using over = redisOver(servers.servers, { ...NEXT, quarantine });
-        over.redis.on('error', () => {});
-        await allUp(over);
-        const key = keyOnEach(over.redis, 'overwritten')[1]!;
-        expect(await over.redis.set(key, 'v')).toBe('OK');
-      },
-    );
+    it.each([
+      ['flush', 'flush'],
+      ['generation', 'generation'],
+      [{ waitMs: 50 }, 'wait'],
+    ] as const)('are served where the record of %j was overwritten, and it is made good', async (quarantine, kind) => {
+      await using plain = redisOver(servers.servers);
+      const record = `fl:record:cache:${kind}`;
+      await plain.redis.shard('s1').set(record, 'not a record');
+      await using over = redisOver(servers.servers, { ...NEXT, quarantine });
+      over.redis.on('error', () => {});
+      await allUp(over);
+      const key = keyOnEach(over.redis, 'overwritten')[1]!;
+      expect(await over.redis.set(key, 'v')).toBe('OK');
+      await expect.poll(() => plain.redis.shard('s1').type(record)).toBe('hash');
+      expect(await over.redis.get(key)).toBe('v');
+    });
 
     it('are the same for clients that see the outage, and clear the shard once for all', async () => {
       await using one = redisOver(servers.servers, NEXT);

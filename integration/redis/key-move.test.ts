@@ -29,6 +29,7 @@ function shardOf(name: string, plain: Plain, gate: () => Gate): Shard {
 let tickets = 0;
 const options: MoveOptions = {
   service: 'store',
+  reservedPrefix: 'fl:',
   maxValueBytes: 2 ** 20,
   ticketMs: 15,
   newTicket: () => String(++tickets),

@@ -55,6 +55,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_UNROUTABLE'
   /** Keys that have another owner now were not brought there in time, or were given up. */
   | 'FAIRLEAD_HANDOVER'
+  /** A Redis command names a key that is kept for fairlead's own notes. Nothing was sent. */
+  | 'FAIRLEAD_RESERVED_KEY'
   /** What a statement wrote was rolled back, because nothing could commit it any more. */
   | 'FAIRLEAD_ROLLED_BACK'
   /** The mesh, service or subset was closed. */

@@ -1,10 +1,12 @@
 import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
+import { ReservedNames } from '../common/reserved.js';
 import { type Command, isBuiltin, keysOf, ownCommand } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { sendToAll } from './fan-out.js';
 import { KeySpecs } from './key-specs.js';
+import { hideReserved } from './listing.js';
 import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './rules.js';
 import { sendScan } from './scan.js';
 import { sendSplit } from './split.js';
@@ -27,6 +29,7 @@ export class Router implements TransactionRouter {
   /** What a server has found in a command, for callers that ask again on its way. */
   readonly #found = new WeakMap<Command, readonly RedisKey[]>();
   readonly #specs: KeySpecs;
+  readonly #reserved: ReservedNames;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -36,18 +39,19 @@ export class Router implements TransactionRouter {
       return command.promise;
     });
     this.service = host.own.service;
+    this.#reserved = new ReservedNames(host.own);
   }
 
   /** Settles the command one way or the other. There must be a shard. */
   route(command: Command): void {
     if (hasOneKeyFirst(command.name) && command.args.length > 0) {
-      this.#host
-        .currentSet()
-        .ownerOf(command.args[0] as RedisKey)
-        .send(command);
+      const key = command.args[0] as RedisKey;
+      if (this.#reserved.has(key)) command.reject(this.#reserved.error(command.name));
+      else this.#host.currentSet().ownerOf(key).send(command);
       return;
     }
     const name = command.name.toLowerCase();
+    hideReserved(command, name, this.#reserved);
     if (isSubscription(name)) {
       this.#host.subscribe(command, name);
       return;
@@ -60,6 +64,11 @@ export class Router implements TransactionRouter {
   }
 
   #routeToOnly(command: Command, name: string, shard: Target): void {
+    const reserved = this.#reserved.refusal(name, this.#plainKeysOf(command));
+    if (reserved !== undefined) {
+      command.reject(reserved);
+      return;
+    }
     if (ruleOf(name, command.args)?.to === 'remembered') this.#host.remember(command, name);
     if (name === 'multi') shard.shard.beginTransaction();
     else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
@@ -80,7 +89,25 @@ export class Router implements TransactionRouter {
     else this.#routeToOwner(command, name, keys, set);
   }
 
+  /** What can be told without a server, and without a mistake in an option. */
+  #plainKeysOf(command: Command): readonly RedisKey[] {
+    try {
+      return this.keysOf(command);
+    } catch {
+      return [];
+    }
+  }
+
+  refusal(command: Command): Error | undefined {
+    return this.#reserved.refusal(command.name, this.#plainKeysOf(command));
+  }
+
   #routeToOwner(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
+    const reserved = this.#reserved.refusal(name, keys);
+    if (reserved !== undefined) {
+      command.reject(reserved);
+      return;
+    }
     const shard = set.ownerOf(keys[0]!);
     for (let i = 1; i < keys.length; i++) {
       if (set.ownerOf(keys[i]!) !== shard) {

@@ -9,6 +9,8 @@ export interface TransactionRouter {
   ownerOf(key: RedisKey): Target;
   /** For transactions without a key. */
   any(): Target;
+  /** Why the command is not sent at all; undefined where it is. */
+  refusal(command: Command): Error | undefined;
   /** Why the command cannot be part of a transaction; undefined where it can. */
   objection(command: Command): string | undefined;
 }
@@ -59,6 +61,10 @@ export class Transactions {
     const router = this.#router;
     const keys: RedisKey[] = [];
     for (const command of held.slice(1, -1)) {
+      if (router.refusal(command) !== undefined) {
+        for (const each of held) each.reject(router.refusal(command)!);
+        return;
+      }
       const why = router.objection(command);
       if (why !== undefined) {
         // An error object for each: ioredis writes the others into that of EXEC.

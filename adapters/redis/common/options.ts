@@ -3,6 +3,7 @@ import { optionReaders as read } from '../../../src/adapter.js';
 import type { EndpointSpec, KetamaCompatibility, Random } from '../../../src/index.js';
 import { fullJitterMs } from '../../../src/resilience/index.js';
 import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
+import { DEFAULT_PREFIX, PREFIX_PATTERN } from './reserved.js';
 
 /** Names that may be there, and are ignored. */
 type NoneOf<Name extends string> = { readonly [K in Name]?: null | undefined };
@@ -73,6 +74,12 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
   readonly keysOf?:
     | ((command: string, args: readonly (string | Buffer)[]) => readonly (string | Buffer)[] | undefined)
     | undefined;
+  /**
+   * Before the names of keys that the client keeps at the servers for itself and its like. Commands
+   * that name a key with this prefix fail with FAIRLEAD_RESERVED_KEY. The same for all clients of a
+   * service. Default `fl:`; 1 to 64 letters, digits, or any of `_.:-`.
+   */
+  readonly reservedPrefix?: string | undefined;
 }
 
 export interface HandoverOptions {
@@ -131,6 +138,7 @@ export interface ShardedSettings {
   readonly maxOfflineCommands: number;
   readonly maxBlockingConnections: number;
   readonly keysOf: ShardedRedisOptions['keysOf'] | undefined;
+  readonly reservedPrefix: string;
 }
 
 const MINUTE_MS = 60_000;
@@ -171,6 +179,10 @@ const schema: read.Schema<ShardedSettings> = {
   maxOfflineCommands: read.integer(1_000, 0, 1_000_000),
   maxBlockingConnections: read.integer(100, 1, 10_000),
   keysOf: read.callback(),
+  reservedPrefix: (value = DEFAULT_PREFIX, name) => {
+    if (typeof value === 'string' && PREFIX_PATTERN.test(value)) return value;
+    throw read.invalidOption(name, value, '1 to 64 letters, digits, or any of _.:-');
+  },
 };
 
 /**

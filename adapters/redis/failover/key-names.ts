@@ -1,6 +1,6 @@
-import { oddReply, type RedisKey } from '../common/errors.js';
-import { RESERVED } from '../common/reserved.js';
+import type { RedisKey } from '../common/errors.js';
 import { type Command, isBuiltin, renameKeys } from '../driver/driver.js';
+import { onReply } from '../driver/on-reply.js';
 
 /** Replies of these name keys, which the caller knows by its own names. */
 const NAMING: ReadonlySet<string> = new Set([
@@ -33,6 +33,7 @@ export function enterNamespace(
   namespace: string,
   { keysOf, placesOf }: KeyFinder,
 ): string | undefined {
+  if (namespace === '') return undefined;
   const name = command.name.toLowerCase();
   if (name === 'keys' || name === 'scan') {
     listWithin(command, name, namespace);
@@ -42,7 +43,6 @@ export function enterNamespace(
     onReply(command, (reply) => (Buffer.isBuffer(reply) ? (visibleIn(namespace, [reply])[0] ?? null) : reply));
     return undefined;
   }
-  if (namespace === '') return undefined;
   // In SORT, ioredis finds the patterns as well.
   if (name === 'sort_ro' && hasPattern(command.args)) {
     return 'BY and GET name keys that are called otherwise at the server while quarantine is in force';
@@ -63,12 +63,10 @@ export function within(namespace: string, key: RedisKey): RedisKey {
 /** KEYS and SCAN show what is in the namespace, by the names that the caller knows. */
 function listWithin(command: Command, name: string, namespace: string): void {
   const args = command.args as RedisKey[];
-  if (namespace !== '') {
-    const at = name === 'keys' ? 0 : args.findIndex((arg, i) => i > 0 && String(arg).toLowerCase() === 'match') + 1;
-    // Namespaces are letters, digits and colons: nothing that a pattern reads otherwise.
-    if (name === 'scan' && at === 0) args.push('MATCH', `${namespace}*`);
-    else if (args[at] !== undefined) args[at] = within(namespace, args[at]);
-  }
+  const at = name === 'keys' ? 0 : args.findIndex((arg, i) => i > 0 && String(arg).toLowerCase() === 'match') + 1;
+  // Nothing in a namespace is what a pattern reads otherwise.
+  if (name === 'scan' && at === 0) args.push('MATCH', `${namespace}*`);
+  else if (args[at] !== undefined) args[at] = within(namespace, args[at]);
   onReply(command, (reply) => {
     if (name === 'keys') return visibleIn(namespace, reply as Buffer[]);
     const [cursor, page] = reply as [Buffer, Buffer[]];
@@ -76,33 +74,10 @@ function listWithin(command: Command, name: string, namespace: string): void {
   });
 }
 
-/** The keys of the namespace by the names that the caller knows, without reserved ones. */
+/** The keys of the namespace by the names that the caller knows. */
 function visibleIn(namespace: string, keys: readonly Buffer[]): Buffer[] {
-  if (namespace === '') return keys.filter((key) => !isReserved(key));
   const prefix = Buffer.from(namespace);
   return keys.filter((key) => startsWith(key, prefix)).map((key) => key.subarray(prefix.length));
-}
-
-const RESERVED_BYTES = Buffer.from(RESERVED);
-
-export const isReserved = (key: Buffer): boolean => startsWith(key, RESERVED_BYTES);
-
-/**
- * Lets replies through `change`, before they are decoded. One that is not what the command's should
- * be fails the command: this runs where ioredis reads from the socket.
- */
-function onReply(command: Command, change: (reply: unknown) => unknown): void {
-  const { resolve } = command;
-  command.resolve = (reply: unknown) => {
-    let changed: unknown;
-    try {
-      changed = change(reply);
-    } catch {
-      command.reject(oddReply(command.name));
-      return;
-    }
-    resolve(changed as never);
-  };
 }
 
 function withoutNamespace(reply: unknown, prefix: Buffer): unknown {

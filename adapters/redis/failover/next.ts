@@ -64,10 +64,12 @@ export class Next implements OnFailure {
   }
 
   #adopt(shard: Shard): CacheShard {
-    const { service, quarantine } = this.#host.own;
+    const { service, quarantine, reservedPrefix: prefix } = this.#host.own;
+    const kind = typeof quarantine === 'object' ? 'wait' : quarantine;
     const notes = new ShardNotes(shard, {
       service,
-      key: this.#recorded ? recordKey(service, typeof quarantine === 'object' ? 'wait' : quarantine) : undefined,
+      key: this.#recorded ? recordKey(prefix, service, kind) : undefined,
+      prefix,
       generations: quarantine === 'generation',
       tokens: this.#tokens,
       othersOf: (one) => this.#others(one).map((other) => other.shard.name),

@@ -18,6 +18,8 @@ export interface NotesHost {
   readonly service: string;
   /** The key of the record; undefined where none is kept, and probes are PINGs. */
   readonly key: string | undefined;
+  /** Before the token of a namespace. */
+  readonly prefix: string;
   /** The server's own keys have a namespace too (quarantine `generation`). */
   readonly generations: boolean;
   readonly tokens: Tokens;
@@ -70,7 +72,7 @@ export class ShardNotes {
       (reply) => {
         this.#asking = false;
         if (this.#life === life && this.#writes === writes) {
-          const record = parseRecord(reply, others);
+          const record = parseRecord(reply, others, this.#host.prefix);
           if (record !== undefined) this.#told(record);
           else this.#host.error(shardUnavailable(this.#host.service, this.#shard.name, 'answers HMGET by no list'));
         } else if (this.record === undefined && this.#answering) this.ask();
@@ -131,11 +133,11 @@ export class ShardNotes {
       this.#host.error(error);
     });
     this.#shard.issue(command);
-    const own = namespaceOf(tokens[OWN]) ?? before?.own;
+    const own = namespaceOf(tokens[OWN], this.#host.prefix) ?? before?.own;
     if (own !== before?.own) this.#former = before?.own;
     this.record = {
       own,
-      standIn: namespaceOf(tokens[STAND_IN]) ?? before?.standIn,
+      standIn: namespaceOf(tokens[STAND_IN], this.#host.prefix) ?? before?.standIn,
       missed: new Set([...(before?.missed ?? []), ...missed]),
       asked: before?.asked ?? new Set(),
     };
@@ -150,7 +152,7 @@ export class ShardNotes {
     const own = this.record?.own;
     if (own === undefined) return;
     // Another client was first, and its note was read already.
-    if (this.#former !== undefined && renewed(this.#former, ring) === tokenOf(own)) return;
+    if (this.#former !== undefined && renewed(this.#former, ring) === tokenOf(own, this.#host.prefix)) return;
     this.write({ [OWN]: renewed(own, ring) });
   }
 
@@ -161,8 +163,8 @@ export class ShardNotes {
     if (this.record === undefined) return;
     const { own, standIn } = this.record;
     const tokens: Record<string, string> = {};
-    if (own !== undefined) tokens[OWN] = tokenOf(own);
-    if (standIn !== undefined) tokens[STAND_IN] = tokenOf(standIn);
+    if (own !== undefined) tokens[OWN] = tokenOf(own, this.#host.prefix);
+    if (standIn !== undefined) tokens[STAND_IN] = tokenOf(standIn, this.#host.prefix);
     this.write(tokens, this.#host.missingBeside(this.#shard));
   }
 

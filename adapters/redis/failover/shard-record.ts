@@ -1,5 +1,4 @@
 import type { Random } from '../../../src/index.js';
-import { RESERVED } from '../common/reserved.js';
 
 /**
  * What clients with the policy `next` leave at each server for each other, in one hash there. It
@@ -20,8 +19,8 @@ export interface ShardRecord {
 }
 
 /** The hash, by service and by what its clients do. */
-export function recordKey(service: string, quarantine: string): string {
-  return `${RESERVED}record:${service}:${quarantine}`;
+export function recordKey(prefix: string, service: string, quarantine: string): string {
+  return `${prefix}record:${service}:${quarantine}`;
 }
 
 export const OWN = 'own';
@@ -32,23 +31,23 @@ export const missedField = (shard: string): string => `missed:${shard}`;
  * Reads the reply of HMGET OWN, STAND_IN and the fields of the other shards; undefined for any
  * other reply.
  */
-export function parseRecord(reply: unknown, others: readonly string[]): ShardRecord | undefined {
+export function parseRecord(reply: unknown, others: readonly string[], prefix: string): ShardRecord | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [own, standIn, ...marks] = reply as (string | null)[];
   return {
-    own: namespaceOf(own),
-    standIn: namespaceOf(standIn),
+    own: namespaceOf(own, prefix),
+    standIn: namespaceOf(standIn, prefix),
     missed: new Set(others.filter((_, i) => marks[i] != null)),
     asked: new Set(others),
   };
 }
 
-export function namespaceOf(token: string | null | undefined): string | undefined {
-  return token == null || !/^[a-z0-9]{1,32}$/.test(token) ? undefined : `${RESERVED}${token}:`;
+export function namespaceOf(token: string | null | undefined, prefix: string): string | undefined {
+  return token == null || !/^[a-z0-9]{1,32}$/.test(token) ? undefined : `${prefix}${token}:`;
 }
 
-export function tokenOf(namespace: string): string {
-  return namespace.slice(RESERVED.length, -1);
+export function tokenOf(namespace: string, prefix: string): string {
+  return namespace.slice(prefix.length, -1);
 }
 
 /** One of 2^30 for each millisecond: never the same again, whichever client draws it. */

@@ -1,4 +1,5 @@
 import type { Clock, FairleadError } from '../../../src/index.js';
+import type { ShardedSettings } from '../common/options.js';
 import { pause } from '../shards/pause.js';
 import type { Shard } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
@@ -7,7 +8,7 @@ import { missingRights } from './rights.js';
 import type { FoundNote, RingNotes } from './ring-notes.js';
 
 export interface AcquaintanceHost {
-  readonly own: { readonly service: string };
+  readonly own: ShardedSettings;
   readonly clock: Clock;
   current(): ShardSet;
   error(error: Error): void;
@@ -106,7 +107,7 @@ export class Acquaintance {
     if (shard.readOnly) return;
     try {
       const before = known.objection?.message;
-      known.objection = await missingRights(this.#host.own.service, shard);
+      known.objection = await missingRights(this.#host.own, shard);
       if (known.objection === undefined || known.objection.message === before) return;
       if (this.#known.get(shard) === known) this.#host.error(known.objection);
     } catch {

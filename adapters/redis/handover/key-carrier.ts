@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../../../src/index.js';
 import { CrossShardError, type RedisKey, shardUnavailable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
+import { ReservedNames } from '../common/reserved.js';
 import type { Command } from '../driver/driver.js';
-import { isReserved } from '../failover/key-names.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { type Move, moveKey } from './key-move.js';
@@ -46,6 +46,7 @@ export class KeyCarrier {
   /** Until the others have heard of the latest change. */
   readonly #settling: SettlingKeys;
   readonly #slots: MoveSlots;
+  readonly #reserved: ReservedNames;
   /**
    * By key: the shard that keeps it although it is not its owner, or undefined where all is as it
    * should be.
@@ -60,6 +61,7 @@ export class KeyCarrier {
     this.#host = host;
     this.#windows = windows;
     this.#settling = settling;
+    this.#reserved = new ReservedNames(host.own);
     this.#slots = new MoveSlots(host.own.handover!.maxMoves);
   }
 
@@ -138,7 +140,7 @@ export class KeyCarrier {
   /** For keys that no command names. How many of these are not where they belong yet. */
   async bringAll(keys: readonly Buffer[], from: Shard): Promise<number> {
     const set = this.#host.current();
-    const foreign = keys.filter((key) => !isReserved(key) && !haveSameData(from, set.shardOf(key)));
+    const foreign = keys.filter((key) => !this.#reserved.has(key) && !haveSameData(from, set.shardOf(key)));
     let left = 0;
     for (let i = 0; i < foreign.length; i += AT_A_TIME) {
       const brought = await Promise.all(foreign.slice(i, i + AT_A_TIME).map((key) => this.#bringOne(key, from)));
@@ -242,12 +244,12 @@ export class KeyCarrier {
 
   async #move(key: RedisKey, from: Shard, to: Shard): Promise<Move> {
     const { own, random, clock } = this.#host;
-    const { service } = own;
+    const { service, reservedPrefix } = own;
     const { maxValueBytes } = own.handover!;
     const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.awaited(ms, resolve));
     const newTicket = (): string => `${random.below(2 ** 30).toString(36)}.${random.below(2 ** 30).toString(36)}`;
     const move = await this.#slots.run(from, to, () =>
-      moveKey(key, from, to, { service, maxValueBytes, newTicket, ticketMs: TICKET_MS, pause }),
+      moveKey(key, from, to, { service, reservedPrefix, maxValueBytes, newTicket, ticketMs: TICKET_MS, pause }),
     );
     this.counts[move.how]++;
     if ('bytes' in move) this.counts.movedBytes += move.bytes;

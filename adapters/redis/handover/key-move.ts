@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { moveRefused, type RedisKey, shardUnavailable } from '../common/errors.js';
-import { RESERVED } from '../common/reserved.js';
 import { ask } from '../shards/ask.js';
 import type { Shard } from '../shards/shard.js';
 
@@ -27,6 +26,7 @@ export type Move =
 
 export interface MoveOptions {
   readonly service: string;
+  readonly reservedPrefix: string;
   readonly maxValueBytes: number;
   /** Different for each move of each client, whatever the process. */
   newTicket(): string;
@@ -227,11 +227,11 @@ class KeyMove {
   }
 
   get #note(): RedisKey {
-    return within(`${RESERVED}move:`, this.#key);
+    return within(`${this.#options.reservedPrefix}move:`, this.#key);
   }
 
   get #aside(): RedisKey {
-    return within(`${RESERVED}aside:`, this.#key);
+    return within(`${this.#options.reservedPrefix}aside:`, this.#key);
   }
 
   #script(shard: Shard, source: string, keys: readonly RedisKey[], ...args: readonly RedisKey[]): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { FairleadError } from '../../../src/index.js';
-import { RESERVED } from '../common/reserved.js';
+import type { ShardedSettings } from '../common/options.js';
 import { ask } from '../shards/ask.js';
 import type { Shard } from '../shards/shard.js';
 
@@ -39,8 +39,11 @@ return lacking`;
  * undefined where they can. Rejects where the server cannot be asked. By trial, as a user that may
  * not run DUMP may hardly run ACL DRYRUN.
  */
-export async function missingRights(service: string, shard: Shard): Promise<FairleadError | undefined> {
-  const keys = [`${RESERVED}trial:${service}`, `${RESERVED}trial:${service}:renamed`];
+export async function missingRights(
+  { service, reservedPrefix }: Pick<ShardedSettings, 'service' | 'reservedPrefix'>,
+  shard: Shard,
+): Promise<FairleadError | undefined> {
+  const keys = [`${reservedPrefix}trial:${service}`, `${reservedPrefix}trial:${service}:renamed`];
   let lacking: unknown;
   let cause: Error | undefined;
   try {
@@ -55,6 +58,6 @@ export async function missingRights(service: string, shard: Shard): Promise<Fair
   const why = cause === undefined ? '' : ` (${cause.message})`;
   const message =
     `Shard '${shard.name}' does not let this client hand keys over: it may not run ${names}${why}. ` +
-    `Keys whose owner changes will fail; allow its user +${names.toLowerCase().replaceAll(', ', ' +')} ~${RESERVED}*.`;
+    `Keys whose owner changes will fail; allow its user +${names.toLowerCase().replaceAll(', ', ' +')} ~${reservedPrefix}*.`;
   return new FairleadError('FAIRLEAD_HANDOVER', message, { service, endpoint: shard.name, cause });
 }

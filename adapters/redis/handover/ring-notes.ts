@@ -1,6 +1,5 @@
 import type { Clock } from '../../../src/index.js';
 import type { ShardedSettings } from '../common/options.js';
-import { RESERVED } from '../common/reserved.js';
 import { rawCommand } from '../driver/driver.js';
 import { ask } from '../shards/ask.js';
 import { noteOf } from '../shards/noted-ring.js';
@@ -32,9 +31,9 @@ export class RingNotes {
 
   constructor(host: RingNotesHost) {
     this.#host = host;
-    const { service } = host.own;
+    const { service, reservedPrefix } = host.own;
     this.#seal = new Seal(service, () => host.password());
-    this.#key = `${RESERVED}ring:${service}`;
+    this.#key = `${reservedPrefix}ring:${service}`;
   }
 
   /** Rejects where the shard cannot be asked now. */

@@ -1,4 +1,4 @@
-import { RESERVED } from '../common/reserved.js';
+import type { ShardedSettings } from '../common/options.js';
 import { rawCommand } from '../driver/driver.js';
 import { ask } from './ask.js';
 import type { Shard } from './shard.js';
@@ -18,6 +18,9 @@ const NOTE_MS = 86_400_000;
  * - `taken`: another client does.
  */
 export type Claim = 'done' | 'mine' | 'taken';
+
+/** What the names of notes are made of. */
+export type SweepNames = Pick<ShardedSettings, 'service' | 'reservedPrefix'>;
 
 /** A sweep for another ring is of no use any longer, and neither is its lock. */
 const CLAIM = `
@@ -51,7 +54,7 @@ return 1`;
  */
 export class SweepLock {
   readonly #shard: Shard;
-  readonly #service: string;
+  readonly #own: SweepNames;
   readonly #ring: string;
   readonly #holder: string;
 
@@ -59,9 +62,9 @@ export class SweepLock {
    * `ring`: a digest of what the keys are compared with. `holder`: the client, the same for all
    * that it sweeps.
    */
-  constructor(shard: Shard, service: string, ring: string, holder: string) {
+  constructor(shard: Shard, own: SweepNames, ring: string, holder: string) {
     this.#shard = shard;
-    this.#service = service;
+    this.#own = own;
     this.#ring = ring;
     this.#holder = holder;
   }
@@ -69,14 +72,14 @@ export class SweepLock {
   /** Takes the lock, renews it, or returns why not. */
   async claim(): Promise<Claim> {
     const args = [this.#ring, this.#holder, String(LOCK_MS), String(NOTE_MS)];
-    const reply = Number(await ask(this.#service, this.#shard, 'eval', [CLAIM, '2', ...this.#keys, ...args]));
+    const reply = Number(await ask(this.#own.service, this.#shard, 'eval', [CLAIM, '2', ...this.#keys, ...args]));
     return reply === 2 ? 'done' : reply === 1 ? 'mine' : 'taken';
   }
 
   /** Nothing is left to do here, for any client. */
   async finish(): Promise<void> {
     const args = [this.#ring, this.#holder, String(NOTE_MS)];
-    await ask(this.#service, this.#shard, 'eval', [FINISH, '2', ...this.#keys, ...args]);
+    await ask(this.#own.service, this.#shard, 'eval', [FINISH, '2', ...this.#keys, ...args]);
   }
 
   /**
@@ -91,7 +94,7 @@ export class SweepLock {
   }
 
   get #keys(): readonly [note: string, lock: string] {
-    const note = `${RESERVED}sweep:${this.#service}`;
+    const note = `${this.#own.reservedPrefix}sweep:${this.#own.service}`;
     return [note, `${note}:lock`];
   }
 }

@@ -4,11 +4,11 @@ import { shardUnavailable } from '../common/errors.js';
 import { ask } from './ask.js';
 import { pause } from './pause.js';
 import type { Shard } from './shard.js';
-import { LOCK_MS, SweepLock } from './sweep-lock.js';
+import { LOCK_MS, SweepLock, type SweepNames } from './sweep-lock.js';
 
 /** What it needs of its client. */
 export interface SweepHost {
-  readonly own: { readonly service: string };
+  readonly own: SweepNames;
   readonly clock: Clock;
   readonly random: Random;
   error(error: Error): void;
@@ -53,7 +53,7 @@ export class Sweeper {
    */
   async run(sweep: Sweep): Promise<boolean> {
     const { own, clock, random } = this.#host;
-    const lock = new SweepLock(sweep.shard, own.service, sweep.ring, this.#name);
+    const lock = new SweepLock(sweep.shard, own, sweep.ring, this.#name);
     const backoff = new Backoff(random, RETRY);
     const told = new Set<string>();
     while (!sweep.signal.aborted) {

@@ -1,0 +1,20 @@
+import type { Command } from 'ioredis';
+import { oddReply } from '../common/errors.js';
+
+/**
+ * Lets replies through `change`, before they are decoded. One that is not what the command's should
+ * be fails the command: this runs where ioredis reads from the socket.
+ */
+export function onReply(command: Command, change: (reply: unknown) => unknown): void {
+  const { resolve } = command;
+  command.resolve = (reply: unknown) => {
+    let changed: unknown;
+    try {
+      changed = change(reply);
+    } catch {
+      command.reject(oddReply(command.name));
+      return;
+    }
+    resolve(changed as never);
+  };
+}
