@@ -29,4 +29,5 @@ export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';
 export { Semaphore } from './runtime/semaphore.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
+export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';

@@ -13,7 +13,7 @@ import {
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect';
-import type { CallOptions, Endpoint, Mesh, RoutingKey, Service, Verdict } from '../../src/index.js';
+import type { CallOptions, Endpoint, Mesh, Service, Verdict } from '../../src/index.js';
 import { Connections } from './connections.js';
 import { DeferredResponse } from './deferred-response.js';
 import { toConnectError } from './errors.js';
@@ -21,6 +21,7 @@ import { type FairleadTransportOptions, readTransportOptions, type TransportSett
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
+import { routedHeaders } from './route.js';
 import { type HeaderInput, preferredEndpoint, routingKeyOf } from './routing-key.js';
 import { StreamEnd } from './stream-end.js';
 
@@ -83,19 +84,16 @@ class ServiceTransport implements FairleadTransport {
     contextValues?: ContextValues,
   ): Promise<UnaryResponse<I, O>> {
     const time = this.#time(timeoutMs);
-    const call = this.#callOptions(
-      method,
-      signal,
-      time.totalMs,
-      routingKeyOf(contextValues, header, this.#options.keyHeader),
-      contextValues?.get(preferredEndpoint),
-    );
+    const key = routingKeyOf(contextValues, header, this.#options.keyHeader);
+    const routed = routedHeaders(this.#service, key, header);
+    const prefer = contextValues?.get(preferredEndpoint);
+    const call = this.#callOptions(method, signal, time.totalMs, { key, prefer, labels: routed.labels });
     const attempt = (endpoint: Endpoint, attemptSignal: AbortSignal): Promise<UnaryResponse<I, O>> =>
       this.#connections.use(
         endpoint,
         (transport) =>
           StreamEnd.without(() =>
-            transport.unary(method, attemptSignal, time.remainingMs(), header, input, contextValues),
+            transport.unary(method, attemptSignal, time.remainingMs(), routed.header, input, contextValues),
           ),
         () => !attemptSignal.aborted,
       );
@@ -120,6 +118,7 @@ class ServiceTransport implements FairleadTransport {
   ): Promise<StreamResponse<I, O>> {
     const time = this.#time(timeoutMs);
     const key = routingKeyOf(contextValues, header, this.#options.keyHeader);
+    const routed = routedHeaders(this.#service, key, header);
     // Messages that were given away cannot be given again, except the single one of a server
     // stream.
     const repeatable = method.methodKind === 'server_streaming';
@@ -133,7 +132,7 @@ class ServiceTransport implements FairleadTransport {
         const either = AbortSignal.any(any);
         const stream = new StreamEnd();
         const opened = await stream.during(() =>
-          transport.stream(method, either, time.remainingMs(), header, source, contextValues),
+          transport.stream(method, either, time.remainingMs(), routed.header, source, contextValues),
         );
         // The reader learns why fairlead ended the call, not that it did.
         const explain = (thrown: unknown): unknown => toConnectError(callSignal.aborted ? callSignal.reason : thrown);
@@ -151,7 +150,8 @@ class ServiceTransport implements FairleadTransport {
       return handover.settled ? { ...verdict, repeat: 'never' } : verdict;
     };
     const prefer = contextValues?.get(preferredEndpoint);
-    const options = { ...this.#callOptions(method, signal, time.totalMs, key, prefer), hedge: false, classify };
+    const wanted = { key, prefer, labels: routed.labels };
+    const options = { ...this.#callOptions(method, signal, time.totalMs, wanted), hedge: false, classify };
     const call = repeatable ? options : { ...options, retry: false };
     this.#service.call(attempt, call).catch((thrown) => handover.fail(toConnectError(thrown)));
     return response;
@@ -182,11 +182,10 @@ class ServiceTransport implements FairleadTransport {
     method: DescMethod,
     signal: AbortSignal | undefined,
     deadlineMs: number | undefined,
-    key: RoutingKey | undefined,
-    prefer: string | undefined,
+    wanted: Pick<CallOptions, 'key' | 'prefer' | 'labels'>,
   ): CallOptions {
     const classify = (thrown: unknown): Verdict => verdictOf(thrown, this.#options.classify);
-    return { key, prefer, signal, deadlineMs, idempotent: this.#isIdempotent(method) ? true : undefined, classify };
+    return { ...wanted, signal, deadlineMs, idempotent: this.#isIdempotent(method) ? true : undefined, classify };
   }
 
   #isIdempotent(method: DescMethod): boolean {

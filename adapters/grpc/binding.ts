@@ -88,6 +88,7 @@ export class ChannelBinding {
         HedgeThrottle.of(this.service, this.clock),
         this.gate,
         this.telemetry,
+        this.service,
       ),
       [ATTRIBUTE]: this,
     };

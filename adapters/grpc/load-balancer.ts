@@ -1,5 +1,5 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
-import { type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
+import { type AcquireRequest, type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
 import type { GateState } from './calls/gate.js';
 import { ChannelSubsets } from './calls/method-subsets.js';
@@ -116,7 +116,18 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       classify: binding.classify,
       reportsPerCall: binding.connections.oobReportingPeriodMs === undefined,
       settle: () => refresh.settle(),
+      isComing: (part) => this.#trying > 0 && this.#isComing(part),
     });
+  }
+
+  #isComing(part: NonNullable<AcquireRequest['part']>): boolean {
+    let coming = false;
+    for (const [endpoint, leaf] of this.#leaves) {
+      if (!part.has(endpoint)) continue;
+      if (leaf.subchannel !== undefined) return false;
+      if (leaf.state !== TRANSIENT_FAILURE && endpoint.state === 'ready') coming = true;
+    }
+    return coming;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { whenAborted } from '../../src/adapter.js';
+import { type CallRoute, routeOf, whenAborted } from '../../src/adapter.js';
 import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer, type Verdict } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
@@ -7,7 +7,7 @@ import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
 import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
-import { headerOf, withoutHeaders } from './headers.js';
+import { headerOf, withHeader, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
@@ -45,6 +45,7 @@ export class Exchange implements AttemptHost<Attempt> {
   readonly #call: HttpCall | undefined;
   readonly #key: AcquireRequest['key'];
   readonly #prefer: string | undefined;
+  readonly #route: CallRoute | undefined;
   readonly #idempotent: boolean;
   #tried: readonly Endpoint[] = NONE;
   #live: readonly Attempt[] = NONE;
@@ -72,14 +73,21 @@ export class Exchange implements AttemptHost<Attempt> {
     this.#call = (options as MeshDispatchOptions).fairlead;
     const { key, prefer, idempotent } = intentOf(settings, this.#call, () => this.request);
     this.#key = key;
+    this.#route = routeOf(context.service, key, (name) => this.request.header(name));
     this.#prefer = prefer;
     this.#idempotent =
       idempotent ?? (planning.idempotent || options.idempotent === true || isIdempotent(options.method));
     const replayBytes = this.#call?.replayBytes ?? settings.replayBytes;
     this.#body = isStreamed(options.body) ? new ReplayBody(options.body, replayBytes) : undefined;
-    this.#options = settings.controlHeaders
-      ? { ...options, headers: withoutHeaders(options.headers, isControl) ?? null }
-      : options;
+    this.#options = this.#toSend(options, settings.controlHeaders);
+  }
+
+  #toSend(options: Dispatcher.DispatchOptions, controlled: boolean): Dispatcher.DispatchOptions {
+    const carried = this.#route?.carried;
+    if (!controlled && carried === undefined) return options;
+    const [name] = carried ?? [];
+    const kept = withoutHeaders(options.headers, (each) => each === name || (controlled && isControl(each)));
+    return { ...options, headers: (carried === undefined ? kept : withHeader(kept, carried)) ?? null };
   }
 
   /** Ends it for the caller, who gave up, with all its attempts. */
@@ -205,6 +213,7 @@ export class Exchange implements AttemptHost<Attempt> {
     const options = {
       key: this.#key,
       prefer: this.#prefer,
+      ...(this.#route !== undefined && { labels: (name: string) => this.request.header(name) }),
       idempotent: this.#idempotent,
       ...(!planning.hedges && { hedge: false }),
       ...(maxAttempts < planning.maxAttempts && { retry: maxAttempts > 1 && { maxAttempts } }),
@@ -243,6 +252,7 @@ export class Exchange implements AttemptHost<Attempt> {
         key: this.#key,
         prefer: this.#prefer,
         tried: this.#tried,
+        part: this.#route?.part,
       });
     } catch (thrown) {
       // What went wrong before matters more than that there is no other endpoint.

@@ -34,6 +34,14 @@ export function withoutHeaders(headers: Headers, drop: (name: string) => boolean
   );
 }
 
+/** With one more. */
+export function withHeader(headers: Headers, [name, value]: readonly [name: string, value: string]): Headers {
+  const flat = [...pairsOf(headers)].flatMap(([each, given]) =>
+    Array.isArray(given) ? given.flatMap((one) => [each, String(one)]) : [each, String(given)],
+  );
+  return [...flat, name, value];
+}
+
 /** A header of a response in undici's raw form: names and values in turn. `name` in lower case. */
 export function rawHeaderOf(raw: readonly (Buffer | string)[], name: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) {

@@ -1,5 +1,6 @@
 import { status as Code, experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
-import type { AcquireRequest, Clock, Endpoint, RoutingKey } from '../../../src/index.js';
+import { routeOf } from '../../../src/adapter.js';
+import type { AcquireRequest, Clock, Endpoint, RoutingKey, Service } from '../../../src/index.js';
 import { REFUSED_STREAM } from '../common/status.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
 import type { MethodConfigs, MethodPlan, MethodPolicy } from '../config/method-configs.js';
@@ -32,6 +33,8 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
   readonly key: RoutingKey | undefined;
   /** The id of the endpoint that the caller asks for. */
   prefer: string | undefined = undefined;
+  /** Where calls are routed: what all attempts are held to. */
+  part: AcquireRequest['part'] = undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
   readonly #plan: MethodPlan;
@@ -215,6 +218,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
   readonly #keyHeader: string | undefined;
   readonly #throttle: HedgeThrottle;
   readonly #gate: CallGate;
+  readonly #service: Service | undefined;
   readonly #telemetry: ChannelTelemetry | undefined;
 
   constructor(
@@ -223,7 +227,9 @@ export class CallConfigurator implements experimental.ConfigSelector {
     throttle: HedgeThrottle,
     gate: CallGate,
     telemetry?: ChannelTelemetry,
+    service?: Service,
   ) {
+    this.#service = service;
     this.#gate = gate;
     this.#methods = methods;
     this.#keyHeader = keyHeader;
@@ -244,12 +250,20 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
     const call = new Call(key, plan, record, this.#throttle, this.#gate);
     call.prefer = preferredOf(metadata);
+    if (this.#service !== undefined) call.part = routed(this.#service, key, metadata);
     call.waitsForReady = metadata.getOptions().waitForReady === true;
     return call;
   }
 
   /** Called at every resolution; there is nothing to let go of. */
   unref(): void {}
+}
+
+/** Where the call is held to; what it has to carry on is added to its metadata. */
+function routed(service: Service, key: RoutingKey | undefined, metadata: Metadata): AcquireRequest['part'] {
+  const route = routeOf(service, key, (name) => metadata.get(name)[0]?.toString());
+  if (route?.carried !== undefined) metadata.set(...route.carried);
+  return route?.part;
 }
 
 /**

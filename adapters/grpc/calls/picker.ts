@@ -1,5 +1,5 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import type { Endpoint, Lease } from '../../../src/index.js';
+import type { AcquireRequest, Endpoint, Lease } from '../../../src/index.js';
 import { Outcome } from '../../../src/index.js';
 import { NO_PLAN } from '../config/method-configs.js';
 import { Attempt, type AttemptContext, type Connection } from './attempt.js';
@@ -17,6 +17,8 @@ export interface PickableConnection extends Connection {
 export interface PickerContext extends AttemptContext {
   readonly subsets: Pick<ChannelSubsets, 'of'>;
   readonly leaves: ReadonlyMap<Endpoint, PickableConnection>;
+  /** Whether what a call is held to has no connection yet, and is about to have its first. */
+  isComing(part: NonNullable<AcquireRequest['part']>): boolean;
   /** Takes lost connections out of the subset before it is asked, if that is still to be done. */
   settle(): void;
 }
@@ -54,6 +56,7 @@ export class ConnectedPicker implements experimental.Picker {
       if (call.ended) return DROP;
       const refused = call.refuse(args.metadata);
       if (refused !== undefined) return unsentAttempt(refused);
+      if (call.part !== undefined && this.#context.isComing(call.part)) return call.wait();
       call.beginAttempt();
       const record = call.record?.attempt(args.metadata);
       lease = subsets.of(call.policy).acquire(call);

@@ -41,6 +41,7 @@ function setUp(count = 3, options: ServiceOptions = {}) {
     pending,
     classify: undefined,
     reportsPerCall: true,
+    isComing: () => false,
     settle: () => {},
   });
   const pick = (call = new Call(undefined, PLAN)): Attempt =>
@@ -174,6 +175,7 @@ describe('the picker', () => {
       pending: new PendingAttempts(testMesh({}).clock),
       classify: undefined,
       reportsPerCall: true,
+      isComing: () => false,
       settle: () => {},
     });
     const result = picker.pick({ metadata: NO_METADATA, extraPickInfo: {} });
