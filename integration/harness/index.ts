@@ -9,6 +9,7 @@ export {
   startConsul,
   startConsulCluster,
 } from './consul.js';
+export { Dnsmasq, type DnsRecords, startDnsmasq } from './dnsmasq.js';
 export { Etcd, type EtcdVersion, startEtcd } from './etcd.js';
 export { Mariadb, startMariadb } from './mariadb.js';
 export { Mysql, type SqlOptions, startMysql } from './mysql.js';

@@ -1,0 +1,1 @@
+export { type DnsQueryOptions, type DnsResolverOptions, dnsResolver } from './dns-resolver.js';
