@@ -46,7 +46,7 @@ export type { ActiveCheck, CheckTarget } from './health/active-check.js';
 export { type ConnectFailuresOptions, connectFailures } from './health/connect-failures.js';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './health/consecutive-failures.js';
 export { type CustomCheckOptions, customCheck } from './health/custom-check.js';
-export type { EjectionEvent } from './health/ejection.js';
+export type { EjectionEvent } from './health/ejection-event.js';
 export { type FailurePercentageOptions, failurePercentage } from './health/failure-percentage.js';
 export { type GrpcCheckOptions, grpcCheck } from './health/grpc-check.js';
 export type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health/health.js';

@@ -6,11 +6,14 @@ import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { FairleadError, toError } from './runtime/errors.js';
-import { checkName, invalidOption, number, type Reader, readOptions } from './runtime/options.js';
+import { checkName, invalidOption, type Reader, readOptions } from './runtime/options.js';
 import { type Random, systemRandom } from './runtime/random.js';
+import { type PreparedChange, prepareChange } from './service/change.js';
 import type { Service } from './service/contract.js';
+import { overlayOptions } from './service/layers.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
 import { LiveService } from './service/service.js';
+import { readCloseDeadline } from './service/service-context.js';
 
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */
@@ -131,6 +134,25 @@ const servicesByName: Reader<Readonly<Record<string, ServiceOptions>>> = (value,
   throw invalidOption(name, value, 'an object of options by the name of the service');
 };
 
+/** What a configuration says of a mesh: over what its program says. */
+export interface MeshTarget {
+  /** In place of the program's. */
+  readonly resolver?: Resolver | undefined;
+  readonly defaults?: ServiceOptions | undefined;
+  readonly services?: Readonly<Record<string, ServiceOptions>>;
+  /** Services that take no calls any more, and why. */
+  readonly removed?: ReadonlyMap<string, string>;
+}
+
+/**
+ * For `fairlead/config`: makes ready that all services of a mesh go by other options, those that
+ * are made later included. Rejects and changes nothing where one of them cannot; see
+ * `prepareChange`. `swap` and `settle` are to be called in the turn in which it resolves.
+ */
+export function prepareMesh(mesh: Mesh, target: MeshTarget, patienceMs: number): Promise<PreparedChange> {
+  return (mesh as LiveMesh).prepare(target, patienceMs);
+}
+
 class LiveMesh implements Mesh {
   readonly policies: PolicyRegistry;
   readonly services: Map<string, LiveService> = new Map();
@@ -141,6 +163,9 @@ class LiveMesh implements Mesh {
   /** One for all services: an address that several of them list is checked once. */
   readonly #checks: CheckHub;
   readonly #abort = new AbortController();
+  /** What each service was given when it was made. */
+  readonly #given = new Map<string, ServiceOptions>();
+  #configured: MeshTarget = {};
   #closing: Promise<void> | undefined;
   /** Who read figures: what each is to be given of new services. */
   readonly #readers = new Set<{ readonly follow: ((service: Service) => void) | undefined }>();
@@ -182,16 +207,64 @@ class LiveMesh implements Mesh {
       );
     }
     if (this.#closing !== undefined) throw this.#closedError(`service '${name}'`, name);
-    const { resolver, clock, random, services, defaults } = this.#options;
-    const own = Object.hasOwn(services, name) ? services[name] : undefined;
+    const { clock, random } = this.#options;
+    const resolver = this.#configured.resolver ?? this.#options.resolver;
     const service = new LiveService(
       { name, resolver, clock, random, registry: this.policies, checks: this.#checks },
-      mergeServiceOptions(defaults, own, options),
+      this.#optionsOf(name, options, this.#configured),
     );
     this.services.set(name, service);
+    service.removed = this.#configured.removed?.get(name);
+    if (options !== undefined) this.#given.set(name, options);
     if (this.#readers.size > 0) service.measure(true);
     for (const { follow } of this.#readers) follow?.(service);
     return service;
+  }
+
+  /** What a program said of a service, under what its configuration says. */
+  #optionsOf(name: string, given: ServiceOptions | undefined, configured: MeshTarget): ServiceOptions {
+    const { services, defaults } = this.#options;
+    const ownOf = (all: MeshTarget['services']): ServiceOptions | undefined =>
+      all !== undefined && Object.hasOwn(all, name) ? all[name] : undefined;
+    const program = mergeServiceOptions(ownOf(services), given);
+    return overlayOptions(
+      mergeServiceOptions(overlayOptions(defaults, configured.defaults), program),
+      ownOf(configured.services),
+    );
+  }
+
+  async prepare(target: MeshTarget, patienceMs: number): Promise<PreparedChange> {
+    const resolver = target.resolver ?? this.#options.resolver;
+    const changes = new Map<LiveService, PreparedChange>();
+    const make = async (service: LiveService): Promise<void> => {
+      const options = this.#optionsOf(service.name, this.#given.get(service.name), target);
+      changes.set(service, await prepareChange(service, { options, resolver }, patienceMs));
+    };
+    const abandon = (): void => {
+      for (const change of changes.values()) change.abandon();
+    };
+    const missing = (): LiveService[] => [...this.services.values()].filter((service) => !changes.has(service));
+    // Some may be made meanwhile.
+    for (let services = missing(); services.length > 0; services = missing()) {
+      const ends = await Promise.allSettled(services.map(make));
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed === undefined) continue;
+      abandon();
+      throw failed.reason;
+    }
+    return {
+      abandon,
+      swap: () => {
+        this.#configured = target;
+        for (const [service, change] of changes) {
+          service.removed = target.removed?.get(service.name);
+          change.swap();
+        }
+      },
+      settle: () => {
+        for (const change of changes.values()) change.settle();
+      },
+    };
   }
 
   register(part: MeshPart): () => void {
@@ -222,9 +295,7 @@ class LiveMesh implements Mesh {
   }
 
   close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
-      deadlineMs: number(10_000, 0, Number.MAX_SAFE_INTEGER),
-    });
+    const deadlineMs = readCloseDeadline(options);
     this.#closing ??= this.#close(deadlineMs);
     return this.#closing;
   }
@@ -243,6 +314,7 @@ class LiveMesh implements Mesh {
     ]);
     for (const part of parts) if (this.parts.has(part)) await safely(part, () => part.close?.());
     this.#options.resolver.close?.();
+    this.#configured.resolver?.close?.();
   }
 }
 

@@ -17,22 +17,23 @@ const MAX_DRAINING = 10_000;
 /** Those that left discovery less than `drainMs` ago and were well then, by their ids. */
 export class DrainingEndpoints {
   readonly #clock: Clock;
-  readonly #drainMs: number;
+  /** How long those stay that are withdrawn from now on. */
+  drainMs: number;
   /** The earliest first. */
   readonly #byId = new Map<string, Draining>();
 
   constructor(clock: Clock, drainMs: number) {
     this.#clock = clock;
-    this.#drainMs = drainMs;
+    this.drainMs = drainMs;
   }
 
   /** Discovery withdrew it; `listed` is what has its id now. */
   add(endpoint: LiveEndpoint, listed: LiveEndpoint | undefined): void {
-    if (this.#drainMs === 0 || !endpoint.wasWell) return;
+    if (this.drainMs === 0 || !endpoint.wasWell) return;
     const nowMs = this.#clock.now();
     const replaced = listed !== undefined && listed !== endpoint;
     this.#byId.delete(endpoint.spec.id);
-    this.#byId.set(endpoint.spec.id, { endpoint, untilMs: nowMs + this.#drainMs, replaced });
+    this.#byId.set(endpoint.spec.id, { endpoint, untilMs: nowMs + this.drainMs, replaced });
     // All stay equally long, so those whose time is over are in front.
     for (const [id, { untilMs }] of this.#byId) {
       if (untilMs > nowMs && this.#byId.size <= MAX_DRAINING) break;

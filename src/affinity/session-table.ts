@@ -38,13 +38,13 @@ const NOT_STALE = { allowStale: false } as const;
  * the whole capacity.
  */
 export class SessionTable<Value extends {}> {
-  readonly #capacity: number;
+  readonly capacity: number;
   readonly #standing: (key: string, value: Value, over: boolean) => Standing;
   /** In the order of use, which under a sliding TTL is the order in which they end. */
   readonly #cache: LRUCache<string, Value>;
 
   constructor({ clock, ttlMs, capacity, standing = untilOver }: SessionTableOptions<Value>) {
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#standing = standing;
     this.#cache = new LRUCache<string, Value>({
       max: capacity,
@@ -67,7 +67,7 @@ export class SessionTable<Value extends {}> {
 
   /** Whether a new session finds no room. Removes one that is in its way and may go. */
   get full(): boolean {
-    return this.#cache.size >= this.#capacity && !this.#makeRoom();
+    return this.#cache.size >= this.capacity && !this.#makeRoom();
   }
 
   /** Renews the TTL. */

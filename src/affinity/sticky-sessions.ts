@@ -57,7 +57,7 @@ export function unnamedSessions(): string {
 export class StickySessions {
   readonly #host: StickyHost;
   readonly #book: SessionBook;
-  readonly #options: StickyOptions;
+  #options: StickyOptions;
   readonly #draining: DrainingEndpoints;
   readonly #inUse: SessionsInUse;
   readonly #strangers: Strangers;
@@ -82,6 +82,17 @@ export class StickySessions {
       this.#book.get(name);
       this.#local?.get(name);
     });
+  }
+
+  /** Where they are kept. */
+  get book(): SessionBook {
+    return this.#book;
+  }
+
+  /** Other rules for sessions whose endpoint cannot be used; where they are kept stays. */
+  reconfigure(options: StickyOptions): void {
+    this.#options = options;
+    this.#draining.drainMs = options.drainMs;
   }
 
   /**

@@ -19,6 +19,12 @@ export class TableBook implements SessionBook {
     this.#table = new SessionTable({ clock, ttlMs, capacity });
   }
 
+  /** Takes over the sessions of a table that it takes the place of: the latest, as many as fit. */
+  inherit(before: TableBook): void {
+    const sessions = [...before.#table.entries()].slice(0, this.#table.capacity).reverse();
+    for (const [name, home] of sessions) this.#table.set(name, home);
+  }
+
   get size(): number {
     return this.#table.size;
   }

@@ -24,10 +24,12 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What all calls of one service share: defaults, budgets, the percentile to hedge at. */
 export class ServicePlan {
-  readonly defaults: CallPlan;
-  readonly retryBudget: RetryBudget;
-  readonly hedgeBudget: RetryBudget | undefined;
-  readonly percentile: LatencyPercentile | undefined;
+  #defaults!: CallPlan;
+  #retryBudget!: RetryBudget;
+  #hedgeBudget: RetryBudget | undefined;
+  #percentile: LatencyPercentile | undefined;
+  /** At which percentile. */
+  #hedgedAt: number | undefined;
   readonly stats: Mutable<CallStats> = {
     retries: 0,
     retriesOutOfBudget: 0,
@@ -38,8 +40,29 @@ export class ServicePlan {
   };
 
   constructor(options: ResilienceSettings) {
+    this.reconfigure(options);
+  }
+
+  get defaults(): CallPlan {
+    return this.#defaults;
+  }
+
+  get retryBudget(): RetryBudget {
+    return this.#retryBudget;
+  }
+
+  get hedgeBudget(): RetryBudget | undefined {
+    return this.#hedgeBudget;
+  }
+
+  get percentile(): LatencyPercentile | undefined {
+    return this.#percentile;
+  }
+
+  /** Other options for the calls to come. What was counted for budgets stays. */
+  reconfigure(options: ResilienceSettings): void {
     const { deadlineMs, idempotent, retry, hedge } = options;
-    this.defaults = {
+    this.#defaults = {
       key: undefined,
       prefer: undefined,
       labels: undefined,
@@ -54,11 +77,14 @@ export class ServicePlan {
       classifyResult: undefined,
     };
     // Also where repeats are off: a single call may switch them on.
-    this.retryBudget = new RetryBudget(retry?.budget);
-    this.hedgeBudget = hedge && new RetryBudget(hedge.budget);
-    if (hedge?.percentile !== undefined) {
-      this.percentile = new LatencyPercentile(hedge.percentile, PERCENTILE_WINDOW_MS, PERCENTILE_MIN_SAMPLES);
-    }
+    this.#retryBudget = new RetryBudget(retry?.budget, this.#retryBudget);
+    this.#hedgeBudget = hedge && new RetryBudget(hedge.budget, this.#hedgeBudget);
+    if (hedge?.percentile === this.#hedgedAt) return;
+    this.#hedgedAt = hedge?.percentile;
+    this.#percentile =
+      this.#hedgedAt === undefined
+        ? undefined
+        : new LatencyPercentile(this.#hedgedAt, PERCENTILE_WINDOW_MS, PERCENTILE_MIN_SAMPLES);
   }
 
   /** Refuses bad options by an error that names them. */

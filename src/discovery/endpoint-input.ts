@@ -1,69 +1,110 @@
-import { addressOf, type EndpointSpec, isWeight, MAX_WEIGHT, MIN_WEIGHT } from '../endpoint/endpoint.js';
-import { invalidOption, textList } from '../runtime/options.js';
-import type { EndpointInput } from './resolver.js';
+import { addressOf, type EndpointSpec, MAX_WEIGHT, MIN_WEIGHT } from '../endpoint/endpoint.js';
+import {
+  boolean,
+  described,
+  fields,
+  integer,
+  invalidOption,
+  isRecord,
+  number,
+  optional,
+  type Reader,
+  text,
+  textList,
+} from '../runtime/options.js';
 
-const KEYS: readonly string[] = [
-  'id',
-  'host',
-  'port',
-  'weight',
-  'registeredWeight',
-  'priority',
-  'zone',
-  'tags',
-  'meta',
-  'healthy',
-];
+/** Brackets around IPv6 belong to `host:port`; a driver would look them up as a name. */
+const HOST = /^(?!unix:|\[unix:)(?:\[[^\s/[\]]+\]|[^\s/[\]]+)$/;
+const host: Reader<string> = described({ shape: { type: 'text', pattern: HOST }, required: true }, (value, name) => {
+  if (typeof value === 'string' && HOST.test(value)) return value.replace(/^\[(.+)\]$/, '$1');
+  throw invalidOption(name, value, 'a host name or address; sockets of the file system are not supported');
+});
+
+const port: Reader<number> = described(
+  { shape: { type: 'integer', min: 1, max: 65_535 }, required: true },
+  (value, name) => {
+    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535) return value as number;
+    throw invalidOption(name, value, 'a port from 1 to 65535');
+  },
+);
+
+const anyText: Reader<string> = described({ shape: { type: 'text', mayBeEmpty: true } }, (value, name) => {
+  if (typeof value === 'string') return value;
+  throw invalidOption(name, value, 'a string');
+});
+
+const meta: Reader<Readonly<Record<string, string>>> = described(
+  { shape: { type: 'map', values: anyText } },
+  (value, name) => {
+    if (isRecord(value) && Object.values(value).every((each) => typeof each === 'string')) {
+      return value as Record<string, string>;
+    }
+    throw invalidOption(name, value, 'an object of strings');
+  },
+);
+
+type Input = { readonly [Key in keyof EndpointSpec]-?: EndpointSpec[Key] | undefined } & {
+  readonly host: string;
+  readonly port: number;
+};
+
+const readSpec: Reader<Input> = fields<Input>({
+  id: optional(text('')),
+  host,
+  port,
+  weight: optional(number(1, MIN_WEIGHT, MAX_WEIGHT)),
+  registeredWeight: optional(number(1, MIN_WEIGHT, MAX_WEIGHT)),
+  priority: optional(integer(0, 0, 127)),
+  zone: optional(anyText),
+  tags: optional(textList()),
+  meta: optional(meta),
+  healthy: optional(boolean(true)),
+});
+
+const ADDRESS = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/;
+const address: Reader<{ host: string; port: number }> = described(
+  { shape: { type: 'text', pattern: ADDRESS } },
+  (value, name) => {
+    const match = typeof value === 'string' ? ADDRESS.exec(value) : null;
+    if (match === null) throw invalidOption(name, value, "'host:port', with brackets around IPv6");
+    return { host: (match[1] ?? match[2])!, port: port(Number(match[3]), name) };
+  },
+);
 
 /**
  * The spec a user means by `'127.0.0.1:5001'`, `'[::1]:5001'` or an object. Defaults: id
  * `host:port`, weight 1, priority 0, no zone, tags or meta, healthy. Throws
  * FAIRLEAD_INVALID_OPTION.
  */
-export function readEndpoint(input: EndpointInput, name: string): EndpointSpec {
-  if (typeof input === 'string') return complete(parseAddress(input, name));
-  if (typeof input !== 'object' || input === null) throw invalidOption(name, input, "'host:port' or an object");
-  for (const key of Object.keys(input)) {
-    if (!KEYS.includes(key)) throw invalidOption(`${name}.${key}`, 'unknown', `one of ${KEYS.join(', ')}`);
-  }
-  const { id, port, priority, zone, tags, meta, healthy } = input;
-  if (id !== undefined && (typeof id !== 'string' || id === '')) {
-    throw invalidOption(`${name}.id`, id, 'a string that is not empty');
-  }
-  const host = readHost(input.host, `${name}.host`);
-  checkPort(port, `${name}.port`);
-  for (const key of ['weight', 'registeredWeight'] as const) {
-    const weight = input[key];
-    if (weight === undefined || isWeight(weight)) continue;
-    throw invalidOption(`${name}.${key}`, weight, `a number from ${MIN_WEIGHT} to ${MAX_WEIGHT}`);
-  }
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 127)) {
-    throw invalidOption(`${name}.priority`, priority, 'a whole number from 0 to 127');
-  }
-  if (zone !== undefined && typeof zone !== 'string') throw invalidOption(`${name}.zone`, zone, 'a string');
-  textList()(tags, `${name}.tags`);
-  if (meta !== undefined && !isRecordOfText(meta)) throw invalidOption(`${name}.meta`, meta, 'an object of strings');
-  if (healthy !== undefined && typeof healthy !== 'boolean') {
-    throw invalidOption(`${name}.healthy`, healthy, 'true or false');
-  }
-  return complete({ ...input, host });
-}
+export const readEndpoint: Reader<EndpointSpec> = described(
+  { shape: { type: 'choice', of: [address, readSpec] } },
+  (input, name) => {
+    if (typeof input === 'string') return complete(address(input, name));
+    if (typeof input !== 'object' || input === null) throw invalidOption(name, input, "'host:port' or an object");
+    return complete(readSpec(input, name));
+  },
+);
 
-/** Brackets around IPv6 belong to `host:port`; a driver would look them up as a name. */
-function readHost(host: unknown, name: string): string {
-  if (typeof host === 'string') {
-    const bare = /^\[(.+)\]$/.exec(host)?.[1] ?? host;
-    if (/^[^\s/[\]]+$/.test(bare) && !bare.startsWith('unix:')) return bare;
-  }
-  throw invalidOption(name, host, 'a host name or address; sockets of the file system are not supported');
-}
+/** Endpoints by service, as `staticResolver` takes them. */
+export const readEndpointLists: Reader<Readonly<Record<string, readonly EndpointSpec[]>>> = (() => {
+  const list: Reader<readonly EndpointSpec[]> = described(
+    { shape: { type: 'list', items: readEndpoint } },
+    (value, name) => {
+      if (Array.isArray(value)) return value.map((each, index) => readEndpoint(each, `${name}[${index}]`));
+      throw invalidOption(name, value, 'an array of endpoints');
+    },
+  );
+  return described({ shape: { type: 'map', values: list } }, (value, name) => {
+    if (value !== undefined && !isRecord(value)) throw invalidOption(name, value, 'an object of endpoints by service');
+    return Object.fromEntries(
+      Object.entries(value ?? {}).map(([service, each]) => [service, list(each, `${name}.${service}`)]),
+    );
+  });
+})();
 
-function isRecordOfText(value: unknown): boolean {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && Object.values(value).every((each) => typeof each === 'string');
-}
-
-function complete(input: Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'port'>): EndpointSpec {
+function complete(
+  input: { readonly [Key in keyof EndpointSpec]?: EndpointSpec[Key] | undefined } & Pick<EndpointSpec, 'host' | 'port'>,
+): EndpointSpec {
   return {
     id: input.id ?? addressOf(input),
     host: input.host,
@@ -76,18 +117,4 @@ function complete(input: Partial<EndpointSpec> & Pick<EndpointSpec, 'host' | 'po
     ...(input.healthy === false && { healthy: false }),
     ...(input.registeredWeight !== undefined && { registeredWeight: input.registeredWeight }),
   };
-}
-
-function parseAddress(address: string, name: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(address);
-  if (match === null) throw invalidOption(name, address, "'host:port', with brackets around IPv6");
-  const port = Number(match[3]);
-  checkPort(port, name);
-  return { host: (match[1] ?? match[2])!, port };
-}
-
-function checkPort(port: unknown, name: string): void {
-  if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65_535) {
-    throw invalidOption(name, port, 'a port from 1 to 65535');
-  }
 }

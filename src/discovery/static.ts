@@ -1,7 +1,7 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { whenAborted } from '../runtime/abort-audience.js';
 import { FairleadError } from '../runtime/errors.js';
-import { readEndpoint } from './endpoint-input.js';
+import { readEndpoint, readEndpointLists } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
 import { tell } from './tell.js';
 
@@ -34,7 +34,8 @@ class StaticLists implements StaticResolver {
   #version = 0;
 
   constructor(services: Readonly<Record<string, readonly EndpointInput[]>>) {
-    for (const [service, endpoints] of Object.entries(services)) this.#lists.set(service, readList(service, endpoints));
+    for (const [service, list] of Object.entries(readEndpointLists(services, 'staticResolver')))
+      this.#lists.set(service, list);
   }
 
   update(service: string, endpoints: readonly EndpointInput[]): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
+import { isSame } from '../runtime/same.js';
 import type { LiveEndpoint } from './live-endpoint.js';
 import { Aperture, type ApertureSettings } from './rotation/aperture.js';
 import { SlowStart, type SlowStartSettings } from './rotation/slow-start.js';
@@ -17,18 +18,41 @@ export interface ReachOptions {
  * so that there is something to fail over to.
  */
 export class UsedEndpoints {
-  readonly #options: ReachOptions;
-  readonly #identity: string;
+  #options: ReachOptions;
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  /** Where the options give none: the same for as long as the process lives. */
+  readonly #ownIdentity: string;
   readonly #apertures = new Map<string, { aperture: Aperture; members: readonly LiveEndpoint[] }>();
-  readonly #slowStart: SlowStart | undefined;
+  #slowStart: SlowStart | undefined;
   /** The membership that the parts were made from. */
   #all: readonly LiveEndpoint[] = [];
   #members: readonly LiveEndpoint[] = [];
 
   constructor(clock: Clock, random: Random, options: ReachOptions, changed: () => void) {
     this.#options = options;
-    this.#identity = options.aperture?.identity ?? `${random.below(2 ** 30)}-${random.below(2 ** 30)}`;
+    this.#clock = clock;
+    this.#changed = changed;
+    this.#ownIdentity = `${random.below(2 ** 30)}-${random.below(2 ** 30)}`;
     if (options.slowStart !== undefined) this.#slowStart = new SlowStart(clock, options.slowStart, changed);
+  }
+
+  /** Other options; endpoints that are warming up go on by them. `update` is to follow. */
+  reconfigure(options: ReachOptions): void {
+    const before = this.#options;
+    this.#options = options;
+    const { slowStart } = options;
+    if (slowStart === undefined) this.#slowStart?.end();
+    else if (this.#slowStart !== undefined) this.#slowStart.reconfigure(slowStart);
+    if (slowStart === undefined) this.#slowStart = undefined;
+    else this.#slowStart ??= new SlowStart(this.#clock, slowStart, this.#changed);
+    if (isSame(before.aperture, options.aperture) && isSame(before.zone, options.zone)) return;
+    for (const { members } of this.#apertures.values()) {
+      for (const endpoint of members) endpoint.arcShare = 1;
+      for (const endpoint of members) endpoint.updateWeight();
+    }
+    this.#apertures.clear();
+    this.#all = [];
   }
 
   get members(): readonly LiveEndpoint[] {
@@ -77,7 +101,8 @@ export class UsedEndpoints {
     this.#all = all;
     for (const key of this.#apertures.keys()) if (!parts.has(key)) this.#apertures.delete(key);
     for (const [key, members] of parts) {
-      const aperture = this.#apertures.get(key)?.aperture ?? new Aperture(options, this.#identity);
+      const aperture =
+        this.#apertures.get(key)?.aperture ?? new Aperture(options, options.identity ?? this.#ownIdentity);
       this.#apertures.set(key, { aperture, members });
     }
   }

@@ -26,7 +26,12 @@ export const readConnectFailures: Reader<Required<ConnectFailuresOptions>> = fie
 export function connectFailures(options?: ConnectFailuresOptions): HealthSignal {
   const read = readConnectFailures(options, 'connect_failures');
   const { enforcementRatio } = read;
-  return { name: 'connect_failures', enforcementRatio, create: (context) => new ConnectFailures(read, context) };
+  return {
+    name: 'connect_failures',
+    enforcementRatio,
+    madeWith: read,
+    create: (context) => new ConnectFailures(read, context),
+  };
 }
 
 class ConnectFailures implements HealthTracker {

@@ -39,6 +39,7 @@ export function consecutiveFailures(options?: ConsecutiveFailuresOptions): Healt
   return {
     name: 'consecutive_failures',
     enforcementRatio,
+    madeWith: read,
     create: (context) => new ConsecutiveFailures(read, context),
   };
 }

@@ -4,26 +4,16 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import type { EjectionEvent, EjectionTerm } from './ejection-event.js';
 import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
-import { type Evidence, type Grounds, groundsOf, type HealthSignal, type HealthTracker } from './health.js';
-
-export interface EjectionEvent {
-  readonly endpoint: Endpoint;
-  /** The name of the signal that asked for it. */
-  readonly signal: string;
-  readonly forMs: number;
-  /** The numbers that led to it, as the signal names them. */
-  readonly evidence: Evidence;
-  /**
-   * What it rests on: failing (or slow) answers, or calls without an answer. Each has a cap of its
-   * own.
-   */
-  readonly grounds: Grounds;
-  /** Whether it was carried out. */
-  readonly enforced: boolean;
-  /** Why not: too many are out already (`cap`), or the signal's `enforcementRatio`. */
-  readonly refusedBy: 'cap' | 'enforcement' | undefined;
-}
+import {
+  type Evidence,
+  type Grounds,
+  groundsOf,
+  type HealthSignal,
+  type HealthTracker,
+  isSameSignal,
+} from './health.js';
 
 export interface EjectionHost {
   readonly clock: Clock;
@@ -42,20 +32,9 @@ interface Watch {
   readonly tracker: HealthTracker;
 }
 
-/** An ejection that is going on, for displays. */
-export interface EjectionTerm {
-  /** The name of the signal that asked for it. */
-  readonly signal: string;
-  readonly grounds: Grounds;
-  /** When it began, by the mesh's clock; milliseconds. */
-  readonly sinceMs: number;
-  /** When its time is over; what is probing is beyond it. */
-  readonly untilMs: number;
-}
-
 /** An ejection that is going on, its probing included. */
 interface Term {
-  readonly watch: Watch;
+  watch: Watch;
   readonly grounds: Grounds;
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -106,8 +85,8 @@ export interface EjectionRatios {
  */
 export class Ejection {
   readonly #host: EjectionHost;
-  readonly #ratios: EjectionRatios;
-  readonly #watches: readonly Watch[];
+  #ratios: EjectionRatios;
+  #watches: readonly Watch[];
   readonly #history: EjectionHistory;
   readonly #terms = new Map<LiveEndpoint, Term>();
   /**
@@ -124,6 +103,25 @@ export class Ejection {
     this.#ratios = ratios;
     this.#history = new EjectionHistory(host.clock, host.random);
     this.#watches = signals.map((signal) => this.#watch(signal));
+  }
+
+  /**
+   * Other signals and caps from now on. A signal that stays keeps its counts; ejections that go on
+   * keep their time, and their signal's namesake decides about the next.
+   */
+  reconfigure(signals: readonly HealthSignal[], ratios: EjectionRatios): void {
+    this.#ratios = ratios;
+    const before = this.#watches;
+    this.#watches = signals.map(
+      (signal) => before.find((watch) => isSameSignal(watch.signal, signal)) ?? this.#watch(signal),
+    );
+    for (const watch of before) {
+      if (this.#watches.includes(watch)) continue;
+      this.#safely(() => watch.tracker.close?.());
+      const next = this.#watches.find(({ signal }) => signal.name === watch.signal.name);
+      if (next === undefined) continue;
+      for (const term of this.#terms.values()) if (term.watch === watch) term.watch = next;
+    }
   }
 
   #watch(signal: HealthSignal): Watch {

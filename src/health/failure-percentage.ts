@@ -46,7 +46,12 @@ export const readFailurePercentage: Reader<Settings> = fields<Settings>({
 export function failurePercentage(options?: FailurePercentageOptions): HealthSignal {
   const read = readFailurePercentage(options, 'failure_percentage');
   const { enforcementRatio } = read;
-  return { name: 'failure_percentage', enforcementRatio, create: (context) => new FailurePercentage(read, context) };
+  return {
+    name: 'failure_percentage',
+    enforcementRatio,
+    madeWith: read,
+    create: (context) => new FailurePercentage(read, context),
+  };
 }
 
 class FailurePercentage extends IntervalTracker<Settings> {

@@ -2,6 +2,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Clock } from '../runtime/clock.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import { isSame } from '../runtime/same.js';
 import type { EjectionTimes } from './ejection-times.js';
 
 /**
@@ -22,7 +23,12 @@ export interface HealthSignal {
    * as events. For trying a signal out. Default 1; 0 to 1.
    */
   readonly enforcementRatio?: number;
-  /** Called once per service. */
+  /**
+   * What it was made with. Where the options of a service change while it runs, a signal of the
+   * same name made with the same keeps its counts. Default: only this very object does.
+   */
+  readonly madeWith?: object;
+  /** Called once per service, and again where its options change while it runs. */
   create(context: HealthContext): HealthTracker;
 }
 
@@ -52,6 +58,11 @@ export interface HealthContext {
    * `answers`.
    */
   eject(endpoint: Endpoint, forMs: number, evidence?: Evidence, grounds?: Grounds): void;
+}
+
+/** Whether one may take the other's place and keep its counts. */
+export function isSameSignal(a: HealthSignal, b: HealthSignal): boolean {
+  return a === b || (a.name === b.name && a.madeWith !== undefined && isSame(a.madeWith, b.madeWith));
 }
 
 export function groundsOf(outcome: Outcome): Grounds {

@@ -56,6 +56,7 @@ export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal 
     name: 'latency_outliers',
     needsLatency: true,
     enforcementRatio,
+    madeWith: read,
     create: (context) => new LatencyOutliers(read, context),
   };
 }

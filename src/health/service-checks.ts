@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { isSame } from '../runtime/same.js';
 import type { ActiveCheck } from './active-check.js';
 import type { CheckHub } from './check-hub.js';
 
@@ -25,10 +26,10 @@ export interface ChecksHost {
 /** The active checks of one service: on every endpoint that this client uses, and on no other. */
 export class Checks {
   readonly #hub: CheckHub;
-  readonly #checks: readonly ActiveCheck[];
+  #checks: readonly ActiveCheck[];
   readonly #host: ChecksHost;
-  /** What ends the checks of each endpoint. */
-  readonly #watched = new Map<LiveEndpoint, () => void>();
+  /** The checks of each endpoint. */
+  readonly #watched = new Map<LiveEndpoint, Map<ActiveCheck, Watched>>();
   #closed = false;
 
   constructor(hub: CheckHub, checks: readonly ActiveCheck[], host: ChecksHost) {
@@ -39,11 +40,11 @@ export class Checks {
 
   /** Those that this client uses are these from now on. */
   follow(members: readonly LiveEndpoint[]): void {
-    if (this.#closed || this.#checks.length === 0) return;
+    if (this.#closed || (this.#checks.length === 0 && this.#watched.size === 0)) return;
     const kept = new Set(members);
-    for (const [endpoint, stop] of this.#watched) {
+    for (const [endpoint, watched] of this.#watched) {
       if (kept.has(endpoint)) continue;
-      stop();
+      stopAll(watched);
       this.#watched.delete(endpoint);
     }
     for (const endpoint of members) {
@@ -51,27 +52,49 @@ export class Checks {
     }
   }
 
+  /**
+   * Other checks from now on. An endpoint in use stays so until one of them says otherwise, and one
+   * that failed a check of the same kind waits for the new one to pass. `follow` is to be called
+   * after it.
+   */
+  reconfigure(checks: readonly ActiveCheck[]): void {
+    const before = this.#checks;
+    // A check that stays is the object that there is: what it says keeps its place.
+    this.#checks = checks.map((check) => before.find((each) => isSameCheck(each, check)) ?? check);
+    for (const [endpoint, watched] of this.#watched) {
+      const added = this.#checks
+        .filter((check) => !watched.has(check))
+        .map((check) => {
+          const failing = [...watched].some(([{ name }, { healthy }]) => name === check.name && !healthy());
+          return [check, this.#watchBy(check, endpoint, !failing)] as const;
+        });
+      for (const [check, { stop }] of watched) {
+        if (this.#checks.includes(check)) continue;
+        stop();
+        watched.delete(check);
+      }
+      for (const [check, watch] of added) watched.set(check, watch);
+      if (watched.size === 0) this.#watched.delete(endpoint);
+    }
+  }
+
   close(): void {
     this.#closed = true;
-    for (const stop of this.#watched.values()) stop();
+    for (const watched of this.#watched.values()) stopAll(watched);
     this.#watched.clear();
   }
 
-  #watch(endpoint: LiveEndpoint): () => void {
-    const stops = this.#checks.map((check) => this.#watchBy(check, endpoint));
-    return () => {
-      for (const stop of stops) stop();
-    };
+  #watch(endpoint: LiveEndpoint): Map<ActiveCheck, Watched> {
+    return new Map(this.#checks.map((check) => [check, this.#watchBy(check, endpoint)]));
   }
 
-  #watchBy(check: ActiveCheck, endpoint: LiveEndpoint): () => void {
+  /** `wasWell`: what is known of an endpoint that was in use before the check. */
+  #watchBy(check: ActiveCheck, endpoint: LiveEndpoint, wasWell?: boolean): Watched {
     const { initially, clearsEjection } = check.timing;
-    let healthy = initially === 'healthy';
-    let awaited = !healthy;
-    if (awaited) {
-      endpoint.uncheckedBy++;
-      endpoint.countFailingChecks(1);
-    }
+    let healthy = wasWell ?? initially === 'healthy';
+    let awaited = wasWell === undefined && !healthy;
+    if (awaited) endpoint.uncheckedBy++;
+    if (!healthy) endpoint.countFailingChecks(1);
     const answered = (): boolean => {
       if (!awaited) return false;
       awaited = false;
@@ -96,10 +119,26 @@ export class Checks {
       },
     });
     joining = false;
-    return () => {
-      stop();
-      answered();
-      if (!healthy) endpoint.countFailingChecks(-1);
+    return {
+      healthy: () => healthy,
+      stop: () => {
+        stop();
+        answered();
+        if (!healthy) endpoint.countFailingChecks(-1);
+      },
     };
   }
+}
+
+interface Watched {
+  healthy(): boolean;
+  stop(): void;
+}
+
+function stopAll(watched: ReadonlyMap<ActiveCheck, Watched>): void {
+  for (const { stop } of watched.values()) stop();
+}
+
+function isSameCheck(a: ActiveCheck, b: ActiveCheck): boolean {
+  return a === b || (a.identity !== undefined && a.identity === b.identity && isSame(a.timing, b.timing));
 }

@@ -55,7 +55,12 @@ export const readSuccessRate: Reader<Settings> = fields<Settings>({
 export function successRate(options?: SuccessRateOptions): HealthSignal {
   const read = readSuccessRate(options, 'success_rate');
   const { enforcementRatio } = read;
-  return { name: 'success_rate', enforcementRatio, create: (context) => new SuccessRate(read, context) };
+  return {
+    name: 'success_rate',
+    enforcementRatio,
+    madeWith: read,
+    create: (context) => new SuccessRate(read, context),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Policy } from '../balancing/policy.js';
+import type { Policy, ProbeSource } from '../balancing/policy.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { FairleadError, toError } from '../runtime/errors.js';
 import type { Outcome } from '../runtime/outcome.js';
@@ -20,7 +20,12 @@ export class Views {
   #decayMs: number | undefined;
   /** Somebody reads figures. */
   #read = false;
-  #needed: boolean;
+  /** Response times are needed whatever the policies need. */
+  #wanted: boolean;
+  /** Calls time out. */
+  #judging = false;
+  /** Any of these, a policy's needs or a reader of figures: at hand, as every call asks. */
+  #timed = false;
 
   /**
    * `timed`: response times are measured whatever the policies need. `failed` receives what a
@@ -28,23 +33,26 @@ export class Views {
    */
   constructor(service: string, timed: boolean, failed: (error: Error) => void) {
     this.#service = service;
-    this.#needed = timed;
+    this.#wanted = timed;
     this.#failed = failed;
+    this.#decide();
   }
 
   /** Whether the clock is read for calls at all. */
   get timed(): boolean {
-    return this.#needed || this.#read;
+    return this.#timed;
   }
 
   /** From now on it is: calls time out, and how long others take decides what that means. */
   measure(): void {
-    this.#needed = true;
+    this.#judging = true;
+    this.#decide();
   }
 
   /** Figures are read from now on, or no longer. */
   measureWhile(read: boolean): void {
     this.#read = read;
+    this.#decide();
   }
 
   /** The time constant of the latency estimates; milliseconds. */
@@ -60,15 +68,39 @@ export class Views {
     if (!policy.needsLatency) return;
     const decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
     if (this.#decayMs !== undefined && this.#decayMs !== decayMs) {
-      throw new FairleadError(
-        'FAIRLEAD_CONFLICT',
-        `Policy ${policy.name} of a subset of '${this.#service}' wants decayMs ${decayMs}, but the service measures with ` +
-          `${this.#decayMs}: give both the same.`,
-        { service: this.#service },
-      );
+      throw this.#conflict(policy, decayMs, this.#decayMs);
     }
     this.#decayMs = decayMs;
-    this.#needed = true;
+    this.#decide();
+  }
+
+  /**
+   * Makes ready that the views which go by the service's policy go by another one. Throws what
+   * making its pickers throws, and where it contradicts the needs of the others. Returns what makes
+   * it so: that throws nothing.
+   */
+  change(policy: Policy, probes: ProbeSource | undefined): (timed: boolean) => void {
+    const needs = (each: Policy): number | undefined =>
+      each.needsLatency ? (each.decayMs ?? DEFAULT_DECAY_MS) : undefined;
+    const views = [...this.#views].filter((view) => view.goesByService);
+    const others = [...this.#views].filter((view) => !view.goesByService).map((view) => needs(view.policy));
+    const wanted = [needs(policy), ...others].filter((each) => each !== undefined);
+    if (wanted.some((each) => each !== wanted[0]))
+      throw this.#conflict(policy, wanted[0]!, wanted.find((each) => each !== wanted[0])!);
+    const prepared = views.map((view) => ({ view, pickers: view.prepare(policy, probes) }));
+    return (timed) => {
+      this.#wanted = timed;
+      this.#decayMs = wanted[0];
+      this.#decide();
+      for (const { view, pickers } of prepared) view.adopt(policy, pickers);
+      this.#findObservers();
+    };
+  }
+
+  /** Whether response times are needed whatever the policies need. */
+  want(timed: boolean): void {
+    this.#wanted = timed;
+    this.#decide();
   }
 
   /** How many there are. */
@@ -110,6 +142,19 @@ export class Views {
 
   close(): void {
     for (const view of this.#views) view.close();
+  }
+
+  #decide(): void {
+    this.#timed = this.#wanted || this.#judging || this.#decayMs !== undefined || this.#read;
+  }
+
+  #conflict(policy: Policy, decayMs: number, other: number): FairleadError {
+    return new FairleadError(
+      'FAIRLEAD_CONFLICT',
+      `Policy ${policy.name} of a subset of '${this.#service}' wants decayMs ${decayMs}, but the service measures with ` +
+        `${other}: give both the same.`,
+      { service: this.#service },
+    );
   }
 
   #findObservers(): void {

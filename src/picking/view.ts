@@ -51,6 +51,8 @@ export interface ViewOptions {
   readonly weighed?: PolicyContext['weighed'];
   /** Whose sessions its calls are. Default: the service's. */
   readonly sessions?: string | undefined;
+  /** Whether its policy is the service's, and follows it where that changes. Default true. */
+  readonly goesByService?: boolean | undefined;
   /** Whom its leases tell of their end. Default: the service. */
   readonly owner?: LeaseHost<LiveEndpoint> | undefined;
 }
@@ -81,13 +83,16 @@ interface MutablePickRequest extends PickRequest {
 export class View implements StickyView {
   /** Whose sessions its calls are. */
   readonly sessions: string;
-  readonly policyName: string;
+  /** Whether its policy is the service's. */
+  readonly goesByService: boolean;
+  #policy: Policy;
   readonly #host: ViewHost;
   readonly options: ViewOptions;
   readonly #owner: LeaseHost<LiveEndpoint>;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
-  readonly #pickers: GroupPickers;
-  readonly #probingInList: boolean;
+  readonly #weighed: PolicyContext['weighed'];
+  #pickers: GroupPickers;
+  #probingInList = false;
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
@@ -107,16 +112,41 @@ export class View implements StickyView {
   #begun: LiveEndpoint | undefined;
 
   constructor(host: ViewHost, options: ViewOptions) {
-    const { policy, usable, weighed, sessions = '', owner = host } = options;
+    const { policy, usable, weighed, sessions = '', owner = host, goesByService = true } = options;
+    this.goesByService = goesByService;
     this.sessions = sessions;
     this.options = options;
     this.#host = host;
     this.#owner = owner;
     this.#usable = usable;
-    this.policyName = policy.name;
+    this.#weighed = weighed;
+    this.#policy = policy;
     this.#pickers = new GroupPickers(policy, host, weighed);
-    this.#probingInList = policy.usesKey === true || host.sticky !== undefined;
     this.refresh();
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  get policyName(): string {
+    return this.#policy.name;
+  }
+
+  /**
+   * Pickers of another policy, warmed up on the rotation as it is. Throws what the policy throws.
+   * Nothing picks by them before `adopt`.
+   */
+  prepare(policy: Policy, probes: ProbeSource | undefined): GroupPickers {
+    const { name, clock, random } = this.#host;
+    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#weighed);
+    if (this.#rotation.ready.length > 0) pickers.update(this.#rotation.groups);
+    return pickers;
+  }
+
+  adopt(policy: Policy, pickers: GroupPickers): void {
+    this.#policy = policy;
+    this.#pickers = pickers;
   }
 
   get rotation(): LiveRotation {
@@ -148,6 +178,7 @@ export class View implements StickyView {
   /** Something that decides about the rotation changed. */
   refresh(): void {
     if (this.#closed) return;
+    this.#probingInList = this.#policy.usesKey === true || this.#host.sticky !== undefined;
     this.#rotation = computeRotation(this.#host.members, this.#usable, {
       ...this.#host.rotationOptions,
       probingInList: this.#probingInList,

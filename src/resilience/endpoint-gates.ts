@@ -48,6 +48,12 @@ const NEXT_SAMPLE_MS = 10;
  */
 const MAX_FULL = 64;
 
+/** A gate, and the options it was made by. */
+interface Dated {
+  readonly gate: Gate;
+  madeBy: object;
+}
+
 /**
  * The limits and breakers of single endpoints: a call goes to another one while that which was
  * picked is at its own. Once all of a source were found to be, that is remembered, so that a flood
@@ -55,14 +61,32 @@ const MAX_FULL = 64;
  */
 export class EndpointGates {
   readonly #create: (endpoint: Endpoint) => Gate;
-  readonly #gates = new WeakMap<Endpoint, Gate>();
+  readonly #renew: (endpoint: Endpoint, gate: Gate, madeBy: object) => void;
+  readonly #gates = new WeakMap<Endpoint, Dated>();
+  /** The options that gates are to be made by. */
+  #options: object;
   readonly #full = new Map<LeaseSource, Full>();
   #refusal: Refusal | undefined;
   /** Where a call ended last: a sample of many that are full would seldom find it. */
   #freed: Endpoint | undefined;
 
-  constructor(create: (endpoint: Endpoint) => Gate) {
+  /**
+   * `renew` brings a gate up to date that was made by other options, when it is asked for.
+   */
+  constructor(
+    options: object,
+    create: (endpoint: Endpoint) => Gate,
+    renew: (endpoint: Endpoint, gate: Gate, madeBy: object) => void,
+  ) {
+    this.#options = options;
     this.#create = create;
+    this.#renew = renew;
+  }
+
+  /** Other options from now on. */
+  reconfigure(options: object): void {
+    this.#options = options;
+    this.#full.clear();
   }
 
   /** Why the latest refused call was refused; defined once one was. */
@@ -71,17 +95,22 @@ export class EndpointGates {
   }
 
   of(endpoint: Endpoint): Gate {
-    let gate = this.#gates.get(endpoint);
-    if (gate === undefined) {
-      gate = this.#create(endpoint);
-      this.#gates.set(endpoint, gate);
+    const known = this.#gates.get(endpoint);
+    if (known === undefined) {
+      const gate = this.#create(endpoint);
+      this.#gates.set(endpoint, { gate, madeBy: this.#options });
+      return gate;
     }
-    return gate;
+    if (known.madeBy !== this.#options) {
+      this.#renew(endpoint, known.gate, known.madeBy);
+      known.madeBy = this.#options;
+    }
+    return known.gate;
   }
 
   /** Whether the endpoint's breaker lets no call pass. */
   isShut(endpoint: Endpoint, nowMs: number): boolean {
-    return this.#gates.get(endpoint)?.isShut(nowMs) === true;
+    return this.#gates.has(endpoint) && this.of(endpoint).isShut(nowMs);
   }
 
   /** A call that had passed ended on this endpoint: what was full is so no longer. */

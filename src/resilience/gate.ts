@@ -20,13 +20,22 @@ export interface GateParts {
  * service.
  */
 export class Gate {
-  readonly #parts: GateParts;
+  #parts: GateParts;
   #inflight = 0;
   #refusedBy: RefusalReason = 'too_many_calls';
   /** EWMA of how long calls take, for an estimate of when the next one ends; milliseconds. */
   #meanMs = 0;
 
   constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  get parts(): GateParts {
+    return this.#parts;
+  }
+
+  /** Checks by other parts from now on; calls in flight stay counted. */
+  reconfigure(parts: GateParts): void {
     this.#parts = parts;
   }
 

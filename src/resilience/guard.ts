@@ -6,12 +6,13 @@ import type { RoutingKey } from '../runtime/context.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import { isSame } from '../runtime/same.js';
 import { TokenBucket } from '../runtime/token-bucket.js';
-import { CircuitBreaker, type CircuitChange } from './circuit-breaker.js';
+import { CircuitBreaker, type CircuitBreakerOptions, type CircuitChange } from './circuit-breaker.js';
 import { ClientThrottle } from './client-throttle.js';
 import { DistributedLimit } from './distributed-limit.js';
 import { EndpointGates } from './endpoint-gates.js';
-import { Gate } from './gate.js';
+import { Gate, type GateParts } from './gate.js';
 import { GradientLimit } from './gradient-limit.js';
 import { KeyedRate } from './keyed-rate.js';
 import { KeyedWindow } from './keyed-window.js';
@@ -45,14 +46,14 @@ const NOTHING_TO_CHARGE: Promise<number> = Promise.resolve(0);
 export class Guard {
   /** Calls of `call()` that wait for a limit of calls in flight. */
   readonly line: WaitingLine;
-  readonly distributed: DistributedLimit | undefined;
+  #distributed: DistributedLimit | undefined;
   readonly #host: GuardHost;
-  readonly #options: ResilienceSettings;
+  #options: ResilienceSettings;
   readonly #service: Gate;
   /** Undefined where nothing limits single endpoints. */
-  readonly #endpoints: EndpointGates | undefined;
-  readonly #rate: KeyedRate | undefined;
-  readonly #window: KeyedWindow | undefined;
+  #endpoints: EndpointGates | undefined;
+  #rate: KeyedRate | undefined;
+  #window: KeyedWindow | undefined;
   // Of the latest refusal.
   #reason: RefusalReason = 'too_many_calls';
   #retryAfterMs = 0;
@@ -63,21 +64,49 @@ export class Guard {
     this.#host = host;
     this.#options = options;
     this.line = new WaitingLine(host.clock);
-    const { limits } = options;
-    this.#service = new Gate({
-      maxInflight: limits.maxInflight,
-      adaptive: limits.adaptive && new GradientLimit(limits.adaptive),
-      breaker: this.#breaker(options.breaker, undefined),
-      throttle: options.throttle && new ClientThrottle(options.throttle, host.random),
-      rate: limits.rate && new TokenBucket(limits.rate),
-    });
+    this.#service = new Gate(this.#serviceParts());
+    this.#makeOthers();
+  }
+
+  /**
+   * Other limits and breakers from now on. Those whose options did not change go on as they are, in
+   * the midst of their calls; calls in flight stay counted.
+   */
+  reconfigure(options: ResilienceSettings): void {
+    const before = this.#options;
+    this.#options = options;
+    this.#service.reconfigure(this.#serviceParts(before, this.#service.parts));
+    this.#endpoints?.reconfigure(options);
+    this.#makeOthers(before);
+  }
+
+  #makeOthers(before?: ResilienceSettings): void {
+    const { limits, breakerPerEndpoint } = this.#options;
     const perEndpoint = [limits.maxInflightPerEndpoint, limits.adaptivePerEndpoint, limits.ratePerEndpoint];
-    if (options.breakerPerEndpoint !== undefined || perEndpoint.some((each) => each !== undefined)) {
-      this.#endpoints = new EndpointGates((endpoint) => this.#createGate(endpoint));
+    // Once made they stay: their calls in flight are counted there.
+    if (breakerPerEndpoint !== undefined || perEndpoint.some((each) => each !== undefined)) {
+      this.#endpoints ??= new EndpointGates(
+        this.#options,
+        (endpoint) => new Gate(this.#endpointParts(endpoint)),
+        (endpoint, gate, madeBy) =>
+          gate.reconfigure(this.#endpointParts(endpoint, madeBy as ResilienceSettings, gate.parts)),
+      );
     }
-    this.#rate = limits.ratePerKey && new KeyedRate(limits.ratePerKey);
-    this.#window = limits.windowPerKey && new KeyedWindow(limits.windowPerKey);
-    this.distributed = limits.distributed && new DistributedLimit(limits.distributed, host.clock);
+    const old = before?.limits;
+    const { clock } = this.#host;
+    this.#rate = renewed(limits.ratePerKey, old?.ratePerKey, this.#rate, (rate) => new KeyedRate(rate));
+    this.#window = renewed(limits.windowPerKey, old?.windowPerKey, this.#window, (window) => new KeyedWindow(window));
+    this.#distributed = renewed(
+      limits.distributed,
+      old?.distributed,
+      this.#distributed,
+      (limit) => new DistributedLimit(limit, clock),
+    );
+  }
+
+  /** The limit that is shared with other processes. */
+  get distributed(): DistributedLimit | undefined {
+    return this.#distributed;
   }
 
   /** Whether anything is configured that needs a guard. */
@@ -224,20 +253,51 @@ export class Guard {
     return false;
   }
 
-  #createGate(endpoint: Endpoint): Gate {
-    const { limits, breakerPerEndpoint } = this.#options;
-    return new Gate({
-      maxInflight: limits.maxInflightPerEndpoint,
-      adaptive: limits.adaptivePerEndpoint && new GradientLimit(limits.adaptivePerEndpoint),
-      breaker: this.#breaker(breakerPerEndpoint, endpoint),
-      rate: limits.ratePerEndpoint && new TokenBucket(limits.ratePerEndpoint),
-    });
+  /** What the service's gate checks; of `parts`, which `old` options made, what did not change. */
+  #serviceParts(old?: ResilienceSettings, parts: GateParts = {}): GateParts {
+    const { limits, breaker, throttle } = this.#options;
+    return {
+      maxInflight: limits.maxInflight,
+      adaptive: renewed(limits.adaptive, old?.limits.adaptive, parts.adaptive, (each) => new GradientLimit(each)),
+      breaker: renewed(breaker, old?.breaker, parts.breaker, (each) => this.#breaker(each, undefined)),
+      throttle: renewed(throttle, old?.throttle, parts.throttle, (each) => new ClientThrottle(each, this.#host.random)),
+      rate: renewed(limits.rate, old?.limits.rate, parts.rate, (each) => new TokenBucket(each)),
+    };
   }
 
-  #breaker(options: ResilienceSettings['breaker'], endpoint: Endpoint | undefined): CircuitBreaker | undefined {
-    if (options === undefined) return undefined;
+  /** The same for the gate of an endpoint. */
+  #endpointParts(endpoint: Endpoint, old?: ResilienceSettings, parts: GateParts = {}): GateParts {
+    const { limits, breakerPerEndpoint } = this.#options;
+    const { adaptivePerEndpoint, ratePerEndpoint } = limits;
+    return {
+      maxInflight: limits.maxInflightPerEndpoint,
+      adaptive: renewed(
+        adaptivePerEndpoint,
+        old?.limits.adaptivePerEndpoint,
+        parts.adaptive,
+        (each) => new GradientLimit(each),
+      ),
+      breaker: renewed(breakerPerEndpoint, old?.breakerPerEndpoint, parts.breaker, (each) =>
+        this.#breaker(each, endpoint),
+      ),
+      rate: renewed(ratePerEndpoint, old?.limits.ratePerEndpoint, parts.rate, (each) => new TokenBucket(each)),
+    };
+  }
+
+  #breaker(options: Required<CircuitBreakerOptions>, endpoint: Endpoint | undefined): CircuitBreaker {
     return new CircuitBreaker(options, this.#host.random, (change) => this.#host.breaker(endpoint, change));
   }
+}
+
+/** What was made by options that did not change stays; else it is made anew, or there is none. */
+function renewed<Options, T>(
+  options: Options | undefined,
+  before: Options | undefined,
+  made: T | undefined,
+  make: (options: Options) => T,
+): T | undefined {
+  if (options === undefined) return undefined;
+  return made !== undefined && isSame(options, before) ? made : make(options);
 }
 
 /** A lease that also notifies the gates when it ends. */

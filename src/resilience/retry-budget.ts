@@ -26,15 +26,18 @@ export interface RetryBudgetOptions {
  * there more repeats than `ratio` times its calls plus that floor.
  */
 export class RetryBudget {
+  readonly windowMs: number;
   readonly #ratio: number;
   readonly #reserve: number;
   readonly #counts: RollingCounts;
 
-  constructor(options?: RetryBudgetOptions) {
+  /** `before`: a budget that it takes the place of, whose calls and repeats go on counting. */
+  constructor(options?: RetryBudgetOptions, before?: RetryBudget) {
     const read = readRetryBudget(options, 'budget');
     this.#ratio = read.ratio;
     this.#reserve = (read.minPerSecond * read.windowMs) / 1_000;
-    this.#counts = new RollingCounts(read.windowMs);
+    this.#counts = before?.windowMs === read.windowMs ? before.#counts : new RollingCounts(read.windowMs);
+    this.windowMs = read.windowMs;
   }
 
   /** A call is made (not a repeat of one). */

@@ -54,7 +54,7 @@ const SECRET_PAIR = /(?:pass|pwd|secret|token|apikey|api_key|credential)[a-z_]{0
 /** Options that count tokens (`retryThrottling.maxTokens`): their numbers are not secret. */
 const COUNTS_TOKENS = /tokens$|tokenRatio$/i;
 
-function isSecretName(name: string): boolean {
+export function isSecretName(name: string): boolean {
   const last = name.slice(name.lastIndexOf('.') + 1);
   return /pass|pwd|secret|token|credential|authorization|dsn|^uri$|^url$|connectionstring/i.test(last);
 }

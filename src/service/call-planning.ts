@@ -1,6 +1,7 @@
 import { type RetrySettings, retryDelayMs } from '../resilience/retry.js';
 import type { Repeat } from '../resilience/verdict.js';
 import type { Service } from './contract.js';
+import type { ServiceSettings } from './options.js';
 import type { LiveService } from './service.js';
 
 /**
@@ -37,38 +38,77 @@ export interface CallPlanning {
   }): number;
 }
 
-/** Of a service of a mesh. The same object for each call of the service: keep it. */
+/** Of a service of a mesh; it follows the options of the service where they change. Keep it. */
 export function callPlanning(service: Service): CallPlanning {
-  const live = service as LiveService;
-  const { plan, clock, random } = live;
-  const { affinity, waitForReadyMs, resilience } = live.options;
-  const { deadlineMs, hedge, retry, idempotent, limits } = resilience;
-  // What `idempotent` brings by itself, and only there.
-  const hedges = hedge !== undefined && (hedge.implicit !== true || idempotent);
-  const sharedStore = affinity?.store !== undefined && 'load' in affinity.store;
-  const keyed = limits.ratePerKey ?? limits.windowPerKey ?? limits.distributed;
-  return {
-    hedges,
-    direct:
+  return new LivePlanning(service as LiveService);
+}
+
+class LivePlanning implements CallPlanning {
+  readonly #live: LiveService;
+  /** The options that the rest follows from. */
+  #options: ServiceSettings;
+  #hedges = false;
+  #direct = false;
+
+  constructor(live: LiveService) {
+    this.#live = live;
+    this.#options = live.options;
+    this.#follow();
+  }
+
+  get hedges(): boolean {
+    if (this.#options !== this.#live.options) this.#follow();
+    return this.#hedges;
+  }
+
+  get direct(): boolean {
+    if (this.#options !== this.#live.options) this.#follow();
+    return this.#direct;
+  }
+
+  get idempotent(): boolean {
+    return this.#live.options.resilience.idempotent;
+  }
+
+  get maxAttempts(): number {
+    return this.#live.options.resilience.retry?.maxAttempts ?? 1;
+  }
+
+  get waitForReadyMs(): number {
+    return this.#live.options.waitForReadyMs;
+  }
+
+  begun(): void {
+    this.#live.plan.deposit(this.#live.clock.now());
+  }
+
+  nextDelayMs(failed: Parameters<CallPlanning['nextDelayMs']>[0]): number {
+    const { plan, clock, random, options } = this.#live;
+    const { retry } = options.resilience;
+    const delayMs = retry === undefined ? -1 : retryDelayMs(retry as RetrySettings, failed, random);
+    if (delayMs < 0) return -1;
+    if (plan.retryBudget.tryWithdraw(clock.now())) {
+      plan.stats.retries++;
+      return delayMs;
+    }
+    plan.stats.retriesOutOfBudget++;
+    return -1;
+  }
+
+  #follow(): void {
+    this.#options = this.#live.options;
+    const { affinity, resilience } = this.#options;
+    const { deadlineMs, hedge, retry, idempotent, limits } = resilience;
+    // What `idempotent` brings by itself, and only there.
+    this.#hedges = hedge !== undefined && (hedge.implicit !== true || idempotent);
+    const sharedStore = affinity?.store !== undefined && 'load' in affinity.store;
+    const keyed = limits.ratePerKey ?? limits.windowPerKey ?? limits.distributed;
+    this.#direct =
       deadlineMs === undefined &&
-      !hedges &&
+      !this.#hedges &&
       retry?.attemptTimeoutMs === undefined &&
       limits.maxPending === 0 &&
       keyed === undefined &&
-      !sharedStore,
-    idempotent,
-    maxAttempts: retry?.maxAttempts ?? 1,
-    waitForReadyMs,
-    begun: () => plan.deposit(clock.now()),
-    nextDelayMs: (failed) => {
-      const delayMs = retry === undefined ? -1 : retryDelayMs(retry as RetrySettings, failed, random);
-      if (delayMs < 0) return -1;
-      if (plan.retryBudget.tryWithdraw(clock.now())) {
-        plan.stats.retries++;
-        return delayMs;
-      }
-      plan.stats.retriesOutOfBudget++;
-      return -1;
-    },
-  };
+      !sharedStore;
+  }
 }

@@ -3,7 +3,7 @@ import type { CallOptions } from '../call/options.js';
 import type { CallStats } from '../call/plan.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { EjectionEvent } from '../health/ejection.js';
+import type { EjectionEvent } from '../health/ejection-event.js';
 import type { CheckReport } from '../health/reported-checks.js';
 import type { CheckEvent } from '../health/service-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';

@@ -40,7 +40,7 @@ export class Members {
   readonly #checks: Checks;
   readonly #reported: ReportedChecks;
   readonly #pace: RotationPace;
-  readonly #confines: boolean;
+  #confines: boolean;
   #usable: readonly LiveEndpoint[] = [];
 
   constructor(host: MembersHost, options: ServiceSettings, hub: CheckHub) {
@@ -123,6 +123,22 @@ export class Members {
   /** Somebody who looks at the endpoint by itself says how it is. */
   reportCheck(endpoint: Endpoint, report: CheckReport): void {
     if (endpoint instanceof LiveEndpoint) this.#reported.report(endpoint, report);
+  }
+
+  /**
+   * Other options from now on; who is usable by them is known after `refresh`. What did not change
+   * keeps what it knows.
+   */
+  reconfigure(options: ServiceSettings): void {
+    this.#confines = options.aperture !== undefined;
+    this.ejection.reconfigure(options.health, options.maxEjectionRatio);
+    this.#checks.reconfigure(options.checks);
+    this.#reach.reconfigure(options);
+  }
+
+  /** Computes who is usable, and with it the rotations. */
+  refresh(): void {
+    this.#refresh(true);
   }
 
   close(): void {

@@ -29,6 +29,18 @@ export function whenReady(service: Service, stopped: AbortSignal, caller: AbortS
   });
 }
 
+/** Why the service takes no calls at all: it is closed, or the configuration has it no longer. */
+export function refusalOf(service: {
+  readonly name: string;
+  readonly closed: boolean;
+  readonly removed: string | undefined;
+}): FairleadError | undefined {
+  const { name, closed, removed } = service;
+  if (closed) return closedError(name);
+  if (removed === undefined) return undefined;
+  return new FairleadError('FAIRLEAD_CLOSED', `Service '${name}' takes no calls: ${removed}.`, { service: name });
+}
+
 /** Whether discovery has said that there is no such service. A list may still come. */
 export function isUnlisted({ ageMs, error }: DiscoveryStatus): boolean {
   return ageMs === Number.POSITIVE_INFINITY && error instanceof FairleadError && error.code === 'FAIRLEAD_UNLISTED';

@@ -94,9 +94,10 @@ export class ServiceViews extends Views {
   }
 
   #openPart(view: View, part: Part, owner: LeaseHost<LiveEndpoint>): View {
-    const { policy, usable, weighed } = view.options;
+    const { usable, weighed } = view.options;
     return this.#open({
-      policy,
+      policy: view.policy,
+      goesByService: view.goesByService,
       usable: (endpoint) => part.has(endpoint) && (usable === undefined || usable(endpoint)),
       weighed,
       sessions: view.sessions === '' ? part.name : `${view.sessions}/${part.name}`,

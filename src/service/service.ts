@@ -1,16 +1,15 @@
 import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { PolicyContext, ProbeSource } from '../balancing/policy.js';
-import type { PolicyRegistry } from '../balancing/registry.js';
 import type { PolicySpec } from '../balancing/spec.js';
 import { runCall } from '../call/call.js';
 import { closedError } from '../call/host.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
-import { DiscoveryFeed } from '../discovery/feed.js';
+import type { FeedListener } from '../discovery/feed.js';
 import type { DiscoveryStatus, Resolver } from '../discovery/resolver.js';
+import { WarmFeed } from '../discovery/warm-feed.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import type { CheckHub } from '../health/check-hub.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
@@ -18,36 +17,26 @@ import type { Part, Router } from '../picking/router.js';
 import type { View, ViewHost } from '../picking/view.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
-import type { Clock, Timer } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import type { FairleadError } from '../runtime/errors.js';
-import { number, readOptions } from '../runtime/options.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
 import { ServiceMeter } from '../telemetry/service-meter.js';
+import { CallsInFlight } from './calls-in-flight.js';
 import type { Service, ServiceEvents } from './contract.js';
-import { Members, type MembersHost } from './members.js';
+import { Members } from './members.js';
+import { type NextParts, needsLatency, rotationOptions } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
-import { isUnlisted, noEndpointError, unreadyError, whenReady } from './readiness.js';
+import { isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
+import { readCloseDeadline, type ServiceContext } from './service-context.js';
 import { ServiceViews } from './service-views.js';
 import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
-
-export interface ServiceContext {
-  readonly name: string;
-  readonly resolver: Resolver;
-  readonly registry: PolicyRegistry;
-  readonly checks: CheckHub;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
-/** How long a closing service waits for the calls in progress, by default. */
-const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
 
 /**
  * Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the
@@ -57,32 +46,35 @@ export class LiveService implements Service, ViewHost {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly rotationOptions: ViewHost['rotationOptions'];
-  readonly sticky: StickySessions | undefined;
-  readonly probes: ProbeSource | undefined;
-  readonly options: ServiceSettings;
+  rotationOptions: ViewHost['rotationOptions'];
+  sticky: StickySessions | undefined;
+  probes: ProbeSource | undefined;
+  options: ServiceSettings;
+  /** The options as they were given. */
+  given: ServiceOptions;
+  resolver: Resolver;
   readonly plan: ServicePlan;
-  readonly guard: Guard | undefined;
+  guard: Guard | undefined;
   readonly meter: ServiceMeter;
-  /** The name of the resolver. */
-  readonly source: string;
+  /** Why it takes no calls although it is not closed: the configuration has it no longer. */
+  removed: string | undefined;
   readonly #members: Members;
   /** That of the members: at hand, as every call asks it. */
   readonly #ejection: Ejection;
-  readonly #feed: DiscoveryFeed;
+  #feed: WarmFeed;
   readonly #events = new SafeEmitter<ServiceEvents>();
   /** What goes wrong beside calls is reported, and stops nothing. */
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
+  readonly #feedListener: FeedListener = { changed: (specs) => this.#members.apply(specs), failed: this.#failed };
   readonly #view: View;
   /** Its own first, then those of the subsets. */
   readonly views: ServiceViews;
   readonly #stop = new AbortController();
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
-  readonly #signalsNeedLatency: boolean;
+  #signalsNeedLatency: boolean;
   readonly #timeouts = new Timeouts(() => this.views.measure());
   latestLatencyMs: number = Number.NaN;
-  #inflight = 0;
-  #idle: (() => void) | undefined;
+  readonly #calls = new CallsInFlight();
   #closing: Promise<void> | undefined;
 
   constructor(context: ServiceContext, options: ServiceOptions | undefined) {
@@ -90,35 +82,29 @@ export class LiveService implements Service, ViewHost {
     this.clock = context.clock;
     this.random = context.random;
     this.meter = new ServiceMeter(context.clock);
-    this.source = context.resolver.name;
+    this.resolver = context.resolver;
+    this.given = options ?? {};
     const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
     this.probes = read.probes;
-    this.rotationOptions = {
-      panicThreshold: read.panicThreshold,
-      overprovisioning: read.priority.overprovisioning,
-      zone: read.zone,
-    };
+    this.rotationOptions = rotationOptions(read);
     this.plan = new ServicePlan(read.resilience);
     this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     context.resolver.check?.({ service: this.name, params: read.discovery });
-    this.#signalsNeedLatency = read.health.some((signal) => signal.needsLatency === true);
+    this.#signalsNeedLatency = needsLatency(read);
     const timed = read.measureLatency || this.#signalsNeedLatency;
     this.views = new ServiceViews(this, context.registry, timed, this.#failed);
     this.views.admit(this.views.resolve(read.policy));
-    this.#members = this.#createMembers(context.checks);
+    const { name, clock, random } = this;
+    const withdrawn = (endpoint: LiveEndpoint): void => this.sticky?.withdrawn(endpoint);
+    const host = { name, clock, random, events: this.#events, withdrawn, changed: () => this.#changed() };
+    this.#members = new Members(host, read, context.checks);
     this.#ejection = this.#members.ejection;
     this.sticky = createSticky(this, read.affinity, this.#events);
     this.#view = this.views.open({ policy: read.policy });
-    this.#feed = new DiscoveryFeed(
-      this,
-      {
-        changed: (specs) => this.#members.apply(specs),
-        failed: this.#failed,
-      },
-      this.#stop.signal,
-    );
-    this.#feed.follow(context.resolver, this.name, read.discovery);
+    this.#feed = new WarmFeed(this.name, this, this.#stop.signal);
+    this.#feed.adopt(this.#feedListener);
+    this.#feed.follow(context.resolver, read.discovery);
   }
 
   /**
@@ -126,7 +112,12 @@ export class LiveService implements Service, ViewHost {
    * health are about.
    */
   get members(): readonly LiveEndpoint[] {
-    return this.#members.usable;
+    return this.removed === undefined ? this.#members.usable : [];
+  }
+
+  /** The name of the resolver. */
+  get source(): string {
+    return this.resolver.name;
   }
 
   get usedEndpoints(): readonly Endpoint[] {
@@ -146,7 +137,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   get discovery(): DiscoveryStatus {
-    return this.#feed.status;
+    return this.#feed.feed.status;
   }
 
   get callStats(): CallStats {
@@ -162,7 +153,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   get unlisted(): boolean {
-    return isUnlisted(this.discovery);
+    return this.removed !== undefined || isUnlisted(this.discovery);
   }
 
   byId(id: string): LiveEndpoint | undefined {
@@ -200,7 +191,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For views: a call begins. Hot path. */
   began(): void {
-    this.#inflight++;
+    this.#calls.began();
   }
 
   call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
@@ -209,7 +200,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For leases: a call ended. Hot path. */
   finish(lease: object, endpoint: LiveEndpoint, startTick: number, outcome: Outcome, hadMs?: number): Outcome {
-    this.#inflight--;
+    this.#calls.ended();
     let latencyMs = Number.NaN;
     let nowMs = Number.NaN;
     let counted = outcome;
@@ -237,7 +228,6 @@ export class LiveService implements Service, ViewHost {
     if (this.meter.on) this.meter.record(endpoint, outcome, micros);
     if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, counted);
     publishCall(this.name, endpoint, outcome, latencyMs);
-    if (this.#inflight === 0) this.#idle?.();
     return counted;
   }
 
@@ -255,6 +245,41 @@ export class LiveService implements Service, ViewHost {
   /** For figures. */
   get inner(): { readonly members: Members; readonly view: View } {
     return { members: this.#members, view: this.#view };
+  }
+
+  /** For `prepareChange`: everything at once; `settle` is to follow. */
+  swap({ given, options, resolver, policy, sticky, feed }: NextParts): void {
+    this.given = given;
+    this.options = options;
+    this.resolver = resolver;
+    this.probes = options.probes;
+    this.rotationOptions = rotationOptions(options);
+    this.plan.reconfigure(options.resilience);
+    if (this.guard !== undefined) this.guard.reconfigure(options.resilience);
+    else if (Guard.needed(options.resilience)) this.guard = new Guard(this, options.resilience);
+    this.#members.reconfigure(options);
+    this.#signalsNeedLatency = needsLatency(options);
+    const timed = options.measureLatency || this.#signalsNeedLatency;
+    if (policy === undefined) this.views.want(timed);
+    else policy(timed);
+    if (sticky !== undefined) this.sticky = sticky.next;
+    if (sticky?.rules !== undefined) this.sticky?.reconfigure(sticky.rules);
+    if (feed === undefined) return;
+    this.#feed.close();
+    this.#feed = feed;
+  }
+
+  /** What follows from a swap: rotations, and those who listen. */
+  settle(): void {
+    this.#feed.adopt(this.#feedListener);
+    this.#members.refresh();
+    // Those that wait may have room by now, or nothing to wait for.
+    this.guard?.roomMade();
+  }
+
+  /** For changes of the options: sessions by other ones. */
+  createSticky(affinity: ServiceSettings['affinity']): StickySessions | undefined {
+    return createSticky(this, affinity, this.#events, this.sticky);
   }
 
   /** For views. */
@@ -316,7 +341,8 @@ export class LiveService implements Service, ViewHost {
     weighed: PolicyContext['weighed'],
     sessions: string,
   ): View {
-    return this.views.open({ policy: policySpec ?? this.options.policy, usable, weighed, sessions });
+    const goesByService = policySpec === undefined;
+    return this.views.open({ policy: policySpec ?? this.options.policy, usable, weighed, sessions, goesByService });
   }
 
   refreshView(view: View): void {
@@ -335,17 +361,15 @@ export class LiveService implements Service, ViewHost {
   }
 
   explainUnready(): FairleadError {
-    return this.closed ? closedError(this.name) : unreadyError(this, this.options.waitForReadyMs);
+    return refusalOf(this) ?? unreadyError(this, this.options.waitForReadyMs);
   }
 
   explainEmpty(usable: boolean): FairleadError {
-    return this.closed ? closedError(this.name) : noEndpointError(this, usable);
+    return refusalOf(this) ?? noEndpointError(this, usable);
   }
 
   close(options?: { readonly deadlineMs?: number }): Promise<void> {
-    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
-      deadlineMs: number(DEFAULT_CLOSE_DEADLINE_MS, 0, Number.MAX_SAFE_INTEGER),
-    });
+    const deadlineMs = readCloseDeadline(options);
     this.#closing ??= this.#drain(deadlineMs);
     return this.#closing;
   }
@@ -359,15 +383,7 @@ export class LiveService implements Service, ViewHost {
     this.#stop.abort();
     this.views.close();
     this.guard?.line.end();
-    if (this.#inflight > 0) {
-      let timer: Timer | undefined;
-      await new Promise<void>((resolve) => {
-        timer = this.clock.awaited(deadlineMs, resolve);
-        this.#idle = resolve;
-      });
-      timer?.cancel();
-      this.#idle = undefined;
-    }
+    await this.#calls.none(this.clock, deadlineMs);
     this.#members.close();
     this.meter.turn(false);
     if (this.sticky !== undefined) await this.sticky.flush(endMs - this.clock.now());
@@ -375,20 +391,10 @@ export class LiveService implements Service, ViewHost {
     this.#events.clear();
   }
 
-  #createMembers(checks: CheckHub): Members {
-    const host: MembersHost = {
-      name: this.name,
-      clock: this.clock,
-      random: this.random,
-      events: this.#events,
-      withdrawn: (endpoint) => this.sticky?.withdrawn(endpoint),
-      changed: () => {
-        this.views.refresh();
-        // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
-        if (this.rotation.length > 0) this.guard?.roomMade();
-        this.#events.emit('rotation');
-      },
-    };
-    return new Members(host, this.options, checks);
+  #changed(): void {
+    this.views.refresh();
+    // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
+    if (this.rotation.length > 0) this.guard?.roomMade();
+    this.#events.emit('rotation');
   }
 }

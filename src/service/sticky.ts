@@ -16,11 +16,15 @@ interface Service {
   byId(id: string): LiveEndpoint | undefined;
 }
 
-/** The sessions of a service: in its own table, or in the store that it was given. */
+/**
+ * The sessions of a service: in its own table, or in the store that it was given. A table inherits
+ * those of the one `before`.
+ */
 export function createSticky(
   service: Service,
   affinity: AffinitySettings | undefined,
   events: SafeEmitter<ServiceEvents>,
+  before?: StickySessions,
 ): StickySessions | undefined {
   if (affinity === undefined) return undefined;
   const { name, clock, random } = service;
@@ -35,7 +39,11 @@ export function createSticky(
     failed,
   };
   const { store } = affinity;
-  if (store === undefined) return new StickySessions(host, new TableBook(clock, affinity), affinity);
+  if (store === undefined) {
+    const table = new TableBook(clock, affinity);
+    if (before?.book instanceof TableBook) table.inherit(before.book);
+    return new StickySessions(host, table, affinity);
+  }
   const kept = 'load' in store ? new SharedSessions(store, clock, affinity, failed) : store;
   return new StickySessions(host, new StoreBook(kept, failed), affinity);
 }

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import type { EjectionEvent } from '../health/ejection.js';
+import type { EjectionEvent } from '../health/ejection-event.js';
 import type { Outcome } from '../runtime/outcome.js';
 
 /** Message of `fairlead:call`: a call ended. */

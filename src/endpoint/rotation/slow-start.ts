@@ -38,7 +38,7 @@ const SHORTEST_STEP_MS = 50;
  */
 export class SlowStart {
   readonly #clock: Clock;
-  readonly #options: SlowStartSettings;
+  #options: SlowStartSettings;
   readonly #changed: () => void;
   readonly #sinceMs = new Map<LiveEndpoint, number>();
   #timer: Timer | undefined;
@@ -59,6 +59,21 @@ export class SlowStart {
   forget(endpoint: LiveEndpoint): void {
     if (this.#sinceMs.delete(endpoint)) endpoint.warmth = 1;
     if (this.#sinceMs.size === 0) this.close();
+  }
+
+  /** Those that are warming up go on by these. */
+  reconfigure(options: SlowStartSettings): void {
+    this.#options = options;
+  }
+
+  /** Everything has its whole weight. */
+  end(): void {
+    this.close();
+    for (const endpoint of this.#sinceMs.keys()) {
+      endpoint.warmth = 1;
+      endpoint.updateWeight();
+    }
+    this.#sinceMs.clear();
   }
 
   close(): void {
