@@ -25,8 +25,8 @@ export interface PreparedChange {
 /**
  * Makes ready that a running service goes by other options. What did not change keeps its
  * identity: counters, estimates, ejections, breakers, budgets, sessions. Where endpoints are to
- * come from elsewhere, waits at most `patienceMs` for a list: it is in force with the rest. Rejects, and
- * changes nothing, where the options contradict what is there.
+ * come from elsewhere, waits at most `patienceMs` for a list: it is in force with the rest.
+ * Rejects, and changes nothing, where the options contradict what is there.
  */
 export async function prepareChange(
   service: LiveService,
