@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { get } from 'node:http';
 import { create } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
@@ -6,8 +7,10 @@ import { credentials, Client as GrpcClient, Metadata } from '@grpc/grpc-js';
 import { createMesh, type Mesh, staticResolver } from 'fairlead';
 import { createFairleadTransport } from 'fairlead/connect';
 import { registerGrpc } from 'fairlead/grpc';
+import { createAgent, createDispatcher } from 'fairlead/http';
 import { createPool } from 'fairlead/mysql/promise';
 import { ShardedRedis } from 'fairlead/redis';
+import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CANARY, printed } from '../test/support/canaries.js';
 import { Echo } from './connect/support.js';
@@ -69,6 +72,30 @@ describe('what a caller sends as a secret is not in what is told of the call', (
     const options = { headers, timeoutMs: 2_000 };
     const call = client.read(create(StringValueSchema, { value: CANARY }), options);
     note(await call.catch((error: unknown) => error));
+    expectNoCanary();
+  });
+
+  it('HTTP headers and the query', async () => {
+    const dispatcher = createDispatcher(mesh);
+    const url = `http://users/private?token=${CANARY}`;
+    const headers = { authorization: `Bearer ${CANARY}`, cookie: `sid=${CANARY}` };
+    const signal = AbortSignal.timeout(2_000);
+    note(await request(url, { dispatcher, headers, signal }).catch((error: unknown) => error));
+    note(dispatcher);
+    await dispatcher.close();
+    expectNoCanary();
+  });
+
+  it('HTTP headers, as an agent of node:http sends them', async () => {
+    const agent = createAgent(mesh, { service: 'users' });
+    const headers = { authorization: `Bearer ${CANARY}` };
+    note(
+      await new Promise((resolve) => {
+        get({ host: 'users', path: '/', agent, headers }, resolve).on('error', resolve);
+      }),
+    );
+    note(agent);
+    agent.destroy();
     expectNoCanary();
   });
 

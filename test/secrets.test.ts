@@ -1,11 +1,14 @@
 import * as core from 'fairlead';
 import * as connect from 'fairlead/connect';
 import * as consul from 'fairlead/consul';
+import * as etcd from 'fairlead/etcd';
+import * as gateway from 'fairlead/gateway';
 import * as grpc from 'fairlead/grpc';
 import * as http from 'fairlead/http';
 import * as mysql from 'fairlead/mysql';
 import * as mysqlPromise from 'fairlead/mysql/promise';
 import * as otel from 'fairlead/otel';
+import * as prometheus from 'fairlead/prometheus';
 import * as redis from 'fairlead/redis';
 import * as resilience from 'fairlead/resilience';
 import * as tcp from 'fairlead/tcp';
@@ -23,7 +26,10 @@ interface Door {
 
 const mesh = core.createMesh();
 const impatient = core.createMesh({ defaults: { waitForReadyMs: 0 } });
-const doors = { core, resilience, consul, connect, grpc, http, mysql, mysqlPromise, redis, otel, tcp };
+const doors = {
+  ...{ core, resilience, consul, etcd, connect, gateway, grpc, http, tcp },
+  ...{ mysql, mysqlPromise, redis, otel, prometheus },
+};
 
 /** Every function of the doors that is given options; the test below sees that none is missing. */
 const OPTIONS: Readonly<Record<string, Door>> = {
@@ -64,8 +70,11 @@ const OPTIONS: Readonly<Record<string, Door>> = {
     base: { service: 'users' },
   },
   'grpc.registerGrpc': { open: (options) => grpc.registerGrpc(mesh, options) },
-  'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
+  'etcd.etcdResolver': { open: etcd.etcdResolver },
+  'gateway.createGateway': { open: (options) => gateway.createGateway(mesh, options) },
   'http.createDispatcher': { open: (options) => http.createDispatcher(mesh, options) },
+  'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
+  'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },
   'mysql.createPool': { open: (options) => mysql.createPool(mesh, options), base: { service: 'orders' } },
   'mysql.createDriver': { open: (options) => mysql.createDriver(mesh, options), base: { service: 'orders' } },
   'mysqlPromise.createPool': { open: (options) => mysqlPromise.createPool(mesh, options), base: { service: 'orders' } },
@@ -86,7 +95,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;
