@@ -20,6 +20,7 @@ import {
   queryOperation,
   readRoute,
 } from './session/operations.js';
+import { Repeats } from './session/repeats.js';
 import { SessionTokens } from './session/session-token.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
@@ -119,6 +120,7 @@ export class ReplicatedPool extends EventEmitter {
       cluster,
       freshness: new Freshness(cluster, own.consistencyWaitMs),
       retryReads: own.retryReads,
+      repeats: new Repeats(cluster.clock),
       consistency: own.consistency,
       resetOnRelease: pool.resetOnRelease,
       keepsInsertId: true,

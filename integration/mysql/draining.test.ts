@@ -71,14 +71,15 @@ describe('draining', () => {
     // Both are known once both have served.
     for (let i = 0; i < 100 && replicas().some(([, { idle }]) => idle === 0); i++)
       await Promise.all([read('SELECT 1'), pause(20)]);
-    const began = performance.now();
-    const running = [read('SELECT SLEEP(2)'), read('SELECT SLEEP(2)')];
+    let slept = 0;
+    const sleep = (): Promise<void> => read('SELECT SLEEP(2)').then(() => void slept++);
+    const running = [sleep(), sleep()];
     const waiting = read('SELECT 1');
     await pause(100);
     expect(replicas().reduce((sum, [, stats]) => sum + stats.waiting, 0)).toBe(1);
     own.resolver.update('mysql', endpointsOf(topology).slice(0, 1));
     await waiting;
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(slept).toBe(0);
     await Promise.all(running);
   });
 
@@ -105,9 +106,8 @@ describe('draining', () => {
     const connection = await own.pool.getConnection();
     await connection.beginTransaction();
     await connection.query("INSERT INTO t (v) VALUES ('forgotten')");
-    const began = performance.now();
+    // Nothing else ends it.
     await own.pool.end();
-    expect(performance.now() - began).toBeLessThan(2_000);
     await expect(connection.query('COMMIT')).rejects.toThrow();
     await untilNoneAt(topology.servers);
     expect(await rowsNamed('forgotten')).toBe(0);

@@ -7,9 +7,10 @@ import {
   type SqlTopology,
   startMariadb,
   startMysql,
+  until,
 } from '../harness/index.js';
 import { pause } from './load.js';
-import { poolOver, selectsOf, type TestCluster, type TestPool } from './support.js';
+import { poolOver, type TestCluster, type TestPool } from './support.js';
 
 const DELAY_S = 1;
 
@@ -26,13 +27,19 @@ const COUNT = 'SELECT v AS n FROM counter WHERE id = 1';
 /** What a read shows, in the pool's or the call's consistency. */
 async function countOf(pool: TestPool, consistency?: 'eventual' | 'strong'): Promise<number> {
   const options = { sql: COUNT, ...(consistency !== undefined && { consistency }) };
-  const [rows] = await pool.query<RowDataPacket[]>(options);
+  // Looks at a server prepare nothing: `readsOf` counts these and no others.
+  const [rows] = await pool.execute<RowDataPacket[]>(options);
   return Number(rows[0]?.n);
 }
 
+/** Statements that `act` executes on these servers. */
 async function readsOf(servers: readonly SqlServer[], act: () => Promise<unknown>): Promise<number> {
+  const executed = async (server: SqlServer): Promise<number> => {
+    const [row] = await server.sql<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'");
+    return Number(row!.Value);
+  };
   const total = async (): Promise<number> =>
-    (await Promise.all(servers.map(selectsOf))).reduce((sum, each) => sum + each, 0);
+    (await Promise.all(servers.map(executed))).reduce((sum, each) => sum + each, 0);
   const before = await total();
   await act();
   return (await total()) - before;
@@ -102,7 +109,7 @@ describe.each([
       }
     };
     const work = Promise.all([writer(), strong(), ...[1, 2, 3].map(() => pool.session(reader)), eventual()]);
-    await pause(4_000);
+    await pause(3_000);
     over = true;
     await work;
     console.log(`${flavor}, one replica delayed by ${DELAY_S} s: ${JSON.stringify(counts)}`);
@@ -113,12 +120,10 @@ describe.each([
   });
 
   it('leaves a replica out while it is further behind than maxLagMs, and takes it back', async () => {
-    cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 800 });
+    cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 800, policy: 'round_robin' });
     const { pool } = cluster;
     const [late, other] = topology.replicas;
     await delay(late!, flavor, 30);
-    await pool.query('UPDATE counter SET v = 1 WHERE id = 1');
-    const changedAt = performance.now();
     let over = false;
     const ticking = (async () => {
       // Something new to be behind of: a primary at rest leaves nobody behind.
@@ -130,26 +135,15 @@ describe.each([
     const reads = async (): Promise<void> => {
       for (let i = 0; i < 40; i++) await countOf(pool);
     };
-    // Two seconds: the limit, a probe, and time for a busy machine.
-    await pause(2_000);
-    expect(await readsOf([late!], reads)).toBeLessThanOrEqual(20 /* probes and the look itself */);
-    expect(await readsOf([other!], reads)).toBeGreaterThanOrEqual(40);
-    const leftOutMs = performance.now() - changedAt;
+    const readsGoTo = (): string => pool.status().readsGoTo.join();
+    await until('it to be left out', () => readsGoTo() === 'db2');
+    expect(await readsOf([late!], reads)).toBe(0);
+    expect(await readsOf([other!], reads)).toBe(40);
     await delay(late!, flavor, 0);
-    await late!.waitFor(await topology.primary.position());
-    const inTimeAt = performance.now();
-    let backMs = Number.NaN;
-    for (let i = 0; i < 100 && Number.isNaN(backMs); i++) {
-      if ((await readsOf([late!], reads)) > 25) backMs = performance.now() - inTimeAt;
-      else await pause(50);
-    }
+    await until('it to be read from again', () => readsGoTo() === 'db1,db2');
     over = true;
     await ticking;
-    console.log(
-      `${flavor}: left out within ${Math.round(leftOutMs)} ms, read again ${Math.round(backMs)} ms after it caught up`,
-    );
-    // Rounds of 40 reads between two counts: most of it is the looking.
-    expect(backMs).toBeLessThan(8_000);
+    expect(await readsOf([late!], reads)).toBeGreaterThan(10);
   });
 
   it('leaves a replica out whose applier met an error', async () => {
@@ -161,18 +155,18 @@ describe.each([
     cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 500 });
     const { pool } = cluster;
     await pool.query('INSERT INTO counter VALUES (2, 0)');
-    for (let i = 0; i < 15; i++) {
+    await until('it to be left out', async () => {
       await pool.query('UPDATE counter SET v = v + 1 WHERE id = 1');
-      await pause(100);
-    }
+      return pool.status().readsGoTo.join() === 'db2';
+    });
     const [status] = await broken!.sql<Record<string, unknown>>(
       flavor === 'MySQL' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS',
     );
     expect(status![flavor === 'MySQL' ? 'Replica_SQL_Running' : 'Slave_SQL_Running']).toBe('No');
     expect(status!.Last_SQL_Errno).not.toBe(0);
     const reads = async (): Promise<void> => {
-      for (let i = 0; i < 40; i++) expect(await countOf(pool)).toBeGreaterThan(10);
+      for (let i = 0; i < 40; i++) expect(await countOf(pool)).toBeGreaterThan(0);
     };
-    expect(await readsOf([broken!], reads)).toBeLessThanOrEqual(20);
+    expect(await readsOf([broken!], reads)).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import type { ResultSetHeader, RowDataPacket } from 'mysql2';
 import { expect } from 'vitest';
-import type { SqlServer, SqlTopology } from '../harness/index.js';
+import { type SqlServer, type SqlTopology, until } from '../harness/index.js';
 import type { TestCluster } from './support.js';
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -18,6 +18,14 @@ export interface Tally {
   /** The longest that one read, one write took, waits and repeats included; milliseconds. */
   slowestReadMs: number;
   slowestWriteMs: number;
+  /** When each read that is under way began, by performance.now(). */
+  readonly underWay: Set<number>;
+}
+
+/** Until no read waits any more that was under way when something happened, or began soon after. */
+export async function untilReadsGoOn({ underWay }: Tally): Promise<void> {
+  const at = performance.now();
+  await until('reads to go on', () => [...underWay].every((began) => began > at));
 }
 
 const READERS = 6;
@@ -26,23 +34,15 @@ const WRITERS = 2;
 const WRITE_PAUSE_MS = 2;
 
 /** 6 readers, and 2 writers who read each of their writes back, until told to end. */
-async function load(cluster: TestCluster, ended: () => boolean): Promise<Tally> {
+async function load(cluster: TestCluster, tally: Tally, ended: () => boolean): Promise<void> {
   const { pool } = cluster;
-  const tally: Tally = {
-    reads: 0,
-    failedReads: [],
-    stale: 0,
-    acknowledged: [],
-    failedWrites: [],
-    refusedWrites: [],
-    slowestReadMs: 0,
-    slowestWriteMs: 0,
-  };
   const timed = async <T>(act: () => Promise<T>, of: 'slowestReadMs' | 'slowestWriteMs'): Promise<T> => {
     const began = performance.now();
+    if (of === 'slowestReadMs') tally.underWay.add(began);
     try {
       return await act();
     } finally {
+      tally.underWay.delete(began);
       tally[of] = Math.max(tally[of], performance.now() - began);
     }
   };
@@ -83,7 +83,6 @@ async function load(cluster: TestCluster, ended: () => boolean): Promise<Tally> 
     ...Array.from({ length: READERS }, read),
     ...Array.from({ length: WRITERS }, (_, writer) => write(writer)),
   ]);
-  return tally;
 }
 
 /** The ids of the rows of each name on a server. */
@@ -104,16 +103,27 @@ export async function through(
   what: string,
   topology: SqlTopology<SqlServer>,
   cluster: TestCluster,
-  fault: () => Promise<void>,
+  fault: (tally: Tally) => Promise<void>,
   also: readonly SqlServer[] = [],
 ): Promise<Tally> {
   let over = false;
-  const loading = load(cluster, () => over);
+  const tally: Tally = {
+    reads: 0,
+    failedReads: [],
+    stale: 0,
+    acknowledged: [],
+    failedWrites: [],
+    refusedWrites: [],
+    slowestReadMs: 0,
+    slowestWriteMs: 0,
+    underWay: new Set(),
+  };
+  const loading = load(cluster, tally, () => over);
   await pause(300);
-  await fault().finally(() => {
+  await fault(tally).finally(() => {
     over = true;
   });
-  const tally = await loading;
+  await loading;
   for (const server of also) if (!server.running) await server.restart();
   const found = await rowsOf(topology.primary, topology.database);
   for (const server of also) {

@@ -6,10 +6,13 @@ import { HeldConnection, type HeldContext } from './held-connection.js';
 import { Job, JobAttempt, type JobContext } from './job.js';
 import type { Operation } from './operation.js';
 import { placeOnReplica, unplaceable } from './placement.js';
+import type { Repeats } from './repeats.js';
 import { isInterruption, isUnknownThread, markAmbiguous, rolledBack } from './session-errors.js';
 
 export interface RunnerContext extends JobContext, HeldContext {
   readonly retryReads: boolean;
+  /** Of all sessions of a pool. */
+  readonly repeats: Repeats;
   /** For sessions of one statement: what that leaves, nothing can use. */
   readonly isSingle?: boolean;
 }
@@ -136,7 +139,10 @@ export class Runner {
     const refusal = this.#lost ?? job.refusal ?? this.#refusalOf(job);
     if (refusal !== undefined) this.#finish(job, refusal);
     else if (job.operation.statement.effect === 'reset') this.#reset(job);
-    else this.#attempt(job, NONE, 1);
+    else {
+      this.#context.repeats.count();
+      this.#attempt(job, NONE, 1);
+    }
   }
 
   #reset(job: Job): void {
@@ -321,7 +327,7 @@ export class Runner {
       // Several statements in one fail in the middle: what came before may have left something.
       state.hasState = true;
     } else if (meaning.demoted && !mustStay) this.#held.drop(Outcome.ApplicationError);
-    if (!mustStay && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning)) {
+    if (!mustStay && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning) && this.#context.repeats.take()) {
       this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], number + 1);
       return;
     }

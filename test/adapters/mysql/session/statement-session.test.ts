@@ -11,6 +11,7 @@ import type { Physical } from '../../../../adapters/mysql/connections/physical.j
 import type { QueryCommand } from '../../../../adapters/mysql/driver/driver.js';
 import { Freshness } from '../../../../adapters/mysql/session/freshness.js';
 import type { Attempt, Operation } from '../../../../adapters/mysql/session/operation.js';
+import { Repeats } from '../../../../adapters/mysql/session/repeats.js';
 import { Runner, type RunnerContext } from '../../../../adapters/mysql/session/statement-session.js';
 import { StreamedOperation } from '../../../../adapters/mysql/session/streamed-operation.js';
 import { ConsistencySession } from '../../../../adapters/mysql/session/write-history.js';
@@ -111,6 +112,7 @@ beforeEach(() => {
     cluster,
     freshness: new Freshness(cluster, 100),
     retryReads: true,
+    repeats: new Repeats(clock),
     consistency: 'session',
     resetOnRelease: false,
     keepsInsertId: true,
@@ -120,6 +122,29 @@ beforeEach(() => {
     clean: (_checkout, done) => done(true, true),
   };
   probe();
+});
+
+describe('reads that fail wherever they are sent', () => {
+  it('are repeated within a budget: a fifth of the statements, and ten a second', () => {
+    const calls = 2_000;
+    for (let call = 0; call < calls; call++) {
+      const done = told.length;
+      once('SELECT 1');
+      while (told.length === done) end(LOST);
+      clock.advance(4);
+    }
+    // All of it within one window of ten seconds.
+    expect(sent.length).toBeLessThanOrEqual(calls + 0.2 * calls + 100);
+    expect(sent.length).toBeGreaterThan(calls + 0.15 * calls + 100);
+    expect(told).toHaveLength(calls);
+    // A quarter of a minute later one may be repeated again.
+    clock.advance(15_000);
+    const before = sent.length;
+    once('SELECT 1');
+    end(LOST);
+    end(null, []);
+    expect(sent.length).toBe(before + 2);
+  });
 });
 
 describe('a write that failed', () => {
