@@ -79,12 +79,41 @@ export interface DriverConnection extends EventEmitter {
   readonly _closing?: boolean;
   /** The server's greeting. */
   readonly _handshakePacket?: { readonly serverVersion?: string };
-  readonly stream?: { readonly destroyed?: boolean; destroy?(error?: Error): void };
+  readonly stream?: {
+    readonly destroyed?: boolean;
+    destroy?(error?: Error): void;
+    on?(event: 'data', listener: (chunk: Buffer) => void): unknown;
+    off?(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  };
 }
+
+/** A login takes less than 1 kB, with tickets of Kerberos less than 64 kB. */
+const MAX_LOGIN_BYTES = 1_048_576;
 
 /** Opens a connection; it emits `connect` or `error`. */
 export function openConnection(options: Record<string, unknown>): DriverConnection {
-  return mysql.createConnection(options as never) as unknown as DriverConnection;
+  const connection = mysql.createConnection(options as never) as unknown as DriverConnection;
+  boundLogin(connection);
+  return connection;
+}
+
+/**
+ * The driver gathers a packet of any size before it looks at it: one that is no server of MySQL
+ * would make it keep, and read, 16 MiB for each try. TLS begins a stream of its own, from a server
+ * that spoke the protocol until then.
+ */
+function boundLogin(connection: DriverConnection): void {
+  const { stream } = connection;
+  if (stream?.on === undefined) return;
+  let bytes = 0;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes <= MAX_LOGIN_BYTES) return;
+    const message = `The server sent more than ${MAX_LOGIN_BYTES} bytes before a login: it does not speak MySQL's protocol.`;
+    stream.destroy?.(Object.assign(new Error(message), { code: 'PROTOCOL_PACKETS_OUT_OF_ORDER', fatal: true }));
+  };
+  stream.on('data', count);
+  connection.once('connect', () => stream.off?.('data', count));
 }
 
 interface QueryFactory {
