@@ -89,6 +89,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
     open: (options) => tcp.createConnection(impatient, options).catch((error) => error),
     base: { service: 'nowhere' },
   },
+  'tcp.createUdpProxy': { open: (options) => tcp.createUdpProxy(mesh, options), base: { service: 'users' } },
   'tcp.createTcpProxy': { open: (options) => tcp.createTcpProxy(mesh, options), base: { service: 'users' } },
   'resilience.ClientThrottle': { open: (options) => new resilience.ClientThrottle(options, core.systemRandom()) },
 };

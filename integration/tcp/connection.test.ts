@@ -85,14 +85,16 @@ describe('createConnection', () => {
     const [cert, key] = await Promise.all([readFile(certificates.certFile), readFile(certificates.keyFile)]);
     const server = createServer({ cert, key }, (socket) => void socket.end('secret')).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    await using mesh = meshOf([await refusingPort(), (server.address() as AddressInfo).port], { health: [] });
+    const { port } = server.address() as AddressInfo;
+    await using mesh = meshOf([await refusingPort(), port], { health: [] });
+    await using only = meshOf([port]);
     const { ca, name: servername } = certificates;
     const socket = await createConnection(mesh, { service: 'users', tls: { ca, servername } });
     expect(socket).toBeInstanceOf(TLSSocket);
     expect(socket.authorized).toBe(true);
     expect(await reads(socket)).toBe('secret');
     await expect(
-      createConnection(mesh, { service: 'users', tls: { ca, servername: 'other.test' } }),
+      createConnection(only, { service: 'users', tls: { ca, servername: 'other.test' } }),
     ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     socket.destroy();
     await until('all leases end', allLeasesEnd(mesh));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createMesh } from 'fairlead';
-import { createConnection, createTcpProxy } from 'fairlead/tcp';
+import { createConnection, createTcpProxy, createUdpProxy } from 'fairlead/tcp';
 import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { readShardedOptions } from '../../adapters/redis/common/options.js';
@@ -45,6 +45,7 @@ describe('docs/tcp.md', () => {
   it.each([
     ['## createConnection', (options: never) => createConnection(mesh, options)],
     ['## createTcpProxy', (options: never) => createTcpProxy(mesh, options)],
+    ['## createUdpProxy', (options: never) => createUdpProxy(mesh, options)],
   ])('has every option of %s, and no other', (heading, make) => {
     expect(known(make)).toContain('service');
     expect(listed('tcp.md', heading).sort()).toEqual(known(make));

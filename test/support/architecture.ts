@@ -45,7 +45,10 @@ export const ROOMS: readonly (readonly string[])[] = [
 export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   grpc: [['messages.ts'], ['common'], ['config'], ['calls'], ['connections']],
   mysql: [['common'], ['driver'], ['statement'], ['connections'], ['cluster'], ['session']],
-  tcp: [['common', 'wire'], ['proxy']],
+  tcp: [
+    ['common', 'wire'],
+    ['proxy', 'udp'],
+  ],
   gateway: [['common'], ['head'], ['routes'], ['forward']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };

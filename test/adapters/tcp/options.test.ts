@@ -1,4 +1,4 @@
-import { createConnection, createTcpProxy } from 'fairlead/tcp';
+import { createConnection, createTcpProxy, createUdpProxy } from 'fairlead/tcp';
 import { describe, expect, it } from 'vitest';
 import { testMesh } from '../../support/mesh.js';
 
@@ -37,5 +37,19 @@ describe('createTcpProxy', () => {
     [{ service: 'users', port: 3 }, /createTcpProxy\.port is not an option/],
   ])('refuses %j', (options, message) => {
     expect(() => createTcpProxy(mesh, options as never)).toThrow(message);
+  });
+});
+
+describe('createUdpProxy', () => {
+  it.each([
+    [{}, /createUdpProxy\.service/],
+    [{ service: 'users', maxFlows: 0 }, /createUdpProxy\.maxFlows is 0/],
+    [{ service: 'users', idleTimeout: 1 }, /createUdpProxy\.idleTimeout is 1/],
+    [{ service: 'users', responses: 0 }, /createUdpProxy\.responses is 0/],
+    [{ service: 'users', replyTimeout: 0 }, /createUdpProxy\.replyTimeout is 0/],
+    [{ service: 'users', key: 'ip' }, /createUdpProxy\.key/],
+    [{ service: 'users', port: 53 }, /createUdpProxy\.port is not an option/],
+  ])('refuses %j', (options, message) => {
+    expect(() => createUdpProxy(mesh, options as never)).toThrow(message);
   });
 });
