@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type Matched, readRoutes } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Route } from '../../src/index.js';
 import type { Answer } from './common/answers.js';
-import { forward, outgoing } from './forward/forwarder.js';
-import { Passage, type PassageHost } from './forward/passage.js';
-import { Upstreams } from './forward/upstreams.js';
+import { hasBody } from './common/linger.js';
+import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
+import { Passage, type PassageHost, type Upgraded } from './forward/passage.js';
+import { Tunnel } from './forward/tunnel.js';
+import { type Upstream, Upstreams } from './forward/upstreams.js';
 import { FrontServer } from './front-server.js';
-import { Peers } from './head/client.js';
+import { type Peer, Peers } from './head/client.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
 import { type HeaderContext, loops } from './head/request-headers.js';
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from './options.js';
@@ -15,6 +18,7 @@ import type { LiveRoute } from './routes/live-route.js';
 import type { Allowance, RouteLimit } from './routes/rate-limit.js';
 import { locationOf } from './routes/redirect.js';
 import { RouteSet } from './routes/route-set.js';
+import { responseOn, upgradeOf } from './upgrades.js';
 
 /** A reverse proxy over the services of a mesh. */
 export interface Gateway extends AsyncDisposable {
@@ -29,6 +33,12 @@ export interface Gateway extends AsyncDisposable {
    * request whose body was read before fails with FAIRLEAD_CONFLICT, by `next` or as a throw.
    */
   readonly handle: (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
+  /**
+   * For upgrades (WebSockets) where `handle` serves another server: `server.on('upgrade',
+   * gateway.upgrade)`. Returns whether the upgrade is one of the gateway's; the connection is the
+   * caller's otherwise.
+   */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
   /**
    * Other routes, from the next request on; those in progress end under the old ones. Nothing
    * changes where one of them is wrong: throws FAIRLEAD_INVALID_OPTION.
@@ -70,6 +80,8 @@ class LiveGateway implements Gateway, PassageHost {
   readonly #routes: RouteSet;
   readonly #headers: HeaderContext;
   readonly #unregister: () => void;
+  readonly #upgrades: readonly string[];
+  readonly #tunnels = new Set<Tunnel>();
   #inflight = 0;
   #closing: Promise<void> | undefined;
 
@@ -85,7 +97,8 @@ class LiveGateway implements Gateway, PassageHost {
     // Made now, so that a wrong option is refused now.
     for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);
-    this.#server = new FrontServer(settings, mesh.clock, (request, response) => this.handle(request, response));
+    this.#server = new FrontServer(settings, mesh.clock, this.handle, this.upgrade);
+    this.#upgrades = settings.upgrades;
     this.#unregister = mesh.register({
       kind: 'gateway',
       name: 'gateway',
@@ -117,13 +130,26 @@ class LiveGateway implements Gateway, PassageHost {
       next(error);
       return;
     }
-    const said = request.headers['x-forwarded-for'];
-    const client = this.#peers.clientOf(peer, typeof said === 'string' ? said : said?.join(', '));
-    const passage = new Passage(this, request, response, peer, client);
-    this.#inflight++;
+    const passage = this.#passage(request, response, peer);
     if (isAnswer(head)) passage.answer(head);
     else if (found === undefined) this.#unrouted(passage, head);
     else this.#routed(passage, head, found);
+  };
+
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    const protocol = upgradeOf(request, this.#upgrades);
+    // A body would have to end before the other protocol begins: RFC 9110, 7.8.
+    if (protocol === undefined || hasBody(request) || request.httpVersion !== '1.1') return false;
+    socket.on('error', ignore);
+    const passage = this.#passage(request, responseOn(request, socket, this.clock), this.#peers.of(request.socket));
+    passage.upgraded = { socket, head, protocol };
+    const read = readHead(request);
+    const found = isAnswer(read) ? undefined : this.#find(request, read);
+    if (isAnswer(read)) passage.answer(read);
+    else if (this.closing) passage.answer({ status: 503 });
+    else if (found === undefined) this.#unrouted(passage, read);
+    else this.#routed(passage, read, found);
+    return true;
   };
 
   setRoutes(routes: readonly Route[]): void {
@@ -150,8 +176,15 @@ class LiveGateway implements Gateway, PassageHost {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#unregister();
-    await this.#server.close(deadlineMs);
+    await this.#server.close(deadlineMs, this.#tunnels);
     await this.#upstreams.destroy();
+  }
+
+  #passage(request: IncomingMessage, response: ServerResponse, peer: Peer): Passage {
+    const said = request.headers['x-forwarded-for'];
+    const client = this.#peers.clientOf(peer, typeof said === 'string' ? said : said?.join(', '));
+    this.#inflight++;
+    return new Passage(this, request, response, peer, client);
   }
 
   #find(request: IncomingMessage, head: RequestHead): Matched<LiveRoute> | undefined {
@@ -209,19 +242,29 @@ class LiveGateway implements Gateway, PassageHost {
     if (service !== undefined) {
       const upstream = this.#upstreams.of(service);
       const out = outgoing(passage, head, route, pattern, this.#headers, upstream);
-      forward(passage, head, route, out, upstream);
+      if (passage.upgraded === undefined) forward(passage, head, route, out, upstream);
+      else this.#tunnel(passage, route, out, upstream, passage.upgraded);
     } else if (redirect !== undefined) {
       const location = locationOf(redirect, head, pattern, passage.peer.secure);
       passage.answer({ status: redirect.status, headers: ['location', location] });
     } else if (response !== undefined) passage.direct(response.status, [...response.headers], response.body ?? '');
   }
 
+  #tunnel(passage: Passage, route: LiveRoute, out: Outgoing, upstream: Upstream, client: Upgraded): void {
+    const tunnel = new Tunnel(passage, route, out, upstream, client);
+    this.#tunnels.add(tunnel);
+    passage.response.once('close', () => this.#tunnels.delete(tunnel));
+    tunnel.begin();
+  }
+
   #figures(): Readonly<Record<string, number>> {
-    const figures: Record<string, number> = { inflight: this.#inflight };
+    const figures: Record<string, number> = { inflight: this.#inflight, tunnels: this.#tunnels.size };
     for (const { settings, figures: own } of this.#routes.routes) own.into(figures, settings.name);
     return figures;
   }
 }
+
+function ignore(): void {}
 
 type Pattern = Matched<unknown>['pattern'];
 

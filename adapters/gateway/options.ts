@@ -27,6 +27,11 @@ export interface GatewayOptions {
   readonly via?: string | false;
   /** Answers of its own as `application/problem+json` (RFC 9457). Default false: as text. */
   readonly problemDetails?: boolean;
+  /**
+   * Protocols to which clients may upgrade their connection; a request for another one is served as
+   * if it had not asked. Default: `websocket`.
+   */
+  readonly upgrades?: readonly string[];
   /** All headers of a request together; bytes. Default 16,384; 1,024 to 1,048,576. */
   readonly maxHeaderBytes?: number;
   /** A client may take so long for its headers; milliseconds. Default 10,000; 0 for ever. */
@@ -60,6 +65,7 @@ export interface GatewaySettings {
   readonly forwarded: ForwardedStyle;
   readonly via: string | false | undefined;
   readonly problemDetails: boolean;
+  readonly upgrades: readonly string[];
   readonly maxHeaderBytes: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -69,7 +75,7 @@ export interface GatewaySettings {
   readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
 }
 
-const { boolean, integer, invalidOption, number, oneOf, optional, readOptions } = optionReaders;
+const { boolean, integer, invalidOption, number, oneOf, optional, readOptions, textList } = optionReaders;
 type Reader<T> = optionReaders.Reader<T>;
 
 const HOUR_MS = 3_600_000;
@@ -131,6 +137,8 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     forwarded: oneOf<ForwardedStyle>('both', 'x-forwarded', 'forwarded', 'both', 'none'),
     via,
     problemDetails: boolean(false),
+    upgrades: (value, name) =>
+      value === undefined ? ['websocket'] : textList()(value, name).map((each) => each.toLowerCase()),
     maxHeaderBytes: integer(16_384, 1_024, MIB),
     headersTimeoutMs: number(10_000, 0, HOUR_MS),
     requestTimeoutMs: number(300_000, 0, 24 * HOUR_MS),

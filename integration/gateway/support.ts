@@ -119,5 +119,5 @@ export class RawClient implements Disposable {
 /** Sends bytes over a connection of their own and returns all that comes until it is closed. */
 export async function exchange(port: number, text: string): Promise<string> {
   using client = await RawClient.to(port);
-  return client.send(text).end();
+  return await client.send(text).end();
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../src/index.js';
 
 /** So long a client that was answered may go on sending; milliseconds. */
@@ -23,11 +24,21 @@ export function lingers(request: IncomingMessage, response: ServerResponse, cloc
   if (request.complete || !hasBody(request) || request.httpVersionMajor !== 1 || response.socket === null) return false;
   // What node:http calls when the response is out.
   socket.destroySoon = () => {
-    socket.end();
-    const timer = clock.after(LINGER_MS, () => socket.destroy());
-    socket.once('close', () => timer.cancel());
-    request.once('end', () => socket.destroy());
+    request.once('end', () => {
+      if (socket.writableFinished) socket.destroy();
+      else socket.once('finish', () => socket.destroy());
+    });
     request.resume();
+    endGently(socket, clock);
   };
   return true;
+}
+
+/** Says that nothing more comes, and reads on for a while, so that it is heard. */
+export function endGently(socket: Duplex, clock: Clock): void {
+  socket.end();
+  const timer = clock.after(LINGER_MS, () => socket.destroy());
+  socket.once('close', () => timer.cancel());
+  socket.once('end', () => socket.destroy());
+  socket.resume();
 }

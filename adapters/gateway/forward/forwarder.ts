@@ -69,7 +69,9 @@ export function forward(
   const { timeouts, maxBodyBytes = Number.POSITIVE_INFINITY } = route.settings;
   const forwarding = new Forwarding(passage);
   const exceeded = (): void => forwarding.refuse(413);
-  const { headersMs, idleMs, responseMs } = timeouts ?? {};
+  const { headersMs, responseMs } = timeouts ?? {};
+  // Events may be hours apart, and every EventSource says that it waits for them.
+  const idleMs = timeouts?.idleMs ?? (passage.header('accept') === 'text/event-stream' ? 0 : undefined);
   forwarding.begin(
     upstream.dispatcher,
     {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock, Endpoint } from '../../../src/index.js';
 import { type Answer, sendAnswer } from '../common/answers.js';
 import { lingers } from '../common/linger.js';
@@ -19,6 +20,15 @@ export interface PassageHost {
   ended(passage: Passage): void;
 }
 
+/** The client's side of an upgrade. */
+export interface Upgraded {
+  readonly socket: Duplex;
+  /** What it sent after the head. */
+  readonly head: Buffer;
+  /** What it asks for, in lower case. */
+  readonly protocol: string;
+}
+
 /** One request on its way through the gateway, and what is known of it. */
 export class Passage {
   readonly host: PassageHost;
@@ -33,6 +43,8 @@ export class Passage {
   endpoint: Endpoint | undefined;
   /** The endpoint that the client's cookie names. */
   preferred: string | undefined;
+  /** Where it asks for another protocol. */
+  upgraded: Upgraded | undefined;
   /** Of the response; 0 while there is none. */
   status = 0;
   bytes = 0;
@@ -91,6 +103,12 @@ export class Passage {
     this.response.writeHead(status, statusText, this.#finish(own));
   }
 
+  /** The headers that go out with a status, of those of a service. */
+  finished(status: number, headers: string[]): string[] {
+    this.status = status;
+    return this.#finish(headers);
+  }
+
   #finish(given: string[]): string[] {
     const { route, endpoint } = this;
     let headers = given;
@@ -107,6 +125,7 @@ export class Passage {
       headers = edited(headers, responseHeaders);
     }
     if (this.extra.length > 0) headers.push(...this.extra);
+    if (this.status === 101) return headers;
     if (lingers(this.request, this.response, this.host.clock) || this.host.closing) headers.push('connection', 'close');
     return headers;
   }

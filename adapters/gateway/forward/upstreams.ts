@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Mesh } from '../../../src/index.js';
 import { createDispatcher, type HttpOptions } from '../../http/index.js';
@@ -22,8 +23,14 @@ export interface Upstream {
   readonly origin: string;
   /** For TLS: whose certificate is asked for, whatever Host says. */
   readonly servername: string | undefined;
+  readonly tls: ConnectionOptions;
+  readonly socketPath: HttpOptions['socketPath'];
+  readonly connectTimeoutMs: number;
   readonly host: 'client' | 'endpoint';
 }
+
+/** The default of `createDispatcher`; milliseconds. */
+const CONNECT_TIMEOUT_MS = 2_000;
 
 /** Made at the first request to a service; kept until the gateway closes. */
 export class Upstreams {
@@ -50,7 +57,15 @@ export class Upstreams {
       ...(servername !== undefined && { tls: { ...secure, servername } }),
     });
     const scheme = servername === undefined ? 'http' : 'https';
-    const upstream: Upstream = { dispatcher, origin: `${scheme}://upstream`, servername, host };
+    const upstream: Upstream = {
+      dispatcher,
+      origin: `${scheme}://upstream`,
+      servername,
+      tls: secure,
+      socketPath,
+      connectTimeoutMs: rest.connectTimeout ?? CONNECT_TIMEOUT_MS,
+      host,
+    };
     this.#byService.set(service, upstream);
     return upstream;
   }
