@@ -70,6 +70,8 @@ const OPTIONS: Readonly<Record<string, Door>> = {
     base: { service: 'users' },
   },
   'grpc.registerGrpc': { open: (options) => grpc.registerGrpc(mesh, options) },
+  'etcd.etcdKv': { open: etcd.etcdKv },
+  'etcd.etcdRegistrar': { open: etcd.etcdRegistrar },
   'etcd.etcdResolver': { open: etcd.etcdResolver },
   'gateway.createGateway': { open: (options) => gateway.createGateway(mesh, options) },
   'http.createDispatcher': { open: (options) => http.createDispatcher(mesh, options) },
