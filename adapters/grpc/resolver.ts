@@ -1,5 +1,5 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import { currentRoutingKey } from '../../src/adapter.js';
+import { currentRoutingKey, judgeAfter } from '../../src/adapter.js';
 import { type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
@@ -48,9 +48,8 @@ export class ServiceResolver implements experimental.Resolver {
       const { error } = service.discovery;
       if (error !== undefined) this.#reportUnlessKnown(error.message);
     });
-    this.#patience = clock.after(discoveryTimeoutMs, () =>
-      this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`),
-    );
+    const late = (): void => this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`);
+    this.#patience = judgeAfter(clock, discoveryTimeoutMs, late, 'after');
     // A call that finds the channel without a config waits for one, and grpc-js starts it in the
     // context of the code that resolves; one that finds the config keeps its own, and waits for a
     // connection. So the config is there at once, with the endpoints or before them. grpc-js asks

@@ -89,6 +89,8 @@ export class AttemptRace<T> {
    */
   #hedge(): void {
     const { plan, clock, rotation } = this.#host;
+    // The process was busy: what the first one has sent is about to be read.
+    if (this.#scope.remainingMs <= 0) return;
     for (const { lease } of this.#racers) this.#log.avoid(lease.endpoint);
     if (rotation.every((endpoint) => this.#log.tried.includes(endpoint))) return;
     const nowMs = clock.now();

@@ -3,6 +3,7 @@ import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
 import type { Wait } from '../resilience/waiting-line.js';
+import { judgeAfter } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { lazySignal } from '../runtime/lazy-signal.js';
 import { invalidOption } from '../runtime/options.js';
@@ -115,7 +116,7 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
 
 async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
   const patience = new AbortController();
-  const timer = host.clock.awaited(host.options.waitForReadyMs, () => patience.abort());
+  const timer = judgeAfter(host.clock, host.options.waitForReadyMs, () => patience.abort());
   scope.waitsFor = () => host.explainUnready();
   try {
     await host.ready(AbortSignal.any([scope.signal, patience.signal]));

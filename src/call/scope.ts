@@ -1,5 +1,5 @@
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, judgeAfter } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 
@@ -48,7 +48,11 @@ export class CallScope {
       this.#endsAtMs = clock.now() + deadlineMs;
       // No time at all: what could only be thrown away is not begun.
       if (deadlineMs === 0) this.#expire(deadlineMs);
-      else this.#timer = clock.awaited(deadlineMs, () => this.#expire(deadlineMs));
+      else {
+        // What waits for its turn has nobody's answer to wait for.
+        const atWork = (): boolean => this.waitsFor === undefined;
+        this.#timer = judgeAfter(clock, deadlineMs, () => this.#expire(deadlineMs), 'awaited', atWork);
+      }
     }
   }
 
@@ -69,7 +73,10 @@ export class CallScope {
     return this.#abort.signal;
   }
 
-  /** Milliseconds until the deadline; Infinity without one. */
+  /**
+   * Milliseconds until the deadline, less than 0 where it has passed while this process was busy;
+   * Infinity without one.
+   */
   get remainingMs(): number {
     return this.#timer === undefined ? Number.POSITIVE_INFINITY : this.#endsAtMs - this.#clock.now();
   }

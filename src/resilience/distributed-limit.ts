@@ -1,6 +1,6 @@
 import { compact, storeKey } from '../affinity/store-key.js';
 import { BoundedMap } from '../runtime/bounded-map.js';
-import type { Clock, Timer } from '../runtime/clock.js';
+import { type Clock, judgeAfter, type Timer } from '../runtime/clock.js';
 import {
   boolean,
   callback,
@@ -138,7 +138,7 @@ export class DistributedLimit {
   #ask(key: string, askedMs: number): Promise<number> {
     return new Promise((resolve) => {
       const question: Question = { askedMs, release: () => resolve(this.#undecided(STORE_PAUSE_MS)) };
-      const timer = this.#clock.awaited(this.#options.timeoutMs, () => this.#timedOut(question));
+      const timer = judgeAfter(this.#clock, this.#options.timeoutMs, () => this.#timedOut(question));
       const answered = (waitMs: number): void => {
         timer.cancel();
         this.#answered(question);

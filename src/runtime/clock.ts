@@ -96,37 +96,71 @@ const BUSY_MS = 20;
  * for one more turn of the event loop, in which sockets are read; and where the timer came late,
  * for as long as it was late, so that a handshake can go on that stood still. Busy or not, the
  * verdict comes after twice `delayMs` and what the last turn took. `kind` is the timer's, by
- * default one that keeps the process alive.
+ * default one that keeps the process alive. Where `concerned` returns false by then, no peer is at
+ * work, and there is nothing to wait for.
  */
 export function judgeAfter(
   clock: Clock,
   delayMs: number,
   judge: () => void,
   kind: 'after' | 'awaited' = 'awaited',
+  concerned?: () => boolean,
 ): Timer {
-  let graceMs = Math.max(0, delayMs);
-  let looked = false;
-  let dueMs = 0;
-  let timer: Timer | undefined;
-  const arm = (waitMs: number): void => {
-    dueMs = clock.now() + waitMs;
-    timer = clock[kind](waitMs, expired);
-  };
-  const expired = (): void => {
-    const extraMs = Math.min(clock.now() - dueMs, graceMs);
-    if (extraMs > BUSY_MS) {
-      graceMs -= extraMs;
-      looked = true;
-      arm(extraMs);
-    } else if (looked) {
-      judge();
-    } else {
-      looked = true;
-      arm(0);
+  return new JudgeTimer(clock, delayMs, judge, kind, concerned);
+}
+
+/** One object, as there is one per call that has a deadline. */
+class JudgeTimer implements Timer {
+  readonly #clock: Clock;
+  readonly #judge: () => void;
+  readonly #kind: 'after' | 'awaited';
+  readonly #concerned: (() => boolean) | undefined;
+  #graceMs: number;
+  #looked = false;
+  #dueMs = 0;
+  #timer: Timer | undefined;
+
+  constructor(
+    clock: Clock,
+    delayMs: number,
+    judge: () => void,
+    kind: 'after' | 'awaited',
+    concerned: (() => boolean) | undefined,
+  ) {
+    this.#clock = clock;
+    this.#judge = judge;
+    this.#kind = kind;
+    this.#concerned = concerned;
+    this.#graceMs = Math.max(0, delayMs);
+    this.#arm(delayMs);
+  }
+
+  cancel(): void {
+    this.#timer?.cancel();
+  }
+
+  #arm(waitMs: number): void {
+    this.#dueMs = this.#clock.now() + waitMs;
+    this.#timer = this.#clock[this.#kind](waitMs, () => this.#expired());
+  }
+
+  #expired(): void {
+    if (this.#concerned?.() === false) {
+      this.#judge();
+      return;
     }
-  };
-  arm(delayMs);
-  return { cancel: () => timer?.cancel() };
+    const extraMs = Math.min(this.#clock.now() - this.#dueMs, this.#graceMs);
+    if (extraMs > BUSY_MS) {
+      this.#graceMs -= extraMs;
+      this.#looked = true;
+      this.#arm(extraMs);
+    } else if (this.#looked) {
+      this.#judge();
+    } else {
+      this.#looked = true;
+      this.#arm(0);
+    }
+  }
 }
 
 /**

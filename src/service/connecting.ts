@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
-import type { Clock, Timer } from '../runtime/clock.js';
+import { type Clock, judgeAfter, type Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { CallPlanning } from './call-planning.js';
@@ -65,7 +65,7 @@ export class Connecting<T> {
     const { service, planning, clock } = this.#context;
     const patience = new AbortController();
     this.#patience = patience;
-    this.#timer = clock.awaited(planning.waitForReadyMs, () => patience.abort());
+    this.#timer = judgeAfter(clock, planning.waitForReadyMs, () => patience.abort());
     // Whatever came of it, `acquire` says it better.
     const go = (): void => {
       this.#timer?.cancel();

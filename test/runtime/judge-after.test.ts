@@ -2,18 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Clock, judgeAfter, systemClock, withTimeout } from '../../src/runtime/clock.js';
-
-/** A clock whose timers fire late by what the process was busy, as the event loop's do. */
-class BusyClock extends ManualClock {
-  #busyMs = 0;
-  /** The process does something else for so long: time passes, no timer fires. */
-  busy(ms: number): void {
-    this.#busyMs += ms;
-  }
-  override now(): number {
-    return super.now() + this.#busyMs;
-  }
-}
+import { BusyClock } from '../support/busy-clock.js';
 
 const judged = (clock: Clock, delayMs: number): { at: number | undefined; cancel(): void } => {
   const verdict: { at: number | undefined; cancel(): void } = { at: undefined, cancel: () => timer.cancel() };
@@ -54,6 +43,21 @@ describe('a timer that judges a peer', () => {
       clock.advance(1_000);
     }
     expect(verdict.at).toBeLessThanOrEqual(4 * 1_300);
+  });
+
+  it('does not wait for a peer where none is at work', () => {
+    const clock = new BusyClock();
+    let at: number | undefined;
+    judgeAfter(
+      clock,
+      1_000,
+      () => (at = clock.now()),
+      'awaited',
+      () => false,
+    );
+    clock.busy(700);
+    clock.advance(1_000);
+    expect(at).toBe(1_700);
   });
 
   it('can be cancelled while it waits for another look', () => {

@@ -1,4 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net';
+import { withTimeout } from '../../../src/adapter.js';
 import { type Clock, type EndpointSpec, FairleadError } from '../../../src/index.js';
 import type { Password } from '../common/driver-options.js';
 import { secured, type TlsNames } from './secured.js';
@@ -72,16 +73,15 @@ function ask({ clock, service, connection }: ConnectOptionsHost, { password }: L
   if (typeof password !== 'function') return Promise.resolve(password);
   const failed = (what: string, cause?: unknown): FairleadError =>
     new FairleadError('FAIRLEAD_NO_CONNECTION', `The function that gives the password ${what}.`, { service, cause });
-  return new Promise((resolve, reject) => {
-    const limitMs = (connection.connectTimeout as number | undefined) || CONNECT_TIMEOUT_MS;
-    const timer = clock.after(limitMs, () => reject(failed(`gave none within connectTimeout ${limitMs} ms`)));
-    Promise.resolve()
-      .then(password)
-      .then((given: unknown) => {
-        if (typeof given !== 'string') throw new TypeError(`It gave ${given === null ? 'null' : typeof given}.`);
-        resolve(given);
-      })
-      .catch((error: unknown) => reject(failed('failed', error)))
-      .finally(() => timer.cancel());
-  });
+  const limitMs = (connection.connectTimeout as number | undefined) || CONNECT_TIMEOUT_MS;
+  const given = Promise.resolve()
+    .then(password)
+    .then((text: unknown) => {
+      if (typeof text !== 'string') throw new TypeError(`It gave ${text === null ? 'null' : typeof text}.`);
+      return text;
+    })
+    .catch((error: unknown) => {
+      throw failed('failed', error);
+    });
+  return withTimeout(clock, limitMs, given, () => failed(`gave none within connectTimeout ${limitMs} ms`));
 }

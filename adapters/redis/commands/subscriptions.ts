@@ -1,3 +1,4 @@
+import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError, type Timer } from '../../../src/index.js';
 import { timedOut } from '../driver/deadlines.js';
 import type { Command } from '../driver/driver.js';
@@ -154,7 +155,8 @@ export class Subscriptions {
     const turns = entries.map(({ turn }) => turn);
     const waiter: Waiter = { command, joining, count, entries, turns, open: new Set(entries), timer: undefined };
     if (this.#host.timeoutMs !== undefined && entries.length > 0) {
-      waiter.timer = this.#host.clock.awaited(this.#host.timeoutMs, () => this.#fail(waiter, timedOut()));
+      const { clock, timeoutMs } = this.#host;
+      waiter.timer = judgeAfter(clock, timeoutMs, () => this.#fail(waiter, timedOut()));
     }
     for (const entry of entries) {
       entry.waiters.add(waiter);

@@ -1,3 +1,4 @@
+import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock } from '../../../src/index.js';
 import { type Callback, type Redis, setStatus } from './driver.js';
 
@@ -88,7 +89,7 @@ export function untilReady(
       const reason = late?.();
       if (reason !== undefined) fail(reason);
     };
-    const timer = limitMs === undefined ? undefined : clock.awaited(limitMs, onTime);
+    const timer = limitMs === undefined ? undefined : judgeAfter(clock, limitMs, onTime);
     if (redis.status === 'end') closed();
     else redis.once('ready', ready).once('close', closed).once('end', closed);
   });

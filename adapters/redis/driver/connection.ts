@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Command, Redis, type RedisOptions } from 'ioredis';
+import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
@@ -206,7 +207,7 @@ class Connection extends Redis {
    */
   #timeAlone(command: Command): void {
     if (this.#timeoutMs === undefined) return;
-    const timer = this.#clock.awaited(this.#timeoutMs, () => command.reject(timedOut()));
+    const timer = judgeAfter(this.#clock, this.#timeoutMs, () => command.reject(timedOut()));
     const settled = (): void => timer.cancel();
     command.promise.then(settled, settled);
   }

@@ -1,3 +1,4 @@
+import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 
 /**
@@ -46,7 +47,7 @@ export class Deadlines {
     this.#commands.push(command);
     this.#dueMs.push(this.#clock.now() + this.#timeoutMs);
     this.#dropAnswered();
-    this.#timer ??= this.#clock.after(this.#timeoutMs, this.#look);
+    this.#timer ??= judgeAfter(this.#clock, this.#timeoutMs, this.#look, 'after');
   }
 
   /** The connection was closed, and all its commands are settled. */
@@ -66,7 +67,8 @@ export class Deadlines {
       if (!(command.isSettled ?? command.isResolved)) command.reject(timedOut());
     }
     this.#compact();
-    if (this.size > 0) this.#timer = this.#clock.after(this.#dueMs[this.#head]! - nowMs, this.#look);
+    if (this.size === 0) return;
+    this.#timer = judgeAfter(this.#clock, this.#dueMs[this.#head]! - nowMs, this.#look, 'after');
   };
 
   #dropAnswered(): void {

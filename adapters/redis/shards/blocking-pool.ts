@@ -1,3 +1,4 @@
+import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError } from '../../../src/index.js';
 import { timedOut } from '../driver/deadlines.js';
 import { type Command, endConnection, type Redis, type RedisOptions } from '../driver/driver.js';
@@ -81,7 +82,7 @@ export class BlockingPool {
     const timer =
       this.#timeoutMs === undefined
         ? undefined
-        : this.#clock.awaited(this.#timeoutMs, () => {
+        : judgeAfter(this.#clock, this.#timeoutMs, () => {
             late = true;
             command.reject(timedOut());
           });

@@ -1,3 +1,4 @@
+import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError, type Timer } from '../../../src/index.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 
@@ -42,7 +43,7 @@ export class PendingCommands<Via> {
   add(commands: readonly Command[], via: Via, timed = true): void {
     const entry: Entry<Via> = { commands, via, timer: undefined };
     if (timed && this.#timeoutMs !== undefined) {
-      entry.timer = this.#clock.awaited(this.#timeoutMs, () => {
+      entry.timer = judgeAfter(this.#clock, this.#timeoutMs, () => {
         this.#take(entry);
         refuseAll(commands, this.#late);
       });
