@@ -180,7 +180,7 @@ export class Prober {
     const options = await watcher?.connectOptions();
     if (options === undefined || this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
     return new Promise((resolve, reject) => {
-      const connection = (this.#host.open ?? openConnection)(options);
+      const connection = (this.#host.open ?? openConnection)(options, this.#host.clock);
       this.#connection = connection;
       this.#connections++;
       // Stays: an error while it is idle is noticed at the next look.

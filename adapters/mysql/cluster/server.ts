@@ -84,7 +84,7 @@ export class ClusterServer {
     const host = {
       clock,
       pool: this.pool,
-      open: async () => open(await connectOptions(connectTo, this.endpoint.spec, { password: pool.password })),
+      open: async () => open(await connectOptions(connectTo, this.endpoint.spec, { password: pool.password }), clock),
     };
     return runBeside(host, `KILL QUERY ${threadId}`, KILL_LIMIT_MS);
   }

@@ -2,6 +2,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { withTimeout } from '../../../src/adapter.js';
 import { type Clock, type EndpointSpec, FairleadError } from '../../../src/index.js';
 import type { Password } from '../common/driver-options.js';
+import { CONNECT_TIMEOUT_MS } from '../driver/driver.js';
 import { secured, type TlsNames } from './secured.js';
 
 export interface ConnectOptionsHost {
@@ -17,9 +18,6 @@ interface Login {
   readonly password?: Password | undefined;
   readonly database?: unknown;
 }
-
-/** mysql2's default for `connectTimeout`; milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * What mysql2 needs for a connection to `spec` right now: where, who, and the password as its

@@ -1,9 +1,11 @@
+import type { Clock } from '../../../src/index.js';
 import { type DriverConnection, openConnection } from '../driver/driver.js';
 import { Inbound } from './inbound.js';
 import { cutConnection, type Physical } from './physical.js';
 import type { Prepared } from './prepare.js';
 
 export interface OpeningHost {
+  readonly clock: Clock;
   /** Brings a new connection into the state every connection starts from. */
   prepare(connection: DriverConnection, done: (error: unknown, prepared?: Prepared) => void): void;
   /** For tests; default: mysql2. */
@@ -23,7 +25,7 @@ export function openPrepared(
   opening: Set<DriverConnection>,
   done: (error: unknown, opened?: Opened) => void,
 ): void {
-  const connection = (host.open ?? openConnection)(options);
+  const connection = (host.open ?? openConnection)(options, host.clock);
   const inbound = new Inbound(connection);
   let settled = false;
   const settle = (error: unknown, prepared?: Prepared): void => {

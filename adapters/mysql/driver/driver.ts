@@ -6,8 +6,8 @@
 import type { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
 import * as promises from 'mysql2/promise';
-import { optionReaders } from '../../../src/adapter.js';
-import { FairleadError } from '../../../src/index.js';
+import { judgeAfter, optionReaders } from '../../../src/adapter.js';
+import { type Clock, FairleadError } from '../../../src/index.js';
 
 export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) => void;
 
@@ -90,11 +90,29 @@ export interface DriverConnection extends EventEmitter {
 /** A login takes less than 1 kB, with tickets of Kerberos less than 64 kB. */
 const MAX_LOGIN_BYTES = 1_048_576;
 
-/** Opens a connection; it emits `connect` or `error`. */
-export function openConnection(options: Record<string, unknown>): DriverConnection {
-  const connection = mysql.createConnection(options as never) as unknown as DriverConnection;
+/** mysql2's default for `connectTimeout`; milliseconds. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens a connection; it emits `connect` or `error`. Its `connectTimeout` is kept here: by mysql2's
+ * own timer a process that is busy for so long takes a server for dead that has answered.
+ */
+export function openConnection(options: Record<string, unknown>, clock: Clock): DriverConnection {
+  const { connectTimeout = CONNECT_TIMEOUT_MS } = options as { readonly connectTimeout?: number };
+  const untimed = { ...options, connectTimeout: 0 };
+  const connection = mysql.createConnection(untimed as never) as unknown as DriverConnection;
   boundLogin(connection);
+  if (connectTimeout > 0) {
+    const timer = judgeAfter(clock, connectTimeout, () => connection.stream?.destroy?.(timedOut()), 'after');
+    connection.once('connect', () => timer.cancel());
+  }
   return connection;
+}
+
+/** As mysql2 has it. */
+function timedOut(): Error {
+  const fields = { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' };
+  return Object.assign(new Error('connect ETIMEDOUT'), fields);
 }
 
 /**

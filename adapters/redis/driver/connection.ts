@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 import { judgeAfter } from '../../../src/adapter.js';
-import type { Clock } from '../../../src/index.js';
+import type { Clock, Timer } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { Deadlines, timedOut } from './deadlines.js';
 import { type CommandItem, type DriverOptions, inside, unselect, type WriteableStream } from './inside.js';
@@ -43,6 +43,9 @@ class Connection extends Redis {
   readonly #clock: Clock;
   readonly #keepsUnsent: boolean;
   readonly #timeoutMs: number | undefined;
+  /** 0: none. */
+  readonly #connectTimeoutMs: number;
+  #connecting: Timer | undefined;
   readonly #deadlines: Deadlines | undefined;
   /** While ioredis takes a command in: it would arm a timer for each. */
   #ownsDeadline = false;
@@ -58,7 +61,7 @@ class Connection extends Redis {
   #justBroke = false;
 
   constructor(options: RedisOptions, { clock, errors, keepsUnsent = false }: ConnectionContext) {
-    const { commandTimeout, ...rest } = options;
+    const { commandTimeout, connectTimeout = 0, ...rest } = options;
     super({
       ...rest,
       // Its own keyPrefix was applied when the command was made.
@@ -67,7 +70,10 @@ class Connection extends Redis {
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       enableAutoPipelining: false,
+      // By its own timer a process that is busy for so long takes a shard for dead that accepted.
+      connectTimeout: 0,
     } as DriverOptions);
+    this.#connectTimeoutMs = connectTimeout;
     this.#clock = clock;
     this.#keepsUnsent = keepsUnsent;
     this.#timeoutMs = commandTimeout;
@@ -82,6 +88,7 @@ class Connection extends Redis {
     }
     this.on('connect', () => coalesceWrites(this.stream as Socket, () => inside(this).commandQueue.length));
     this.on('end', () => this.#deadlines?.clear());
+    for (const event of ['connect', 'close', 'end']) this.on(event, () => this.#connecting?.cancel());
     this.#comeBetween(errors);
   }
 
@@ -156,7 +163,17 @@ class Connection extends Redis {
     const { condition } = inside(this);
     // A copy of the password, for the handshake.
     if (condition?.auth) Object.defineProperty(condition, 'auth', { value: condition.auth, enumerable: false });
+    this.#limitConnecting();
     return connected;
+  }
+
+  #limitConnecting(): void {
+    this.#connecting?.cancel();
+    if (this.#connectTimeoutMs === 0) return;
+    const late = (): void => {
+      if (this.status === 'connecting') inside(this).connector.stream?.destroy(connectTimedOut());
+    };
+    this.#connecting = judgeAfter(this.#clock, this.#connectTimeoutMs, late, 'after');
   }
 
   override disconnect(reconnect = false): void {
@@ -214,6 +231,12 @@ class Connection extends Redis {
 }
 
 describeAs(Connection.prototype, ({ options: { host, port, db }, status }) => ({ host, port, db, status }));
+
+/** As ioredis has it. */
+function connectTimedOut(): Error {
+  const fields = { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' };
+  return Object.assign(new Error('connect ETIMEDOUT'), fields);
+}
 
 /** Not yet connected. */
 export function connectTo(options: RedisOptions, context: ConnectionContext): Redis {
