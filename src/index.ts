@@ -26,7 +26,7 @@ export { roundRobin } from './balancing/round-robin.js';
 export type { PolicyName, PolicyOptions, PolicySpec } from './balancing/spec.js';
 export { weightedLeastConnections } from './balancing/weighted-least-connections.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/weighted-round-robin.js';
-export type { CallOptions } from './call/options.js';
+export type { CallOptions, FallbackOption } from './call/options.js';
 export type { CallStats } from './call/plan.js';
 export type { DiscoveryContext } from './discovery/context.js';
 export type {

@@ -10,6 +10,7 @@ import { invalidOption } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { AttemptRace } from './attempt-race.js';
 import { fail } from './failed-attempt.js';
+import { callsForFallback, fallBack } from './fallback.js';
 import { type CallHost, closedError, type Run } from './host.js';
 import { JudgedResult, judgeResult } from './judged-result.js';
 import type { CallOptions, CallPlan } from './options.js';
@@ -26,12 +27,12 @@ export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): 
     const { guard } = host;
     if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
       return conduct(host, run, plan, undefined);
-    if (!guard.admitKey(plan.clientKey)) return refused(host, guard);
+    if (!guard.admitKey(plan.clientKey)) return refused(host, guard, plan);
     if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
       return conduct(host, run, plan, undefined);
     }
     const lease = host.tryAcquire(plan);
-    if (lease === undefined && !guard.worthWaiting) return refused(host, guard);
+    if (lease === undefined && !guard.worthWaiting) return refused(host, guard, plan);
     return conduct(host, run, plan, lease);
   } catch (thrown) {
     return Promise.reject(thrown);
@@ -76,6 +77,7 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
       }
     }
   } catch (thrown) {
+    if (callsForFallback(host, plan, thrown)) return fallBack(host, plan, thrown);
     // The best there was.
     if (JudgedResult.is(thrown)) return thrown.value as T;
     throw thrown;
@@ -251,8 +253,9 @@ function surface(host: CallHost, log: AttemptLog, thrown: unknown): unknown {
  * Rejects a turn later, when the caller has attached its handler: Node keeps account of every
  * promise that is rejected before, which would double the cost of a refusal.
  */
-function refused(host: CallHost, guard: Guard): Promise<never> {
+function refused<T>(host: CallHost, guard: Guard, plan: CallPlan): Promise<T> {
   const error = refusal(host, guard);
+  if (callsForFallback(host, plan, error)) return fallBack(host, plan, error);
   return new Promise((_, reject) => queueMicrotask(() => reject(error)));
 }
 

@@ -27,6 +27,11 @@ export function fail(
   return verdict;
 }
 
+/** What was thrown, or returned and judged, says of its endpoint. */
+export function outcomeOf(host: CallHost, plan: CallPlan, thrown: unknown): Outcome {
+  return judge(host, plan, thrown).outcome;
+}
+
 function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
   if (JudgedResult.is(thrown)) return thrown.verdict;
   const { outcome, repeat, retryAfterMs } = classifySafely(plan.classify ?? host.options.classify, thrown);

@@ -12,6 +12,7 @@ import {
   type Reader,
   refuseUnknown,
   text,
+  unchecked,
 } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 
@@ -61,6 +62,17 @@ export interface CallOptions {
   classifyResult?(result: unknown): Outcome | Verdict | undefined;
 }
 
+/** For calls that have something to say where nobody answers. */
+export interface FallbackOption<F> {
+  /**
+   * What the call resolves with where nobody served it: a value, or a function of the error (which
+   * may be asynchronous; the call's deadline is over by then). Not for errors of the application,
+   * which are answers, nor where the caller gave up. Counted as `callStats.fallbacks`. Default:
+   * none, the call rejects.
+   */
+  readonly fallback?: F | ((error: unknown) => F | Promise<F>);
+}
+
 /** The options of one call, read, over those of its service. */
 export interface CallPlan {
   readonly key: RoutingKey | undefined;
@@ -76,13 +88,15 @@ export interface CallPlan {
   readonly hedge: HedgeSettings | undefined;
   readonly classify: Classify | undefined;
   readonly classifyResult: CallOptions['classifyResult'];
+  /** Boxed: undefined is a value too. */
+  readonly fallback: { readonly value: unknown } | undefined;
 }
 
 /**
  * Reads the options of one call over what its service says. Refuses bad ones by an error that names
  * them. Reads what is given and no more: this is done for every call.
  */
-export function readCallOptions(options: CallOptions, defaults: CallPlan): CallPlan {
+export function readCallOptions(options: CallOptions & FallbackOption<unknown>, defaults: CallPlan): CallPlan {
   refuseUnknown('call', options, SCHEMA);
   const { key, clientKey, deadlineMs, idempotent } = options;
   return {
@@ -98,6 +112,7 @@ export function readCallOptions(options: CallOptions, defaults: CallPlan): CallP
     hedge: SCHEMA.hedge(options.hedge, defaults.hedge),
     classify: SCHEMA.classify(options.classify, 'call.classify'),
     classifyResult: SCHEMA.classifyResult(options.classifyResult, 'call.classifyResult'),
+    fallback: 'fallback' in options ? { value: options.fallback } : undefined,
   };
 }
 
@@ -155,4 +170,5 @@ const SCHEMA = {
   hedge: hedgeOver,
   classify: callback<Classify>(),
   classifyResult: callback<NonNullable<CallOptions['classifyResult']>>(),
+  fallback: unchecked<unknown>(),
 };

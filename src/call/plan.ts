@@ -18,6 +18,8 @@ export interface CallStats {
   readonly hedgesOutOfBudget: number;
   /** Calls refused here, by a limit or a breaker. */
   readonly refused: number;
+  /** Calls that nobody served, and that resolved with their `fallback`. */
+  readonly fallbacks: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -37,6 +39,7 @@ export class ServicePlan {
     hedgesWon: 0,
     hedgesOutOfBudget: 0,
     refused: 0,
+    fallbacks: 0,
   };
 
   constructor(options: ResilienceSettings) {
@@ -75,6 +78,7 @@ export class ServicePlan {
       hedge,
       classify: undefined,
       classifyResult: undefined,
+      fallback: undefined,
     };
     // Also where repeats are off: a single call may switch them on.
     this.#retryBudget = new RetryBudget(retry?.budget, this.#retryBudget);

@@ -1,5 +1,5 @@
 import type { AffinityEvent, SessionsFullEvent } from '../affinity/affinity.js';
-import type { CallOptions } from '../call/options.js';
+import type { CallOptions, FallbackOption } from '../call/options.js';
 import type { CallStats } from '../call/plan.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
@@ -81,7 +81,10 @@ export interface Service extends AsyncDisposable {
    * Rejects with what `run` threw last, or with FAIRLEAD_DEADLINE_EXCEEDED, FAIRLEAD_CANCELLED,
    * FAIRLEAD_UNCERTAIN and what `acquire` throws; `attemptsOf` returns the attempts behind it.
    */
-  call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T>;
+  call<T, F = never>(
+    run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T,
+    options?: CallOptions & FallbackOption<F>,
+  ): Promise<T | F>;
   /**
    * Resolves once there is an endpoint to pick. Rejects with the signal's reason, or
    * FAIRLEAD_CLOSED.

@@ -2,7 +2,7 @@ import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/spec.js';
 import { runCall } from '../call/call.js';
-import { closedError } from '../call/host.js';
+import { closedError, type Run } from '../call/host.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
 import type { FeedListener } from '../discovery/feed.js';
@@ -194,8 +194,8 @@ export class LiveService implements Service, ViewHost {
     this.#calls.began();
   }
 
-  call<T>(run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T, options?: CallOptions): Promise<T> {
-    return runCall(this, run, options);
+  call<T, F = never>(run: Run<T>, options?: CallOptions): Promise<T | F> {
+    return runCall<T | F>(this, run, options);
   }
 
   /** For leases: a call ended. Hot path. */
