@@ -1,4 +1,4 @@
-import type { Counter, Histogram, Meter } from '@opentelemetry/api';
+import type { Counter, Histogram } from '@opentelemetry/api';
 import type { GrpcAttemptMessage, GrpcCallMessage } from '../grpc/messages.js';
 import {
   LATENCY_BOUNDARIES_S,
@@ -7,6 +7,7 @@ import {
   SIZE_BOUNDARIES,
   TRANSPARENT_RETRY_BOUNDARIES,
 } from './boundaries.js';
+import type { SyncMeter } from './own-meter.js';
 
 /** Calls of gRPC channels and their attempts: gRFC A66, and A96 for retries and hedges. */
 export class GrpcCallMetrics {
@@ -20,7 +21,7 @@ export class GrpcCallMetrics {
   readonly #hedges: Histogram;
   readonly #retryDelay: Histogram;
 
-  constructor(meter: Meter) {
+  constructor(meter: SyncMeter) {
     const histogram = (
       name: string,
       unit: string,

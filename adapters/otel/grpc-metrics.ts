@@ -1,6 +1,7 @@
-import type { Counter, Meter, UpDownCounter } from '@opentelemetry/api';
+import type { Counter, UpDownCounter } from '@opentelemetry/api';
 import type { EjectionEvent } from '../../src/index.js';
 import type { GrpcConnectionMessage } from '../grpc/messages.js';
+import type { SyncMeter } from './own-meter.js';
 
 /**
  * Endpoints and connections of gRPC channels: outlier detection of gRFC A91, subchannels of A94.
@@ -18,7 +19,7 @@ export class GrpcMetrics {
    */
   readonly #targets = new Map<string, Set<string>>();
 
-  constructor(meter: Meter) {
+  constructor(meter: SyncMeter) {
     this.#enforced = meter.createCounter('grpc.lb.outlier_detection.ejections_enforced', {
       description: 'Enforced outlier ejections by ejection reason',
       unit: '{ejection}',

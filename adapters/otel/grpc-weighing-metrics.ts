@@ -1,5 +1,6 @@
-import type { Counter, Histogram, Meter } from '@opentelemetry/api';
+import type { Counter, Histogram } from '@opentelemetry/api';
 import type { GrpcWeighingMessage } from '../grpc/messages.js';
+import type { SyncMeter } from './own-meter.js';
 
 /** `weighted_round_robin` over reported load in gRPC channels: gRFC A78. */
 export class GrpcWeighingMetrics {
@@ -8,7 +9,7 @@ export class GrpcWeighingMetrics {
   readonly #stale: Counter;
   readonly #weights: Histogram;
 
-  constructor(meter: Meter) {
+  constructor(meter: SyncMeter) {
     this.#fallback = meter.createCounter('grpc.lb.wrr.rr_fallback', {
       description:
         'Number of scheduler updates in which there were not enough endpoints with valid weight, which caused the ' +

@@ -1,0 +1,186 @@
+import { channel } from 'node:diagnostics_channel';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  type MetricData,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { Outcome } from 'fairlead';
+import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead/grpc';
+import { fairleadMetricProducer, instrumentMesh, type MetricProducerOptions } from 'fairlead/otel';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endpoints, testMesh } from '../../support/mesh.js';
+import { CollectedMetrics, points } from '../../support/metrics.js';
+
+const endings: (() => unknown)[] = [];
+afterEach(() => Promise.all(endings.splice(0).map((end) => end())));
+
+/** The real SDK, whose reader asks our producer. */
+function setUp(names: Parameters<typeof testMesh>[0] = { users: endpoints(2) }, options?: MetricProducerOptions) {
+  const world = testMesh(names, { defaults: { policy: 'round_robin' } });
+  const producer = fairleadMetricProducer(world.mesh, options);
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: 3_600_000,
+    metricProducers: [producer],
+  });
+  const provider = new MeterProvider({ readers: [reader] });
+  endings.push(
+    () => provider.shutdown(),
+    () => producer.close(),
+  );
+  const collect = async (): Promise<Map<string, MetricData>> => {
+    exporter.reset();
+    await provider.forceFlush();
+    const metrics = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((each) => each.metrics));
+    return new Map(metrics.map((metric) => [metric.descriptor.name, metric]));
+  };
+  const run = (ms: number, outcome: Outcome = Outcome.Success, service = 'users'): void => {
+    const lease = world.mesh.service(service).acquire();
+    world.clock.advance(ms);
+    lease.done(outcome);
+  };
+  return { ...world, collect, run, producer };
+}
+
+describe('the metric producer', () => {
+  it('gives the SDK what was counted: durations by outcome, in the buckets of gRFC A66', async () => {
+    const { run, collect } = setUp();
+    run(3);
+    run(30);
+    run(5, Outcome.Failure);
+    const all = await collect();
+    const durations = all.get('fairlead.call.duration')!;
+    expect(durations.descriptor.unit).toBe('s');
+    expect(points(durations)).toEqual([
+      [
+        { 'fairlead.service': 'users', 'fairlead.outcome': 'success' },
+        { count: 2, sum: 0.033 },
+      ],
+      [
+        { 'fairlead.service': 'users', 'fairlead.outcome': 'failure' },
+        { count: 1, sum: 0.005 },
+      ],
+    ]);
+    const { buckets } = durations.dataPoints[0]!.value as { buckets: { boundaries: number[]; counts: number[] } };
+    expect(buckets.counts).toHaveLength(buckets.boundaries.length + 1);
+    // Known to a sixteenth: 3 ms are in the bucket that ends above them.
+    expect(buckets.counts.slice(buckets.boundaries.indexOf(0.003)).slice(0, 2)).toContain(1);
+    expect(buckets.counts.reduce((sum, count) => sum + count, 0)).toBe(2);
+  });
+
+  it('has the same metrics of gRPC as instrumentMesh, with the same values', async () => {
+    const { mesh, collect } = setUp();
+    const metrics = new CollectedMetrics();
+    endings.push(instrumentMesh(mesh, { meterProvider: metrics.provider }), () => metrics.close());
+    const upstream = mesh.service('users');
+    const common = { service: 'users', upstream, target: 'fairlead:///users', method: 'a.B/C' };
+    const endpoint = upstream.endpoints[0]!;
+    const attempt = { ...common, endpoint, sentBytes: 10, receivedBytes: 5_000 } as const;
+    const publish = (name: string, message: Partial<GrpcAttemptMessage & GrpcCallMessage>): void =>
+      channel(name).publish(message);
+    publish('fairlead:grpc:attempt', { ...attempt, what: 'started' });
+    publish('fairlead:grpc:attempt', { ...attempt, what: 'ended', status: 'OK', durationMs: 12 });
+    publish('fairlead:grpc:attempt', { ...attempt, what: 'ended', status: 'UNAVAILABLE', durationMs: 1 });
+    const counts = { retries: 2, hedges: 1, transparentRetries: 0, retryDelayMs: 40 };
+    publish('fairlead:grpc:call', { ...common, status: 'OK', durationMs: 60, ...counts });
+    channel('fairlead:grpc:weighing').publish({
+      ...common,
+      weights: [1, 2],
+      notYetUsable: 1,
+      stale: 0,
+      fallback: true,
+    });
+    for (const what of ['connected', 'failed', 'disconnected', 'connected', 'closed'] as const) {
+      channel('fairlead:grpc:connection').publish({ ...common, endpoint, what });
+    }
+    for (let i = 0; i < 5; i++) upstream.acquire({ prefer: 'e0' }).done(Outcome.Failure);
+    const grpc = (all: Map<string, MetricData>): unknown[] =>
+      [...all.values()]
+        .filter(({ descriptor }) => descriptor.name.startsWith('grpc.'))
+        .map(({ descriptor: { name, unit, description }, dataPoints }) => ({
+          name,
+          unit,
+          description,
+          points: dataPoints.map(({ attributes, value }) => {
+            if (typeof value === 'number') return { attributes, value };
+            const { buckets, count, sum } = value as { buckets: object; count: number; sum: number };
+            return { attributes, buckets, count, sum };
+          }),
+        }))
+        .filter((metric) => metric.points.length > 0)
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const ours = grpc(await collect());
+    expect(ours.length).toBeGreaterThan(10);
+    expect(ours).toEqual(grpc(await metrics.collect()));
+  });
+
+  it('leaves out calls of another mesh', async () => {
+    const { mesh, collect } = setUp();
+    mesh.service('users');
+    const other = testMesh({ users: endpoints(2) }).mesh.service('users');
+    const common = { service: 'users', upstream: other, target: 'fairlead:///users', method: 'a.B/C' };
+    const message = { ...common, what: 'started', endpoint: undefined };
+    channel('fairlead:grpc:attempt').publish(message);
+    expect((await collect()).has('grpc.client.attempt.started')).toBe(false);
+  });
+
+  it('ends the series of an endpoint that left, and shows all that live, after 3,000 came and went', async () => {
+    const { mesh, resolver, collect, run, clock } = setUp({ pods: [] }, { maxEndpoints: 2_000 });
+    for (let scrape = 0; scrape < 60; scrape++) {
+      const pods = Array.from({ length: 50 }, (_, i) => ({ id: `p${scrape}-${i}`, host: '10.0.0.1', port: 1 + i }));
+      resolver.update('pods', pods);
+      for (let i = 0; i < 50; i++) run(0, Outcome.Success, 'pods');
+      clock.advance(60_000);
+      const ids = points((await collect()).get('fairlead.endpoint.inflight')).map(
+        ([attributes]) => (attributes as Record<string, string>)['fairlead.endpoint'],
+      );
+      for (const { spec } of mesh.service('pods').endpoints) expect(ids).toContain(spec.id);
+      expect(ids.length).toBeLessThanOrEqual(50 + 6 * 50);
+    }
+    const [[, total]] = points((await collect()).get('fairlead.call.duration')) as [[object, { count: number }]];
+    expect(total.count).toBe(3_000);
+  });
+
+  it('has endpoints beyond maxEndpoints share one series of their service', async () => {
+    const { mesh, collect } = setUp({ users: endpoints(5) }, { maxEndpoints: 2 });
+    const lease = mesh.service('users').acquire({ prefer: 'e4' });
+    expect(points((await collect()).get('fairlead.endpoint.inflight'))).toEqual([
+      [{ 'fairlead.service': 'users', 'fairlead.endpoint': 'e0' }, 0],
+      [{ 'fairlead.service': 'users', 'fairlead.endpoint': 'e1' }, 0],
+      [{ 'fairlead.service': 'users', 'fairlead.endpoint': 'other' }, 1],
+    ]);
+    lease.done(Outcome.Success);
+  });
+
+  it('bounds the series of methods as the SDK does', async () => {
+    const { mesh, collect } = setUp();
+    const upstream = mesh.service('users');
+    for (let i = 0; i < 2_500; i++) {
+      const message = {
+        service: 'users',
+        upstream,
+        target: 't',
+        method: `m${i}`,
+        endpoint: undefined,
+        what: 'started',
+      };
+      channel('fairlead:grpc:attempt').publish(message);
+    }
+    const series = points((await collect()).get('grpc.client.attempt.started'));
+    expect(series).toHaveLength(2_001);
+    expect(series.at(-1)).toEqual([{ 'otel.metric.overflow': true }, 500]);
+  });
+
+  it('stops measuring when it is closed, and refuses options that it does not know', () => {
+    const { producer, run, clock, mesh } = setUp();
+    run(1);
+    producer.close();
+    expect(clock.pending).toBe(0);
+    expect(() => fairleadMetricProducer(mesh, { maxEndpoint: 1 } as never)).toThrow(
+      /fairleadMetricProducer\.maxEndpoint/,
+    );
+  });
+});
