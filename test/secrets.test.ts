@@ -86,6 +86,8 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   },
   'redis.ShardedRedis, given the whole': { open: (options) => new redis.ShardedRedis(mesh, options) },
   'redis.redisSessionStore': { open: (options) => redis.redisSessionStore({ eval: () => {} } as never, options) },
+  'otel.fairleadMetricProducer': { open: (options) => otel.fairleadMetricProducer(mesh, options) },
+  'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },
   'otel.instrumentMesh': { open: (options) => otel.instrumentMesh(mesh, options) },
   'tcp.createConnection': {
     open: (options) => tcp.createConnection(impatient, options).catch((error) => error),

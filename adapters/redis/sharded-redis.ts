@@ -25,6 +25,7 @@ import { Handover, type HandoverStats } from './handover/handover.js';
 import type { OnFailure } from './shards/on-failure.js';
 import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
+import { shardFigures } from './shards/shard-figures.js';
 import type { ShardSet } from './shards/shard-set.js';
 import { Topology } from './shards/topology.js';
 
@@ -133,7 +134,7 @@ export class ShardedRedis extends Redis {
     this.#unregister = this.#mesh.register({
       kind: 'redis',
       name: this.#own.service,
-      figures: () => ({ shards: this.#set.shards.length }),
+      figures: () => shardFigures(this.#set.shards),
     });
   }
 
