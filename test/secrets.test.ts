@@ -5,6 +5,7 @@ import * as etcd from 'fairlead/etcd';
 import * as gateway from 'fairlead/gateway';
 import * as grpc from 'fairlead/grpc';
 import * as http from 'fairlead/http';
+import * as monitor from 'fairlead/monitor';
 import * as mysql from 'fairlead/mysql';
 import * as mysqlPromise from 'fairlead/mysql/promise';
 import * as otel from 'fairlead/otel';
@@ -28,7 +29,7 @@ const mesh = core.createMesh();
 const impatient = core.createMesh({ defaults: { waitForReadyMs: 0 } });
 const doors = {
   ...{ core, resilience, consul, etcd, connect, gateway, grpc, http, tcp },
-  ...{ mysql, mysqlPromise, redis, otel, prometheus },
+  ...{ mysql, mysqlPromise, redis, otel, prometheus, monitor },
 };
 
 /** Every function of the doors that is given options; the test below sees that none is missing. */
@@ -76,7 +77,6 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'gateway.createGateway': { open: (options) => gateway.createGateway(mesh, options) },
   'http.createDispatcher': { open: (options) => http.createDispatcher(mesh, options) },
   'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
-  'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },
   'mysql.createPool': { open: (options) => mysql.createPool(mesh, options), base: { service: 'orders' } },
   'mysql.createDriver': { open: (options) => mysql.createDriver(mesh, options), base: { service: 'orders' } },
   'mysqlPromise.createPool': { open: (options) => mysqlPromise.createPool(mesh, options), base: { service: 'orders' } },
@@ -86,6 +86,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   },
   'redis.ShardedRedis, given the whole': { open: (options) => new redis.ShardedRedis(mesh, options) },
   'redis.redisSessionStore': { open: (options) => redis.redisSessionStore({ eval: () => {} } as never, options) },
+  'monitor.monitorMesh': { open: (options) => monitor.monitorMesh(mesh, options) },
   'otel.fairleadMetricProducer': { open: (options) => otel.fairleadMetricProducer(mesh, options) },
   'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },
   'otel.instrumentMesh': { open: (options) => otel.instrumentMesh(mesh, options) },
@@ -100,7 +101,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^monitor\.meshFigures$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;

@@ -1,6 +1,12 @@
-/** `fairlead/monitor`: what a mesh does, as figures. */
+/** `fairlead/monitor`: what a mesh does, as figures; alerts about it, and its health. */
+export type { Alert, AlertEvent, Silence } from './alert.js';
+export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';
 export { type MeshFigures, meshFigures } from './mesh-figures.js';
+export { type MeshMonitor, type MonitorEvents, monitorMesh } from './monitor.js';
+export type { MonitorOptions } from './monitor-options.js';
+export type { Severity } from './rules/finding.js';
+export type { AlertLimits } from './rules/limits.js';
 export type {
   CallSnapshot,
   DiscoverySnapshot,
@@ -12,3 +18,4 @@ export type {
   ServiceSnapshot,
   WindowSnapshot,
 } from './snapshot.js';
+export type { WebhookOptions } from './webhook.js';

@@ -8,6 +8,8 @@ export type FairleadErrorCode =
   | 'FAIRLEAD_INVALID_OPTION'
   /** The service knows no endpoint at all, or none that this subset may use. */
   | 'FAIRLEAD_NO_ENDPOINT'
+  /** The webhook of a monitor did not take alerts. */
+  | 'FAIRLEAD_WEBHOOK'
   /** A pool returned no connection: its limit, its queue or the time to wait was exhausted. */
   | 'FAIRLEAD_NO_CONNECTION'
   /** Two servers of a replicated database accept writes, and nothing says which one is right. */

@@ -28,7 +28,7 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
-const OUTCOME_NAMES = [
+export const OUTCOME_NAMES = [
   'success',
   'application_error',
   'cancelled',

@@ -1,0 +1,216 @@
+import { channel } from 'node:diagnostics_channel';
+import type { Mesh } from '../mesh.js';
+import type { Timer } from '../runtime/clock.js';
+import { SafeEmitter } from '../runtime/emitter.js';
+import { invalidOption, number, readOptions, text } from '../runtime/options.js';
+import type { Alert, AlertEvent, Silence } from './alert.js';
+import { AlertState } from './alert-state.js';
+import { type MeshHealth, meshHealth } from './health.js';
+import { type MeshFigures, meshFigures } from './mesh-figures.js';
+import { type MonitorOptions, type MonitorSettings, readMonitorOptions } from './monitor-options.js';
+import { EjectionRate } from './rules/ejection-rate.js';
+import { endpointFindings } from './rules/endpoints.js';
+import type { Finding } from './rules/finding.js';
+import { partFindings } from './rules/parts.js';
+import { trafficFindings } from './rules/traffic.js';
+import type { MeshSnapshot } from './snapshot.js';
+import { Webhook } from './webhook.js';
+
+export interface MonitorEvents {
+  /** An alert was raised, is still so, or is over. Silenced ones are not told. */
+  readonly alert: readonly [event: AlertEvent];
+  /** The webhook took no alerts. */
+  readonly error: readonly [error: Error];
+}
+
+/** Looks at a mesh again and again, and says what an operator must know. */
+export interface MeshMonitor extends Disposable {
+  /** Those that are so now, silenced ones included; the critical first. */
+  readonly alerts: readonly Alert[];
+  /** Returns a function that stops listening. What a listener throws is reported as a warning. */
+  on<Name extends keyof MonitorEvents & string>(
+    name: Name,
+    listener: (...args: MonitorEvents[Name]) => void,
+  ): () => void;
+  /** Returns a function that ends the silence early. Throws FAIRLEAD_INVALID_OPTION. */
+  silence(silence: Silence): () => void;
+  /**
+   * As of now. `needs` names the services whose state decides: all by default. Costs as much as
+   * reading the figures.
+   */
+  health(needs?: readonly string[]): MeshHealth;
+  /** Stops looking. Idempotent. */
+  close(): void;
+}
+
+/** A look that comes so late was kept by a suspended process, or one that did nothing else. */
+const PAUSE_MS = 5_000;
+const YEAR_MS = 31_536_000_000;
+
+const alertChannel = channel('fairlead:alert');
+
+/**
+ * Watches over a mesh: error rate, latency, endpoints that are left, discovery, ejections, panic,
+ * replication, shards. It is a reader of figures: calls are counted until it is closed. Throws
+ * FAIRLEAD_INVALID_OPTION.
+ *
+ * ```ts
+ * const monitor = monitorMesh(mesh, { limits: { errorRatio: 0.02 } });
+ * monitor.on('alert', ({ what, alert }) => console.log(what, alert.severity, alert.text));
+ * ```
+ */
+export function monitorMesh(mesh: Mesh, options?: MonitorOptions): MeshMonitor {
+  return new LiveMonitor(mesh, readMonitorOptions(options));
+}
+
+class LiveMonitor implements MeshMonitor {
+  readonly #mesh: Mesh;
+  readonly #settings: MonitorSettings;
+  readonly #figures: MeshFigures;
+  readonly #events = new SafeEmitter<MonitorEvents>();
+  readonly #states = new Map<string, AlertState>();
+  readonly #silences = new Set<Silence & { readonly untilMs: number }>();
+  readonly #ejections = new EjectionRate();
+  readonly #webhook: Webhook | undefined;
+  #before: MeshSnapshot;
+  #dueMs = 0;
+  /** When a pause of the process was last seen to be over, or the monitor began. */
+  #awakeSinceMs: number;
+  #timer: Timer | undefined;
+
+  constructor(mesh: Mesh, settings: MonitorSettings) {
+    this.#mesh = mesh;
+    this.#settings = settings;
+    this.#awakeSinceMs = mesh.clock.now();
+    this.#figures = meshFigures(mesh);
+    this.#before = this.#figures.read();
+    const failed = (error: Error): void => this.#events.emit('error', error);
+    this.#webhook = settings.webhook && new Webhook(settings.webhook, mesh.clock, mesh.random, failed);
+    this.#lookLater();
+  }
+
+  get alerts(): readonly Alert[] {
+    const firing = [...this.#states.values()].filter((state) => state.firing);
+    const alerts = firing.map((state) => state.alert(this.#isSilenced(state.alert(false))));
+    return alerts.sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
+  }
+
+  on<Name extends keyof MonitorEvents & string>(
+    name: Name,
+    listener: (...args: MonitorEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  silence(silence: Silence): () => void {
+    const read = readOptions<{ rule: string | undefined; subject: string | undefined; forMs: number }>(
+      'silence',
+      silence,
+      { rule: text(undefined), subject: text(undefined), forMs: number(Number.NaN, 1, YEAR_MS) },
+    );
+    // Needed: one without an end would be forgotten.
+    if (Number.isNaN(read.forMs)) throw invalidOption('silence.forMs', undefined, `a number from 1 to ${YEAR_MS}`);
+    const silenced = { ...silence, untilMs: this.#mesh.clock.now() + read.forMs };
+    this.#silences.add(silenced);
+    return () => void this.#silences.delete(silenced);
+  }
+
+  health(needs?: readonly string[]): MeshHealth {
+    return meshHealth(this.#figures.read(), this.alerts, needs);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#figures.close();
+    this.#webhook?.close();
+    this.#events.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #lookLater(): void {
+    const { intervalMs } = this.#settings;
+    this.#dueMs = this.#mesh.clock.now() + intervalMs;
+    this.#timer = this.#mesh.clock.after(intervalMs, () => {
+      this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #look(): void {
+    const { clock } = this.#mesh;
+    const nowMs = clock.now();
+    const before = this.#before;
+    const now = this.#figures.read();
+    this.#before = now;
+    // What is seen after a pause is the pause: old lists, calls that timed out at once. The next
+    // look judges.
+    if (nowMs - this.#dueMs > PAUSE_MS) {
+      this.#ejections.restart(now.services, nowMs);
+      this.#awakeSinceMs = nowMs;
+      return;
+    }
+    const findings = this.#findings(now, before, nowMs);
+    const told = findings.flatMap((finding) => this.#judge(finding, nowMs, clock.wallMs()));
+    told.push(...this.#dropVanished(findings));
+    for (const event of told) {
+      this.#events.emit('alert', event);
+      if (alertChannel.hasSubscribers) alertChannel.publish(event);
+    }
+    if (told.length > 0) this.#webhook?.send(told);
+  }
+
+  #findings(now: MeshSnapshot, before: MeshSnapshot, nowMs: number): Finding[] {
+    const { limits } = this.#settings;
+    const earlier = new Map(before.services.map((service) => [service.name, service]));
+    return [
+      ...now.services.flatMap((service) => {
+        const rate = this.#ejections.lastMinute(service, nowMs);
+        const traffic = trafficFindings(service, earlier.get(service.name), limits);
+        return [...endpointFindings(service, rate, nowMs - this.#awakeSinceMs, limits), ...traffic];
+      }),
+      ...now.parts.flatMap((part) => partFindings(part, limits)),
+    ];
+  }
+
+  #judge(finding: Finding, nowMs: number, wallMs: number): AlertEvent[] {
+    const key = keyOf(finding);
+    let state = this.#states.get(key);
+    if (state === undefined) {
+      if (finding.bad !== true) return [];
+      state = new AlertState(finding, this.#settings);
+      this.#states.set(key, state);
+    }
+    const silenced = this.#isSilenced(finding);
+    const what = state.look(finding, nowMs, wallMs, silenced);
+    const alert = state.alert(silenced);
+    if (!state.firing && finding.bad === false) this.#states.delete(key);
+    return what === undefined ? [] : [{ what, alert }];
+  }
+
+  /** What is not looked at any more, such as a part that ended, is over. */
+  #dropVanished(findings: readonly Finding[]): AlertEvent[] {
+    const seen = new Set(findings.map(keyOf));
+    return [...this.#states].flatMap(([key, state]) => {
+      const alert = state.alert(false);
+      if (seen.has(key)) return [];
+      this.#states.delete(key);
+      return state.firing && !this.#isSilenced(alert) ? [{ what: 'cleared' as const, alert }] : [];
+    });
+  }
+
+  #isSilenced({ rule, subject }: { readonly rule: string; readonly subject: string }): boolean {
+    const nowMs = this.#mesh.clock.now();
+    for (const silence of this.#silences) {
+      if (silence.untilMs <= nowMs) this.#silences.delete(silence);
+      else if ((silence.rule ?? rule) === rule && (silence.subject ?? subject) === subject) return true;
+    }
+    return false;
+  }
+}
+
+function keyOf({ rule, subject }: Finding): string {
+  return `${rule}\n${subject}`;
+}
