@@ -2,7 +2,7 @@ import type { PartSnapshot } from '../snapshot.js';
 import type { Finding } from './finding.js';
 import type { LimitSettings } from './limits.js';
 
-/** What the figures of MySQL pools and Redis clients say: they have one for each server by its id. */
+/** What the figures of MySQL pools and Redis clients say: one for each server by its id. */
 export function partFindings(part: PartSnapshot, limits: LimitSettings): Finding[] {
   if (part.kind === 'mysql') return mysqlFindings(part, limits);
   return part.kind === 'redis' ? redisFindings(part) : [];
