@@ -7,8 +7,8 @@ export interface MonitorOptions {
   /** From where on alerts are raised. */
   readonly limits?: AlertLimits;
   /**
-   * Between two looks, which is the window of errors and mean latency; milliseconds. Default 10,000;
-   * 100 to 3,600,000.
+   * Between two looks, which is the window of errors and mean latency; milliseconds. Default
+   * 10,000; 100 to 3,600,000.
    */
   readonly intervalMs?: number;
   /** Looks in a row that find it so, until an alert is raised; 1 to 1,000. Default 2. */
