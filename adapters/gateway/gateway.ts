@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Matched, readRoutes } from '../../src/adapter.js';
-import { type Clock, FairleadError, type Mesh, type Route } from '../../src/index.js';
+import { type Clock, FairleadError, type Mesh, type Random, type Route } from '../../src/index.js';
+import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
 import { hasBody } from './common/linger.js';
 import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
@@ -12,6 +13,7 @@ import { FrontServer } from './front-server.js';
 import { type Peer, Peers } from './head/client.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
 import { type HeaderContext, loops } from './head/request-headers.js';
+import { requestIdOf } from './head/request-id.js';
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from './options.js';
 import { preflightFor, preflightHeaders } from './routes/cors.js';
 import type { LiveRoute } from './routes/live-route.js';
@@ -79,6 +81,8 @@ class LiveGateway implements Gateway, PassageHost {
   readonly #server: FrontServer;
   readonly #routes: RouteSet;
   readonly #headers: HeaderContext;
+  readonly #random: Random;
+  readonly #accessLog: AccessLog | undefined;
   readonly #unregister: () => void;
   readonly #upgrades: readonly string[];
   readonly #tunnels = new Set<Tunnel>();
@@ -86,11 +90,13 @@ class LiveGateway implements Gateway, PassageHost {
   #closing: Promise<void> | undefined;
 
   constructor(mesh: Mesh, settings: GatewaySettings) {
-    const { upstreams, affinityKeys, rateLimiters, forwarded } = settings;
+    const { upstreams, affinityKeys, rateLimiters, forwarded, requestId } = settings;
     this.clock = mesh.clock;
     this.problem = settings.problemDetails;
     this.via = settings.via === false ? undefined : (settings.via ?? `fairlead-${eightDigits(mesh)}`);
-    this.#headers = { forwarded, via: this.via };
+    this.#random = mesh.random;
+    this.#accessLog = settings.accessLog;
+    this.#headers = { forwarded, via: this.via, requestId };
     this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters });
     this.#routes.set(settings.routes);
     this.#upstreams = new Upstreams(mesh, (service) => upstreams[service] ?? {});
@@ -167,6 +173,7 @@ class LiveGateway implements Gateway, PassageHost {
 
   ended(passage: Passage): void {
     this.#inflight--;
+    if (this.#accessLog !== undefined) logAccess(this.#accessLog, passage, this.clock);
     const { route, status, bytes, broken } = passage;
     if (route === undefined) return;
     route.figures.responseBytes += bytes;
@@ -184,7 +191,13 @@ class LiveGateway implements Gateway, PassageHost {
     const said = request.headers['x-forwarded-for'];
     const client = this.#peers.clientOf(peer, typeof said === 'string' ? said : said?.join(', '));
     this.#inflight++;
-    return new Passage(this, request, response, peer, client);
+    const passage = new Passage(this, request, response, peer, client);
+    const { requestId } = this.#headers;
+    if (requestId !== undefined) {
+      passage.requestId = requestIdOf(passage.header(requestId), peer, this.#random);
+      passage.extra.push(requestId, passage.requestId);
+    }
+    return passage;
   }
 
   #find(request: IncomingMessage, head: RequestHead): Matched<LiveRoute> | undefined {

@@ -1,3 +1,4 @@
+export type { AccessEntry, AccessLogger } from './access-log.js';
 export type { UpstreamOptions } from './forward/upstreams.js';
 export { createGateway, type Gateway } from './gateway.js';
 export type { ForwardedStyle } from './head/forwarded.js';

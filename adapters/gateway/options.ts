@@ -2,6 +2,7 @@ import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { optionReaders, type RouteSettings, readRoutes, tokenKeys } from '../../src/adapter.js';
 import type { Route, TokenKey } from '../../src/index.js';
 import type { RateLimiterLike } from '../../src/resilience/index.js';
+import { type AccessEntry, type AccessLog, type AccessLogger, readAccessLog } from './access-log.js';
 import type { UpstreamOptions } from './forward/upstreams.js';
 import { readTrusted, type TrustedPeers } from './head/client.js';
 import type { ForwardedStyle } from './head/forwarded.js';
@@ -25,6 +26,16 @@ export interface GatewayOptions {
    * unique. `false`: no `Via`. Default: `fairlead-` and eight random digits.
    */
   readonly via?: string | false;
+  /**
+   * The header that carries the id of a request, to the service and back to the client: a trusted
+   * proxy's own, or a new one. `false`: none. Default `x-request-id`.
+   */
+  readonly requestId?: string | false;
+  /**
+   * Is told of every request when its response has ended: a function, or a logger such as pino.
+   * `true`: JSON lines on stdout. Default: none.
+   */
+  readonly accessLog?: boolean | ((entry: AccessEntry) => void) | AccessLogger;
   /** Answers of its own as `application/problem+json` (RFC 9457). Default false: as text. */
   readonly problemDetails?: boolean;
   /**
@@ -64,6 +75,8 @@ export interface GatewaySettings {
   readonly trustedProxies: TrustedPeers;
   readonly forwarded: ForwardedStyle;
   readonly via: string | false | undefined;
+  readonly requestId: string | undefined;
+  readonly accessLog: AccessLog | undefined;
   readonly problemDetails: boolean;
   readonly upgrades: readonly string[];
   readonly maxHeaderBytes: number;
@@ -120,10 +133,12 @@ const rateLimiters: Reader<Readonly<Record<string, RateLimiterLike>>> = (value, 
   throw invalidOption(name, value, 'an object of limiters, which have a method consume, by name');
 };
 
+const TOKEN = /^[\w.!#$%&'*+^`|~-]+$/;
+
 const via: Reader<string | false | undefined> = (value, name) => {
   if (value === undefined || value === false) return value;
   // RFC 9110, 7.6.3: a pseudonym is a token.
-  if (typeof value === 'string' && /^[\w.!#$%&'*+^`|~-]+$/.test(value)) return value;
+  if (typeof value === 'string' && TOKEN.test(value)) return value;
   throw invalidOption(name, value, 'a name without spaces, or false');
 };
 
@@ -136,6 +151,13 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     trustedProxies: readTrusted,
     forwarded: oneOf<ForwardedStyle>('both', 'x-forwarded', 'forwarded', 'both', 'none'),
     via,
+    requestId: (value, name) => {
+      if (value === false) return undefined;
+      if (value === undefined) return 'x-request-id';
+      if (typeof value === 'string' && TOKEN.test(value)) return value.toLowerCase();
+      throw invalidOption(name, value, 'the name of a header, or false');
+    },
+    accessLog: readAccessLog,
     problemDetails: boolean(false),
     upgrades: (value, name) =>
       value === undefined ? ['websocket'] : textList()(value, name).map((each) => each.toLowerCase()),

@@ -32,7 +32,10 @@ export function outgoing(
   const path = rewrite?.path === undefined ? target.raw : rewritePath(pattern, target.raw, rewrite.path);
   const cookies = route.cookie === undefined ? undefined : passage.header('cookie');
   const kept = cookies === undefined ? undefined : route.cookie!.without(cookies, passage.peer.secure);
-  const headers = edited(requestHeaders(passage.request, head, passage.peer, passage.client, context, kept), edits);
+  const headers = edited(
+    requestHeaders(passage.request, head, passage.peer, passage.client, context, passage.requestId, kept),
+    edits,
+  );
   if (upstream.host === 'client') headers.push('host', rewrite?.host ?? head.authority);
   const { service } = route;
   passage.preferred = route.cookie?.endpointOf(cookies, service?.endpoints ?? [], passage.peer.secure);

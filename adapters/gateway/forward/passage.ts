@@ -43,6 +43,7 @@ export class Passage {
   endpoint: Endpoint | undefined;
   /** The endpoint that the client's cookie names. */
   preferred: string | undefined;
+  requestId: string | undefined;
   /** Where it asks for another protocol. */
   upgraded: Upgraded | undefined;
   /** Of the response; 0 while there is none. */

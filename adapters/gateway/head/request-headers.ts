@@ -8,6 +8,8 @@ export interface HeaderContext {
   readonly forwarded: ForwardedStyle;
   /** The gateway's name in Via; undefined for none. */
   readonly via: string | undefined;
+  /** The header that carries the id of a request, in lower case; undefined for none. */
+  readonly requestId: string | undefined;
 }
 
 /** Of node:http's own making, or made anew here. */
@@ -23,7 +25,8 @@ export function requestHeaders(
   head: RequestHead,
   peer: Peer,
   client: string | undefined,
-  { forwarded, via }: HeaderContext,
+  { forwarded, via, requestId }: HeaderContext,
+  id: string | undefined,
   cookies: string | undefined = request.headers.cookie,
 ): string[] {
   const { rawHeaders, headers } = request;
@@ -33,10 +36,12 @@ export function requestHeaders(
     const name = rawHeaders[i]!;
     const lower = name.toLowerCase();
     if (OURS.has(lower) || endsHere(lower, named) || isAboutClient(lower) || lower.charCodeAt(0) === 58) continue;
+    if (lower === requestId) continue;
     sent.push(name, rawHeaders[i + 1]!);
   }
   // Several lines are one to a server of HTTP/1.1: RFC 9113, 8.2.3.
   if (cookies !== undefined && cookies !== '' && !named.has('cookie')) sent.push('cookie', cookies);
+  if (requestId !== undefined && id !== undefined) sent.push(requestId, id);
   addForwarded(sent, forwarded, headers, peer, client, head.authority);
   if (via !== undefined) {
     const own = `${request.httpVersion === '2.0' ? '2' : request.httpVersion} ${via}`;

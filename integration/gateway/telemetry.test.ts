@@ -1,0 +1,107 @@
+import type { AccessEntry } from 'fairlead/gateway';
+import { describe, expect, it } from 'vitest';
+import { saysWho } from '../http/support.js';
+import { Origin } from './origin.js';
+import { gatewayOver, RawClient } from './support.js';
+
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+describe('the access log', () => {
+  it('tells of every request when it has ended, without the query', async () => {
+    await using backend = await saysWho('a');
+    const entries: AccessEntry[] = [];
+    await using running = await gatewayOver([backend.port], {
+      routes: [{ name: 'api', match: { path: '/api/*' }, service: 'users' }],
+      accessLog: (entry) => void entries.push(entry),
+    });
+    await (await fetch(`${running.url}/api/x?secret=1`, { headers: { traceparent: TRACE } })).text();
+    await (await fetch(`${running.url}/other`)).text();
+    for (let i = 0; i < 200 && entries.length < 2; i++) await new Promise(setImmediate);
+    const [first, second] = entries;
+    expect(first).toMatchObject({
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      client: '127.0.0.1',
+      method: 'GET',
+      host: `127.0.0.1:${running.port}`,
+      path: '/api/x',
+      protocol: 'HTTP/1.1',
+      route: 'api',
+      service: 'users',
+      endpoint: 'e0',
+      status: 200,
+      broken: false,
+    });
+    expect(first!.bytes).toBeGreaterThan(10);
+    expect(Date.parse(first!.time)).toBeGreaterThan(0);
+    expect(JSON.stringify(first)).not.toContain('secret');
+    expect(second).toMatchObject({ path: '/other', status: 404 });
+    expect(second).not.toHaveProperty('route');
+  });
+
+  it('is a logger such as pino as well, and stops nothing where it throws', async () => {
+    await using backend = await saysWho('a');
+    const logged: unknown[] = [];
+    const logger = {
+      info(...said: unknown[]) {
+        logged.push(said);
+        throw new Error('full disk');
+      },
+    };
+    await using running = await gatewayOver([backend.port], { accessLog: logger });
+    expect((await fetch(running.url)).status).toBe(200);
+    expect((await fetch(running.url)).status).toBe(200);
+    for (let i = 0; i < 200 && logged.length < 2; i++) await new Promise(setImmediate);
+    expect(logged[0]).toEqual([expect.objectContaining({ status: 200 }), 'request']);
+  });
+});
+
+describe('what belongs to a request', () => {
+  it('is an id of its own, there and back, and the trace context as it came', async () => {
+    await using origin = await Origin.of();
+    await using running = await gatewayOver([origin.port]);
+    using client = await RawClient.to(running.port);
+    const headers = `X-Request-Id: mine\r\ntraceparent: ${TRACE}\r\ntracestate: a=1\r\nbaggage: b=2\r\n`;
+    const { head } = await client.send(`GET / HTTP/1.1\r\nHost: h\r\n${headers}\r\n`).response();
+    const [id] = origin.values('x-request-id');
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(head).toContain(`x-request-id: ${id}`);
+    expect([origin.values('traceparent'), origin.values('tracestate'), origin.values('baggage')]).toEqual([
+      [TRACE],
+      ['a=1'],
+      ['b=2'],
+    ]);
+  });
+
+  it('is the id that a trusted proxy gave it', async () => {
+    await using origin = await Origin.of();
+    await using running = await gatewayOver([origin.port], { trustedProxies: ['127.0.0.1'], requestId: 'X-Id' });
+    using client = await RawClient.to(running.port);
+    await client.send('GET / HTTP/1.1\r\nHost: h\r\nX-Id: mine\r\n\r\n').response();
+    expect(origin.values('x-id')).toEqual(['mine']);
+    await client.send('GET / HTTP/1.1\r\nHost: h\r\nX-Id: <b>\r\n\r\n').response();
+    expect(origin.values('x-id')[0]).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+describe('figures', () => {
+  it('count requests by route and class of status, also over a change of routes', async () => {
+    await using origin = await Origin.of('HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy');
+    const routes = [{ name: 'api', match: { path: '/api' }, service: 'users' }];
+    await using running = await gatewayOver([origin.port], { routes });
+    const figures = () => [...running.mesh.parts].find(({ kind }) => kind === 'gateway')!.figures!();
+    expect((await fetch(`${running.url}/api`)).status).toBe(503);
+    running.gateway.setRoutes([...routes, { name: 'more', match: { path: '/more' }, service: 'users' }]);
+    expect(await (await fetch(`${running.url}/api`)).text()).toBe('busy');
+    await origin.until(() => figures().inflight === 0);
+    expect(figures()).toMatchObject({
+      inflight: 0,
+      tunnels: 0,
+      'api.requests': 2,
+      'api.5xx': 2,
+      'api.2xx': 0,
+      'api.inflight': 0,
+      'api.responseBytes': 8,
+      'more.requests': 0,
+    });
+  });
+});
