@@ -17,6 +17,7 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^transaction: \[\[null,"OK"\],\[null,2\]\]$/m,
     /^refused: FAIRLEAD_CROSS_SHARD$/m,
   ],
+  'tcp.ts': [/^served by a, b, c; 0 of 300 failed$/m],
   'static.ts': [/^ejected 127\.0\.0\.1:\d+$/m, /^answers: \{"a":\d+,"b":\d+,"c":\d+\}, failed: 0 of 300$/m],
 };
 

@@ -33,14 +33,8 @@ export function createTcpProxy(mesh: Mesh, options: TcpProxyOptions): TcpProxy {
   return new LiveTcpProxy(mesh, readProxyOptions(options));
 }
 
-/** See `allowHalfOpen` and `pauseOnConnect`: nothing is lost, and nothing is kept. */
-const SERVER = {
-  allowHalfOpen: true,
-  pauseOnConnect: true,
-  noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
-} as const;
+/** Nothing is lost, and nothing is kept. Who vanished is idle: no need to probe for that. */
+const SERVER = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true } as const;
 
 class LiveTcpProxy implements TcpProxy, ConnectionHost {
   readonly settings: ProxySettings;
@@ -115,7 +109,6 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
 
   admits(address: string): boolean {
     const { maxConnectionsPerClient } = this.settings;
-    if (maxConnectionsPerClient === Number.POSITIVE_INFINITY) return true;
     const open = this.#byClient.get(address) ?? 0;
     if (open >= maxConnectionsPerClient) {
       this.#figures.refused++;
@@ -131,7 +124,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
     this.#figures.bytesIn += connection.bytesFromClient;
     this.#figures.bytesOut += connection.bytesFromServer;
     const { admitted } = connection;
-    if (admitted !== undefined && this.#byClient.size > 0) {
+    if (admitted !== undefined) {
       const left = this.#byClient.get(admitted)! - 1;
       if (left > 0) this.#byClient.set(admitted, left);
       else this.#byClient.delete(admitted);

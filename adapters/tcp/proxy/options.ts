@@ -62,7 +62,7 @@ export interface ProxySettings {
   readonly idleTimeout: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
-  readonly key: (client: TcpClient) => RoutingKey | undefined;
+  readonly key: ((client: TcpClient) => RoutingKey | undefined) | undefined;
   readonly acceptProxyProtocol: Networks | undefined;
   readonly sendProxyProtocol: 1 | 2 | undefined;
   readonly prefaceTimeout: number;
@@ -73,7 +73,7 @@ const { callback, integer, invalidOption, number, optional, readOptions, text } 
 type Reader<T> = optionReaders.Reader<T>;
 
 const key: Reader<ProxySettings['key']> = (value, name) => {
-  if (value === undefined) return () => undefined;
+  if (value === undefined) return undefined;
   if (typeof value === 'function') return value as ProxySettings['key'];
   if (value !== 'client-ip') throw invalidOption(name, value, "'client-ip' or a function");
   const keyOf = clientIpKey();

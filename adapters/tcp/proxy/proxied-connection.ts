@@ -32,7 +32,8 @@ export const IDLE_LOOKS = 4;
 export class ProxiedConnection {
   readonly #host: ConnectionHost;
   readonly #client: Socket;
-  #who: TcpClient;
+  /** Asked for where somebody wants it: the system has to be. */
+  #known: TcpClient | undefined;
   /** Counted under this address. */
   admitted: string | undefined;
   #reading: PrefaceReader | undefined;
@@ -46,12 +47,6 @@ export class ProxiedConnection {
   constructor(host: ConnectionHost, client: Socket) {
     this.#host = host;
     this.#client = client;
-    this.#who = {
-      address: unmapped(client.remoteAddress),
-      port: client.remotePort ?? 0,
-      serverName: undefined,
-      alpn: [],
-    };
     client.on('error', this.#clientFailed);
     client.on('close', this.#clientClosed);
     const { acceptProxyProtocol, routes, prefaceTimeout: timeoutMs } = host.settings;
@@ -107,25 +102,23 @@ export class ProxiedConnection {
   }
 
   #route(preface: Preface | undefined): void {
-    const { settings, contextOf, admits } = this.#host;
-    const { addresses, hello } = preface ?? {};
-    this.#who = {
-      address: addresses?.source.address ?? this.#who.address,
-      port: addresses?.source.port ?? this.#who.port,
-      serverName: hello?.serverName,
-      alpn: hello?.alpn ?? [],
-    };
-    if (!admits.call(this.#host, this.#who.address)) {
-      this.fail(new Error(`more than ${settings.maxConnectionsPerClient} connections of one client`));
-      return;
+    const { settings } = this.#host;
+    const hello = preface?.hello;
+    if (preface !== undefined || settings.onError !== undefined) this.#known = this.#look(preface);
+    if (settings.maxConnectionsPerClient !== Number.POSITIVE_INFINITY) {
+      const { address } = this.#who;
+      if (!this.#host.admits(address)) {
+        this.fail(new Error(`more than ${settings.maxConnectionsPerClient} connections of one client`));
+        return;
+      }
+      this.admitted = address;
     }
-    this.admitted = this.#who.address;
     const service = (hello && settings.routes.serviceOf(hello)) ?? settings.service;
     if (service === undefined) {
       this.fail(new Error(`no route for ${hello?.serverName ?? 'a connection without a server name'}`));
       return;
     }
-    const context = contextOf.call(this.#host, service);
+    const context = this.#host.contextOf(service);
     this.#context = context;
     const connecting = new Connecting<Socket>(
       context,
@@ -141,9 +134,24 @@ export class ProxiedConnection {
     if (!this.#client.destroyed && this.#tunnel === undefined) this.#connecting = connecting;
   }
 
+  get #who(): TcpClient {
+    this.#known ??= this.#look(undefined);
+    return this.#known;
+  }
+
+  #look(preface: Preface | undefined): TcpClient {
+    const { addresses, hello } = preface ?? {};
+    const { address, port } = addresses?.source ?? {
+      address: unmapped(this.#client.remoteAddress),
+      port: this.#client.remotePort ?? 0,
+    };
+    return { address, port, serverName: hello?.serverName, alpn: hello?.alpn ?? [] };
+  }
+
   #key(): RoutingKey | undefined {
+    const { key } = this.#host.settings;
     try {
-      return this.#host.settings.key(this.#who);
+      return key?.(this.#who);
     } catch {
       return undefined;
     }
@@ -192,5 +200,5 @@ export class ProxiedConnection {
   };
 }
 
-/** Half-closed connections are whole ones to a proxy; what is idle or dead shows by probes. */
-const DIAL = { tls: undefined, allowHalfOpen: true, noDelay: true, keepAlive: true } as const;
+/** Half-closed connections are whole ones to a proxy; what is idle it ends itself. */
+const DIAL = { tls: undefined, allowHalfOpen: true, noDelay: true, keepAlive: false } as const;
