@@ -12,4 +12,5 @@ export type { HandoverStats } from './handover/handover.js';
 export { type RedisSessionStoreOptions, redisSessionStore, type ScriptRunner } from './session-store.js';
 export { ShardedRedis } from './sharded-redis.js';
 export type { RingDescription } from './shards/ring-description.js';
+export type { ShardStats } from './shards/shard-stats.js';
 export type { ShardState } from './shards/state.js';

@@ -27,6 +27,7 @@ import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
 import { shardFigures } from './shards/shard-figures.js';
 import type { ShardSet } from './shards/shard-set.js';
+import { type ShardStats, statsOf } from './shards/shard-stats.js';
 import { Topology } from './shards/topology.js';
 
 /** Those of ioredis, and `shard`. */
@@ -170,6 +171,11 @@ export class ShardedRedis extends Redis {
   /** What becomes of keys whose owner changes; undefined without the option `handover`. */
   get handover(): HandoverStats | undefined {
     return this.#handover?.stats;
+  }
+
+  /** What each shard does and has done, sorted by name. Some objects for each: for displays. */
+  shardStats(): ShardStats[] {
+    return this.#set.shards.map(statsOf);
   }
 
   describeRing(): RingDescription {

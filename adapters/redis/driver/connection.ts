@@ -14,7 +14,11 @@ export interface ConnectionErrors {
   /** For commands that were sent and not answered. */
   lost(cause: Error): Error;
   /** A command was answered by this error, which its caller is about to hear. */
-  answered(error: Error): void;
+  answered(error: Error, command: Command): void;
+  /** Those that fail by the error of `lost`. */
+  broke(commands: readonly Command[]): void;
+  /** A command was not answered within `commandTimeout`. */
+  late(command: unknown): void;
 }
 
 /** What a connection needs besides the options of ioredis. */
@@ -47,6 +51,7 @@ class Connection extends Redis {
   readonly #connectTimeoutMs: number;
   #connecting: Timer | undefined;
   readonly #deadlines: Deadlines | undefined;
+  readonly #late: ConnectionErrors['late'];
   /** While ioredis takes a command in: it would arm a timer for each. */
   #ownsDeadline = false;
   /** The command whose error ioredis is dealing with. */
@@ -77,10 +82,11 @@ class Connection extends Redis {
     this.#clock = clock;
     this.#keepsUnsent = keepsUnsent;
     this.#timeoutMs = commandTimeout;
+    this.#late = errors.late;
     concealOptions(this.options);
     this.#guardReconnectOnError();
     if (commandTimeout !== undefined) {
-      this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length);
+      this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length, errors.late);
       Object.defineProperty(this.options, 'commandTimeout', {
         enumerable: true,
         get: () => (this.#ownsDeadline ? undefined : commandTimeout),
@@ -119,6 +125,10 @@ class Connection extends Redis {
         for (const { command, error: refusal } of this.#again.splice(0)) command.reject(refusal);
         flushQueue.call(this, errors.unsent(error), { offlineQueue, commandQueue: false });
       }
+      if (commandQueue) {
+        const queue = own.commandQueue;
+        errors.broke(Array.from({ length: queue.length }, (_, i) => queue.peekAt(i)!.command));
+      }
       if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
     };
     own.setStatus = (status, arg) => {
@@ -131,7 +141,7 @@ class Connection extends Redis {
     own.handleReconnection = (error, item) => {
       concealCommand(error);
       if (item.command.name === 'select') unselect(this, item);
-      errors.answered(error);
+      errors.answered(error, item.command);
       this.#failing = { command: item.command, select: item.select, error };
       try {
         handleReconnection.call(this, error, item);
@@ -224,7 +234,10 @@ class Connection extends Redis {
    */
   #timeAlone(command: Command): void {
     if (this.#timeoutMs === undefined) return;
-    const timer = judgeAfter(this.#clock, this.#timeoutMs, () => command.reject(timedOut()));
+    const timer = judgeAfter(this.#clock, this.#timeoutMs, () => {
+      this.#late(command);
+      command.reject(timedOut());
+    });
     const settled = (): void => timer.cancel();
     command.promise.then(settled, settled);
   }

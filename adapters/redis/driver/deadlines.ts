@@ -24,6 +24,7 @@ export class Deadlines {
    * these less.
    */
   readonly #unanswered: () => number;
+  readonly #late: (command: TimedCommand) => void;
   /** Undefined before `#head`: a command that was answered may hold a megabyte. */
   #commands: (TimedCommand | undefined)[] = [];
   /** When each of them is overdue. */
@@ -31,10 +32,12 @@ export class Deadlines {
   #head = 0;
   #timer: Timer | undefined;
 
-  constructor(timeoutMs: number, clock: Clock, unanswered: () => number) {
+  /** `late` is called with each command that was not answered in time. */
+  constructor(timeoutMs: number, clock: Clock, unanswered: () => number, late: (command: TimedCommand) => void) {
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
     this.#unanswered = unanswered;
+    this.#late = late;
   }
 
   /** Watched now: the unanswered ones, and those answered since the last `add`. */
@@ -64,7 +67,9 @@ export class Deadlines {
     const nowMs = this.#clock.now();
     while (this.size > 0 && this.#dueMs[this.#head]! <= nowMs) {
       const command = this.#shift()!;
-      if (!(command.isSettled ?? command.isResolved)) command.reject(timedOut());
+      if (command.isSettled ?? command.isResolved) continue;
+      this.#late(command);
+      command.reject(timedOut());
     }
     this.#compact();
     if (this.size === 0) return;

@@ -39,6 +39,11 @@ export function waitingOn(connection: Redis): number {
   return inside(connection).offlineQueue.length;
 }
 
+/** Commands that were sent and not answered. */
+export function inflightOn(connection: Redis): number {
+  return inside(connection).commandQueue.length;
+}
+
 /** Sets the status and emits the event of that name, as ioredis does it. */
 export function setStatus(redis: Redis, status: string, arg?: unknown): void {
   if (redis.status === status) return;

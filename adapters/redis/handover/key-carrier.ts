@@ -252,7 +252,11 @@ export class KeyCarrier {
       moveKey(key, from, to, { service, reservedPrefix, maxValueBytes, newTicket, ticketMs: TICKET_MS, pause }),
     );
     this.counts[move.how]++;
-    if ('bytes' in move) this.counts.movedBytes += move.bytes;
+    if ('bytes' in move) {
+      this.counts.movedBytes += move.bytes;
+      from.counts.movedOut++;
+      to.counts.movedIn++;
+    }
     return move;
   }
 

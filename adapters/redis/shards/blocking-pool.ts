@@ -2,11 +2,13 @@ import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError } from '../../../src/index.js';
 import { timedOut } from '../driver/deadlines.js';
 import { type Command, endConnection, type Redis, type RedisOptions } from '../driver/driver.js';
+import type { ShardCounts } from './shard-counts.js';
 
 /** What the connections are made by. */
 interface Connector {
   readonly name: string;
   connect(options?: RedisOptions): Redis;
+  readonly counts: ShardCounts;
   /** The error of a command that was not sent. */
   unsent(cause: Error): Error;
 }
@@ -36,12 +38,18 @@ export class BlockingPool {
     this.#clock = clock;
   }
 
+  /** Connections there are. */
+  get size(): number {
+    return this.#all.size;
+  }
+
   /** Settles the command one way or the other. */
   send(command: Command): void {
     const idle = this.#idle.pop();
     if (idle !== undefined) this.#issue(command, idle);
     else if (!this.#closed && this.#all.size < this.#limit) this.#sendByNew(command);
     else {
+      this.#connector.counts.refused++;
       const message =
         `${this.#limit} blocking commands wait on shard '${this.#connector.name}' already ` +
         '(maxBlockingConnections). Nothing was sent.';
@@ -102,6 +110,7 @@ export class BlockingPool {
   }
 
   #issue(command: Command, connection: Redis): void {
+    this.#connector.counts.commands++;
     const back = (): void => this.#release(connection);
     command.promise.then(back, back);
     connection.sendCommand(command);

@@ -1,3 +1,4 @@
+import type { EndpointSpec } from '../../../src/index.js';
 import { ownCommand, type Redis } from '../driver/driver.js';
 
 export interface RoleHost {
@@ -72,4 +73,9 @@ export class PrimaryRole {
     this.#demoted = true;
     this.#host.demoted(cause);
   }
+}
+
+/** By discovery: `meta.role` is `replica`, or the instance has the tag `replica`. */
+export function isReplica({ meta, tags }: EndpointSpec): boolean {
+  return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
 }

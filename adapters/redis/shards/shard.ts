@@ -1,4 +1,4 @@
-import { addressOf, type Clock, type Endpoint, type EndpointSpec, Outcome, type Service } from '../../../src/index.js';
+import { addressOf, type Clock, type Endpoint, Outcome, type Service } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
 import {
@@ -15,7 +15,8 @@ import type { Retries } from '../driver/retries.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
 import { Prober } from './prober.js';
-import { PrimaryRole } from './role.js';
+import { isReplica, PrimaryRole } from './role.js';
+import { ShardCounts } from './shard-counts.js';
 import { isOut, type ShardState } from './state.js';
 
 /** What a shard needs from the client it belongs to. */
@@ -81,6 +82,7 @@ export class Shard implements Target {
   readonly blocking: BlockingPool;
   state: ShardState = 'connecting';
   readonly shard: Shard = this;
+  readonly counts: ShardCounts = new ShardCounts();
   /** Its server is a replica itself: discovery knows no primary. */
   readonly readOnly: boolean;
   readonly #host: ShardHost;
@@ -122,7 +124,12 @@ export class Shard implements Target {
     const errors: ConnectionErrors = {
       unsent: (cause) => this.unsent(cause),
       lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
-      answered: (error) => this.#role?.refused(error),
+      answered: (error, command) => {
+        this.counts.answered(command);
+        this.#role?.refused(error);
+      },
+      broke: this.counts.broke,
+      late: this.counts.late,
     };
     return connectTo({ ...copyOptions(driver), ...options, ...this.#target }, { clock, errors, keepsUnsent });
   }
@@ -212,6 +219,7 @@ export class Shard implements Target {
   /** Settles the command one way or the other. */
   send(command: Command): void {
     const refusal = this.refusal();
+    this.counts[refusal === undefined ? 'commands' : 'refused']++;
     if (refusal === undefined) this.connection.sendCommand(command);
     else command.reject(refusal);
   }
@@ -221,6 +229,7 @@ export class Shard implements Target {
    */
   sendTogether(commands: readonly Command[]): void {
     const refusal = this.refusal();
+    this.counts[refusal === undefined ? 'commands' : 'refused'] += commands.length;
     if (refusal !== undefined) refuseAll(commands, () => this.refusal() ?? refusal);
     else for (const command of commands) this.connection.sendCommand(command);
   }
@@ -384,8 +393,3 @@ export class Shard implements Target {
 
 /** QUIT is answered when all before it is. */
 const QUIT_MS = 2_000;
-
-/** By discovery: `meta.role` is `replica`, or the instance has the tag `replica`. */
-export function isReplica({ meta, tags }: EndpointSpec): boolean {
-  return meta.role === 'replica' || (meta.role === undefined && tags.includes('replica'));
-}

@@ -2,7 +2,8 @@ import type { Endpoint } from '../../../src/index.js';
 import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacementOptions, placeShards } from './placement.js';
-import { isReplica, Shard, type ShardHost } from './shard.js';
+import { isReplica } from './role.js';
+import { Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
 
 export interface TopologyHost extends ShardHost {

@@ -7,7 +7,12 @@ import { ManualClock } from '../../../../src/testing/index.js';
 class FakeConnection {
   readonly clock = new ManualClock();
   readonly queue: FakeCommand[] = [];
-  readonly deadlines = new Deadlines(100, this.clock, () => this.queue.length);
+  readonly deadlines = new Deadlines(
+    100,
+    this.clock,
+    () => this.queue.length,
+    () => {},
+  );
 
   send(): FakeCommand {
     const command = new FakeCommand();

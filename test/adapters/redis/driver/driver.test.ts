@@ -3,7 +3,13 @@ import { Command } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { connectTo } from '../../../../adapters/redis/driver/driver.js';
 
-const errors = { unsent: (cause: Error) => cause, lost: (cause: Error) => cause, answered: () => {} };
+const errors = {
+  unsent: (cause: Error) => cause,
+  lost: (cause: Error) => cause,
+  answered: () => {},
+  broke: () => {},
+  late: () => {},
+};
 
 describe('a connection to a shard', () => {
   it('tells the deadline that its commands have', () => {
