@@ -1,6 +1,6 @@
 import { type Command, isOwn } from '../driver/driver.js';
 
-/** What became of the commands of one shard, since its client made it. Plain numbers, counted up. */
+/** What became of the commands of one shard, since its client made it. Counted up. */
 export class ShardCounts {
   commands = 0;
   errors = 0;
