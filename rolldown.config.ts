@@ -35,7 +35,7 @@ const config: RolldownOptions = defineConfig({
         { name: 'routing', test: /\/src\/routing\/(?!index\.ts)/, priority: 2 },
         {
           name: 'core',
-          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns)\/|monitor\/|[a-z]+\/index\.ts)/,
+          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns|sources)\/|monitor\/|[a-z]+\/index\.ts)/,
           priority: 1,
         },
       ],

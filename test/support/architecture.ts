@@ -72,6 +72,7 @@ const BUILDS_ON: Readonly<Record<string, string>> = { 'adapters/gateway': 'adapt
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/consul\//, ['consul']],
+  [/^src\/discovery\/sources\//, ['yaml']],
   [/^src\/discovery\/etcd\//, ['@grpc/grpc-js']],
   [/^src\/hashing\//, ['hashring']],
   [/^src\/(affinity|resilience)\//, ['lru-cache']],
