@@ -7,6 +7,7 @@ export { type KeySettings, SignedText, tokenKeys } from './affinity/signed-text.
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';
+export { type Authority, ownName, readAuthority } from './endpoint/authority.js';
 export { decodeHealthStatus, encodeHealthRequest } from './health/grpc-health-messages.js';
 export type { MeshPart } from './mesh.js';
 export { type Repeat, repeatAfter } from './resilience/verdict.js';

@@ -1,5 +1,6 @@
 import { ConnectError, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { ownName } from '../../src/adapter.js';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
 import { isLoss, isRefusedStream, markOldNews } from './network-errors.js';
 import type { TransportSettings } from './options.js';
@@ -14,10 +15,11 @@ export class Connection {
   readonly #sessions: Sessions;
   #calls = 0;
 
-  constructor(endpoint: Endpoint, { protocol, baseUrl: urlOf, transport }: TransportSettings) {
-    const baseUrl = urlOf(endpoint.spec);
+  constructor({ spec }: Endpoint, { protocol, baseUrl: urlOf, transport, authority }: TransportSettings) {
+    const name = typeof authority === 'string' ? authority : ownName(authority, spec);
+    const { baseUrl, address } = called(urlOf(spec), name);
     const { nodeOptions, ...rest } = transport;
-    this.#sessions = new Sessions(baseUrl, rest, nodeOptions);
+    this.#sessions = new Sessions(baseUrl, rest, { ...nodeOptions, ...address });
     const options = { ...rest, baseUrl, sessionManager: this.#sessions };
     this.transport =
       protocol === 'grpc' ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: '2' });
@@ -45,6 +47,20 @@ export class Connection {
   close(): void {
     this.#sessions.abort();
   }
+}
+
+/**
+ * The URL of a server by its name, and where it is: Node takes both the `:authority` and the name
+ * in the certificate from the URL, and the address from the options where they have one.
+ */
+function called(baseUrl: string, name: string | undefined): { baseUrl: string; address?: object } {
+  if (name === undefined) return { baseUrl };
+  const url = new URL(baseUrl);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const address = { host, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) };
+  url.port = '';
+  url.host = name;
+  return { baseUrl: url.href.replace(/\/$/, ''), address };
 }
 
 /**

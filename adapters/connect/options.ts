@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
-import { optionReaders } from '../../src/adapter.js';
+import { type Authority, optionReaders, readAuthority } from '../../src/adapter.js';
 import { addressOf, type EndpointSpec, FairleadError, type Outcome } from '../../src/index.js';
 import type { ConnectStatus } from './outcome.js';
 
@@ -17,6 +17,12 @@ export interface FairleadTransportOptions {
   readonly protocol?: 'grpc' | 'connect';
   /** The URL of an endpoint, without a path or with one. Default: `http://host:port`. */
   readonly baseUrl?: (endpoint: EndpointSpec) => string;
+  /**
+   * The name of a server where it is not its address: the `:authority` of calls, and what TLS
+   * expects in its certificate. One for all, `{ meta: key }` or a function of the endpoint for
+   * servers with certificates of their own. Default: the host in the URL.
+   */
+  readonly authority?: Authority;
   /** The header whose value is the routing key of the call. Default: none. */
   readonly keyHeader?: string;
   /**
@@ -45,6 +51,7 @@ export interface TransportSettings {
   readonly service: string;
   readonly protocol: 'grpc' | 'connect';
   readonly baseUrl: (endpoint: EndpointSpec) => string;
+  readonly authority: Authority | undefined;
   readonly keyHeader: string | undefined;
   readonly idempotent: IdempotentMethod | undefined;
   readonly defaultTimeoutMs: number | undefined;
@@ -70,6 +77,7 @@ export function readTransportOptions(options: FairleadTransportOptions): Transpo
     protocol: oneOf('grpc', 'grpc', 'connect'),
     baseUrl: (value, name) =>
       callback<(endpoint: EndpointSpec) => string>()(value, name) ?? ((spec) => `http://${addressOf(spec)}`),
+    authority: readAuthority,
     keyHeader: text(undefined),
     idempotent: callback<IdempotentMethod>(),
     defaultTimeoutMs: optional(number(0, 1, Number.MAX_SAFE_INTEGER)),

@@ -41,6 +41,8 @@ export class ChannelBinding {
   readonly gate: CallGate;
   /** Nothing is known of the service, or no endpoint, and both may come: calls wait. */
   awaitsEndpoints = true;
+  /** The `:authority` of calls that have no other. */
+  readonly authority: string;
   /** For the resolver to hand on. */
   readonly attributes: Readonly<Record<string, unknown>>;
   /** The part of the service config that may change while the channel is in use. */
@@ -61,11 +63,16 @@ export class ChannelBinding {
     const { service: name, options: query } = parseTarget(uri);
     const { defaults } = options;
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
-    const channel = readChannelServiceConfig(channelOptions['grpc.service_config'], mesh.policies);
+    const channel = readChannelServiceConfig(
+      channelOptions['grpc.service_config'],
+      mesh.policies,
+      options.unknownFields,
+    );
     readTargetOptions(`${uri.scheme}:///${name}`, query);
     readTargetOptions('grpc.service_config', channel.balancing ?? {});
     const merged = { ...defaults.target, ...own?.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
+    this.authority = authorityOf(options, uri);
     this.clock = mesh.clock;
     this.random = mesh.random;
     this.classify = options.classify;
@@ -106,9 +113,9 @@ export class ChannelBinding {
 
   /** How connections are made and checked. */
   get connections(): ConnectionSettings {
-    const { connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
+    const { authority, connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
     const healthService = this.#target.healthService ?? healthServiceOf(this.#methods.sources);
-    return { connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
+    return { authority, connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
   }
 
   /** `policy` is a method's; the channel's own by default. */
@@ -134,10 +141,8 @@ export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
 export function authorityOf(options: GrpcSettings, uri: TargetUri): string {
   const { service, options: query } = parseTarget(uri);
   const own = Object.hasOwn(options.services, service) ? options.services[service] : undefined;
-  const { authority } = query;
-  return typeof authority === 'string'
-    ? authority
-    : (own?.target.authority ?? options.defaults.target.authority ?? hostOf(service));
+  const said = query.authority ?? own?.target.authority ?? options.defaults.target.authority;
+  return typeof said === 'string' ? said : hostOf(service);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
+import { ownName } from '../../src/adapter.js';
 import { type AcquireRequest, type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
 import type { GateState } from './calls/gate.js';
@@ -116,6 +117,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       classify: binding.classify,
       reportsPerCall: binding.connections.oobReportingPeriodMs === undefined,
       settle: () => refresh.settle(),
+      authority: binding.authority,
       isComing: (part) => this.#trying > 0 && this.#isComing(part),
     });
   }
@@ -139,7 +141,9 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     const settings = { ...binding.connections, clock, random, telemetry, options };
     const listed = new Set(binding.service.usedEndpoints);
     for (const [endpoint, leaf] of this.#leaves) {
-      if (listed.has(endpoint)) continue;
+      // Another name is another connection: its certificate has not been looked at.
+      const isSame = leaf.authority === ownName(settings.authority, endpoint.spec);
+      if (listed.has(endpoint) && isSame) continue;
       this.#leaves.delete(endpoint);
       this.#count(leaf.state, -1);
       leaf.close();

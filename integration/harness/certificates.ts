@@ -20,17 +20,18 @@ export interface Certificates {
 }
 
 /**
- * A throw-away certificate authority and a certificate for servers, made by the one tool for it
- * that is at hand: Consul.
+ * A throw-away certificate authority and a certificate for servers of a data centre, made by the
+ * one tool for it that is at hand: Consul.
  */
-export async function makeCertificates(): Promise<Certificates> {
+export async function makeCertificates(dc = 'dc1'): Promise<Certificates> {
   const root = await fetchPackages(CONSUL);
   const cwd = serverFolder('certificates');
   const [program, ...args] = programIn(root, 'usr/bin/consul') as [string, ...string[]];
   await run(program, [...args, 'tls', 'ca', 'create'], { cwd });
-  await run(program, [...args, 'tls', 'cert', 'create', '-server', '-additional-ipaddress=127.0.0.1'], { cwd });
-  const file = (name: string): string => join(cwd, `dc1-server-consul-0${name}.pem`);
+  const create = ['tls', 'cert', 'create', '-server', `-dc=${dc}`, '-additional-ipaddress=127.0.0.1'];
+  await run(program, [...args, ...create], { cwd });
+  const file = (name: string): string => join(cwd, `${dc}-server-consul-0${name}.pem`);
   const caFile = join(cwd, 'consul-agent-ca.pem');
   const ca = await readFile(caFile, 'utf8');
-  return { ca, caFile, certFile: file(''), keyFile: file('-key'), name: 'server.dc1.consul' };
+  return { ca, caFile, certFile: file(''), keyFile: file('-key'), name: `server.${dc}.consul` };
 }

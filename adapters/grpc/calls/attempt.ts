@@ -23,6 +23,8 @@ type Subchannel = experimental.SubchannelInterface;
 export interface Connection {
   /** Where to send calls; undefined while not connected. */
   readonly subchannel: Subchannel | undefined;
+  /** The name of its server alone; undefined where it has that of all. */
+  readonly authority: string | undefined;
   /**
    * Counts connections: a call whose number is no longer this one had its connection taken away.
    */
@@ -39,6 +41,8 @@ export interface AttemptContext {
   readonly classify: Classify | undefined;
   /** Whether trailers are looked through for load reports. */
   readonly reportsPerCall: boolean;
+  /** The `:authority` of calls that name no host. */
+  readonly authority: string;
 }
 
 /**
@@ -152,7 +156,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
     this.#listener = listener;
     this.#hadMs = timeLeftMs(metadata);
     if (this.#hadMs === 0) return endUnsent(this, LATE);
-    const stream = this.#over.getRealSubchannel().createCall(metadata, host, method, this, id);
+    const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
+    const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
     return stream;
   }

@@ -3,6 +3,7 @@ import { type DiscoveryContext, FairleadError, type ValueSource } from '../../..
 import type { LiveConfig } from './method-configs.js';
 import type { GrpcSettings } from './options.js';
 import { checkMethodPolicies, type GrpcServiceConfig, readServiceConfig } from './service-config.js';
+import type { UnknownFields } from './unknown-fields.js';
 
 /**
  * Service configs from a source that reports changes, watched from the first channel to a service
@@ -14,6 +15,7 @@ export class ServiceConfigs {
   readonly #prefix: string;
   readonly #onError: GrpcSettings['onServiceConfigError'];
   readonly #policies: PolicyRegistry;
+  readonly #unknownFields: UnknownFields;
   readonly #context: DiscoveryContext | undefined;
   readonly #services = new Map<string, WatchedConfig>();
 
@@ -25,12 +27,17 @@ export class ServiceConfigs {
     this.#source = options.serviceConfigSource!;
     this.#prefix = options.serviceConfigPrefix;
     this.#onError = options.onServiceConfigError;
+    this.#unknownFields = options.unknownFields;
   }
 
   of(service: string): LiveConfig {
     const known = this.#services.get(service);
     if (known !== undefined) return known;
-    const watched = new WatchedConfig(`${this.#source.name} ${this.#prefix}${service}`, this.#policies);
+    const watched = new WatchedConfig(
+      `${this.#source.name} ${this.#prefix}${service}`,
+      this.#policies,
+      this.#unknownFields,
+    );
     this.#services.set(service, watched);
     const failed = (error: Error): void => this.#tell(service, error);
     const sink = { value: (text: string | undefined) => watched.adopt(text, failed), error: failed };
@@ -51,12 +58,14 @@ export class ServiceConfigs {
 class WatchedConfig implements LiveConfig {
   readonly #name: string;
   readonly #policies: PolicyRegistry;
+  readonly #unknownFields: UnknownFields;
   readonly #listeners = new Set<() => void>();
   current: GrpcServiceConfig = {};
   version = 0;
 
-  constructor(name: string, policies: PolicyRegistry) {
+  constructor(name: string, policies: PolicyRegistry, unknownFields: UnknownFields) {
     this.#name = name;
+    this.#unknownFields = unknownFields;
     this.#policies = policies;
   }
 
@@ -78,7 +87,7 @@ class WatchedConfig implements LiveConfig {
   }
 
   #read(text: string): GrpcServiceConfig {
-    const config = readServiceConfig(this.#parse(text), this.#name);
+    const config = readServiceConfig(this.#parse(text), this.#name, this.#unknownFields);
     checkMethodPolicies(config, this.#policies, this.#name);
     return config;
   }

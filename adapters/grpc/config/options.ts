@@ -1,9 +1,10 @@
-import { optionReaders } from '../../../src/adapter.js';
+import { type Authority, optionReaders, readAuthority } from '../../../src/adapter.js';
 import type { PolicySpec, ServiceOptions, ValueSource } from '../../../src/index.js';
 import type { Classify } from '../common/status.js';
 import { type GrpcServiceConfig, readServiceConfig } from './service-config.js';
+import type { UnknownFields } from './unknown-fields.js';
 
-const { callback, unchecked, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
+const { callback, unchecked, integer, invalidOption, number, oneOf, optional, readOptions, text } = optionReaders;
 
 /** What may be set for a channel by its target's query, by its service config, or in code. */
 export interface GrpcTargetOptions {
@@ -14,8 +15,12 @@ export interface GrpcTargetOptions {
    * Default: none.
    */
   readonly keyHeader?: string;
-  /** The `:authority` of calls and the server name expected by TLS. Default: the service's name. */
-  readonly authority?: string;
+  /**
+   * The `:authority` of calls and the server name expected by TLS; `{ meta: key }` or a function
+   * for servers with certificates of their own. A call's own `host` comes first. Default: the
+   * service's name.
+   */
+  readonly authority?: Authority;
   /**
    * How long a connection may take, the server's first word included; milliseconds. Default 5,000;
    * 10 to 600,000. Without it a peer that accepts and never speaks is waited for without end.
@@ -86,6 +91,12 @@ export interface GrpcOptions {
    * config that is refused is reported to `onServiceConfigError` and the one before stays.
    */
   readonly serviceConfigSource?: ValueSource;
+  /**
+   * Fields of service configs that mean nothing here: `refuse` (default), or `warn` and go by the
+   * rest, for configs that programs in other languages read as well. A known field with a wrong
+   * value is refused either way.
+   */
+  readonly unknownFields?: UnknownFields;
   /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
   readonly serviceConfigPrefix?: string;
   /**
@@ -103,6 +114,7 @@ export interface GrpcSettings {
   readonly discoveryTimeoutMs: number;
   readonly serviceConfigSource: ValueSource | undefined;
   readonly serviceConfigPrefix: string;
+  readonly unknownFields: UnknownFields;
   readonly onServiceConfigError: ((service: string, error: Error) => void) | undefined;
 }
 
@@ -116,7 +128,7 @@ export interface ServiceSettings {
 export interface TargetSettings {
   readonly policy: PolicySpec | undefined;
   readonly keyHeader: string | undefined;
-  readonly authority: string | undefined;
+  readonly authority: Authority | undefined;
   readonly connectTimeoutMs: number;
   readonly healthService: string | undefined;
   readonly oobReportingPeriodMs: number | undefined;
@@ -132,6 +144,8 @@ export const DEFAULT_SCHEME = 'fairlead';
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 
 export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings {
+  const unknownFields = oneOf<UnknownFields>('refuse', 'refuse', 'warn');
+  const fields = unknownFields(options?.unknownFields, 'registerGrpc.unknownFields');
   return readOptions<GrpcSettings>('registerGrpc', options, {
     scheme: (value, name) => {
       if (value === undefined) return DEFAULT_SCHEME;
@@ -141,9 +155,9 @@ export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings 
     services: (value, name) => {
       const services = (value ?? {}) as Record<string, unknown>;
       const entries = Object.entries(services);
-      return Object.fromEntries(entries.map(([key, each]) => [key, readService(each, `${name}.${key}`)]));
+      return Object.fromEntries(entries.map(([key, each]) => [key, readService(each, `${name}.${key}`, fields)]));
     },
-    defaults: (value, name) => readService(value, name),
+    defaults: (value, name) => readService(value, name, fields),
     classify: callback<Classify>(),
     discoveryTimeoutMs: number(5_000, 0, 86_400_000),
     serviceConfigSource: (value, name) => {
@@ -151,14 +165,15 @@ export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings 
       throw invalidOption(name, value, 'a source of values, such as consulKv()');
     },
     serviceConfigPrefix: text('fairlead/grpc/'),
+    unknownFields,
     onServiceConfigError: callback<(service: string, error: Error) => void>(),
   });
 }
 
-function readService(value: unknown, name: string): ServiceSettings {
+function readService(value: unknown, name: string, unknownFields: UnknownFields): ServiceSettings {
   const { serviceConfig, ...target } = (value ?? {}) as GrpcServiceOptions;
   readTargetOptions(name, target);
-  return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`) };
+  return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`, unknownFields) };
 }
 
 /**
@@ -173,7 +188,7 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
   const read = readOptions<Channel & OfService>(context, options, {
     policy: unchecked<PolicySpec>(),
     keyHeader: optional(text(undefined)),
-    authority: optional(text(undefined)),
+    authority: readAuthority,
     connectTimeoutMs: number(5_000, 10, 600_000),
     healthService: (value, name) => {
       if (value === undefined || typeof value === 'string') return value;

@@ -1,6 +1,7 @@
 import { type status as Code, status } from '@grpc/grpc-js';
 import { optionReaders, type PolicyRegistry } from '../../../src/adapter.js';
 import { FairleadError, type PolicySpec } from '../../../src/index.js';
+import { type UnknownFields, warnOfUnknown, withoutUnknown } from './unknown-fields.js';
 
 const { boolean, unchecked, integer, invalidOption, number, optional, readOptions, text } = optionReaders;
 
@@ -63,12 +64,16 @@ export interface GrpcMethodConfig {
  * Checks a service config given in code or by a channel. Returns it. Throws
  * FAIRLEAD_INVALID_OPTION.
  */
-export function readServiceConfig(value: unknown, name: string): GrpcServiceConfig {
+export function readServiceConfig(
+  value: unknown,
+  name: string,
+  unknownFields: UnknownFields = 'refuse',
+): GrpcServiceConfig {
   const read = readOptions<{
     methodConfig: readonly GrpcMethodConfig[];
     retryThrottling: GrpcServiceConfig['retryThrottling'];
     healthCheckConfig: GrpcServiceConfig['healthCheckConfig'];
-  }>(name, value, {
+  }>(name, withoutUnknown(value, name, unknownFields), {
     methodConfig: (list, at) => {
       if (list === undefined) return [];
       if (!Array.isArray(list)) throw invalidOption(at, list, 'an array');
@@ -202,7 +207,11 @@ export interface ChannelServiceConfig {
  * the mesh. An entry that is known but wrong, or a list of which nothing is known, is refused:
  * grpc-js would quietly send every call to one server.
  */
-export function readChannelServiceConfig(json: unknown, registry: PolicyRegistry): ChannelServiceConfig {
+export function readChannelServiceConfig(
+  json: unknown,
+  registry: PolicyRegistry,
+  unknownFields: UnknownFields = 'refuse',
+): ChannelServiceConfig {
   const name = 'grpc.service_config';
   if (json === undefined) return { balancing: undefined, serviceConfig: {} };
   if (typeof json !== 'string') throw invalidOption(name, json, 'a string of JSON');
@@ -217,9 +226,9 @@ export function readChannelServiceConfig(json: unknown, registry: PolicyRegistry
   const list = [...readBalancingList(loadBalancingConfig, `${name}.loadBalancingConfig`)];
   const policy = text(undefined)(loadBalancingPolicy ?? undefined, `${name}.loadBalancingPolicy`);
   if (policy !== undefined && list.length === 0) list.push({ [policy.toLowerCase()]: {} });
-  const serviceConfig = readServiceConfig(rest, name);
+  const serviceConfig = readServiceConfig(rest, name, unknownFields);
   checkMethodPolicies(serviceConfig, registry, name);
-  return { balancing: readBalancing(list, registry.names, name), serviceConfig };
+  return { balancing: readBalancing(list, registry.names, name, unknownFields), serviceConfig };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -236,6 +245,7 @@ function readBalancing(
   list: readonly Readonly<Record<string, unknown>>[],
   policies: readonly string[],
   name: string,
+  unknownFields: UnknownFields,
 ): Readonly<Record<string, unknown>> | undefined {
   if (list.length === 0) return undefined;
   for (const entry of list) {
@@ -244,5 +254,9 @@ function readBalancing(
     if (policy !== undefined && policies.includes(policy)) return { policy: { [policy]: options } };
   }
   const given = list.flatMap((entry) => Object.keys(entry)).join(', ');
+  if (unknownFields === 'warn') {
+    warnOfUnknown(name, [`loadBalancingConfig (${given.slice(0, 200)})`]);
+    return undefined;
+  }
   throw invalidOption(`${name}.loadBalancingConfig`, given, `fairlead, ${policies.join(', ')}`);
 }

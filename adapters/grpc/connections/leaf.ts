@@ -1,5 +1,5 @@
 import { type ChannelOptions, connectivityState, experimental, Metadata } from '@grpc/grpc-js';
-import { restartLoadReports } from '../../../src/adapter.js';
+import { type Authority, ownName, restartLoadReports } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Random } from '../../../src/index.js';
 import type { PickableConnection } from '../calls/picker.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
@@ -20,6 +20,7 @@ export interface LeafSettings {
   readonly random: Random;
   readonly telemetry?: ChannelTelemetry;
   readonly connectTimeoutMs: number;
+  readonly authority: Authority | undefined;
   /** The name to ask the health service for; undefined where it is not asked. */
   readonly healthService: string | undefined;
   /** How often it is to report its load apart from calls; undefined where it is not asked to. */
@@ -45,6 +46,8 @@ const CONNECTION = 'fairlead.connection';
  */
 export class Leaf implements PickableConnection {
   readonly endpoint: Endpoint;
+  /** The name of this server alone; undefined where it has that of all. */
+  readonly authority: string | undefined;
   state: connectivityState = IDLE;
   subchannel: experimental.SubchannelInterface | undefined = undefined;
   connection = 0;
@@ -75,6 +78,7 @@ export class Leaf implements PickableConnection {
     this.#owner = owner;
     this.#settings = settings;
     this.#spec = endpoint.spec;
+    this.authority = ownName(settings.authority, endpoint.spec);
     const { clock, connectTimeoutMs, telemetry } = settings;
     const failed = (): void => telemetry?.connection(endpoint, 'failed');
     this.#connecting = new Connecting(clock, connectTimeoutMs, failed, () => this.#startOver());
@@ -169,8 +173,9 @@ export class Leaf implements PickableConnection {
       requestReresolution: () => {},
     });
     const { host, port } = this.endpoint.spec;
-    const { options } = this.#settings;
-    const own = this.#generation === 0 ? options : { ...options, [GENERATION]: this.#generation };
+    const own: ChannelOptions = { ...this.#settings.options };
+    if (this.#generation > 0) Object.assign(own, { [GENERATION]: this.#generation });
+    if (this.authority !== undefined) own['grpc.ssl_target_name_override'] = this.authority.replace(/:\d+$/, '');
     return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, helper, own, '');
   }
 

@@ -16,6 +16,7 @@ const HEDGED: MethodPlan = { ...PLAN, hedged: true };
 
 class TestConnection implements PickableConnection {
   subchannel: Connection['subchannel'] = {} as never;
+  authority = undefined;
   connection = 0;
   streams = 0;
   #reported = -1;
@@ -43,6 +44,7 @@ function setUp(count = 3, options: ServiceOptions = {}) {
     reportsPerCall: true,
     isComing: () => false,
     settle: () => {},
+    authority: 'users',
   });
   const pick = (call = new Call(undefined, PLAN)): Attempt =>
     picker.pick({ metadata: NO_METADATA, extraPickInfo: call as never }) as Attempt;
@@ -177,6 +179,7 @@ describe('the picker', () => {
       reportsPerCall: true,
       isComing: () => false,
       settle: () => {},
+      authority: 'users',
     });
     const result = picker.pick({ metadata: NO_METADATA, extraPickInfo: {} });
     expect(result.status).toMatchObject({ code: status.UNAVAILABLE, details: 'broken' });

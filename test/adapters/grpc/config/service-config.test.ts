@@ -3,6 +3,7 @@ import { PolicyRegistry } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 import { REFUSED_STREAM } from '../../../../adapters/grpc/common/status.js';
 import { MethodConfigs, throttlingOf } from '../../../../adapters/grpc/config/method-configs.js';
+import { readGrpcOptions } from '../../../../adapters/grpc/config/options.js';
 import {
   type GrpcMethodConfig,
   readChannelServiceConfig,
@@ -132,5 +133,54 @@ describe('the service config of a channel', () => {
       /loadBalancingConfig is "pick_first": allowed is fairlead, round_robin, peak_ewma/,
     );
     expect(() => readChannelServiceConfig('{', policies)).toThrow(/grpc\.service_config is no JSON/);
+  });
+});
+
+describe('a service config that is shared with programs in other languages', () => {
+  const policies = new PolicyRegistry([roundRobin, peakEwma]);
+  const method = { name: [{ service: 'a.B', future: 1 }], timeout: '1s', maxRequestMessageBytes: 9 };
+  const shared = { methodConfig: [method], xdsThing: { a: 1 }, retryThrottling: { maxTokens: 9, tokenRatio: 1, x: 0 } };
+
+  /** What the process is warned of while `run` runs, and a turn after. */
+  async function warnings(run: () => void): Promise<string[]> {
+    const seen: string[] = [];
+    const listener = (warning: Error & { code?: string }): void => {
+      if (warning.code === 'FAIRLEAD_SERVICE_CONFIG') seen.push(warning.message);
+    };
+    process.on('warning', listener);
+    run();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listener);
+    return seen;
+  }
+
+  it('is refused, unless unknown fields are to be warned of: then they are named, once, and the rest holds', async () => {
+    expect(() => readServiceConfig(shared, 'config')).toThrow(/xdsThing/);
+    const seen = await warnings(() => {
+      expect(readServiceConfig(shared, 'config', 'warn')).toEqual({
+        methodConfig: [{ name: [{ service: 'a.B' }], timeout: '1s' }],
+        retryThrottling: { maxTokens: 9, tokenRatio: 1 },
+      });
+    });
+    expect(seen).toEqual([
+      'config says what has no effect here: config.methodConfig[0].name[0].future, ' +
+        'config.methodConfig[0].maxRequestMessageBytes, config.xdsThing, config.retryThrottling.x.',
+    ]);
+    expect(await warnings(() => readServiceConfig({ methodConfig: [] }, 'config', 'warn'))).toEqual([]);
+  });
+
+  it('of a channel may name policies of which none is known here', async () => {
+    const json = JSON.stringify({ ...shared, loadBalancingConfig: [{ xds_thing: {} }] });
+    const seen = await warnings(() => {
+      expect(readChannelServiceConfig(json, policies, 'warn').balancing).toBeUndefined();
+    });
+    expect(seen.join()).toMatch(/loadBalancingConfig \(xds_thing\)/);
+  });
+
+  it('is refused all the same where what it says of a known field is wrong', () => {
+    const wrong = { methodConfig: [{ name: [{}], timeout: 'soon', future: 1 }] };
+    expect(() => readServiceConfig(wrong, 'config', 'warn')).toThrow(/timeout is "soon"/);
+    expect(() => readServiceConfig([7], 'config', 'warn')).toThrow();
+    expect(() => readGrpcOptions({ unknownFields: 'ignore' as never })).toThrow(/unknownFields is "ignore"/);
   });
 });
