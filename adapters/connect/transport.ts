@@ -151,7 +151,12 @@ class ServiceTransport implements FairleadTransport {
     };
     const prefer = contextValues?.get(preferredEndpoint);
     const wanted = { key, prefer, labels: routed.labels };
-    const options = { ...this.#callOptions(method, signal, time.totalMs, wanted), hedge: false, classify };
+    const options = {
+      ...this.#callOptions(method, signal, time.totalMs, wanted),
+      hedge: false,
+      shadow: false,
+      classify,
+    };
     const call = repeatable ? options : { ...options, retry: false };
     this.#service.call(attempt, call).catch((thrown) => handover.fail(toConnectError(thrown)));
     return response;

@@ -12,6 +12,7 @@ import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
 import { isStreamed, ReplayBody } from './replay-body.js';
+import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
@@ -123,6 +124,8 @@ export class Exchange implements AttemptHost<Attempt> {
   begin(): boolean {
     const { planning, service } = this.#context;
     const from = this.#call?.from;
+    const mirror = this.#route?.mirror;
+    if (mirror !== undefined) shadowRequest(this.#context, this.#origin, this.#options, mirror, this.#key);
     if (from === undefined && (!planning.direct || service.rotation.length === 0)) {
       void this.#conduct();
       return true;
@@ -215,6 +218,8 @@ export class Exchange implements AttemptHost<Attempt> {
       prefer: this.#prefer,
       ...(this.#route !== undefined && { labels: (name: string) => this.request.header(name) }),
       idempotent: this.#idempotent,
+      // Its copy is made by `begin`: here an attempt answers the handler.
+      shadow: false,
       ...(!planning.hedges && { hedge: false }),
       ...(maxAttempts < planning.maxAttempts && { retry: maxAttempts > 1 && { maxAttempts } }),
       // What was answered was answered: the caller has it.

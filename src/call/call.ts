@@ -1,4 +1,5 @@
 import type { AcquireRequest, Lease } from '../picking/lease.js';
+import type { Router } from '../picking/router.js';
 import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
@@ -13,6 +14,7 @@ import { fail } from './failed-attempt.js';
 import { callsForFallback, fallBack } from './fallback.js';
 import { type CallHost, closedError, type Run } from './host.js';
 import { JudgedResult, judgeResult } from './judged-result.js';
+import { mirrored } from './mirrored.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
 
@@ -23,7 +25,21 @@ import { CallScope } from './scope.js';
 export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): Promise<T> {
   try {
     if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
-    const plan = routed(host, host.plan.read(options));
+    const plan = host.plan.read(options);
+    return host.router === undefined ? begun(host, run, plan) : routed(host, host.router, run, plan);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+/** All attempts of a call stay in the part that it was held to first. */
+function routed<T>(host: CallHost, router: Router, run: Run<T>, plan: CallPlan): Promise<T> {
+  const held = { ...plan, part: router.route(plan) };
+  return mirrored(host, run, held, begun(host, run, held));
+}
+
+function begun<T>(host: CallHost, run: Run<T>, plan: CallPlan): Promise<T> {
+  try {
     const { guard } = host;
     if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
       return conduct(host, run, plan, undefined);
@@ -37,11 +53,6 @@ export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): 
   } catch (thrown) {
     return Promise.reject(thrown);
   }
-}
-
-/** All attempts of a call stay in the part that it was held to first. */
-function routed(host: CallHost, plan: CallPlan): CallPlan {
-  return host.router === undefined ? plan : { ...plan, part: host.router.route(plan) };
 }
 
 async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {

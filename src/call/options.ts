@@ -27,6 +27,11 @@ export interface CallOptions {
    */
   readonly labels?: Labels | Readonly<Record<string, string | undefined>> | undefined;
   /**
+   * `false`: this call is not copied to a shadow (`fairlead/routing`). Default true: it is, where it
+   * is idempotent and its service says so.
+   */
+  readonly shadow?: boolean | undefined;
+  /**
    * Whom limits per key count it for. Default: `key` where that is a string; with neither, none of
    * them applies.
    */
@@ -80,6 +85,7 @@ export interface CallPlan {
   readonly labels: Labels | undefined;
   /** What the call is held to: chosen once, when it begins. */
   readonly part: Part | undefined;
+  readonly shadow: boolean;
   readonly clientKey: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly deadlineMs: number | undefined;
@@ -104,6 +110,7 @@ export function readCallOptions(options: CallOptions & FallbackOption<unknown>, 
     prefer: SCHEMA.prefer(options.prefer, 'call.prefer'),
     labels: SCHEMA.labels(options.labels, 'call.labels'),
     part: undefined,
+    shadow: SCHEMA.shadow(options.shadow, 'call.shadow'),
     clientKey: SCHEMA.clientKey(clientKey, 'call.clientKey') ?? (typeof key === 'string' ? key : undefined),
     signal: SCHEMA.signal(options.signal, 'call.signal'),
     deadlineMs: SCHEMA.deadlineMs(deadlineMs, 'call.deadlineMs') ?? defaults.deadlineMs,
@@ -162,6 +169,7 @@ const SCHEMA = {
   key: routingKey,
   prefer: text(undefined),
   labels,
+  shadow: boolean(true),
   clientKey: string,
   signal: abortSignal,
   deadlineMs: optional(number(0, 0, Number.MAX_SAFE_INTEGER)),

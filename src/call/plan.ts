@@ -70,6 +70,7 @@ export class ServicePlan {
       prefer: undefined,
       labels: undefined,
       part: undefined,
+      shadow: true,
       clientKey: undefined,
       signal: undefined,
       deadlineMs,

@@ -36,7 +36,7 @@ export class PartViews {
     let held = part;
     // An arm spills to the baseline, and that to anywhere; a lane to an arm first.
     for (let turn = 0; held !== undefined && turn < MAX_SPILLS; turn++) {
-      const own = this.#views.get(view)?.get(held) ?? this.#open(view, held);
+      const own = this.viewOf(view, held);
       if (own?.servable) return own;
       const next = own === undefined ? this.#router.route(request) : held.spill(request);
       // The last resort of the part itself: what is not well may answer, and what is not is told.
@@ -44,6 +44,11 @@ export class PartViews {
       held = next;
     }
     return view;
+  }
+
+  /** The part of the view itself, well or not; undefined where it is no part any longer. */
+  viewOf(view: View, part: Part): View | undefined {
+    return this.#views.get(view)?.get(part) ?? this.#open(view, part);
   }
 
   /** What the view is about changed. */

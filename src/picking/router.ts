@@ -34,10 +34,26 @@ export interface Part {
   ended(endpoint: Endpoint, outcome: Outcome, latencyMs: number): void;
 }
 
+/** A call that may be copied. */
+export interface MirroredCall extends RouteRequest {
+  /** Makes the copy; resolves with how it ended, and does not reject. */
+  run(endpoint: Endpoint, signal: AbortSignal): Promise<Outcome>;
+  /** How the call itself ended; undefined where that is not known. Does not reject. */
+  readonly outcome: Promise<{ readonly outcome: Outcome; readonly ms: number } | undefined>;
+}
+
+/** Contract: copies idempotent calls, beside them. */
+export interface Mirror {
+  /** The call begins. Must not throw. */
+  mirror(call: MirroredCall): void;
+}
+
 /** Contract: chooses the part of a service that a call is held to. */
 export interface Router {
   /** For a call that begins; undefined: anywhere. Hot path; must not throw. */
   route(request: RouteRequest | undefined): Part | undefined;
+  /** Undefined where no call is copied. */
+  readonly mirror: Mirror | undefined;
   /** Whether this part is still one of its own. */
   owns(part: Part): boolean;
   /**

@@ -15,5 +15,7 @@ export { currentLane, type LaneHeaders, laneOf, withLane } from './lanes/lane-co
 export type { LaneOptions } from './lanes/options.js';
 export type { RoutingOptions } from './options.js';
 export { type ArmStatus, type Routing, type RoutingStatus, routeCalls } from './routing.js';
+export type { ShadowComparison, ShadowOptions } from './shadow/options.js';
+export { isShadow, type ShadowStatus } from './shadow/shadow.js';
 export type { ArmOptions, SplitOptions } from './split/options.js';
 export type { SplitRule } from './split/rules.js';

@@ -1,5 +1,6 @@
 import { invalidOption, readOptions } from '../runtime/options.js';
 import { type LaneOptions, type LaneSettings, readLanes } from './lanes/options.js';
+import { readShadow, type ShadowOptions, type ShadowSettings } from './shadow/options.js';
 import { readSplit, type SplitOptions, type SplitSettings } from './split/options.js';
 
 export interface RoutingOptions {
@@ -10,11 +11,14 @@ export interface RoutingOptions {
    * defaults. Default: none.
    */
   readonly lanes?: boolean | LaneOptions;
+  /** Copies of idempotent calls go to an arm as well. Default: none. */
+  readonly shadow?: ShadowOptions;
 }
 
 export interface RoutingSettings {
   readonly split: SplitSettings | undefined;
   readonly lanes: LaneSettings | undefined;
+  readonly shadow: ShadowSettings | undefined;
 }
 
 /** Reads how calls are routed. Throws FAIRLEAD_INVALID_OPTION. */
@@ -22,9 +26,12 @@ export function readRouting(name: string, options: RoutingOptions): RoutingSetti
   const read = readOptions<RoutingSettings>(name, options, {
     split: (value, where) => (value === undefined ? undefined : readSplit(value, where)),
     lanes: readLanes,
+    // Read below: it names an arm of the split.
+    shadow: () => undefined,
   });
   if (read.split === undefined && read.lanes === undefined) {
     throw invalidOption(name, options, 'an object with split, lanes or both');
   }
-  return read;
+  const arms = read.split?.arms.map((arm) => arm.name) ?? [];
+  return { ...read, shadow: readShadow(options.shadow, `${name}.shadow`, arms) };
 }

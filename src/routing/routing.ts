@@ -4,6 +4,7 @@ import type { Service } from '../service/contract.js';
 import { LiveService } from '../service/service.js';
 import { type RoutingOptions, type RoutingSettings, readRouting } from './options.js';
 import { ServiceRouter } from './service-router.js';
+import type { ShadowStatus } from './shadow/shadow.js';
 import { BASELINE } from './split/options.js';
 
 /** An arm as it is now; counts since the arm was made. */
@@ -25,6 +26,8 @@ export interface RoutingStatus {
   readonly arms: Readonly<Record<string, ArmStatus>>;
   /** Of the lanes that endpoints are in: attempts that ended there, and those that fell back. */
   readonly lanes: Readonly<Record<string, { readonly calls: number; readonly spilled: number }>>;
+  /** Undefined where no call is copied; counted since the last `update()`. */
+  readonly shadow: ShadowStatus | undefined;
 }
 
 /** How the calls of one service are routed. */
@@ -77,7 +80,7 @@ export class LiveRouting implements Routing {
     }
     this.service = service;
     this.#options = options;
-    this.#router = new ServiceRouter(settings, service.random);
+    this.#router = new ServiceRouter(settings, service);
     this.#router.update(service.endpoints);
     service.views.useRouter(this.#router);
     this.#stop = service.on('endpoints', () => {
@@ -95,7 +98,7 @@ export class LiveRouting implements Routing {
   }
 
   get status(): RoutingStatus {
-    const { split, lanes } = this.#router;
+    const { split, lanes, mirror } = this.#router;
     const shares = new Map(split?.settings.arms.map(({ name, percent }) => [name, percent]));
     const rest = 100 - [...shares.values()].reduce((sum, each) => sum + each, 0);
     const arms = [...(split?.arms ?? [])].map(([name, part]): [string, ArmStatus] => [
@@ -108,7 +111,7 @@ export class LiveRouting implements Routing {
         spilled: part.spilled,
       },
     ]);
-    return { arms: Object.fromEntries(arms), lanes: lanes?.status ?? {} };
+    return { arms: Object.fromEntries(arms), lanes: lanes?.status ?? {}, shadow: mirror?.status };
   }
 
   update(options: RoutingOptions): void {
@@ -147,7 +150,7 @@ export class LiveRouting implements Routing {
   }
 
   #use(settings: RoutingSettings): void {
-    const router = new ServiceRouter(settings, this.service.random, this.#router);
+    const router = new ServiceRouter(settings, this.service, this.#router);
     router.update(this.service.endpoints);
     this.#router = router;
     this.service.views.useRouter(router);

@@ -1,8 +1,9 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Part, RouteRequest, Router } from '../picking/router.js';
-import type { Random } from '../runtime/random.js';
+import type { LiveService } from '../service/service.js';
 import { Lanes } from './lanes/lanes.js';
 import type { RoutingSettings } from './options.js';
+import { Shadow } from './shadow/shadow.js';
 import { SpillPart } from './split/arm-part.js';
 import { Split } from './split/split.js';
 
@@ -11,13 +12,14 @@ export class ServiceRouter implements Router {
   readonly settings: RoutingSettings;
   readonly lanes: Lanes | undefined;
   readonly split: Split | undefined;
+  readonly mirror: Shadow | undefined;
   /** For calls of a lane that must not fall back. */
   readonly #nowhere = new SpillPart('(nowhere)', () => false, undefined);
   readonly #baseline: Part;
   #owned: ReadonlySet<Part> = new Set();
 
   /** `previous`: the router that this one replaces; what means the same goes on as the same. */
-  constructor(settings: RoutingSettings, random: Random, previous?: ServiceRouter) {
+  constructor(settings: RoutingSettings, service: LiveService, previous?: ServiceRouter) {
     this.settings = settings;
     const sameLanes = JSON.stringify(previous?.settings.lanes) === JSON.stringify(settings.lanes);
     if (settings.lanes !== undefined) {
@@ -25,7 +27,10 @@ export class ServiceRouter implements Router {
       this.lanes.otherwise = (request) => this.#unlaned(request);
     }
     const within = this.lanes?.isBaseline ?? (() => true);
-    this.split = settings.split && new Split(settings.split, within, random, sameLanes ? previous?.split : undefined);
+    this.split =
+      settings.split && new Split(settings.split, within, service.random, sameLanes ? previous?.split : undefined);
+    const arm = settings.shadow && this.split?.arms.get(settings.shadow.arm);
+    this.mirror = settings.shadow && arm && new Shadow(service, settings.shadow, arm);
     this.#baseline =
       sameLanes && previous !== undefined ? previous.#baseline : new SpillPart('(baseline)', within, undefined);
   }

@@ -1,4 +1,4 @@
-import type { Labels, Part, RouteRequest } from '../picking/router.js';
+import type { Labels, Mirror, Part, RouteRequest } from '../picking/router.js';
 import type { Service } from './contract.js';
 import type { LiveService } from './service.js';
 
@@ -6,6 +6,8 @@ import type { LiveService } from './service.js';
 export interface CallRoute {
   /** For `acquire()`, of every attempt of the call. */
   readonly part: Part | undefined;
+  /** Copies it, if it may be made twice. */
+  readonly mirror: Mirror | undefined;
   /** A header that goes with the call, in lower case; its lane. */
   readonly carried: readonly [name: string, value: string] | undefined;
 }
@@ -19,5 +21,5 @@ export function routeOf(service: Service, key: RouteRequest['key'], labels: Labe
   const { router } = service as LiveService;
   if (router === undefined) return undefined;
   const request = { key, labels };
-  return { part: router.route(request), carried: router.carried(request) };
+  return { part: router.route(request), mirror: router.mirror, carried: router.carried(request) };
 }

@@ -62,6 +62,12 @@ export class ServiceViews extends Views {
     return parts === undefined ? view : parts.of(view, request?.part ?? parts.router.route(request), request);
   }
 
+  /** A part of the view, where something of it is well. */
+  partOf(view: View, part: Part): View | undefined {
+    const own = this.#parts?.viewOf(view, part);
+    return own?.servable ? own : undefined;
+  }
+
   get router(): Router | undefined {
     return this.#parts?.router;
   }
