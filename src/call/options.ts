@@ -27,8 +27,8 @@ export interface CallOptions {
    */
   readonly labels?: Labels | Readonly<Record<string, string | undefined>> | undefined;
   /**
-   * `false`: this call is not copied to a shadow (`fairlead/routing`). Default true: it is, where it
-   * is idempotent and its service says so.
+   * `false`: this call is not copied to a shadow (`fairlead/routing`). Default true: it is, where
+   * it is idempotent and its service says so.
    */
   readonly shadow?: boolean | undefined;
   /**
