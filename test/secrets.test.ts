@@ -79,6 +79,10 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
   'mysql.createPool': { open: (options) => mysql.createPool(mesh, options), base: { service: 'orders' } },
   'mysql.createDriver': { open: (options) => mysql.createDriver(mesh, options), base: { service: 'orders' } },
+  'mysql.sessionMiddleware': { open: (options) => mysql.sessionMiddleware({ session: (run) => run() }, options) },
+  'mysqlPromise.sessionMiddleware': {
+    open: (options) => mysqlPromise.sessionMiddleware({ session: (run) => run() }, options),
+  },
   'mysqlPromise.createPool': { open: (options) => mysqlPromise.createPool(mesh, options), base: { service: 'orders' } },
   'redis.ShardedRedis': {
     open: (options) => new redis.ShardedRedis(mesh, { lazyConnect: true, ...(options as object) } as never),

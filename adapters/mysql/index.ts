@@ -19,6 +19,7 @@ export type { Password } from './common/driver-options.js';
 export type { Consistency, EndpointRoute, MysqlPoolOptions, ProbeUser, RouteChoice } from './common/options.js';
 export type { IsolationLevel, TransactionOptions } from './common/transaction-options.js';
 export type { Route } from './pool.js';
+export { type SessionMiddleware, type SessionMiddlewareOptions, sessionMiddleware } from './session-middleware.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */
 export type CreatePoolOptions = MysqlPoolOptions &

@@ -21,6 +21,7 @@ import {
   readRoute,
 } from './session/operations.js';
 import { Repeats } from './session/repeats.js';
+import { carrySessions, sessionCarriers } from './session/session-carriers.js';
 import { SessionTokens } from './session/session-token.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
@@ -129,6 +130,10 @@ export class ReplicatedPool extends EventEmitter {
       session: this.#session,
       clean: (checkout, done) => this.#clean(checkout, done),
     };
+    const { freshness } = this.#runnerContext;
+    sessionCarriers.set(this, (keys) =>
+      carrySessions(new SessionTokens(keys, own.service, own.maxLagMs, cluster.clock), freshness, cluster.clock),
+    );
     this.#ownContext = {
       ...this.#runnerContext,
       isSingle: true,

@@ -4,6 +4,7 @@ import type { ReplicatedPoolApi, RoutedPromiseConnection, RoutedPromiseQueries }
 import type { Consistency, RouteChoice } from './common/options.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { type CreatePoolOptions, createPool as createCallbackPool } from './index.js';
+import { sessionCarriers } from './session/session-carriers.js';
 
 export type {
   Consistency,
@@ -24,6 +25,7 @@ export type {
   TlsOptions,
   TransactionOptions,
 } from './index.js';
+export { type SessionMiddleware, type SessionMiddlewareOptions, sessionMiddleware } from './session-middleware.js';
 
 /** mysql2's promise pool, with what fairlead adds to it and its connections. */
 export type ReplicatedMysqlPromisePool = ReplicatedPoolApi &
@@ -39,6 +41,7 @@ export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMy
   const callbackPool = createCallbackPool(mesh, options);
   const pool = promisePool(callbackPool, Promise) as ReplicatedMysqlPromisePool;
   callbackPool.on('status', (status) => pool.emit('status', status));
+  sessionCarriers.set(pool, sessionCarriers.get(callbackPool)!);
   return Object.assign(pool, {
     route: (sql: string) => callbackPool.route(sql),
     session: <T>(run: () => T, token?: string | null): T => callbackPool.session(run, token),
