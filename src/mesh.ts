@@ -77,11 +77,15 @@ export interface Mesh extends AsyncDisposable {
   /**
    * For readers of figures: from now on the calls of every service are counted and timed, those of
    * services made later included, until the returned function is called. A call costs a look at the
-   * clock at its begin and its end, and some 20 ns; nothing while nobody reads. `follow` is given
-   * each service, those made later when they are made. `meshFigures` of `fairlead/monitor` has what
-   * was counted.
+   * clock at its begin and its end, and some 30 ns; nothing while nobody reads. `meshFigures` of
+   * `fairlead/monitor` has what was counted.
    */
-  measure(follow?: (service: Service) => void): () => void;
+  measure(): () => void;
+  /**
+   * Calls back with each service: now with those that there are, then with each that is made, until
+   * the returned function is called. What it throws is thrown to whoever makes the service.
+   */
+  follow(listener: (service: Service) => void): () => void;
   /** Aborts when the mesh begins to close: for what adapters run beside its services. */
   readonly closing: AbortSignal;
   /** Its time: resolvers and adapters use no other. */
@@ -167,8 +171,9 @@ class LiveMesh implements Mesh {
   readonly #given = new Map<string, ServiceOptions>();
   #configured: MeshTarget = {};
   #closing: Promise<void> | undefined;
-  /** Who read figures: what each is to be given of new services. */
-  readonly #readers = new Set<{ readonly follow: ((service: Service) => void) | undefined }>();
+  /** Who read figures. */
+  readonly #readers = new Set<object>();
+  readonly #followers = new Set<{ readonly listener: (service: Service) => void }>();
 
   constructor(options: MeshOptions | undefined) {
     this.#options = readOptions<Required<MeshOptions>>('createMesh', options, {
@@ -217,7 +222,7 @@ class LiveMesh implements Mesh {
     service.removed = this.#configured.removed?.get(name);
     if (options !== undefined) this.#given.set(name, options);
     if (this.#readers.size > 0) service.measure(true);
-    for (const { follow } of this.#readers) follow?.(service);
+    for (const { listener } of this.#followers) listener(service);
     return service;
   }
 
@@ -273,17 +278,21 @@ class LiveMesh implements Mesh {
     return () => void this.parts.delete(part);
   }
 
-  measure(follow?: (service: Service) => void): () => void {
-    const reader = { follow };
+  measure(): () => void {
+    const reader = {};
     this.#readers.add(reader);
-    for (const service of this.services.values()) {
-      service.measure(true);
-      follow?.(service);
-    }
+    for (const service of this.services.values()) service.measure(true);
     return () => {
       if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
       for (const service of this.services.values()) service.measure(false);
     };
+  }
+
+  follow(listener: (service: Service) => void): () => void {
+    const follower = { listener };
+    this.#followers.add(follower);
+    for (const service of this.services.values()) listener(service);
+    return () => void this.#followers.delete(follower);
   }
 
   #closedError(what: string, service?: string): FairleadError {

@@ -90,6 +90,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   },
   'redis.ShardedRedis, given the whole': { open: (options) => new redis.ShardedRedis(mesh, options) },
   'redis.redisSessionStore': { open: (options) => redis.redisSessionStore({ eval: () => {} } as never, options) },
+  'monitor.logMesh': { open: (options) => monitor.logMesh(mesh, console, options) },
   'monitor.monitorMesh': { open: (options) => monitor.monitorMesh(mesh, options) },
   'otel.fairleadMetricProducer': { open: (options) => otel.fairleadMetricProducer(mesh, options) },
   'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },

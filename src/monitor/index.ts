@@ -2,6 +2,7 @@
 export type { Alert, AlertEvent, Silence } from './alert.js';
 export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';
+export { type LogMeshOptions, logMesh, type MeshLogger } from './log-mesh.js';
 export { type MeshFigures, meshFigures } from './mesh-figures.js';
 export { type MeshMonitor, type MonitorEvents, monitorMesh } from './monitor.js';
 export type { MonitorOptions } from './monitor-options.js';

@@ -42,9 +42,14 @@ class LiveFigures implements MeshFigures {
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
-    this.#stopMeasuring = mesh.measure((service) => {
+    const stopMeasuring = mesh.measure();
+    const stopFollowing = mesh.follow((service) => {
       this.#followed.set(service, new FollowedService(service, () => mesh.clock.now()));
     });
+    this.#stopMeasuring = () => {
+      stopMeasuring();
+      stopFollowing();
+    };
   }
 
   read(): MeshSnapshot {

@@ -252,7 +252,12 @@ describe('alerts about what adapters made', () => {
   });
 
   it('are about shards that are down or in quarantine, and over when the client ends', () => {
-    const { current, look, told, monitor, unregister } = part('redis', { 'down s1': 1, 'quarantined s2': 1 });
+    const { current, look, told, monitor, unregister } = part('redis', {
+      's1.up': 0,
+      's2.up': 0,
+      's3.up': 1,
+      'quarantined s2': 1,
+    });
     look();
     look();
     expect(told()).toEqual(['raised shard_down redis orders', 'raised quarantine redis orders']);
