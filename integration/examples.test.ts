@@ -10,6 +10,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What each example must print. A new example needs a line here. */
 const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
   'fetch.ts': [/^served by a, b, c; 0 of 300 failed$/m],
+  'gateway.ts': [
+    /^rewritten: users \/users\/7$/m,
+    /^redirected: 308 \/api\/users\/7$/m,
+    /^limited: orders \/api\/orders\/1, orders \/api\/orders\/2, 429 $/m,
+    /^unknown: 404 $/m,
+    /^after setRoutes: now it is$/m,
+    /^one of two servers gone: 0 of 100 failed$/m,
+  ],
   'grpc.ts': [/^served by a, b, c$/m],
   'redis.ts': [
     /^100 keys on 3 shards$/m,
