@@ -168,8 +168,9 @@ export class VirtualConnection extends EventEmitter {
     this.#runner.run(new ConnectionOperation(USER, send, settle));
   }
 
+  /** As mysql2's, calls back with the connection itself. */
   connect(callback?: Callback): void {
-    if (callback !== undefined) process.nextTick(callback, null);
+    if (callback !== undefined) process.nextTick(callback, null, this);
   }
 
   /**

@@ -28,6 +28,15 @@ describe('what users of mysql2 are used to', () => {
     connection.end();
   });
 
+  it('connect() calls back with the connection', async () => {
+    await using cluster = poolOver(topology);
+    const connection = await cluster.pool.getConnection();
+    const core = (connection as unknown as { connection: { connect(done: (...given: unknown[]) => void): void } })
+      .connection;
+    expect(await new Promise((resolve) => core.connect((...given) => resolve(given)))).toEqual([null, core]);
+    connection.release();
+  });
+
   it('a destroyed connection is disconnected', async () => {
     await using cluster = poolOver(topology);
     const connection = await cluster.pool.getConnection();
