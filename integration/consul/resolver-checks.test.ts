@@ -15,9 +15,10 @@ async function stage(options: { readonly consistency?: 'stale' | 'default' } = {
   const sync = async (): Promise<void> => {
     const known = await consul.api<Record<string, unknown>>('GET', '/v1/agent/services');
     for (const id of Object.keys(known)) if (!listed.some((each) => each.id === id)) await consul.deregister(id);
-    for (const { id, host, port, weight, healthy } of listed) {
+    for (const { id, host, port, weight, healthy, zone, tags, meta } of listed) {
       await consul.register({
         ...{ Name: 'users', ID: id, Address: host, Port: port, Weights: { Passing: weight, Warning: 1 } },
+        ...{ Tags: tags, Meta: { ...meta, zone } },
         Check: { CheckID: `check-${id}`, TTL: '10m', Status: healthy ? 'passing' : 'critical' },
       });
       // An agent that knows the check keeps the state it has.

@@ -1,11 +1,11 @@
 import { etcdResolver } from 'fairlead/etcd';
 import { type ResolverStage, resolverChecks, type StagedInstance } from 'fairlead/testing';
 import { describe, it } from 'vitest';
-import { startEtcd } from '../harness/index.js';
+import { type EtcdVersion, startEtcd } from '../harness/index.js';
 
 /** A real etcd that is told what to list. */
-async function stage(): Promise<ResolverStage> {
-  const etcd = await startEtcd();
+async function stage(version: EtcdVersion): Promise<ResolverStage> {
+  const etcd = await startEtcd({ version });
   const timing = { requestTimeoutMs: 1_000, progressMs: 500, confirmMs: 100, graceMs: 300 };
   const resolver = etcdResolver({ address: etcd.address, layout: 'instance-json', ...timing });
   let listed: readonly StagedInstance[] = [];
@@ -13,9 +13,12 @@ async function stage(): Promise<ResolverStage> {
   const sync = async (): Promise<void> => {
     const known = await etcd.range('services/users/');
     const wanted = new Map(
-      listed.map(({ id, host, port, weight, healthy }) => [
+      listed.map(({ id, host, port, weight, healthy, zone, tags, meta }) => [
         `services/users/${id}`,
-        JSON.stringify({ ID: id, Address: `${host}:${port}`, Weight: weight, Active: healthy }),
+        JSON.stringify({
+          ...{ ID: id, Address: `${host}:${port}`, Weight: weight, Active: healthy },
+          ...{ Zone: zone, Tags: tags, Meta: meta },
+        }),
       ]),
     );
     for (const key of Object.keys(known)) if (!wanted.has(key)) await etcd.delete(key);
@@ -44,6 +47,6 @@ async function stage(): Promise<ResolverStage> {
   };
 }
 
-describe('the etcd resolver at a real server', () => {
-  for (const check of resolverChecks(stage)) it(check.name, check.run);
+describe.each<EtcdVersion>(['3.4', '3.5'])('the etcd resolver at etcd %s', (version) => {
+  for (const check of resolverChecks(() => stage(version))) it(check.name, check.run);
 });

@@ -102,7 +102,7 @@ export function addressOf(spec: Pick<EndpointSpec, 'host' | 'port'>): string {
 }
 
 /** The weight that does not change with health: for rings and other placements of data. */
-export function registeredWeight(spec: EndpointSpec): number {
+export function registeredWeight(spec: Pick<EndpointSpec, 'weight' | 'registeredWeight'>): number {
   return spec.registeredWeight ?? spec.weight;
 }
 

@@ -1,6 +1,13 @@
 export { type Random, seededRandom } from '../runtime/random.js';
 export { type PolicyCheck, type PolicyTraits, policyChecks } from './conformance/policy-checks.js';
 export {
+  type ListedInstance,
+  type RegistrarCheck,
+  type RegistrarStage,
+  type RegistrarTraits,
+  registrarChecks,
+} from './conformance/registrar-checks.js';
+export {
   type ResolverCheck,
   type ResolverTraits,
   resolverChecks,

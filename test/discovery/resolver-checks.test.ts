@@ -1,7 +1,16 @@
 import { type Resolver, staticResolver } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
-import { ManualClock, type ResolverStage, resolverChecks, type StagedInstance, seededRandom } from 'fairlead/testing';
+import { fallback, merge } from 'fairlead/sources';
+import {
+  ManualClock,
+  type ResolverStage,
+  type ResolverTraits,
+  resolverChecks,
+  type StagedInstance,
+  seededRandom,
+} from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
+import { scriptedDnsStage, scriptedEtcdStage } from '../support/resolver-stages.js';
 import { ScriptedConsul } from '../support/scripted-consul.js';
 
 const query = { service: 'users', params: {} };
@@ -11,24 +20,36 @@ const staticStage = (): ResolverStage => {
   return { resolver, query, list: (instances) => resolver.update('users', instances), close: () => {} };
 };
 
+/** What composes others has to do what they do. */
+const composed = (compose: (resolver: Resolver) => Resolver) => (): ResolverStage => {
+  const inner = scriptedEtcdStage();
+  return { ...inner, resolver: compose(inner.resolver) };
+};
+
 async function consulStage(): Promise<ResolverStage> {
   const consul = await ScriptedConsul.start();
   const clock = new ManualClock(1_000);
   const resolver = consulResolver({ address: consul.address, env: {} });
+  let listed: Parameters<ScriptedConsul['set']>[1] = [];
   return {
     resolver,
     context: { clock, random: seededRandom(7) },
     query,
-    list: (instances) =>
-      consul.set(
-        'users',
-        instances.map(({ id, host, port, weight, healthy }) => ({
-          ...{ id, host, port, weights: { Passing: weight, Warning: 1 } },
-          status: healthy ? 'passing' : 'critical',
-        })),
-      ),
+    list: (instances) => {
+      listed = instances.map(({ id, host, port, weight, healthy, zone, tags, meta }) => ({
+        ...{ id, host, port, weights: { Passing: weight, Warning: 1 }, tags, meta: { ...meta, zone } },
+        status: healthy ? ('passing' as const) : ('critical' as const),
+      }));
+      consul.set('users', listed);
+    },
     fail: () => consul.down(),
     restore: () => consul.up(),
+    lie: async () => {
+      consul.set('users', []);
+      await clock.advanceAsync(50);
+      await consul.quiet();
+      consul.set('users', listed);
+    },
     turn: async () => {
       await clock.advanceAsync(50);
       await consul.quiet();
@@ -40,20 +61,32 @@ async function consulStage(): Promise<ResolverStage> {
   };
 }
 
-describe('staticResolver', () => {
-  for (const check of resolverChecks(staticStage)) it(check.name, check.run);
-});
+/** Every source there is: what it is made of here, and what it does not know. */
+const SOURCES: readonly [name: string, make: Parameters<typeof resolverChecks>[0], ResolverTraits][] = [
+  ['static', staticStage, {}],
+  ['Consul', consulStage, {}],
+  ['etcd', scriptedEtcdStage, {}],
+  ['DNS', scriptedDnsStage, { health: false, ids: false, weights: false, labels: false }],
+  ['fallback', composed((resolver) => fallback([{ resolver }, { name: 'none', resolver: staticResolver() }])), {}],
+  [
+    'merge',
+    composed((resolver) => merge([{ resolver }, { name: 'none', resolver: staticResolver({ users: [] }) }])),
+    {},
+  ],
+];
 
-describe('consulResolver', () => {
-  for (const check of resolverChecks(consulStage)) it(check.name, check.run);
+describe.each(SOURCES)('the source %s', (_name, make, traits) => {
+  for (const check of resolverChecks(make, traits)) it(check.name, check.run);
 });
 
 describe('the checks of a resolver find one that', () => {
   /** A resolver of lists that the test writes down, with a mistake. */
-  const broken = (mistake: (lists: StagedLists) => Resolver): (() => ResolverStage) => {
+  const broken = (mistake: (lists: StagedLists) => Resolver, lies = false): (() => ResolverStage) => {
     return () => {
       const lists = new StagedLists();
-      return { resolver: mistake(lists), query, list: (i) => lists.set(i), turn: async () => {}, close: () => {} };
+      const stage = { resolver: mistake(lists), query, turn: async () => {}, close: () => {} };
+      const list = (instances: readonly StagedInstance[]): void => lists.set(instances);
+      return { ...stage, list, ...(lies && { lie: () => lists.lie() }) };
     };
   };
   const failures = async (make: () => ResolverStage): Promise<string[]> => {
@@ -68,7 +101,7 @@ describe('the checks of a resolver find one that', () => {
     [
       'leaves out what is unhealthy',
       (lists) => lists.resolver((list) => list.filter(({ healthy }) => healthy)),
-      /not as absent: Registered is i1=127\.0\.0\.1:5001 weight 1, i2=.*i3=127\.0\.0\.3:5001 weight 3 unhealthy, but/,
+      /not as absent: Registered is i1=127\.0\.0\.1:5001 weight 1 in z1 tagged t1 of o1, i2=.*i3=127\.0\.0\.3:5001 weight 3 in z1 tagged t3 of o3 unhealthy, but/,
     ],
     [
       'takes what is unhealthy for well',
@@ -79,6 +112,11 @@ describe('the checks of a resolver find one that', () => {
     ['calls on after the end', (lists) => lists.resolver((list) => list, undefined, true), /after the signal aborted/],
   ])('%s', async (_what, mistake, message) => {
     expect((await failures(broken(mistake))).join('\n')).toMatch(message);
+  });
+
+  it('believes a registry that says once that there is nothing', async () => {
+    const believing = broken((lists) => lists.resolver((list) => list), true);
+    expect((await failures(believing)).join()).toMatch(/It reported an empty list, which nothing had confirmed/);
   });
 
   it('does nothing wrong, and says nothing of it', async () => {
@@ -97,6 +135,12 @@ class StagedLists {
     for (const tell of this.#watchers) tell();
   }
 
+  lie(): void {
+    const before = this.#list;
+    this.set([]);
+    this.set(before);
+  }
+
   resolver(
     map: (list: readonly StagedInstance[]) => readonly StagedInstance[],
     version?: string,
@@ -106,7 +150,7 @@ class StagedLists {
       name: 'broken',
       watch: (_query, sink, signal) => {
         const tell = (): void => {
-          const specs = map(this.#list).map((each) => ({ ...each, priority: 0, zone: '', tags: [], meta: {} }));
+          const specs = map(this.#list).map((each) => ({ ...each, priority: 0 }));
           try {
             sink.snapshot(specs, version ?? String(this.#changes));
           } catch {

@@ -86,7 +86,8 @@ export function etcdResolver(options?: EtcdResolverOptions): Resolver {
   return new EtcdResolver(read, clusters);
 }
 
-class EtcdResolver implements Resolver {
+/** @internal */
+export class EtcdResolver implements Resolver {
   readonly name = 'etcd';
   readonly #defaults: Parameters<typeof layoutOf>[1];
   readonly #clusters: PerClock<Cluster>;

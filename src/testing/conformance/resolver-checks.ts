@@ -36,6 +36,8 @@ export interface ResolverTraits {
   readonly ids?: boolean;
   /** Whether it knows weights. Default true. */
   readonly weights?: boolean;
+  /** Whether it knows zone, tags and metadata. Default true. */
+  readonly labels?: boolean;
 }
 
 /** Small enough for a test, large enough that one of them is not a sharp loss. */
@@ -44,6 +46,9 @@ const INSTANCES: readonly StagedInstance[] = [1, 2, 3, 4].map((n) => ({
   host: `127.0.0.${n}`,
   port: 5_001,
   weight: n,
+  zone: `z${n % 2}`,
+  tags: [`t${n}`],
+  meta: { owner: `o${n}` },
   healthy: true,
 }));
 
@@ -67,6 +72,7 @@ export function resolverChecks(
     health: boolean(true),
     ids: boolean(true),
     weights: boolean(true),
+    labels: boolean(true),
   });
   const on = (run: (play: Play) => Promise<void>) => async (): Promise<void> => {
     const stage = await make();
@@ -278,6 +284,21 @@ const CHECKS: readonly Check[] = [
       if (!answered) fail('It reported neither a list nor an error.', 0, 'above 0');
       if (watcher.specs.length > 0) fail('It reported endpoints that nobody registered.', watcher.specs, []);
       await play.list([A, B]);
+      await play.sees(watcher);
+    },
+  },
+  {
+    name: 'does not empty its list because a registry says once that there is nothing',
+    run: async (play) => {
+      const { stage } = play;
+      if (stage.lie === undefined) return;
+      await play.list([A, B, C]);
+      const watcher = play.watch();
+      await play.sees(watcher);
+      await stage.lie();
+      await quietly(stage);
+      const empty = watcher.lists.filter(({ specs }) => specs.length === 0).length;
+      if (empty > 0) fail('It reported an empty list, which nothing had confirmed.', empty, 0);
       await play.sees(watcher);
     },
   },

@@ -13,6 +13,9 @@ export interface StagedInstance {
   /** The same for all instances, so that sources which know hosts only can be checked too. */
   readonly port: number;
   readonly weight: number;
+  readonly zone: string;
+  readonly tags: readonly string[];
+  readonly meta: Readonly<Record<string, string>>;
   /** False: registered, and its registry says that it is not well. */
   readonly healthy: boolean;
 }
@@ -36,6 +39,11 @@ export interface ResolverStage {
   fail?(): Promise<void> | void;
   /** It can be read again, and lists what `list` said last, also while it was away. */
   restore?(): Promise<void> | void;
+  /**
+   * Once, the registry says that there is nothing, and right after that what `list` said last.
+   * Without it nothing is checked about that.
+   */
+  lie?(): Promise<void> | void;
   /**
    * Lets a little time pass, and what is on its way arrive. Default: 5 ms of the machine's clock.
    */
@@ -113,17 +121,21 @@ export interface ComparedFields {
   readonly health: boolean;
   readonly ids: boolean;
   readonly weights: boolean;
+  readonly labels: boolean;
 }
 
 /** A list in words, for comparing and for messages; '(none)' for an empty one. */
 export function wordsOf(
   list: readonly (EndpointSpec | StagedInstance)[],
-  { health, ids, weights }: ComparedFields,
+  { health, ids, weights, labels }: ComparedFields,
 ): string {
   const words = list.map((each) => {
-    const weight = 'meta' in each ? registeredWeight(each) : each.weight;
+    const { zone, tags, meta } = each;
+    // A registry may keep the zone among the metadata: what was put in there is what is compared.
+    const label = labels ? ` in ${zone} tagged ${tags.join('+')} of ${meta.owner}` : '';
+    const weight = registeredWeight(each);
     const state = health && each.healthy === false ? ' unhealthy' : '';
-    return `${ids ? `${each.id}=` : ''}${addressOf(each)}${weights ? ` weight ${weight}` : ''}${state}`;
+    return `${ids ? `${each.id}=` : ''}${addressOf(each)}${weights ? ` weight ${weight}` : ''}${label}${state}`;
   });
   return words.sort().join(', ') || '(none)';
 }

@@ -5,40 +5,11 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PerClock } from '../../../src/discovery/context.js';
 import { DnsResolver } from '../../../src/discovery/dns/dns-resolver.js';
-import { type AddressRecord, type DnsLookups, NoSuchName, type SrvRecord } from '../../../src/discovery/dns/lookups.js';
+import { NoSuchName, type SrvRecord } from '../../../src/discovery/dns/lookups.js';
 import { readName } from '../../../src/discovery/dns/read-name.js';
 import { SharedWatches } from '../../../src/discovery/shared-watches.js';
+import { addresses, ScriptedDns } from '../../support/scripted-dns.js';
 
-type Answer<T> = readonly T[] | Error | undefined;
-
-/** DNS in memory; what is not in it does not exist. */
-class ScriptedDns implements DnsLookups {
-  readonly a4: Record<string, Answer<AddressRecord>> = {};
-  readonly a6: Record<string, Answer<AddressRecord>> = {};
-  readonly services: Record<string, Answer<SrvRecord>> = {};
-  readonly asked: string[] = [];
-
-  a(name: string): Promise<readonly AddressRecord[]> {
-    return this.#answer(`A ${name}`, this.a4[name]);
-  }
-  aaaa(name: string): Promise<readonly AddressRecord[]> {
-    return this.#answer(`AAAA ${name}`, this.a6[name]);
-  }
-  srv(name: string): Promise<readonly SrvRecord[]> {
-    return this.#answer(`SRV ${name}`, this.services[name]);
-  }
-  close(): void {}
-
-  async #answer<T>(question: string, answer: Answer<T>): Promise<readonly T[]> {
-    this.asked.push(question);
-    if (answer === undefined) throw new NoSuchName(`there is no ${question}`);
-    if (answer instanceof Error) throw answer;
-    return answer;
-  }
-}
-
-const addresses = (ttl: number, ...list: readonly string[]): AddressRecord[] =>
-  list.map((address) => ({ address, ttl }));
 const dead = new Error('A: ETIMEOUT');
 
 function world(discovery: ServiceOptions['discovery'] = {}, refreshMs?: number) {
