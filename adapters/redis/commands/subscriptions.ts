@@ -123,8 +123,12 @@ export class Subscriptions {
     this.#subscribers.clear();
     for (const entry of this.#pending) {
       for (const waiter of entry.waiters) {
-        waiter.timer?.cancel();
-        waiter.command.reject(new FairleadError('FAIRLEAD_CLOSED', 'Connection is closed.'));
+        // With its connection what it wanted gone is gone.
+        if (!waiter.joining) this.#succeed(waiter);
+        else {
+          waiter.timer?.cancel();
+          waiter.command.reject(new FairleadError('FAIRLEAD_CLOSED', 'Connection is closed.'));
+        }
       }
     }
     this.#pending.clear();
