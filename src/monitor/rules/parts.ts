@@ -57,7 +57,7 @@ function mysqlFindings(part: PartSnapshot, limits: LimitSettings): Finding[] {
 function redisFindings(part: PartSnapshot): Finding[] {
   const subject = `redis ${part.name}`;
   const quarantined = namesOf(part, 'quarantined');
-  const down = [...namesOf(part, 'down'), ...notUp(part).filter((name) => !quarantined.includes(name))];
+  const down = namesOf(part, 'down').filter((name) => !quarantined.includes(name));
   return [
     {
       rule: 'shard_down',
@@ -76,13 +76,6 @@ function redisFindings(part: PartSnapshot): Finding[] {
       text: `${subject}: ${quarantined.join(', ')} ${quarantined.length === 1 ? 'is' : 'are'} in quarantine`,
     },
   ];
-}
-
-/** Those whose figure `<name>.up` is 0. */
-function notUp({ figures }: PartSnapshot): string[] {
-  return Object.keys(figures).flatMap((name) =>
-    name.endsWith('.up') && figures[name] === 0 ? [name.slice(0, -'.up'.length)] : [],
-  );
 }
 
 /** The ids that there is such a figure of. */
