@@ -60,7 +60,8 @@ export class Tunnel {
     const { call } = this.#out;
     const from = this.#route.from ?? this.#route.service!;
     try {
-      this.#lease = from.acquire({ key: call.key, prefer: call.prefer, tried: this.#tried });
+      const labels = (name: string): string | undefined => this.#passage.header(name);
+      this.#lease = from.acquire({ key: call.key, prefer: call.prefer, labels, tried: this.#tried });
     } catch (thrown) {
       this.#refuse(last ?? thrown);
       return;
