@@ -32,12 +32,13 @@ const config: RolldownOptions = defineConfig({
       groups: [
         { name: 'runtime', test: /\/src\/runtime\//, priority: 3 },
         { name: 'hashing', test: /\/src\/hashing\/(?!index\.ts)/, priority: 2 },
-        { name: 'routing', test: /\/src\/routing\/(?!index\.ts)/, priority: 2 },
         {
           name: 'core',
-          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns|sources)\/|monitor\/|[a-z]+\/index\.ts)/,
+          test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns|sources)\/|routing\/|config\/|monitor\/|[a-z]+\/index\.ts)/,
           priority: 1,
         },
+        // Last: a group takes what it needs along, unless another has it already.
+        { name: 'routing', test: /\/src\/routing\/(?!index\.ts)/, priority: 0 },
       ],
     },
   },
