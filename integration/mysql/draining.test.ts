@@ -197,7 +197,7 @@ describe('connecting', () => {
   });
 
   it('says who holds the connections when there is none within acquireTimeoutMs', async () => {
-    await using own = poolOver(topology, { connectionLimit: 1, acquireTimeoutMs: 200 });
+    await using own = poolOver(topology, { connectionLimit: 1, acquireTimeoutMs: 2_000 });
     const { pool } = own;
     const connection = await pool.getConnection();
     await connection.beginTransaction();

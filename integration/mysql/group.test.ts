@@ -35,6 +35,8 @@ class Group implements AsyncDisposable {
             `--loose-group-replication-local-address=${address}`,
             `--loose-group-replication-group-seeds=${seeds.join(',')}`,
             '--loose-group-replication-start-on-boot=OFF',
+            // A member that is killed is out once it is suspected, not five seconds later.
+            '--loose-group-replication-member-expel-timeout=0',
             '--loose-group-replication-recovery-get-public-key=ON',
             `--loose-group-replication-single-primary-mode=${multi ? 'OFF' : 'ON'}`,
             `--loose-group-replication-enforce-update-everywhere-checks=${multi ? 'ON' : 'OFF'}`,
@@ -66,6 +68,8 @@ class Group implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // One that shuts down leaves its group first, and waits for the others to agree.
+    await Promise.all(this.servers.map((server) => server.running && server.kill()));
     await Promise.all(this.#topologies.map((topology) => topology[Symbol.asyncDispose]()));
   }
 }
