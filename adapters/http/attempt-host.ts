@@ -14,7 +14,7 @@ export interface AttemptHost<Attempt> {
   /** Whether the handler has yet to hear of the start. */
   announces(): boolean;
   /** A final status came. False where the caller will see another one. */
-  accepts(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean;
+  accepts(attempt: Attempt, status: number): boolean;
   /** The caller sees this attempt. The others end. */
   commit(attempt: Attempt): boolean;
   /** The response has arrived whole. */

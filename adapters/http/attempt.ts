@@ -22,6 +22,8 @@ export abstract class Attempt {
   /** The head was about to be written: it may have been executed. */
   sent = false;
   status = 0;
+  /** For its exchange: `lost` while it goes on beside the one that was answered first. */
+  stage: 'live' | 'lost' | 'over' = 'live';
   readonly endpoint: Endpoint;
   protected readonly exchange: AttemptHost<Attempt>;
   #lease: Lease | undefined;
@@ -47,6 +49,9 @@ export abstract class Attempt {
 
   /** Ends it at undici, which then reports an error that nothing hears any more. */
   abstract abort(reason: unknown): void;
+
+  /** A header of the response, by its name in lower case, while that is being accepted. */
+  abstract header(name: string): string | undefined;
 
   /** Nothing that undici says of it counts from here on. */
   end(outcome: Outcome, error?: unknown): void {

@@ -48,19 +48,23 @@ const CONTROL = /^x-fairlead-(key|prefer|idempotent)$/;
 /** A header by which a request speaks to the mesh; in lower case. */
 export const isControl = (name: string): boolean => CONTROL.test(name);
 
-/** `request` is made where an option asks for it. */
-export function intentOf(settings: HttpSettings, call: HttpCall | undefined, request: () => HttpRequest): HttpIntent {
+/** `exchange.request` is made where an option asks for it. */
+export function intentOf(
+  settings: HttpSettings,
+  call: HttpCall | undefined,
+  exchange: { readonly request: HttpRequest },
+): HttpIntent {
   let key = call?.key;
   for (const keyOf of settings.keys) {
     if (key !== undefined) break;
-    key = keyOf(request());
+    key = keyOf(exchange.request);
   }
-  const control = settings.controlHeaders ? request() : undefined;
+  const control = settings.controlHeaders ? exchange.request : undefined;
   const said = control?.header('x-fairlead-idempotent');
   return {
     key: control?.header('x-fairlead-key') ?? key ?? currentRoutingKey(),
     prefer: control?.header('x-fairlead-prefer') ?? call?.prefer,
     idempotent:
-      (said === undefined ? undefined : said === 'true') ?? call?.idempotent ?? settings.idempotent?.(request()),
+      (said === undefined ? undefined : said === 'true') ?? call?.idempotent ?? settings.idempotent?.(exchange.request),
   };
 }

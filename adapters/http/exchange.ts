@@ -1,23 +1,22 @@
 import type { Dispatcher } from 'undici';
 import { type CallRoute, routeOf, whenAborted } from '../../src/adapter.js';
-import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer, type Verdict } from '../../src/index.js';
+import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
 import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
+import { Attempts } from './attempts.js';
 import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { headerOf, withHeader, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
+import { conductOptions, isRepeatStatus, nextDelayMs } from './repeats.js';
 import { isStreamed, ReplayBody } from './replay-body.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
-
-/** Most exchanges have one attempt: no list is made for those that have none. */
-const NONE: readonly never[] = [];
 
 /**
  * One request and its response: attempts on one endpoint after the other, of which the caller's
@@ -33,7 +32,7 @@ const NONE: readonly never[] = [];
  * Where the service has neither a deadline nor hedging nor a waiting line, attempts take their
  * leases by `acquire()`. Otherwise each is run by `service.call()`.
  */
-export class Exchange implements AttemptHost<Attempt> {
+export class Exchange extends Attempts implements AttemptHost<Attempt> {
   readonly handler: Dispatcher.DispatchHandler;
   readonly #context: ExchangeContext;
   readonly #origin: string;
@@ -48,11 +47,6 @@ export class Exchange implements AttemptHost<Attempt> {
   readonly #prefer: string | undefined;
   readonly #route: CallRoute | undefined;
   readonly #idempotent: boolean;
-  #tried: readonly Endpoint[] = NONE;
-  #live: readonly Attempt[] = NONE;
-  /** Beside which another one was answered first. */
-  #lost: readonly Attempt[] = NONE;
-  #committed: Attempt | undefined;
   #controller: StableController | undefined;
   #announced = false;
   #cancelled = false;
@@ -65,6 +59,7 @@ export class Exchange implements AttemptHost<Attempt> {
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
   ) {
+    super();
     const { settings, planning } = context;
     this.#context = context;
     this.#origin = origin;
@@ -72,7 +67,7 @@ export class Exchange implements AttemptHost<Attempt> {
     this.#given = options;
     this.#isNew = typeof (handler as NewHandler).onRequestStart === 'function';
     this.#call = (options as MeshDispatchOptions).fairlead;
-    const { key, prefer, idempotent } = intentOf(settings, this.#call, () => this.request);
+    const { key, prefer, idempotent } = intentOf(settings, this.#call, this);
     this.#key = key;
     this.#route = routeOf(context.service, key, (name) => this.request.header(name));
     this.#prefer = prefer;
@@ -97,7 +92,7 @@ export class Exchange implements AttemptHost<Attempt> {
     const error =
       reason ?? Object.assign(new Error('Request aborted'), { name: 'AbortError', code: 'UND_ERR_ABORTED' });
     this.#pause?.cancel();
-    const live = this.#live;
+    const { live } = this;
     for (const attempt of live) attempt.abort(error);
     // Between two attempts undici has nothing to report.
     if (live.length === 0) this.#fail(error);
@@ -136,7 +131,7 @@ export class Exchange implements AttemptHost<Attempt> {
 
   /** For attempts: whether the request may be written. */
   starting(attempt: Attempt): boolean {
-    return !this.#over && (this.#committed === undefined || this.#committed === attempt);
+    return !this.#over && (this.committed === undefined || this.committed === attempt);
   }
 
   /** For attempts of the new kind, whose handler hears of the start once. */
@@ -147,27 +142,27 @@ export class Exchange implements AttemptHost<Attempt> {
   }
 
   /** For attempts: a final status came. False where the caller will see another one. */
-  accepts(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
-    if (this.#committed === undefined && this.#repeats(attempt, status, header)) return false;
+  accepts(attempt: Attempt, status: number): boolean {
+    if (this.committed === undefined && this.#repeats(attempt, status)) return false;
     if (this.commit(attempt)) return true;
-    this.#lose(attempt);
+    this.lose(attempt);
     return false;
   }
 
   /** The caller sees this attempt. The others end. */
   commit(attempt: Attempt): boolean {
-    if (this.#committed !== undefined) return this.#committed === attempt;
-    this.#committed = attempt;
+    if (this.committed !== undefined) return this.committed === attempt;
+    this.committed = attempt;
     this.#call?.answeredBy?.(attempt.endpoint);
-    for (const other of this.#live) if (other !== attempt) this.#lose(other);
+    this.loseOthers();
     return true;
   }
 
   /** The response has arrived whole. */
   completing(attempt: Attempt): void {
-    this.#forget(attempt);
+    attempt.stage = 'over';
     attempt.end(this.outcomeOf(attempt.status));
-    this.#endLost();
+    this.endLost();
     this.#close();
   }
 
@@ -189,15 +184,15 @@ export class Exchange implements AttemptHost<Attempt> {
   }
 
   failed(attempt: Attempt, error: Error): void {
-    if (attempt.finished || this.#lost.includes(attempt)) return;
-    this.#forget(attempt);
+    if (attempt.finished || attempt.stage === 'lost') return;
+    attempt.stage = 'over';
     const verdict: HttpVerdict = this.#cancelled
       ? { outcome: Outcome.Cancelled, repeat: 'never' }
       : verdictOfError(error, attempt.sent);
-    const committed = this.#committed === attempt;
+    const committed = this.committed === attempt;
     const repeat = committed || !this.#replayable ? 'never' : verdict.repeat;
     attempt.end(verdict.outcome, new AttemptFailed(error, { ...verdict, repeat }));
-    if (committed) this.#endLost();
+    if (committed) this.endLost();
     if (committed) this.#fail(error);
     else if (!this.#conducted) this.#again(error, repeat, undefined);
   }
@@ -210,23 +205,14 @@ export class Exchange implements AttemptHost<Attempt> {
   #conducted = false;
 
   async #conduct(): Promise<void> {
-    const { service, planning } = this.#context;
-    const { maxAttempts = planning.maxAttempts } = this.#call ?? {};
+    const { service } = this.#context;
     this.#conducted = true;
-    const options = {
+    const options = conductOptions(this.#context, this.#call ?? {}, {
       key: this.#key,
       prefer: this.#prefer,
       ...(this.#route !== undefined && { labels: (name: string) => this.request.header(name) }),
       idempotent: this.#idempotent,
-      // Its copy is made by `begin`: here an attempt answers the handler.
-      shadow: false,
-      ...(!planning.hedges && { hedge: false }),
-      ...(maxAttempts < planning.maxAttempts && { retry: maxAttempts > 1 && { maxAttempts } }),
-      // What was answered was answered: the caller has it.
-      classifyResult: (outcome: unknown): Verdict => ({ outcome: outcome as Outcome, repeat: 'never' }),
-      classify: (thrown: unknown): Verdict =>
-        thrown instanceof AttemptFailed ? thrown.verdict : verdictOfError(thrown, true),
-    };
+    });
     const run = (endpoint: Endpoint, signal: AbortSignal): Promise<Outcome> =>
       new Promise((resolve, reject) => {
         const attempt = this.#launch(endpoint, undefined, { resolve, reject });
@@ -246,25 +232,26 @@ export class Exchange implements AttemptHost<Attempt> {
    */
   #timedOut(attempt: Attempt, reason: unknown): void {
     if (attempt.finished) return;
-    this.#leave(attempt, Outcome.Cancelled, new AttemptFailed(reason, { outcome: Outcome.Cancelled, repeat: 'never' }));
-    if (this.#committed === attempt) this.#fail(reason as Error);
+    this.leave(attempt, Outcome.Cancelled, new AttemptFailed(reason, { outcome: Outcome.Cancelled, repeat: 'never' }));
+    if (this.committed === attempt) this.#fail(reason as Error);
   }
 
   #next(last: Error | undefined): boolean {
     let lease: Lease;
     try {
-      lease = (this.#call?.from ?? this.#context.service).acquire({
-        key: this.#key,
-        prefer: this.#prefer,
-        tried: this.#tried,
-        part: this.#route?.part,
-      });
+      lease = (this.#call?.from ?? this.#context.service).acquire(this.#asked());
     } catch (thrown) {
       // What went wrong before matters more than that there is no other endpoint.
       this.#fail(last ?? (thrown as Error));
       return true;
     }
     return this.#dispatch(this.#attempt(lease.endpoint, lease, undefined));
+  }
+
+  /** Nothing is made for what asks for nothing. */
+  #asked(): AcquireRequest | undefined {
+    if (this.count === 0 && this.#key === undefined && this.#prefer === undefined && this.#route === undefined) return;
+    return { key: this.#key, prefer: this.#prefer, tried: this.tried, part: this.#route?.part };
   }
 
   #launch(endpoint: Endpoint, lease: Lease | undefined, settle: Settle): Attempt {
@@ -274,11 +261,10 @@ export class Exchange implements AttemptHost<Attempt> {
   }
 
   #attempt(endpoint: Endpoint, lease: Lease | undefined, settle: Settle | undefined): Attempt {
-    this.#tried = [...this.#tried, endpoint];
     const attempt = this.#isNew
       ? new NewAttempt(this, endpoint, lease, settle)
       : new OldAttempt(this, endpoint, lease, settle);
-    this.#live = [...this.#live, attempt];
+    this.add(attempt);
     return attempt;
   }
 
@@ -301,21 +287,19 @@ export class Exchange implements AttemptHost<Attempt> {
   }
 
   /** Whether a status is one to repeat after, and a repeat is made. */
-  #repeats(attempt: Attempt, status: number, header: (name: string) => string | undefined): boolean {
-    const { settings, clock } = this.#context;
-    const retryStatus = this.#call?.retryStatus ?? settings.retryStatus;
-    if (!retryStatus.has(status) || !this.#idempotent || !this.#replayable) return false;
-    const field = header('retry-after');
-    const retryAfterMs = field === undefined ? undefined : parseRetryAfter(field, clock.wallMs());
+  #repeats(attempt: Attempt, status: number): boolean {
+    if (!isRepeatStatus(this.#context, this.#call, status) || !this.#idempotent || !this.#replayable) return false;
+    const field = attempt.header('retry-after');
+    const retryAfterMs = field === undefined ? undefined : parseRetryAfter(field, this.#context.clock.wallMs());
     const outcome = this.outcomeOf(status);
     if (this.#conducted) {
       const error = Object.assign(new Error(`status ${status}`), { statusCode: status });
-      this.#leave(attempt, outcome, new AttemptFailed(error, { outcome, repeat: 'idempotent', retryAfterMs }));
+      this.leave(attempt, outcome, new AttemptFailed(error, { outcome, repeat: 'idempotent', retryAfterMs }));
       return true;
     }
     const delayMs = this.#nextDelayMs('idempotent', retryAfterMs);
     if (delayMs < 0) return false;
-    this.#leave(attempt, outcome, undefined);
+    this.leave(attempt, outcome, undefined);
     this.#after(delayMs, undefined);
     return true;
   }
@@ -326,14 +310,10 @@ export class Exchange implements AttemptHost<Attempt> {
     else this.#after(delayMs, error);
   }
 
-  /** Milliseconds until the next attempt, -1 for none. */
   #nextDelayMs(repeat: HttpVerdict['repeat'], retryAfterMs: number | undefined): number {
-    const { planning, service } = this.#context;
-    const { maxAttempts = Number.POSITIVE_INFINITY, from = service } = this.#call ?? {};
-    const attempts = this.#tried.length;
-    if (this.#over || attempts >= maxAttempts) return -1;
-    const elsewhere = from.rotation.some((endpoint) => !this.#tried.includes(endpoint));
-    return planning.nextDelayMs({ repeat, idempotent: this.#idempotent, retryAfterMs, attempts, elsewhere });
+    if (this.#over) return -1;
+    const { tried } = this;
+    return nextDelayMs(this.#context, this.#call, { repeat, idempotent: this.#idempotent, retryAfterMs, tried });
   }
 
   #after(delayMs: number, last: Error | undefined): void {
@@ -345,37 +325,6 @@ export class Exchange implements AttemptHost<Attempt> {
       this.#pause = undefined;
       this.#next(last);
     });
-  }
-
-  /** Ends an attempt that the caller will not see. */
-  #leave(attempt: Attempt, outcome: Outcome, error: unknown): void {
-    this.#forget(attempt);
-    attempt.end(outcome, error);
-    attempt.abort(Object.assign(new Error('left for another attempt'), { code: 'UND_ERR_ABORTED' }));
-  }
-
-  /**
-   * Another attempt was answered first. This one takes no more of its server; for `service.call()`
-   * it goes on until that one has ended, so that the call is told of the winner first.
-   */
-  #lose(attempt: Attempt): void {
-    this.#forget(attempt);
-    this.#lost = [...this.#lost, attempt];
-    attempt.abort(Object.assign(new Error('left for another attempt'), { code: 'UND_ERR_ABORTED' }));
-  }
-
-  #endLost(): void {
-    const { Cancelled } = Outcome;
-    for (const attempt of this.#lost) {
-      if (!attempt.finished)
-        attempt.end(Cancelled, new AttemptFailed(undefined, { outcome: Cancelled, repeat: 'never' }));
-    }
-    this.#lost = NONE;
-  }
-
-  #forget(attempt: Attempt): void {
-    this.#live =
-      this.#live.length === 1 && this.#live[0] === attempt ? NONE : this.#live.filter((each) => each !== attempt);
   }
 
   /** Tells the caller, once. */

@@ -17,6 +17,7 @@ export interface NewHandler {
 
 export class NewAttempt extends Attempt {
   controller: Controller | undefined;
+  #headers: IncomingHttpHeaders | undefined;
 
   get #handler(): NewHandler {
     return this.exchange.handler as NewHandler;
@@ -24,6 +25,10 @@ export class NewAttempt extends Attempt {
 
   abort(reason: unknown): void {
     this.controller?.abort(reason as Error);
+  }
+
+  header(name: string): string | undefined {
+    return firstOf(this.#headers?.[name]);
   }
 
   pause(): void {
@@ -59,7 +64,10 @@ export class NewAttempt extends Attempt {
     const stable = this.exchange.controller;
     if (status >= 200) {
       this.status = status;
-      if (!this.exchange.accepts(this, status, (name) => firstOf(headers[name]))) return;
+      this.#headers = headers;
+      const accepted = this.exchange.accepts(this, status);
+      this.#headers = undefined;
+      if (!accepted) return;
       stable.serve(this);
     }
     this.#handler.onResponseStart?.(stable, status, headers, message);

@@ -19,6 +19,7 @@ export interface OldHandler {
 
 export class OldAttempt extends Attempt {
   #abort: ((reason?: Error) => void) | undefined;
+  #headers: Raw | undefined;
 
   get #handler(): OldHandler {
     return this.exchange.handler as OldHandler;
@@ -26,6 +27,10 @@ export class OldAttempt extends Attempt {
 
   abort(reason: unknown): void {
     this.#abort?.(reason as Error);
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers && rawHeaderOf(this.#headers, name);
   }
 
   onConnect(abort: (reason?: Error) => void, context?: unknown): void {
@@ -60,7 +65,10 @@ export class OldAttempt extends Attempt {
     if (this.finished) return true;
     if (status < 200) return this.#handler.onHeaders?.(status, headers, resume, statusText) ?? true;
     this.status = status;
-    if (!this.exchange.accepts(this, status, (name) => rawHeaderOf(headers, name))) return true;
+    this.#headers = headers;
+    const accepted = this.exchange.accepts(this, status);
+    this.#headers = undefined;
+    if (!accepted) return true;
     const go = this.#handler.onHeaders?.(status, headers, () => this.#resume(resume), statusText) ?? true;
     if (this.isBodiless()) {
       this.onComplete([]);
