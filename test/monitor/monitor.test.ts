@@ -253,9 +253,8 @@ describe('alerts about what adapters made', () => {
 
   it('are about shards that are down or in quarantine, and over when the client ends', () => {
     const { current, look, told, monitor, unregister } = part('redis', {
-      's1.up': 0,
-      's2.up': 0,
-      's3.up': 1,
+      'down s1': 1,
+      'down s2': 0,
       'quarantined s2': 1,
     });
     look();
