@@ -34,6 +34,9 @@ interface HealthEntry {
   readonly Checks?: unknown;
 }
 
+/** An element that stands for no instance. */
+export class UnreadableEntry extends Error {}
+
 /** An instance, and the node it is on. */
 export interface Listed {
   readonly spec: EndpointSpec;
@@ -43,14 +46,14 @@ export interface Listed {
 /**
  * The endpoint an entry stands for. It is listed as not healthy where it may not serve: a check is
  * critical (which is also what maintenance mode looks like, on a service or a node), it is warning
- * with a warning weight of 0, or `passingOnly` asks for better. Throws when it is not an entry at
- * all.
+ * with a warning weight of 0, or `passingOnly` asks for better. Throws an UnreadableEntry when it is
+ * not an entry at all.
  */
 export function readEntry(bytes: Buffer, options: EntryOptions): Listed {
-  const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry;
-  const { Node: node, Service: service, Checks: checks } = entry;
+  const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry | null;
+  const { Node: node, Service: service, Checks: checks } = entry ?? {};
   if (typeof node !== 'object' || typeof service !== 'object' || node === null || service === null) {
-    throw new Error('the answer is no list of instances: an element has no Node or no Service');
+    throw new UnreadableEntry('an element has no Node or no Service');
   }
   const status = worstStatus(checks);
   const passing = readWeight(service.Weights?.Passing);

@@ -10,7 +10,7 @@ import { WatchAudience } from '../watch-audience.js';
 import { type AnswerHead, awayMs, RefusedError, readHead } from './answer.js';
 import { ArraySplitter } from './array-splitter.js';
 import type { HealthQuery } from './health-query.js';
-import { InstanceTable } from './instance-table.js';
+import { InstanceTable, type ListUpdate } from './instance-table.js';
 import type { QuerySlots } from './query-slots.js';
 import type { ConsulTransport } from './transport.js';
 
@@ -74,6 +74,8 @@ export class HealthWatch {
   #listed: readonly EndpointSpec[] = [];
   /** The last stale answer was too old: ask the leader once. */
   #askLeader = false;
+  /** Elements that are no instances were reported, and were there in the last list. */
+  #saidUnreadable = false;
 
   constructor(query: HealthQuery, context: WatchContext) {
     const { clock, random, options } = context;
@@ -165,7 +167,20 @@ export class HealthWatch {
     // What is done with a long list may take a few milliseconds: the last of its bytes took some
     // already.
     if (update.byDigest.size > LONG_LIST) await this.#pause(TURN_MS);
-    return [readHead(response.headers), () => this.#table.commit(update)];
+    return [readHead(response.headers), () => this.#commit(update)];
+  }
+
+  #commit(update: ListUpdate): readonly EndpointSpec[] {
+    if (update.isForeign) {
+      throw this.#error('the answer is no list of instances: its elements have no Node or no Service');
+    }
+    const specs = this.#table.commit(update);
+    const { unreadable } = update;
+    if (unreadable > 0 && !this.#saidUnreadable) {
+      this.audience.error(this.#error(`${unreadable} of the listed elements are no instances, and are left out`));
+    }
+    this.#saidUnreadable = unreadable > 0;
+    return specs;
   }
 
   /** Held departures are looked at again when their time is over, and that by the leader. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type EndpointSpec, sameSpec } from '../../endpoint/endpoint.js';
-import { type EntryOptions, type Listed, readEntry } from './health-entry.js';
+import { type EntryOptions, type Listed, readEntry, UnreadableEntry } from './health-entry.js';
 
 /**
  * The instances as Consul last listed them. An entry whose bytes are those of the last time is not
@@ -39,6 +39,8 @@ export class InstanceTable {
 export class ListUpdate {
   readonly byDigest: Map<string, Listed> = new Map();
   readonly byId: Map<string, EndpointSpec> = new Map();
+  /** Elements that were left out. */
+  unreadable = 0;
   readonly #options: EntryOptions;
   readonly #known: ReadonlyMap<string, Listed>;
   readonly #knownById: ReadonlyMap<string, EndpointSpec>;
@@ -52,12 +54,18 @@ export class ListUpdate {
     this.#knownById = knownById;
   }
 
+  /** It has elements, and none of them is an instance: another answer than an empty list. */
+  get isForeign(): boolean {
+    return this.unreadable > 0 && this.byDigest.size === 0;
+  }
+
   readonly add = (bytes: Buffer): void => {
     // Not for security: to recognise equal bytes at a quarter of the cost of parsing them. In one
     // call: thousands of Hash objects would each weigh on the garbage collector.
     const digest = hash('sha1', bytes, 'base64');
     if (this.byDigest.has(digest)) return;
-    const listed = this.#known.get(digest) ?? this.#read(bytes);
+    const listed = this.#known.get(digest) ?? this.#tryRead(bytes);
+    if (listed === undefined) return;
     this.byDigest.set(digest, listed);
     const { id } = listed.spec;
     if (this.byId.has(id)) this.#shared.add(id);
@@ -79,6 +87,17 @@ export class ListUpdate {
       this.byId.set(named.id, named);
       return named;
     });
+  }
+
+  /** One that cannot be read must not take the others away. */
+  #tryRead(bytes: Buffer): Listed | undefined {
+    try {
+      return this.#read(bytes);
+    } catch (error) {
+      if (!(error instanceof UnreadableEntry)) throw error;
+      this.unreadable++;
+      return undefined;
+    }
   }
 
   #read(bytes: Buffer): Listed {

@@ -112,6 +112,26 @@ describe('a failing Consul', () => {
     expect(await passUntil(() => ids().includes('c'))).toBeLessThanOrEqual(1_000);
   });
 
+  it.each([
+    ['without a Service', { Node: { Node: 'n', Address: '127.0.0.1' } }],
+    ['without a Node', { Service: { ID: 'x', Port: 1 } }],
+    ['that is null', null],
+    ['that is a number', 7],
+  ])('leaves out an entry %s, says so once, and believes the rest', async (_what, odd) => {
+    const { consul, blocks, lists, passUntil, answers, service, pass } = await consulWorld(['a', 'b']);
+    await blocks();
+    const errors: string[] = [];
+    service.on('error', ({ message }) => void errors.push(message));
+    consul.set('users', ['a', 'b', 'c'], 10);
+    const entries = [...consul.entries('users')];
+    answers(200, { 'x-consul-index': '11' }, JSON.stringify([odd, ...entries, odd]));
+    await passUntil(() => service.endpoints.length === 3);
+    await lists('a', 'b', 'c');
+    await pass(5_000);
+    const said = errors.filter((message) => message.includes('elements'));
+    expect(said).toEqual([expect.stringMatching(/service 'users': 2 of the listed elements are no instances/)]);
+  });
+
   it('stays away for as long as a 429 asks for', async () => {
     const { consul, blocks, passUntil, pass, answers, picks, ids, service } = await consulWorld(['a']);
     await blocks();
