@@ -56,6 +56,22 @@ describe.each(['grpc', 'connect'] as const)('a transport that speaks %s', (proto
     expect(inflight()).toBe(0);
   });
 
+  it('sends nothing for a caller whose time is over, once or more often', async () => {
+    const client = connect({ policy: 'round_robin' }, { protocol });
+    await client.read(request);
+    const before = servers.reduce((sum, { calls }) => sum + calls, 0);
+    const over = AbortSignal.abort(new ConnectError('the deadline has passed', Code.DeadlineExceeded));
+    const read = (): Promise<unknown> => client.read(request, { signal: over });
+    const count = async (): Promise<void> => {
+      for await (const _ of client.count({ value: '3' }, { signal: over }));
+    };
+    const ended = await Promise.allSettled(Array.from({ length: 5 }, () => [read(), count()]).flat());
+    expect(ended.every(({ status }) => status === 'rejected')).toBe(true);
+    await client.read(request);
+    expect(servers.reduce((sum, { calls }) => sum + calls, 0)).toBe(before + 1);
+    expect(inflight()).toBe(0);
+  });
+
   it('repeats a call without side effects elsewhere when its server fails, and ejects that server', async () => {
     const client = connect({ policy: 'round_robin' }, { protocol });
     servers[1]!.code = Code.Unavailable;
