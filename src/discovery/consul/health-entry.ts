@@ -46,8 +46,8 @@ export interface Listed {
 /**
  * The endpoint an entry stands for. It is listed as not healthy where it may not serve: a check is
  * critical (which is also what maintenance mode looks like, on a service or a node), it is warning
- * with a warning weight of 0, or `passingOnly` asks for better. Throws an UnreadableEntry when it is
- * not an entry at all.
+ * with a warning weight of 0, or `passingOnly` asks for better. Throws an UnreadableEntry when it
+ * is not an entry at all.
  */
 export function readEntry(bytes: Buffer, options: EntryOptions): Listed {
   const entry = JSON.parse(bytes.toString('utf8')) as HealthEntry | null;
