@@ -53,6 +53,16 @@ describe('the DNS resolver at dnsmasq', () => {
     await until('none', () => ids() === '');
   });
 
+  it('asks once for a name that many services have', async () => {
+    await using dns = await startDnsmasq({ hosts: { 'users.test': ['127.0.0.1'] }, ttl: 600 });
+    const { mesh } = clientOf(dns, {}, {});
+    const services = [1, 2, 3, 4, 5].map((port) =>
+      mesh.service(`s${port}`, { discovery: { name: 'users.test', port } }),
+    );
+    await until('all are listed', () => services.every(({ endpoints }) => endpoints.length === 1));
+    expect(dns.log().match(/query\[A\] users\.test/g)).toHaveLength(1);
+  });
+
   it('reads two hundred addresses, which no UDP answer holds', async () => {
     const many = Array.from({ length: 200 }, (_, at) => `127.0.1.${at + 1}`);
     await using dns = await startDnsmasq({ hosts: { 'users.test': many } });

@@ -63,7 +63,15 @@ export async function startDnsmasq(records: DnsRecords = {}): Promise<Dnsmasq> {
 
 function flagsOf({ hosts = {}, srv = [], ttl = 1 }: DnsRecords, port: number): string[] {
   return [
-    ...['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--no-daemon', '--pid-file='],
+    ...[
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--no-resolv',
+      '--no-hosts',
+      '--no-daemon',
+      '--pid-file=',
+      '--log-queries',
+    ],
     ...[`--port=${port}`, `--listen-address=${HOST}`, '--bind-interfaces', '--local=/test/', `--local-ttl=${ttl}`],
     '--host-record=ready.test,127.0.0.1',
     ...Object.entries(hosts).flatMap(([name, addresses]) =>
