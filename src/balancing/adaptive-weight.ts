@@ -26,7 +26,9 @@ export interface AdaptiveWeightOptions {
 }
 
 interface Thresholds {
+  /** A mean response time up to this doubles the weight; milliseconds. */
   readonly fastMs: number;
+  /** One above this halves it; milliseconds. */
   readonly slowMs: number;
 }
 

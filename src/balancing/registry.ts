@@ -30,6 +30,10 @@ export class PolicyRegistry {
     return [...this.#factories.keys()] as PolicyName[];
   }
 
+  get factories(): readonly PolicyFactory<never>[] {
+    return [...this.#factories.values()];
+  }
+
   /** The policy that a spec means. Throws FAIRLEAD_INVALID_OPTION, with the list of what exists. */
   resolve(spec: PolicySpec, option: string): Policy {
     if (typeof spec === 'string') return this.#make(spec, undefined, option);

@@ -34,7 +34,8 @@ export function callSnapshot(windows: Windows, nowMs: number): CallSnapshot {
   };
 }
 
-function windowSnapshot(meter: CallMeter, overMs: number): WindowSnapshot {
+/** What was counted in `overMs` milliseconds, as plain values. */
+export function windowSnapshot(meter: CallMeter, overMs: number): WindowSnapshot {
   const { calls } = meter;
   const failures = failuresOf(meter);
   // Those that were given up by their callers say nothing.

@@ -67,6 +67,7 @@ export interface ResilienceOptions {
   readonly breakerPerEndpoint?: boolean | CircuitBreakerOptions;
   /** Refuse calls here when the service turns most of them away. Default off. */
   readonly throttle?: boolean | ClientThrottleOptions;
+  /** Calls in flight, and calls per second. Default: none. */
   readonly limits?: LimitOptions;
 }
 

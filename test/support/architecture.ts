@@ -35,6 +35,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['routing'],
   ['mesh.ts'],
   ['monitor'],
+  ['config'],
   ['index.ts', 'adapter.ts', 'testing'],
 ];
 
@@ -61,6 +62,7 @@ const FACES = [
   'src/hashing/index.ts',
   'src/routing/index.ts',
   'src/monitor/index.ts',
+  'src/config/index.ts',
 ];
 
 /** Adapters that read other adapters' messages, and may name their types. */
@@ -75,6 +77,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/sources\//, ['yaml']],
   [/^src\/discovery\/etcd\//, ['@grpc/grpc-js']],
   [/^src\/hashing\//, ['hashring']],
+  [/^src\/config\//, ['yaml']],
   [/^src\/(affinity|resilience)\//, ['lru-cache']],
   [/^src\/resilience\//, ['rate-limiter-flexible']],
   [/^adapters\/grpc\//, ['@grpc/grpc-js']],

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { isRecord } from '../runtime/options.js';
+import { isSame } from '../runtime/same.js';
+import { type Path, pathText } from './path.js';
+
+/**
+ * What becomes of a part of a service when its options change. `live`: it goes on by them, and
+ * forgets nothing. `rebuild`: it begins anew, and the rest goes on. `removed`: the service takes no
+ * more calls.
+ */
+export type ChangeEffect = 'live' | 'rebuild' | 'removed';
+
+/** One difference between two documents. Secrets are references in both. */
+export interface ConfigChange {
+  /** `services.users.policy`. */
+  readonly path: string;
+  /** Undefined where there was nothing. */
+  readonly before: unknown;
+  /** Undefined where there is nothing any more. */
+  readonly after: unknown;
+  readonly effect: ChangeEffect;
+}
+
+/** All differences by path, in the order of the documents. A list differs as a whole. */
+export function diffDocuments(before: unknown, after: unknown, path: Path = []): ConfigChange[] {
+  if (isSame(before, after)) return [];
+  if (isRecord(before) && isRecord(after)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return names.flatMap((name) => diffDocuments(before[name], after[name], [...path, name]));
+  }
+  return [{ path: pathText(path), before, after, effect: effectOf(path, after) }];
+}
+
+/** Of a service: what begins anew where it changes. */
+const REBUILT =
+  /^(policy|health|discovery|affinity|probes)\b|^resilience\.(breaker|breakerPerEndpoint|throttle|limits\.(adaptive|rate|window)\w*)\b/;
+/** Of these, what does not. */
+const KEPT = /^affinity\.(onUnavailable|drainMs|capacity|ttlMs)\b/;
+
+function effectOf(path: Path, after: unknown): ChangeEffect {
+  const [head, , ...rest] = path;
+  if (head === 'services' && path.length === 2 && after === undefined) return 'removed';
+  if (head === 'resolver') return 'rebuild';
+  const option = (head === 'defaults' ? path.slice(1) : rest).join('.');
+  return REBUILT.test(option) && !KEPT.test(option) ? 'rebuild' : 'live';
+}
+
+/** The same for documents that say the same, in every process: 16 digits of a SHA-256. */
+export function hashDocument(document: unknown): string {
+  return createHash('sha256').update(canonical(document)).digest('hex').slice(0, 16);
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isRecord(value)) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, each]) => `${JSON.stringify(name)}:${canonical(each)}`)
+    .join(',')}}`;
+}

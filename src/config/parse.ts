@@ -1,0 +1,105 @@
+import { FairleadError, toError } from '../runtime/errors.js';
+import { ConfigError, type ConfigProblem } from './errors.js';
+import { jsonOffset } from './json-positions.js';
+import type { Path } from './path.js';
+
+/** A document, and where its values stand. */
+export interface Parsed {
+  readonly value: unknown;
+  /**
+   * Line and column from 1 of the value at a path, or of its name; of what holds it where it is
+   * not there.
+   */
+  at(path: Path, ofKey: boolean): { readonly line: number; readonly column: number } | undefined;
+}
+
+const UNKNOWN = { value: undefined, at: () => undefined } as const;
+
+/**
+ * Reads JSON, or YAML 1.2 by the package `yaml`, which is loaded when the first text comes that is
+ * not JSON. Rejects with ConfigError, which has the place of each mistake.
+ */
+export async function parseDocument(text: string, source: string): Promise<Parsed> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return { value, at: (path, ofKey) => place(text, path, ofKey) };
+  } catch (thrown) {
+    if (source.endsWith('.json')) throw new ConfigError([syntax(source, text, thrown)]);
+  }
+  return parseYaml(text, source);
+}
+
+/** A document that is an object already. */
+export function parsedObject(value: unknown): Parsed {
+  return { ...UNKNOWN, value };
+}
+
+async function parseYaml(text: string, source: string): Promise<Parsed> {
+  const yaml = await loadYaml();
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const position = (offset: number): { line: number; column: number } => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map(({ message, pos }) => ({
+        source,
+        ...position(pos[0]),
+        path: '',
+        message: `This is not YAML: ${message}.`,
+        nearest: undefined,
+      })),
+    );
+  }
+  const at = (path: Path, ofKey: boolean): { line: number; column: number } | undefined => {
+    for (let length = path.length; length >= 0; length--) {
+      const part = path.slice(0, length);
+      if (ofKey && length === path.length && length > 0) {
+        const parent = length === 1 ? document.contents : document.getIn(part.slice(0, -1), true);
+        if (yaml.isMap(parent)) {
+          const pair = parent.items.find(({ key }) => yaml.isScalar(key) && String(key.value) === part.at(-1));
+          if (yaml.isScalar(pair?.key) && pair.key.range) return position(pair.key.range[0]);
+        }
+      }
+      const node: unknown = length === 0 ? document.contents : document.getIn(part, true);
+      if (yaml.isNode(node) && node.range) return position(node.range[0]);
+    }
+    return undefined;
+  };
+  try {
+    return { value: document.toJS() as unknown, at };
+  } catch (thrown) {
+    const message = `This YAML is refused: ${toError(thrown).message}.`;
+    throw new ConfigError([{ source, line: 1, column: 1, path: '', message, nearest: undefined }]);
+  }
+}
+
+async function loadYaml(): Promise<typeof import('yaml')> {
+  try {
+    return await import('yaml');
+  } catch (cause) {
+    const message = "A document in YAML needs the package 'yaml': npm install yaml. JSON needs nothing.";
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { cause });
+  }
+}
+
+function place(text: string, path: Path, ofKey: boolean): { line: number; column: number } | undefined {
+  for (let length = path.length; length >= 0; length--) {
+    const offset = jsonOffset(text, path.slice(0, length), ofKey && length === path.length);
+    if (offset !== undefined) return lineAndColumn(text, offset);
+  }
+  return undefined;
+}
+
+function lineAndColumn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+}
+
+/** What V8 says has the place, and a piece of the text that may be secret. */
+function syntax(source: string, text: string, thrown: unknown): ConfigProblem {
+  const offset = Number(/position (\d+)/.exec(toError(thrown).message)?.[1] ?? text.length);
+  return { source, ...lineAndColumn(text, offset), path: '', message: 'This is not JSON.', nearest: undefined };
+}

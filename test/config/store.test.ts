@@ -1,0 +1,289 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Outcome, type ValueSink, type ValueSource } from 'fairlead';
+import { type ConfigStoreOptions, createConfigStore } from 'fairlead/config';
+import { describe, expect, it } from 'vitest';
+import { endpoints, testMesh } from '../support/mesh.js';
+
+const lists = { users: ['127.0.0.1:5001', '127.0.0.1:5002'], orders: ['127.0.0.1:6001'] };
+
+function setUp(options?: ConfigStoreOptions) {
+  const made = testMesh({ users: endpoints(3), orders: endpoints(1) });
+  const config = createConfigStore(made.mesh, { compare: false, ...options });
+  const events: string[] = [];
+  config.on('applied', ({ number }) => events.push(`applied ${number}`));
+  config.on('refused', ({ error }) => events.push(`refused ${error.message}`));
+  config.on('held', ({ reason }) => events.push(`held ${reason}`));
+  return { ...made, config, events };
+}
+
+function pushed(): { source: ValueSource; push: (text: string | undefined) => void } {
+  let sink: ValueSink | undefined;
+  const source: ValueSource = {
+    name: 'test kv',
+    watch: (_, given) => {
+      sink = given;
+    },
+  };
+  return { source, push: (text) => sink!.value(text) };
+}
+
+const reference = (name: string): string => `\${env:${name}}`;
+
+/** Lets documents be read and applied. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 40; i++) await Promise.resolve();
+}
+
+describe('a store of configurations', () => {
+  it('puts a YAML document in force for services that run, and for those made later', async () => {
+    const { mesh, config } = setUp();
+    const users = mesh.service('users');
+    const version = await config.apply(
+      `
+defaults: { waitForReadyMs: 100 }
+services:
+  users:
+    policy: { peak_ewma: { decayMs: 5000 } }
+    resilience: { limits: { maxInflight: 1 } }
+  orders: { panicThreshold: 0 }
+`,
+      { author: 'kim' },
+    );
+    expect(version).toMatchObject({ number: 1, author: 'kim', source: 'code' });
+    expect(version.changes.map(({ path, effect }) => [path, effect])).toEqual([
+      ['defaults', 'live'],
+      ['services', 'live'],
+    ]);
+    const lease = users.acquire();
+    expect(() => users.acquire()).toThrow(/in flight/);
+    lease.done(Outcome.Success);
+    const { options } = mesh.service('orders') as unknown as { options: object };
+    expect(options).toMatchObject({ panicThreshold: 0, waitForReadyMs: 100 });
+  });
+
+  it('numbers versions, and says what each changed by path; the same document makes none', async () => {
+    const { config } = setUp();
+    await config.apply({ services: { users: { policy: 'random', waitForReadyMs: 1 } } });
+    const second = await config.apply({ services: { users: { policy: 'round_robin', waitForReadyMs: 1 } } });
+    expect(second.changes).toEqual([
+      { path: 'services.users.policy', before: 'random', after: 'round_robin', effect: 'rebuild' },
+    ]);
+    const again = await config.apply('{"services":{"users":{"waitForReadyMs":1,"policy":"round_robin"}}}');
+    expect(again).toBe(second);
+    expect(config.versions.map(({ number }) => number)).toEqual([1, 2]);
+    expect(config.diff(2, 1)[0]).toMatchObject({ before: 'round_robin', after: 'random' });
+  });
+
+  it('refuses a document with all that is wrong with it, and changes nothing', async () => {
+    const { config, events } = setUp();
+    const text = `services:
+  users:
+    polcy: random
+    policy: peak_ewm
+    waitForReadyMs: -1
+    resilience:
+      retry: { maxAttempts: 0 }
+      breaker: yes please
+    checks:
+      - http: { path: health }
+`;
+    const refused = config.apply(text);
+    await expect(refused).rejects.toMatchObject({ name: 'ConfigError', code: 'FAIRLEAD_INVALID_OPTION' });
+    const { problems } = (await refused.catch((error) => error)) as { problems: { line: number; message: string }[] };
+    expect(problems).toMatchObject([
+      { source: 'code', line: 3, column: 5, path: 'services.users.polcy', nearest: 'policy' },
+      { line: 4, column: 13, path: 'services.users.policy', nearest: 'peak_ewma' },
+      { line: 5, path: 'services.users.waitForReadyMs' },
+      { line: 7, column: 29, path: 'services.users.resilience.retry.maxAttempts' },
+      { line: 8, path: 'services.users.resilience.breaker' },
+      { line: 10, path: 'services.users.checks[0].http.path' },
+    ]);
+    expect(problems[3]!.message).toContain('is 0: allowed is a whole number from 1 to 100.');
+    expect(config.current).toBeUndefined();
+    expect(events).toHaveLength(1);
+  });
+
+  it('finds line and column in JSON as well', async () => {
+    const { config } = setUp();
+    const refused = await config
+      .apply('{\n  "services": { "users": {\n    "panicThreshold": 3\n  } }\n}')
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ problems: [{ line: 3, column: 23, path: 'services.users.panicThreshold' }] });
+    await expect(config.apply('{ "services": ')).rejects.toThrow(/not YAML|not JSON/);
+  });
+
+  it('takes secrets as references only, and shows what they hold nowhere', async () => {
+    const given: object[] = [];
+    const resolvers = {
+      mine: (options: object) => {
+        given.push(options);
+        return { name: 'mine', watch: () => {} };
+      },
+    };
+    const { config } = setUp({ env: { TOKEN: 'hunter2', PATH_OF_CHECK: 'no-slash-hunter2' }, resolvers });
+    await expect(config.apply({ resolver: { mine: { token: 'hunter2' } } })).rejects.toThrow(
+      /write it as \$\{env:NAME\}/,
+    );
+    const version = await config.apply({ resolver: { mine: { token: reference('TOKEN'), tags: ['a'] } } });
+    expect(given).toEqual([{ token: 'hunter2', tags: ['a'] }]);
+    expect(JSON.stringify(version)).not.toContain('hunter2');
+    const checks = [{ http: { path: reference('PATH_OF_CHECK') } }] as const;
+    const error = (await config.apply({ services: { users: { checks } } }).catch((each) => each)) as Error;
+    expect(error.message).toContain('value not shown): allowed is a path');
+    expect(error.message).not.toContain('hunter2');
+    await expect(config.apply({ resolver: { mine: { token: reference('NONE') } } })).rejects.toThrow(
+      /NONE, which is not set/,
+    );
+  });
+
+  it('takes endpoints from the resolver of the document, and keeps those that stay', async () => {
+    const { mesh, config } = setUp();
+    await config.apply({ resolver: { static: lists }, services: { users: {} } });
+    const users = mesh.service('users');
+    const [first] = users.endpoints;
+    await config.apply({ resolver: { static: { ...lists, users: ['127.0.0.1:5001'] } }, services: { users: {} } });
+    expect(users.endpoints).toEqual([first]);
+    await expect(config.apply({ resolver: { static: { users: [] } } })).rejects.toThrow(/lists no endpoint/);
+    expect(users.endpoints).toEqual([first]);
+  });
+
+  it('refuses calls of a service that it has no longer, and takes them again when it has', async () => {
+    const { mesh, config } = setUp();
+    const users = mesh.service('users');
+    await config.apply({ services: { users: {}, orders: {} } });
+    const version = await config.apply({ services: { orders: {} } });
+    expect(version.changes).toMatchObject([{ path: 'services.users', effect: 'removed' }]);
+    expect(() => users.acquire()).toThrow(/version 2 of the configuration removed it/);
+    await config.apply({ services: { orders: {}, users: {} } });
+    users.acquire().done(Outcome.Success);
+  });
+
+  it('goes back to a version as a new one, and does not let its source undo that', async () => {
+    const { source, push } = pushed();
+    const { clock, config, events } = setUp({ source });
+    const bad = '{"services":{"users":{"policy":"random"}}}';
+    push('{"services":{"users":{"policy":"round_robin"}}}');
+    await settled();
+    push(bad);
+    await settled();
+    const third = await config.rollback(1, { author: 'kim' });
+    expect(third).toMatchObject({ number: 3, source: 'rollback to 1', hash: config.versions[0]!.hash });
+    push(`${bad} `);
+    await clock.advanceAsync(2_001);
+    await settled();
+    expect(events.slice(-1)).toEqual(['held rolled_back']);
+    expect(config.current).toBe(third);
+    await clock.advanceAsync(600_000);
+    push(bad);
+    await settled();
+    expect(config.current).toMatchObject({ number: 4 });
+  });
+
+  it('takes of a storm of changes the latest only, once it is quiet', async () => {
+    const { source, push } = pushed();
+    const { clock, config, events } = setUp({ source });
+    for (let i = 0; i < 30; i++) {
+      push(`{"services":{"users":{"waitForReadyMs":${i}}}}`);
+      await settled();
+      await clock.advanceAsync(100);
+    }
+    await clock.advanceAsync(2_000);
+    await settled();
+    expect(events.filter((event) => event.startsWith('applied'))).toHaveLength(3);
+    expect(config.current!.document).toEqual({ services: { users: { waitForReadyMs: 29 } } });
+  });
+
+  it('keeps the document where the source loses it, or says nonsense', async () => {
+    const { source, push } = pushed();
+    const { config, events } = setUp({ source });
+    push('{"services":{"users":{}}}');
+    await settled();
+    push(undefined);
+    push('{"services":{"users":{"policy":"fastest"}}}');
+    await settled();
+    expect(config.current).toMatchObject({ number: 1, source: 'test kv fairlead/config' });
+    expect(events.slice(1).map((event) => event.slice(0, 30))).toEqual([
+      expect.stringContaining('refused There is no document'),
+      expect.stringContaining('refused test kv fairlead/conf'),
+    ]);
+  });
+
+  it('spreads changes of the source over a fleet', async () => {
+    const { source, push } = pushed();
+    const { clock, config } = setUp({ source, spreadMs: 60_000 });
+    push('{"services":{"users":{}}}');
+    await settled();
+    expect(config.current?.number).toBe(1);
+    push('{"services":{"users":{"waitForReadyMs":1}}}');
+    await settled();
+    expect(config.current?.number).toBe(1);
+    await clock.advanceAsync(60_000);
+    await settled();
+    expect(config.current?.number).toBe(2);
+  });
+
+  it('refuses a change on top of another version than was meant', async () => {
+    const { config } = setUp();
+    await config.apply({ services: { users: {} } }, { ifVersion: 0 });
+    const late = config.apply({ services: {} }, { ifVersion: 0 });
+    await expect(late).rejects.toMatchObject({ code: 'FAIRLEAD_CONFLICT' });
+  });
+
+  it('says what a document would do without doing it', async () => {
+    const { mesh, config } = setUp();
+    mesh.service('users');
+    const plan = await config.plan({ services: { users: { resilience: { breaker: true, deadlineMs: 5 } } } });
+    expect(plan.refused).toBeUndefined();
+    expect(plan.changes).toHaveLength(1);
+    expect((await config.plan({ services: { users: { policy: 'prequal' } } })).refused?.message).toMatch(/probes/);
+    expect(config.current).toBeUndefined();
+  });
+
+  it('starts from the last good document where its source has none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+    const lastGood = join(folder, 'config.json');
+    try {
+      const first = setUp({ lastGood });
+      await first.config.apply({ services: { users: { waitForReadyMs: 7 } } });
+      await expect.poll(() => readFile(lastGood, 'utf8').catch(() => '')).toContain('"waitForReadyMs": 7');
+      const second = setUp({ lastGood, source: pushed().source });
+      expect(await second.config.ready()).toMatchObject({ number: 1, source: 'last good' });
+      await writeFile(lastGood, '{"services":3}');
+      const third = setUp({ lastGood });
+      await expect.poll(() => third.events).toHaveLength(1);
+      expect(third.config.current).toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('reports how services did before and after a version', async () => {
+    const { mesh, clock, config } = setUp({ compare: true });
+    const users = mesh.service('users');
+    const drive = (outcome: Outcome): void => {
+      for (let i = 0; i < 20; i++) users.acquire().done(outcome);
+    };
+    drive(Outcome.Success);
+    const compared: unknown[] = [];
+    config.on('compared', ({ version, services }) => compared.push([version.number, services]));
+    await config.apply({ services: { users: { health: [] } } });
+    await clock.advanceAsync(5_000);
+    drive(Outcome.Failure);
+    await clock.advanceAsync(5_000);
+    expect(compared).toMatchObject([
+      [1, [{ service: 'users', before: { calls: 20, failureRatio: 0 }, after: { calls: 20, failureRatio: 1 } }]],
+    ]);
+    await mesh.close();
+  });
+
+  it('ends with its mesh', async () => {
+    const { mesh, config } = setUp();
+    const ready = config.ready();
+    await mesh.close();
+    await expect(ready).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    await expect(config.apply({})).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    expect(mesh.parts.size).toBe(0);
+  });
+});
