@@ -26,9 +26,9 @@ import { type ValidDocument, validateDocument } from './validate.js';
 import type { ConfigPlan, ConfigStoreEvents, ConfigVersion } from './version.js';
 
 export interface ConfigStoreOptions {
-  /** What to follow: `consulKv()`, `etcdKv()`, or one of your own. Default: nothing. */
+  /** What to follow: `fileSource()`, `consulKv()`, `etcdKv()`, or your own. Default: nothing. */
   readonly source?: ValueSource;
-  /** The key there. Default `fairlead/config`. */
+  /** The key there, or the path. Default `fairlead/config`. */
   readonly key?: string;
   /**
    * A change of the source is applied within this time, at random, so that a fleet does not change
@@ -249,7 +249,8 @@ class LiveStore implements ConfigStore {
 
   /** The source says something else. */
   #heard(value: string | undefined): void {
-    if (value === undefined) {
+    // What is being written is blank for a moment, and would take every service out.
+    if (value === undefined || value.trim() === '') {
       this.#failed(new FairleadError('FAIRLEAD_DISCOVERY', `There is no document at ${this.#source}.`));
       return;
     }

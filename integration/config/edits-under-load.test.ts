@@ -1,0 +1,167 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createMesh, type FairleadError, type ServiceOptions } from 'fairlead';
+import { createConfigStore } from 'fairlead/config';
+import { createDispatcher } from 'fairlead/http';
+import { seededRandom } from 'fairlead/testing';
+import { request } from 'undici';
+import { describe, expect, it } from 'vitest';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
+
+const EDITS = 1_000;
+const CALLERS = 4;
+
+async function servers(count: number): Promise<Server[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer((_, response) => void response.end('ok'));
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+}
+
+const random = seededRandom(7);
+const oneOf = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
+
+/** Options under which every call is served: limits above what the callers need. */
+function servable(): ServiceOptions {
+  const options: Record<string, unknown> = {
+    policy: oneOf<unknown>('round_robin', 'random', { peak_ewma: { decayMs: 1_000 + random.below(9_000) } }, 'maglev', {
+      least_request: { choices: 2 + random.below(3) },
+    }),
+    health: oneOf<unknown>([], [{ consecutive_failures: { failures: 3 + random.below(5) } }], ['outlier_detection']),
+    checks: oneOf<unknown>([], [{ tcp: { intervalMs: 100 + random.below(1_000) } }]),
+    panicThreshold: random.float(),
+    affinity: oneOf<unknown>(false, true, { capacity: 100 + random.below(50) }, { drainMs: 50 }),
+    resilience: {
+      deadlineMs: 20_000 + random.below(1_000),
+      retry: { maxAttempts: 1 + random.below(4), budget: { ratio: random.float() } },
+      breaker: oneOf<unknown>(false, { consecutiveFailures: 5 + random.below(5) }),
+      breakerPerEndpoint: oneOf<unknown>(false, true),
+      limits: oneOf<unknown>(
+        {},
+        { maxInflight: 20 + random.below(50), maxPending: 50 },
+        { maxInflightPerEndpoint: 30 },
+      ),
+    },
+  };
+  if (random.below(3) === 0) options.slowStart = { windowMs: 100 + random.below(500) };
+  if (random.below(3) === 0) options.aperture = { size: 1 + random.below(3) };
+  return options as ServiceOptions;
+}
+
+describe('1,000 edits of a document under load', () => {
+  it('that keep every call servable fail none, keep counters going up, and keep no memory', {
+    timeout: 300_000,
+  }, async () => {
+    const backends = await servers(3);
+    const addresses = backends.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await using mesh = createMesh({ random: seededRandom(3) });
+    await using config = createConfigStore(mesh, { compare: false });
+    const document = (users: ServiceOptions, count = 3) => ({
+      resolver: { static: { users: addresses.slice(0, count) } },
+      services: { users },
+    });
+    await config.apply(document({}));
+    const dispatcher = createDispatcher(mesh);
+    const service = mesh.service('users');
+    let calls = 0;
+    let done = false;
+    const failed: unknown[] = [];
+    const caller = async (): Promise<void> => {
+      while (!done) {
+        try {
+          const { statusCode, body } = await request('http://users/', { dispatcher });
+          await body.dump();
+          if (statusCode !== 200) failed.push(statusCode);
+        } catch (thrown) {
+          failed.push(thrown);
+        }
+        calls++;
+      }
+    };
+    const callers = Array.from({ length: CALLERS }, caller);
+    const stays = service.endpoints[0]!;
+    let counted = 0;
+    let stats = Object.values(service.callStats);
+    const heaps: number[] = [];
+    for (let edit = 0; edit < EDITS; edit++) {
+      const before = calls;
+      await config.apply(document(servable(), 1 + random.below(3)));
+      while (calls < before + 2) await turn();
+      expect(service.endpoints).toContain(stays);
+      expect(stays.calls).toBeGreaterThanOrEqual(counted);
+      counted = stays.calls;
+      const now = Object.values(service.callStats);
+      expect(now.every((value, i) => value >= stats[i]!)).toBe(true);
+      stats = now;
+      if (edit % 100 === 99) {
+        gc();
+        heaps.push(process.memoryUsage().heapUsed);
+      }
+    }
+    done = true;
+    await Promise.all(callers);
+    expect(failed).toEqual([]);
+    expect(calls).toBeGreaterThan(2 * EDITS);
+    // The documents of the history are kept, and nothing else: no growth from the third hundred on.
+    expect(heaps.at(-1)! - heaps[2]!).toBeLessThan(6_000_000);
+    await dispatcher.close();
+    for (const server of backends) server.close();
+  });
+
+  it('that do not are refused, or refuse calls, exactly as predicted', { timeout: 120_000 }, async () => {
+    const backends = await servers(1);
+    const address = `127.0.0.1:${(backends[0]!.address() as AddressInfo).port}`;
+    await using mesh = createMesh();
+    await using config = createConfigStore(mesh, { compare: false });
+    const resolver = { static: { users: [address] } };
+    await config.apply({ resolver, services: { users: {} } });
+    const service = mesh.service('users');
+    const call = (): Promise<string> =>
+      service
+        .call(async ({ spec }) => (await request(`http://${spec.host}:${spec.port}/`)).body.text())
+        .catch((error: unknown) => (error as FairleadError).code);
+    const edits: [make: () => object, refused: RegExp | undefined, calls: string][] = [
+      [() => ({ resolver, services: {} }), undefined, 'FAIRLEAD_CLOSED'],
+      [
+        () => ({ resolver, services: { users: { resilience: { deadlineMs: 0 } } } }),
+        undefined,
+        'FAIRLEAD_DEADLINE_EXCEEDED',
+      ],
+      [
+        () => ({ resolver, services: { users: { resilience: { limits: { maxInflight: 0 } } } } }),
+        /maxInflight is 0/,
+        'as before',
+      ],
+      [() => ({ resolver: { static: { users: [] } }, services: { users: {} } }), /lists no endpoint/, 'as before'],
+      [() => ({ resolver, services: { users: { policy: 'prequal' } } }), /probes/, 'as before'],
+      [() => ({ resolver, services: { users: { waitForReadyMs: random.below(100) } } }), undefined, 'ok'],
+    ];
+    let expected = 'ok';
+    for (let i = 0; i < 200; i++) {
+      const [make, refused, calls] = oneOf(...edits);
+      const before = config.current!.number;
+      const outcome = await config.apply(make() as never).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      if (refused === undefined) {
+        expect(outcome).toBeUndefined();
+        expected = calls;
+      } else {
+        expect(outcome).toMatch(refused);
+        expect(config.current!.number).toBe(before);
+      }
+      expect(await call()).toBe(expected);
+    }
+    for (const server of backends) server.closeAllConnections();
+    for (const server of backends) server.close();
+  });
+});
