@@ -27,6 +27,7 @@ await carts.ready();
 
 process.on('message', async ({ number, keys }: { number: number; keys: string[] }) => {
   const found = await Promise.all(keys.map((key) => carts.call(({ spec }) => Promise.resolve(spec.id), { key })));
-  process.send!({ number, found, errors });
+  const late = redis.shardStats().reduce((sum, { timedOut }) => sum + timedOut, 0);
+  process.send!({ number, found, errors, late });
 });
 process.send!('ready');

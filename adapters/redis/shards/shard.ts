@@ -66,10 +66,10 @@ export interface Target {
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
  *
- * It is looked at by a PING every `probeIntervalMs` on the connection that the commands use. A
- * server that answers nothing for `downAfterMs` is down until it answers again; the connection is
- * kept, so that what it still has to execute comes before whatever is sent later. One whose
- * connection breaks and cannot be made again is down at once.
+ * It is looked at, by ROLE and PING, every `probeIntervalMs` on the connection that the commands
+ * use. A server that answers nothing for `downAfterMs` is down until it answers again; the
+ * connection is kept, so that what it still has to execute comes before whatever is sent later.
+ * One whose connection breaks and cannot be made again is down at once.
  */
 export class Shard implements Target {
   readonly name: string;
