@@ -123,6 +123,8 @@ describe.each([
     cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 800, policy: 'round_robin' });
     const { pool } = cluster;
     const [late, other] = topology.replicas;
+    const readsGoTo = (): string => pool.status().readsGoTo.join();
+    await until('both to be read from', () => readsGoTo() === 'db1,db2');
     await delay(late!, flavor, 30);
     let over = false;
     const ticking = (async () => {
@@ -132,10 +134,10 @@ describe.each([
         await pause(100);
       }
     })();
+    ticking.catch(() => {});
     const reads = async (): Promise<void> => {
       for (let i = 0; i < 40; i++) await countOf(pool);
     };
-    const readsGoTo = (): string => pool.status().readsGoTo.join();
     await until('it to be left out', () => readsGoTo() === 'db2');
     expect(await readsOf([late!], reads)).toBe(0);
     expect(await readsOf([other!], reads)).toBe(40);
@@ -154,6 +156,7 @@ describe.each([
     await broken!.setReadOnly(true);
     cluster = poolOver(topology, { consistency: 'eventual', maxLagMs: 500 });
     const { pool } = cluster;
+    await until('both to be read from', () => pool.status().readsGoTo.join() === 'db1,db2');
     await pool.query('INSERT INTO counter VALUES (2, 0)');
     await until('it to be left out', async () => {
       await pool.query('UPDATE counter SET v = v + 1 WHERE id = 1');
