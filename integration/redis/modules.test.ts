@@ -96,6 +96,26 @@ describe('a cache whose keys have a namespace at the servers', () => {
     await expect(redis.call('mod.eval', 'k', '1', 'k')).rejects.toThrow(/which of its arguments are keys/);
     expect(await redis.call('mod.eval', 'return KEYS[1]', '1', 'k')).toMatch(/^fl:\w+:k$/);
   });
+
+  it('asks the server for their keys where there is one shard, too', async () => {
+    const args = Object.entries(RENAMED).flatMap(([name, other]) => ['--rename-command', name, other]);
+    await using one = await startRedis({ args });
+    await using over = redisOver([one], { onFailure: 'next', quarantine: 'generation' });
+    const { redis } = over;
+    expect(await redis.call('mod.eval', 'return KEYS[1]', '1', 'k')).toMatch(/^fl:\w+:k$/);
+    // Nobody asked for its keys yet, and the server would not say while it queues.
+    await redis.multi({ pipeline: false });
+    await expect(redis.call('mod.get', 'x')).rejects.toThrow(/keys are not known/);
+    await redis.discard();
+    expect(await redis.call('mod.set', 'x', 'x')).toBe('OK');
+    expect(await redis.pipeline().call('mod.get', 'x').call('mod.mget', 'x', 'y').exec()).toEqual([
+      [null, 'x'],
+      [null, ['x', null]],
+    ]);
+    expect(await redis.keys('*')).toEqual(['x']);
+    await expect(redis.call('mod.set', 'fl:x', 'x')).rejects.toMatchObject({ code: 'FAIRLEAD_RESERVED_KEY' });
+    await expect(redis.call('mod.echo', 'x')).rejects.toMatchObject({ code: 'FAIRLEAD_UNROUTABLE' });
+  });
 });
 
 describe('the keys of a command as the server tells them', () => {

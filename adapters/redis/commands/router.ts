@@ -30,6 +30,8 @@ export class Router implements TransactionRouter {
   readonly #found = new WeakMap<Command, readonly RedisKey[]>();
   readonly #specs: KeySpecs;
   readonly #reserved: ReservedNames;
+  /** Whether keys have a namespace at the servers where there is one shard. */
+  readonly #renames: boolean;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -40,6 +42,7 @@ export class Router implements TransactionRouter {
     });
     this.service = host.own.service;
     this.#reserved = new ReservedNames(host.own);
+    this.#renames = host.own.onFailure === 'next' && host.own.quarantine === 'generation';
   }
 
   /** Settles the command one way or the other. There must be a shard. */
@@ -64,9 +67,15 @@ export class Router implements TransactionRouter {
   }
 
   #routeToOnly(command: Command, name: string, shard: Target): void {
-    const reserved = this.#reserved.refusal(name, this.#plainKeysOf(command));
+    const keys = this.#plainKeysOf(command);
+    const reserved = this.#reserved.refusal(name, keys);
     if (reserved !== undefined) {
       command.reject(reserved);
+      return;
+    }
+    // Its keys are called otherwise there. Within MULTI the server would only queue the question.
+    if (keys.length === 0 && this.#renames && !shard.shard.inTransaction && this.#isUnknown(name, command)) {
+      this.#routeUnknown(command, name);
       return;
     }
     if (ruleOf(name, command.args)?.to === 'remembered') this.#host.remember(command, name);

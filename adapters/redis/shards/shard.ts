@@ -200,6 +200,10 @@ export class Shard implements Target {
     this.#inTransaction = false;
   }
 
+  get inTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
   /** Why nothing can be sent now; undefined where it can. */
   refusal(): Error | undefined {
     const { service, own } = this.#host;
