@@ -4,6 +4,8 @@ import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
 import { gauge, type HistogramValue, histogram, type Metric, type Span, sum, type Values } from './metric-data.js';
 
 const OTHER = 'other';
+/** Of one part: the bound that the SDK has for a metric. */
+const MAX_FIGURES = 2_000;
 const STATES = ['ready', 'unhealthy', 'ejected', 'probing', 'draining'] as const;
 const BOUNDARIES_MS = LATENCY_BOUNDARIES_S.map((seconds) => seconds * MS_PER_S);
 
@@ -97,13 +99,15 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
       { name: 'fairlead.part', description: 'Figures of what adapters made over the mesh', unit: '1' },
       span,
       parts.flatMap(({ kind, name, figures: numbers }) =>
-        Object.entries(numbers).map(
-          ([figure, value]) =>
-            [
-              { 'fairlead.part.kind': kind, 'fairlead.part.name': name, 'fairlead.part.figure': figure },
-              value,
-            ] as const,
-        ),
+        Object.entries(numbers)
+          .slice(0, MAX_FIGURES)
+          .map(
+            ([figure, value]) =>
+              [
+                { 'fairlead.part.kind': kind, 'fairlead.part.name': name, 'fairlead.part.figure': figure },
+                value,
+              ] as const,
+          ),
       ),
     ),
   ];

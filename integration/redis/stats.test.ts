@@ -1,3 +1,5 @@
+import { serviceStats } from 'fairlead';
+import { meshFigures } from 'fairlead/monitor';
 import { Redis as Plain } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endpointsOf, keyOnEach, type RedisServers, redisOver, startServers } from './support.js';
@@ -34,6 +36,15 @@ describe('the figures of shards', () => {
     const [part] = [...mesh.parts].filter(({ kind }) => kind === 'redis');
     expect(part!.figures!()).toMatchObject({ shards: 3, 'down s0': 0, 'commands s0': 12, 'errors s2': 1 });
     expect(Object.values(part!.figures!()).every(Number.isFinite)).toBe(true);
+    using figures = meshFigures(mesh);
+    expect(figures.read().parts).toMatchObject([{ kind: 'redis', name: 'cache', figures: { 'commands s0': 12 } }]);
+  });
+
+  it('are no calls of the service', async () => {
+    await using over = redisOver(servers.servers);
+    using stats = serviceStats(over.mesh.service('cache'));
+    await Promise.all(keyOnEach(over.redis).map((key) => over.redis.get(key)));
+    expect(stats.read().map(({ calls }) => calls)).toEqual([0, 0, 0]);
   });
 
   it('tell what was refused, was under way, and took too long, where a shard fails', async () => {

@@ -58,7 +58,8 @@ export interface StatsSource {
 
 /**
  * Rates and response times per endpoint, from the channel `fairlead:call`. Response times need a
- * policy that measures them, or the service option `measureLatency`.
+ * policy that measures them, or the service option `measureLatency`. Commands of a ShardedRedis are
+ * not among these calls: `shardStats()` has their figures.
  *
  * ```ts
  * using stats = serviceStats(mesh.service('users'), { windowMs: 5_000 });

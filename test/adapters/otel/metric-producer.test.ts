@@ -155,6 +155,24 @@ describe('the metric producer', () => {
     lease.done(Outcome.Success);
   });
 
+  it('has the figures of parts, each with a series that ends with what it is of', async () => {
+    const { mesh, collect } = setUp();
+    const series = async (): Promise<unknown> => points((await collect()).get('fairlead.part'));
+    const figures: Record<string, number> = { 'commands s0': 12, 'commands s1': 3 };
+    const unregister = mesh.register({ kind: 'redis', name: 'cache', figures: () => figures });
+    const part = { 'fairlead.part.kind': 'redis', 'fairlead.part.name': 'cache' };
+    expect(await series()).toEqual([
+      [{ ...part, 'fairlead.part.figure': 'commands s0' }, 12],
+      [{ ...part, 'fairlead.part.figure': 'commands s1' }, 3],
+    ]);
+    delete figures['commands s1'];
+    expect(await series()).toEqual([[{ ...part, 'fairlead.part.figure': 'commands s0' }, 12]]);
+    for (let i = 0; i < 3_000; i++) figures[`commands s${i}`] = i;
+    expect(await series()).toHaveLength(2_000);
+    unregister();
+    expect(await series()).toEqual([]);
+  });
+
   it('bounds the series of methods as the SDK does', async () => {
     const { mesh, collect } = setUp();
     const upstream = mesh.service('users');
