@@ -1,3 +1,6 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import type { ShardedRedis, ShardedRedisOptions } from 'fairlead/redis';
 import { Redis as Plain } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -97,6 +100,37 @@ describe('a client that starts while keys are handed over', () => {
     await using second = open(four);
     await Promise.all([add(first), add(second), add(first), add(second)]);
     expect(await second.redis.mget(counters)).toEqual(counters.map(() => '5'));
+  });
+
+  it('loses none either where it is a process of its own, that is killed under way', async () => {
+    await using first = open(three);
+    await fill(first.redis);
+    change(first, four);
+    await noted(1);
+    const path = fileURLToPath(new URL('./starter-process.ts', import.meta.url));
+    const ports = servers.map(({ port }) => String(port));
+    const other = fork(path, ports, { execArgv: ['--import', 'tsx', '--conditions=fairlead-source'] });
+    try {
+      await once(other, 'message');
+      const answer = once(other, 'message');
+      other.send(keys);
+      await Promise.all(keys.map((key) => first.redis.incr(key)));
+      const [{ values: seen, moved, errors }] = (await answer) as [
+        { values: number[]; moved: number; errors: string[] },
+      ];
+      // One or the other was first.
+      expect(seen.filter((value, i) => value !== i + 1 && value !== i + 2)).toEqual([]);
+      expect(errors).toEqual([]);
+      expect(moved + first.redis.handover!.moved).toBe(keys.filter((key) => first.redis.shardFor(key) === 's3').length);
+      const died = once(other, 'exit');
+      other.send(keys);
+      other.kill('SIGKILL');
+      await died;
+    } finally {
+      other.kill('SIGKILL');
+    }
+    const left = await first.redis.mget(keys);
+    expect(left.filter((value, i) => Number(value) !== i + 2 && Number(value) !== i + 3)).toEqual([]);
   });
 
   it('takes what no client was there to see for a change, too', async () => {
