@@ -59,6 +59,18 @@ export function endlessly(chunk: Buffer): Behaviour {
   };
 }
 
+/** The same, so many times and then no more: what a client may hold must not hang on its speed. */
+export function repeatedly(chunk: Buffer, times: number): Behaviour {
+  return (socket) => {
+    let left = times;
+    const more = (): void => {
+      while (!socket.destroyed && left-- > 0 && socket.write(chunk));
+    };
+    socket.on('drain', more);
+    more();
+  };
+}
+
 /** A byte now and then. */
 export function slowly(bytes: Buffer, everyMs: number): Behaviour {
   return (socket) => {
