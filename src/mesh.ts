@@ -1,6 +1,7 @@
 import { builtinPolicies } from './balancing/builtin.js';
 import type { PolicyFactory } from './balancing/factory.js';
 import { PolicyRegistry } from './balancing/registry.js';
+import type { Registrar } from './discovery/registrar.js';
 import type { Resolver } from './discovery/resolver.js';
 import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
@@ -13,7 +14,7 @@ import type { Service } from './service/contract.js';
 import { overlayOptions } from './service/layers.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
 import { LiveService } from './service/service.js';
-import { readCloseDeadline } from './service/service-context.js';
+import { type CloseOptions, type CloseSettings, readClose, registrarList, windDown } from './service/shutdown.js';
 
 export interface MeshOptions {
   /** Where endpoints come from. Default: an empty `staticResolver()`. */
@@ -27,6 +28,11 @@ export interface MeshOptions {
   readonly defaults?: ServiceOptions;
   /** Policies beside the built-in ones, to be named in options. */
   readonly policies?: readonly PolicyFactory<never>[];
+  /**
+   * What this process is registered by: `mesh.close()` ends their registrations first, in at most
+   * half of its time, while calls still work. Default: none.
+   */
+  readonly registrars?: readonly Registrar<never, never>[];
   /** For tests: `ManualClock` of `fairlead/testing`. */
   readonly clock?: Clock;
   /** For tests: `seededRandom`. */
@@ -93,11 +99,11 @@ export interface Mesh extends AsyncDisposable {
   /** Its random numbers: resolvers and adapters use no other. Not for secrets. */
   readonly random: Random;
   /**
-   * Closes every service: discovery stops, new calls are refused, calls in progress may finish
-   * within `deadlineMs` (default 10,000). What adapters made over it is drained beside that, and
-   * closed. Idempotent.
+   * Ends the registrations of `registrars`, runs `drain`, then closes every service: discovery
+   * stops, new calls are refused, calls in progress may finish within what is left of `deadlineMs`
+   * (default 10,000). What adapters made over it is drained beside that, and closed. Idempotent.
    */
-  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**
@@ -182,6 +188,7 @@ class LiveMesh implements Mesh {
       // What it says is read below, with the name of what it is for.
       defaults: (value) => (value ?? {}) as ServiceOptions,
       policies,
+      registrars: registrarList as Reader<Required<MeshOptions>['registrars']>,
       clock: thing<Clock>(() => systemClock, ['now', 'after', 'awaited', 'wallMs'], 'a clock, such as a ManualClock'),
       random: thing<Random>(systemRandom, ['below', 'float'], 'a source of random numbers, such as seededRandom(1)'),
     });
@@ -211,7 +218,7 @@ class LiveMesh implements Mesh {
         { service: name },
       );
     }
-    if (this.#closing !== undefined) throw this.#closedError(`service '${name}'`, name);
+    if (this.closing.aborted) throw this.#closedError(`service '${name}'`, name);
     const { clock, random } = this.#options;
     const resolver = this.#configured.resolver ?? this.#options.resolver;
     const service = new LiveService(
@@ -273,7 +280,7 @@ class LiveMesh implements Mesh {
   }
 
   register(part: MeshPart): () => void {
-    if (this.#closing !== undefined) throw this.#closedError(`the ${part.kind} part '${part.name}'`);
+    if (this.closing.aborted) throw this.#closedError(`the ${part.kind} part '${part.name}'`);
     this.parts.add(part);
     return () => void this.parts.delete(part);
   }
@@ -303,14 +310,22 @@ class LiveMesh implements Mesh {
     return this.#abort.signal;
   }
 
-  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    const deadlineMs = readCloseDeadline(options);
-    this.#closing ??= this.#close(deadlineMs);
+  close(options?: CloseOptions): Promise<void> {
+    const settings = readClose(options);
+    this.#closing ??= this.#windDown(settings);
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #windDown(settings: CloseSettings): Promise<void> {
+    const { registrars } = this.#options;
+    const { deadlineMs, drain } = settings;
+    if (registrars.length === 0 && drain === undefined) return this.#close(deadlineMs);
+    const endMs = this.clock.now() + deadlineMs;
+    return windDown(this.clock, registrars, settings).then(() => this.#close(Math.max(0, endMs - this.clock.now())));
   }
 
   async #close(deadlineMs: number): Promise<void> {

@@ -1,6 +1,8 @@
 import * as core from 'fairlead';
+import * as config from 'fairlead/config';
 import * as connect from 'fairlead/connect';
 import * as consul from 'fairlead/consul';
+import * as dns from 'fairlead/dns';
 import * as etcd from 'fairlead/etcd';
 import * as gateway from 'fairlead/gateway';
 import * as grpc from 'fairlead/grpc';
@@ -12,6 +14,8 @@ import * as otel from 'fairlead/otel';
 import * as prometheus from 'fairlead/prometheus';
 import * as redis from 'fairlead/redis';
 import * as resilience from 'fairlead/resilience';
+import * as routing from 'fairlead/routing';
+import * as sources from 'fairlead/sources';
 import * as tcp from 'fairlead/tcp';
 import { describe, expect, it } from 'vitest';
 import { CANARY, leaksOf, printed, TEXTS } from './support/canaries.js';
@@ -30,12 +34,14 @@ const impatient = core.createMesh({ defaults: { waitForReadyMs: 0 } });
 const doors = {
   ...{ core, resilience, consul, etcd, connect, gateway, grpc, http, tcp },
   ...{ mysql, mysqlPromise, redis, otel, prometheus, monitor },
+  ...{ config, dns, routing, sources },
 };
 
 /** Every function of the doors that is given options; the test below sees that none is missing. */
 const OPTIONS: Readonly<Record<string, Door>> = {
   'core.adaptiveWeight': { open: core.adaptiveWeight },
   'core.affinityTokens': { open: core.affinityTokens, base: { audience: 'users' } },
+  'core.closeOnSignals': { open: (options) => core.closeOnSignals(mesh, options)() },
   'core.connectFailures': { open: core.connectFailures },
   'core.consecutiveFailures': { open: core.consecutiveFailures },
   'core.consistentHash': { open: core.consistentHash },
@@ -66,6 +72,29 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'consul.consulKv': { open: consul.consulKv },
   'consul.consulRegistrar': { open: consul.consulRegistrar },
   'consul.consulResolver': { open: consul.consulResolver },
+  'config.createConfigStore': { open: (options) => config.createConfigStore(core.createMesh(), options) },
+  'config.fileSource': { open: config.fileSource },
+  'dns.dnsResolver': { open: dns.dnsResolver },
+  'routing.routeCalls': { open: (options) => routing.routeCalls(core.createMesh().service('users'), options) },
+  'routing.routeCalls split': {
+    open: (options) => routing.routeCalls(core.createMesh().service('users'), { split: options }),
+    base: { name: 'users', arms: { v2: { share: 1, version: '2' } } },
+  },
+  'routing.startCanary': {
+    open: (options) => {
+      const arms = { v2: { share: 1, version: '2' } };
+      const split = { name: 'users', arms };
+      return routing.startCanary(routing.routeCalls(core.createMesh().service('users'), { split }), options);
+    },
+    base: { arm: 'v2' },
+  },
+  'sources.fallback': { open: (options) => sources.fallback([{ resolver: core.staticResolver() }], options) },
+  'sources.fileResolver': { open: sources.fileResolver, base: { path: '/nowhere.json' } },
+  'sources.merge': { open: (options) => sources.merge([{ resolver: core.staticResolver() }], options) },
+  'sources.withSnapshot': {
+    open: (options) => sources.withSnapshot(core.staticResolver(), options),
+    base: { folder: '/nowhere' },
+  },
   'connect.createFairleadTransport': {
     open: (options) => connect.createFairleadTransport(mesh, options),
     base: { service: 'users' },
@@ -106,7 +135,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^monitor\.meshFigures$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^monitor\.meshFigures$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^config\.ConfigError$|^routing\.(currentLane|isShadow|laneOf|withLane)$|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;

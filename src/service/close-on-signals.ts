@@ -1,0 +1,66 @@
+import { toError } from '../runtime/errors.js';
+import { invalidOption, type Reader, readOptions, unchecked } from '../runtime/options.js';
+import { type CloseOptions, readClose } from './shutdown.js';
+
+export interface CloseOnSignalsOptions extends CloseOptions {
+  /** Default `['SIGTERM', 'SIGINT']`. */
+  readonly signals?: readonly NodeJS.Signals[];
+}
+
+/** What is closed: a mesh. */
+interface Closable {
+  close(options?: CloseOptions): Promise<void>;
+}
+
+const signalNames: Reader<readonly NodeJS.Signals[]> = (value, name) => {
+  if (value === undefined) return ['SIGTERM', 'SIGINT'];
+  const isName = (each: unknown): boolean => typeof each === 'string' && /^SIG[A-Z0-9]+$/.test(each);
+  if (Array.isArray(value) && value.length > 0 && value.every(isName)) return value;
+  throw invalidOption(name, value, "an array of signals, such as ['SIGTERM']");
+};
+
+/**
+ * Closes the mesh at the first of these signals, and then ends the process by it, as if nobody had
+ * listened; the second ends it at once. A process with other listeners of the signal is left to
+ * them. Returns a function that stops listening. Throws FAIRLEAD_INVALID_OPTION.
+ *
+ * ```ts
+ * closeOnSignals(mesh, { drain: () => new Promise((resolve) => server.close(resolve)) });
+ * ```
+ */
+export function closeOnSignals(mesh: Closable, options: CloseOnSignalsOptions = {}): () => void {
+  const { signals: _signals, ...closing } = options;
+  const { signals } = readOptions<Record<'deadlineMs' | 'drain', unknown> & { signals: readonly NodeJS.Signals[] }>(
+    'closeOnSignals',
+    options,
+    {
+      signals: signalNames,
+      // Read by readClose: at the signal it would be too late.
+      deadlineMs: unchecked(),
+      drain: unchecked(),
+    },
+  );
+  readClose(closing);
+  let begun = false;
+  const stop = (): void => {
+    for (const each of signals) process.off(each, onSignal);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (begun) {
+      endBy(signal, stop);
+      return;
+    }
+    begun = true;
+    void mesh
+      .close(closing)
+      .catch((thrown: unknown) => process.emitWarning(toError(thrown)))
+      .then(() => endBy(signal, stop));
+  };
+  for (const each of signals) process.on(each, onSignal);
+  return stop;
+}
+
+function endBy(signal: NodeJS.Signals, stop: () => void): void {
+  stop();
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
