@@ -46,6 +46,15 @@ export function isUnlisted({ ageMs, error }: DiscoveryStatus): boolean {
   return ageMs === Number.POSITIVE_INFINITY && error instanceof FairleadError && error.code === 'FAIRLEAD_UNLISTED';
 }
 
+/** What a call found when it was to pick: who calls `call()` is not told to use it. */
+export function inWordsOfCall(
+  service: { readonly rotation: readonly unknown[]; explainUnready(): FairleadError },
+  thrown: unknown,
+): unknown {
+  const none = thrown instanceof FairleadError && thrown.code === 'FAIRLEAD_NO_ENDPOINT';
+  return none && service.rotation.length === 0 ? service.explainUnready() : thrown;
+}
+
 /** Why there is no endpoint to pick, and what to do; `usable` where a subset asks. */
 export function noEndpointError(service: Service, usable: boolean): FairleadError {
   return explain(service, whyEmpty(service, usable), 'Await ready() first, or use call(), which does.');

@@ -31,7 +31,7 @@ import type { Service, ServiceEvents } from './contract.js';
 import { Members } from './members.js';
 import { type NextParts, needsLatency, rotationOptions } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
-import { isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
+import { inWordsOfCall, isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
 import { readCloseDeadline, type ServiceContext } from './service-context.js';
 import { ServiceViews } from './service-views.js';
 import { createSticky } from './sticky.js';
@@ -164,7 +164,6 @@ export class LiveService implements Service, ViewHost {
     return this.acquireFrom(this.#view, request);
   }
 
-  /** As `acquire`, on one of the views. */
   acquireFrom(view: View, request: AcquireRequest | undefined): Lease {
     const lease = this.#tryAcquireFrom(view, request);
     if (lease === undefined) {
@@ -175,7 +174,11 @@ export class LiveService implements Service, ViewHost {
   }
 
   tryAcquire(request: AcquireRequest): Lease | undefined {
-    return this.#tryAcquireFrom(this.#view, request);
+    try {
+      return this.#tryAcquireFrom(this.#view, request);
+    } catch (thrown) {
+      throw inWordsOfCall(this, thrown);
+    }
   }
 
   #tryAcquireFrom(view: View, request: AcquireRequest | undefined): Lease | undefined {
@@ -297,10 +300,7 @@ export class LiveService implements Service, ViewHost {
     this.#events.emit('breaker', { endpoint, ...change });
   }
 
-  /**
-   * For `call`: what must be waited for before `acquire` can serve this key; undefined where
-   * nothing must.
-   */
+  /** For `call`: what must be waited for before `acquire` by this key; undefined: nothing. */
   prepare(key: RoutingKey, part: Part | undefined): Promise<void> | undefined {
     return this.sticky?.prepare(part?.name ?? '', key);
   }

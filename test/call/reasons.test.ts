@@ -1,4 +1,4 @@
-import { attemptsOf, createMesh, type Endpoint, type FairleadError } from 'fairlead';
+import { attemptsOf, createMesh, customCheck, type Endpoint, type FairleadError } from 'fairlead';
 import { ManualClock, scriptedResolver, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { endpoints, testMesh } from '../support/mesh.js';
@@ -57,6 +57,27 @@ describe('a call that ends with its deadline says why it had not ended before', 
     const error = await late;
     expect([error.code, error.cause]).toEqual(['FAIRLEAD_DEADLINE_EXCEEDED', refused]);
     expect(attemptsOf(error)).toHaveLength(1);
+  });
+});
+
+describe('a call whose endpoints are replaced before its turn by some that are not checked yet', () => {
+  it('is told so, and not to use call(), as acquire() is', async () => {
+    const { mesh, clock, resolver } = testMesh({ users: endpoints(1) });
+    const ask = ({ port }: { port: number }) => (port === 5_000 ? Promise.resolve() : never());
+    const check = customCheck({ ask, initially: 'unhealthy' });
+    const asked: ((none: undefined) => void)[] = [];
+    const store = { load: () => new Promise<undefined>((answer) => asked.push(answer)), bind: never };
+    const users = mesh.service('users', { checks: [check], affinity: { store, loadTimeoutMs: 60_000 } });
+    await clock.advanceAsync(2_000);
+    const failed = errorOf(users.call(() => 1, { key: 'alice' }));
+    await clock.advanceAsync(1);
+    resolver.update('users', [{ id: 'new', host: '127.0.0.1', port: 6_000 }]);
+    await clock.advanceAsync(1);
+    for (const answer of asked) answer(undefined);
+    const { code, message } = await failed;
+    expect(code).toBe('FAIRLEAD_NO_ENDPOINT');
+    expect(message).toMatch(/none of its 1 endpoints has passed its first check yet\. call\(\) waits waitForReadyMs/);
+    expect(() => users.acquire()).toThrow(/has passed its first check yet\. Await ready\(\) first, or use call\(\)/);
   });
 });
 
