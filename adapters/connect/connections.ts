@@ -2,7 +2,7 @@ import { ConnectError, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { ownName } from '../../src/adapter.js';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
-import { isLoss, isRefusedStream, markOldNews } from './network-errors.js';
+import { isLoss, isRefusedStream, markOldNews, markUnheard } from './network-errors.js';
 import type { TransportSettings } from './options.js';
 import { Sessions } from './sessions.js';
 
@@ -35,7 +35,13 @@ export class Connection {
     return this.#sessions.gone;
   }
 
+  /** For the words of an error, before anybody makes some of it. */
+  look(thrown: unknown): void {
+    if (thrown instanceof ConnectError && this.#sessions.unheard) markUnheard(thrown);
+  }
+
   failed(thrown: unknown, begun: number): void {
+    this.look(thrown);
     if (isLoss(thrown) && !this.#sessions.isNews(begun)) markOldNews(thrown);
   }
 
@@ -121,6 +127,11 @@ export class Connections {
       connection.end();
       this.#closeIfDone(endpoint);
     }
+  }
+
+  /** A response over the connection to the endpoint failed so. */
+  look(endpoint: Endpoint, thrown: unknown): void {
+    this.#connections.get(endpoint)?.look(thrown);
   }
 
   /**

@@ -59,6 +59,26 @@ export function isOldNews(error: object): boolean {
   return oldNews.has(error);
 }
 
+const unheard = new WeakSet<object>();
+
+/** The server hung up before it said a word of HTTP/2. */
+export function markUnheard(error: object): void {
+  unheard.add(error);
+}
+
+export function isUnheard(error: object): boolean {
+  return unheard.has(error);
+}
+
+/** True where the server answered a TLS handshake by something else. */
+export function isWithoutTls(error: ConnectError): boolean {
+  for (const { code } of causesOf(error)) if (NO_TLS.has(code)) return true;
+  return false;
+}
+
+/** What OpenSSL makes of plain bytes: which of these, depends on its version and on the bytes. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
 /** connect 2.2 says it; before, what a server says in these words was taken for Node's. */
 function fromServer(error: ConnectError): boolean {
   return (error as { isWireError?: boolean }).isWireError === true;

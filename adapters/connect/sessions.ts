@@ -9,6 +9,8 @@ import { StreamEnd } from './stream-end.js';
  */
 export class Sessions extends Http2SessionManager {
   readonly #open = new Set<Http2Session>();
+  readonly #heard = new WeakSet<Http2Session>();
+  #latest: Http2Session | undefined;
   #gone = 0;
   /** As of when a loss was last reported. */
   #told = 0;
@@ -20,8 +22,18 @@ export class Sessions extends Http2SessionManager {
     if (session !== undefined && !this.#open.has(session)) {
       this.#forgetGone();
       this.#open.add(session);
+      this.#latest = session.encrypted ? undefined : session;
+      session.once('remoteSettings', () => this.#heard.add(session));
     }
     return stream;
+  }
+
+  /**
+   * Whether the latest one, without TLS, ended before the server's first word of HTTP/2, which are
+   * its settings (RFC 9113, 3.4).
+   */
+  get unheard(): boolean {
+    return this.#latest?.destroyed === true && !this.#heard.has(this.#latest);
   }
 
   /** Sessions that have ended so far, in any way. */

@@ -135,7 +135,10 @@ class ServiceTransport implements FairleadTransport {
           transport.stream(method, either, time.remainingMs(), routed.header, source, contextValues),
         );
         // The reader learns why fairlead ended the call, not that it did.
-        const explain = (thrown: unknown): unknown => toConnectError(callSignal.aborted ? callSignal.reason : thrown);
+        const explain = (thrown: unknown): unknown => {
+          this.#connections.look(endpoint, thrown);
+          return toConnectError(callSignal.aborted ? callSignal.reason : thrown);
+        };
         const release = this.#connections.hold(endpoint);
         const left = (): void => reader.abort(new ConnectError('The response was left.', Code.Canceled));
         await handOver(opened, handover, explain, stream, (toItsEnd) => {

@@ -6,6 +6,7 @@ import type { ChannelTelemetry } from '../common/telemetry.js';
 import { Connecting } from './connecting.js';
 import { HealthWatch } from './health-watch.js';
 import { LoadWatch } from './load-watch.js';
+import { whyNotConnected } from './why-not-connected.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -248,7 +249,7 @@ export class Leaf implements PickableConnection {
   }
 
   #settle(error: string | null): void {
-    if (error) this.lastError = error;
+    if (error) this.lastError = whyNotConnected(error);
     const from = this.state;
     const to = this.#derive();
     this.state = to;
