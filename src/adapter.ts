@@ -4,6 +4,7 @@
  * everybody else finds all in `fairlead`.
  */
 export { type KeySettings, SignedText, tokenKeys } from './affinity/signed-text.js';
+export { compact, storeKey } from './affinity/store-key.js';
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';

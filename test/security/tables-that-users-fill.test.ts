@@ -3,8 +3,10 @@ import { runInNewContext } from 'node:vm';
 import { createMesh, Outcome, staticResolver } from 'fairlead';
 import { createPool } from 'fairlead/mysql';
 import { DistributedLimit, KeyedRate, KeyedWindow } from 'fairlead/resilience';
+import { laneOf, routeCalls, withLane } from 'fairlead/routing';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
+import { WindowCounts } from '../../adapters/gateway/routes/rate-limit.js';
 import { MethodConfigs } from '../../adapters/grpc/config/method-configs.js';
 import { SessionTable } from '../../src/affinity/session-table.js';
 import { SharedSessions } from '../../src/affinity/shared-sessions.js';
@@ -33,6 +35,9 @@ async function memoryBytes(): Promise<number> {
 const CAPACITY = 500;
 const FLOOD = 5_000;
 const LONG = 'k'.repeat(10_000);
+
+/** As text comes from a socket: not put together from pieces, of which the long one is shared. */
+const whole = (key: string): string => Buffer.from(key, 'latin1').toString('latin1');
 
 interface Flood {
   /** Puts in something that was never seen before. */
@@ -70,6 +75,28 @@ const TABLES: Readonly<Record<string, () => Flood>> = {
     const limit = new DistributedLimit({ limiter, blockedCapacity: CAPACITY }, new ManualClock());
     return { add: (key) => limit.tryAcquire(key) };
   },
+  'the window of a route of the gateway': () => {
+    const counts = new WindowCounts(1, 60_000);
+    return { add: (key) => counts.take(key, 0) };
+  },
+  'lanes that nobody is in': () => {
+    const { mesh } = testMesh({
+      users: [...endpoints(3), { id: 'x', host: '127.0.0.1', port: 1, meta: { lane: 'x' } }],
+    });
+    const service = mesh.service('users');
+    routeCalls(service, { lanes: true });
+    return {
+      add: (key) =>
+        withLane(laneOf({ 'x-fairlead-lane': key.slice(-20) }), () => service.acquire().done(Outcome.Success)),
+    };
+  },
+  'keys and labels of a split': () => {
+    const { mesh } = testMesh({ users: endpoints(3) });
+    const service = mesh.service('users');
+    const rules = [{ arm: 'v2', labels: { 'x-user': { prefix: 'kk' } } }];
+    routeCalls(service, { split: { name: 's', arms: { v2: { share: 50, version: '2' } }, rules } });
+    return { add: (key) => service.acquire({ key, labels: () => key }).done(Outcome.Success) };
+  },
   'methods of gRPC': () => {
     const configs = new MethodConfigs([{ methodConfig: [{ name: [{}], waitForReady: true }] }]);
     return { add: (key) => configs.get(`/${key.slice(-300)}/get`) };
@@ -83,9 +110,9 @@ const TABLES: Readonly<Record<string, () => Flood>> = {
 describe.each(Object.entries(TABLES))('%s', (_, make) => {
   it(`take memory for no more than their capacity, whatever the number and the length of keys`, async () => {
     const table = make();
-    for (let i = 0; i < CAPACITY; i++) await table.add(`${LONG}warm ${i}`);
+    for (let i = 0; i < CAPACITY; i++) await table.add(whole(`${LONG}warm ${i}`));
     const before = await memoryBytes();
-    for (let i = 0; i < FLOOD; i++) await table.add(`${LONG}${i}`);
+    for (let i = 0; i < FLOOD; i++) await table.add(whole(`${LONG}${i}`));
     // Ten times the capacity, 50 MB of keys: of which next to nothing may stay.
     expect((await memoryBytes()) - before).toBeLessThan(3_000_000);
     if (table.size !== undefined) expect(table.size()).toBeLessThanOrEqual(CAPACITY);

@@ -1,4 +1,4 @@
-import type { RouteSettings } from '../../../src/adapter.js';
+import { compact, type RouteSettings, storeKey } from '../../../src/adapter.js';
 import type { Clock } from '../../../src/index.js';
 import type { RateLimiterLike } from '../../../src/resilience/index.js';
 import type { Keyed } from './keys.js';
@@ -16,7 +16,10 @@ export interface Allowance {
 const MAX_KEYS = 100_000;
 const STRANGERS = '\0';
 
-/** Requests of each key in windows that begin at the same time for all, in bounded memory. */
+/**
+ * Requests of each key in windows that begin at the same time for all, in bounded memory: keys of
+ * more than 128 characters are held by their hash.
+ */
 export class WindowCounts {
   readonly #max: number;
   readonly #windowMs: number;
@@ -33,8 +36,11 @@ export class WindowCounts {
       this.#counts = new Map();
       this.#endsMs = nowMs + this.#windowMs;
     }
-    const own = this.#counts.size < MAX_KEYS || this.#counts.has(key) ? key : STRANGERS;
-    const used = this.#counts.get(own) ?? 0;
+    const name = storeKey(key);
+    const known = this.#counts.get(name);
+    // What is cut out of a header keeps the whole header in memory.
+    const own = known !== undefined ? name : this.#counts.size < MAX_KEYS ? compact(name) : STRANGERS;
+    const used = known ?? this.#counts.get(own) ?? 0;
     const resetMs = this.#endsMs - nowMs;
     if (used >= this.#max) return { allowed: false, remaining: 0, resetMs };
     this.#counts.set(own, used + 1);
