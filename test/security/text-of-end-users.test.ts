@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { createContextValues } from '@connectrpc/connect';
 import { Metadata } from '@grpc/grpc-js';
 import {
@@ -11,15 +13,22 @@ import {
   staticResolver,
   withRoutingKey,
 } from 'fairlead';
+import { normalHost, RouteTable, readRoutes, readTarget } from 'fairlead/adapter';
 import { preferredEndpoint, routingKey } from 'fairlead/connect';
 import { setPreferredEndpoint, setRoutingKey } from 'fairlead/grpc';
 import { KeyRing, murmur3, RendezvousTable } from 'fairlead/hashing';
-import { createPool } from 'fairlead/mysql';
+import { createPool, sessionMiddleware } from 'fairlead/mysql';
 import { redisSessionStore } from 'fairlead/redis';
 import { KeyedRate, KeyedWindow, parseRetryAfter, parseRetryPushback } from 'fairlead/resilience';
+import { laneOf, routeCalls, withLane } from 'fairlead/routing';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { hopAddress, plainAddress } from '../../adapters/gateway/head/client.js';
+import { keyReader } from '../../adapters/gateway/routes/keys.js';
+import { WindowCounts } from '../../adapters/gateway/routes/rate-limit.js';
+import { intentOf } from '../../adapters/http/call.js';
+import { readHttpOptions } from '../../adapters/http/options.js';
 
 /**
  * Promise 1: text of end users (keys, headers, cookies, tokens, exported sessions, metadata) never
@@ -28,7 +37,16 @@ import { afterAll, describe, expect, it } from 'vitest';
  */
 
 const mesh = createMesh({
-  resolver: staticResolver({ users: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'], db: ['127.0.0.1:4'] }),
+  resolver: staticResolver({
+    users: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+    split: [
+      { host: '127.0.0.1', port: 1, tags: ['a'] },
+      { host: '127.0.0.1', port: 2, tags: ['b'] },
+      { host: '127.0.0.1', port: 3, meta: { lane: 'a' } },
+      { host: '127.0.0.1', port: 4 },
+    ],
+    db: ['127.0.0.1:4'],
+  }),
   clock: new ManualClock(),
   random: seededRandom(1),
 });
@@ -37,7 +55,45 @@ const sticky = mesh.service('users', {
   policy: 'consistent_hash',
   resilience: { limits: { ratePerKey: { perSecond: 1e9, burst: 1e9 } } },
 });
+const split = mesh.service('split');
+routeCalls(split, {
+  split: {
+    name: 'users',
+    arms: { a: { share: 40, tags: ['a'] }, b: { share: 10, tags: ['b'] } },
+    rules: [
+      { arm: 'a', labels: { 'x-user': { prefix: 'x' } } },
+      { arm: 'b', labels: { 'x-user': ['a', '__proto__'], 'x-more': { present: true } } },
+    ],
+  },
+  lanes: true,
+});
 const pool = createPool(mesh, { service: 'db' });
+const cookies = sessionMiddleware(pool, { secret: 's'.repeat(32) });
+function middleware(cookie: string): void {
+  const incoming = new IncomingMessage(new Socket());
+  incoming.headers.cookie = cookie;
+  const response = new ServerResponse(incoming);
+  cookies(incoming, response, () => void response.writeHead(200));
+}
+
+const routes = new RouteTable(
+  readRoutes(
+    [
+      {
+        name: 'all',
+        match: [
+          { path: '/a/{id}/*', host: '*.example.com', headers: { 'x-user': { prefix: 'x' } }, query: { a: 'x' } },
+        ],
+        service: 'users',
+      },
+    ],
+    'routes',
+  ).map((route) => [route, route.matches] as const),
+);
+const KEYS = [{ header: 'x-user' }, { cookie: 'session' }, { query: 'a' }, { segment: 1 }] as const;
+const routeKeys = KEYS.map((key) => keyReader([key]));
+const httpKeys = readHttpOptions({ key: KEYS, controlHeaders: true });
+const windowCounts = new WindowCounts(1, 60_000);
 afterAll(async () => {
   pool.end(() => {});
   await mesh.close({ deadlineMs: 0 });
@@ -84,6 +140,40 @@ const TAKERS: Readonly<Record<string, (text: string) => unknown>> = {
   'grpc setRoutingKey': (text) => setRoutingKey(new Metadata(), text),
   'grpc setPreferredEndpoint': (text) => setPreferredEndpoint(new Metadata(), text),
   'connect routingKey': (text) => createContextValues().set(routingKey, text).set(preferredEndpoint, text),
+  'laneOf, of plain headers': (text) => [
+    laneOf({ 'x-fairlead-lane': text }),
+    laneOf({ baggage: `a=1,lane=${text};p=1` }),
+    laneOf(fields(text), text),
+  ],
+  'laneOf, of metadata': (text) => laneOf({ get: (name) => (name === 'baggage' ? text : [text]) }),
+  'withLane of what laneOf read': (text) => withLane(laneOf({ 'x-fairlead-lane': text }), () => 'ran'),
+  'acquire in a lane': (text) => withLane(laneOf({ 'x-fairlead-lane': text }), () => split.acquire()[Symbol.dispose]()),
+  'labels of a split': (text) => split.acquire({ labels: () => text })[Symbol.dispose](),
+  'labels of a split, by name': (text) =>
+    split.acquire({ labels: (name) => fields(text)[name as 'x-user'] })[Symbol.dispose](),
+  'key of a split': (text) => [
+    split.acquire({ key: text })[Symbol.dispose](),
+    split.acquire({ key: Buffer.from(text) })[Symbol.dispose](),
+  ],
+  readTarget: (text) => [readTarget(text), readTarget(`/${text}`)],
+  normalHost: (text) => normalHost(text),
+  'RouteTable.find': (text) => {
+    const target = readTarget(`/a/${text}`) ?? { raw: '/', query: `?${text}`, segments: ['', text] };
+    const request = { method: text, header: () => text };
+    return [routes.find(text, target, request), routes.methodsFor(`a.${text}`, target, request)];
+  },
+  'keys of a gateway': (text) => {
+    const target = readTarget(`/${text}?a=${text}`) ?? { raw: '/', query: `?a=${text}`, segments: ['', text] };
+    const header = (): string => `session=${text}`;
+    return routeKeys.map((keyOf) => keyOf({ head: { target } as never, client: text, header }));
+  },
+  'a limit of a gateway': (text) => windowCounts.take(text, 0),
+  'an address that a gateway is told': (text) => [hopAddress(text), plainAddress(text)],
+  'keys of HTTP': (text) => {
+    const request = { service: 'users', method: text, path: `/${text}?a=${text}`, header: () => `session=${text}` };
+    return [intentOf(httpKeys, undefined, { request }), httpKeys.keys.map((keyOf) => keyOf(request))];
+  },
+  'mysql sessionMiddleware': (text) => [middleware(text), middleware(`__Host-fairlead-mysql=${text}`)],
   'mysql session token': (text) => pool.session(() => 'ran', text),
   'mysql route of a statement': (text) => pool.route(text),
   'redisSessionStore.load': (text) => sessions.load(text, 1),
