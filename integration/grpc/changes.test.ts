@@ -199,16 +199,15 @@ describe('a retry', () => {
 describe('hedging', () => {
   it('sends its second attempt to another endpoint', async () => {
     servers = await startServers(2);
-    servers[0]!.set({ delayMs: 1_000 });
+    // Nobody waits for it: a call that did would outlast the test.
+    servers[0]!.set({ delayMs: 120_000 });
     echo = new EchoMesh(servers, { affinity: true });
     const hedgingPolicy = { maxAttempts: 2, hedgingDelay: '0.03s' };
     const config = JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy }] });
     const client = echo.connect('fairlead:///echo', { 'grpc.service_config': config });
     await Promise.all(Array.from({ length: 6 }, () => client.unary()));
     for (let i = 0; i < 5; i++) {
-      const started = performance.now();
       expect((await client.unary({}, setRoutingKey(new Metadata(), `user-${i}`))).id).toBe('b');
-      expect(performance.now() - started).toBeLessThan(800);
     }
     await until(() => echo.inflight === 0, 'the losers are cancelled');
   });

@@ -27,23 +27,26 @@ describe('one of three servers', () => {
     for (const error of report.errors) expect(attemptsOf(error).at(-1)?.mayHaveTakenEffect).toBe(true);
   });
 
-  it('hangs: no idempotent call fails, and none takes longer than its attempts may', async () => {
+  it('hangs: no idempotent call fails, as its attempts there are given up and repeated', async () => {
     await using fleet = await startFleet(3, { resilience: { idempotent: true, retry: { attemptTimeoutMs: 300 } } });
     const { service, servers } = fleet;
     const half = () => servers[0]!.process.kill('SIGSTOP');
     const report = await load(() => service.call(get), { calls: 3_000, concurrency: 50, half });
     expect(report.failed).toBe(0);
-    expect(report.slowestMs).toBeLessThan(2_000);
+    expect(service.callStats.retries).toBeGreaterThan(0);
     expect(service.rotation).toHaveLength(2);
   });
 
-  it('is slow: hedged calls are answered in time, within the budget', async () => {
+  it('is slow: hedged calls are answered by others before it, within the budget', async () => {
     await using fleet = await startFleet(3, { resilience: { idempotent: true, hedge: { afterMs: 150 } } });
     const { service, servers } = fleet;
     const half = () => servers[0]!.mode('slow');
-    const report = await load(() => service.call(get), { calls: 2_000, concurrency: 20, half });
-    expect(report.failed).toBe(0);
-    expect(report.slowestMs).toBeLessThan(1_500);
+    let late = 0;
+    const call = async (): Promise<void> => {
+      if ((await service.call(get)) === 'late') late++;
+    };
+    const report = await load(call, { calls: 2_000, concurrency: 20, half });
+    expect([report.failed, late]).toEqual([0, 0]);
     expect(service.callStats.hedges).toBeGreaterThan(0);
     expect(service.callStats.hedges).toBeLessThanOrEqual(2_000 * 0.1 + 100);
   });

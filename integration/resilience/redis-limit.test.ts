@@ -52,10 +52,10 @@ describe('a limit shared over Redis', () => {
     const script = 'local t = redis.call("TIME")[1] + ARGV[1]; while redis.call("TIME")[1] + 0 < t do end';
     const hung = other.eval(script, 0, 2).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const beganMs = performance.now();
     for (let i = 0; i < 200; i++) expect(await call(`during-${i}`)).toBe('ok');
-    expect(performance.now() - beganMs).toBeLessThan(600);
+    // Those that waited are those that were told of; a stalled machine adds a few.
     expect(errors.length).toBeGreaterThan(0);
+    expect(errors.length).toBeLessThan(10);
     expect(errors[0]?.message).toMatch(/did not answer within 100 ms/);
     await hung;
     await new Promise((resolve) => setTimeout(resolve, 1_100));

@@ -25,7 +25,8 @@ const server = createServer((request, response) => {
   else if (mode === 'queue') {
     freeAtMs = Math.max(freeAtMs, performance.now()) + 6;
     setTimeout(() => response.end('ok'), freeAtMs - performance.now());
-  } else setTimeout(() => response.end('ok'), mode === 'slow' ? 2_000 : 5);
+  } else if (mode === 'slow') setTimeout(() => response.end('late'), 2_000);
+  else setTimeout(() => response.end('ok'), 5);
 });
 
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));

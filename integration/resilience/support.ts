@@ -65,7 +65,6 @@ export interface LoadReport {
   readonly calls: number;
   readonly failed: number;
   readonly errors: readonly unknown[];
-  readonly slowestMs: number;
 }
 
 /**
@@ -77,17 +76,14 @@ export async function load(
   { calls, concurrency, half }: { calls: number; concurrency: number; half?: () => unknown },
 ): Promise<LoadReport> {
   let made = 0;
-  let slowestMs = 0;
   const errors: unknown[] = [];
   const caller = async (): Promise<void> => {
     while (made < calls) {
       made++;
       if (made === calls >> 1) await half?.();
-      const beganMs = performance.now();
       await call().catch((error: unknown) => errors.push(error));
-      slowestMs = Math.max(slowestMs, performance.now() - beganMs);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, caller));
-  return { calls: made, failed: errors.length, errors, slowestMs };
+  return { calls: made, failed: errors.length, errors };
 }
