@@ -42,7 +42,7 @@ async function callWorld(): Promise<World> {
     fail: () => servers[0]!.mode('busy'),
     freeze: () => servers[0]!.process.kill('SIGSTOP'),
     call,
-    close: () => fleet[Symbol.asyncDispose](),
+    close: async () => fleet[Symbol.asyncDispose](),
   };
 }
 
@@ -50,7 +50,7 @@ async function connectWorld(): Promise<World> {
   const servers = await startEchoServers('a', 'b', 'c');
   const relays = await Promise.all(servers.map((server) => Relay.before(server)));
   const list = relays.map(({ host, port }) => ({ host, port }));
-  const services = { echo: { policy: 'round_robin', health: [] } };
+  const services = { echo: { policy: 'round_robin', health: [] } } as const;
   const mesh = createMesh({ resolver: staticResolver({ echo: list }), services });
   const plain = createFairleadTransport(mesh, { service: 'echo' });
   const byOption = createFairleadTransport(mesh, { service: 'echo', idempotent: ({ name }) => name === 'Write' });
