@@ -55,7 +55,7 @@ describe('a limit shared over Redis', () => {
     for (let i = 0; i < 200; i++) expect(await call(`during-${i}`)).toBe('ok');
     // Those that waited are those that were told of; a stalled machine adds a few.
     expect(errors.length).toBeGreaterThan(0);
-    expect(errors.length).toBeLessThan(10);
+    expect(errors.length).toBeLessThanOrEqual(5);
     expect(errors[0]?.message).toMatch(/did not answer within 100 ms/);
     await hung;
     await new Promise((resolve) => setTimeout(resolve, 1_100));
