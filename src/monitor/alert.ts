@@ -25,6 +25,7 @@ export interface AlertEvent {
 
 /** Which alerts nothing is to be sent of: those of the rule, and of the subject, where given. */
 export interface Silence {
+  /** One that there is: `error_rate`. */
   readonly rule?: string;
   readonly subject?: string;
   /** For so long; milliseconds, 1 to 31,536,000,000 (a year). */

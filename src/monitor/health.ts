@@ -22,14 +22,15 @@ export interface MeshHealth {
 
 const GRAVITY: readonly HealthStatus[] = ['ready', 'degraded', 'down'];
 
-/** `needs`: the services that count; undefined for all that were made. */
+/** `needs`: the services that count; undefined for all that were made and are not removed. */
 export function meshHealth(
   { services }: MeshSnapshot,
   alerts: readonly Alert[],
   needs: readonly string[] | undefined,
 ): MeshHealth {
-  const subjects = services.map((service) => serviceHealth(service, alerts));
-  const names = new Set(subjects.map(({ name }) => name));
+  const counted = services.filter(({ name, removed }) => removed === null || needs?.includes(name));
+  const subjects = counted.map((service) => serviceHealth(service, alerts));
+  const names = new Set(services.map(({ name }) => name));
   for (const name of needs ?? []) {
     if (!names.has(name)) subjects.push({ name, status: 'down', reason: 'it was not made yet' });
     names.add(name);
@@ -46,8 +47,9 @@ export function meshHealth(
 }
 
 function serviceHealth(service: ServiceSnapshot, alerts: readonly Alert[]): SubjectHealth {
-  const { name, ready, closed, panic, discovery, endpoints } = service;
+  const { name, ready, closed, removed, panic, discovery, endpoints } = service;
   if (closed) return { name, status: 'down', reason: 'it is closed' };
+  if (removed !== null) return { name, status: 'down', reason: removed };
   if (ready === 0) return { name, status: 'down', reason: whyEmpty(service) };
   if (panic) return { name, status: 'degraded', reason: 'so few endpoints are healthy that health is ignored' };
   const alert = alerts.find(({ subject }) => subject === name);

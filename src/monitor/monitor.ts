@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
-import { invalidOption, number, readOptions, text } from '../runtime/options.js';
+import { invalidOption, number, oneOf, optional, readOptions, text } from '../runtime/options.js';
 import type { Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
 import { type MeshHealth, meshHealth } from './health.js';
@@ -10,7 +10,7 @@ import { type MeshFigures, meshFigures } from './mesh-figures.js';
 import { type MonitorOptions, type MonitorSettings, readMonitorOptions } from './monitor-options.js';
 import { EjectionRate } from './rules/ejection-rate.js';
 import { endpointFindings } from './rules/endpoints.js';
-import type { Finding } from './rules/finding.js';
+import { type Finding, RULES } from './rules/finding.js';
 import { partFindings } from './rules/parts.js';
 import { trafficFindings } from './rules/traffic.js';
 import type { MeshSnapshot } from './snapshot.js';
@@ -35,8 +35,8 @@ export interface MeshMonitor extends Disposable {
   /** Returns a function that ends the silence early. Throws FAIRLEAD_INVALID_OPTION. */
   silence(silence: Silence): () => void;
   /**
-   * As of now. `needs` names the services whose state decides: all by default. Costs as much as
-   * reading the figures.
+   * As of now. `needs` names the services whose state decides: by default all that no configuration
+   * removed. Costs as much as reading the figures.
    */
   health(needs?: readonly string[]): MeshHealth;
   /** Stops looking. Idempotent. */
@@ -106,7 +106,7 @@ class LiveMonitor implements MeshMonitor {
     const read = readOptions<{ rule: string | undefined; subject: string | undefined; forMs: number }>(
       'silence',
       silence,
-      { rule: text(undefined), subject: text(undefined), forMs: number(Number.NaN, 1, YEAR_MS) },
+      { rule: optional(oneOf(RULES[0], ...RULES)), subject: text(undefined), forMs: number(Number.NaN, 1, YEAR_MS) },
     );
     // Needed: one without an end would be forgotten.
     if (Number.isNaN(read.forMs)) throw invalidOption('silence.forMs', undefined, `a number from 1 to ${YEAR_MS}`);
@@ -168,6 +168,7 @@ class LiveMonitor implements MeshMonitor {
     return [
       ...now.services.flatMap((service) => {
         const rate = this.#ejections.lastMinute(service, nowMs);
+        if (service.removed !== null) return [];
         const traffic = trafficFindings(service, earlier.get(service.name), limits);
         return [...endpointFindings(service, rate, nowMs - this.#awakeSinceMs, limits), ...traffic];
       }),

@@ -55,6 +55,7 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
     name,
     policy: view.policyName,
     closed,
+    removed: service.removed ?? null,
     discovery: {
       source,
       ageMs: Number.isFinite(discovery.ageMs) ? discovery.ageMs : null,

@@ -20,6 +20,8 @@ export interface ServiceSnapshot {
   /** The name of its policy. */
   readonly policy: string;
   readonly closed: boolean;
+  /** Why a configuration lets it take no calls any more; null where it does. */
+  readonly removed: string | null;
   readonly discovery: DiscoverySnapshot;
   /** So few endpoints are healthy that health is ignored. */
   readonly panic: boolean;

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createMesh, type EndpointInput, Outcome, type Resolver, type ResolverSink, staticResolver } from 'fairlead';
+import { createConfigStore } from 'fairlead/config';
 import { type AlertEvent, type MonitorOptions, monitorMesh } from 'fairlead/monitor';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
@@ -302,7 +303,7 @@ describe('what is told of alerts', () => {
     expect(told()).toEqual(['raised no_endpoint users']);
     expect(monitor.alerts).toMatchObject([{ silenced: false }]);
     end();
-    for (const wrong of [{}, { forMs: 0 }, { forMs: 1, rules: 'x' }]) {
+    for (const wrong of [{}, { forMs: 0 }, { forMs: 1, rules: 'x' }, { forMs: 1, rule: 'nope' }]) {
       expect(() => monitor.silence(wrong as never)).toThrow(/silence/);
     }
   });
@@ -367,6 +368,25 @@ describe('health', () => {
     expect(monitor.health().status).toBe('down');
     expect(monitor.health(['users']).status).toBe('ready');
     expect(monitor.health(['users', 'never-made'])).toMatchObject({ status: 'down' });
+  });
+
+  it('leaves out what a configuration removed, unless that is needed, and so do alerts', async () => {
+    const { monitor, mesh, look, told, resolver } = setUp();
+    await using config = createConfigStore(mesh, { compare: false });
+    await config.apply({ services: { users: {} } });
+    resolver.update('users', unhealthy(4));
+    for (let i = 0; i < 2; i++) look();
+    expect(told()).toEqual(['raised no_endpoint users']);
+    await config.apply({ services: {} });
+    expect(monitor.health()).toEqual({ status: 'ready', subjects: [] });
+    const reason = 'version 2 of the configuration removed it';
+    expect(monitor.health(['users'])).toEqual({
+      status: 'down',
+      subjects: [{ name: 'users', status: 'down', reason }],
+    });
+    for (let i = 0; i < 4; i++) look();
+    expect(told()).toEqual(['cleared no_endpoint users']);
+    expect(monitor.alerts).toEqual([]);
   });
 
   it('says so before discovery has answered, and where that fails', () => {

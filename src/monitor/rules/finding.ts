@@ -1,9 +1,27 @@
 /** `critical`: calls fail now. `warning`: they may soon, or some do. */
 export type Severity = 'warning' | 'critical';
 
+/** All of them: a silence of another name would silence nothing. */
+export const RULES = [
+  'error_rate',
+  'latency',
+  'p99_latency',
+  'no_endpoint',
+  'single_endpoint',
+  'panic',
+  'ejection_storm',
+  'stale_discovery',
+  'replication_lag',
+  'replicas_out',
+  'two_primaries',
+  'no_primary',
+  'shard_down',
+  'quarantine',
+] as const;
+
 /** What a rule makes of one subject at one look. */
 export interface Finding {
-  readonly rule: string;
+  readonly rule: (typeof RULES)[number];
   readonly severity: Severity;
   /** A service, or a part of an adapter. */
   readonly subject: string;
