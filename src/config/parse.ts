@@ -1,6 +1,6 @@
 import { FairleadError, toError } from '../runtime/errors.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
-import { jsonOffset } from './json-positions.js';
+import { jsonOffset, repeatedName } from './json-positions.js';
 import type { Path } from './path.js';
 
 /** A document, and where its values stand. */
@@ -20,13 +20,19 @@ const UNKNOWN = { value: undefined, at: () => undefined } as const;
  * not JSON. Rejects with ConfigError, which has the place of each mistake.
  */
 export async function parseDocument(text: string, source: string): Promise<Parsed> {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return { value, at: (path, ofKey) => place(text, path, ofKey) };
+    value = JSON.parse(text);
   } catch (thrown) {
     if (source.endsWith('.json')) throw new ConfigError([syntax(source, text, thrown)]);
+    return parseYaml(text, source);
   }
-  return parseYaml(text, source);
+  const repeated = repeatedName(text);
+  if (repeated !== undefined) {
+    const message = 'This name stands twice in one object.';
+    throw new ConfigError([{ source, ...lineAndColumn(text, repeated), path: '', message, nearest: undefined }]);
+  }
+  return { value, at: (path, ofKey) => place(text, path, ofKey) };
 }
 
 /** A document that is an object already. */

@@ -39,11 +39,15 @@ export class SourceGuards {
     return this.#clock.now() < (this.#barredUntilMs.get(hash) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** The source changed: how long to wait before that is applied; milliseconds. */
-  delayMs(): number {
+  /**
+   * The source said something, which is a change or what it said before: how long to wait before
+   * that is applied; milliseconds.
+   */
+  delayMs(changed: boolean): number {
     const nowMs = this.#clock.now();
-    this.#changesMs.push(nowMs);
-    while (this.#changesMs.length > STORM || nowMs - this.#changesMs[0]! > STORM_MS) this.#changesMs.shift();
-    return this.#changesMs.length >= STORM ? QUIET_MS : 0;
+    if (changed) this.#changesMs.push(nowMs);
+    const changesMs = this.#changesMs;
+    while (changesMs.length > STORM || nowMs - (changesMs[0] ?? nowMs) > STORM_MS) changesMs.shift();
+    return changesMs.length >= STORM ? QUIET_MS : 0;
   }
 }

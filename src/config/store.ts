@@ -1,63 +1,19 @@
 import type { Resolver } from '../discovery/resolver.js';
-import type { ValueSource } from '../discovery/value-source.js';
 import { type Mesh, prepareMesh } from '../mesh.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError, toError } from '../runtime/errors.js';
-import {
-  boolean,
-  integer,
-  invalidOption,
-  isRecord,
-  number,
-  optional,
-  type Reader,
-  readOptions,
-  text,
-} from '../runtime/options.js';
+import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
 import type { PreparedChange } from '../service/change.js';
 import { Comparison } from './comparison.js';
 import { type ConfigChange, diffDocuments, hashDocument } from './diff.js';
-import { type ConfigDocument, DocumentReaders, type ResolverMaker } from './document.js';
+import { type ConfigDocument, DocumentReaders } from './document.js';
 import { LastGood } from './last-good.js';
 import { SourceGuards } from './source-guards.js';
+import { type ConfigStoreOptions, readStoreOptions, type StoreSettings } from './store-options.js';
 import { type ValidDocument, validateDocument } from './validate.js';
 import type { ConfigPlan, ConfigStoreEvents, ConfigVersion } from './version.js';
-
-export interface ConfigStoreOptions {
-  /** What to follow: `fileSource()`, `consulKv()`, `etcdKv()`, or your own. Default: nothing. */
-  readonly source?: ValueSource;
-  /** The key there, or the path. Default `fairlead/config`. */
-  readonly key?: string;
-  /**
-   * A change of the source is applied within this time, at random, so that a fleet does not change
-   * in one moment; milliseconds. Default 0; 0 to 3,600,000.
-   */
-  readonly spreadMs?: number;
-  /** Versions kept, to look at and to go back to. Default 20; 1 to 1,000. */
-  readonly history?: number;
-  /**
-   * A file that keeps the last good document, for a start when the source cannot be read. Default:
-   * none.
-   */
-  readonly lastGood?: string;
-  /**
-   * Whether calls are counted and timed to report `compared`: a look at the clock at the begin and
-   * end of a call. Default true.
-   */
-  readonly compare?: boolean;
-  /** Resolvers of the program's own that documents can name. Default: none. */
-  readonly resolvers?: Readonly<Record<string, ResolverMaker>>;
-  /** What `${env:NAME}` refers to. Default `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-}
-
-type StoreSettings = { readonly [Key in keyof Required<ConfigStoreOptions>]: ConfigStoreOptions[Key] } & {
-  readonly key: string;
-  readonly spreadMs: number;
-  readonly history: number;
-};
 
 /** Who applies a document, and on top of which version. */
 export interface ApplyOptions {
@@ -86,7 +42,7 @@ export interface ConfigStore extends AsyncDisposable {
   plan(document: string | ConfigDocument): Promise<ConfigPlan>;
   /**
    * Puts the document of an earlier version in force, as a new one. Those since are refused from
-   * the source for 10 minutes, so that it does not undo that.
+   * the source for 10 minutes, and so is one that waits, so that it does not undo that.
    */
   rollback(number: number, options?: ApplyOptions): Promise<ConfigVersion>;
   /** What changed from one kept version to another, by path. */
@@ -104,7 +60,8 @@ const PATIENCE_MS = 5_000;
 
 /**
  * Lets documents say what a mesh does, while it runs. What a program gave its mesh and services
- * holds where the document says nothing. Ends with the mesh.
+ * holds where the document says nothing. Ends with the mesh. Throws FAIRLEAD_INVALID_OPTION, and
+ * FAIRLEAD_CONFLICT where the mesh has one that is not closed.
  *
  * ```ts
  * const config = createConfigStore(mesh, { source: consulKv(), key: 'fairlead/shop' });
@@ -133,26 +90,20 @@ class LiveStore implements ConfigStore {
   #removed: ReadonlyMap<string, string> = new Map();
   /** Documents are applied one after another. */
   #queue: Promise<unknown> = Promise.resolve();
-  /** The latest document of the source that waits to be applied. */
+  /** What the source said last; undefined before the first. */
+  #heardLast: string | undefined;
+  /** Until that is applied, where it waits. */
   #waiting: Timer | undefined;
 
   constructor(mesh: Mesh, options: ConfigStoreOptions | undefined) {
-    this.#options = readOptions<StoreSettings>('createConfigStore', options, {
-      source: optional(valueSource),
-      key: text('fairlead/config'),
-      spreadMs: number(0, 0, 3_600_000),
-      history: integer(20, 1, 1_000),
-      lastGood: text(undefined),
-      compare: boolean(true),
-      resolvers: optional(record),
-      env: optional(record),
-    } as never);
+    this.#options = readStoreOptions(options);
     this.#mesh = mesh;
     const { source, key, lastGood, compare, resolvers } = this.#options;
     this.#readers = new DocumentReaders(mesh.policies, resolvers);
     this.#guards = new SourceGuards(mesh.clock);
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
     if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood);
+    refuseSecond(mesh);
     this.#leave = mesh.register({ kind: 'config', name: this.#source, close: () => void this.close() });
     if (compare) this.#comparison = new Comparison(mesh);
     if (source === undefined && this.#lastGood === undefined) return;
@@ -192,14 +143,33 @@ class LiveStore implements ConfigStore {
   }
 
   rollback(number: number, options: ApplyOptions = {}): Promise<ConfigVersion> {
+    const waiting = this.#waiting && this.#heardLast;
     return this.#inTurn(async () => {
       const { document, hash } = this.#version(number);
       const source = `rollback to ${number}`;
       const since = this.#versions.filter((version) => version.number > number && version.hash !== hash);
       const version = await this.#apply(await this.#validate(document, source), source, options);
       for (const each of since) this.#guards.bar(each.hash);
+      if (waiting !== undefined) await this.#barWaiting(waiting);
+      this.#guards.unbar(hash);
       return version;
     }, 'rollback');
+  }
+
+  /** What came before the rollback must not undo it because it waited. */
+  async #barWaiting(text: string): Promise<void> {
+    const valid = await this.#validate(text, this.#source).catch(ignore);
+    if (valid === undefined) return;
+    const hash = hashDocument(valid.document);
+    this.#guards.bar(hash);
+    if (this.#heardLast !== text || this.#waiting === undefined) return;
+    this.#stopWaiting();
+    this.#events.emit('held', { hash, reason: 'rolled_back' });
+  }
+
+  #stopWaiting(): void {
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
   }
 
   async plan(document: string | ConfigDocument): Promise<ConfigPlan> {
@@ -235,7 +205,7 @@ class LiveStore implements ConfigStore {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
     this.#leave();
-    this.#waiting?.cancel();
+    this.#stopWaiting();
     this.#comparison?.close();
     for (const reject of this.#unready) reject();
     this.#unready.clear();
@@ -254,11 +224,19 @@ class LiveStore implements ConfigStore {
       this.#failed(new FairleadError('FAIRLEAD_DISCOVERY', `There is no document at ${this.#source}.`));
       return;
     }
-    const quietMs = this.#guards.delayMs();
-    const spreadMs = this.current === undefined ? 0 : this.#mesh.random.float() * this.#options.spreadMs;
+    const first = this.#heardLast === undefined;
+    const changed = value !== this.#heardLast;
+    if (!changed && this.#waiting !== undefined) return;
+    this.#heardLast = value;
+    const quietMs = this.#guards.delayMs(changed);
+    // What is in force may be the last good one, which is older.
+    const spreadMs = first || this.current === undefined ? 0 : this.#mesh.random.float() * this.#options.spreadMs;
     if (quietMs > 0) this.#events.emit('held', { hash: '', reason: 'storm' });
-    this.#waiting?.cancel();
-    const adopt = (): void => void this.#adopt(value);
+    this.#stopWaiting();
+    const adopt = (): void => {
+      this.#waiting = undefined;
+      void this.#adopt(value);
+    };
     if (quietMs + spreadMs === 0) adopt();
     else this.#waiting = this.#mesh.clock.after(quietMs + spreadMs, adopt);
   }
@@ -374,12 +352,10 @@ class LiveStore implements ConfigStore {
 
 function ignore(): void {}
 
-const valueSource: Reader<ValueSource> = (value, name) => {
-  if (typeof (value as ValueSource | null)?.watch === 'function') return value as ValueSource;
-  throw invalidOption(name, value, 'a source of values, such as consulKv()');
-};
-
-const record: Reader<Record<string, unknown>> = (value, name) => {
-  if (isRecord(value) || value === process.env) return value as Record<string, unknown>;
-  throw invalidOption(name, value, 'an object');
-};
+/** It would take out of force what the first one says, and not tell that one. */
+function refuseSecond(mesh: Mesh): void {
+  const first = [...mesh.parts].find(({ kind }) => kind === 'config');
+  if (first === undefined) return;
+  const message = `The mesh has a configuration store already, '${first.name}': close that one first.`;
+  throw new FairleadError('FAIRLEAD_CONFLICT', message);
+}

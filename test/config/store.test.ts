@@ -114,6 +114,17 @@ services:
     await expect(config.apply('{ "services": ')).rejects.toThrow(/not YAML|not JSON/);
   });
 
+  it('refuses JSON in which a name stands twice in one object, with its place', async () => {
+    const { config } = setUp();
+    const apply = (text: string) => config.apply(text).catch((error: unknown) => error);
+    const place = { code: 'FAIRLEAD_INVALID_OPTION', problems: [{ line: 2, column: 2 }] };
+    expect(await apply('{"services": {"users": {}},\n "services": {}}')).toMatchObject(place);
+    expect(await apply('{"services": {"a\\\\": {}, "users": {},\n "\\u0075sers": {}}}')).toMatchObject(place);
+    expect(await apply('{"services": {"users": {"policy": "random"}, "policy": {"policy": "random"}}}')).toMatchObject({
+      number: 1,
+    });
+  });
+
   it('takes secrets as references only, and shows what they hold nowhere', async () => {
     const given: object[] = [];
     const resolvers = {
@@ -179,6 +190,53 @@ services:
     push(bad);
     await settled();
     expect(config.current).toMatchObject({ number: 4 });
+  });
+
+  it('goes back although a document of its source waits, and refuses that one', async () => {
+    const { source, push } = pushed();
+    const { clock, config, events } = setUp({ source, spreadMs: 3_600_000 });
+    push('{"services":{"users":{"waitForReadyMs":1}}}');
+    await settled();
+    await config.apply({ services: { users: { waitForReadyMs: 2 } } });
+    push('{"services":{"users":{"waitForReadyMs":3}}}');
+    const version = await config.rollback(1);
+    expect(events.slice(-2)).toEqual(['applied 3', 'held rolled_back']);
+    await clock.advanceAsync(3_600_000);
+    await settled();
+    expect(config.current).toBe(version);
+  });
+
+  it('does not refuse what it went back to', async () => {
+    const { source, push } = pushed();
+    const { config } = setUp({ source });
+    push('{"services":{"users":{"waitForReadyMs":1}}}');
+    await settled();
+    const second = '{"services":{"users":{"waitForReadyMs":2}}}';
+    push(second);
+    await settled();
+    await config.rollback(1);
+    await config.rollback(2);
+    await config.apply({ services: { users: { waitForReadyMs: 4 } } });
+    push(second);
+    await settled();
+    expect(config.current!.document).toEqual({ services: { users: { waitForReadyMs: 2 } } });
+  });
+
+  it('takes what its source repeats for no change', async () => {
+    const { source, push } = pushed();
+    const { clock, config, events } = setUp({ source });
+    for (let i = 0; i < 4; i++) push('{"services":{"users":{}}}');
+    await settled();
+    push('{"services":{"users":{"waitForReadyMs":1}}}');
+    await settled();
+    expect(events).toEqual(['applied 1', 'applied 2']);
+    push('{"services":{"users":{"waitForReadyMs":2}}}');
+    await clock.advanceAsync(1_500);
+    push('{"services":{"users":{"waitForReadyMs":2}}}');
+    await clock.advanceAsync(500);
+    await settled();
+    expect(events.slice(2)).toEqual(['held storm', 'applied 3']);
+    expect(config.current?.number).toBe(3);
   });
 
   it('takes of a storm of changes the latest only, once it is quiet', async () => {
@@ -257,6 +315,32 @@ services:
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('does not let the first document of its source wait where it began by the last good one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+    const lastGood = join(folder, 'config.json');
+    try {
+      await writeFile(lastGood, '{"services":{"users":{"waitForReadyMs":1}}}');
+      const { source, push } = pushed();
+      const { config } = setUp({ lastGood, source, spreadMs: 60_000 });
+      await config.ready();
+      push('{"services":{"users":{"waitForReadyMs":2}}}');
+      await settled();
+      expect(config.current!.document).toEqual({ services: { users: { waitForReadyMs: 2 } } });
+      await config.close();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('is the only one of its mesh until it is closed', async () => {
+    const { mesh, config } = setUp();
+    const second = () => createConfigStore(mesh);
+    expect(second).toThrow(expect.objectContaining({ code: 'FAIRLEAD_CONFLICT' }));
+    expect(mesh.parts.size).toBe(1);
+    await config.close();
+    await second().close();
   });
 
   it('reports how services did before and after a version', async () => {
