@@ -30,6 +30,8 @@ describe('a request whose end is a matter of opinion is refused, and nothing is 
     ['9110, 8.6', 'a Content-Length beyond all numbers', `Content-Length: ${'9'.repeat(30)}`],
     ['9112, 6.1', 'Transfer-Encoding: xchunked', 'Transfer-Encoding: xchunked'],
     ['9112, 6.1', 'Transfer-Encoding: chunked, identity', 'Transfer-Encoding: chunked, identity'],
+    ['9112, 6.1', 'Transfer-Encoding: gzip', 'Transfer-Encoding: gzip'],
+    ['9112, 7.1', 'Transfer-Encoding: chunked, chunked', 'Transfer-Encoding: chunked, chunked'],
     ['9112, 6.1', 'Transfer-Encoding with a vertical tab', 'Transfer-Encoding: \x0bchunked'],
     ['9112, 5.1', 'a space before the colon', 'Transfer-Encoding : chunked'],
     ['9112, 5.2', 'a folded header', 'X-A: a\r\n b\r\nTransfer-Encoding:\r\n chunked'],
@@ -44,6 +46,24 @@ describe('a request whose end is a matter of opinion is refused, and nothing is 
     expect(statusOf(text)).toBe(400);
     expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
     expect(origin.requests.length).toBe(before);
+  });
+
+  it.each([
+    ['gzip, chunked', 'Transfer-Encoding: gzip, chunked'],
+    ['gzip and chunked in two lines', 'Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked'],
+  ])('RFC 9112, 6.1: a transfer coding that would be lost here is 501: %s', async (_, head) => {
+    const before = origin.requests.length;
+    const text = await exchange(running.port, `POST / HTTP/1.1\r\nHost: h\r\n${head}\r\n\r\n5\r\nhello\r\n0\r\n\r\n`);
+    expect(statusOf(text)).toBe(501);
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect(origin.requests.length).toBe(before);
+  });
+
+  it('RFC 9112, 7: names of transfer codings are compared without regard to case', async () => {
+    using client = await RawClient.to(running.port);
+    const head = 'POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked \r\n\r\n';
+    expect((await client.send(`${head}5\r\nhello\r\n0\r\n\r\n`).response()).status).toBe(200);
+    expect(origin.last.body).toBe('5\r\nhello\r\n0\r\n\r\n');
   });
 
   it.each<[rfc: string, what: string, chunks: string]>([

@@ -20,16 +20,24 @@ const bad = (detail: string): Answer => ({ status: 400, detail });
 const NO_HOST = bad('there must be one Host');
 const BAD_HOST = bad('the Host is not one');
 const BAD_TARGET = bad('the target is not a plain path');
+const NO_END = bad('the last transfer coding must be chunked');
+const UNKNOWN_CODING: Answer = { status: 501, detail: 'of transfer codings, chunked alone is understood' };
+const CHUNKED_LAST = /,\s*chunked\s*$/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 /** What none has: user information, paths, several. */
 const NO_AUTHORITY = /[\s/?#@\\,]/;
 
 /**
  * Reads and checks what node:http leaves to us (RFC 9112, 3.2): one Host, which an absolute target
- * overrules; a target that means the same to everybody. Returns the refusal where it is not so.
+ * overrules; a target that means the same to everybody; no transfer coding but chunked, since the
+ * body is framed anew without it. Returns the refusal where it is not so.
  */
 export function readHead(request: IncomingMessage): RequestHead | Answer {
   const { headers, method = '', url = '' } = request;
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    return CHUNKED_LAST.test(coding) ? UNKNOWN_CODING : NO_END;
+  }
   let authority = headers.host ?? (headers[':authority'] as string | undefined);
   if (request.httpVersionMajor === 1 && hasSeveralHosts(request.rawHeaders)) return NO_HOST;
   if (authority === undefined) {
