@@ -10,7 +10,7 @@ import {
 } from 'fairlead';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import { endpoints, testMesh } from './support/mesh.js';
+import { awaitedTimers, endpoints, testMesh } from './support/mesh.js';
 
 const codeOf = (run: () => unknown): string => {
   try {
@@ -305,5 +305,30 @@ describe('ready', () => {
     const refused = expect(other).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
     await mesh.close();
     await refused;
+  });
+
+  it('keeps the process alive while it is pending, for days, and no longer', async () => {
+    const resolver = staticResolver();
+    const clock = new ManualClock();
+    const held = awaitedTimers(clock);
+    await using mesh = createMesh({ resolver, clock });
+    const service = mesh.service('s');
+    const abort = new AbortController();
+    const aborted = service.ready(abort.signal);
+    const ready = service.ready();
+    expect(held()).toBe(2);
+    clock.advance(200_000_000);
+    expect(held()).toBe(2);
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    expect(held()).toBe(1);
+    resolver.update('s', ['h:1']);
+    await ready;
+    expect(held()).toBe(0);
+    const refused = expect(mesh.service('t').ready()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    expect(held()).toBe(1);
+    await mesh.close();
+    await refused;
+    expect(held()).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { type Mesh, prepareMesh } from '../mesh.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError, toError } from '../runtime/errors.js';
+import { holdProcess } from '../runtime/hold-process.js';
 import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
 import type { PreparedChange } from '../service/change.js';
@@ -124,11 +125,18 @@ class LiveStore implements ConfigStore {
     if (this.current !== undefined) return Promise.resolve(this.current);
     if (this.#abort.signal.aborted) return Promise.reject(this.#closedError());
     return new Promise((resolve, reject) => {
+      const held = holdProcess(this.#mesh.clock);
+      const closed = (): void => {
+        held.cancel();
+        reject(this.#closedError());
+      };
       const stop = this.#events.on('applied', (version) => {
         stop();
+        held.cancel();
+        this.#unready.delete(closed);
         resolve(version);
       });
-      this.#unready.add(() => reject(this.#closedError()));
+      this.#unready.add(closed);
     });
   }
 

@@ -1,19 +1,27 @@
 import { closedError } from '../call/host.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
+import type { Clock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
+import { holdProcess } from '../runtime/hold-process.js';
 import type { Service } from './contract.js';
 
 /**
  * Resolves once the service has an endpoint to pick; rejects with the caller's reason, or when the
- * service stops.
+ * service stops. The process stays alive meanwhile.
  */
-export function whenReady(service: Service, stopped: AbortSignal, caller: AbortSignal | undefined): Promise<void> {
+export function whenReady(
+  service: Service & { readonly clock: Clock },
+  stopped: AbortSignal,
+  caller: AbortSignal | undefined,
+): Promise<void> {
   if (stopped.aborted) return Promise.reject(closedError(service.name));
   if (service.rotation.length > 0) return Promise.resolve();
   if (caller?.aborted) return Promise.reject(caller.reason);
   return new Promise((resolve, reject) => {
+    const held = holdProcess(service.clock);
     const end = (settle: () => void): void => {
+      held.cancel();
       stopListening();
       if (caller !== undefined) forgetAbort(caller, onAbort);
       forgetAbort(stopped, onStop);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Outcome, type ValueSink, type ValueSource } from 'fairlead';
 import { type ConfigStoreOptions, createConfigStore } from 'fairlead/config';
 import { describe, expect, it } from 'vitest';
-import { endpoints, testMesh } from '../support/mesh.js';
+import { awaitedTimers, endpoints, testMesh } from '../support/mesh.js';
 
 const lists = { users: ['127.0.0.1:5001', '127.0.0.1:5002'], orders: ['127.0.0.1:6001'] };
 
@@ -360,6 +360,22 @@ services:
       [1, [{ service: 'users', before: { calls: 20, failureRatio: 0 }, after: { calls: 20, failureRatio: 1 } }]],
     ]);
     await mesh.close();
+  });
+
+  it('keeps the process alive while ready() is pending, and no longer', async () => {
+    const { mesh, clock, config } = setUp();
+    const held = awaitedTimers(clock);
+    const ready = config.ready();
+    expect(held()).toBe(1);
+    await config.apply({});
+    await ready;
+    expect(held()).toBe(0);
+    const other = createConfigStore(mesh, { compare: false });
+    const refused = expect(other.ready()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    expect(held()).toBe(1);
+    await mesh.close();
+    await refused;
+    expect(held()).toBe(0);
   });
 
   it('ends with its mesh', async () => {

@@ -23,3 +23,22 @@ export function testMesh(
 export function endpoints(count: number, more: Partial<Exclude<EndpointInput, string>> = {}): EndpointInput[] {
   return Array.from({ length: count }, (_, i) => ({ id: `e${i}`, host: '127.0.0.1', port: 5_000 + i, ...more }));
 }
+
+/** Counts those timers of a clock, from now on, that keep a process alive. */
+export function awaitedTimers(clock: ManualClock): () => number {
+  const held = new Set<object>();
+  clock.awaited = (delayMs, fire) => {
+    const timer = clock.after(delayMs, () => {
+      held.delete(timer);
+      fire();
+    });
+    held.add(timer);
+    return {
+      cancel: () => {
+        held.delete(timer);
+        timer.cancel();
+      },
+    };
+  };
+  return () => held.size;
+}
