@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { closeSync, fdatasyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
@@ -53,14 +54,13 @@ export class SnapshotFile {
 
   async write(endpoints: readonly EndpointSpec[], savedAtMs: number): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const saved: Saved = { schema: SCHEMA, source: this.#source, service: this.#service, savedAtMs, endpoints };
     const temporary = `${this.#path}.${process.pid}`;
     try {
       // Removed first: what another left there might have other rights.
       await rm(temporary, { force: true });
       const file = await open(temporary, 'wx', 0o600);
       try {
-        await file.writeFile(JSON.stringify(saved));
+        await file.writeFile(this.#text(endpoints, savedAtMs));
         await file.datasync();
       } finally {
         await file.close();
@@ -70,5 +70,30 @@ export class SnapshotFile {
       await rm(temporary, { force: true }).catch(() => {});
       throw thrown;
     }
+  }
+
+  /** The same at once: for the end of the process. */
+  writeSync(endpoints: readonly EndpointSpec[], savedAtMs: number): void {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    const temporary = `${this.#path}.${process.pid}`;
+    try {
+      rmSync(temporary, { force: true });
+      const file = openSync(temporary, 'wx', 0o600);
+      try {
+        writeFileSync(file, this.#text(endpoints, savedAtMs));
+        fdatasyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, this.#path);
+    } catch (thrown) {
+      rmSync(temporary, { force: true });
+      throw thrown;
+    }
+  }
+
+  #text(endpoints: readonly EndpointSpec[], savedAtMs: number): string {
+    const saved: Saved = { schema: SCHEMA, source: this.#source, service: this.#service, savedAtMs, endpoints };
+    return JSON.stringify(saved);
   }
 }

@@ -86,7 +86,9 @@ class SnapshotWatch implements ResolverSink {
   #real = false;
   #asked = false;
   #patience: Timer | undefined;
+  /** Until the list is written; what it is waits with the time of its confirmation. */
   #write: Timer | undefined;
+  #confirmedAtMs = 0;
   #writing = false;
   #version = '';
   #writtenAtMs = Number.NEGATIVE_INFINITY;
@@ -112,7 +114,7 @@ class SnapshotWatch implements ResolverSink {
   begin(): void {
     whenAborted(this.#signal, () => {
       this.#patience?.cancel();
-      this.#write?.cancel();
+      this.#writeLast();
     });
     this.#patience = this.#context.clock.after(this.#settings.patienceMs, () => this.#ask());
     try {
@@ -167,21 +169,37 @@ class SnapshotWatch implements ResolverSink {
 
   #writeSoon(ageMs: number): void {
     this.#writing = true;
-    const confirmedAtMs = this.#context.clock.wallMs() - ageMs;
-    this.#write = this.#context.clock.after(WRITE_AFTER_MS, () => void this.#writeNow(confirmedAtMs));
+    this.#confirmedAtMs = this.#context.clock.wallMs() - ageMs;
+    this.#write = this.#context.clock.after(WRITE_AFTER_MS, () => void this.#writeNow());
   }
 
-  async #writeNow(confirmedAtMs: number): Promise<void> {
+  /** The watch ends, and the process perhaps at once: what waits to be written is, before. */
+  #writeLast(): void {
+    if (this.#write === undefined) return;
+    this.#write.cancel();
+    this.#write = undefined;
+    try {
+      this.#file.writeSync(this.#endpoints, this.#confirmedAtMs);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
+  async #writeNow(): Promise<void> {
+    this.#write = undefined;
     const version = this.#version;
     try {
-      await this.#file.write(this.#endpoints, confirmedAtMs);
+      await this.#file.write(this.#endpoints, this.#confirmedAtMs);
       this.#writtenAtMs = this.#context.clock.now();
     } catch (thrown) {
       // Again with the next list.
       if (!this.#signal.aborted) this.#say(`the list cannot be kept on disk: ${toError(thrown).message}`);
     } finally {
       this.#writing = false;
-      if (version !== this.#version && !this.#signal.aborted) this.#writeSoon(0);
+      if (version !== this.#version) {
+        this.#writeSoon(0);
+        if (this.#signal.aborted) this.#writeLast();
+      }
     }
   }
 
