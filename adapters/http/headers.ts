@@ -14,14 +14,23 @@ function* pairsOf(headers: Headers): Generator<readonly [name: string, value: un
   }
 }
 
-/** The first value of a header; `name` in lower case. */
+/**
+ * The first value of a header, but all of `baggage`, a list that may come in several lines (W3C
+ * Baggage, 3.2); `name` in lower case.
+ */
 export function headerOf(headers: Headers, name: string): string | undefined {
+  let list: string | undefined;
   for (const [each, value] of pairsOf(headers)) {
     if (each.length !== name.length || each.toLowerCase() !== name) continue;
-    const first = Array.isArray(value) ? value[0] : value;
-    return first === undefined || first === null ? undefined : String(first);
+    if (name !== 'baggage') {
+      const first = Array.isArray(value) ? value[0] : value;
+      return first === undefined || first === null ? undefined : String(first);
+    }
+    if (value === undefined || value === null) continue;
+    const text = Array.isArray(value) ? value.join(',') : String(value);
+    list = list === undefined ? text : `${list},${text}`;
   }
-  return undefined;
+  return list;
 }
 
 /** Without those of these names, which are in lower case; the same object where it has none. */

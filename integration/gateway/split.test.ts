@@ -33,3 +33,24 @@ it('a split of the service holds for requests and upgrades, by their headers', a
   }
   await gateway.close({ deadlineMs: 0 });
 });
+
+it('a lane that a second line of baggage names holds for requests and upgrades', async () => {
+  await using base = await Origin.of('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1');
+  await using lane = await Origin.of('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2');
+  const resolver = staticResolver({
+    users: [
+      { id: 'base', host: '127.0.0.1', port: base.port },
+      { id: 'lane', host: '127.0.0.1', port: lane.port, meta: { lane: 'x' } },
+    ],
+  });
+  await using mesh = createMesh({ resolver });
+  routeCalls(mesh.service('users'), { lanes: true });
+  const gateway = createGateway(mesh, { routes: [{ service: 'users' }] });
+  const port = await gateway.listen(0, '127.0.0.1');
+  for (const more of [[], ['Connection: Upgrade', 'Upgrade: websocket']]) {
+    using client = await RawClient.to(port);
+    const head = ['GET / HTTP/1.1', 'Host: h', 'Baggage: tenant=7', 'Baggage: lane=x', ...more].join('\r\n');
+    expect((await client.send(`${head}\r\n\r\n`).response()).body).toBe('2');
+  }
+  await gateway.close({ deadlineMs: 0 });
+});

@@ -105,6 +105,13 @@ describe('withLane()', () => {
     expect(new AsyncResource('test').runInAsyncScope(() => currentLane())).toBeUndefined();
   });
 
+  it.each(['host', 'connection', 'content-length', 'transfer-encoding', 'te', 'cookie', 'authorization', 'expect'])(
+    'does not travel in %s, which HTTP itself reads',
+    (header) => {
+      expect(() => world(undefined, { header })).toThrow(/header is ".*": allowed is the name of a header in lower/);
+    },
+  );
+
   it('refuses what is no name of a lane', () => {
     expect(() => withLane('a b', () => 1)).toThrow(/lane is "a b": allowed is 1 to 64 letters/);
   });
@@ -117,6 +124,8 @@ describe('laneOf()', () => {
     ['metadata of gRPC', { get: (name: string) => (name === 'x-fairlead-lane' ? ['a', 'b'] : []) }],
     ['a function', (name: string) => (name === 'x-fairlead-lane' ? 'a' : undefined)],
     ['baggage', { baggage: 'x=1, lane = a ;p=1' }],
+    ['baggage in two lines', { baggage: ['x=1', 'lane=a'] }],
+    ['baggage of gRPC in two lines', { get: (name: string) => (name === 'baggage' ? ['x=1', 'lane=a'] : []) }],
   ])('reads %s', (_, headers) => {
     expect(laneOf(headers as never)).toBe('a');
   });

@@ -51,7 +51,10 @@ export type LaneHeaders =
   | { readonly get: (name: string) => unknown }
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** `get` of gRPC's Metadata returns a list, that of Fetch's Headers null for nothing. */
+/**
+ * `get` of gRPC's Metadata returns a list, that of Fetch's Headers null for nothing. Several lines
+ * of `baggage` are one list (W3C Baggage, 3.2); of another header the first counts.
+ */
 function toLabels(headers: LaneHeaders): Labels {
   if (typeof headers === 'function') return headers as Labels;
   const { get } = headers as { readonly get?: unknown };
@@ -62,8 +65,9 @@ function toLabels(headers: LaneHeaders): Labels {
           Object.hasOwn(headers, name) ? (headers as Record<string, unknown>)[name] : undefined;
   return (name) => {
     const value = read(name);
-    const first: unknown = Array.isArray(value) ? value[0] : value;
-    return typeof first === 'string' ? first : undefined;
+    let one: unknown = value;
+    if (Array.isArray(value)) one = name === 'baggage' ? value.join(',') : value[0];
+    return typeof one === 'string' ? one : undefined;
   };
 }
 

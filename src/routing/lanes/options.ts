@@ -4,7 +4,10 @@ import { LANE_HEADER } from './lane-context.js';
 export interface LaneOptions {
   /** The entry of an endpoint's `meta` that names its lane. Default `lane`. */
   readonly label?: string;
-  /** The header that a lane travels in, in lower case. Default `x-fairlead-lane`. */
+  /**
+   * The header that a lane travels in, in lower case; none of HTTP's own, such as `host`. Default
+   * `x-fairlead-lane`.
+   */
   readonly header?: string;
   /**
    * A call whose lane has no endpoint here goes to the baseline (default true), or is refused with
@@ -17,14 +20,30 @@ export type LaneSettings = Required<LaneOptions>;
 
 const HEADER = /^[a-z0-9-]{1,64}$/;
 
+/** They mean something to HTTP itself, or to whom a client is: a lane must not take their place. */
+const TAKEN = new Set([
+  'authorization',
+  'connection',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 /** Reads `lanes`: `true` for the defaults, false or undefined for none. */
 export function readLanes(value: unknown, name: string): LaneSettings | undefined {
   if (value === undefined || value === false) return undefined;
   return readOptions<LaneSettings>(name, value === true ? {} : value, {
     label: text('lane'),
     header: (given = LANE_HEADER, where) => {
-      if (typeof given === 'string' && HEADER.test(given)) return given;
-      throw invalidOption(where, given, 'the name of a header in lower case');
+      if (typeof given === 'string' && HEADER.test(given) && !TAKEN.has(given)) return given;
+      throw invalidOption(where, given, 'the name of a header in lower case that HTTP has no use for');
     },
     fallback: boolean(true),
   });
