@@ -370,6 +370,7 @@ services:
     await config.apply({});
     await ready;
     expect(held()).toBe(0);
+    await config.close();
     const other = createConfigStore(mesh, { compare: false });
     const refused = expect(other.ready()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
     expect(held()).toBe(1);
