@@ -48,6 +48,9 @@ interface Term {
  */
 const PROBE_PATIENCE_MS = 30_000;
 
+/** One that is out is asked at most so often while the last one left cannot be reached. */
+const ASK_AGAIN_MS = 1_000;
+
 /** An endpoint that should go but may not is reported so often at most. */
 const COMPLAIN_EVERY_MS = 1_000;
 
@@ -300,8 +303,21 @@ export class Ejection {
       refuse('enforcement');
     } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
       this.#carryOut(endpoint, forMs, watch, grounds, evidence);
-    } else if (this.#mayComplain(endpoint)) {
-      refuse('cap');
+    } else {
+      if (grounds === 'unreachable') this.#askLongestOut();
+      if (this.#mayComplain(endpoint)) refuse('cap');
+    }
+  }
+
+  /** The last one left cannot be reached and has to stay: another may be back by now. */
+  #askLongestOut(): void {
+    if (this.#host.members.filter(({ state }) => state === 'ready').length > 1) return;
+    const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
+    for (const [endpoint, { sinceMs, timer, grounds }] of this.#terms) {
+      if (timer === undefined || grounds !== 'unreachable' || endpoint.withdrawn || sinceMs > beforeMs) continue;
+      timer.cancel();
+      this.#beginProbing(endpoint);
+      return;
     }
   }
 

@@ -71,6 +71,8 @@ export class LiveRouting implements Routing {
   #options: RoutingOptions;
   #router: ServiceRouter;
   #closed = false;
+  /** The canary that is judged now: its limits of latency are the arms'. */
+  judged: object | undefined;
 
   constructor(service: LiveService, options: RoutingOptions) {
     const settings = this.#read(service, options);

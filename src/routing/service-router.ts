@@ -30,7 +30,10 @@ export class ServiceRouter implements Router {
     this.split =
       settings.split && new Split(settings.split, within, service.random, sameLanes ? previous?.split : undefined);
     const arm = settings.shadow && this.split?.arms.get(settings.shadow.arm);
-    this.mirror = settings.shadow && arm && new Shadow(service, settings.shadow, arm);
+    this.mirror =
+      settings.shadow &&
+      arm &&
+      (previous?.mirror?.as(settings.shadow, arm) ?? new Shadow(service, settings.shadow, arm));
     this.#baseline =
       sameLanes && previous !== undefined ? previous.#baseline : new SpillPart('(baseline)', within, undefined);
   }

@@ -102,6 +102,17 @@ describe('a shadow', () => {
     resolver.update('users', []);
   });
 
+  it('keeps count of what is under way when the shares change', async () => {
+    const { service, routing } = world({ maxInflight: 2 });
+    const run = (endpoint: Endpoint): Promise<string> | string =>
+      endpoint.spec.id === 'old' ? 'well' : new Promise(() => {});
+    for (let i = 0; i < 5; i++) {
+      routing.setShare('v2', 0);
+      await service.call(run, idempotent);
+    }
+    expect(routing.status.shadow).toMatchObject({ sent: 2, dropped: 3, inflight: 2 });
+  });
+
   it('has no shadow of its own', async () => {
     const { service, seen, run } = world();
     await service.call(async (endpoint) => {

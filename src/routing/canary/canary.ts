@@ -1,6 +1,6 @@
 import type { Timer } from '../../runtime/clock.js';
 import { SafeEmitter } from '../../runtime/emitter.js';
-import { toError } from '../../runtime/errors.js';
+import { FairleadError, toError } from '../../runtime/errors.js';
 import { invalidOption } from '../../runtime/options.js';
 import { LiveRouting, type Routing } from '../routing.js';
 import type { ArmPart } from '../split/arm-part.js';
@@ -91,6 +91,7 @@ class LiveCanary implements Canary {
   #baseline: ArmPart;
   #judge: Judge;
   #callsBefore = 0;
+  #spilledBefore = 0;
 
   constructor(routing: LiveRouting, settings: CanarySettings) {
     this.#routing = routing;
@@ -105,6 +106,12 @@ class LiveCanary implements Canary {
         `an arm of the split: ${names.join(', ') || 'there is none'}`,
       );
     }
+    checkSteps(routing, settings);
+    if (routing.judged !== undefined) {
+      const message = `Service '${routing.service.name}' has a canary that is judged already: end that one first.`;
+      throw new FairleadError('FAIRLEAD_CONFLICT', message, { service: routing.service.name });
+    }
+    routing.judged = this;
     this.#arm = arm;
     this.#baseline = arms.get(BASELINE)!;
     this.#latency = new BaselineLatency(routing.service.clock);
@@ -137,8 +144,9 @@ class LiveCanary implements Canary {
 
   promote(): void {
     if (this.#over) return;
-    this.#at = this.#settings.steps.length - 1;
-    this.#routing.setShare(this.#settings.arm, this.#step.share);
+    const last = this.#settings.steps.length - 1;
+    this.#routing.setShare(this.#settings.arm, this.#settings.steps[last]!.share);
+    this.#at = last;
     this.#end('passed', 'promoted by hand');
     this.#events.emit('passed', this.status);
   }
@@ -188,10 +196,10 @@ class LiveCanary implements Canary {
   }
 
   #begin(at: number): void {
+    this.#routing.setShare(this.#settings.arm, this.#settings.steps[at]!.share);
     this.#at = at;
     this.#sinceMs = this.#nowMs;
     this.#stalled = false;
-    this.#routing.setShare(this.#settings.arm, this.#step.share);
     this.#restart();
     this.#slowIs(this.#latency.slowAboveMs);
   }
@@ -200,6 +208,7 @@ class LiveCanary implements Canary {
   #restart(): void {
     this.#latency.follow(this.#baseline);
     this.#callsBefore = this.#arm.counts.calls;
+    this.#spilledBefore = this.#arm.spilled;
     this.#judge = new Judge(this.#settings.judge, this.#arm.counts, this.#baseline.counts);
   }
 
@@ -214,6 +223,7 @@ class LiveCanary implements Canary {
       if (Number.isNaN(this.#arm.counts.slowAboveMs)) this.#slowIs(this.#latency.slowAboveMs);
       const signal = this.#judge.look(this.#arm.counts, this.#baseline.counts);
       if (signal !== undefined) this.rollBack(why(signal, this.#judge));
+      else if (this.#isOut()) this.rollBack('all its calls failed, and none of its endpoints is well');
       else if (this.#isTooBad()) this.rollBack(`errors are above ${this.#settings.maxErrorPercent} %`);
       else if (this.#state === 'running') this.#proceed();
     } catch (thrown) {
@@ -238,6 +248,17 @@ class LiveCanary implements Canary {
     this.#begin(0);
     this.#events.emit('changed', this.status);
     return false;
+  }
+
+  /**
+   * Ejection left it no calls to be judged by: all there were failed, more often than chance
+   * explains, and the next ones went to the baseline.
+   */
+  #isOut(): boolean {
+    const { alpha, minBad } = this.#settings.judge;
+    const { canary, pValue } = this.#judge.errors;
+    const spills = this.#arm.spilled > this.#spilledBefore;
+    return spills && canary.bad >= minBad && canary.bad === canary.calls && pValue <= alpha;
   }
 
   #isTooBad(): boolean {
@@ -269,10 +290,21 @@ class LiveCanary implements Canary {
   #end(state: CanaryState, reason: string | undefined): void {
     this.#state = state;
     this.#reason = reason;
+    if (this.#routing.judged === this) this.#routing.judged = undefined;
     this.#timer?.cancel();
     this.#latency.stop();
     this.#slowIs(Number.NaN);
     this.#events.emit('changed', this.status);
+  }
+}
+
+/** Other arms keep their shares: a step must fit beside them. */
+function checkSteps(routing: LiveRouting, { arm, steps }: CanarySettings): void {
+  const arms = routing.split?.settings.arms ?? [];
+  const room = 100 - arms.reduce((sum, { name, percent }) => sum + (name === arm ? 0 : percent), 0);
+  for (const [i, { share }] of steps.entries()) {
+    if (share > room)
+      throw invalidOption(`startCanary.steps[${i}].share`, share, `at most ${room} beside the other arms`);
   }
 }
 

@@ -50,6 +50,18 @@ export class Shadow implements Mirror {
     return { ...this.#counts };
   }
 
+  /** Itself, where these are its settings: what is under way goes on being counted. */
+  as(settings: ShadowSettings, arm: ArmPart): Shadow | undefined {
+    const own = this.#settings;
+    const same =
+      arm === this.#arm &&
+      settings.share === own.share &&
+      settings.maxInflight === own.maxInflight &&
+      settings.deadlineMs === own.deadlineMs &&
+      settings.compare === own.compare;
+    return same ? this : undefined;
+  }
+
   mirror(call: MirroredCall): void {
     if (isShadow() || this.#service.random.below(BUCKETS) >= bucketCount(this.#settings.share)) return;
     const lease = this.#counts.inflight < this.#settings.maxInflight ? this.#acquire(call) : undefined;

@@ -207,6 +207,45 @@ describe('a routing that changes under a canary', () => {
   });
 });
 
+describe('a canary none of whose calls is answered', () => {
+  it.each([Outcome.ConnectFailure, Outcome.Failure])(
+    'is out as soon as ejection leaves it no calls (%i)',
+    (outcome) => {
+      const endpoints = ['1', '1', '1', '2'].map((version, i) => ({
+        ...{ id: `v${version}-${i}`, host: '127.0.0.1', port: 5_000 + i, meta: { version } },
+      }));
+      const { mesh, clock } = testMesh({ users: endpoints });
+      const service = mesh.service('users');
+      const routing = routeCalls(service, { split: { name: 'users', arms: { v2: { share: 0, version: '2' } } } });
+      const canary = startCanary(routing, { arm: 'v2' });
+      for (let s = 0; s < 120 && canary.status.state === 'running'; s++) {
+        for (let i = 0; i < 50; i++) {
+          const lease = service.acquire({ key: `${s}-${i}` });
+          lease.done(lease.endpoint.spec.meta.version === '2' ? outcome : Outcome.Success);
+        }
+        clock.advance(1_000);
+      }
+      expect(canary.status).toMatchObject({ state: 'rolled_back', share: 0 });
+    },
+  );
+});
+
+describe('startCanary() beside others', () => {
+  it('refuses a second canary while one is judged, also of the same arm', () => {
+    const { routing, canary } = world();
+    expect(() => startCanary(routing, { arm: 'v2' })).toThrow(/judged already/);
+    canary.rollBack();
+    expect(startCanary(routing, { arm: 'v2' }).status.state).toBe('running');
+  });
+
+  it('refuses steps that do not fit beside the other arms', () => {
+    const { mesh } = testMesh({ users: [] });
+    const arms = { v2: { share: 0, version: '2' }, v3: { share: 25, version: '3' } };
+    const routing = routeCalls(mesh.service('users'), { split: { name: 'users', arms } });
+    expect(() => startCanary(routing, { arm: 'v2' })).toThrow(/steps\[4\]\.share is 100: allowed is at most 75/);
+  });
+});
+
 describe('startCanary()', () => {
   it.each([
     [{ arm: 'v3' }, /startCanary\.arm is "v3": allowed is an arm of the split: v2/],
