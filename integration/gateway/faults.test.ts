@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { consecutiveFailures } from 'fairlead';
 import { Pool } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { inflight, rawServer, saysWho } from '../http/support.js';
@@ -99,7 +100,8 @@ function load(url: string, method: 'GET' | 'PUT' | 'POST') {
 describe.each(Object.entries(FAULTS))('while one of three servers %s, 100 requests at a time', (_, fault) => {
   it.each(['GET', 'PUT', 'POST'] as const)('%s', async (method) => {
     const servers = await Promise.all(['a', 'b', 'c'].map((id) => start(id)));
-    const service = { resilience: { deadlineMs: 5_000, hedge: { afterMs: 200 } } };
+    // Ejection as by default: without it every call would go on paying for a repeat.
+    const service = { health: [consecutiveFailures()], resilience: { deadlineMs: 5_000, hedge: { afterMs: 200 } } };
     await using gateway = await gatewayOver(
       servers.map(({ port }) => port),
       {},
