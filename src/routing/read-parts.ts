@@ -34,6 +34,12 @@ export function listOf<T>(item: Reader<T>, allowed: string, min = 0): Reader<rea
   });
 }
 
+/** Any text, the empty one too. */
+export const texts: Reader<string> = described({ shape: { type: 'text', mayBeEmpty: true } }, (value, name) => {
+  if (typeof value === 'string') return value;
+  throw invalidOption(name, value, 'a string');
+});
+
 export const token: Reader<string> = matching(TOKEN, 'a name of RFC 9110: letters, digits, - and the like');
 const fieldValue = matching(FIELD_VALUE, 'text of one line, of single bytes');
 const path = matching(PATH, "a path such as '/v2' or '/v2/{id}', without a query");

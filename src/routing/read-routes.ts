@@ -10,7 +10,6 @@ import {
   type Reader,
   required,
   text,
-  textList,
   unchecked,
 } from '../runtime/options.js';
 import { normalHost } from './host-name.js';
@@ -38,10 +37,12 @@ import {
   readTimeouts,
   type TimeoutsSettings,
   TOKEN,
+  texts,
   token,
 } from './read-parts.js';
 import type { Route, RouteMatch, RouteSubset, ValueMatch } from './route.js';
 import type { RouteKey } from './route-parts.js';
+import { SUBSET_FIELDS } from './subset.js';
 
 /** A route, read. */
 export interface RouteSettings {
@@ -83,11 +84,6 @@ const host: Reader<string> = described({ shape: { type: 'text' } }, (value, name
   const normal = normalHost(wild ? value.slice(2) : value);
   if (normal === '') throw invalidOption(name, value, allowed);
   return wild ? `*.${normal}` : normal;
-});
-
-const texts = described({ shape: { type: 'text', mayBeEmpty: true } }, (value, name) => {
-  if (typeof value === 'string') return value;
-  throw invalidOption(name, value, 'a string');
 });
 
 const VALUES = 'a string, several, { prefix } or { present }';
@@ -145,13 +141,7 @@ const match: Reader<MatchSettings> = fields<Record<keyof RouteMatch, never>, Mat
   }),
 );
 
-const meta = described({ shape: { type: 'map', values: texts } }, (value, name) => {
-  if (isRecord(value) && Object.values(value).every((each) => typeof each === 'string')) return value;
-  throw invalidOption(name, value, 'an object of strings by name');
-});
-const subset = optional(
-  fields<RouteSubset>({ tags: optional(textList()), version: text(undefined), meta: optional(meta) } as never),
-);
+const subset = optional(fields<RouteSubset>(SUBSET_FIELDS as never));
 
 const service = described({ shape: { type: 'text' } }, checkName);
 

@@ -1,7 +1,8 @@
 import type { Registrar } from '../discovery/registrar.js';
 import { type Clock, withTimeout } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
-import { callback, invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
+import { callback, invalidOption, type Reader, readOptions } from '../runtime/options.js';
+import { closeDeadline } from './service-context.js';
 
 export interface CloseOptions {
   /** For everything together; milliseconds. Default 10,000; 0 to 9,007,199,254,740,991. */
@@ -24,7 +25,7 @@ const SHARE_OF_REGISTRATIONS = 0.5;
 
 export function readClose(options: CloseOptions | undefined): CloseSettings {
   return readOptions<CloseSettings>('close', options, {
-    deadlineMs: number(10_000, 0, Number.MAX_SAFE_INTEGER),
+    deadlineMs: closeDeadline,
     drain: callback<NonNullable<CloseOptions['drain']>>(),
   });
 }

@@ -1,11 +1,5 @@
-import type { Endpoint, Mesh, PolicySpec, RouteSubset, Subset } from '../../../src/index.js';
-
-/** Whether an endpoint is one of those that a route asks for. */
-export function isOf({ tags = [], version, meta = {} }: RouteSubset, { spec }: Endpoint): boolean {
-  if (version !== undefined && spec.meta.version !== version) return false;
-  if (!tags.every((tag) => spec.tags.includes(tag))) return false;
-  return Object.entries(meta).every(([name, value]) => spec.meta[name] === value);
-}
+import { isOf } from '../../../src/adapter.js';
+import type { Mesh, PolicySpec, RouteSubset, Subset } from '../../../src/index.js';
 
 interface Shared {
   readonly subset: Subset;
@@ -31,7 +25,7 @@ export class Subsets {
     let shared = this.#shared.get(key);
     if (shared === undefined) {
       const made = this.#mesh.service(service).subset({
-        usable: (endpoint) => subset === undefined || isOf(subset, endpoint),
+        usable: (endpoint) => subset === undefined || isOf(subset, endpoint.spec),
         ...(policy !== undefined && { policy }),
         sessions: key,
       });

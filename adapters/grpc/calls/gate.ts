@@ -1,4 +1,5 @@
 import { connectivityState, credentials, experimental, Metadata } from '@grpc/grpc-js';
+import { holdProcess } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 
 /** What a channel lets through: every call, none, or those that do not wait for better times. */
@@ -14,8 +15,6 @@ interface Place {
   readonly turn: Promise<void>;
   readonly go: () => void;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Where the calls of a channel wait while it has no connection. grpc-js would queue them, and pick
@@ -51,7 +50,7 @@ export class CallGate {
       place = { turn, go };
       this.#places.set(call, place);
       // Nothing else need hold the process while a call waits.
-      this.#keepAlive ??= this.#hold();
+      this.#keepAlive ??= holdProcess(this.#clock);
     }
     return place.turn;
   }
@@ -81,12 +80,6 @@ export class CallGate {
   #admit(call: GatedCall, place: Place): void {
     this.#places.delete(call);
     place.go();
-  }
-
-  #hold(): Timer {
-    return this.#clock.awaited(DAY_MS, () => {
-      this.#keepAlive = this.#places.size > 0 ? this.#hold() : undefined;
-    });
   }
 
   #letGo(): void {

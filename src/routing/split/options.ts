@@ -1,8 +1,9 @@
 import { invalidOption, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
 import type { RouteSubset } from '../route.js';
+import { SUBSET_FIELDS } from '../subset.js';
 import { BUCKETS, bucketCount } from './buckets.js';
 import { type RuleSettings, rulesReader, type SplitRule } from './rules.js';
-import { readSelector, SELECTOR_SCHEMA, type Selects, selectorOf } from './selector.js';
+import { readSelector, type Selects, selectorOf } from './selector.js';
 
 export interface ArmOptions extends RouteSubset {
   /** Percent of the calls, in steps of 0.01; 0 to 100. */
@@ -77,7 +78,7 @@ function readArm(arm: string, options: unknown, name: string): ArmSettings {
   const where = `${name}.${arm}`;
   const { share: percent, ...selector } = readOptions<ArmOptions>(where, options, {
     share,
-    ...SELECTOR_SCHEMA,
+    ...SUBSET_FIELDS,
   } as never);
   return { name: arm, percent, has: selectorOf(selector, where), selects: JSON.stringify(selector) };
 }
