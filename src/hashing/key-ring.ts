@@ -1,12 +1,13 @@
 import type { RoutingKey } from '../runtime/context.js';
 import { integer, oneOf, readOptions, type Schema } from '../runtime/options.js';
-import { ketamaPoints } from './ketama.js';
+import { hashringPoints, ketamaPoints } from './ketama.js';
 import { type KetamaCompatibility, labelCounts } from './label-counts.js';
 import { md5Word } from './md5.js';
 import { murmurPoints } from './murmur-points.js';
 import { murmur3 } from './murmur3.js';
 import type { Ring } from './ring.js';
-import { RingBuilder } from './ring-builder.js';
+import { type PointSource, RingBuilder } from './ring-builder.js';
+import { finish } from './steps.js';
 
 export interface KeyRingServer {
   /**
@@ -58,7 +59,7 @@ export class KeyRing {
   constructor(options?: KeyRingOptions) {
     const { hash, vnodes, compatibility } = readOptions<Required<KeyRingOptions>>('key ring', options, keyRingSchema);
     this.#hash = hash === 'ketama' ? md5Word : murmurOf;
-    this.#builder = new RingBuilder(hash === 'ketama' ? ketamaPoints : murmurPoints);
+    this.#builder = new RingBuilder(pointsOf(hash, compatibility));
     this.#vnodes = vnodes;
     this.#compatibility = compatibility;
     this.#ring = this.#builder.build([]);
@@ -69,9 +70,18 @@ export class KeyRing {
    * two servers have the same point, the earlier one owns it.
    */
   update(servers: readonly KeyRingServer[]): void {
+    finish(this.updateInSteps(servers));
+  }
+
+  /**
+   * The same for long lists, in steps of one to three milliseconds, between which other work can be
+   * done: one for every 200 new servers, and a few for every 1,600 of the list. The ring is the old
+   * one until the last, and no other update may begin before.
+   */
+  *updateInSteps(servers: readonly KeyRingServer[]): Generator<void, void> {
     const weights = servers.map((server) => server.weight);
     const counts = labelCounts(weights, this.#vnodes, this.#compatibility);
-    this.#ring = this.#builder.build(servers.map(({ id }, index) => ({ id, labels: counts[index]! })));
+    this.#ring = yield* this.#builder.steps(servers.map(({ id }, index) => ({ id, labels: counts[index]! })));
   }
 
   /** The ring itself, for callers that walk it. Replaced by `update`. */
@@ -111,6 +121,11 @@ export class KeyRing {
     }
     return -1;
   }
+}
+
+function pointsOf(hash: 'ketama' | 'murmur3', compatibility: KetamaCompatibility): PointSource {
+  if (hash === 'murmur3') return murmurPoints;
+  return compatibility === 'hashring' ? hashringPoints : ketamaPoints;
 }
 
 const murmurOf = (key: RoutingKey): number => murmur3(key, 0);

@@ -27,6 +27,12 @@ export function md5Bytes(key: RoutingKey, out: Uint8Array): void {
   for (let i = 0; i < 16; i++) out[i] = state[i >> 2]! >>> ((i & 3) * 8);
 }
 
+/** The digest of the first `length` bytes, as four little-endian words, into `out` from `at`. */
+export function md5Words(bytes: Uint8Array, length: number, out: Uint32Array, at: number): void {
+  digest(bytes, length);
+  for (let word = 0; word < 4; word++) out[at + word] = state[word]!;
+}
+
 function digest(bytes: Uint8Array, length: number): void {
   state[0] = 0x67452301;
   state[1] = 0xefcdab89;

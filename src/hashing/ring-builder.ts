@@ -1,4 +1,7 @@
+import { type Pairs, radixSort } from './radix-sort.js';
 import { Ring } from './ring.js';
+import { mergePoints } from './ring-merge.js';
+import { finish, type Steps } from './steps.js';
 
 export interface RingServer {
   /** What its points are made of. */
@@ -21,7 +24,7 @@ export type PointSource = (server: RingServer) => ArrayLike<number>;
 export class RingBuilder {
   readonly #source: PointSource;
   #servers: readonly RingServer[] = [];
-  #ring: Ring = new Ring(new Uint32Array(0), new Uint32Array(0));
+  #ring: Ring = finish(Ring.of(new Uint32Array(0), new Uint32Array(0), STEP_POINTS));
 
   constructor(source: PointSource) {
     this.#source = source;
@@ -32,84 +35,91 @@ export class RingBuilder {
    * unique.
    */
   build(servers: readonly RingServer[]): Ring {
-    const previous = new Map(this.#servers.map((server, index) => [server.id, index]));
-    const moved = new Int32Array(this.#servers.length).fill(GONE);
+    return finish(this.steps(servers));
+  }
+
+  /**
+   * The same in steps of one to three milliseconds; nothing changes before the last. One at a time.
+   */
+  *steps(servers: readonly RingServer[]): Steps<Ring> {
+    const { moved, arrived, inOrder } = this.#compare(servers);
+    const none = arrived.length === 0 && servers.length === this.#servers.length;
+    if (!none || !inOrder) {
+      const fresh = yield* this.#freshPoints(servers, inOrder ? arrived : all(servers));
+      const merged = yield* mergePoints(this.#ring, inOrder ? moved : moved.fill(GONE), fresh, STEP_POINTS);
+      this.#ring = yield* Ring.of(merged.keys, merged.values, STEP_POINTS);
+    }
+    this.#servers = servers.map(({ id, labels }) => ({ id, labels }));
+    return this.#ring;
+  }
+
+  #compare(servers: readonly RingServer[]): Comparison {
+    const known = this.#servers;
+    const moved = new Int32Array(known.length).fill(GONE);
     const arrived: number[] = [];
+    // While the order holds, a server is where the last one was, or one further.
+    let previous: Map<string, number> | undefined;
     let last = -1;
     let inOrder = true;
     for (let index = 0; index < servers.length; index++) {
       const { id, labels } = servers[index]!;
-      const before = previous.get(id);
-      if (before === undefined || this.#servers[before]!.labels !== labels) {
+      let before: number | undefined = last + 1;
+      if (known[before]?.id !== id) {
+        previous ??= new Map(known.map((server, at) => [server.id, at]));
+        before = previous.get(id);
+      }
+      if (before === undefined || known[before]!.labels !== labels) {
         arrived.push(index);
+        // It takes its old place here, and may only lose its points.
+        if (before === last + 1) last = before;
         continue;
       }
       moved[before] = index;
       inOrder &&= before > last;
       last = before;
     }
-    const none = arrived.length === 0 && servers.length === this.#servers.length;
-    if (!none || !inOrder)
-      this.#ring = this.#merge(servers, inOrder ? moved : moved.fill(GONE), inOrder ? arrived : all(servers));
-    this.#servers = servers.map(({ id, labels }) => ({ id, labels }));
-    return this.#ring;
+    return { moved, arrived, inOrder };
   }
 
-  #merge(servers: readonly RingServer[], moved: Int32Array, arrived: readonly number[]): Ring {
-    const fresh = sortedPoints(arrived, (index) => this.#source(servers[index]!));
-    return mergePoints(this.#ring, moved, fresh);
+  *#freshPoints(servers: readonly RingServer[], arrived: readonly number[]): Steps<Pairs> {
+    const parts: ArrayLike<number>[] = [];
+    let length = 0;
+    let labels = 0;
+    for (const index of arrived) {
+      const server = servers[index]!;
+      const part = this.#source(server);
+      parts.push(part);
+      length += part.length;
+      labels += server.labels;
+      if (labels < STEP_LABELS) continue;
+      labels = 0;
+      yield;
+    }
+    const keys = new Uint32Array(length);
+    const values = new Uint32Array(length);
+    let to = 0;
+    for (let part = 0; part < parts.length; part++) {
+      const points = parts[part]!;
+      keys.set(points, to);
+      values.fill(arrived[part]!, to, to + points.length);
+      to += points.length;
+    }
+    return yield* radixSort({ keys, values }, STEP_POINTS);
   }
 }
 
-/**
- * One pass over the old ring: what stayed goes over under its new number, what is new goes in
- * between.
- */
-function mergePoints(old: Ring, moved: Int32Array, fresh: Float64Array): Ring {
-  const { points: oldPoints, owners: oldOwners } = old;
-  let to = oldPoints.length + fresh.length;
-  for (let at = 0; at < oldOwners.length; at++) if (moved[oldOwners[at]!] === GONE) to--;
-  const points = new Uint32Array(to);
-  const owners = new Uint32Array(to);
-  to = 0;
-  let from = 0;
-  let nextFresh = fresh.length === 0 ? Number.POSITIVE_INFINITY : fresh[0]!;
-  for (let at = 0; at < oldPoints.length; at++) {
-    const owner = moved[oldOwners[at]!]!;
-    if (owner === GONE) continue;
-    const point = oldPoints[at]!;
-    while (nextFresh < point * OWNERS + owner) {
-      points[to] = nextFresh / OWNERS;
-      owners[to++] = nextFresh % OWNERS;
-      nextFresh = ++from < fresh.length ? fresh[from]! : Number.POSITIVE_INFINITY;
-    }
-    points[to] = point;
-    owners[to++] = owner;
-  }
-  for (; from < fresh.length; from++) {
-    points[to] = fresh[from]! / OWNERS;
-    owners[to++] = fresh[from]! % OWNERS;
-  }
-  return new Ring(points, owners);
+/** Where servers of the last ring are now, and which of those now were not in it like that. */
+interface Comparison {
+  readonly moved: Int32Array;
+  readonly arrived: readonly number[];
+  readonly inOrder: boolean;
 }
 
 const GONE = -1;
 
-/**
- * A point and its owner in one double, point first: exact below 2^53, and doubles sort natively.
- */
-const OWNERS = 2 ** 20;
-
-function sortedPoints(owners: readonly number[], pointsOf: (owner: number) => ArrayLike<number>): Float64Array {
-  const parts = owners.map(pointsOf);
-  const packed = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let to = 0;
-  for (const [part, owner] of owners.entries()) {
-    const points = parts[part]!;
-    for (let i = 0; i < points.length; i++) packed[to++] = points[i]! * OWNERS + owner;
-  }
-  return packed.sort();
-}
+/** What takes one to three milliseconds: labels hashed, points passed over. */
+const STEP_LABELS = 8_192;
+const STEP_POINTS = 2 ** 18;
 
 function all(servers: readonly RingServer[]): number[] {
   return servers.map((_, index) => index);

@@ -15,12 +15,24 @@ export class Ring {
   readonly #starts: Uint32Array;
   readonly #shift: number;
 
-  constructor(points: Uint32Array, owners: Uint32Array) {
+  private constructor(points: Uint32Array, owners: Uint32Array, starts: Uint32Array, shift: number) {
     this.points = points;
     this.owners = owners;
+    this.#starts = starts;
+    this.#shift = shift;
+  }
+
+  /** A ring of sorted points; yields after every `step` of them that are indexed. */
+  static *of(points: Uint32Array, owners: Uint32Array, step: number): Generator<void, Ring> {
     const bits = Math.min(Math.max(Math.round(Math.log2(points.length)), 1), MAX_INDEX_BITS);
-    this.#shift = 32 - bits;
-    this.#starts = indexByLeadingBits(points, bits);
+    const starts = new Uint32Array(2 ** bits);
+    const shift = 32 - bits;
+    let filled = 0;
+    for (let at = 0; at < points.length; at += step) {
+      filled = indexPart(points, at, Math.min(at + step, points.length), starts, shift, filled);
+      if (points.length > step) yield;
+    }
+    return new Ring(points, owners, starts.fill(points.length, filled), shift);
   }
 
   /**
@@ -45,13 +57,19 @@ export class Ring {
 /** 2^22 buckets, 16 MB, serve rings of up to 8 million points. */
 const MAX_INDEX_BITS = 22;
 
-function indexByLeadingBits(points: Uint32Array, bits: number): Uint32Array {
-  const starts = new Uint32Array(2 ** bits);
-  const shift = 32 - bits;
-  let filled = 0;
-  for (let at = 0; at < points.length; at++) {
+/** Of the buckets, those before `filled` are done; returns how many are after this part. */
+function indexPart(
+  points: Uint32Array,
+  from: number,
+  end: number,
+  starts: Uint32Array,
+  shift: number,
+  filled: number,
+): number {
+  let to = filled;
+  for (let at = from; at < end; at++) {
     const bucket = points[at]! >>> shift;
-    while (filled <= bucket) starts[filled++] = at;
+    while (to <= bucket) starts[to++] = at;
   }
-  return starts.fill(points.length, filled);
+  return to;
 }

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { KeyRing, type KeyRingOptions } from 'fairlead/hashing';
+import fc from 'fast-check';
 import HashRing from 'hashring';
 import { describe, expect, it } from 'vitest';
-import { ketamaPoints } from '../../src/hashing/ketama.js';
+import { hashringPoints, ketamaPoints } from '../../src/hashing/ketama.js';
 import { labelCounts } from '../../src/hashing/label-counts.js';
 
 const fixture = (name: string): string =>
@@ -93,12 +94,29 @@ describe('ketama placement', () => {
     expect(lossy('twemproxy').slice(0, 8)).toEqual([25, 47, 50, 55, 61, 71, 94, 100]);
   });
 
+  it('has the points of the package for ids of any text and length, and any number of labels', () => {
+    const ids = fc.oneof(
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 90 }),
+      fc.integer({ min: 40, max: 70 }).map((length) => 'x'.repeat(length)),
+      fc.integer({ min: 1_360, max: 1_370 }).map((length) => 'y'.repeat(length)),
+      fc.integer({ min: 4_080, max: 4_100 }).map((length) => 'z'.repeat(length)),
+    );
+    fc.assert(
+      fc.property(ids, fc.integer({ min: 1, max: 130 }), (id, labels) => {
+        const own = Uint32Array.from(ketamaPoints({ id, labels })).sort();
+        expect(own).toEqual(hashringPoints({ id, labels }));
+      }),
+      { seed: 17, numRuns: 200 },
+    );
+  });
+
   it('does not hash anything of what the package parses or looks up by name', () => {
     for (const id of ['__proto__', 'constructor', '[::1]:80', 'a b', '-', ':', 'server']) {
       const expected = Array.from({ length: 4 }, (_, label) =>
         createHash('md5').update(`${id}-${label}`).digest(),
       ).flatMap((digest) => [0, 4, 8, 12].map((at) => digest.readUInt32LE(at)));
-      expect([...(ketamaPoints({ id, labels: 4 }) as Uint32Array)]).toEqual(expected.sort((a, b) => a - b));
+      expect([...(ketamaPoints({ id, labels: 4 }) as Uint32Array)]).toEqual(expected);
+      expect([...(hashringPoints({ id, labels: 4 }) as Uint32Array)]).toEqual(expected.sort((a, b) => a - b));
     }
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
