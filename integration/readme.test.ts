@@ -43,7 +43,7 @@ describe('README.md', () => {
   });
 
   it('is short enough to be read', () => {
-    expect(readFileSync(`${ROOT}/README.md`, 'utf8').split('\n').length).toBeLessThanOrEqual(300);
+    expect(readFileSync(`${ROOT}/README.md`, 'utf8').split('\n').length).toBeLessThanOrEqual(130);
   });
 });
 
