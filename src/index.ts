@@ -18,7 +18,15 @@ export { leastConnections } from './balancing/least-connections.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export { type MaglevOptions, maglev } from './balancing/maglev.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
-export type { Picker, PickRequest, Policy, PolicyContext, ProbeSource } from './balancing/policy.js';
+export type {
+  Description,
+  Picker,
+  PickRequest,
+  Policy,
+  PolicyContext,
+  Preview,
+  ProbeSource,
+} from './balancing/policy.js';
 export { type PrequalOptions, prequal } from './balancing/prequal.js';
 export { randomPolicy } from './balancing/random.js';
 export { type RendezvousOptions, rendezvous } from './balancing/rendezvous.js';
@@ -85,6 +93,7 @@ export { classifyError, Outcome } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
 export { type CloseOnSignalsOptions, closeOnSignals } from './service/close-on-signals.js';
 export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './service/contract.js';
+export type { Candidate, Exclusion, Explanation } from './service/explanation.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { CloseOptions } from './service/shutdown.js';
 export type { Subset, SubsetOptions } from './service/subset.js';

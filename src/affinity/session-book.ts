@@ -21,6 +21,10 @@ export interface SessionBook {
   name(scope: string, key: RoutingKey): string;
   /** Renews the TTL. */
   get(name: string): Home | undefined;
+  /** As `get`, without renewing: a user's own store, which has no such thing, is asked by `get`. */
+  peek(name: string): Home | undefined;
+  /** As `full`, and removes nothing. */
+  readonly crowded: boolean;
   /** False where there is no room. */
   set(name: string, endpoint: LiveEndpoint): boolean;
   unbind(name: string): Promise<void>;

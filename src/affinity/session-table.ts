@@ -70,6 +70,14 @@ export class SessionTable<Value extends {}> {
     return this.#cache.size >= this.capacity && !this.#makeRoom();
   }
 
+  /** As `full`, and removes nothing: asks about the session that was used longest ago alone. */
+  get crowded(): boolean {
+    if (this.#cache.size < this.capacity) return false;
+    const oldest = this.#cache.rkeys().next().value as string;
+    const value = this.#cache.peek(oldest) as Value;
+    return this.#standing(oldest, value, this.#cache.getRemainingTTL(oldest) < 0) === 'stays';
+  }
+
   /** Renews the TTL. */
   get(key: string): Value | undefined {
     return this.#cache.get(key, NOT_STALE);

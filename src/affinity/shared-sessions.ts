@@ -91,6 +91,15 @@ export class SharedSessions implements AffinityStore {
     return idOf(binding);
   }
 
+  /** What is known of it here; the store is not asked. */
+  peek(key: string): string | undefined {
+    return idOf(this.#table.peek(key));
+  }
+
+  get crowded(): boolean {
+    return this.#table.crowded;
+  }
+
   set(key: string, endpointId: string): boolean {
     const binding = this.#table.get(key);
     if (idOf(binding) === endpointId) return true;

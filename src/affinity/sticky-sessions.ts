@@ -37,6 +37,19 @@ export interface StickyView {
   usable(endpoint: LiveEndpoint): boolean;
 }
 
+/** What becomes of a call's session. */
+export interface SessionPreview {
+  /**
+   * `bound`: it stays where it is; `moves`: its endpoint cannot be used; `begins`: it is new;
+   * `placed`: it is new and the table is full, so that its key alone says where it goes.
+   */
+  readonly state: 'bound' | 'moves' | 'begins' | 'placed';
+  /** The id of the endpoint that it is bound to. */
+  readonly home: string | undefined;
+  /** Where it sends the call; undefined: the policy picks. */
+  readonly endpoint: LiveEndpoint | undefined;
+}
+
 /** Begins the names of subsets without one, whose sessions are never shared. */
 const UNNAMED = '\0';
 let unnamed = 0;
@@ -148,6 +161,41 @@ export class StickySessions {
     if (this.#options.onUnavailable !== 'fail') return;
     const message = `A session of service '${this.#host.name}' is not hedged: affinity.onUnavailable is 'fail'.`;
     throw new FairleadError('FAIRLEAD_AFFINITY_LOST', message, { service: this.#host.name });
+  }
+
+  /** What `find` would do; changes nothing. Throws what it would throw. */
+  peekSession(view: StickyView, key: RoutingKey, tried: readonly Endpoint[] | undefined): SessionPreview {
+    const book = this.#bookOf(view.sessions);
+    const name = book.name(view.sessions, key);
+    const home = book.peek(name);
+    if (home !== undefined) {
+      const endpoint = this.peek(view, home, tried, true);
+      return { state: endpoint === undefined ? 'moves' : 'bound', home: home.id, endpoint };
+    }
+    if (!book.crowded && !this.#strangers.lately) return { state: 'begins', home: undefined, endpoint: undefined };
+    const fails = this.#options.onUnavailable === 'fail';
+    const wellFor = (endpoint: LiveEndpoint): boolean => view.usable(endpoint) && tried?.includes(endpoint) !== true;
+    const endpoint = this.#strangers.place(name, view.members, (each) => fails || wellFor(each));
+    if (fails && endpoint !== undefined && !wellFor(endpoint)) {
+      throw this.#lost(endpoint.spec.id, view.usable(endpoint) ? 'tried' : 'unavailable', true);
+    }
+    return { state: endpoint === undefined ? 'begins' : 'placed', home: undefined, endpoint };
+  }
+
+  /** As `#resolve`; changes nothing. */
+  peek(
+    view: StickyView,
+    home: Home,
+    tried: readonly Endpoint[] | undefined,
+    isSession = false,
+  ): LiveEndpoint | undefined {
+    const listed = this.#host.byId(home.id);
+    const drained = this.#drained(home, listed);
+    const endpoint = drained ?? listed;
+    const isUsable = endpoint !== undefined && (drained !== undefined || !endpoint.withdrawn) && view.usable(endpoint);
+    if (isUsable && tried?.includes(endpoint) !== true) return endpoint;
+    if (this.#options.onUnavailable !== 'fail' || (!isSession && endpoint === undefined)) return undefined;
+    throw this.#lost(home.id, endpoint === undefined ? 'departed' : isUsable ? 'tried' : 'unavailable', isSession);
   }
 
   /** Binds the session that `find` did not find. */
@@ -274,8 +322,12 @@ export class StickySessions {
 
   #refuse(id: string, reason: AffinityMoveReason, isSession: boolean): never {
     this.#moved(id, undefined, reason);
+    throw this.#lost(id, reason, isSession);
+  }
+
+  #lost(id: string, reason: AffinityMoveReason, isSession: boolean): FairleadError {
     const again = isSession && reason === 'departed' ? ' service.unbind(key) lets the session begin anew.' : '';
-    throw new FairleadError(
+    return new FairleadError(
       'FAIRLEAD_AFFINITY_LOST',
       `The session's endpoint '${id}' of service '${this.#host.name}' is not available (${reason}); ` +
         `affinity.onUnavailable is 'fail', so no other was tried.${again}`,

@@ -47,6 +47,16 @@ export class StoreBook implements SessionBook {
     }
   }
 
+  peek(name: string): Home | undefined {
+    if (this.#shared === undefined) return this.get(name);
+    const id = this.#shared.peek(name);
+    return id === undefined ? undefined : { id };
+  }
+
+  get crowded(): boolean {
+    return this.#shared?.crowded === true;
+  }
+
   set(name: string, { spec }: LiveEndpoint): boolean {
     try {
       // Of a user's own store, nothing but false says that it has no room.

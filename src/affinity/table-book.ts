@@ -41,6 +41,14 @@ export class TableBook implements SessionBook {
     return this.#table.get(name);
   }
 
+  peek(name: string): Home | undefined {
+    return this.#table.peek(name);
+  }
+
+  get crowded(): boolean {
+    return this.#table.crowded;
+  }
+
   set(name: string, endpoint: LiveEndpoint): boolean {
     let home = this.#homes.get(endpoint);
     if (home === undefined) {

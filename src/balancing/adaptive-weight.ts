@@ -4,7 +4,7 @@ import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
-import type { Picker, PickRequest, Policy } from './policy.js';
+import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface AdaptiveWeightOptions {
@@ -123,6 +123,20 @@ class AdaptiveWeightPicker implements Picker {
 
   pick(request: PickRequest): Endpoint {
     return this.#sampler.drawUntried(request.tried);
+  }
+
+  /** `effective` is the weight that it is drawn by; `meanMs` is NaN before its first answer. */
+  describe(endpoint: Endpoint): Description {
+    const slot = this.#members.of(endpoint);
+    const effective = this.#weights[this.#ready.indexOf(endpoint)]!;
+    return {
+      parts: { weight: endpoint.weight, meanMs: this.#meansMs[slot]!, factor: this.#factors[slot]!, effective },
+    };
+  }
+
+  preview({ tried }: PickRequest, random: Random): Preview {
+    const endpoint = this.#sampler.over(random).drawUntried(tried);
+    return { endpoint, drew: [endpoint] };
   }
 
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {

@@ -2,7 +2,7 @@ import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { fields, integer } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
-import type { Picker, PickRequest, Policy } from './policy.js';
+import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface LeastRequestOptions {
@@ -55,9 +55,30 @@ class LeastRequestPicker implements Picker {
     let best = sampler.drawUntried(request.tried);
     for (let choice = 1; choice < this.#choices; choice++) {
       const other = sampler.drawOther(best, request.tried);
-      const lighterBy = Math.max(0, best.weight - other.weight);
-      if (other.inflight * best.weight + lighterBy < best.inflight * other.weight) best = other;
+      if (isLess(other, best)) best = other;
     }
     return best;
   }
+
+  describe({ inflight, weight }: Endpoint): Description {
+    return { cost: inflight / weight, parts: { inflight, weight } };
+  }
+
+  preview({ tried }: PickRequest, random: Random): Preview {
+    const sampler = this.#sampler.over(random);
+    let endpoint = sampler.drawUntried(tried);
+    const drew = [endpoint];
+    for (let choice = 1; choice < this.#choices; choice++) {
+      const other = sampler.drawOther(endpoint, tried);
+      drew.push(other);
+      if (isLess(other, endpoint)) endpoint = other;
+    }
+    return { endpoint, drew };
+  }
+}
+
+/** Whether another pays with the call counted: see the policy. */
+function isLess(other: Endpoint, best: Endpoint): boolean {
+  const lighterBy = Math.max(0, best.weight - other.weight);
+  return other.inflight * best.weight + lighterBy < best.inflight * other.weight;
 }

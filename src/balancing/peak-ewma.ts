@@ -3,7 +3,7 @@ import { decayed, SMALL_RATIO } from '../runtime/decay.js';
 import { fields, integer, number } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
-import type { Picker, PickRequest, Policy } from './policy.js';
+import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
 export interface PeakEwmaOptions {
@@ -104,6 +104,35 @@ class PeakEwmaPicker implements Picker {
       if (this.#isCheaper(other, best, request)) best = other;
     }
     return best;
+  }
+
+  /**
+   * The cost of one by itself. What two cost beside each other, a straggler's excess and a lighter
+   * one's part of the call, is not in it; of one without an answer it is its load alone.
+   */
+  describe(endpoint: Endpoint, { nowMs }: PickRequest): Description {
+    const { inflight, weight, failureRatio, latencyMs, latencyAtMs } = endpoint;
+    const keep = decayed((nowMs - latencyAtMs) / this.#decayMs);
+    const ewmaMs = latencyMs * keep;
+    const ageMs = inflight > 0 ? endpoint.inflightAgeMs(nowMs) / inflight : 0;
+    const load = this.#load(endpoint, nowMs);
+    return {
+      cost: ewmaMs >= 0 ? Math.max(ewmaMs, ageMs) * load : load,
+      parts: { ewmaMs, ageMs, inflight, weight, failureRatio: failureRatio === 0 ? 0 : failureRatio * keep },
+    };
+  }
+
+  preview(request: PickRequest, random: Random): Preview {
+    const { tried } = request;
+    const sampler = this.#sampler.over(random);
+    let endpoint = sampler.drawUntried(tried);
+    const drew = [endpoint];
+    for (let choice = 1; choice < this.#choices; choice++) {
+      const other = sampler.drawOther(endpoint, tried);
+      drew.push(other);
+      if (this.#isCheaper(other, endpoint, request)) endpoint = other;
+    }
+    return { endpoint, drew };
   }
 
   /**

@@ -94,6 +94,35 @@ export interface Picker {
    * or allocate.
    */
   observe?(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void;
+  /**
+   * For `Service.explain`: what the policy makes of an endpoint of the rotation, as of `nowMs`.
+   * Changes nothing. Not on the hot path: may allocate.
+   */
+  describe?(endpoint: Endpoint, request: PickRequest): Description;
+  /**
+   * For `Service.explain`: what `pick` would do with this request now, by draws from `random` in
+   * place of its own. Changes nothing that a pick goes by: no cursor, no statistics. Not on the hot
+   * path: may allocate. A policy without it is explained without a choice.
+   */
+  preview?(request: PickRequest, random: Random): Preview;
+}
+
+/** What a policy makes of an endpoint. */
+export interface Description {
+  /**
+   * What the policy compares: the lower, the better. Undefined where it compares nothing (a turn, a
+   * draw by weight, the owner of a key).
+   */
+  readonly cost?: number;
+  /** What the cost, or the share of the calls, is made of: numbers by name, such as `inflight`. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+/** What a pick would do. */
+export interface Preview {
+  readonly endpoint: Endpoint;
+  /** Those that were drawn to be compared, in order; the chosen one alone where none were. */
+  readonly drew: readonly Endpoint[];
 }
 
 export interface PickRequest {

@@ -29,6 +29,11 @@ const policy: Policy = {
     return {
       update: (rotation) => sampler.update(rotation.ready),
       pick: (request) => sampler.drawUntried(request.tried),
+      describe: ({ weight }) => ({ parts: { weight } }),
+      preview: ({ tried }, random) => {
+        const endpoint = sampler.over(random).drawUntried(tried);
+        return { endpoint, drew: [endpoint] };
+      },
     };
   },
 };

@@ -2,7 +2,7 @@ import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { fields } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
-import type { Picker, PickRequest, Policy } from './policy.js';
+import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 
 const readNothing = fields<Record<string, never>>({});
 
@@ -79,6 +79,23 @@ class RoundRobinPicker implements Picker {
     // Turns that slow start let pass may have gone to others twice.
     for (const other of this.#ready) if (!tried.includes(other)) return other;
     return endpoint;
+  }
+
+  /** `turns` is how many come before its own, slow start apart; `share` what it takes of them. */
+  describe(endpoint: Endpoint): Description {
+    const at = this.#ready.indexOf(endpoint);
+    const turns = (at - this.#next + this.#ready.length) % this.#ready.length;
+    return { parts: { turns, share: (this.#shares[at] ?? WHOLE) / WHOLE } };
+  }
+
+  preview(request: PickRequest, random: Random): Preview {
+    const twin = new RoundRobinPicker(random);
+    twin.#ready = this.#ready;
+    twin.#next = this.#next;
+    twin.#shares = this.#shares;
+    twin.#credits = this.#credits.slice();
+    const endpoint = twin.pick(request);
+    return { endpoint, drew: [endpoint] };
   }
 
   #turn(): Endpoint {

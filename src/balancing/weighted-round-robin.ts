@@ -4,7 +4,7 @@ import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { type LoadReportOptions, loadReportOptions, weigh, weightsToScheduleBy } from './load-reports.js';
-import type { Picker, PickRequest, Policy, PolicyContext } from './policy.js';
+import type { Description, Picker, PickRequest, Policy, PolicyContext, Preview } from './policy.js';
 import { dueSchedule } from './schedule/grouped.js';
 import type { Schedule } from './schedule/schedule.js';
 import { smoothSchedule } from './schedule/smooth.js';
@@ -50,6 +50,7 @@ class WeightedRoundRobinPicker implements Picker {
   readonly #random: Random;
   #ready: readonly Endpoint[] = [];
   #schedule: Schedule | undefined;
+  #weights: readonly number[] = [];
 
   constructor(random: Random) {
     this.#random = random;
@@ -65,6 +66,7 @@ class WeightedRoundRobinPicker implements Picker {
   protected schedule(ready: readonly Endpoint[], weights: readonly number[]): void {
     const position = this.#schedule?.position ?? 0;
     this.#ready = ready;
+    this.#weights = weights;
     this.#schedule = smoothSchedule(weights, position) ?? dueSchedule(weights, this.#random);
   }
 
@@ -80,6 +82,19 @@ class WeightedRoundRobinPicker implements Picker {
     }
     for (const other of ready) if (!tried.includes(other)) return other;
     return endpoint;
+  }
+
+  /** `scheduled` is the weight that turns go by: as reported, with `loadReports`. */
+  describe(endpoint: Endpoint): Description {
+    return { parts: { weight: endpoint.weight, scheduled: this.#weights[this.#ready.indexOf(endpoint)]! } };
+  }
+
+  preview(request: PickRequest, random: Random): Preview {
+    const twin = new WeightedRoundRobinPicker(random);
+    twin.#ready = this.#ready;
+    twin.#schedule = this.#schedule?.copy();
+    const endpoint = twin.pick(request);
+    return { endpoint, drew: [endpoint] };
   }
 }
 

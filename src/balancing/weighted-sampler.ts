@@ -24,6 +24,17 @@ export class WeightedSampler {
     this.#random = random;
   }
 
+  /** The same draws, until either changes, from another stream of random numbers. */
+  over(random: Random): WeightedSampler {
+    const copy = new WeightedSampler(random);
+    copy.meanWeight = this.meanWeight;
+    copy.#endpoints = this.#endpoints;
+    copy.#equal = this.#equal;
+    copy.#keep = this.#keep;
+    copy.#alias = this.#alias;
+    return copy;
+  }
+
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
   }

@@ -1,4 +1,12 @@
-import type { Picker, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
+import type {
+  Description,
+  Picker,
+  PickRequest,
+  Policy,
+  PolicyContext,
+  Preview,
+  ProbeSource,
+} from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { RotationGroup } from '../endpoint/rotation/rotation.js';
@@ -33,6 +41,7 @@ export class GroupPickers {
   /** Those of the groups in use, in their order, and up to which drawn number each is chosen. */
   #pickers: readonly Picker[] = [];
   #upTo: Int32Array = new Int32Array(0);
+  #groups: readonly RotationGroup[] = [];
   #only: Picker | undefined;
 
   constructor(policy: Policy, host: PickerHost, weighed?: PolicyContext['weighed']) {
@@ -50,6 +59,7 @@ export class GroupPickers {
 
   /** `groups` is not empty. */
   update(groups: readonly RotationGroup[]): void {
+    this.#groups = groups;
     if (this.#byKey.size > MAX_PICKERS) this.#forgetOthers(groups);
     this.#pickers = groups.map((group, index) => {
       // The first group's picker is the same whatever the group: it is the one that exists in all
@@ -68,7 +78,7 @@ export class GroupPickers {
 
   pick(request: PickRequest): LiveEndpoint {
     if (this.#only !== undefined) return this.#only.pick(request) as LiveEndpoint;
-    const chosen = this.#draw(request);
+    const chosen = this.#draw(request, this.#context.random);
     const endpoint = this.#pickers[chosen]!.pick(request) as LiveEndpoint;
     const { tried } = request;
     if (tried === undefined || !tried.includes(endpoint)) return endpoint;
@@ -81,13 +91,32 @@ export class GroupPickers {
     return endpoint;
   }
 
+  /** As `pick`, by draws from `random`; undefined where the policy does not say. */
+  preview(request: PickRequest, random: Random): Preview | undefined {
+    const chosen = this.#only ?? this.#pickers[this.#draw(request, random)]!;
+    const preview = chosen.preview?.(request, random);
+    const { tried } = request;
+    if (this.#only !== undefined || preview === undefined || !tried?.includes(preview.endpoint)) return preview;
+    for (const picker of this.#pickers) {
+      const other = picker.preview?.(request, random);
+      if (other !== undefined && !tried.includes(other.endpoint)) return other;
+    }
+    return preview;
+  }
+
+  /** What the picker of its group makes of an endpoint. */
+  describe(endpoint: Endpoint, request: PickRequest): Description | undefined {
+    const group = this.#groups.findIndex(({ rotation }) => rotation.ready.includes(endpoint));
+    return this.#pickers[group]?.describe?.(endpoint, request);
+  }
+
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
     for (const picker of this.#byKey.values()) picker.observe?.(endpoint, outcome, latencyMs, nowMs);
   }
 
-  #draw({ key }: PickRequest): number {
+  #draw({ key }: PickRequest, random: Random): number {
     let drawn: number;
-    if (key === undefined || this.#policy.usesKey !== true) drawn = this.#context.random.below(WHOLE);
+    if (key === undefined || this.#policy.usesKey !== true) drawn = random.below(WHOLE);
     else drawn = (typeof key === 'string' ? hash32(key) : hashBytes32(key)) >>> 2;
     const last = this.#upTo.length - 1;
     for (let i = 0; i < last; i++) if (drawn < this.#upTo[i]!) return i;

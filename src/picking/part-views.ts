@@ -1,5 +1,6 @@
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
 import type { LeaseHost } from './lease.js';
 import type { Part, RouteRequest, Router } from './router.js';
 import type { View } from './view.js';
@@ -11,6 +12,13 @@ export interface PartsHost extends LeaseHost<LiveEndpoint> {
   /** A view over what both allow, with the policy of the first. */
   openPart(view: View, part: Part, owner: LeaseHost<LiveEndpoint>): View;
   closeView(view: View): void;
+}
+
+/** Where a call picks. */
+export interface PartView {
+  readonly view: View;
+  /** Undefined: anywhere. */
+  readonly part: Part | undefined;
 }
 
 /**
@@ -44,6 +52,19 @@ export class PartViews {
       held = next;
     }
     return view;
+  }
+
+  /** As `of`, and which part that is; counts nothing. */
+  preview(view: View, part: Part | undefined, request: RouteRequest | undefined, dry: Random): PartView {
+    let held = part;
+    for (let turn = 0; held !== undefined && turn < MAX_SPILLS; turn++) {
+      const own = this.viewOf(view, held);
+      if (own?.servable) return { view: own, part: held };
+      const next = own === undefined ? this.#router.route(request, dry) : held.spill(request, dry);
+      if (next === undefined && own !== undefined) return { view: own, part: held };
+      held = next;
+    }
+    return { view, part: undefined };
   }
 
   /** The part of the view itself, well or not; undefined where it is no part any longer. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
+import type { Random } from '../runtime/random.js';
 
 /**
  * What a call says of itself beside its key, by name, in lower case: its headers, its metadata.
@@ -24,9 +25,12 @@ export interface Part {
   /** Which endpoints belong to it. Asked for every member on every refresh, never per call. */
   has(endpoint: Endpoint): boolean;
   /**
-   * No endpoint of it is well: where the call goes instead; undefined: nowhere. Counts it.
+   * No endpoint of it is well: where the call goes instead; undefined: nowhere. Counts it, unless
+   * `dry` is given: then nothing changes, and what is drawn comes from there.
    */
-  spill(request: RouteRequest | undefined): Part | undefined;
+  spill(request: RouteRequest | undefined, dry?: Random): Part | undefined;
+  /** The split and the arm that it is; undefined for another kind of part. */
+  readonly arm?: { readonly split: string; readonly name: string } | undefined;
   /**
    * A call that was held to it ended. `latencyMs` is NaN where the service does not measure. Hot
    * path; must not throw.
@@ -50,8 +54,11 @@ export interface Mirror {
 
 /** Contract: chooses the part of a service that a call is held to. */
 export interface Router {
-  /** For a call that begins; undefined: anywhere. Hot path; must not throw. */
-  route(request: RouteRequest | undefined): Part | undefined;
+  /**
+   * For a call that begins; undefined: anywhere. `dry` draws in place of its own stream. Hot path;
+   * must not throw.
+   */
+  route(request: RouteRequest | undefined, dry?: Random): Part | undefined;
   /** Undefined where no call is copied. */
   readonly mirror: Mirror | undefined;
   /** Whether this part is still one of its own. */

@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
-import type { StickySessions, StickyView } from '../affinity/sticky-sessions.js';
-import type { PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
+import type { SessionPreview, StickySessions, StickyView } from '../affinity/sticky-sessions.js';
+import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import {
@@ -19,6 +19,7 @@ import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
+import { ProbeTurns } from './probe-turns.js';
 import { SessionLease } from './session-lease.js';
 
 /** What a view needs of the service it belongs to. */
@@ -57,18 +58,23 @@ export interface ViewOptions {
   readonly owner?: LeaseHost<LiveEndpoint> | undefined;
 }
 
+/** What an acquire would do. */
+export interface ViewPreview {
+  /** Undefined where the policy does not say what it would pick. */
+  readonly endpoint: LiveEndpoint | undefined;
+  /** What decides: the id asked for, the session, the return of an endpoint, or the policy. */
+  readonly by: 'prefer' | 'session' | 'probe' | 'policy';
+  readonly drew: readonly Endpoint[];
+  /** Of the call's session, where it has one. */
+  readonly session?: SessionPreview | undefined;
+}
+
 const NO_REQUEST: AcquireRequest = {};
 
 /** A number would be taken for bytes of no length: all numbers for one key. */
 function checkBinaryKey(key: unknown): void {
   if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
 }
-
-/**
- * With evenly spread keys an endpoint goes without a key of its own for 5 calls per member with
- * probability e^-5, 1 in 150.
- */
-const PATIENCE_CALLS = 5;
 
 interface MutablePickRequest extends PickRequest {
   key: RoutingKey | undefined;
@@ -101,10 +107,7 @@ export class View implements StickyView {
   #closed = false;
   /** `rotation.healthy` as a set, made on the first query by endpoint. */
   #healthy: ReadonlySet<LiveEndpoint> | undefined;
-  /** Calls with a key since the last probe, or since an endpoint waits for one. */
-  #notItsOwn = 0;
-  /** Where the search for an endpoint to probe goes on. */
-  #nextProbe = 0;
+  readonly #turns = new ProbeTurns();
   #foundSession = false;
   /** The name of the latest call's session. */
   #session: string | undefined;
@@ -185,7 +188,7 @@ export class View implements StickyView {
     });
     this.#healthy = undefined;
     this.#servable = this.#rotation.members.some(({ state }) => state === 'ready' || state === 'probing');
-    this.#nextProbe = 0;
+    this.#turns.restart();
     if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
   }
 
@@ -209,6 +212,50 @@ export class View implements StickyView {
     const endpoint = this.#choose(pick, request);
     endpoint.beginTimed(nowMs);
     return this.#lease(endpoint, toTick(nowMs));
+  }
+
+  /** What `acquire` would do now; changes nothing. Throws what it would throw. */
+  preview(request: AcquireRequest, random: Random): ViewPreview {
+    if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
+    const { key, tried, prefer, beside } = request;
+    if (key !== undefined && typeof key !== 'string') checkBinaryKey(key);
+    const { sticky, timed, clock } = this.#host;
+    if (beside === true && (key !== undefined || prefer !== undefined)) sticky?.refuseBeside();
+    const pick = { key, tried, nowMs: timed ? clock.now() : Number.NaN };
+    if (prefer !== undefined) {
+      const preferred = sticky === undefined ? this.#preferred(prefer, pick) : sticky.peek(this, { id: prefer }, tried);
+      if (preferred !== undefined) return { endpoint: preferred, by: 'prefer', drew: [preferred] };
+    }
+    const turns = this.#turns.copy();
+    const returning = this.#probe(pick, turns);
+    if (returning !== undefined) return { endpoint: returning, by: 'probe', drew: [returning] };
+    let session: SessionPreview | undefined;
+    if (key !== undefined && sticky !== undefined && beside !== true) {
+      session = sticky.peekSession(this, key, tried);
+      const { endpoint } = session;
+      if (endpoint !== undefined) return { endpoint, by: 'session', drew: [endpoint], session };
+    }
+    const waiting = key !== undefined && beside !== true && this.#rotation.probing.length > 0;
+    const probed = waiting ? turns.takeForWantOfOwn(tried, this.#rotation) : undefined;
+    if (probed !== undefined) return { endpoint: probed, by: 'probe', drew: [probed], session };
+    return { by: 'policy', session, ...this.#previewPick(pick, random) };
+  }
+
+  /** What the policy makes of an endpoint that it may pick; undefined where it does not say. */
+  describe(endpoint: LiveEndpoint, request: PickRequest): Description | undefined {
+    return this.#pickers.describe(endpoint, request);
+  }
+
+  /** As `#pick`. */
+  #previewPick(pick: PickRequest, random: Random): Pick<ViewPreview, 'endpoint' | 'drew'> {
+    const avoid = [...(pick.tried ?? [])];
+    for (let tried = pick.tried; ; tried = avoid) {
+      const preview = this.#pickers.preview({ ...pick, tried }, random);
+      if (preview === undefined) return { endpoint: undefined, drew: [] };
+      const endpoint = preview.endpoint as LiveEndpoint;
+      if (!this.#busyProbing(endpoint) || avoid.includes(endpoint)) return { endpoint, drew: preview.drew };
+      avoid.push(endpoint);
+    }
   }
 
   /** The latest lease is taken: a session that began with it is bound. */
@@ -249,7 +296,7 @@ export class View implements StickyView {
     }
     const { probing } = this.#rotation;
     if (probing.length > 0) {
-      const returning = this.#probe(pick, probing);
+      const returning = this.#probe(pick, this.#turns);
       if (returning !== undefined) return returning;
     }
     const sticky = this.#host.sticky;
@@ -266,7 +313,8 @@ export class View implements StickyView {
         return bound;
       }
     }
-    const chosen = (probing.length > 0 ? this.#probeForWantOfOwn(pick, probing) : undefined) ?? this.#pick(pick);
+    const probed = probing.length > 0 ? this.#turns.takeForWantOfOwn(pick.tried, this.#rotation) : undefined;
+    const chosen = probed ?? this.#pick(pick);
     this.#begun = chosen;
     return chosen;
   }
@@ -293,31 +341,9 @@ export class View implements StickyView {
   }
 
   /** The first call without a key, or whose key does not matter, goes to a returning endpoint. */
-  #probe(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
+  #probe(pick: PickRequest, turns: ProbeTurns): LiveEndpoint | undefined {
     if (this.#probingInList && pick.key !== undefined) return undefined;
-    return this.#nextWaiting(pick, probing);
-  }
-
-  /**
-   * A returning endpoint that no key leads to (its whole priority is out, say) would wait for ever.
-   * After a number of calls that were not its own, the next one that is bound to no endpoint
-   * decides.
-   */
-  #probeForWantOfOwn(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
-    if (++this.#notItsOwn < PATIENCE_CALLS * this.#rotation.members.length) return undefined;
-    this.#notItsOwn = 0;
-    return this.#nextWaiting(pick, probing);
-  }
-
-  #nextWaiting(pick: PickRequest, probing: readonly LiveEndpoint[]): LiveEndpoint | undefined {
-    // Those that are being probed already are behind: each is looked at once.
-    for (; this.#nextProbe < probing.length; this.#nextProbe++) {
-      const endpoint = probing[this.#nextProbe]!;
-      if (endpoint.probe !== undefined || endpoint.state !== 'probing') continue;
-      // Left for a call that has not been there yet.
-      return pick.tried?.includes(endpoint) ? undefined : endpoint;
-    }
-    return undefined;
+    return turns.take(pick.tried, this.#rotation);
   }
 
   #pick(pick: MutablePickRequest): LiveEndpoint {

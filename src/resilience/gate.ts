@@ -81,6 +81,13 @@ export class Gate {
     return 0;
   }
 
+  /** What refuses a call now, but for the throttle, which is by chance. Changes nothing. */
+  wouldRefuse(nowMs: number): RefusalReason | undefined {
+    if (this.#inflight >= this.limit) return 'too_many_calls';
+    if ((this.#parts.rate?.waitMs(nowMs) ?? 0) > 0) return 'rate_limited';
+    return this.isShut(nowMs) ? 'circuit_open' : undefined;
+  }
+
   /** Whether the breaker lets no call pass. Changes nothing. */
   isShut(nowMs: number): boolean {
     return this.#parts.breaker?.admits(nowMs) === false;

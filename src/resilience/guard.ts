@@ -221,6 +221,12 @@ export class Guard {
     return this.#endpoints?.isShut(endpoint, this.#host.clock.now()) === true;
   }
 
+  /** What refuses a call of the service, or on one endpoint, now. Changes nothing. */
+  wouldRefuse(endpoint?: Endpoint): RefusalReason | undefined {
+    const gate = endpoint === undefined ? this.#service : this.#endpoints?.of(endpoint);
+    return gate?.wouldRefuse(this.#host.clock.now());
+  }
+
   /** The error for what was refused latest: to be asked for before anything else can be. */
   refusal(): FairleadError {
     return refusalError(this.#reason, this.#host.name, this.#retryAfterMs);

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Part, RouteRequest, Router } from '../picking/router.js';
+import type { Random } from '../runtime/random.js';
 import type { LiveService } from '../service/service.js';
 import { Lanes } from './lanes/lanes.js';
 import type { RoutingSettings } from './options.js';
@@ -24,7 +25,7 @@ export class ServiceRouter implements Router {
     const sameLanes = JSON.stringify(previous?.settings.lanes) === JSON.stringify(settings.lanes);
     if (settings.lanes !== undefined) {
       this.lanes = (sameLanes ? previous?.lanes : undefined) ?? new Lanes(settings.lanes);
-      this.lanes.otherwise = (request) => this.#unlaned(request);
+      this.lanes.otherwise = (request, dry) => this.#unlaned(request, dry);
     }
     const within = this.lanes?.isBaseline ?? (() => true);
     this.split =
@@ -44,7 +45,7 @@ export class ServiceRouter implements Router {
     this.#owned = new Set([this.#nowhere, this.#baseline, ...(this.split?.parts ?? []), ...(this.lanes?.parts ?? [])]);
   }
 
-  route(request: RouteRequest | undefined): Part {
+  route(request: RouteRequest | undefined, dry?: Random): Part {
     const { lanes } = this;
     const lane = lanes?.of(request);
     if (lanes !== undefined && lane !== undefined) {
@@ -52,7 +53,7 @@ export class ServiceRouter implements Router {
       if (part !== undefined) return part;
       if (!lanes.settings.fallback) return this.#nowhere;
     }
-    return this.#unlaned(request);
+    return this.#unlaned(request, dry);
   }
 
   owns(part: Part): boolean {
@@ -64,7 +65,7 @@ export class ServiceRouter implements Router {
     return lane === undefined ? undefined : [this.lanes!.settings.header, lane];
   }
 
-  #unlaned(request: RouteRequest | undefined): Part {
-    return this.split?.choose(request) ?? this.#baseline;
+  #unlaned(request: RouteRequest | undefined, dry?: Random): Part {
+    return this.split?.choose(request, dry) ?? this.#baseline;
   }
 }

@@ -10,6 +10,7 @@ import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
+import type { Explanation } from './explanation.js';
 import type { Subset, SubsetOptions } from './subset.js';
 
 export interface ServiceEvents {
@@ -85,6 +86,14 @@ export interface Service extends AsyncDisposable {
     run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T,
     options?: CallOptions & FallbackOption<F>,
   ): Promise<T | F>;
+  /**
+   * What `acquire` with this request would do now, and why: every endpoint with what the policy
+   * makes of it or why it is left out, what was drawn, the session, the split, the lane, the
+   * choice. Changes nothing: it takes no lease, moves no cursor, renews no session, and draws by a
+   * stream of its own. Limits per client key and the throttle, which is by chance, are not in it.
+   * Throws FAIRLEAD_INVALID_OPTION for a key that is none; O(endpoints).
+   */
+  explain(request?: AcquireRequest): Explanation;
   /**
    * Resolves once there is an endpoint to pick. Rejects with the signal's reason, or
    * FAIRLEAD_CLOSED.

@@ -3,10 +3,11 @@ import type { PolicyRegistry } from '../balancing/registry.js';
 import type { PolicySpec } from '../balancing/spec.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { AcquireRequest, LeaseHost } from '../picking/lease.js';
-import { PartViews } from '../picking/part-views.js';
+import { type PartView, PartViews } from '../picking/part-views.js';
 import type { Part, Router } from '../picking/router.js';
 import { View, type ViewHost, type ViewOptions } from '../picking/view.js';
 import { Views } from '../picking/view-set.js';
+import type { Random } from '../runtime/random.js';
 
 /** What a view is asked for by: its policy is to be found yet. */
 export type ViewSpec = Omit<ViewOptions, 'policy'> & { readonly policy: PolicySpec };
@@ -60,6 +61,14 @@ export class ServiceViews extends Views {
   sourceOf(view: View, request: AcquireRequest | undefined): View {
     const parts = this.#parts;
     return parts === undefined ? view : parts.of(view, request?.part ?? parts.router.route(request), request);
+  }
+
+  /** As `sourceOf`, and which part that is and was to be; draws from `dry`, and counts nothing. */
+  preview(view: View, request: AcquireRequest, dry: Random): PartView & { readonly wanted: Part | undefined } {
+    const parts = this.#parts;
+    if (parts === undefined) return { view, part: undefined, wanted: undefined };
+    const wanted = request.part ?? parts.router.route(request, dry);
+    return { ...parts.preview(view, wanted, request, dry), wanted };
   }
 
   /** A part of the view, where something of it is well. */

@@ -1,6 +1,5 @@
 import type { StickySessions } from '../affinity/sticky-sessions.js';
-import type { PolicyContext, ProbeSource } from '../balancing/policy.js';
-import type { PolicySpec } from '../balancing/spec.js';
+import type { ProbeSource } from '../balancing/policy.js';
 import { runCall } from '../call/call.js';
 import { closedError, type Run } from '../call/host.js';
 import type { CallOptions } from '../call/options.js';
@@ -28,6 +27,8 @@ import { publishCall } from '../telemetry/channels.js';
 import { ServiceMeter } from '../telemetry/service-meter.js';
 import { CallsInFlight } from './calls-in-flight.js';
 import type { Service, ServiceEvents } from './contract.js';
+import { explainPick } from './explain.js';
+import type { Explanation } from './explanation.js';
 import { Members } from './members.js';
 import { type NextParts, needsLatency, rotationOptions } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
@@ -188,6 +189,14 @@ export class LiveService implements Service, ViewHost {
     return lease;
   }
 
+  explain(request?: AcquireRequest): Explanation {
+    return this.explainFrom(this.#view, request);
+  }
+
+  explainFrom(view: View, request: AcquireRequest | undefined): Explanation {
+    return explainPick(this, view, request);
+  }
+
   get router(): Router | undefined {
     return this.views.router;
   }
@@ -332,25 +341,6 @@ export class LiveService implements Service, ViewHost {
   subset(options: SubsetOptions): Subset {
     if (this.closed) throw closedError(this.name);
     return new LiveSubset(this, options);
-  }
-
-  /** For LiveSubset: makes the view, turning on what its policy needs. */
-  openView(
-    policySpec: PolicySpec | undefined,
-    usable: (endpoint: Endpoint) => boolean,
-    weighed: PolicyContext['weighed'],
-    sessions: string,
-  ): View {
-    const goesByService = policySpec === undefined;
-    return this.views.open({ policy: policySpec ?? this.options.policy, usable, weighed, sessions, goesByService });
-  }
-
-  refreshView(view: View): void {
-    this.views.refreshOne(view);
-  }
-
-  closeView(view: View): void {
-    this.views.delete(view);
   }
 
   on<Name extends keyof ServiceEvents & string>(

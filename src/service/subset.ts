@@ -7,6 +7,8 @@ import type { View } from '../picking/view.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { FairleadError } from '../runtime/errors.js';
 import { callback, invalidOption, readOptions, text, unchecked } from '../runtime/options.js';
+import type { Explanation } from './explanation.js';
+import type { ServiceViews } from './service-views.js';
 
 export interface SubsetOptions {
   /**
@@ -38,6 +40,8 @@ export interface Subset extends Disposable {
   readonly rotation: readonly Endpoint[];
   /** As `Service.acquire`, among the usable ones. */
   acquire(request?: AcquireRequest): Lease;
+  /** As `Service.explain`, among the usable ones. */
+  explain(request?: AcquireRequest): Explanation;
   /** As `Service.unbind`, for a session of this subset. */
   unbind(key: RoutingKey): Promise<void>;
   /** What makes an endpoint usable changed. Costs O(members). */
@@ -48,17 +52,11 @@ export interface Subset extends Disposable {
 /** What a subset needs of its service. */
 interface SubsetHost {
   readonly name: string;
-  openView(
-    policy: PolicySpec | undefined,
-    usable: (endpoint: Endpoint) => boolean,
-    weighed: SubsetOptions['onWeighing'],
-    sessions: string,
-  ): View;
+  readonly options: { readonly policy: PolicySpec };
+  readonly views: ServiceViews;
   unbindIn(sessions: string, key: RoutingKey): Promise<void>;
   acquireFrom(view: View, request: AcquireRequest | undefined): Lease;
-  /** What the view is about changed. */
-  refreshView(view: View): void;
-  closeView(view: View): void;
+  explainFrom(view: View, request: AcquireRequest | undefined): Explanation;
 }
 
 type SubsetSettings = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Key] };
@@ -80,16 +78,18 @@ export class LiveSubset implements Subset {
     });
     this.#service = service;
     const { policy, usable, sessions = unnamedSessions(), onWeighing } = read;
-    this.#view = service.openView(
-      policy,
-      (endpoint) => {
+    this.#view = service.views.open({
+      policy: policy ?? service.options.policy,
+      goesByService: policy === undefined,
+      usable: (endpoint) => {
         try {
           return usable(endpoint);
         } catch {
           return false;
         }
       },
-      onWeighing &&
+      weighed:
+        onWeighing &&
         ((weighing) => {
           try {
             onWeighing(weighing);
@@ -97,8 +97,8 @@ export class LiveSubset implements Subset {
             // Metrics that fail stop no call.
           }
         }),
-      sessions === 'service' ? '' : sessions,
-    );
+      sessions: sessions === 'service' ? '' : sessions,
+    });
   }
 
   get rotation(): readonly Endpoint[] {
@@ -113,18 +113,22 @@ export class LiveSubset implements Subset {
     return this.#service.acquireFrom(this.#view, request);
   }
 
+  explain(request?: AcquireRequest): Explanation {
+    return this.#service.explainFrom(this.#view, request);
+  }
+
   unbind(key: RoutingKey): Promise<void> {
     return this.#service.unbindIn(this.#view.sessions, key);
   }
 
   refresh(): void {
-    this.#service.refreshView(this.#view);
+    this.#service.views.refreshOne(this.#view);
   }
 
   close(): void {
     this.#closed = true;
     this.#view.close();
-    this.#service.closeView(this.#view);
+    this.#service.views.delete(this.#view);
   }
 
   [Symbol.dispose](): void {

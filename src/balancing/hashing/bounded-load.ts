@@ -32,6 +32,15 @@ export class BoundedLoad {
     this.#recount();
   }
 
+  copy(): BoundedLoad {
+    const copy = new BoundedLoad(this.#ratio);
+    copy.#ready = this.#ready;
+    copy.#totalWeight = this.#totalWeight;
+    copy.#inflight = this.#inflight;
+    copy.#picksUntilRecount = this.#picksUntilRecount;
+    return copy;
+  }
+
   hasRoom(endpoint: Endpoint): boolean {
     const share = (this.#ratio * (this.#inflight + 1) * endpoint.weight) / this.#totalWeight;
     return endpoint.inflight < Math.ceil(share - ROUNDING);

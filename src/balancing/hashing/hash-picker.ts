@@ -4,7 +4,7 @@ import { murmur3 } from '../../hashing/murmur3.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import { mix32 } from '../../runtime/hash.js';
 import type { Random } from '../../runtime/random.js';
-import type { Picker, PickRequest } from '../policy.js';
+import type { Description, Picker, PickRequest, Preview } from '../policy.js';
 import type { BoundedLoad } from './bounded-load.js';
 import type { HashTableBuilder } from './hash-table.js';
 
@@ -90,6 +90,25 @@ export class HashPicker implements Picker {
       cursor = table.advance(cursor, hash);
     }
     return this.#scan(hash, tried, first);
+  }
+
+  /** `share` is what it takes of its keys; `room` is 0 where its load is at the bound. */
+  describe(endpoint: Endpoint): Description {
+    const { inflight, weight } = endpoint;
+    const share = (this.#open[this.#endpoints.indexOf(endpoint)] ?? 0) / ALL;
+    const room = this.bound === undefined ? {} : { room: this.bound.hasRoom(endpoint) ? 1 : 0 };
+    return { parts: { weight, share, inflight, ...room } };
+  }
+
+  preview(request: PickRequest, random: Random): Preview {
+    const twin = new HashPicker({ random, hash: this.#hash, table: this.#builder, bound: this.bound?.copy() });
+    twin.#ready = this.#ready;
+    twin.#endpoints = this.#endpoints;
+    twin.#built = this.#built;
+    twin.#table = this.#table;
+    twin.#open = this.#open;
+    const endpoint = twin.pick(request);
+    return { endpoint, drew: [endpoint] };
   }
 
   #takes(owner: number, hash: number): boolean {

@@ -6,12 +6,12 @@ import type { Random } from '../../runtime/random.js';
  * n).
  */
 export class ClassHeap {
-  readonly #heap: Int32Array;
+  #heap: Int32Array;
   /** Where each class stands in the heap. */
-  readonly #places: Int32Array;
-  readonly #weights: Float64Array;
-  readonly #loads: Float64Array;
-  readonly #turns: Float64Array;
+  #places: Int32Array;
+  #weights: Float64Array;
+  #loads: Float64Array;
+  #turns: Float64Array;
 
   /**
    * `counts` are the least calls in flight in each class. Integers go in and none but integers:
@@ -24,6 +24,16 @@ export class ClassHeap {
     this.#heap = Int32Array.from(weights.keys()).sort((a, b) => this.#loads[a]! - this.#loads[b]!);
     this.#places = new Int32Array(weights.length);
     for (let place = 0; place < this.#heap.length; place++) this.#places[this.#heap[place]!] = place;
+  }
+
+  copy(): ClassHeap {
+    const copy = new ClassHeap([], []);
+    copy.#heap = this.#heap.slice();
+    copy.#places = this.#places.slice();
+    copy.#weights = this.#weights;
+    copy.#loads = this.#loads.slice();
+    copy.#turns = this.#turns.slice();
+    return copy;
   }
 
   /** The class of least load whose turn it is. */

@@ -6,10 +6,10 @@
  */
 export class CountBuckets {
   /** Members in the order of their counts. */
-  readonly #order: Int32Array;
+  #order: Int32Array;
   /** Where each member stands in `order`. */
-  readonly #places: Int32Array;
-  readonly #counts: Int32Array;
+  #places: Int32Array;
+  #counts: Int32Array;
   /** For each count, how many members have less. */
   #starts: Int32Array;
   #least = 0;
@@ -31,6 +31,16 @@ export class CountBuckets {
     this.#counts = clamped;
     this.#starts = starts;
     this.#skipEmpty();
+  }
+
+  copy(): CountBuckets {
+    const copy = new CountBuckets([]);
+    copy.#order = this.#order.slice();
+    copy.#places = this.#places.slice();
+    copy.#counts = this.#counts.slice();
+    copy.#starts = this.#starts.slice();
+    copy.#least = this.#least;
+    return copy;
   }
 
   /** The least count of all. */

@@ -1,7 +1,7 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Random } from '../../runtime/random.js';
 import { EndpointSlots } from '../endpoint-slots.js';
-import type { Picker, PickRequest } from '../policy.js';
+import type { Description, Picker, PickRequest, Preview } from '../policy.js';
 import { ClassHeap } from './class-heap.js';
 import { CountBuckets } from './count-buckets.js';
 
@@ -20,7 +20,7 @@ import { CountBuckets } from './count-buckets.js';
 export class LeastLoadedPicker implements Picker {
   readonly #random: Random;
   readonly #weightOf: (endpoint: Endpoint) => number;
-  readonly #slots = new EndpointSlots();
+  #slots = new EndpointSlots();
   #classes: readonly WeightClass[] = [];
   #classOf: Int32Array = new Int32Array(0);
   #memberOf: Int32Array = new Int32Array(0);
@@ -95,6 +95,20 @@ export class LeastLoadedPicker implements Picker {
     const { least } = buckets;
     buckets.lower(this.#memberOf[slot]!, endpoint.inflight);
     if (buckets.least !== least) this.#heap.set(index, buckets.least);
+  }
+
+  describe(endpoint: Endpoint): Description {
+    const weight = this.#weightOf(endpoint);
+    return { cost: endpoint.inflight / weight, parts: { inflight: endpoint.inflight, weight } };
+  }
+
+  preview(request: PickRequest, random: Random): Preview {
+    const twin = new LeastLoadedPicker(random, this.#weightOf);
+    twin.#slots = this.#slots;
+    twin.#classes = this.#classes.map((each) => ({ ...each, buckets: each.buckets.copy() }));
+    twin.#heap = this.#heap.copy();
+    const endpoint = twin.pick(request);
+    return { endpoint, drew: [endpoint] };
   }
 
   /** A retry whose first endpoints are the least loaded: seldom, so it may look at all of them. */

@@ -1,7 +1,7 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
-import type { Picker, PickRequest, ProbeSource } from '../policy.js';
+import type { Description, Picker, PickRequest, Preview, ProbeSource } from '../policy.js';
 import { WeightedSampler } from '../weighted-sampler.js';
 import { type Candidate, ProbePool } from './probe-pool.js';
 
@@ -23,8 +23,8 @@ export interface PrequalContext {
 export class PrequalPicker implements Picker {
   readonly #context: PrequalContext;
   readonly #settings: PrequalSettings;
-  readonly #sampler: WeightedSampler;
-  readonly #pool: ProbePool;
+  #sampler: WeightedSampler;
+  #pool: ProbePool;
   /** In the order of the rotation. */
   #targets: readonly Target[] = [];
   /**
@@ -63,6 +63,28 @@ export class PrequalPicker implements Picker {
     this.#remove();
     const answer = pool.size < MIN_POOL ? -1 : pool.best(tried);
     return answer === -1 ? this.#sampler.drawUntried(tried) : pool.use(answer);
+  }
+
+  /** What it answered last, where that may still be used; else its weight alone. */
+  describe(endpoint: Endpoint): Description {
+    const { weight } = endpoint;
+    const answer = this.#pool.answerOf(endpoint);
+    if (answer === undefined) return { parts: { weight } };
+    const { inflight, latencyMs, arrivedAtMs, hot, score } = answer;
+    const ageMs = this.#context.clock.now() - arrivedAtMs;
+    return { cost: score, parts: { inflight, latencyMs, hot: hot ? 1 : 0, ageMs, weight } };
+  }
+
+  /** Asks no server: goes by the answers that there are. */
+  preview(request: PickRequest, random: Random): Preview {
+    const twin = new PrequalPicker({ ...this.#context, random, probes: NO_PROBES }, this.#settings);
+    twin.#targets = this.#targets;
+    twin.#sampler = this.#sampler.over(random);
+    twin.#pool = this.#pool.copy(random);
+    twin.#due.set(this.#due);
+    twin.#removeOldest = this.#removeOldest;
+    const endpoint = twin.pick(request);
+    return { endpoint, drew: [endpoint] };
   }
 
   #probe(): void {
@@ -128,6 +150,8 @@ function usesPerAnswer(settings: PrequalSettings, ready: readonly Endpoint[]): n
   // for long.
   return net <= 2 / MAX_USES ? MAX_USES : Math.max(1, 2 / net);
 }
+
+const NO_PROBES: ProbeSource = { probe: () => {} };
 
 const MAX_USES = 8;
 /** With one answer there is nothing to choose from. */

@@ -56,6 +56,37 @@ export class ProbePool {
     this.#highest = new Int32Array(capacity);
   }
 
+  /** Its answers, as they are, with candidates and draws of its own. */
+  copy(random: Random): ProbePool {
+    const copy = new ProbePool(this.#inflights.length, this.#hotQuantile, random);
+    for (let i = 0; i < this.#size; i++) copy.#candidates[i] = { ...this.#candidates[i]!, place: i };
+    copy.#size = this.#size;
+    copy.#inflights.set(this.#inflights);
+    copy.#latenciesMs.set(this.#latenciesMs);
+    copy.#arrivedAtMs.set(this.#arrivedAtMs);
+    copy.#uses.set(this.#uses);
+    copy.#scores.set(this.#scores);
+    copy.#oldestMs.set(this.#oldestMs);
+    copy.#hotAbove = this.#hotAbove;
+    copy.#answersSince = this.#answersSince;
+    copy.#usesPerAnswer = this.#usesPerAnswer;
+    return copy;
+  }
+
+  /** The answer of an endpoint that may be used still, if there is one. */
+  answerOf(endpoint: Endpoint): Answer | undefined {
+    const place = this.#candidates.findIndex((candidate) => candidate?.endpoint === endpoint);
+    if (place === -1) return undefined;
+    const inflight = this.#inflights[place]!;
+    return {
+      inflight,
+      latencyMs: this.#latenciesMs[place]!,
+      arrivedAtMs: this.#arrivedAtMs[place]!,
+      hot: inflight > this.#hotAbove,
+      score: this.#scores[place]!,
+    };
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -207,6 +238,16 @@ export class ProbePool {
     }
     candidates[last] = undefined;
   }
+}
+
+/** What an endpoint said of itself, for display. */
+export interface Answer {
+  readonly inflight: number;
+  readonly latencyMs: number;
+  readonly arrivedAtMs: number;
+  /** Its calls in progress are many. */
+  readonly hot: boolean;
+  readonly score: number;
 }
 
 const ALL_HOT = -1;

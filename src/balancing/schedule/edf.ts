@@ -10,9 +10,9 @@ import type { Schedule } from './schedule.js';
  * A binary heap in two typed arrays: O(log n) per turn.
  */
 export class EdfSchedule implements Schedule {
-  readonly #heap: Uint32Array;
-  readonly #deadlines: Float64Array;
-  readonly #periods: Float64Array;
+  #heap: Uint32Array;
+  #deadlines: Float64Array;
+  #periods: Float64Array;
   readonly position = 0;
 
   constructor(weights: readonly number[], random: Random) {
@@ -20,6 +20,14 @@ export class EdfSchedule implements Schedule {
     this.#deadlines = this.#periods.map((period) => period * random.float());
     this.#heap = Uint32Array.from(weights, (_, index) => index);
     this.#heap.sort((a, b) => this.#deadlines[a]! - this.#deadlines[b]!);
+  }
+
+  copy(): Schedule {
+    const copy = new EdfSchedule([], NO_DRAWS);
+    copy.#periods = this.#periods;
+    copy.#deadlines = this.#deadlines.slice();
+    copy.#heap = this.#heap.slice();
+    return copy;
   }
 
   next(): number {
@@ -42,3 +50,6 @@ export class EdfSchedule implements Schedule {
     return top;
   }
 }
+
+/** A copy draws no deadlines. */
+const NO_DRAWS: Random = { below: () => 0, float: () => 0 };

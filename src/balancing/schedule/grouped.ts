@@ -22,14 +22,25 @@ export class GroupedSchedule implements Schedule {
   readonly #turns: Uint32Array;
   readonly position = 0;
 
-  constructor(byWeight: ReadonlyMap<number, readonly number[]>, random: Random) {
+  constructor(groups: Schedule, members: readonly Uint32Array[], turns: Uint32Array) {
+    this.#groups = groups;
+    this.#members = members;
+    this.#turns = turns;
+  }
+
+  static of(byWeight: ReadonlyMap<number, readonly number[]>, random: Random): GroupedSchedule {
     const groups = [...byWeight];
     const weights = groups.map(([weight, indices]) => weight * indices.length);
     // Begun at a random place, so that clients started together do not all begin with the same
     // weight.
-    this.#groups = smoothSchedule(weights, random.float()) ?? new EdfSchedule(weights, random);
-    this.#members = groups.map(([, indices]) => Uint32Array.from(indices));
-    this.#turns = Uint32Array.from(groups, ([, indices]) => random.below(indices.length));
+    const schedule = smoothSchedule(weights, random.float()) ?? new EdfSchedule(weights, random);
+    const members = groups.map(([, indices]) => Uint32Array.from(indices));
+    const turns = Uint32Array.from(groups, ([, indices]) => random.below(indices.length));
+    return new GroupedSchedule(schedule, members, turns);
+  }
+
+  copy(): Schedule {
+    return new GroupedSchedule(this.#groups.copy(), this.#members, this.#turns.slice());
   }
 
   next(): number {
@@ -50,5 +61,5 @@ export function dueSchedule(weights: readonly number[], random: Random): Schedul
     else group.push(index);
   }
   if (byWeight.size * MIN_MEMBERS_PER_WEIGHT > weights.length) return new EdfSchedule(weights, random);
-  return new GroupedSchedule(byWeight, random);
+  return GroupedSchedule.of(byWeight, random);
 }

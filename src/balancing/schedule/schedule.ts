@@ -4,4 +4,6 @@ export interface Schedule {
   next(): number;
   /** How far through its cycle it is, 0 to 1, for the schedule that follows it. */
   readonly position: number;
+  /** Goes on as this one does, by itself. */
+  copy(): Schedule;
 }

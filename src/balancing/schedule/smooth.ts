@@ -54,6 +54,12 @@ class TableSchedule implements Schedule {
     this.#turn = Math.floor(position * cycle.length) % cycle.length;
   }
 
+  copy(): Schedule {
+    const copy = new TableSchedule(this.#cycle, 0);
+    copy.#turn = this.#turn;
+    return copy;
+  }
+
   get position(): number {
     return this.#turn / this.#cycle.length;
   }

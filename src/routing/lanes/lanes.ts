@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Part, RouteRequest } from '../../picking/router.js';
+import type { Random } from '../../runtime/random.js';
 import { currentLane, isLane, laneOf } from './lane-context.js';
 import type { LaneSettings } from './options.js';
 
@@ -10,7 +11,7 @@ const MAX_LANES = 10_000;
 export class Lanes {
   readonly settings: LaneSettings;
   /** Where a call goes whose lane has no endpoint that is well. */
-  otherwise: (request: RouteRequest | undefined) => Part | undefined = () => undefined;
+  otherwise: (request: RouteRequest | undefined, dry?: Random) => Part | undefined = () => undefined;
   #parts = new Map<string, LanePart>();
 
   constructor(settings: LaneSettings) {
@@ -59,30 +60,28 @@ export class Lanes {
 
   #create(lane: string): LanePart {
     const has = (endpoint: Endpoint): boolean => this.#laneOf(endpoint) === lane;
-    return new LanePart(lane, has, (request) => (this.settings.fallback ? this.otherwise(request) : undefined));
+    return new LanePart(lane, has, (request, dry) =>
+      this.settings.fallback ? this.otherwise(request, dry) : undefined,
+    );
   }
 }
 
 class LanePart implements Part {
   readonly name: string;
   readonly has: (endpoint: Endpoint) => boolean;
-  readonly #otherwise: (request: RouteRequest | undefined) => Part | undefined;
+  readonly #otherwise: Lanes['otherwise'];
   calls = 0;
   spilled = 0;
 
-  constructor(
-    lane: string,
-    has: (endpoint: Endpoint) => boolean,
-    otherwise: (request: RouteRequest | undefined) => Part | undefined,
-  ) {
+  constructor(lane: string, has: (endpoint: Endpoint) => boolean, otherwise: Lanes['otherwise']) {
     this.name = `lane/${lane}`;
     this.has = has;
     this.#otherwise = otherwise;
   }
 
-  spill(request: RouteRequest | undefined): Part | undefined {
-    this.spilled++;
-    return this.#otherwise(request);
+  spill(request: RouteRequest | undefined, dry?: Random): Part | undefined {
+    if (dry === undefined) this.spilled++;
+    return this.#otherwise(request, dry);
   }
 
   ended(): void {

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import type { Part } from '../../picking/router.js';
+import type { Part, RouteRequest } from '../../picking/router.js';
 import type { Outcome } from '../../runtime/outcome.js';
+import type { Random } from '../../runtime/random.js';
 import { ArmCounts } from './arm-counts.js';
 import type { Selects } from './selector.js';
 
@@ -11,17 +12,19 @@ export class ArmPart implements Part {
   readonly has: Selects;
   /** Where its calls go while no endpoint of it can be used. */
   readonly #elsewhere: Part;
+  readonly arm: NonNullable<Part['arm']>;
   /** Calls that went there. */
   spilled = 0;
 
-  constructor(name: string, has: Selects, elsewhere: Part) {
-    this.name = name;
+  constructor(arm: NonNullable<Part['arm']>, has: Selects, elsewhere: Part) {
+    this.arm = arm;
+    this.name = `${arm.split}/${arm.name}`;
     this.has = has;
     this.#elsewhere = elsewhere;
   }
 
-  spill(): Part {
-    this.spilled++;
+  spill(_request: RouteRequest | undefined, dry?: Random): Part {
+    if (dry === undefined) this.spilled++;
     return this.#elsewhere;
   }
 

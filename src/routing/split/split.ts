@@ -43,6 +43,7 @@ export class Split {
       this.#byName = kept.#byName;
       return;
     }
+    const armOf = (name: string) => ({ split: settings.name, name });
     const named = (name: string): string => `${settings.name}/${name}`;
     const selected = (endpoint: Endpoint): boolean => settings.arms.some(({ has }) => has(endpoint));
     const isBaseline = settings.baseline ?? ((endpoint) => !selected(endpoint));
@@ -53,9 +54,9 @@ export class Split {
     this.#spills = [anywhere, spill];
     this.#arms = [
       ...settings.arms.map(
-        ({ name, has }) => new ArmPart(named(name), (endpoint) => within(endpoint) && has(endpoint), spill),
+        ({ name, has }) => new ArmPart(armOf(name), (endpoint) => within(endpoint) && has(endpoint), spill),
       ),
-      new ArmPart(named(BASELINE), baseline, anywhere),
+      new ArmPart(armOf(BASELINE), baseline, anywhere),
     ];
     this.#byName = new Map(this.#arms.map((part, i) => [settings.arms[i]?.name ?? BASELINE, part]));
   }
@@ -70,7 +71,7 @@ export class Split {
   }
 
   /** Hot path. */
-  choose(request: RouteRequest | undefined): ArmPart {
+  choose(request: RouteRequest | undefined, random: Random = this.#random): ArmPart {
     const { rules, by, withoutKey } = this.settings;
     const labels = request?.labels;
     if (labels !== undefined) {
@@ -81,13 +82,13 @@ export class Split {
     }
     const key = by === undefined ? request?.key : labelOf(labels, by);
     if (key === undefined && withoutKey === 'baseline') return this.#arms[this.#arms.length - 1]!;
-    return this.#arms[this.#buckets[this.#bucket(key)]!]!;
+    return this.#arms[this.#buckets[bucketFor(key, this.#seed, random)]!]!;
   }
+}
 
-  #bucket(key: RoutingKey | undefined): number {
-    if (key === undefined) return this.#random.below(BUCKETS);
-    return bucketOf(typeof key === 'string' ? hash32(key, this.#seed) : hashBytes32(key, this.#seed));
-  }
+function bucketFor(key: RoutingKey | undefined, seed: number, random: Random): number {
+  if (key === undefined) return random.below(BUCKETS);
+  return bucketOf(typeof key === 'string' ? hash32(key, seed) : hashBytes32(key, seed));
 }
 
 /** Whether the arms are the same parts: shares and rules may differ. */

@@ -6,6 +6,7 @@ import { Outcome } from '../../runtime/outcome.js';
 import type { ManualClock } from '../manual-clock.js';
 import { bytesPer } from './heap.js';
 import { historyOf, play, shrink } from './history.js';
+import { previewChecks } from './preview-checks.js';
 import { Stage } from './stage.js';
 
 /** One thing that every policy has to do. */
@@ -86,6 +87,7 @@ export function policyChecks(make: () => Policy, traits: PolicyTraits = {}): rea
   if (make().usesKey === true) {
     checks.push({ name: 'sends a key to the same endpoint while the rotation stays', run: () => keyStays(start) });
   }
+  checks.push(...previewChecks(start));
   return checks;
 }
 
