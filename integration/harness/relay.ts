@@ -1,10 +1,17 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './ports.js';
 
+type Mode = 'pass' | 'hold' | 'swallow' | 'swallow-answers' | 'delay' | 'crumble';
+
 /**
  * A TCP relay before a server, for what networks do to connections: `pass` is how it begins; `cut`
  * resets connections and refuses new ones; `hold` takes connections and keeps all bytes back until
- * it passes again, in order; `swallow` takes connections and forgets all bytes.
+ * it passes again, in order; `swallow` takes connections and forgets all bytes, `swallowAnswers`
+ * those of the server alone (half-open: requests arrive and no answer does); `delay` forwards each
+ * byte later; `crumble` forwards pieces of three bytes. `reset` and `corrupt` happen once: to the
+ * connections that there are, and to the next bytes of each.
+ *
+ * A connection that lost bytes is reset when it passes again: TCP leaves nothing out.
  */
 export class Relay implements AsyncDisposable {
   readonly host = '127.0.0.1';
@@ -12,7 +19,8 @@ export class Relay implements AsyncDisposable {
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
   #server: Server | undefined;
-  #mode: 'pass' | 'hold' | 'swallow' = 'pass';
+  #mode: Mode = 'pass';
+  #delayMs = 0;
   /** How many connections were taken. */
   connections = 0;
 
@@ -34,8 +42,7 @@ export class Relay implements AsyncDisposable {
   async cut(): Promise<void> {
     const closed = new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve(undefined)));
     this.#server = undefined;
-    for (const pair of this.#pairs) pair.end();
-    this.#pairs.clear();
+    this.reset();
     await closed;
   }
 
@@ -47,6 +54,30 @@ export class Relay implements AsyncDisposable {
     this.#become('swallow');
   }
 
+  swallowAnswers(): void {
+    this.#become('swallow-answers');
+  }
+
+  delay(ms: number): void {
+    this.#delayMs = ms;
+    this.#become('delay');
+  }
+
+  crumble(): void {
+    this.#become('crumble');
+  }
+
+  /** Resets the connections that there are; new ones are taken. */
+  reset(): void {
+    for (const pair of this.#pairs) pair.end();
+    this.#pairs.clear();
+  }
+
+  /** The next bytes on each connection, of server or client, arrive as others; then it is reset. */
+  corrupt(from: 'server' | 'client'): void {
+    for (const pair of this.#pairs) pair.corrupt(from);
+  }
+
   async pass(): Promise<void> {
     if (this.#server === undefined) await this.#listen();
     this.#become('pass');
@@ -56,9 +87,9 @@ export class Relay implements AsyncDisposable {
     await this.cut();
   }
 
-  #become(mode: 'pass' | 'hold' | 'swallow'): void {
+  #become(mode: Mode): void {
     this.#mode = mode;
-    for (const pair of this.#pairs) pair.become(mode);
+    for (const pair of this.#pairs) pair.become(mode, this.#delayMs);
   }
 
   async #listen(): Promise<void> {
@@ -67,7 +98,7 @@ export class Relay implements AsyncDisposable {
       this.connections++;
       const pair = new Pair(client, this.#target, () => this.#pairs.delete(pair));
       this.#pairs.add(pair);
-      pair.become(this.#mode);
+      pair.become(this.#mode, this.#delayMs);
     });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
@@ -81,23 +112,29 @@ class Pair {
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #ended: () => void;
-  #held: (() => void)[] = [];
-  #mode: 'pass' | 'hold' | 'swallow' = 'pass';
+  readonly #there: Lane;
+  readonly #back: Lane;
 
   constructor(client: Socket, target: number, ended: () => void) {
     this.#client = client;
     this.#ended = ended;
     this.#server = createConnection({ host: '127.0.0.1', port: target });
-    this.#join(client, this.#server);
-    this.#join(this.#server, client);
+    const end = (): void => this.end();
+    this.#there = new Lane(client, this.#server, ended, end);
+    this.#back = new Lane(this.#server, client, ended, end);
   }
 
-  become(mode: 'pass' | 'hold' | 'swallow'): void {
-    this.#mode = mode;
-    if (mode === 'hold') return;
-    const held = this.#held;
-    this.#held = [];
-    if (mode === 'pass') for (const go of held) go();
+  become(mode: Mode, delayMs: number): void {
+    if (mode === 'pass' && (this.#there.lost || this.#back.lost)) {
+      this.end();
+      return;
+    }
+    this.#there.become(mode === 'swallow-answers' ? 'pass' : mode, delayMs);
+    this.#back.become(mode === 'swallow-answers' ? 'swallow' : mode, delayMs);
+  }
+
+  corrupt(from: 'server' | 'client'): void {
+    (from === 'server' ? this.#back : this.#there).corrupt();
   }
 
   end(): void {
@@ -105,19 +142,81 @@ class Pair {
     this.#server.destroy();
     this.#ended();
   }
+}
 
-  #join(from: Socket, to: Socket): void {
-    const act = (go: () => void): void => {
-      if (this.#mode === 'pass') go();
-      else if (this.#mode === 'hold') this.#held.push(go);
-    };
-    from.on('data', (bytes) => act(() => to.write(bytes)));
+/** One direction of a connection. */
+class Lane {
+  readonly #to: Socket;
+  readonly #reset: () => void;
+  #mode: Mode = 'pass';
+  #delayMs = 0;
+  #corrupt = false;
+  /** What was not forwarded yet, in order, with the time from which it may be. */
+  #waiting: { readonly go: () => void; readonly atMs: number }[] = [];
+  /** Whether bytes were forgotten. */
+  lost = false;
+
+  constructor(from: Socket, to: Socket, ended: () => void, reset: () => void) {
+    this.#to = to;
+    this.#reset = reset;
+    from.on('data', (bytes) => this.#act(() => this.#forward(bytes), true));
     from.on('close', () =>
-      act(() => {
+      this.#act(() => {
         to.destroy();
-        this.#ended();
-      }),
+        ended();
+      }, false),
     );
     from.on('error', () => from.destroy());
+  }
+
+  become(mode: Mode, delayMs: number): void {
+    this.#mode = mode;
+    this.#delayMs = delayMs;
+    if (mode === 'swallow') this.#waiting = [];
+    else if (mode !== 'hold') this.#drain();
+  }
+
+  corrupt(): void {
+    this.#corrupt = true;
+  }
+
+  #act(go: () => void, bytes: boolean): void {
+    if (this.#mode === 'swallow') {
+      this.lost ||= bytes;
+      return;
+    }
+    const atMs = performance.now() + (this.#mode === 'delay' ? this.#delayMs : 0);
+    if (this.#mode !== 'hold' && this.#mode !== 'delay' && this.#waiting.length === 0) {
+      go();
+      return;
+    }
+    this.#waiting.push({ go, atMs });
+    if (this.#mode !== 'hold') this.#drain();
+  }
+
+  #drain(): void {
+    while (this.#waiting.length > 0 && this.#mode !== 'hold') {
+      const leftMs = this.#waiting[0]!.atMs - performance.now();
+      if (leftMs > 0) {
+        setTimeout(() => this.#drain(), leftMs).unref();
+        return;
+      }
+      this.#waiting.shift()!.go();
+    }
+  }
+
+  #forward(bytes: Buffer): void {
+    if (this.#corrupt) {
+      this.#corrupt = false;
+      // Neither a protocol's first byte nor a length: no parser may take it for an answer.
+      this.#to.write(Buffer.alloc(bytes.length, 0xfe), () => setImmediate(this.#reset));
+      return;
+    }
+    if (this.#mode !== 'crumble') {
+      this.#to.write(bytes);
+      return;
+    }
+    for (let at = 0; at < bytes.length && at < 300; at += 3) this.#to.write(bytes.subarray(at, Math.min(at + 3, 300)));
+    if (bytes.length > 300) this.#to.write(bytes.subarray(300));
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * The client process of a campaign: `node … client.ts <task as JSON>`. It tells its parent `ready`,
+ * works until it is told to `stop`, then answers `stopped`, `final` and ends by itself.
+ */
+import { pathToFileURL } from 'node:url';
+import { seededRandom } from 'fairlead/testing';
+import { ClientHistory } from './history.js';
+import type { ClientPart } from './part.js';
+
+export interface ClientTask {
+  readonly module: string;
+  readonly folder: string;
+  readonly name: string;
+  readonly seed: number;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly world: unknown;
+  readonly workers: number;
+  readonly keys: number;
+}
+
+export type ClientOrder =
+  | { readonly order: 'stop' | 'final' | 'end' }
+  | { readonly order: 'busy'; readonly ms: number };
+
+const task = JSON.parse(process.argv[2]!) as ClientTask;
+const history = new ClientHistory(task.folder, task.name);
+process.on('uncaughtException', (error) => history.complain('uncaught exception', error.stack));
+process.on('unhandledRejection', (error) =>
+  history.complain('unhandled rejection', error instanceof Error ? error.stack : String(error)),
+);
+process.on('warning', (warning) => {
+  if (warning.name !== 'ExperimentalWarning') history.complain('process warning', warning.stack);
+});
+
+const { client } = (await import(pathToFileURL(task.module).href)) as { client: ClientPart };
+const random = seededRandom(task.seed);
+const running = await client.start({ ...task, random, history });
+
+let working = true;
+const work = Array.from({ length: task.workers }, async (_, worker) => {
+  const own = seededRandom(task.seed * 1_000 + worker);
+  while (working) {
+    await running.step(worker, own);
+    // As a caller that has something else to do, too; and nothing starves.
+    await new Promise((resolve) => (own.below(8) === 0 ? setTimeout(resolve, own.below(20)) : setImmediate(resolve)));
+  }
+});
+
+const say = (what: string): void => void process.send?.(what);
+const orders: Record<ClientOrder['order'], (order: ClientOrder) => Promise<void> | void> = {
+  busy: (order) => {
+    const until = performance.now() + ('ms' in order ? order.ms : 0);
+    while (performance.now() < until);
+  },
+  stop: async () => {
+    working = false;
+    await Promise.all(work);
+    say('stopped');
+  },
+  final: async () => {
+    await running.final();
+    say('final');
+  },
+  end: async () => {
+    await running.end();
+    say('ended');
+    process.disconnect();
+    // What is left now keeps the process alive; unref'd, so that this look does not.
+    setTimeout(() => history.complain('the process does not end', process.getActiveResourcesInfo()), 4_000).unref();
+  },
+};
+process.on('message', (order: ClientOrder) => {
+  void Promise.resolve(orders[order.order](order)).catch((error: unknown) => {
+    history.complain(`'${order.order}' failed`, error instanceof Error ? error.stack : String(error));
+    say('failed');
+  });
+});
+say('ready');

@@ -1,0 +1,5 @@
+import type { CampaignPart } from '../part.js';
+import { redis } from './redis/part.js';
+
+/** One line for each part. */
+export const parts: readonly CampaignPart[] = [redis];

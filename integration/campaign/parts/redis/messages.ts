@@ -1,0 +1,95 @@
+import type { ShardedRedis } from 'fairlead/redis';
+import type { Random } from 'fairlead/testing';
+import type { ClientContext } from '../../part.js';
+import { judge } from './judge.js';
+
+const CHANNELS = 4;
+const HEARD_WITHIN_MS = 8_000;
+
+/**
+ * Channels of this client alone, so that it knows what was published. While faults go on a message
+ * may be missed; in quiet each is heard, once.
+ */
+export class Messages {
+  readonly #redis: ShardedRedis;
+  readonly #context: ClientContext;
+  readonly #heard = new Map<string, number>();
+  #sent = 0;
+
+  constructor(redis: ShardedRedis, context: ClientContext) {
+    this.#redis = redis;
+    this.#context = context;
+    redis.on('message', (channel: string, message: string) => this.#hear(channel, message));
+    redis.on('pmessage', (_pattern: string, channel: string, message: string) => this.#hear(`p ${channel}`, message));
+  }
+
+  /** Tries until it is taken: a shard may be down as the client starts. */
+  async subscribe(): Promise<void> {
+    const channels = Array.from({ length: CHANNELS }, (_, i) => this.#channel(i));
+    const asks = [
+      ...channels.map((channel) => () => this.#redis.subscribe(channel)),
+      () => this.#redis.psubscribe(`${this.#context.name}/p*`),
+    ];
+    for (const ask of asks) {
+      for (let tries = 0; ; tries++) {
+        const error = await ask().then(
+          () => undefined,
+          (failed: unknown) => failed,
+        );
+        if (error === undefined) break;
+        if (judge(error) === undefined) this.#context.history.complain('subscribe failed', String(error));
+        if (tries > 100) return this.#context.history.complain('subscribe never succeeded', String(error));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  async publish(worker: number, random: Random): Promise<void> {
+    const { history, name } = this.#context;
+    const channel =
+      random.below(2) === 0 ? this.#channel(random.below(CHANNELS)) : `${name}/p${random.below(CHANNELS)}`;
+    const message = `${name}#${this.#sent++}`;
+    const about = (): object => ({ shard: this.#redis.shardFor(channel) });
+    await history.run(worker, 'publish', channel, message, () => this.#redis.publish(channel, message), judge, about);
+  }
+
+  /** All servers are reachable again: within a second or so each channel is subscribed. */
+  async final(): Promise<void> {
+    const { history, name } = this.#context;
+    const all = Array.from({ length: CHANNELS }, (_, i) => [
+      [this.#channel(i), this.#channel(i)],
+      [`${name}/p${i}`, `p ${name}/p${i}`],
+    ]).flat() as [string, string][];
+    const until = performance.now() + HEARD_WITHIN_MS;
+    const missing = new Map(all);
+    while (missing.size > 0) {
+      for (const [channel, heardAs] of missing) {
+        const message = `${name}#final${this.#sent++}`;
+        await this.#redis.publish(channel, message);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        if (this.#heard.has(`${heardAs} ${message}`)) missing.delete(channel);
+      }
+      if (performance.now() > until) break;
+    }
+    if (missing.size > 0) history.complain('a subscription is deaf', [...missing.keys()]);
+    const twice = [...this.#heard].filter(([, times]) => times > 1);
+    if (twice.length > 0) history.complain('a message was heard twice', twice.slice(0, 5));
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.unsubscribe();
+    await this.#redis.punsubscribe();
+  }
+
+  #channel(i: number): string {
+    return `${this.#context.name}/c${i}`;
+  }
+
+  #hear(channel: string, message: string): void {
+    const key = `${channel} ${message}`;
+    this.#heard.set(key, (this.#heard.get(key) ?? 0) + 1);
+    if (!message.startsWith(`${this.#context.name}#`)) {
+      this.#context.history.complain('a message of another channel was heard', { channel, message });
+    }
+  }
+}

@@ -1,0 +1,323 @@
+import { PartialResultError, type ShardedRedis } from 'fairlead/redis';
+import type { Random } from 'fairlead/testing';
+import type { ClientHistory, Invoked } from '../../history.js';
+import { judge } from './judge.js';
+import { intact, padded } from './values.js';
+
+export interface OperationContext {
+  readonly redis: ShardedRedis;
+  readonly history: ClientHistory;
+  readonly keys: number;
+  readonly name: string;
+  /** Counts up: makes values unique. */
+  unique: number;
+}
+
+type Operate = (context: OperationContext, worker: number, random: Random) => Promise<unknown>;
+export type Weighted = readonly [weight: number, operate: Operate];
+
+/** One recorded command about one key; where it failed, which shard had the key. */
+function command<T>(
+  { history, redis }: OperationContext,
+  worker: number,
+  name: string,
+  key: string,
+  input: unknown,
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
+  return history.run(worker, name, key, input, ask, judge, () => {
+    return { shard: redis.shardFor(key) };
+  });
+}
+
+const numbered = (kind: string, { keys }: OperationContext, random: Random): string => `${kind}:${random.below(keys)}`;
+const fresh = (context: OperationContext): string => `${context.name}-${context.unique++}`;
+
+const increment: Operate = (context, worker, random) => {
+  const { redis, history } = context;
+  const key = numbered('counter', context, random);
+  const one = (ask: () => Promise<unknown>): Promise<unknown> => command(context, worker, 'incr', key, 1, ask);
+  switch (random.below(7)) {
+    case 0:
+      return one(() => history.called<number>((done) => void redis.incr(key, done)));
+    case 1:
+      return one(() => redis.eval("return redis.call('INCR', KEYS[1])", 1, key));
+    case 2:
+      return one(async () => only(await redis.multi().incr(key).exec()));
+    case 3:
+      return one(async () => only(await redis.pipeline().incr(key).exec()));
+    case 4:
+      return one(async () => Number(await redis.incrbyfloat(key, 1)));
+    case 5:
+      return one(() => redis.call('INCRBY', key, '1') as Promise<unknown>);
+    default:
+      return one(() => redis.incr(key));
+  }
+};
+
+/** The answer of a pipeline of one command. */
+function only(results: [Error | null, unknown][] | null): unknown {
+  const [error, value] = results![results!.length - 1]!;
+  if (error) throw error;
+  return value;
+}
+
+/** Commands of several shards in one pipeline: each slot is judged by itself. */
+const pipelined: Operate = async (context, worker, random) => {
+  const { redis, history } = context;
+  const keys = Array.from({ length: 2 + random.below(10) }, () => numbered('counter', context, random));
+  const operations = keys.map((key) => history.invoke(worker, 'incr', key, 1));
+  const pipeline = redis.pipeline();
+  for (const key of keys) pipeline.incr(key);
+  const results = await pipeline.exec().catch((error: Error) => keys.map(() => [error, undefined] as const));
+  for (const [i, operation] of operations.entries()) {
+    const [error, value] = results![i]!;
+    if (!error) operation.ok(value);
+    else settle(context, operation, error, keys[i]!);
+  }
+};
+
+function settle({ redis, history }: OperationContext, operation: Invoked, error: Error, key: string): void {
+  const outcome = judge(error);
+  if (outcome === undefined)
+    history.complain(`${key} failed with something undeclared`, `${error.name} ${error.message}`);
+  operation[outcome ?? 'unknown'](error, { shard: redis.shardFor(key) });
+}
+
+/** A split command says of each key how it ended. */
+function settleMany(
+  context: OperationContext,
+  operations: readonly Invoked[],
+  error: Error,
+  keys: readonly string[],
+): void {
+  for (const [i, operation] of operations.entries()) {
+    const result = error instanceof PartialResultError ? error.results[i]! : { error };
+    if (result.error) settle(context, operation, result.error, keys[i]!);
+    else {
+      const { value } = result as { value: unknown };
+      operation.ok(Buffer.isBuffer(value) || value === null ? intact(value, context.history, keys[i]!) : undefined);
+    }
+  }
+}
+
+const write: Operate = (context, worker, random) => {
+  const { redis, history } = context;
+  const key = numbered('register', context, random);
+  const id = fresh(context);
+  const value = padded(id, random);
+  const one = (ask: () => Promise<unknown>): Promise<unknown> =>
+    command(context, worker, 'write', key, id, async () => void (await ask()));
+  switch (random.below(6)) {
+    case 0:
+      return one(() => history.called((done) => void redis.set(key, value, done)));
+    case 1:
+      return one(() => redis.set(key, value, 'PX', 3_600_000));
+    case 2:
+      return one(() => redis.setex(key, 3_600, value));
+    case 3:
+      return one(() => redis.getset(key, value));
+    case 4:
+      return one(async () => only(await redis.multi().del(key).set(key, value).exec()));
+    default:
+      return one(() => redis.set(key, value));
+  }
+};
+
+const remove: Operate = (context, worker, random) => {
+  const key = numbered('register', context, random);
+  const ask = random.below(2) === 0 ? () => context.redis.del(key) : () => context.redis.unlink(key);
+  return command(context, worker, 'write', key, null, async () => void (await ask()));
+};
+
+const read: Operate = (context, worker, random) => {
+  const { redis, history } = context;
+  const key = numbered('register', context, random);
+  const one = (ask: () => Promise<Buffer | null>): Promise<unknown> =>
+    command(context, worker, 'read', key, undefined, async () => intact(await ask(), history, key));
+  switch (random.below(4)) {
+    case 0:
+      return one(() => history.called<Buffer | null>((done) => void redis.getBuffer(key, done)));
+    case 1:
+      return one(async () => (await redis.mgetBuffer(key))[0]!);
+    case 2:
+      return one(async () => only(await redis.multi().getBuffer(key).exec()) as Buffer | null);
+    default:
+      return one(() => redis.getBuffer(key));
+  }
+};
+
+/** MGET over shards; what failed on some is an error for all of it here. */
+const readMany: Operate = async (context, worker, random) => {
+  const { redis, history } = context;
+  const keys = Array.from({ length: 2 + random.below(6) }, () => numbered('register', context, random));
+  const operations = keys.map((key) => history.invoke(worker, 'read', key));
+  const error = await redis.mgetBuffer(keys).then(
+    (values) => {
+      for (const [i, operation] of operations.entries()) operation.ok(intact(values[i]!, history, keys[i]!));
+    },
+    (failed: Error) => failed,
+  );
+  if (error) settleMany(context, operations, error, keys);
+};
+
+/** MSET over shards: OK for all, or what of it was written is unknown. */
+const writeMany: Operate = async (context, worker, random) => {
+  const { redis, history } = context;
+  const keys = [...new Set(Array.from({ length: 2 + random.below(4) }, () => numbered('register', context, random)))];
+  const ids = keys.map(() => fresh(context));
+  const operations = keys.map((key, i) => history.invoke(worker, 'write', key, ids[i]));
+  const values = Object.fromEntries(keys.map((key, i) => [key, padded(ids[i]!, random)]));
+  const error = await redis.mset(values).then(
+    () => {
+      for (const operation of operations) operation.ok();
+    },
+    (failed: Error) => failed,
+  );
+  if (error) settleMany(context, operations, error, keys);
+};
+
+const collect: Operate = (context, worker, random) => {
+  const { redis } = context;
+  const kind = random.below(5);
+  const key = numbered(['list', 'set', 'hash', 'zset', 'stream'][kind]!, context, random);
+  const item = fresh(context);
+  const add = [
+    () => redis.rpush(key, item),
+    () => redis.sadd(key, item),
+    () => redis.hset(key, item, '1'),
+    () => redis.zadd(key, String(random.below(100)), item),
+    () => redis.xadd(key, '*', 'item', item),
+  ][kind]! as () => Promise<unknown>;
+  return command(context, worker, 'add', key, item, async () => void (await add()));
+};
+
+const gather: Operate = (context, worker, random) => {
+  const kind = ['list', 'set', 'hash', 'zset', 'stream'][random.below(5)]!;
+  const key = numbered(kind, context, random);
+  return command(context, worker, 'items', key, undefined, () => itemsAt(context.redis, key));
+};
+
+/** All items of a collection, by its kind. */
+export async function itemsAt(redis: ShardedRedis, key: string): Promise<string[]> {
+  switch (key.split(':')[0]) {
+    case 'list':
+    case 'queue':
+      return await redis.lrange(key, 0, -1);
+    case 'set':
+      return await redis.smembers(key);
+    case 'hash':
+      return await redis.hkeys(key);
+    case 'zset':
+      return await redis.zrange(key, '0', '-1');
+    default:
+      return (await redis.xrange(key, '-', '+')).map(([, fields]) => fields[1]!);
+  }
+}
+
+const put: Operate = (context, worker, random) => {
+  const key = numbered('queue', context, random);
+  const item = fresh(context);
+  return command(context, worker, 'put', key, item, async () => void (await context.redis.rpush(key, item)));
+};
+
+const take: Operate = (context, worker, random) => {
+  const { redis } = context;
+  const key = numbered('queue', context, random);
+  const one = (ask: () => Promise<unknown>): Promise<unknown> => command(context, worker, 'take', key, undefined, ask);
+  const seconds = 0.1 + random.below(10) / 10;
+  switch (random.below(4)) {
+    case 0:
+      return one(async () => (await redis.blpop(key, seconds))?.[1] ?? null);
+    case 1:
+      return one(async () => (await redis.brpop(key, seconds))?.[1] ?? null);
+    case 2:
+      return one(() => redis.rpop(key));
+    default:
+      return one(() => redis.lpop(key));
+  }
+};
+
+const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+const lock: Operate = async (context, worker, random) => {
+  const { redis } = context;
+  const key = numbered('lock', context, random);
+  const holder = fresh(context);
+  const acquire = async (): Promise<boolean> => (await redis.set(key, holder, 'NX')) === 'OK';
+  if ((await command(context, worker, 'acquire', key, holder, acquire)) !== true) return;
+  await new Promise((resolve) => setTimeout(resolve, random.below(50)));
+  // Until it is known to be given back, or somebody else's: as a careful program does.
+  for (let tries = 0; tries < 50; tries++) {
+    const release = (): Promise<unknown> => redis.eval(RELEASE, 1, key, holder);
+    if ((await command(context, worker, 'release', key, holder, release)) !== undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+
+/** Two accounts whose sum is 0, and whoever sees both sees it so. */
+const transfer: Operate = (context, worker, random) => {
+  const key = numbered('{pair', context, random);
+  const { redis, history } = context;
+  const [from, to] = [`${key}}:from`, `${key}}:to`];
+  const one = async (): Promise<unknown> => {
+    const results = await redis.multi().decr(from).incr(to).mget(from, to).exec();
+    const [a, b] = results![2]![1] as [string, string];
+    if (Number(a) + Number(b) !== 0) history.complain('a transaction was seen by half', { key, a, b });
+    return Number(b);
+  };
+  return command(context, worker, 'incr', `${key}}`, 1, one);
+};
+
+/** Refused before anything is sent, whatever the servers do. */
+const refused: Operate = async (context) => {
+  const { redis, history } = context;
+  const calls: (() => Promise<unknown>)[] = [
+    () => redis.watch('register:0'),
+    // With a prefix of its own it is another key.
+    ...((redis.options.keyPrefix ?? '') === '' ? [() => redis.get('fl:ring:campaign')] : []),
+    () => redis.eval('return 1', 0),
+  ];
+  for (const call of calls) {
+    await call().then(
+      (answer) => history.complain('what is refused was done', answer),
+      (error) => judge(error) === 'fail' || history.complain('what is refused failed otherwise', String(error)),
+    );
+  }
+};
+
+export const storeOperations: readonly Weighted[] = [
+  [20, increment],
+  [6, pipelined],
+  [12, write],
+  [3, remove],
+  [14, read],
+  [3, readMany],
+  [3, writeMany],
+  [14, collect],
+  [4, gather],
+  [6, put],
+  [6, take],
+  [6, lock],
+  [5, transfer],
+  [1, refused],
+];
+
+export const cacheOperations: readonly Weighted[] = [
+  [20, increment],
+  [5, pipelined],
+  [20, write],
+  [5, remove],
+  [25, read],
+  [5, readMany],
+  [5, writeMany],
+];
+
+export function choose(operations: readonly Weighted[], random: Random): Operate {
+  let left = random.below(operations.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, operate] of operations) {
+    left -= weight;
+    if (left < 0) return operate;
+  }
+  return increment;
+}

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { checkCauses } from '../../checks/causes.js';
+import { checkCollections, checkQueues } from '../../checks/collections.js';
+import { checkCounters } from '../../checks/counters.js';
+import { checkLocks } from '../../checks/locks.js';
+import { checkRegisters } from '../../checks/registers.js';
+import type { Operation } from '../../history.js';
+import type { CampaignPart, FaultSpan, RunRecord, Violation } from '../../part.js';
+import { plan } from './plan.js';
+import { RedisWorld, shardOf } from './world.js';
+
+/** Down for `downAfterMs`, then a check of Consul, a probe, and at most a second between connects. */
+const GRACE_MS = 4_000;
+
+/** Faults that no command may notice: the last list of servers serves, and scripts are sent again. */
+const UNNOTICED = /^(client-|consul-|join|scripts-forgotten|disconnect-subscribers)/;
+
+/** Once keys move, what a command needs may be at any server. */
+const concerns =
+  (moving: boolean) =>
+  ({ about }: Operation, { kind, target }: FaultSpan): boolean => {
+    if (UNNOTICED.test(kind)) return false;
+    const { shard } = (about ?? {}) as { shard?: string };
+    return moving || shard === undefined || shard === shardOf(target);
+  };
+
+function check(record: RunRecord): Violation[] {
+  const { operations, faults, schedule } = record;
+  const { mode } = schedule.options;
+  const cache = mode === 'cache';
+  const counters = { adds: ['incr'], reads: ['final-count'], mayForget: cache };
+  const registers = { writes: ['write'], reads: ['read', 'final-read'], mayForget: cache };
+  return [
+    ...checkCounters(operations, counters),
+    ...checkRegisters(operations, { ...registers, sees: cache ? 'own' : 'all' }),
+    ...checkCollections(operations, { adds: ['add'], reads: ['items', 'final-items'] }),
+    ...checkQueues(operations, { puts: ['put'], takes: ['take'], left: ['final-left'] }),
+    ...checkLocks(operations, { acquires: ['acquire'], releases: ['release'] }),
+    ...(cache ? [] : checkCauses(operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),
+    ...operations
+      .filter(({ name, outcome }) => name.startsWith('final-') && outcome !== 'ok')
+      .map((operation) => ({
+        promise: 'quiet: a read failed with all servers well',
+        says: `${operation.key}: ${operation.error}`,
+        operations: [operation],
+      })),
+  ];
+}
+
+export const redis: CampaignPart = {
+  name: 'redis',
+  client: join(import.meta.dirname, 'client.ts'),
+  plan,
+  start: (schedule) => RedisWorld.start(schedule),
+  check,
+};

@@ -1,0 +1,81 @@
+import type { Random } from 'fairlead/testing';
+import { netFaults } from '../../net-faults.js';
+import type { FaultKind, Plan } from '../../part.js';
+import { processFaults } from '../../process-faults.js';
+import { registryFaults } from '../../registry.js';
+import { clientFaults } from '../../schedule.js';
+import { LISTED } from './world.js';
+
+/**
+ * - `store`: fixed servers with persistence, `onFailure: 'fail'`; every fault but a change of the
+ *   topology.
+ * - `moving`: the same with a hand-over window, and a server that joins and leaves. Nobody is kept
+ *   from hearing of a change for longer than `settleMs`, as docs/redis.md asks for.
+ * - `cache`: `onFailure: 'next'`, no persistence, eviction; every fault.
+ */
+export type Mode = 'store' | 'moving' | 'cache';
+
+const CLIENTS = 3;
+
+export function plan(random: Random): Plan {
+  const pick = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
+  const mode = pick<Mode>('store', 'store', 'moving', 'moving', 'cache');
+  const settleMs = pick(1_500, 2_500);
+  const options = {
+    mode,
+    placement: pick('ketama', 'rendezvous', 'maglev'),
+    keyPrefix: pick(undefined, 'app:'),
+    probeIntervalMs: pick(undefined, 50, 500),
+    downAfterMs: pick(undefined, 300, 1_500),
+    commandTimeout: pick(undefined, 1_500),
+    enableOfflineQueue: pick(undefined, false),
+    lazyConnect: pick(undefined, true),
+    connectionName: pick(undefined, 'campaign'),
+    ...(mode === 'moving' && {
+      handover: { windowMs: pick(3_000, 60_000), settleMs, maxMoves: pick(4, 64), background: pick(true, true, false) },
+    }),
+    ...(mode === 'cache' && { quarantine: pick('generation', 'flush', 'generation') }),
+  };
+  const sized = { clients: 1 + random.below(CLIENTS), workers: pick(4, 8, 16), keys: pick(4, 8, 24) };
+  const clean = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  if (mode === 'cache' && options.quarantine === 'flush') delete clean.keyPrefix;
+  return { ...sized, options: clean, faults: faultsOf(mode, settleMs) };
+}
+
+function faultsOf(mode: Mode, settleMs: number): FaultKind[] {
+  const servers = [...processFaults(LISTED), ...netFaults(LISTED), ...commandFaults(mode)];
+  if (mode !== 'moving') {
+    const joins = mode === 'cache' ? topologyFaults() : [];
+    return [...servers, ...registryFaults(LISTED), ...clientFaults(CLIENTS), ...joins];
+  }
+  // Whoever is late must not be later than `settleMs`, with what watch and machine take on top.
+  const most = settleMs - 1_000;
+  const late = [...servers, ...clientFaults(CLIENTS)].map((fault) => {
+    const [min, max] = fault.lastsMs;
+    return { ...fault, lastsMs: [Math.min(min, most), Math.min(max, most)] as const };
+  });
+  return [...late, ...topologyFaults()];
+}
+
+function topologyFaults(): FaultKind[] {
+  const change = (kind: string, lastsMs: readonly [number, number], weight: number): FaultKind => {
+    return { kind, targets: 1, lastsMs, weight, group: 'topology' };
+  };
+  return [change('join', [10, 5_000], 6), change('join', [1, 60], 2), change('join-for-good', [1, 5], 0.5)];
+}
+
+function commandFaults(mode: Mode): FaultKind[] {
+  const at = (kind: string, lastsMs: readonly [number, number], weight: number, group?: string): FaultKind => {
+    return { kind, targets: LISTED, lastsMs, weight, ...(group !== undefined && { group }) };
+  };
+  return [
+    at('slow', [1, 50], 0.7),
+    at('demote', [100, 2_500], mode === 'cache' ? 0 : 1, 'role'),
+    at('full', [100, 2_500], mode === 'cache' ? 0 : 0.7, 'full'),
+    at('disconnect', [1, 5], 1),
+    at('disconnect-subscribers', [1, 5], 0.5),
+    at('writes-paused', [1, 5], 0.5),
+    at('scripts-forgotten', [1, 5], 0.5),
+    at('locked-out', [50, 1_500], 0.5, 'password'),
+  ];
+}

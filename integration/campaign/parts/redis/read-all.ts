@@ -1,0 +1,24 @@
+import { itemsAt, type OperationContext } from './operations.js';
+import { intact } from './values.js';
+
+/** In quiet, nothing fails: what is read here is what must be true. */
+export async function readAll({ redis, history, keys }: OperationContext): Promise<void> {
+  const read = async (name: string, key: string, ask: () => Promise<unknown>): Promise<void> => {
+    await history.run(0, name, key, undefined, ask, () => undefined);
+  };
+  for (let i = 0; i < keys; i++) {
+    await read('final-count', `counter:${i}`, () => redis.get(`counter:${i}`));
+    await read('final-count', `{pair:${i}}`, () => redis.get(`{pair:${i}}:to`));
+    await read('final-read', `register:${i}`, async () =>
+      intact(await redis.getBuffer(`register:${i}`), history, `register:${i}`),
+    );
+    for (const kind of ['list', 'set', 'hash', 'zset', 'stream']) {
+      await read('final-items', `${kind}:${i}`, () => itemsAt(redis, `${kind}:${i}`));
+    }
+    await read('final-left', `queue:${i}`, () => itemsAt(redis, `queue:${i}`));
+  }
+  await read('final-keys', 'all', async () => {
+    const found = await redis.keys(`${redis.options.keyPrefix ?? ''}*`);
+    return found.sort();
+  });
+}

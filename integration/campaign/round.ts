@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClientProcess } from './client-process.js';
+import { ClientHistory, nowMs, type ReadHistory, readHistory } from './history.js';
+import type { CampaignPart, Fault, FaultSpan, PartWorld, Schedule, Violation } from './part.js';
+
+export interface RoundResult {
+  readonly schedule: Schedule;
+  readonly violations: readonly Violation[];
+  readonly operations: ReadHistory['operations'];
+  readonly faults: readonly FaultSpan[];
+}
+
+/** From the order to stop; longer than any deadline of a client. */
+const STOPS_WITHIN_MS = 20_000;
+const READS_WITHIN_MS = 30_000;
+const ENDS_WITHIN_MS = 10_000;
+const STARTS_WITHIN_MS = 30_000;
+
+/** One round: a schedule over real servers, its history, and what was wrong with it. */
+export async function runRound(part: CampaignPart, schedule: Schedule): Promise<RoundResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-campaign-'));
+  mkdirSync(join(folder, 'history'));
+  try {
+    await using world = await part.start(schedule);
+    return await new Round(part, schedule, world, join(folder, 'history')).run();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Round {
+  readonly #part: CampaignPart;
+  readonly #schedule: Schedule;
+  readonly #world: PartWorld;
+  readonly #folder: string;
+  readonly #clients: ClientProcess[] = [];
+  readonly #spans: FaultSpan[] = [];
+  readonly #violations: Violation[] = [];
+  /** How often each client was begun anew. */
+  readonly #lives: number[] = [];
+
+  constructor(part: CampaignPart, schedule: Schedule, world: PartWorld, folder: string) {
+    this.#part = part;
+    this.#schedule = schedule;
+    this.#world = world;
+    this.#folder = folder;
+  }
+
+  async run(): Promise<RoundResult> {
+    const { clients, faults } = this.#schedule;
+    try {
+      for (let i = 0; i < clients; i++) this.#begin(i);
+      for (const client of this.#clients) await this.#expect(client, 'ready', STARTS_WITHIN_MS);
+      const beganMs = performance.now();
+      await Promise.all(faults.map((fault) => this.#fault(fault, beganMs)));
+      await sleep(Math.max(0, this.#schedule.lastsMs - (performance.now() - beganMs)));
+      await this.#world.heal();
+      await this.#quiet();
+    } finally {
+      await Promise.all(this.#clients.map((client) => client.kill()));
+    }
+    const { operations, complaints } = readHistory(this.#folder);
+    const record = { schedule: this.#schedule, operations, faults: this.#spans };
+    const complained = complaints.map(({ client, says }) => ({
+      promise: says.split(/ [{["]|\d/)[0]!.trim(),
+      says: `${client}: ${says}`,
+    }));
+    const violations = [...this.#violations, ...complained, ...this.#part.check(record)];
+    return { schedule: this.#schedule, violations, operations, faults: this.#spans };
+  }
+
+  #begin(index: number): void {
+    const life = this.#lives[index] ?? 0;
+    this.#lives[index] = life + 1;
+    const { seed, options, workers, keys } = this.#schedule;
+    const name = `c${index}${life === 0 ? '' : `.${life}`}`;
+    this.#clients[index] = new ClientProcess({
+      module: this.#part.client,
+      folder: this.#folder,
+      name,
+      seed: seed * 100 + index * 10 + life,
+      options,
+      world: this.#world.clients,
+      workers,
+      keys,
+    });
+  }
+
+  /** Once all faults are over: all that a client asked for has to end, and the client too. */
+  async #quiet(): Promise<void> {
+    for (const client of this.#clients) await this.#expect(client, 'ready', STARTS_WITHIN_MS);
+    for (const client of this.#clients) client.order({ order: 'stop' });
+    for (const client of this.#clients) await this.#expect(client, 'stopped', STOPS_WITHIN_MS);
+    for (const client of this.#clients) {
+      client.order({ order: 'final' });
+      await this.#expect(client, 'final', READS_WITHIN_MS);
+    }
+    for (const client of this.#clients) client.order({ order: 'end' });
+    for (const client of this.#clients) {
+      await this.#expect(client, 'ended', ENDS_WITHIN_MS);
+      if (!(await client.ends(ENDS_WITHIN_MS))) this.#violate('client: its process does not end', client.task.name);
+      if (client.stderr.trim() !== '') this.#violate('client: wrote to standard error', client.stderr);
+    }
+    await this.#world.finish?.(new ClientHistory(this.#folder, 'servers'));
+  }
+
+  async #expect(client: ClientProcess, what: string, withinMs: number): Promise<void> {
+    if (await client.says(what, withinMs)) return;
+    this.#violate(`client: not ${what} in time`, `${client.task.name}: not '${what}' after ${withinMs} ms`);
+  }
+
+  #violate(promise: string, says: string): void {
+    this.#violations.push({ promise, says });
+  }
+
+  async #fault(fault: Fault, beganMs: number): Promise<void> {
+    await sleep(Math.max(0, fault.atMs - (performance.now() - beganMs)));
+    const begins = nowMs();
+    const own = this.#clientFault(fault);
+    const end = own ? await own() : await this.#world.begin(fault);
+    await sleep(fault.lastsMs);
+    await end();
+    this.#spans.push({ ...fault, beganMs: begins, overMs: nowMs() });
+  }
+
+  #clientFault({ kind, target, lastsMs }: Fault): (() => Promise<() => Promise<void>>) | undefined {
+    const client = (): ClientProcess => this.#clients[target % this.#clients.length]!;
+    if (kind === 'client-kill') {
+      return async () => {
+        await client().kill();
+        return async () => this.#begin(target % this.#clients.length);
+      };
+    }
+    if (kind === 'client-pause') {
+      return async () => {
+        const paused = client();
+        paused.pause();
+        return async () => paused.resume();
+      };
+    }
+    if (kind === 'client-busy') {
+      return async () => {
+        client().order({ order: 'busy', ms: lastsMs });
+        return async () => {};
+      };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import { seededRandom } from 'fairlead/testing';
+import { describe, expect, it } from 'vitest';
+import type { Schedule } from '../../integration/campaign/part.js';
+import { drawFaults } from '../../integration/campaign/schedule.js';
+import { shrink } from '../../integration/campaign/shrink.js';
+
+const KINDS = [
+  { kind: 'kill', targets: 3, lastsMs: [10, 3_000], group: 'process' },
+  { kind: 'pause', targets: 3, lastsMs: [10, 3_000], group: 'process' },
+  { kind: 'cut', targets: 3, lastsMs: [10, 3_000] },
+] as const;
+
+describe('a schedule', () => {
+  it('is the same for the same seed, and another for another', () => {
+    const draw = (seed: number) => drawFaults(KINDS, 60_000, seededRandom(seed));
+    expect(draw(7)).toEqual(draw(7));
+    expect(draw(8)).not.toEqual(draw(7));
+  });
+
+  it('has faults that overlap, but none of one group at one target, and ends before the round', () => {
+    let overlaps = 0;
+    for (let seed = 1; seed <= 50; seed++) {
+      const faults = drawFaults(KINDS, 30_000, seededRandom(seed));
+      expect(faults.length).toBeGreaterThan(3);
+      for (const [i, a] of faults.entries()) {
+        expect(a.atMs + a.lastsMs).toBeLessThan(30_000);
+        for (const b of faults.slice(i + 1)) {
+          if (a.atMs + a.lastsMs < b.atMs) continue;
+          overlaps++;
+          expect(a.target === b.target && a.kind !== 'cut' && b.kind !== 'cut').toBe(false);
+        }
+      }
+    }
+    expect(overlaps).toBeGreaterThan(100);
+  });
+});
+
+describe('a failing schedule', () => {
+  const faults = Array.from({ length: 20 }, (_, i) => ({ kind: `f${i}`, target: 0, atMs: i * 100, lastsMs: 50 }));
+  const whole: Schedule = {
+    part: 'p',
+    seed: 1,
+    lastsMs: 20_000,
+    options: {},
+    clients: 3,
+    workers: 16,
+    keys: 24,
+    faults,
+  };
+
+  it('shrinks to the two faults, the clients and the keys that it takes', async () => {
+    const fails = async ({ faults: kept, clients }: Schedule): Promise<boolean> =>
+      clients >= 1 && kept.some(({ kind }) => kind === 'f3') && kept.some(({ kind }) => kind === 'f11');
+    const smallest = await shrink(whole, fails, 200);
+    expect(smallest.faults.map(({ kind }) => kind)).toEqual(['f3', 'f11']);
+    expect(smallest).toMatchObject({ clients: 1, workers: 1, keys: 1 });
+  });
+
+  it('stays as it is where nothing smaller fails, and is tried as often as allowed at most', async () => {
+    let runs = 0;
+    const smallest = await shrink(
+      whole,
+      async () => {
+        runs++;
+        return false;
+      },
+      5,
+    );
+    expect([smallest, runs]).toEqual([whole, 5]);
+  });
+});
