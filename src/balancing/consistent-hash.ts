@@ -39,10 +39,12 @@ export const consistentHash: PolicyFactory<ConsistentHashOptions> = definePolicy
       name: 'consistent_hash',
       needsLatency: false,
       usesKey: true,
-      create: ({ random }) => {
+      create: ({ random, clock, built }) => {
         const keys = new KeyRing(ring);
         return createHashPicker({
           random,
+          clock,
+          built,
           hash: (key) => keys.hash(key),
           table: new RingTableBuilder(keys),
           bound: boundedLoad(maxLoadRatio),

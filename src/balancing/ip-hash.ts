@@ -41,9 +41,11 @@ export const ipHash: PolicyFactory<IpHashOptions> = definePolicy(
       name: 'ip_hash',
       needsLatency: false,
       usesKey: true,
-      create: ({ random }) =>
+      create: ({ random, clock, built }) =>
         createHashPicker({
           random,
+          clock,
+          built,
           hash: (key) => hashIp(key, ipv4Prefix, ipv6Prefix),
           table: new RingTableBuilder(new KeyRing({ hash: 'murmur3' })),
           bound: boundedLoad(maxLoadRatio),

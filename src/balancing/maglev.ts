@@ -36,9 +36,10 @@ export const maglev: PolicyFactory<MaglevOptions> = definePolicy(
       name: 'maglev',
       needsLatency: false,
       usesKey: true,
-      create: ({ random }) =>
+      create: ({ random, clock }) =>
         createHashPicker({
           random,
+          clock,
           hash: (key) => murmur3(key, 0),
           table: new MaglevTableBuilder(tableSize),
           bound: boundedLoad(maxLoadRatio),

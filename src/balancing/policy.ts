@@ -44,6 +44,8 @@ export interface PolicyContext {
    * throw.
    */
   readonly weighed?: ((weighing: Weighing) => void) | undefined;
+  /** To be called by a picker that was `building` and is no longer. Does not throw. */
+  readonly built?: (() => void) | undefined;
 }
 
 /**
@@ -77,6 +79,12 @@ export interface ProbeSource {
 /** A policy at work on one service or subset. */
 export interface Picker {
   /**
+   * Whether it is still preparing for its first rotation, turn by turn, so that a long list stops
+   * no other work. Until it calls `PolicyContext.built` the service is not ready; a pick made all
+   * the same must finish the work at once.
+   */
+  readonly building?: boolean;
+  /**
    * Called with every new rotation, before the first pick, and seldom compared with picks: do here
    * whatever can be done here. What was learnt about an endpoint that stays must be kept; endpoints
    * are compared by object identity. May allocate; must not throw.
@@ -94,6 +102,8 @@ export interface Picker {
    * or allocate.
    */
   observe?(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void;
+  /** No pick follows: ends what it does between picks. */
+  close?(): void;
   /**
    * For `Service.explain`: what the policy makes of an endpoint of the rotation, as of `nowMs`.
    * Changes nothing. Not on the hot path: may allocate.

@@ -29,9 +29,10 @@ export const rendezvous: PolicyFactory<RendezvousOptions> = definePolicy(
       name: 'rendezvous',
       needsLatency: false,
       usesKey: true,
-      create: ({ random }) =>
+      create: ({ random, clock }) =>
         createHashPicker({
           random,
+          clock,
           hash: (key) => murmur3(key, 0),
           table: new RendezvousTableBuilder(),
           bound: boundedLoad(maxLoadRatio),

@@ -44,9 +44,13 @@ export class GroupPickers {
   #groups: readonly RotationGroup[] = [];
   #only: Picker | undefined;
 
-  constructor(policy: Policy, host: PickerHost, weighed?: PolicyContext['weighed']) {
+  constructor(
+    policy: Policy,
+    { clock, random, name, probes }: PickerHost,
+    { weighed, built }: Pick<PolicyContext, 'weighed' | 'built'> = {},
+  ) {
     this.#policy = policy;
-    this.#context = { clock: host.clock, random: host.random, service: host.name, probes: host.probes, weighed };
+    this.#context = { clock, random, service: name, probes, weighed, built };
     // Made at once: what the policy refuses is refused when the service is made, not when endpoints
     // come.
     this.#only = policy.create(this.#context);
@@ -55,6 +59,11 @@ export class GroupPickers {
 
   get observes(): boolean {
     return this.#byKey.get(FIRST)!.observe !== undefined;
+  }
+
+  /** Whether one of those in use is not prepared yet for its first rotation. */
+  get building(): boolean {
+    return this.#pickers.some((picker) => picker.building === true);
   }
 
   /** `groups` is not empty. */
@@ -114,6 +123,10 @@ export class GroupPickers {
     for (const picker of this.#byKey.values()) picker.observe?.(endpoint, outcome, latencyMs, nowMs);
   }
 
+  close(): void {
+    for (const picker of this.#byKey.values()) picker.close?.();
+  }
+
   #draw({ key }: PickRequest, random: Random): number {
     let drawn: number;
     if (key === undefined || this.#policy.usesKey !== true) drawn = random.below(WHOLE);
@@ -134,7 +147,11 @@ export class GroupPickers {
 
   #forgetOthers(groups: readonly RotationGroup[]): void {
     const kept = new Set([FIRST, ...groups.map(({ key }) => key)]);
-    for (const key of this.#byKey.keys()) if (!kept.has(key)) this.#byKey.delete(key);
+    for (const [key, picker] of this.#byKey) {
+      if (kept.has(key)) continue;
+      picker.close?.();
+      this.#byKey.delete(key);
+    }
   }
 }
 

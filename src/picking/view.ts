@@ -40,6 +40,8 @@ export interface ViewHost extends LeaseHost<LiveEndpoint> {
   isShut(endpoint: LiveEndpoint): boolean;
   /** A lease on an endpoint that is about to return began: its outcome decides. */
   probe(endpoint: LiveEndpoint, lease: object): void;
+  /** Rotations are new, or one that waited for its pickers is in use. */
+  built(): void;
   /** Why there is no endpoint: closed, discovery failed, none registered. */
   explainEmpty(usable: boolean): FairleadError;
 }
@@ -96,12 +98,17 @@ export class View implements StickyView {
   readonly options: ViewOptions;
   readonly #owner: LeaseHost<LiveEndpoint>;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
-  readonly #weighed: PolicyContext['weighed'];
+  readonly #tells: Pick<PolicyContext, 'weighed' | 'built'>;
   #pickers: GroupPickers;
   #probingInList = false;
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
   readonly #request: MutablePickRequest = { key: undefined, tried: undefined, nowMs: Number.NaN };
   #rotation: LiveRotation = EMPTY_ROTATION;
+  /**
+   * The first rotation, while its pickers prepare for it: until then those who wait for an endpoint
+   * go on waiting, and a call that does not wait has them finish at once.
+   */
+  #held: LiveRotation | undefined;
   /** Whether some member may be used for its own sake, not for want of another. */
   #servable = false;
   #closed = false;
@@ -122,9 +129,9 @@ export class View implements StickyView {
     this.#host = host;
     this.#owner = owner;
     this.#usable = usable;
-    this.#weighed = weighed;
+    this.#tells = { weighed, built: () => this.#built() };
     this.#policy = policy;
-    this.#pickers = new GroupPickers(policy, host, weighed);
+    this.#pickers = new GroupPickers(policy, host, this.#tells);
     this.refresh();
   }
 
@@ -142,14 +149,17 @@ export class View implements StickyView {
    */
   prepare(policy: Policy, probes: ProbeSource | undefined): GroupPickers {
     const { name, clock, random } = this.#host;
-    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#weighed);
-    if (this.#rotation.ready.length > 0) pickers.update(this.#rotation.groups);
+    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#tells);
+    const { ready, groups } = this.#held ?? this.#rotation;
+    if (ready.length > 0) pickers.update(groups);
     return pickers;
   }
 
   adopt(policy: Policy, pickers: GroupPickers): void {
     this.#policy = policy;
+    this.#pickers.close();
     this.#pickers = pickers;
+    this.#built();
   }
 
   get rotation(): LiveRotation {
@@ -173,6 +183,8 @@ export class View implements StickyView {
   /** Nothing may be picked any longer, for good. */
   close(): void {
     this.#closed = true;
+    this.#held = undefined;
+    this.#pickers.close();
     this.#rotation = EMPTY_ROTATION;
     this.#servable = false;
     this.#healthy = undefined;
@@ -182,6 +194,8 @@ export class View implements StickyView {
   refresh(): void {
     if (this.#closed) return;
     this.#probingInList = this.#policy.usesKey === true || this.#host.sticky !== undefined;
+    const first = this.#rotation.ready.length === 0;
+    this.#held = undefined;
     this.#rotation = computeRotation(this.#host.members, this.#usable, {
       ...this.#host.rotationOptions,
       probingInList: this.#probingInList,
@@ -189,11 +203,30 @@ export class View implements StickyView {
     this.#healthy = undefined;
     this.#servable = this.#rotation.members.some(({ state }) => state === 'ready' || state === 'probing');
     this.#turns.restart();
-    if (this.#rotation.ready.length > 0) this.#pickers.update(this.#rotation.groups);
+    if (this.#rotation.ready.length === 0) return;
+    this.#pickers.update(this.#rotation.groups);
+    if (!first || !this.#pickers.building) return;
+    this.#held = this.#rotation;
+    this.#rotation = EMPTY_ROTATION;
+  }
+
+  #built(): void {
+    if (this.#held !== undefined && !this.#pickers.building) this.#release();
+  }
+
+  /** Whether a rotation was held back: it is in use now. */
+  #release(): boolean {
+    const held = this.#held;
+    if (held === undefined) return false;
+    this.#held = undefined;
+    this.#rotation = held;
+    this.#host.built();
+    return true;
   }
 
   acquire(request: AcquireRequest = NO_REQUEST): JudgedLease {
-    if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
+    if (this.#rotation.ready.length === 0 && !this.#release())
+      throw this.#host.explainEmpty(this.#usable !== undefined);
     const host = this.#host;
     const pick = this.#request;
     const { key } = request;
@@ -216,7 +249,8 @@ export class View implements StickyView {
 
   /** What `acquire` would do now; changes nothing. Throws what it would throw. */
   preview(request: AcquireRequest, random: Random): ViewPreview {
-    if (this.#rotation.ready.length === 0) throw this.#host.explainEmpty(this.#usable !== undefined);
+    if (this.#rotation.ready.length === 0 && !this.#release())
+      throw this.#host.explainEmpty(this.#usable !== undefined);
     const { key, tried, prefer, beside } = request;
     if (key !== undefined && typeof key !== 'string') checkBinaryKey(key);
     const { sticky, timed, clock } = this.#host;

@@ -47,6 +47,11 @@ export class ServiceViews extends Views {
     return view;
   }
 
+  override refresh(): void {
+    super.refresh();
+    this.#host.built();
+  }
+
   refreshOne(view: View): void {
     view.refresh();
     this.#parts?.refresh(view);

@@ -98,7 +98,7 @@ export class LiveService implements Service, ViewHost {
     this.views.admit(this.views.resolve(read.policy));
     const { name, clock, random } = this;
     const withdrawn = (endpoint: LiveEndpoint): void => this.sticky?.withdrawn(endpoint);
-    const host = { name, clock, random, events: this.#events, withdrawn, changed: () => this.#changed() };
+    const host = { name, clock, random, events: this.#events, withdrawn, changed: () => this.views.refresh() };
     this.#members = new Members(host, read, context.checks);
     this.#ejection = this.#members.ejection;
     this.sticky = createSticky(this, read.affinity, this.#events);
@@ -381,8 +381,8 @@ export class LiveService implements Service, ViewHost {
     this.#events.clear();
   }
 
-  #changed(): void {
-    this.views.refresh();
+  /** For views: rotations are new, or one that waited for its pickers is in use. */
+  built(): void {
     // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
     if (this.rotation.length > 0) this.guard?.roomMade();
     this.#events.emit('rotation');

@@ -1,14 +1,14 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
-import { murmur3 } from '../../hashing/murmur3.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import { mix32 } from '../../runtime/hash.js';
 import type { Random } from '../../runtime/random.js';
 import type { Description, Picker, PickRequest, Preview } from '../policy.js';
 import type { BoundedLoad } from './bounded-load.js';
 import type { HashTableBuilder } from './hash-table.js';
+import { type Placed, TableBuild, type TableHost } from './table-build.js';
 
-export interface HashPickerOptions {
+export interface HashPickerOptions extends TableHost {
   readonly random: Random;
   readonly hash: (key: RoutingKey) => number;
   readonly table: HashTableBuilder;
@@ -27,14 +27,17 @@ export interface HashPickerOptions {
  * A call without a key goes where a random key would: to any endpoint, by weight.
  */
 export class HashPicker implements Picker {
+  readonly #options: HashPickerOptions;
   readonly #random: Random;
   readonly #hash: (key: RoutingKey) => number;
   readonly #builder: HashTableBuilder;
+  readonly #build: TableBuild;
   protected readonly bound: BoundedLoad | undefined;
   #ready: readonly Endpoint[] = [];
-  /** What the table was built from, in the order of ids. */
+  /** What picks go by: that of the last table that was finished. */
+  #placed: Placed = NOTHING_PLACED;
   #endpoints: readonly Endpoint[] = [];
-  #built: readonly Built[] = [];
+  /** Undefined where it knows too few of those that are ready: the next one must be made. */
   #table: HashTable | undefined;
   /**
    * For each endpoint of the table, the share of its keys that it takes now, in 2^30ths: 0 out,
@@ -43,10 +46,16 @@ export class HashPicker implements Picker {
   #open: Int32Array = new Int32Array(0);
 
   constructor(options: HashPickerOptions) {
+    this.#options = options;
     this.#random = options.random;
     this.#hash = options.hash;
     this.#builder = options.table;
+    this.#build = new TableBuild(options.table, options, (placed) => this.#adopt(placed));
     this.bound = options.bound;
+  }
+
+  get building(): boolean {
+    return this.#table === undefined && this.#build.pending;
   }
 
   update(rotation: Rotation): void {
@@ -54,26 +63,45 @@ export class HashPicker implements Picker {
     // Where few of the members are ready (a subset, a zone), walking past all others would cost
     // more than it is worth.
     const overReady = this.#builder.over === 'ready' || ready.length * MAX_MEMBERS_PER_READY < members.length;
-    const endpoints = byId(overReady ? ready : members);
     this.#ready = ready;
-    this.#endpoints = endpoints;
+    // As far as the last table knows them, until there is another.
+    if (!this.#build.want(byId(overReady ? ready : members))) this.#weigh();
+    this.bound?.update(ready);
+  }
+
+  close(): void {
+    this.#build.close();
+  }
+
+  #adopt(placed: Placed): void {
+    this.#placed = placed;
+    this.#endpoints = placed.endpoints;
+    this.#weigh();
+  }
+
+  #weigh(): void {
+    const { endpoints, table } = this.#placed;
+    const isReady = new Set(this.#ready);
     const full = this.#builder.over === 'ready';
-    if (!sameServers(endpoints, this.#built, full)) {
-      this.#built = endpoints.map((endpoint) => describe(endpoint, full));
-      this.#table = this.#builder.build(endpoints);
-    }
-    const isReady = new Set(ready);
+    let known = 0;
     this.#open = Int32Array.from(endpoints, (endpoint) => {
       if (!isReady.has(endpoint)) return 0;
+      known++;
       return full ? ALL : Math.max(1, Math.round(Math.min(1, endpoint.weight / endpoint.spec.weight) * ALL));
     });
-    this.bound?.update(ready);
+    this.#table = this.#build.pending && known * 2 < isReady.size ? undefined : table;
+  }
+
+  /** The table is not there yet, or of no use any longer. */
+  #finish(): HashTable {
+    this.#build.finish();
+    return this.#table ?? this.#placed.table!;
   }
 
   pick(request: PickRequest): Endpoint {
     const { key, tried } = request;
     const hash = key === undefined ? this.#anyHash() : this.#hash(key);
-    const table = this.#table!;
+    const table = this.#table ?? this.#finish();
     const { bound } = this;
     let first: Endpoint | undefined;
     let cursor = table.seek(hash);
@@ -101,11 +129,12 @@ export class HashPicker implements Picker {
   }
 
   preview(request: PickRequest, random: Random): Preview {
-    const twin = new HashPicker({ random, hash: this.#hash, table: this.#builder, bound: this.bound?.copy() });
+    const table = this.#table ?? this.#finish();
+    const twin = new HashPicker({ ...this.#options, random, bound: this.bound?.copy() });
     twin.#ready = this.#ready;
     twin.#endpoints = this.#endpoints;
-    twin.#built = this.#built;
-    twin.#table = this.#table;
+    twin.#placed = this.#placed;
+    twin.#table = table;
     twin.#open = this.#open;
     const endpoint = twin.pick(request);
     return { endpoint, drew: [endpoint] };
@@ -114,7 +143,7 @@ export class HashPicker implements Picker {
   #takes(owner: number, hash: number): boolean {
     const open = this.#open[owner]!;
     // The owner's number would change with the membership, its id does not.
-    return open === ALL || (open > 0 && mix32(hash ^ this.#built[owner]!.salt) >>> 2 < open);
+    return open === ALL || (open > 0 && mix32(hash ^ this.#placed.built[owner]!.salt) >>> 2 < open);
   }
 
   /** No endpoint near takes it: all were tried, or nearly all are out, warming up or full. */
@@ -151,27 +180,6 @@ export function createHashPicker(options: HashPickerOptions): Picker {
   return options.bound === undefined ? new HashPicker(options) : new BoundedHashPicker(options);
 }
 
-/** What decides about an endpoint's place in a table. */
-interface Built {
-  readonly id: string;
-  readonly weight: number;
-  readonly salt: number;
-}
-
-function describe({ spec, weight }: Endpoint, inUse: boolean): Built {
-  return { id: spec.id, weight: inUse ? weight : spec.weight, salt: murmur3(spec.id, 0) };
-}
-
-function sameServers(endpoints: readonly Endpoint[], built: readonly Built[], inUse: boolean): boolean {
-  return (
-    endpoints.length === built.length &&
-    endpoints.every(({ spec, weight }, index) => {
-      const before = built[index]!;
-      return spec.id === before.id && (inUse ? weight : spec.weight) === before.weight;
-    })
-  );
-}
-
 /**
  * All clients must build from the same order. Membership is in this order already; another
  * list may not be.
@@ -180,6 +188,8 @@ function byId(endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const sorted = endpoints.every((endpoint, i) => i === 0 || endpoints[i - 1]!.spec.id <= endpoint.spec.id);
   return sorted ? endpoints : endpoints.toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
 }
+
+const NOTHING_PLACED: Placed = { endpoints: [], built: [], table: undefined };
 
 /** An endpoint that takes all its keys. */
 const ALL = 2 ** 30;

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
+import type { Steps } from '../../hashing/steps.js';
 
 export interface HashTableBuilder {
   /**
@@ -13,4 +14,9 @@ export interface HashTableBuilder {
    * weight.
    */
   build(endpoints: readonly Endpoint[]): HashTable;
+  /**
+   * The same in steps of a few milliseconds, for tables that take long. May be left off before the
+   * last; then the next build begins where the last finished one ended.
+   */
+  steps?(endpoints: readonly Endpoint[]): Steps<HashTable>;
 }

@@ -2,6 +2,7 @@ import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
 import type { KeyRing } from '../../hashing/key-ring.js';
 import type { Ring } from '../../hashing/ring.js';
+import { finish, type Steps } from '../../hashing/steps.js';
 import type { HashTableBuilder } from './hash-table.js';
 
 /** A ring as a picker's table: cursors are positions on it. */
@@ -14,7 +15,11 @@ export class RingTableBuilder implements HashTableBuilder {
   }
 
   build(endpoints: readonly Endpoint[]): HashTable {
-    this.#keys.update(endpoints.map(({ spec }) => ({ id: spec.id, weight: spec.weight })));
+    return finish(this.steps(endpoints));
+  }
+
+  *steps(endpoints: readonly Endpoint[]): Steps<HashTable> {
+    yield* this.#keys.updateInSteps(endpoints.map(({ spec }) => ({ id: spec.id, weight: spec.weight })));
     return new RingTable(this.#keys.ring);
   }
 }
