@@ -5,6 +5,7 @@ import { type Clock, FairleadError, type Mesh, type Random, type Route } from '.
 import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
 import { hasBody } from './common/linger.js';
+import { type ExplainedRequest, explainRequest, type RequestExplanation } from './explain.js';
 import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
 import { Passage, type PassageHost, type Upgraded } from './forward/passage.js';
 import { Tunnel } from './forward/tunnel.js';
@@ -41,6 +42,11 @@ export interface Gateway extends AsyncDisposable {
    * caller's otherwise.
    */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+  /**
+   * What a request would meet now, and why: its route, and what `explain` of the service says.
+   * Nothing is sent, counted or charged to a limit.
+   */
+  explain(request: ExplainedRequest): RequestExplanation;
   /**
    * Other routes, from the next request on; those in progress end under the old ones. Nothing
    * changes where one of them is wrong: throws FAIRLEAD_INVALID_OPTION.
@@ -157,6 +163,10 @@ class LiveGateway implements Gateway, PassageHost {
     else this.#routed(passage, read, found);
     return true;
   };
+
+  explain(request: ExplainedRequest): RequestExplanation {
+    return explainRequest(this.#routes, request);
+  }
 
   setRoutes(routes: readonly Route[]): void {
     this.#routes.set(readRoutes(routes, 'setRoutes'));

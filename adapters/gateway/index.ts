@@ -1,4 +1,5 @@
 export type { AccessEntry, AccessLogger } from './access-log.js';
+export type { ExplainedRequest, RequestExplanation } from './explain.js';
 export type { UpstreamOptions } from './forward/upstreams.js';
 export { createGateway, type Gateway } from './gateway.js';
 export type { ForwardedStyle } from './head/forwarded.js';

@@ -14,6 +14,7 @@ import {
 import { CallConfigurator } from './calls/call.js';
 import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
+import type { ChannelSubsets } from './calls/method-subsets.js';
 import type { Classify } from './common/status.js';
 import { ChannelTelemetry } from './common/telemetry.js';
 import type { ServiceConfigs } from './config/live-config.js';
@@ -22,6 +23,7 @@ import { type GrpcSettings, readTargetOptions, type TargetSettings } from './con
 import { readChannelServiceConfig } from './config/service-config.js';
 import { parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
+import type { ExplainingChannels } from './explain.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
@@ -49,6 +51,7 @@ export class ChannelBinding {
   readonly live: LiveConfig | undefined;
   readonly #methods: MethodConfigs;
   readonly #target: TargetSettings;
+  readonly #channels: ExplainingChannels;
 
   /**
    * Throws a FairleadError that says what is wrong with the target or the channel's service config.
@@ -59,7 +62,9 @@ export class ChannelBinding {
     live: ServiceConfigs | undefined,
     uri: TargetUri,
     channelOptions: ChannelOptions,
+    channels: ExplainingChannels,
   ) {
+    this.#channels = channels;
     const { service: name, options: query } = parseTarget(uri);
     const { defaults } = options;
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
@@ -116,6 +121,16 @@ export class ChannelBinding {
     const { authority, connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
     const healthService = this.#target.healthService ?? healthServiceOf(this.#methods.sources);
     return { authority, connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
+  }
+
+  /** From now on calls may be explained by these subsets, until the returned function is called. */
+  explains(subsets: ChannelSubsets): () => void {
+    return this.#channels.add({
+      service: this.service,
+      keyHeader: this.#target.keyHeader,
+      policyOf: (method) => this.#methods.get(method).policy,
+      explain: (policy, request) => subsets.of(policy).explain(request),
+    });
   }
 
   /** `policy` is a method's; the channel's own by default. */

@@ -2,6 +2,7 @@ export { setPreferredEndpoint, setRoutingKey } from './calls/routing-key.js';
 export { type CallStatus, type Classify, outcomeOf } from './common/status.js';
 export type { GrpcOptions, GrpcServiceOptions, GrpcTargetOptions } from './config/options.js';
 export type { GrpcMethodConfig, GrpcServiceConfig } from './config/service-config.js';
+export type { ExplainedCall } from './explain.js';
 export type {
   GrpcAttemptMessage,
   GrpcCallMessage,

@@ -108,7 +108,12 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       this.#publishSoon();
     });
     this.#subsets = subsets;
-    this.#stopListening = binding.live?.onChange(() => subsets.forgetMethods());
+    const stopExplaining = binding.explains(subsets);
+    const stopFollowing = binding.live?.onChange(() => subsets.forgetMethods());
+    this.#stopListening = () => {
+      stopExplaining();
+      stopFollowing?.();
+    };
     this.#refresh = refresh;
     this.#picker = new ConnectedPicker({
       subsets,

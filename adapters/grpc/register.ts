@@ -1,11 +1,12 @@
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
-import { FairleadError, type Mesh } from '../../src/index.js';
+import { type Explanation, FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
+import { type ExplainedCall, ExplainingChannels, requestOf } from './explain.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { ServiceResolver } from './resolver.js';
 
@@ -14,6 +15,12 @@ import { ServiceResolver } from './resolver.js';
  */
 export interface GrpcRegistration extends Disposable {
   readonly scheme: string;
+  /**
+   * What a call of this service would meet now, and why: by the channel that was made first of
+   * those at work, among the endpoints that it is connected to (others are left out as `subset`);
+   * where there is none, among all of the service.
+   */
+  explain(service: string, call?: ExplainedCall): Explanation;
   close(): void;
 }
 
@@ -21,6 +28,7 @@ interface Registered {
   readonly mesh: Mesh;
   readonly options: GrpcSettings;
   readonly configs: ServiceConfigs | undefined;
+  readonly channels: ExplainingChannels;
 }
 
 /**
@@ -36,8 +44,8 @@ const schemes = new Map<string, Registered | undefined>();
  *
  * ```ts
  * registerGrpc(mesh);
- * const users = new UsersClient('fairlead:///users?policy=peak_ewma', credentials.createInsecure());
- * ```
+ * const users = new UsersClient('fairlead:///users?policy=peak_ewma',
+ * credentials.createInsecure()); ```
  *
  * Throws FAIRLEAD_INVALID_OPTION, and FAIRLEAD_CONFLICT where another mesh has the scheme. A target
  * that is wrong makes the constructor of the client throw.
@@ -58,7 +66,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
   const configs =
     read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);
-  const registered: Registered = { mesh, options: read, configs };
+  const channels = new ExplainingChannels();
+  const registered: Registered = { mesh, options: read, configs, channels };
   schemes.set(scheme, registered);
   const close = (): void => {
     unregister();
@@ -66,7 +75,9 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   };
   // A closed mesh frees its scheme for the next one.
   const unregister = mesh.register({ kind: 'grpc', name: scheme, close });
-  return { scheme, close, [Symbol.dispose]: close };
+  const explain = (service: string, call: ExplainedCall = {}): Explanation =>
+    channels.explain(service, call) ?? mesh.service(service).explain(requestOf(call, read, service));
+  return { scheme, explain, close, [Symbol.dispose]: close };
 }
 
 /** A policy that does not exist must not wait for the first channel that wants it. */
@@ -98,8 +109,8 @@ function find(scheme: string): Registered {
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const { mesh, options: read, configs } = find(scheme);
-      super(new ChannelBinding(mesh, read, configs, uri, options), listener);
+      const { mesh, options: read, configs, channels } = find(scheme);
+      super(new ChannelBinding(mesh, read, configs, uri, options, channels), listener);
     }
 
     /**

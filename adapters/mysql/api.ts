@@ -3,7 +3,8 @@ import type { PoolConnection as PromisePoolConnection } from 'mysql2/promise';
 import type { PoolStatus } from './cluster/status.js';
 import type { Consistency, RouteChoice } from './common/options.js';
 import type { TransactionOptions } from './common/transaction-options.js';
-import type { ReplicatedPool, Route } from './pool.js';
+import type { ReplicatedPool } from './pool.js';
+import type { Route } from './route.js';
 
 /** A query of mysql2 with what it asks of this pool: `pool.query({ sql, route: 'primary' })`. */
 export interface RoutedQueryOptions extends QueryOptions {
@@ -14,7 +15,10 @@ export interface RoutedQueryOptions extends QueryOptions {
 
 /** What fairlead adds to the pool of mysql2. */
 export interface ReplicatedPoolApi {
-  /** Where a statement would run on a clean connection, and why. Sends nothing. */
+  /**
+   * Where a statement would run on a clean connection, on which server, and why. Sends nothing, and
+   * takes no connection.
+   */
   route(sql: string): Route;
   /**
    * Runs `run` as a session of its own, or as one that goes on: `token` is what `exportSession`

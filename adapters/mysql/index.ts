@@ -18,7 +18,7 @@ export type { PoolStatus, ServerStatus } from './cluster/status.js';
 export type { Password } from './common/driver-options.js';
 export type { Consistency, EndpointRoute, MysqlPoolOptions, ProbeUser, RouteChoice } from './common/options.js';
 export type { IsolationLevel, TransactionOptions } from './common/transaction-options.js';
-export type { Route } from './pool.js';
+export type { Route } from './route.js';
 export { type SessionMiddleware, type SessionMiddlewareOptions, sessionMiddleware } from './session-middleware.js';
 
 /** mysql2's options beside those of fairlead; servers and ports come from the mesh. */
@@ -63,8 +63,8 @@ export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<str
  * that are fresh enough.
  *
  * ```ts
- * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database: 'shop' });
- * ```
+ * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database:
+ * 'shop' }); ```
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPool {
   return new ReplicatedPool(mesh, options) as unknown as ReplicatedMysqlPool;

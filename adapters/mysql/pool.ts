@@ -11,8 +11,8 @@ import { connectionConfig, escaping, type QueryCallback, type QueryCommand } fro
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
 import { publicConfig, serverFigures, withoutSecrets } from './pool-config.js';
+import { explainRoute, type Route } from './route.js';
 import { Freshness } from './session/freshness.js';
-import { chooseRoute } from './session/job.js';
 import {
   ConnectionOperation,
   executeOperation,
@@ -32,13 +32,6 @@ import { VirtualConnection } from './virtual-connection.js';
 
 /** On any server. */
 const LOGIN: Statement = { route: 'replica', effect: 'none', onReplica: 'yes', reason: 'asks for a login' };
-
-/** Where a statement would run, and why. */
-export interface Route {
-  readonly target: RouteChoice | 'same connection';
-  readonly keepsSession: boolean;
-  readonly reason: string;
-}
 
 /**
  * mysql2's pool over a primary and its replicas: the callback API, `promise()` for the other.
@@ -223,17 +216,8 @@ export class ReplicatedPool extends EventEmitter {
   route(sql: string): Route {
     const statement = this.#operations.router.route(sql);
     const scope = currentScope.getStore();
-    const { effect } = statement;
-    const keepsSession = effect !== 'none' && effect !== 'end' && effect !== 'insert_id';
     const consistency = scope?.consistency ?? this.#own.consistency;
-    const chosen = chooseRoute(statement, undefined, scope?.route, consistency);
-    const target = chosen === 'same' ? 'same connection' : chosen;
-    return { target, keepsSession, reason: this.#reasonFor(statement, chosen, scope?.route) };
-  }
-
-  #reasonFor({ route, reason }: Statement, chosen: RouteChoice | 'same', inScope: RouteChoice | undefined): string {
-    if (inScope !== undefined && chosen === inScope) return 'withRoute says so';
-    return route === 'replica' && chosen === 'primary' && !/hint|option/.test(reason) ? 'strong consistency' : reason;
+    return explainRoute(statement, { route: scope?.route, consistency }, this.#cluster);
   }
 
   /**

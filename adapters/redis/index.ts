@@ -8,6 +8,7 @@ export type {
   ShardedRedisOptions,
 } from './common/options.js';
 export type { ShardChange } from './events.js';
+export type { KeyExplanation } from './explain.js';
 export type { HandoverStats } from './handover/handover.js';
 export { type RedisSessionStoreOptions, redisSessionStore, type ScriptRunner } from './session-store.js';
 export { ShardedRedis } from './sharded-redis.js';

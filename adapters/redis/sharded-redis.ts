@@ -19,6 +19,7 @@ import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import type { ShardedEvents } from './events.js';
+import { explainKey, type KeyExplanation } from './explain.js';
 import { onFailure } from './failover/choose.js';
 import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
@@ -149,6 +150,14 @@ export class ShardedRedis extends Redis {
    */
   shardFor(key: string | Buffer): string {
     return this.#anySet().shardOf(prefixed(key, this.options)).name;
+  }
+
+  /**
+   * Where the commands of a key go now, and why: `shardFor` in full. Sends nothing.
+   * FAIRLEAD_NO_ENDPOINT where no shard is known.
+   */
+  explain(key: string | Buffer): KeyExplanation {
+    return explainKey(this.#own, this.#anySet(), prefixed(key, this.options));
   }
 
   /**

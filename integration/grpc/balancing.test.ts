@@ -1,4 +1,4 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { credentials, Metadata, status } from '@grpc/grpc-js';
 import {
   affinityTokens,
   createMesh,
@@ -88,6 +88,32 @@ describe('a grpc-js client of fairlead:///service', () => {
     const counts = Object.values(tally(await Promise.all(times(60, () => client.unary({ delayMs: 20 })))));
     expect(counts).toHaveLength(3);
     expect(Math.max(...counts)).toBeLessThanOrEqual(26);
+  });
+
+  it('is explained by the channel that calls: the endpoints that it is connected to, and its policy', async () => {
+    const resolver = staticResolver({ echo: [...servers.map((server) => server.endpoint), '127.0.0.1:1'] });
+    const mesh = createMesh({ resolver, services: { echo: { health: [] } } });
+    const registration = registerGrpc(mesh);
+    cleanups.push(
+      () => mesh.close({ deadlineMs: 100 }),
+      () => registration.close(),
+    );
+    expect(registration.explain('echo').policy).toBe('least_request');
+    const client = connect('fairlead:///echo?policy=round_robin', credentials.createInsecure());
+    await until(async () => {
+      await Promise.all(Array.from({ length: 6 }, () => client.unary()));
+      return mesh.service('echo').endpoints.filter(({ calls }) => calls > 0).length === 3;
+    }, 'three of four have been called');
+    const explanation = registration.explain('echo');
+    expect(explanation.policy).toBe('round_robin');
+    expect(explanation.candidates.filter(({ excluded }) => excluded === 'subset')).toMatchObject([
+      { endpoint: '127.0.0.1:1' },
+    ]);
+    // One call at a time: what was explained is what is picked.
+    for (let i = 0; i < 4; i++) {
+      const { chosen } = registration.explain('echo');
+      expect((await client.unary()).id).toBe(chosen);
+    }
   });
 
   it('carries all four kinds of call', async () => {

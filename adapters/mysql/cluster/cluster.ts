@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Endpoint,
+  type Explanation,
   FairleadError,
   type Lease,
   type Mesh,
@@ -159,6 +160,11 @@ export class Cluster {
     const idle = pool.takeIdle();
     if (idle !== undefined) callback(null, new Checkout(lease.endpoint, idle, pool, lease));
     else (waiting ?? new WaitingCaller(this, route, tried, callback)).forConnection(pool, lease);
+  }
+
+  /** Why which server; undefined where no server may serve this now. */
+  explain(route: 'primary' | 'replica'): Explanation | undefined {
+    return this.#subsetFor(route, [])?.explain();
   }
 
   /** For waiting callers. */

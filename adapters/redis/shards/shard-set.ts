@@ -59,6 +59,13 @@ export class ShardSet {
     return instead === -1 ? routes.own : this.#routes[instead]!.standIn;
   }
 
+  /** The owner of a key, and where its commands go now. */
+  explain(key: RoutingKey): { readonly owner: Shard; readonly target: Target; readonly standsIn: boolean } {
+    const index = this.#indexOf(key);
+    const target = this.ownerOf(key);
+    return { owner: this.shards[index]!, target, standsIn: target !== this.#routes[index]!.own };
+  }
+
   /** The owner by the ring alone, whether it can be used or not. */
   shardOf(key: RoutingKey): Shard {
     return this.shards[this.#indexOf(key)]!;
