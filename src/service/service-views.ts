@@ -12,6 +12,12 @@ import type { Random } from '../runtime/random.js';
 /** What a view is asked for by: its policy is to be found yet. */
 export type ViewSpec = Omit<ViewOptions, 'policy'> & { readonly policy: PolicySpec };
 
+/** Whose sessions the calls of a part of a view are. */
+export function sessionsOf(ofView: string, part: Part | undefined): string {
+  if (part === undefined) return ofView;
+  return ofView === '' ? part.name : `${ofView}/${part.name}`;
+}
+
 /** The views of one service: its own, those of its subsets, and those of the parts of each. */
 export class ServiceViews extends Views {
   readonly #host: ViewHost & { readonly latestLatencyMs: number };
@@ -120,7 +126,7 @@ export class ServiceViews extends Views {
       goesByService: view.goesByService,
       usable: (endpoint) => part.has(endpoint) && (usable === undefined || usable(endpoint)),
       weighed,
-      sessions: view.sessions === '' ? part.name : `${view.sessions}/${part.name}`,
+      sessions: sessionsOf(view.sessions, part),
       owner,
     });
   }

@@ -34,7 +34,7 @@ import { type NextParts, needsLatency, rotationOptions } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { inWordsOfCall, isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
 import { readCloseDeadline, type ServiceContext } from './service-context.js';
-import { ServiceViews } from './service-views.js';
+import { ServiceViews, sessionsOf } from './service-views.js';
 import { createSticky } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
@@ -174,9 +174,9 @@ export class LiveService implements Service, ViewHost {
     return lease;
   }
 
-  tryAcquire(request: AcquireRequest): Lease | undefined {
+  tryAcquire(request: AcquireRequest, view: View = this.#view): Lease | undefined {
     try {
-      return this.#tryAcquireFrom(this.#view, request);
+      return this.#tryAcquireFrom(view, request);
     } catch (thrown) {
       throw inWordsOfCall(this, thrown);
     }
@@ -310,8 +310,8 @@ export class LiveService implements Service, ViewHost {
   }
 
   /** For `call`: what must be waited for before `acquire` by this key; undefined: nothing. */
-  prepare(key: RoutingKey, part: Part | undefined): Promise<void> | undefined {
-    return this.sticky?.prepare(part?.name ?? '', key);
+  prepare(key: RoutingKey, part: Part | undefined, sessions = ''): Promise<void> | undefined {
+    return this.sticky?.prepare(sessionsOf(sessions, part), key);
   }
 
   ready(signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,9 @@
 import { unnamedSessions } from '../affinity/sticky-sessions.js';
 import type { Weighing } from '../balancing/policy.js';
 import type { PolicySpec } from '../balancing/spec.js';
+import { runCall } from '../call/call.js';
+import type { Run } from '../call/host.js';
+import type { CallOptions, FallbackOption } from '../call/options.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
@@ -9,6 +12,7 @@ import { FairleadError } from '../runtime/errors.js';
 import { callback, invalidOption, readOptions, text, unchecked } from '../runtime/options.js';
 import type { Explanation } from './explanation.js';
 import type { ServiceViews } from './service-views.js';
+import { type SubsetCallHost, SubsetCalls } from './subset-calls.js';
 
 export interface SubsetOptions {
   /**
@@ -42,6 +46,14 @@ export interface Subset extends Disposable {
   acquire(request?: AcquireRequest): Lease;
   /** As `Service.explain`, among the usable ones. */
   explain(request?: AcquireRequest): Explanation;
+  /**
+   * As `Service.call`, among the usable ones: with the deadline, repeats, hedging and limits of the
+   * service. Does not wait where the service has endpoints and none of them is usable.
+   */
+  call<T, F = never>(
+    run: (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T,
+    options?: CallOptions & FallbackOption<F>,
+  ): Promise<T | F>;
   /** As `Service.unbind`, for a session of this subset. */
   unbind(key: RoutingKey): Promise<void>;
   /** What makes an endpoint usable changed. Costs O(members). */
@@ -50,9 +62,8 @@ export interface Subset extends Disposable {
 }
 
 /** What a subset needs of its service. */
-interface SubsetHost {
-  readonly name: string;
-  readonly options: { readonly policy: PolicySpec };
+interface SubsetHost extends SubsetCallHost {
+  readonly options: SubsetCallHost['options'] & { readonly policy: PolicySpec };
   readonly views: ServiceViews;
   unbindIn(sessions: string, key: RoutingKey): Promise<void>;
   acquireFrom(view: View, request: AcquireRequest | undefined): Lease;
@@ -64,6 +75,7 @@ type SubsetSettings = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Ke
 export class LiveSubset implements Subset {
   readonly #service: SubsetHost;
   readonly #view: View;
+  readonly #calls: SubsetCalls;
   #closed = false;
 
   constructor(service: SubsetHost, options: SubsetOptions) {
@@ -99,6 +111,7 @@ export class LiveSubset implements Subset {
         }),
       sessions: sessions === 'service' ? '' : sessions,
     });
+    this.#calls = new SubsetCalls(service, this.#view);
   }
 
   get rotation(): readonly Endpoint[] {
@@ -106,10 +119,7 @@ export class LiveSubset implements Subset {
   }
 
   acquire(request?: AcquireRequest): Lease {
-    if (this.#closed) {
-      const { name } = this.#service;
-      throw new FairleadError('FAIRLEAD_CLOSED', `This subset of service '${name}' is closed.`, { service: name });
-    }
+    if (this.#closed) throw this.#closedError();
     return this.#service.acquireFrom(this.#view, request);
   }
 
@@ -117,8 +127,18 @@ export class LiveSubset implements Subset {
     return this.#service.explainFrom(this.#view, request);
   }
 
+  call<T, F = never>(run: Run<T>, options?: CallOptions): Promise<T | F> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    return runCall<T | F>(this.#calls, run, options);
+  }
+
   unbind(key: RoutingKey): Promise<void> {
     return this.#service.unbindIn(this.#view.sessions, key);
+  }
+
+  #closedError(): FairleadError {
+    const { name } = this.#service;
+    return new FairleadError('FAIRLEAD_CLOSED', `This subset of service '${name}' is closed.`, { service: name });
   }
 
   refresh(): void {
