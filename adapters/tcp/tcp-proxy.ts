@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { type ConnectingContext, callPlanning, optionReaders } from '../../src/adapter.js';
+import { type ConnectingContext, callPlanning } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Timer } from '../../src/index.js';
-import { DAY_MS } from './common/options.js';
+import { type CloseOptions, Closing } from './common/closing.js';
 import { type ProxySettings, readProxyOptions, type TcpClient, type TcpProxyOptions } from './proxy/options.js';
 import { type ConnectionHost, IDLE_LOOKS, ProxiedConnection } from './proxy/proxied-connection.js';
 
@@ -15,10 +15,8 @@ export interface TcpProxy extends AsyncDisposable {
    * Listens no more, lets connections end, and resets those that are left after `deadlineMs`
    * (default 10,000; 0 to 86,400,000). Idempotent.
    */
-  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
-
-const { number, readOptions } = optionReaders;
 
 /**
  * A proxy for any protocol over TCP: each connection goes to one endpoint and stays there. Throws
@@ -47,7 +45,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
   readonly #unregister: () => void;
   readonly #figures = { accepted: 0, refused: 0, failed: 0, reset: 0, idle: 0, bytesIn: 0, bytesOut: 0 };
   #looking: Timer | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #closing = new Closing((deadlineMs) => this.#drain(deadlineMs));
   #empty: (() => void) | undefined;
 
   constructor(mesh: Mesh, settings: ProxySettings) {
@@ -65,7 +63,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
       kind: 'tcp',
       name: service ?? routes.services.join(', '),
       figures: () => ({ connections: this.#open.size, ...this.#figures }),
-      drain: (deadlineMs) => this.close({ deadlineMs: Math.min(deadlineMs, DAY_MS) }),
+      drain: (deadlineMs) => this.#closing.drain(deadlineMs),
       close: () => this.#resetAll('the mesh is closed'),
     });
   }
@@ -79,7 +77,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
     readonly host?: string;
     readonly backlog?: number;
   }): Promise<AddressInfo> {
-    if (this.#closing !== undefined) throw new FairleadError('FAIRLEAD_CLOSED', 'The TCP proxy is closed.');
+    if (this.#closing.begun) throw new FairleadError('FAIRLEAD_CLOSED', 'The TCP proxy is closed.');
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(where, () => {
@@ -91,12 +89,8 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
     return this.#server.address() as AddressInfo;
   }
 
-  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
-      deadlineMs: number(10_000, 0, DAY_MS),
-    });
-    this.#closing ??= this.#drain(deadlineMs);
-    return this.#closing;
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +132,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
   }
 
   #accept(client: Socket): void {
-    if (this.#open.size >= this.settings.maxConnections || this.#closing !== undefined) {
+    if (this.#open.size >= this.settings.maxConnections || this.#closing.begun) {
       this.#figures.refused++;
       client.on('error', () => {});
       client.resetAndDestroy();

@@ -1,6 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { type AddressInfo, isIPv4 } from 'node:net';
-import { optionReaders } from '../../src/adapter.js';
 import {
   type AcquireRequest,
   type Clock,
@@ -10,7 +9,7 @@ import {
   type Service,
   type Timer,
 } from '../../src/index.js';
-import { DAY_MS } from './common/options.js';
+import { type CloseOptions, Closing } from './common/closing.js';
 import { type FlowHost, UdpFlow } from './udp/flow.js';
 import { readUdpOptions, type UdpClient, type UdpProxyOptions, type UdpSettings } from './udp/options.js';
 
@@ -27,10 +26,8 @@ export interface UdpProxy extends AsyncDisposable {
    * Takes no more from clients, passes on the answers that are still to come for at most
    * `deadlineMs` (default 10,000; 0 to 86,400,000), and ends. Idempotent.
    */
-  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
-
-const { number, readOptions } = optionReaders;
 
 /**
  * A proxy for protocols over UDP: what an address and port of a client sends goes to one endpoint.
@@ -59,7 +56,7 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
   readonly #unregister: () => void;
   #socket: Socket | undefined;
   #looking: Timer | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #closing = new Closing((deadlineMs) => this.#drain(deadlineMs));
   #empty: (() => void) | undefined;
 
   constructor(mesh: Mesh, settings: UdpSettings) {
@@ -70,7 +67,7 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
       kind: 'udp',
       name: settings.service,
       figures: () => ({ flows: this.#flows.size, ...this.#figures }),
-      drain: (deadlineMs) => this.close({ deadlineMs: Math.min(deadlineMs, DAY_MS) }),
+      drain: (deadlineMs) => this.#closing.drain(deadlineMs),
       close: () => this.#endAll(),
     });
   }
@@ -80,7 +77,7 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
   }
 
   async listen({ port, host = '0.0.0.0' }: { readonly port: number; readonly host?: string }): Promise<AddressInfo> {
-    if (this.#closing !== undefined) throw new FairleadError('FAIRLEAD_CLOSED', 'The UDP proxy is closed.');
+    if (this.#closing.begun) throw new FairleadError('FAIRLEAD_CLOSED', 'The UDP proxy is closed.');
     if (this.#socket !== undefined) throw new FairleadError('FAIRLEAD_CONFLICT', 'The UDP proxy listens already.');
     const socket = createSocket(isIPv4(host) ? 'udp4' : 'udp6');
     this.#socket = socket;
@@ -102,12 +99,8 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
     return socket.address();
   }
 
-  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    const { deadlineMs } = readOptions<{ deadlineMs: number }>('close', options, {
-      deadlineMs: number(10_000, 0, DAY_MS),
-    });
-    this.#closing ??= this.#drain(deadlineMs);
-    return this.#closing;
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -126,7 +119,7 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
     this.#figures.datagramsOut++;
     // A client that is gone is none of our business; what else goes wrong is heard as 'error'.
     this.#socket!.send(datagram, port, address, () => {});
-    if (this.#closing !== undefined) this.#settle();
+    if (this.#closing.begun) this.#settle();
   }
 
   dropped(): void {
@@ -146,7 +139,7 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
     this.#figures.datagramsIn++;
     const id = idOf(address, port);
     let flow = this.#flows.get(id);
-    if (this.#closing !== undefined || (flow === undefined && this.#flows.size >= this.settings.maxFlows)) {
+    if (this.#closing.begun || (flow === undefined && this.#flows.size >= this.settings.maxFlows)) {
       this.dropped();
       return;
     }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { createMesh, type Mesh, type ServiceOptions, staticResolver } from 'fairlead';
+import { freePort } from '../harness/ports.js';
 
 /** An HTTP server in this process that counts what reaches it. */
 export class Backend implements AsyncDisposable {
@@ -86,14 +87,22 @@ export async function rawServer(
   };
 }
 
-/** A port that refuses connections: it was just let go. */
+/** Connections whose own port refuses others, and what they lead to. */
+const held: Socket[] = [];
+
+/**
+ * A port that refuses connections until this process ends. It is the near end of a connection: no
+ * other program can come to listen there, and it is below those that the system gives to clients.
+ */
 export async function refusingPort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
+  const server = createTcpServer((socket) => void held.push(socket.unref())).listen(0, '127.0.0.1');
+  server.unref();
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  const socket = connect({ port, host: '127.0.0.1', localPort: await freePort() }).unref();
+  held.push(socket);
+  await once(socket, 'connect');
+  return socket.localPort!;
 }
 
 /** A mesh whose service `users` has these endpoints. */

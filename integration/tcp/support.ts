@@ -4,9 +4,7 @@ import type { Mesh } from 'fairlead';
 import { createTcpProxy, type TcpProxy, type TcpProxyOptions } from 'fairlead/tcp';
 import { inflight } from '../http/support.js';
 
-/** A port that refuses connections: below those that the system gives to clients. */
-export { freePort as refusingPort } from '../harness/ports.js';
-export { inflight, meshOf } from '../http/support.js';
+export { inflight, meshOf, refusingPort } from '../http/support.js';
 
 /** A TCP server in this process, and the sockets that it has. */
 export class TcpBackend implements AsyncDisposable {
