@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Matched, readRoutes } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Random, type Route } from '../../src/index.js';
+import { RepeatLedger } from '../http/index.js';
 import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
 import { hasBody } from './common/linger.js';
@@ -12,6 +13,7 @@ import { Tunnel } from './forward/tunnel.js';
 import { type Upstream, Upstreams } from './forward/upstreams.js';
 import { FrontServer } from './front-server.js';
 import { type Peer, Peers } from './head/client.js';
+import { isMisdirected } from './head/misdirected.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
 import { type HeaderContext, loops } from './head/request-headers.js';
 import { requestIdOf } from './head/request-id.js';
@@ -80,14 +82,15 @@ const LOOP: Answer = { status: 508, detail: 'this gateway has forwarded the requ
 
 class LiveGateway implements Gateway, PassageHost {
   readonly clock: Clock;
+  readonly random: Random;
   readonly via: string | undefined;
   readonly problem: boolean;
   readonly #upstreams: Upstreams;
+  readonly #ledger: RepeatLedger;
   readonly #peers: Peers;
   readonly #server: FrontServer;
   readonly #routes: RouteSet;
   readonly #headers: HeaderContext;
-  readonly #random: Random;
   readonly #accessLog: AccessLog | undefined;
   readonly #unregister: () => void;
   readonly #upgrades: readonly string[];
@@ -100,12 +103,13 @@ class LiveGateway implements Gateway, PassageHost {
     this.clock = mesh.clock;
     this.problem = settings.problemDetails;
     this.via = settings.via === false ? undefined : (settings.via ?? `fairlead-${eightDigits(mesh)}`);
-    this.#random = mesh.random;
+    this.random = mesh.random;
     this.#accessLog = settings.accessLog;
     this.#headers = { forwarded, via: this.via, requestId };
     this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters });
     this.#routes.set(settings.routes);
-    this.#upstreams = new Upstreams(mesh, (service) => upstreams[service] ?? {});
+    this.#ledger = new RepeatLedger({ maxReplayBytes: settings.maxReplayBytes });
+    this.#upstreams = new Upstreams(mesh, this.#ledger, (service) => upstreams[service] ?? {});
     // Made now, so that a wrong option is refused now.
     for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);
@@ -130,7 +134,7 @@ class LiveGateway implements Gateway, PassageHost {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     const peer = this.#peers.of(request.socket);
-    const head = readHead(request);
+    const head = this.#headOf(request, peer);
     const found = isAnswer(head) ? undefined : this.#find(request, head);
     if (next !== undefined && found === undefined && !isAnswer(head)) {
       next();
@@ -153,9 +157,10 @@ class LiveGateway implements Gateway, PassageHost {
     // A body would have to end before the other protocol begins: RFC 9110, 7.8.
     if (protocol === undefined || hasBody(request) || request.httpVersion !== '1.1') return false;
     socket.on('error', ignore);
-    const passage = this.#passage(request, responseOn(request, socket, this.clock), this.#peers.of(request.socket));
+    const peer = this.#peers.of(request.socket);
+    const passage = this.#passage(request, responseOn(request, socket, this.clock), peer);
     passage.upgraded = { socket, head, protocol };
-    const read = readHead(request);
+    const read = this.#headOf(request, peer);
     const found = isAnswer(read) ? undefined : this.#find(request, read);
     if (isAnswer(read)) passage.answer(read);
     else if (this.closing) passage.answer({ status: 503 });
@@ -204,10 +209,15 @@ class LiveGateway implements Gateway, PassageHost {
     const passage = new Passage(this, request, response, peer, client);
     const { requestId } = this.#headers;
     if (requestId !== undefined) {
-      passage.requestId = requestIdOf(passage.header(requestId), peer, this.#random);
+      passage.requestId = requestIdOf(passage.header(requestId), peer, this.random);
       passage.extra.push(requestId, passage.requestId);
     }
     return passage;
+  }
+
+  #headOf(request: IncomingMessage, peer: Peer): RequestHead | Answer {
+    const head = readHead(request);
+    return !isAnswer(head) && isMisdirected(request.socket, peer, head.host) ? { status: 421 } : head;
   }
 
   #find(request: IncomingMessage, head: RequestHead): Matched<LiveRoute> | undefined {
@@ -281,7 +291,11 @@ class LiveGateway implements Gateway, PassageHost {
   }
 
   #figures(): Readonly<Record<string, number>> {
-    const figures: Record<string, number> = { inflight: this.#inflight, tunnels: this.#tunnels.size };
+    const figures: Record<string, number> = {
+      inflight: this.#inflight,
+      tunnels: this.#tunnels.size,
+      ...this.#ledger.figures,
+    };
     for (const { settings, figures: own } of this.#routes.routes) own.into(figures, settings.name);
     return figures;
   }

@@ -57,6 +57,12 @@ export interface GatewayOptions {
    */
   readonly lameDuckMs?: number;
   /**
+   * So much of request bodies is kept while they are sent, so that they can be sent again, of all
+   * requests together; what comes when it is full is sent once. Of one request see
+   * `retries.replayBytes` of its route. Bytes. Default 67,108,864; 0 to 2^40.
+   */
+  readonly maxReplayBytes?: number;
+  /**
    * Sign the cookies of routes with `affinity`: the first signs, all of them are believed. Needed
    * by such routes.
    */
@@ -84,6 +90,7 @@ export interface GatewaySettings {
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly lameDuckMs: number;
+  readonly maxReplayBytes: number;
   readonly affinityKeys: readonly TokenKey[] | undefined;
   readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
 }
@@ -93,6 +100,7 @@ type Reader<T> = optionReaders.Reader<T>;
 
 const HOUR_MS = 3_600_000;
 const MIB = 1_048_576;
+const TIB = 1_099_511_627_776;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -166,6 +174,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     requestTimeoutMs: number(300_000, 0, 24 * HOUR_MS),
     keepAliveTimeoutMs: number(75_000, 1, HOUR_MS),
     lameDuckMs: number(1_000, 0, HOUR_MS),
+    maxReplayBytes: integer(67_108_864, 0, TIB),
     affinityKeys: (value, name) => {
       if (value === undefined) return undefined;
       tokenKeys(value, name);

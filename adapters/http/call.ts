@@ -15,10 +15,7 @@ export interface HttpCall {
   readonly prefer?: string | undefined;
   /** Whether it may be made twice. */
   readonly idempotent?: boolean | undefined;
-  /**
-   * Picks among these endpoints of the service. Attempts are then made by `acquire()` alone: the
-   * service's deadline and hedging do not apply.
-   */
+  /** Picks among these endpoints of the service. */
   readonly from?: Subset | undefined;
   /** No more attempts than this in all, where the service allows more. */
   readonly maxAttempts?: number | undefined;
@@ -26,6 +23,12 @@ export interface HttpCall {
   readonly retryStatus?: ReadonlySet<number> | undefined;
   /** So much of a streamed body is kept to be sent again; bytes. */
   readonly replayBytes?: number | undefined;
+  /**
+   * Which attempt of a caller before this one the request belongs to; 1 for its first. Where given,
+   * attempts after the first say their number in `x-fairlead-attempt`; where it is more than 1, what
+   * was sent is not made again, as that caller does so.
+   */
+  readonly attempt?: number | undefined;
   /** Hears which endpoint's response is the one that the handler sees, before it does. */
   readonly answeredBy?: ((endpoint: Endpoint) => void) | undefined;
 }

@@ -50,7 +50,7 @@ class MeshDispatcher extends Dispatcher {
     this.#unregister = mesh.register({
       kind: 'http',
       name: 'dispatcher',
-      figures: () => ({ pools: this.#pools.size }),
+      figures: () => ({ pools: this.#pools.size, ...settings.ledger.figures }),
       close: () => void this.close(),
     });
     this.#plain.on('drain', (...args) => void (this as EventEmitter).emit('drain', ...args));
@@ -107,6 +107,7 @@ class MeshDispatcher extends Dispatcher {
       planning: callPlanning(service),
       pools: this.#pools,
       clock: this.#mesh.clock,
+      ledger: this.#settings.ledger,
     };
     this.#services.set(name, context);
     return context;

@@ -2,6 +2,7 @@ import type { CallPlanning } from '../../src/adapter.js';
 import type { Clock, Service } from '../../src/index.js';
 import type { EndpointPools } from './endpoint-pools.js';
 import type { HttpSettings } from './options.js';
+import type { RepeatLedger } from './repeat-ledger.js';
 
 /** What all exchanges with a service share. */
 export interface ExchangeContext {
@@ -10,4 +11,5 @@ export interface ExchangeContext {
   readonly planning: CallPlanning;
   readonly pools: EndpointPools;
   readonly clock: Clock;
+  readonly ledger: RepeatLedger;
 }

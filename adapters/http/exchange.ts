@@ -12,11 +12,14 @@ import { headerOf, withHeader, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
-import { conductOptions, isRepeatStatus, nextDelayMs } from './repeats.js';
+import { conductOptions, isRepeatStatus, nextDelayMs, whyNotAgain } from './repeats.js';
 import { isStreamed, ReplayBody } from './replay-body.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
+
+/** The header that says which attempt a request is; not sent with the first. */
+const ATTEMPT = 'x-fairlead-attempt';
 
 /**
  * One request and its response: attempts on one endpoint after the other, of which the caller's
@@ -72,9 +75,10 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     this.#route = routeOf(context.service, key, (name) => this.request.header(name));
     this.#prefer = prefer;
     this.#idempotent =
-      idempotent ?? (planning.idempotent || options.idempotent === true || isIdempotent(options.method));
+      !this.#isLaterAttempt &&
+      (idempotent ?? (planning.idempotent || options.idempotent === true || isIdempotent(options.method)));
     const replayBytes = this.#call?.replayBytes ?? settings.replayBytes;
-    this.#body = isStreamed(options.body) ? new ReplayBody(options.body, replayBytes) : undefined;
+    this.#body = isStreamed(options.body) ? new ReplayBody(options.body, replayBytes, context.ledger) : undefined;
     this.#options = this.#toSend(options, settings.controlHeaders);
   }
 
@@ -121,7 +125,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     const from = this.#call?.from;
     const mirror = this.#route?.mirror;
     if (mirror !== undefined) shadowRequest(this.#context, this.#origin, this.#options, mirror, this.#key);
-    if (from === undefined && (!planning.direct || service.rotation.length === 0)) {
+    if (!planning.direct || (from ?? service).rotation.length === 0) {
       void this.#conduct();
       return true;
     }
@@ -191,10 +195,21 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
       : verdictOfError(error, attempt.sent);
     const committed = this.committed === attempt;
     const repeat = committed || !this.#replayable ? 'never' : verdict.repeat;
+    if (!committed) this.#noteSkipped(verdict.repeat);
     attempt.end(verdict.outcome, new AttemptFailed(error, { ...verdict, repeat }));
     if (committed) this.endLost();
     if (committed) this.#fail(error);
     else if (!this.#conducted) this.#again(error, repeat, undefined);
+  }
+
+  #noteSkipped(repeat: HttpVerdict['repeat']): void {
+    const why = whyNotAgain(repeat, this.#idempotent, this.#call?.attempt, this.#body);
+    if (why !== undefined && !this.#over) this.#context.ledger.skip(why);
+  }
+
+  /** A caller before this one repeats it. */
+  get #isLaterAttempt(): boolean {
+    return (this.#call?.attempt ?? 1) > 1;
   }
 
   get #replayable(): boolean {
@@ -221,7 +236,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
         else whenAborted(signal, onAbort);
       });
     try {
-      await service.call(run, options);
+      await (this.#call?.from ?? service).call(run, options);
     } catch (thrown) {
       this.#fail((thrown instanceof AttemptFailed ? thrown.cause : thrown) as Error);
     }
@@ -279,16 +294,26 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   }
 
   #forAttempt(): Dispatcher.DispatchOptions {
-    const options = this.#options;
+    const options = this.#numbered();
     // undici closes the connection after each HEAD unless told otherwise.
     const head = options.method === 'HEAD' && options.reset === undefined;
     if (this.#body === undefined) return head ? { ...options, reset: false } : options;
     return { ...options, ...(head && { reset: false }), body: this.#body.attempt() as never };
   }
 
+  /** Says which attempt it is, where that is wanted and it is not the first. */
+  #numbered(): Dispatcher.DispatchOptions {
+    const attempt = this.#call?.attempt;
+    const number = attempt === undefined ? 1 : Math.max(attempt, this.count);
+    if (number === 1) return this.#options;
+    return { ...this.#options, headers: withHeader(this.#options.headers, [ATTEMPT, String(number)]) as never };
+  }
+
   /** Whether a status is one to repeat after, and a repeat is made. */
   #repeats(attempt: Attempt, status: number): boolean {
-    if (!isRepeatStatus(this.#context, this.#call, status) || !this.#idempotent || !this.#replayable) return false;
+    if (!isRepeatStatus(this.#context, this.#call, status)) return false;
+    this.#noteSkipped('idempotent');
+    if (!this.#idempotent || !this.#replayable) return false;
     const field = attempt.header('retry-after');
     const retryAfterMs = field === undefined ? undefined : parseRetryAfter(field, this.#context.clock.wallMs());
     const outcome = this.outcomeOf(status);

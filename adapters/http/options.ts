@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Pool } from 'undici';
 import { optionReaders } from '../../src/adapter.js';
 import { cookieKey, type Endpoint, type Outcome, type RoutingKey } from '../../src/index.js';
+import { RepeatLedger, readMaxReplayBytes } from './repeat-ledger.js';
 
 /** What a request is known by before it is sent. */
 export interface HttpRequest {
@@ -93,6 +94,13 @@ export interface HttpOptions extends PoolOptions {
    */
   readonly replayBytes?: number;
   /**
+   * So much of all streamed bodies together is kept for that; one that comes when it is full is sent
+   * once. Bytes. Default 67,108,864; 0 to 2^40.
+   */
+  readonly maxReplayBytes?: number;
+  /** For several dispatchers with one limit of that, in place of `maxReplayBytes`. */
+  readonly ledger?: RepeatLedger;
+  /**
    * A response whose reader has paused for so long counts as ended, its connection stays open;
    * milliseconds. Default 30,000; 1 to 3,600,000.
    */
@@ -112,6 +120,7 @@ export interface HttpSettings {
   readonly idempotent: HttpOptions['idempotent'];
   readonly retryStatus: ReadonlySet<number>;
   readonly replayBytes: number;
+  readonly ledger: RepeatLedger;
   readonly unreadBodyMs: number;
   readonly classify: HttpOptions['classify'];
   readonly driver: PoolOptions;
@@ -190,6 +199,11 @@ const schema = {
   idempotent: callback<NonNullable<HttpOptions['idempotent']>>(),
   retryStatus: statuses,
   replayBytes: integer(65_536, 0, GIB),
+  maxReplayBytes: optional(readMaxReplayBytes),
+  ledger: optional<RepeatLedger>((value, name) => {
+    if (value instanceof RepeatLedger) return value;
+    throw invalidOption(name, value, 'a RepeatLedger');
+  }),
   unreadBodyMs: number(30_000, 1, HOUR_MS),
   classify: callback<NonNullable<HttpOptions['classify']>>(),
   connections: optional(integer(1, 1, 65_535)),
@@ -212,10 +226,13 @@ export function readHttpOptions(options: HttpOptions | undefined): HttpSettings 
   ) as never as {
     readonly [K in keyof typeof schema]: ReturnType<(typeof schema)[K]>;
   };
-  const { services, key, ...rest } = read;
+  const { services, key, ledger: given, maxReplayBytes, ...rest } = read;
+  if (given !== undefined && maxReplayBytes !== undefined)
+    throw invalidOption('createDispatcher.maxReplayBytes', maxReplayBytes, 'undefined beside a ledger');
+  const ledger = given ?? new RepeatLedger(maxReplayBytes === undefined ? {} : { maxReplayBytes });
   const driver: Record<string, unknown> = {};
   for (const name of POOL_NAMES) if (read[name] !== undefined) driver[name] = read[name];
-  return { ...rest, serviceOf: services, keys: key, driver };
+  return { ...rest, ledger, serviceOf: services, keys: key, driver };
 }
 
 const POOL_NAMES = [

@@ -3,6 +3,8 @@ import type { CallOptions, Endpoint, Outcome, Verdict } from '../../src/index.js
 import { AttemptFailed } from './attempt-failed.js';
 import type { HttpCall } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
+import type { SkippedRepeat } from './repeat-ledger.js';
+import type { ReplayBody } from './replay-body.js';
 import { verdictOfError } from './verdict.js';
 
 /** An attempt that failed, and those before it. */
@@ -15,16 +17,23 @@ interface Failed {
 
 /** Milliseconds until the next attempt, paid from the service's budget; -1 for none. */
 export function nextDelayMs(
-  { planning, service }: ExchangeContext,
+  { planning, service, ledger }: ExchangeContext,
   call: HttpCall | undefined,
   failed: Failed,
 ): number {
   const { maxAttempts = Number.POSITIVE_INFINITY, from = service } = call ?? {};
   const { repeat, idempotent, retryAfterMs, tried } = failed;
   const attempts = tried.length;
-  if (attempts >= maxAttempts) return -1;
+  if (attempts >= Math.min(maxAttempts, planning.maxAttempts)) {
+    if (repeat === 'always' || (repeat === 'idempotent' && idempotent)) ledger.skip('attempts');
+    return -1;
+  }
+  const before = service.callStats.retriesOutOfBudget;
   const elsewhere = from.rotation.some((endpoint) => !tried.includes(endpoint));
-  return planning.nextDelayMs({ repeat, idempotent, retryAfterMs, attempts, elsewhere });
+  const delayMs = planning.nextDelayMs({ repeat, idempotent, retryAfterMs, attempts, elsewhere });
+  if (service.callStats.retriesOutOfBudget > before) ledger.skip('budget');
+  else if (delayMs < 0 && retryAfterMs !== undefined) ledger.skip('wait');
+  return delayMs;
 }
 
 /** Whether a status is one that an idempotent request is made again after. */
@@ -49,4 +58,17 @@ export function conductOptions(
     classify: (thrown: unknown): Verdict =>
       thrown instanceof AttemptFailed ? thrown.verdict : verdictOfError(thrown, true),
   };
+}
+
+/** Why what failed so is not made again, where the attempts or the budget are not the reason. */
+export function whyNotAgain(
+  repeat: Repeat,
+  idempotent: boolean,
+  attempt: number | undefined,
+  body: ReplayBody | undefined,
+): SkippedRepeat | undefined {
+  if (repeat === 'never') return undefined;
+  if (body?.replayable === false) return body.overflow;
+  if (repeat === 'always' || idempotent) return undefined;
+  return attempt !== undefined && attempt > 1 ? 'chain' : 'method';
 }

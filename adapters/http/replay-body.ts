@@ -1,29 +1,39 @@
+import type { RepeatLedger } from './repeat-ledger.js';
+
 /**
  * A request body that can be sent again: what went out is kept up to a limit, and a later attempt
- * gets that first and then the rest of the source. Streaming is not delayed. Above the limit what
- * was kept is let go, and no further attempt is possible once a chunk was taken.
+ * gets that first and then the rest of the source. Streaming is not delayed. Above the limit, its
+ * own or that of all bodies together, what was kept is let go, and no further attempt is possible
+ * once a chunk was taken.
  */
 export class ReplayBody {
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly #limit: number;
+  readonly #ledger: RepeatLedger;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;
-  #overflown = false;
+  #overflow: 'body' | 'memory' | undefined;
   #touched = false;
   #pulling: Promise<IteratorResult<unknown>> | undefined;
   #over = false;
 
-  constructor(source: AsyncIterable<unknown> | Iterable<unknown>, limit: number) {
+  constructor(source: AsyncIterable<unknown> | Iterable<unknown>, limit: number, ledger: RepeatLedger) {
     this.#source =
       Symbol.asyncIterator in source
         ? (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()
         : (source as Iterable<unknown>)[Symbol.iterator]();
     this.#limit = limit;
+    this.#ledger = ledger;
   }
 
   /** Whether an attempt from the beginning is possible. */
   get replayable(): boolean {
-    return !this.#touched || !this.#overflown;
+    return !this.#touched || this.#overflow === undefined;
+  }
+
+  /** Which limit it was above. */
+  get overflow(): 'body' | 'memory' {
+    return this.#overflow ?? 'body';
   }
 
   /** The body for one attempt. One that is left takes nothing more from the source. */
@@ -41,8 +51,9 @@ export class ReplayBody {
         if (done) this.#over = true;
         else this.#keep(bytesOf(value));
       }
-      if (done) return;
-      if (this.#overflown) {
+      // Also where the exchange ended meanwhile.
+      if (this.#over) return;
+      if (this.#overflow !== undefined) {
         yield bytesOf(value);
         // Nothing is kept from here on: the rest goes through.
         at = -1;
@@ -54,19 +65,27 @@ export class ReplayBody {
 
   /** The exchange is over: the source is told, so that a file or a socket behind it is closed. */
   close(): void {
+    this.#forget();
     if (this.#over) return;
     this.#over = true;
     void Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 
   #keep(chunk: Uint8Array): void {
-    if (this.#overflown) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes <= this.#limit) {
+    if (this.#overflow !== undefined || this.#over) return;
+    if (this.#bytes + chunk.length > this.#limit) this.#overflow = 'body';
+    else if (!this.#ledger.keep(chunk.length)) this.#overflow = 'memory';
+    else {
+      this.#bytes += chunk.length;
       this.#chunks.push(chunk);
       return;
     }
-    this.#overflown = true;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#ledger.forget(this.#bytes);
+    this.#bytes = 0;
     this.#chunks.length = 0;
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { inflight, refusingPort } from '../http/support.js';
 import { OK, Origin } from './origin.js';
-import { gatewayOver, RawClient } from './support.js';
+import { figuresOf, gatewayOver, RawClient } from './support.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi';
@@ -60,6 +60,59 @@ describe('repeats', () => {
     using client = await RawClient.to(running.port);
     const { status, head } = await client.send(GET).response();
     expect([status, /retry-after: 2/i.test(head), busy.requests.length]).toEqual([503, true, 1]);
+  });
+});
+
+describe('gateways in a row', () => {
+  it('repeat in one of them alone: what is told that it gets a repeat makes none', async () => {
+    await using dying = await Origin.of((socket) => void socket.resetAndDestroy());
+    await using inner = await gatewayOver([dying.port, dying.port], { via: 'inner' });
+    await using outer = await gatewayOver([inner.port, inner.port], {
+      via: 'outer',
+      routes: [{ service: 'users', retries: { statuses: [502] } }],
+    });
+    using client = await RawClient.to(outer.port);
+    expect((await client.send(GET).response()).status).toBe(502);
+    // The first attempt of the outer one is three of the inner one; its two repeats are one each.
+    expect(dying.requests).toHaveLength(3 + 1 + 1);
+    const said = dying.requests.map(({ headers }) => headers.find((line) => /^x-fairlead-attempt/i.test(line)));
+    expect(said).toEqual([
+      undefined,
+      'x-fairlead-attempt: 2',
+      'x-fairlead-attempt: 3',
+      'x-fairlead-attempt: 2',
+      'x-fairlead-attempt: 3',
+    ]);
+    expect(figuresOf(inner)).toMatchObject({ 'retry_skipped.chain': 2, 'retry_skipped.attempts': 1 });
+  });
+});
+
+describe('a repeat that is not made', () => {
+  it('is counted by its reason', async () => {
+    await using dying = await Origin.of((socket) => void socket.resetAndDestroy());
+    const routes = [
+      { match: { path: '/short' }, service: 'users', retries: { replayBytes: 2 } },
+      { match: { path: '/once' }, service: 'users', retries: { maxAttempts: 1 } },
+      { service: 'users' },
+    ];
+    await using running = await gatewayOver([dying.port, dying.port], { routes, maxReplayBytes: 4 });
+    const ask = async (method: string, path: string, length: number): Promise<void> => {
+      using client = await RawClient.to(running.port);
+      client.send(`${method} ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n${'a'.repeat(length)}`);
+      expect((await client.response()).status).toBe(502);
+    };
+    await ask('PUT', '/short', 3);
+    await ask('PUT', '/', 5);
+    await ask('POST', '/', 2);
+    await ask('GET', '/once', 0);
+    expect(figuresOf(running)).toMatchObject({
+      'retry_skipped.body': 1,
+      'retry_skipped.memory': 1,
+      'retry_skipped.method': 1,
+      'retry_skipped.attempts': 1,
+      'retry_skipped.budget': 0,
+      replayBytes: 0,
+    });
   });
 });
 

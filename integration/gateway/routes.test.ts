@@ -182,6 +182,41 @@ describe('the endpoints of a route', () => {
   });
 });
 
+describe('a route with endpoints of its own', () => {
+  it.each<[string, Partial<Route>]>([
+    ['subset', { subset: { meta: { kind: 'slow' } } }],
+    ['policy', { policy: 'round_robin' }],
+  ])('keeps the deadline and the hedging of the service: by its %s', async (_, own) => {
+    const silent = await rawServer(() => {});
+    const at = (id: string, port: number) => ({ id, host: '127.0.0.1', port, meta: { kind: 'slow' } });
+    await using quick = await saysWho('quick');
+    const endpoints = [at('silent', silent.port), at('quick', quick.port)];
+    await using mesh = createMesh({
+      resolver: staticResolver({ hedged: endpoints, late: [endpoints[0]!] }),
+      services: {
+        hedged: { resilience: { hedge: { afterMs: 20 } }, health: [] },
+        late: { resilience: { deadlineMs: 50 }, health: [] },
+      },
+    });
+    const gateway = createGateway(mesh, {
+      routes: [
+        { match: { path: '/hedged' }, service: 'hedged', ...own },
+        { match: { path: '/late' }, service: 'late', ...own },
+      ],
+    });
+    const url = `http://127.0.0.1:${await gateway.listen(0, '127.0.0.1')}`;
+    for (let i = 0; i < 4; i++) expect((await echoOf(await fetch(`${url}/hedged`))).id).toBe('quick');
+    expect(mesh.service('hedged').callStats.hedges).toBeGreaterThan(0);
+    expect((await fetch(`${url}/late`)).status).toBe(504);
+    for (const name of ['hedged', 'late'])
+      expect(mesh.service(name).endpoints.map(({ inflight }) => inflight)).toEqual(
+        mesh.service(name).endpoints.map(() => 0),
+      );
+    await gateway.close({ deadlineMs: 0 });
+    silent.close();
+  });
+});
+
 describe('repeats of a route', () => {
   it('follow its statuses, attempts and idempotency', async () => {
     let asked = 0;

@@ -35,6 +35,10 @@ export async function gatewayOver(
   };
 }
 
+/** What the gateway counts. */
+export const figuresOf = ({ mesh }: Running): Readonly<Record<string, number>> =>
+  [...mesh.parts].find(({ kind }) => kind === 'gateway')!.figures!();
+
 /** A client that writes bytes and reads bytes. */
 export class RawClient implements Disposable {
   readonly socket: Socket;

@@ -3,7 +3,7 @@ import type { AccessEntry } from 'fairlead/gateway';
 import { describe, expect, it } from 'vitest';
 import { saysWho } from '../http/support.js';
 import { Origin } from './origin.js';
-import { gatewayOver, RawClient } from './support.js';
+import { figuresOf, gatewayOver, RawClient } from './support.js';
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -89,7 +89,7 @@ describe('figures', () => {
     await using origin = await Origin.of('HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy');
     const routes = [{ name: 'api', match: { path: '/api' }, service: 'users' }];
     await using running = await gatewayOver([origin.port], { routes });
-    const figures = () => [...running.mesh.parts].find(({ kind }) => kind === 'gateway')!.figures!();
+    const figures = () => figuresOf(running);
     expect((await fetch(`${running.url}/api`)).status).toBe(503);
     running.gateway.setRoutes([...routes, { name: 'more', match: { path: '/more' }, service: 'users' }]);
     expect(await (await fetch(`${running.url}/api`)).text()).toBe('busy');

@@ -129,6 +129,32 @@ describe('an upgrade to WebSocket', () => {
     await running.mesh.close();
   });
 
+  it('RFC 6455, 7.4.1: ends by a close frame with 1001 when the gateway closes, behind the frame under way', async () => {
+    // A text frame whose second half is to come.
+    await using origin = await Origin.of((socket) => {
+      socket.write(`${AGREE}\x81\x04he`, 'latin1');
+      socket.removeAllListeners('data').on('data', (text: string) => {
+        origin.bytes += text;
+      });
+    });
+    const running = await gatewayOver([origin.port], { lameDuckMs: 0 });
+    using client = await RawClient.to(running.port);
+    const head = (await client.send(ASK).until((text) => text.endsWith('he'))).slice(0, -4);
+    const closing = running.gateway.close({ deadlineMs: 5_000 });
+    await origin.until(({ bytes }) => bytes.slice(-8, -6) === '\x88\x82');
+    const [first, second] = [...Buffer.from(origin.bytes.slice(-6), 'latin1')]
+      .map((byte, i, all) => byte ^ all[i - 4]!)
+      .slice(4);
+    expect([first, second]).toEqual([0x03, 0xe9]);
+    expect(client.received.slice(head.length)).toBe('\x81\x04he');
+    for (const socket of origin.sockets) socket.write('ll\x81\x01x', 'latin1');
+    expect((await client.end()).slice(head.length)).toBe('\x81\x04hell\x88\x02\x03\xe9');
+    client.socket.end();
+    for (const socket of origin.sockets) socket.end();
+    await closing;
+    await running.mesh.close();
+  });
+
   it('passes any bytes in any pieces, both ways', async () => {
     await using origin = await echo();
     await using running = await gatewayOver([origin.port]);

@@ -2,7 +2,7 @@ import { type Matched, rewritePath } from '../../../src/adapter.js';
 import type { Endpoint } from '../../../src/index.js';
 import type { HttpCall } from '../../http/index.js';
 import type { RequestHead } from '../head/request-head.js';
-import { type HeaderContext, requestHeaders } from '../head/request-headers.js';
+import { ATTEMPT, type HeaderContext, requestHeaders } from '../head/request-headers.js';
 import { edited } from '../routes/edits.js';
 import type { LiveRoute } from '../routes/live-route.js';
 import { Forwarding } from './forwarding.js';
@@ -51,6 +51,7 @@ export function outgoing(
           ? true
           : retries?.idempotent,
       from: route.from,
+      attempt: attemptOf(passage),
       maxAttempts: retries?.maxAttempts,
       retryStatus: route.retryStatus,
       replayBytes: retries?.replayBytes,
@@ -59,6 +60,15 @@ export function outgoing(
       },
     },
   };
+}
+
+/**
+ * Which attempt of a gateway before this one the request is. A client that says so only does
+ * without repeats.
+ */
+function attemptOf(passage: Passage): number {
+  const said = passage.header(ATTEMPT) ?? '';
+  return /^[1-9]\d{0,2}$/.test(said) ? Number(said) : 1;
 }
 
 /** Sends a request on by undici. */

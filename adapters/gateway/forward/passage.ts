@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock, Endpoint } from '../../../src/index.js';
+import type { Clock, Endpoint, Random } from '../../../src/index.js';
 import { type Answer, sendAnswer } from '../common/answers.js';
 import { lingers } from '../common/linger.js';
 import type { Peer } from '../head/client.js';
@@ -12,6 +12,7 @@ import type { LiveRoute } from '../routes/live-route.js';
 /** What the passages of a gateway share. */
 export interface PassageHost {
   readonly clock: Clock;
+  readonly random: Random;
   readonly via: string | undefined;
   readonly problem: boolean;
   /** Connections are to close after their next response. */

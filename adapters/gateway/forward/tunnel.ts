@@ -4,6 +4,7 @@ import { connect, type NetConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Endpoint, type Lease, Outcome, type Timer } from '../../../src/index.js';
 import { httpStatusOf } from '../../http/index.js';
+import { ATTEMPT } from '../head/request-headers.js';
 import { type RawHeaders, responseHeaders } from '../head/response-headers.js';
 import type { LiveRoute } from '../routes/live-route.js';
 import type { Outgoing } from './forwarder.js';
@@ -48,7 +49,7 @@ export class Tunnel {
   /** Says to both ends that the gateway goes. */
   finish(): void {
     if (this.#splice === undefined) this.#passage.answer({ status: 503 });
-    else this.#splice.finish();
+    else this.#splice.finish(Buffer.from(Array.from({ length: 4 }, () => this.#passage.host.random.below(256))));
   }
 
   destroy(): void {
@@ -102,6 +103,8 @@ export class Tunnel {
     const headers = [...this.#out.headers, 'connection', 'Upgrade', 'upgrade', this.#client.protocol];
     const shown = spec.host.includes(':') ? `[${spec.host}]` : spec.host;
     if (host === 'endpoint') headers.push('host', `${shown}:${spec.port}`);
+    const { attempt = 1 } = this.#out.call;
+    if (attempt > 1) headers.push(ATTEMPT, String(attempt));
     const path = socketPath?.(this.#lease!.endpoint);
     const options = {
       method: this.#passage.request.method,
@@ -129,10 +132,12 @@ export class Tunnel {
     let text = `HTTP/1.1 101 ${response.statusMessage || 'Switching Protocols'}\r\n`;
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
     client.write(`${text}\r\n`, 'latin1');
-    if (head.length > 0) client.write(head);
-    if (early.length > 0) socket.write(early);
     const { idleMs = 0 } = this.#route.settings.timeouts ?? {};
-    this.#splice = new Splice(client, socket, passage.host.clock, idleMs, () => this.#over(Outcome.Success));
+    const frames = this.#client.protocol === 'websocket';
+    this.#splice = new Splice(client, socket, passage.host.clock, { idleMs, frames }, () =>
+      this.#over(Outcome.Success),
+    );
+    this.#splice.begin(early, head);
   }
 
   #declined(response: IncomingMessage): void {

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Mesh } from '../../../src/index.js';
-import { createDispatcher, type HttpOptions } from '../../http/index.js';
+import { createDispatcher, type HttpOptions, type RepeatLedger } from '../../http/index.js';
 
 /** How a service is spoken to. */
 export interface UpstreamOptions
@@ -36,10 +36,12 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export class Upstreams {
   readonly #mesh: Mesh;
   readonly #optionsOf: (service: string) => UpstreamOptions;
+  readonly #ledger: RepeatLedger;
   readonly #byService = new Map<string, Upstream>();
 
-  constructor(mesh: Mesh, optionsOf: (service: string) => UpstreamOptions) {
+  constructor(mesh: Mesh, ledger: RepeatLedger, optionsOf: (service: string) => UpstreamOptions) {
     this.#mesh = mesh;
+    this.#ledger = ledger;
     this.#optionsOf = optionsOf;
   }
 
@@ -51,6 +53,7 @@ export class Upstreams {
     const servername = tls === undefined || tls === false ? undefined : (secure.servername ?? service);
     const dispatcher = createDispatcher(this.#mesh, {
       ...rest,
+      ledger: this.#ledger,
       ...(socketPath !== undefined && { socketPath }),
       services: () => service,
       hostHeader: host === 'endpoint' ? 'endpoint' : 'url',

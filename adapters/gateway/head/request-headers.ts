@@ -12,8 +12,11 @@ export interface HeaderContext {
   readonly requestId: string | undefined;
 }
 
+/** By which gateways that stand in a row know that only the first of them is to repeat. */
+export const ATTEMPT = 'x-fairlead-attempt';
+
 /** Of node:http's own making, or made anew here. */
-const OURS: ReadonlySet<string> = new Set(['host', 'expect', 'via', 'cookie']);
+const OURS: ReadonlySet<string> = new Set(['host', 'expect', 'via', 'cookie', ATTEMPT]);
 
 /**
  * What goes upstream, names and values in turn: what came, in its order and letters, without what

@@ -109,7 +109,8 @@ export class RouteLimit {
         if (typeof msBeforeNext !== 'number') failed();
         else resolve({ allowed, remaining: Number(remainingPoints ?? 0), resetMs: msBeforeNext });
       };
-      asked(store, `${this.#name}:${key}`).then(
+      // Longer than a store, or its log, should see: kept by its hash.
+      asked(store, `${this.#name}:${storeKey(key)}`).then(
         (answer) => heard(answer, true),
         (refusal: unknown) => heard(refusal, false),
       );

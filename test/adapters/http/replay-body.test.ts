@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RepeatLedger } from '../../../adapters/http/repeat-ledger.js';
 import { ReplayBody } from '../../../adapters/http/replay-body.js';
 
 async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -18,7 +19,7 @@ describe('a replayed body', () => {
         fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 12 }),
         fc.array(fc.nat(14), { maxLength: 4 }),
         async (chunks, leftAfter) => {
-          const body = new ReplayBody(from(chunks), 1_000);
+          const body = new ReplayBody(from(chunks), 1_000, new RepeatLedger());
           for (const count of leftAfter) {
             const attempt = body.attempt();
             for (let i = 0; i < count; i++) await attempt.next();
@@ -40,7 +41,7 @@ describe('a replayed body', () => {
         });
       },
     };
-    const body = new ReplayBody(source, 100);
+    const body = new ReplayBody(source, 100, new RepeatLedger());
     const left = body.attempt();
     const waiting = left.next();
     const again = all(body.attempt());
@@ -52,7 +53,7 @@ describe('a replayed body', () => {
 
   it('lets go of what it kept when it grows beyond the limit, and goes through whole once', async () => {
     const chunks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10, i));
-    const body = new ReplayBody(from(chunks), 95);
+    const body = new ReplayBody(from(chunks), 95, new RepeatLedger());
     expect(body.replayable).toBe(true);
     expect(await all(body.attempt())).toBe(Buffer.concat(chunks).toString('hex'));
     expect(body.replayable).toBe(false);
@@ -66,9 +67,45 @@ describe('a replayed body', () => {
         return: () => ({ done: true, value: ++closed }),
       }),
     };
-    const body = new ReplayBody(source as never, 10);
+    const body = new ReplayBody(source as never, 10, new RepeatLedger());
     body.close();
     body.close();
     expect(closed).toBe(1);
+  });
+
+  it('is not kept where all bodies together are too large, and frees its part when it is over', async () => {
+    const ledger = new RepeatLedger({ maxReplayBytes: 25 });
+    const chunks = [Buffer.alloc(10, 1), Buffer.alloc(10, 2)];
+    const [first, second] = [new ReplayBody(from(chunks), 100, ledger), new ReplayBody(from(chunks), 100, ledger)];
+    await all(first.attempt());
+    expect([first.replayable, ledger.replayBytes]).toEqual([true, 20]);
+    expect(await all(second.attempt())).toBe(Buffer.concat(chunks).toString('hex'));
+    expect([second.replayable, second.overflow, ledger.replayBytes]).toEqual([false, 'memory', 20]);
+    second.close();
+    first.close();
+    first.close();
+    expect(ledger.replayBytes).toBe(0);
+    const third = new ReplayBody(from(chunks), 15, ledger);
+    await all(third.attempt());
+    expect([third.overflow, ledger.replayBytes]).toEqual(['body', 0]);
+  });
+
+  it('ends an attempt that waits for more when the exchange is over', async () => {
+    let give: (chunk: Uint8Array) => void = () => {};
+    const source = {
+      async *[Symbol.asyncIterator]() {
+        yield await new Promise<Uint8Array>((resolve) => {
+          give = resolve;
+        });
+      },
+    };
+    const ledger = new RepeatLedger();
+    const body = new ReplayBody(source, 100, ledger);
+    const waiting = body.attempt().next();
+    body.close();
+    await Promise.resolve();
+    give(Buffer.from('late'));
+    expect((await waiting).done).toBe(true);
+    expect(ledger.replayBytes).toBe(0);
   });
 });
