@@ -105,6 +105,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'etcd.etcdResolver': { open: etcd.etcdResolver },
   'gateway.createGateway': { open: (options) => gateway.createGateway(mesh, options) },
   'http.createDispatcher': { open: (options) => http.createDispatcher(mesh, options) },
+  'http.RepeatLedger': { open: (options) => new http.RepeatLedger(options) },
   'http.createAgent': { open: (options) => http.createAgent(mesh, options), base: { service: 'users' } },
   'mysql.createPool': { open: (options) => mysql.createPool(mesh, options), base: { service: 'orders' } },
   'mysql.createDriver': { open: (options) => mysql.createDriver(mesh, options), base: { service: 'orders' } },

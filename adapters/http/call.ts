@@ -25,8 +25,8 @@ export interface HttpCall {
   readonly replayBytes?: number | undefined;
   /**
    * Which attempt of a caller before this one the request belongs to; 1 for its first. Where given,
-   * attempts after the first say their number in `x-fairlead-attempt`; where it is more than 1, what
-   * was sent is not made again, as that caller does so.
+   * attempts after the first say their number in `x-fairlead-attempt`; where it is more than 1,
+   * what was sent is not made again, as that caller does so.
    */
   readonly attempt?: number | undefined;
   /** Hears which endpoint's response is the one that the handler sees, before it does. */

@@ -94,8 +94,8 @@ export interface HttpOptions extends PoolOptions {
    */
   readonly replayBytes?: number;
   /**
-   * So much of all streamed bodies together is kept for that; one that comes when it is full is sent
-   * once. Bytes. Default 67,108,864; 0 to 2^40.
+   * So much of all streamed bodies together is kept for that; one that comes when it is full is
+   * sent once. Bytes. Default 67,108,864; 0 to 2^40.
    */
   readonly maxReplayBytes?: number;
   /** For several dispatchers with one limit of that, in place of `maxReplayBytes`. */

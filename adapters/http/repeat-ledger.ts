@@ -4,12 +4,12 @@ import { optionReaders } from '../../src/adapter.js';
  * Why a request that failed was not made again. `body`: more of it had gone out than is kept;
  * `memory`: all kept bodies together are too large; `method`: it may have been executed and is not
  * idempotent; `chain`: a gateway before this one repeats it; `attempts`: there were as many as may
- * be; `budget`: the service's budget of repeats is spent; `wait`: the server asked for more patience
- * than there is.
+ * be; `budget`: the service's budget of repeats is spent; `wait`: the server asked for more
+ * patience than there is.
  */
 export type SkippedRepeat = 'body' | 'memory' | 'method' | 'chain' | 'attempts' | 'budget' | 'wait';
 
-const { integer } = optionReaders;
+const { integer, readOptions } = optionReaders;
 const TIB = 1_099_511_627_776;
 /** Throws FAIRLEAD_INVALID_OPTION. */
 export const readMaxReplayBytes: optionReaders.Reader<number> = integer(67_108_864, 0, TIB);
@@ -33,7 +33,10 @@ export class RepeatLedger {
 
   /** `maxReplayBytes`: default 67,108,864; 0 to 2^40. Throws FAIRLEAD_INVALID_OPTION. */
   constructor(options: { readonly maxReplayBytes?: number } = {}) {
-    this.#maxReplayBytes = readMaxReplayBytes(options.maxReplayBytes, 'RepeatLedger.maxReplayBytes');
+    const read = readOptions<{ maxReplayBytes: number }>('RepeatLedger', options, {
+      maxReplayBytes: readMaxReplayBytes,
+    });
+    this.#maxReplayBytes = read.maxReplayBytes;
   }
 
   /** Kept now; bytes. */

@@ -93,8 +93,8 @@ export class Splice {
 
   /**
    * Says to both that nothing more comes: to those who speak WebSocket by a close frame with 1001
-   * (RFC 6455, 7.4.1), when the frame that is under way is whole; to others by the end. `mask`: four
-   * random bytes.
+   * (RFC 6455, 7.4.1), when the frame that is under way is whole; to others by the end. `mask`:
+   * four random bytes.
    */
   finish(mask: Uint8Array): void {
     this.#toClient.farewell(closeFrame(), true);
