@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Matched, readRoutes } from '../../src/adapter.js';
+import { type Matched, type RouteSettings, readRoutes } from '../../src/adapter.js';
+import type { ConfigStore } from '../../src/config/index.js';
 import { type Clock, FairleadError, type Mesh, type Random, type Route } from '../../src/index.js';
 import { RepeatLedger } from '../http/index.js';
 import { type AccessLog, logAccess } from './access-log.js';
@@ -55,6 +56,13 @@ export interface Gateway extends AsyncDisposable {
    */
   setRoutes(routes: readonly Route[]): void;
   /**
+   * From now on the routes are those of the document's `gateway`, each version of it in turn, until
+   * the returned function is called; where it has none, those that the program gave last. A
+   * document whose routes this gateway cannot serve is refused. Throws where the one in force is
+   * one.
+   */
+  follow(config: Pick<ConfigStore, 'follow'>): () => void;
+  /**
    * Ends it: every answer from now on says `Connection: close`, idle connections stay open for
    * `lameDuckMs`, what is in progress may finish within `deadlineMs` (default 10,000) and is broken
    * off then. Idempotent.
@@ -90,6 +98,9 @@ class LiveGateway implements Gateway, PassageHost {
   readonly #peers: Peers;
   readonly #server: FrontServer;
   readonly #routes: RouteSet;
+  /** The program's, where no document says others. */
+  #own: readonly RouteSettings[];
+  #configured = false;
   readonly #headers: HeaderContext;
   readonly #accessLog: AccessLog | undefined;
   readonly #unregister: () => void;
@@ -107,6 +118,7 @@ class LiveGateway implements Gateway, PassageHost {
     this.#accessLog = settings.accessLog;
     this.#headers = { forwarded, via: this.via, requestId };
     this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters });
+    this.#own = settings.routes;
     this.#routes.set(settings.routes);
     this.#ledger = new RepeatLedger({ maxReplayBytes: settings.maxReplayBytes });
     this.#upstreams = new Upstreams(mesh, this.#ledger, (service) => upstreams[service] ?? {});
@@ -174,7 +186,26 @@ class LiveGateway implements Gateway, PassageHost {
   }
 
   setRoutes(routes: readonly Route[]): void {
-    this.#routes.set(readRoutes(routes, 'setRoutes'));
+    const read = readRoutes(routes, 'setRoutes');
+    this.#routes.check(read);
+    this.#own = read;
+    if (!this.#configured) this.#routes.set(read);
+  }
+
+  follow(config: Pick<ConfigStore, 'follow'>): () => void {
+    const read = (said: { readonly routes: readonly Route[] } | undefined): readonly RouteSettings[] =>
+      said === undefined ? this.#own : readRoutes(said.routes, 'gateway.routes');
+    const stop = config.follow('gateway', {
+      check: (said) => this.#routes.check(read(said)),
+      use: (said) => {
+        this.#configured = said !== undefined;
+        this.#routes.set(read(said));
+      },
+    });
+    return () => {
+      stop();
+      this.#configured = false;
+    };
   }
 
   close({ deadlineMs = DEFAULT_CLOSE_DEADLINE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {

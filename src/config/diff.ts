@@ -31,16 +31,41 @@ export function diffDocuments(before: unknown, after: unknown, path: Path = []):
   return [{ path: pathText(path), before, after, effect: effectOf(path, after) }];
 }
 
+/**
+ * The places of one document where a reference holds something else than before: with the
+ * references, never with what they hold.
+ */
+export function diffReferences(document: unknown, before: unknown, after: unknown): ConfigChange[] {
+  return differing(before, after, []).map((path) => {
+    const said = path.reduce<unknown>(
+      (at, name) => (at as Record<string | number, unknown> | undefined)?.[name],
+      document,
+    );
+    return { path: pathText(path), before: said, after: said, effect: effectOf(path, said) };
+  });
+}
+
+function differing(before: unknown, after: unknown, path: Path): Path[] {
+  if (isSame(before, after)) return [];
+  if (!isRecord(before) || !isRecord(after)) return [path];
+  return Object.keys(after).flatMap((name) => differing(before[name], after[name], [...path, name]));
+}
+
 /** Of a service: what begins anew where it changes. */
 const REBUILT =
   /^(policy|health|discovery|affinity|probes)\b|^resilience\.(breaker|breakerPerEndpoint|throttle|limits\.(adaptive|rate|window)\w*)\b/;
 /** Of these, what does not. */
 const KEPT = /^affinity\.(onUnavailable|drainMs|capacity|ttlMs)\b/;
 
+/** Of a routing: the counts of an arm that selects otherwise, a canary. */
+const REROUTED = /^(canary\b|split\.(name|baseline)\b|split\.arms\.[^.]+\.(tags|version|meta)\b|lanes\.label$)/;
+
 function effectOf(path: Path, after: unknown): ChangeEffect {
   const [head, , ...rest] = path;
   if (head === 'services' && path.length === 2 && after === undefined) return 'removed';
   if (head === 'resolver') return 'rebuild';
+  if (head === 'routing') return REROUTED.test(path.slice(2).join('.')) ? 'rebuild' : 'live';
+  if (head === 'gateway') return 'live';
   const option = (head === 'defaults' ? path.slice(1) : rest).join('.');
   return REBUILT.test(option) && !KEPT.test(option) ? 'rebuild' : 'live';
 }

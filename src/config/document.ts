@@ -3,6 +3,9 @@ import type { PolicySpec } from '../balancing/spec.js';
 import { readEndpointLists } from '../discovery/endpoint-input.js';
 import type { EndpointInput, Resolver } from '../discovery/resolver.js';
 import { staticResolver } from '../discovery/static.js';
+import { type ConfiguredRouting, readConfiguredRouting } from '../routing/configured.js';
+import { routesReader } from '../routing/read-routes.js';
+import type { Route } from '../routing/route.js';
 import {
   checkName,
   described,
@@ -11,6 +14,7 @@ import {
   isRecord,
   optional,
   type Reader,
+  required,
   unchecked,
 } from '../runtime/options.js';
 import { type ServiceOptions, type ServiceSettings, serviceSchema } from '../service/options.js';
@@ -33,6 +37,16 @@ export interface ConfigDocument {
    * calls.
    */
   readonly services?: { readonly [name: string]: ServiceOptions };
+  /** How calls are routed, by the name of the service: splits, canaries, lanes, shadows. */
+  readonly routing?: { readonly [name: string]: ConfiguredRouting };
+  /** For the gateways of the process that follow the document; others pass over it. */
+  readonly gateway?: ConfiguredGateway;
+}
+
+/** What a document says of gateways. */
+export interface ConfiguredGateway {
+  /** What becomes of which request, in place of the program's routes. */
+  readonly routes: readonly Route[];
 }
 
 /** The resolvers that a document can name. Each is loaded where one does. */
@@ -51,11 +65,14 @@ export class DocumentReaders {
 
   constructor(policies: PolicyRegistry, own: Readonly<Record<string, ResolverMaker>> = {}) {
     this.#makers = { ...makers, ...own };
-    const service = fields<ServiceSettings>({ ...serviceSchema, policy: policyReader(policies) } as never);
+    const policy = policyReader(policies);
+    const service = fields<ServiceSettings>({ ...serviceSchema, policy } as never);
     this.document = fields<object>({
       resolver: optional(this.#resolverReader()),
       defaults: optional(service),
-      services: optional(servicesReader(service)),
+      services: optional(byService(service, 'an object of options by the name of the service')),
+      routing: optional(byService(readConfiguredRouting, 'an object of routing by the name of the service')),
+      gateway: optional(fields<object>({ routes: required(routesReader(policy), 'an array of routes') } as never)),
     } as never);
   }
 
@@ -93,9 +110,9 @@ function policyReader(policies: PolicyRegistry): Reader<PolicySpec> {
   });
 }
 
-function servicesReader(service: Reader<ServiceSettings>): Reader<unknown> {
-  return described({ shape: { type: 'map', values: service } }, (value, name) => {
-    if (!isRecord(value)) throw invalidOption(name, value, 'an object of options by the name of the service');
+function byService<T>(reader: Reader<T>, allowed: string): Reader<unknown> {
+  return described({ shape: { type: 'map', values: reader } }, (value, name) => {
+    if (!isRecord(value)) throw invalidOption(name, value, allowed);
     for (const each of Object.keys(value)) checkName(each, `${name} name`);
     return value;
   });

@@ -1,7 +1,10 @@
+export type { ConfiguredRouting } from '../routing/configured.js';
+export type { ApplyOptions, ConfigStore } from './contract.js';
 export type { ChangeEffect, ConfigChange } from './diff.js';
-export type { ConfigDocument, ResolverMaker } from './document.js';
+export type { ConfigDocument, ConfiguredGateway, ResolverMaker } from './document.js';
 export { ConfigError, type ConfigProblem } from './errors.js';
 export { type FileSourceOptions, fileSource } from './file-source.js';
-export { type ApplyOptions, type ConfigStore, createConfigStore } from './store.js';
+export type { ConfigSections, SectionUser } from './sections.js';
+export { createConfigStore } from './store.js';
 export type { ConfigStoreOptions } from './store-options.js';
 export type { CallFigures, ConfigPlan, ConfigStoreEvents, ConfigVersion, ServiceComparison } from './version.js';

@@ -1,6 +1,7 @@
 import type { Resolver } from '../discovery/resolver.js';
 import { type Mesh, prepareMesh } from '../mesh.js';
-import type { Timer } from '../runtime/clock.js';
+import type { Canary } from '../routing/canary/canary.js';
+import type { Routing } from '../routing/routing.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError, toError } from '../runtime/errors.js';
 import { holdProcess } from '../runtime/hold-process.js';
@@ -8,53 +9,17 @@ import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
 import type { PreparedChange } from '../service/change.js';
 import { Comparison } from './comparison.js';
-import { type ConfigChange, diffDocuments, hashDocument } from './diff.js';
+import type { ApplyOptions, ConfigStore } from './contract.js';
+import { type ConfigChange, diffDocuments, diffReferences, hashDocument } from './diff.js';
 import { type ConfigDocument, DocumentReaders } from './document.js';
 import { LastGood } from './last-good.js';
+import { type Routings, routingsOf } from './routings.js';
+import { type ConfigSections, type SectionUser, SectionUsers } from './sections.js';
+import { type FollowerHost, SourceFollower } from './source-follower.js';
 import { SourceGuards } from './source-guards.js';
 import { type ConfigStoreOptions, readStoreOptions, type StoreSettings } from './store-options.js';
 import { type ValidDocument, validateDocument } from './validate.js';
 import type { ConfigPlan, ConfigStoreEvents, ConfigVersion } from './version.js';
-
-/** Who applies a document, and on top of which version. */
-export interface ApplyOptions {
-  /** Default `unknown`. */
-  readonly author?: string;
-  /** Refused with FAIRLEAD_CONFLICT where another version is in force. Default: any. */
-  readonly ifVersion?: number;
-}
-
-/** The configuration of a mesh, in versions. */
-export interface ConfigStore extends AsyncDisposable {
-  /** The one in force; undefined before the first. */
-  readonly current: ConfigVersion | undefined;
-  /** The latest ones, oldest first. */
-  readonly versions: readonly ConfigVersion[];
-  /** Resolves with the first version. Rejects with FAIRLEAD_CLOSED. */
-  ready(): Promise<ConfigVersion>;
-  /**
-   * Puts a document in force for all services at once: JSON or YAML text, or an object. Resolves
-   * with its version; with the current one where it says the same. Rejects with ConfigError, which
-   * has everything that is wrong with it, with FAIRLEAD_DISCOVERY where endpoints of another
-   * resolver do not come within 5 s, or FAIRLEAD_CONFLICT; the one before stays in force.
-   */
-  apply(document: string | ConfigDocument, options?: ApplyOptions): Promise<ConfigVersion>;
-  /** What `apply` would do, without doing it. */
-  plan(document: string | ConfigDocument): Promise<ConfigPlan>;
-  /**
-   * Puts the document of an earlier version in force, as a new one. Those since are refused from
-   * the source for 10 minutes, and so is one that waits, so that it does not undo that.
-   */
-  rollback(number: number, options?: ApplyOptions): Promise<ConfigVersion>;
-  /** What changed from one kept version to another, by path. */
-  diff(from: number, to: number): readonly ConfigChange[];
-  on<Name extends keyof ConfigStoreEvents & string>(
-    name: Name,
-    listener: (...args: ConfigStoreEvents[Name]) => void,
-  ): () => void;
-  /** Stops following the source. What is in force stays. Idempotent. */
-  close(): Promise<void>;
-}
 
 /** How long a list of endpoints is waited for. */
 const PATIENCE_MS = 5_000;
@@ -73,7 +38,7 @@ export function createConfigStore(mesh: Mesh, options?: ConfigStoreOptions): Con
   return new LiveStore(mesh, options);
 }
 
-class LiveStore implements ConfigStore {
+class LiveStore implements ConfigStore, FollowerHost {
   readonly #mesh: Mesh;
   readonly #options: StoreSettings;
   readonly #readers: DocumentReaders;
@@ -91,15 +56,18 @@ class LiveStore implements ConfigStore {
   #removed: ReadonlyMap<string, string> = new Map();
   /** Documents are applied one after another. */
   #queue: Promise<unknown> = Promise.resolve();
-  /** What the source said last; undefined before the first. */
-  #heardLast: string | undefined;
-  /** Until that is applied, where it waits. */
-  #waiting: Timer | undefined;
+  /** What the references of the current document hold; shown nowhere. */
+  #resolved: ConfigDocument | undefined;
+  readonly #follower: SourceFollower;
+  readonly #routings: Routings;
+  readonly #sections: SectionUsers;
+  /** The last good document is being read, or nothing is. */
+  readonly #starting: Promise<void>;
 
   constructor(mesh: Mesh, options: ConfigStoreOptions | undefined) {
     this.#options = readStoreOptions(options);
     this.#mesh = mesh;
-    const { source, key, lastGood, compare, resolvers } = this.#options;
+    const { source, key, lastGood, compare, resolvers, spreadMs } = this.#options;
     this.#readers = new DocumentReaders(mesh.policies, resolvers);
     this.#guards = new SourceGuards(mesh.clock);
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
@@ -107,10 +75,16 @@ class LiveStore implements ConfigStore {
     refuseSecond(mesh);
     this.#leave = mesh.register({ kind: 'config', name: this.#source, close: () => void this.close() });
     if (compare) this.#comparison = new Comparison(mesh);
-    if (source === undefined && this.#lastGood === undefined) return;
-    void this.#startFromLastGood();
-    const sink = { value: (value: string | undefined) => this.#heard(value), error: this.#failed };
-    source?.watch(key, sink, this.#abort.signal, mesh);
+    this.#sections = new SectionUsers(this.#failed);
+    this.#routings = routingsOf(mesh);
+    this.#deaf = [
+      this.#routings.events.on('canary', (event) => this.#events.emit('canary', event)),
+      this.#routings.events.on('failed', this.#failed),
+    ];
+    this.#follower = new SourceFollower(this, mesh, spreadMs, this.#guards);
+    this.#starting = this.#startFromLastGood();
+    const value = (text: string | undefined, revision?: string): void => this.#follower.hear(text, revision);
+    source?.watch(key, { value, error: this.#failed }, this.#abort.signal, mesh);
   }
 
   get current(): ConfigVersion | undefined {
@@ -124,23 +98,41 @@ class LiveStore implements ConfigStore {
   ready(): Promise<ConfigVersion> {
     if (this.current !== undefined) return Promise.resolve(this.current);
     if (this.#abort.signal.aborted) return Promise.reject(this.#closedError());
-    return new Promise((resolve, reject) => {
+    const first = new Promise<ConfigVersion>((resolve, reject) => {
       const held = holdProcess(this.#mesh.clock);
-      const closed = (): void => {
+      const end = (error: Error): void => {
         held.cancel();
-        reject(this.#closedError());
+        stop();
+        this.#unready.delete(end);
+        reject(error);
       };
       const stop = this.#events.on('applied', (version) => {
         stop();
         held.cancel();
-        this.#unready.delete(closed);
+        this.#unready.delete(end);
         resolve(version);
       });
-      this.#unready.add(closed);
+      this.#unready.add(end);
     });
+    if (this.#options.source === undefined) void this.#endUnready();
+    return first;
   }
 
-  readonly #unready = new Set<() => void>();
+  /** Without a source nothing more comes than what is being applied. */
+  async #endUnready(): Promise<void> {
+    await this.#starting;
+    for (let queue: unknown; queue !== this.#queue; ) {
+      queue = this.#queue;
+      await queue;
+    }
+    if (this.current !== undefined) return;
+    const error = invalidOption('createConfigStore.source', undefined, 'a source, where nothing is applied by hand');
+    for (const end of [...this.#unready]) end(error);
+  }
+
+  readonly #unready = new Set<(error: Error) => void>();
+  /** Ends listening to the routings, which outlive it. */
+  readonly #deaf: readonly (() => void)[];
 
   apply(document: string | ConfigDocument, options: ApplyOptions = {}): Promise<ConfigVersion> {
     return this.#inTurn(async () => {
@@ -151,7 +143,7 @@ class LiveStore implements ConfigStore {
   }
 
   rollback(number: number, options: ApplyOptions = {}): Promise<ConfigVersion> {
-    const waiting = this.#waiting && this.#heardLast;
+    const { waiting } = this.#follower;
     return this.#inTurn(async () => {
       const { document, hash } = this.#version(number);
       const source = `rollback to ${number}`;
@@ -170,14 +162,9 @@ class LiveStore implements ConfigStore {
     if (valid === undefined) return;
     const hash = hashDocument(valid.document);
     this.#guards.bar(hash);
-    if (this.#heardLast !== text || this.#waiting === undefined) return;
-    this.#stopWaiting();
+    if (this.#follower.waiting !== text) return;
+    this.#follower.stopWaiting();
     this.#events.emit('held', { hash, reason: 'rolled_back' });
-  }
-
-  #stopWaiting(): void {
-    this.#waiting?.cancel();
-    this.#waiting = undefined;
   }
 
   async plan(document: string | ConfigDocument): Promise<ConfigPlan> {
@@ -187,6 +174,7 @@ class LiveStore implements ConfigStore {
       const resolver = await this.#resolverFor(valid);
       try {
         (await this.#prepare(valid, resolver, new Map())).abandon();
+        this.#check(valid);
         return { changes, refused: undefined };
       } catch (thrown) {
         return { changes, refused: toError(thrown) };
@@ -202,6 +190,18 @@ class LiveStore implements ConfigStore {
     return diffDocuments(this.#version(from).document, this.#version(to).document);
   }
 
+  routing(service: string): Routing | undefined {
+    return this.#routings.routing(service);
+  }
+
+  canary(service: string): Canary | undefined {
+    return this.#routings.canary(service);
+  }
+
+  follow<Name extends keyof ConfigSections>(section: Name, user: SectionUser<ConfigSections[Name]>): () => void {
+    return this.#sections.add(section, user);
+  }
+
   on<Name extends keyof ConfigStoreEvents & string>(
     name: Name,
     listener: (...args: ConfigStoreEvents[Name]) => void,
@@ -213,10 +213,11 @@ class LiveStore implements ConfigStore {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
     this.#leave();
-    this.#stopWaiting();
+    this.#follower.stopWaiting();
     this.#comparison?.close();
-    for (const reject of this.#unready) reject();
-    this.#unready.clear();
+    for (const end of [...this.#unready]) end(this.#closedError());
+    if (this.#mesh.closing.aborted) this.#routings.end();
+    for (const stop of this.#deaf) stop();
     await this.#queue;
     this.#events.clear();
   }
@@ -225,37 +226,22 @@ class LiveStore implements ConfigStore {
     return this.close();
   }
 
-  /** The source says something else. */
-  #heard(value: string | undefined): void {
-    // What is being written is blank for a moment, and would take every service out.
-    if (value === undefined || value.trim() === '') {
-      this.#failed(new FairleadError('FAIRLEAD_DISCOVERY', `There is no document at ${this.#source}.`));
-      return;
-    }
-    const first = this.#heardLast === undefined;
-    const changed = value !== this.#heardLast;
-    if (!changed && this.#waiting !== undefined) return;
-    this.#heardLast = value;
-    const quietMs = this.#guards.delayMs(changed);
-    // What is in force may be the last good one, which is older.
-    const spreadMs = first || this.current === undefined ? 0 : this.#mesh.random.float() * this.#options.spreadMs;
-    if (quietMs > 0) this.#events.emit('held', { hash: '', reason: 'storm' });
-    this.#stopWaiting();
-    const adopt = (): void => {
-      this.#waiting = undefined;
-      void this.#adopt(value);
-    };
-    if (quietMs + spreadMs === 0) adopt();
-    else this.#waiting = this.#mesh.clock.after(quietMs + spreadMs, adopt);
+  missing(): void {
+    this.#failed(new FairleadError('FAIRLEAD_DISCOVERY', `There is no document at ${this.#source}.`));
   }
 
-  async #adopt(value: string): Promise<void> {
+  held(event: ConfigStoreEvents['held'][0]): void {
+    this.#events.emit('held', event);
+  }
+
+  adopt(text: string, revision: string | undefined): Promise<ConfigVersion | undefined> {
     const source = this.#source;
-    await this.#inTurn(async () => {
-      const valid = await this.#validate(value, source);
+    return this.#inTurn(async () => {
+      const valid = await this.#validate(text, source);
       const hash = hashDocument(valid.document);
-      if (this.#guards.isBarred(hash)) this.#events.emit('held', { hash, reason: 'rolled_back' });
-      else await this.#apply(valid, source, { author: source });
+      if (!this.#guards.isBarred(hash)) return this.#apply(valid, source, { author: source }, revision);
+      this.#events.emit('held', { hash, reason: 'rolled_back' });
+      return undefined;
     }, source).catch(ignore);
   }
 
@@ -284,33 +270,47 @@ class LiveStore implements ConfigStore {
     return validateDocument(document, source, this.#readers, this.#options.env ?? process.env);
   }
 
-  async #apply(valid: ValidDocument, source: string, options: ApplyOptions): Promise<ConfigVersion> {
+  async #apply(valid: ValidDocument, source: string, options: ApplyOptions, revision?: string): Promise<ConfigVersion> {
     const { author = 'unknown', ifVersion } = options;
     const before = this.current;
     if (ifVersion !== undefined && ifVersion !== (before?.number ?? 0)) {
       const message = `The configuration is at version ${before?.number ?? 0}, not ${ifVersion}: look at what changed.`;
       throw new FairleadError('FAIRLEAD_CONFLICT', message);
     }
-    const { document } = valid;
+    const { document, resolved } = valid;
     const hash = hashDocument(document);
-    if (before?.hash === hash) return before;
-    const changes = diffDocuments(before?.document ?? {}, document);
+    // A variable may hold something else by now.
+    if (before?.hash === hash && isSame(resolved, this.#resolved)) return before;
+    const changes =
+      before?.hash === hash
+        ? diffReferences(document, this.#resolved, resolved)
+        : diffDocuments(before?.document ?? {}, document);
     const number = (before?.number ?? 0) + 1;
-    const version = { number, hash, author, atMs: this.#mesh.clock.wallMs(), source, document, changes };
+    const atMs = this.#mesh.clock.wallMs();
+    const version = { number, hash, author, atMs, source, revision, document, changes };
     const removed = this.#removedBy(document, number);
     const resolver = await this.#resolverFor(valid);
     let prepared: PreparedChange;
     try {
       prepared = await this.#prepare(valid, resolver, removed);
+      try {
+        this.#check(valid);
+      } catch (thrown) {
+        prepared.abandon();
+        throw thrown;
+      }
     } catch (thrown) {
       if (resolver !== this.#resolver) resolver?.close?.();
       throw thrown;
     }
     // From here to the event nothing waits, and nothing throws.
     prepared.swap();
+    this.#routings.swap(resolved.routing ?? {});
+    this.#sections.swap(resolved);
     const replaced = this.#resolver;
     this.#resolver = resolver;
     this.#removed = removed;
+    this.#resolved = resolved;
     this.#versions = [...this.#versions, version].slice(-this.#options.history);
     this.#comparison?.begin((services) => this.#events.emit('compared', { version, services }));
     prepared.settle();
@@ -318,6 +318,12 @@ class LiveStore implements ConfigStore {
     if (replaced !== resolver) replaced?.close?.();
     if (source !== 'last good') void this.#lastGood?.write(document).catch(this.#failed);
     return version;
+  }
+
+  /** What stands in the way of a document that is right by itself. */
+  #check({ resolved }: ValidDocument): void {
+    this.#routings.check(resolved.routing ?? {});
+    this.#sections.check(resolved);
   }
 
   async #prepare(
@@ -330,8 +336,8 @@ class LiveStore implements ConfigStore {
   }
 
   /** The one there is, unless the document says something else of it. */
-  async #resolverFor({ document, resolved }: ValidDocument): Promise<Resolver | undefined> {
-    if (this.current !== undefined && isSame(document.resolver, this.current.document.resolver)) return this.#resolver;
+  async #resolverFor({ resolved }: ValidDocument): Promise<Resolver | undefined> {
+    if (this.#resolved !== undefined && isSame(resolved.resolver, this.#resolved.resolver)) return this.#resolver;
     return this.#readers.makeResolver(resolved.resolver);
   }
 
@@ -358,7 +364,7 @@ class LiveStore implements ConfigStore {
   }
 }
 
-function ignore(): void {}
+function ignore(): undefined {}
 
 /** It would take out of force what the first one says, and not tell that one. */
 function refuseSecond(mesh: Mesh): void {

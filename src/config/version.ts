@@ -1,3 +1,4 @@
+import type { CanaryStatus } from '../routing/canary/canary.js';
 import type { ConfigChange } from './diff.js';
 import type { ConfigDocument } from './document.js';
 import type { ConfigError } from './errors.js';
@@ -13,6 +14,11 @@ export interface ConfigVersion {
   readonly atMs: number;
   /** Where it came from: `code`, a key or a file, `rollback to 3`, `last good`. */
   readonly source: string;
+  /**
+   * The source's own number of this change: Consul's ModifyIndex, etcd's mod_revision. The same in
+   * every process of a fleet; undefined where the source has none.
+   */
+  readonly revision: string | undefined;
   readonly document: ConfigDocument;
   /** What it changed. */
   readonly changes: readonly ConfigChange[];
@@ -51,6 +57,8 @@ export interface ConfigStoreEvents {
    * (`rolled_back`) and is refused from the source for a while.
    */
   readonly held: readonly [event: { readonly hash: string; readonly reason: 'storm' | 'rolled_back' }];
+  /** A canary that a document began is in another step, or state, or waits for calls. */
+  readonly canary: readonly [event: { readonly service: string; readonly status: CanaryStatus }];
   /** How each service did in the seconds before a version, and in those after it. */
   readonly compared: readonly [
     event: { readonly version: ConfigVersion; readonly services: readonly ServiceComparison[] },

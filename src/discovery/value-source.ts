@@ -17,7 +17,9 @@ export interface ValueSource {
 export interface ValueSink {
   /**
    * The value as of now; undefined where the key does not exist. Called again only when it changed.
+   * `revision`: the source's own number of this change, where it has one: the same in every process
+   * that sees it.
    */
-  value(text: string | undefined): void;
+  value(text: string | undefined, revision?: string): void;
   error(error: Error): void;
 }

@@ -1,4 +1,4 @@
-import { boolean, described, fields, invalidOption, number, type Reader } from '../runtime/options.js';
+import { boolean, described, fields, invalidOption, isRecord, number, type Reader } from '../runtime/options.js';
 import { type ConnectFailuresOptions, connectFailures, readConnectFailures } from './connect-failures.js';
 import {
   type ConsecutiveFailuresOptions,
@@ -77,7 +77,7 @@ function choice<Options>(fallback: boolean, options: Reader<unknown>): Reader<Ch
     if (value === undefined) return fallback;
     if (typeof value === 'boolean') return value;
     // What is in it is read by the signal.
-    if (typeof value === 'object' && value !== null) return value as Options;
+    if (isRecord(value)) return value as Options;
     throw invalidOption(name, value, 'true, false or the options of the signal');
   });
 }

@@ -1,4 +1,4 @@
-import { invalidOption, readOptions } from '../runtime/options.js';
+import { fields, invalidOption, optional, type Reader, type Schema } from '../runtime/options.js';
 import { type LaneOptions, type LaneSettings, readLanes } from './lanes/options.js';
 import { readShadow, type ShadowOptions, type ShadowSettings } from './shadow/options.js';
 import { readSplit, type SplitOptions, type SplitSettings } from './split/options.js';
@@ -15,6 +15,32 @@ export interface RoutingOptions {
   readonly shadow?: ShadowOptions;
 }
 
+/** The readers of how calls are routed, each by itself. */
+export const ROUTING_FIELDS: Schema<RoutingSettings> = {
+  split: optional(readSplit),
+  lanes: readLanes,
+  shadow: optional(readShadow),
+};
+
+/** What they say together. */
+export const ROUTING_RULES = [{ some: ['split', 'lanes'] }, '`shadow.arm` is an arm of the split'] as const;
+
+export function checkRouting<T extends RoutingSettings>(read: T, name: string): T {
+  const { split, lanes, shadow } = read;
+  if (split === undefined && lanes === undefined) {
+    throw invalidOption(name, 'neither', 'an object with split, lanes or both');
+  }
+  if (shadow !== undefined) checkArm(split, shadow.arm, `${name}.shadow.arm`);
+  return read;
+}
+
+/** Throws where the split has no such arm. */
+export function checkArm(split: SplitSettings | undefined, arm: string, name: string): void {
+  const names = split?.arms.map((each) => each.name) ?? [];
+  if (names.includes(arm)) return;
+  throw invalidOption(name, arm, `an arm of the split: ${names.join(', ') || 'there is none'}`);
+}
+
 export interface RoutingSettings {
   readonly split: SplitSettings | undefined;
   readonly lanes: LaneSettings | undefined;
@@ -22,16 +48,8 @@ export interface RoutingSettings {
 }
 
 /** Reads how calls are routed. Throws FAIRLEAD_INVALID_OPTION. */
-export function readRouting(name: string, options: RoutingOptions): RoutingSettings {
-  const read = readOptions<RoutingSettings>(name, options, {
-    split: (value, where) => (value === undefined ? undefined : readSplit(value, where)),
-    lanes: readLanes,
-    // Read below: it names an arm of the split.
-    shadow: () => undefined,
-  });
-  if (read.split === undefined && read.lanes === undefined) {
-    throw invalidOption(name, options, 'an object with split, lanes or both');
-  }
-  const arms = read.split?.arms.map((arm) => arm.name) ?? [];
-  return { ...read, shadow: readShadow(options.shadow, `${name}.shadow`, arms) };
-}
+export const readRouting: Reader<RoutingSettings> = fields<RoutingSettings>(
+  ROUTING_FIELDS,
+  checkRouting,
+  ...ROUTING_RULES,
+);

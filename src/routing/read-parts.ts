@@ -10,9 +10,10 @@ import {
   optional,
   type Reader,
   required,
+  type Schema,
   text,
 } from '../runtime/options.js';
-import type { HeaderEdits, RouteKey } from './route-parts.js';
+import type { HeaderEdits, RateKey, RouteKey, RouteKeyForm } from './route-parts.js';
 
 /** RFC 9110, 5.6.2. */
 export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -97,27 +98,25 @@ function listOrNone(): Reader<readonly string[]> {
 }
 
 const KEYS = '{ header }, { cookie }, { query }, { segment } or { address: true }';
-const keyShapes: Readonly<Record<string, Reader<unknown>>> = {
-  header: required(token, 'the name of a header'),
-  cookie: required(token, 'the name of a cookie'),
-  query: required(text(undefined), 'the name of a parameter'),
-  segment: required(integer(0, 0, 1_000), 'a whole number'),
-  address: required(boolean(true), 'true'),
+const keyShapes: Schema<{ readonly [Key in keyof Required<RouteKeyForm>]: RouteKeyForm[Key] | undefined }> = {
+  header: optional(token),
+  cookie: optional(token),
+  query: text(undefined),
+  segment: optional(integer(0, 0, 1_000)),
+  address: optional(boolean(true)),
 };
 
 export const oneKey: Reader<RouteKey> = described(
   {
-    shape: {
-      type: 'choice',
-      of: Object.entries(keyShapes).map(([name, reader]) => fields({ [name]: reader } as never)),
-    },
+    shape: { type: 'object', fields: keyShapes as Schema<object>, one: Object.keys(keyShapes) },
   },
   (value, name) => {
     const [kind, more] = isRecord(value) ? Object.keys(value) : [];
     if (kind === undefined || more !== undefined || !Object.hasOwn(keyShapes, kind))
       throw invalidOption(name, value, KEYS);
     const given = (value as Record<string, unknown>)[kind];
-    if (keyShapes[kind]!(given, `${name}.${kind}`) === false) throw invalidOption(name, value, KEYS);
+    const read = keyShapes[kind as keyof RouteKeyForm](given, `${name}.${kind}`);
+    if (read === undefined || read === false) throw invalidOption(name, value, KEYS);
     return value as RouteKey;
   },
 );
@@ -201,7 +200,7 @@ const origin = matching(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+)$/, "an origin suc
 export const readCors: Reader<CorsSettings | undefined> = optional(
   fields<CorsSettings, CorsSettings>(
     {
-      origins: listOf(origin, 'one or more origins', 1),
+      origins: required(listOf(origin, 'one or more origins', 1), 'one or more origins'),
       methods: described({ shape: { type: 'list', items: token }, fallback: METHODS }, (value, name) => {
         return names(value, name) ?? METHODS;
       }),
@@ -256,11 +255,11 @@ export const readTimeouts: Reader<TimeoutsSettings | undefined> = optional(
 export interface RateLimitSettings {
   readonly requests: number;
   readonly windowS: number;
-  readonly by: 'client' | 'route' | { readonly header: string };
+  readonly by: 'client' | 'route' | RateKey;
   readonly store: string | undefined;
 }
 
-const byHeader = fields<{ readonly header: string }>({ header: required(token, 'the name of a header') });
+const byHeader = fields<RateKey>({ header: required(token, 'the name of a header') });
 const byName = oneOf<'client' | 'route'>('client', 'client', 'route');
 
 export const readRateLimit: Reader<RateLimitSettings | undefined> = optional(

@@ -1,5 +1,6 @@
 import type { PolicySpec } from '../balancing/spec.js';
 import {
+  boolean,
   checkName,
   described,
   fields,
@@ -40,7 +41,7 @@ import {
   texts,
   token,
 } from './read-parts.js';
-import type { Route, RouteMatch, RouteSubset, ValueMatch } from './route.js';
+import type { Route, RouteMatch, RouteSubset, ValueForm, ValueMatch } from './route.js';
 import type { RouteKey } from './route-parts.js';
 import { SUBSET_FIELDS } from './subset.js';
 
@@ -76,22 +77,30 @@ function oneOrMore<T>(one: Reader<T>): Reader<readonly T[] | undefined> {
   );
 }
 
-const host: Reader<string> = described({ shape: { type: 'text' } }, (value, name) => {
+const HOST = /^(\[[\da-fA-F:.]+\]|[^/@:\s]+)$/;
+/** What else a path may not have, its reader knows. */
+const PATH = /^\/[^?#\s\\]*$/;
+
+const host: Reader<string> = described({ shape: { type: 'text', pattern: HOST } }, (value, name) => {
   const allowed = "a host such as 'users.example.com' or '*.example.com', without a port";
-  if (typeof value !== 'string' || !/^(\[[\da-fA-F:.]+\]|[^/@:\s]+)$/.test(value))
-    throw invalidOption(name, value, allowed);
+  if (typeof value !== 'string' || !HOST.test(value)) throw invalidOption(name, value, allowed);
   const wild = value.startsWith('*.');
   const normal = normalHost(wild ? value.slice(2) : value);
   if (normal === '') throw invalidOption(name, value, allowed);
   return wild ? `*.${normal}` : normal;
 });
 
+const form = fields<{ readonly [Key in keyof Required<ValueForm>]: ValueForm[Key] | undefined }>(
+  { prefix: optional(texts), present: optional(boolean(true)) },
+  undefined,
+  { one: ['prefix', 'present'] },
+);
 const VALUES = 'a string, several, { prefix } or { present }';
 const valueMatch: Reader<ValueMatch> = described(
   {
     shape: {
       type: 'choice',
-      of: [texts, listOf(texts, VALUES, 1), fields({ prefix: optional(texts), present: unchecked() } as never)],
+      of: [texts, listOf(texts, VALUES, 1), form],
     },
   },
   (value, name) => {
@@ -125,7 +134,7 @@ export function headerName(name: string, option: string): string {
 const match: Reader<MatchSettings> = fields<Record<keyof RouteMatch, never>, MatchSettings>(
   {
     host: oneOrMore(host),
-    path: described({ shape: { type: 'text' } }, (value, name) =>
+    path: described({ shape: { type: 'text', pattern: PATH } }, (value, name) =>
       value === undefined ? ANY_PATH : readPathPattern(value, name),
     ),
     method: oneOrMore(token),
@@ -143,48 +152,50 @@ const match: Reader<MatchSettings> = fields<Record<keyof RouteMatch, never>, Mat
 
 const subset = optional(fields<RouteSubset>(SUBSET_FIELDS as never));
 
-const service = described({ shape: { type: 'text' } }, checkName);
+const service: Reader<string> = described({ shape: { type: 'text' } }, checkName);
 
-/** Throws FAIRLEAD_INVALID_OPTION. */
-const readRoute = fields<{ readonly [Key in keyof Route]-?: never }, Omit<RouteSettings, 'name'> & { name?: string }>(
-  {
-    name: text(undefined),
-    match: oneOrMore(match),
-    service: optional(service),
-    subset,
-    policy: unchecked<PolicySpec>(),
-    key: oneOrMore(oneKey),
-    affinity: readAffinity,
-    rewrite: readRewrite,
-    requestHeaders: readEdits,
-    responseHeaders: readEdits,
-    redirect: readRedirect,
-    response: readResponse,
-    cors: readCors,
-    retries: readRetries,
-    timeouts: readTimeouts,
-    rateLimit: readRateLimit,
-    maxInflight: optional(integer(1, 1, 1_000_000)),
-    maxBodyBytes: optional(integer(0, 0, Number.MAX_SAFE_INTEGER)),
-  } as never,
-  ({ match: matches, ...read }, name) => {
-    const ends = [read.service, read.redirect, read.response].filter((each) => each !== undefined);
-    if (ends.length !== 1)
-      throw invalidOption(name, `a route with ${ends.length} of them`, 'service, redirect or response, one of them');
-    return { ...(read as object), matches: matches ?? [MATCH_ALL] } as never;
-  },
-  'one of `service`, `redirect` and `response`',
-);
+type ReadRoute = Omit<RouteSettings, 'name'> & { name?: string };
 
-const list = listOf(required(readRoute, 'a route'), 'an array of routes');
+const routeReader = (policy: Reader<PolicySpec | undefined>): Reader<ReadRoute> =>
+  fields<{ readonly [Key in keyof Route]-?: never }, ReadRoute>(
+    {
+      name: text(undefined),
+      match: oneOrMore(match),
+      service: optional(service),
+      subset,
+      policy,
+      key: oneOrMore(oneKey),
+      affinity: readAffinity,
+      rewrite: readRewrite,
+      requestHeaders: readEdits,
+      responseHeaders: readEdits,
+      redirect: readRedirect,
+      response: readResponse,
+      cors: readCors,
+      retries: readRetries,
+      timeouts: readTimeouts,
+      rateLimit: readRateLimit,
+      maxInflight: optional(integer(1, 1, 1_000_000)),
+      maxBodyBytes: optional(integer(0, 0, Number.MAX_SAFE_INTEGER)),
+    } as never,
+    ({ match: matches, ...read }, name) => {
+      const ends = [read.service, read.redirect, read.response].filter((each) => each !== undefined);
+      if (ends.length !== 1)
+        throw invalidOption(name, `a route with ${ends.length} of them`, 'service, redirect or response, one of them');
+      return { ...(read as object), matches: matches ?? [MATCH_ALL] } as never;
+    },
+    { one: ['service', 'redirect', 'response'] },
+  );
 
 /**
- * Reads routes; `name` is the option that they are the value of. Throws FAIRLEAD_INVALID_OPTION;
- * also for two routes of one name.
+ * Reads routes; the name is the option that they are the value of. Throws FAIRLEAD_INVALID_OPTION;
+ * also for two routes of one name. `policy` reads a route's own: unread by default, as the mesh
+ * knows its policies.
  */
-export const readRoutes: Reader<readonly RouteSettings[]> = described(
-  { shape: { type: 'list', items: readRoute } },
-  (value, name) => {
+export function routesReader(policy: Reader<PolicySpec> = unchecked() as never): Reader<readonly RouteSettings[]> {
+  const readRoute = routeReader(optional(policy));
+  const list = listOf(required(readRoute, 'a route'), 'an array of routes');
+  return described({ shape: { type: 'list', items: readRoute } }, (value, name) => {
     const taken = new Set<string>();
     return list(value, name).map((read, i) => {
       const own = read.name ?? `route ${i}`;
@@ -192,5 +203,7 @@ export const readRoutes: Reader<readonly RouteSettings[]> = described(
       taken.add(own);
       return { ...read, name: own };
     });
-  },
-);
+  });
+}
+
+export const readRoutes: Reader<readonly RouteSettings[]> = routesReader();

@@ -7,6 +7,20 @@ export type RouteKey =
   /** The client's address. */
   | { readonly address: true };
 
+/** One of them. */
+export interface RouteKeyForm {
+  /** The header of this name. */
+  readonly header?: string;
+  /** The cookie of this name. */
+  readonly cookie?: string;
+  /** The parameter of this name. */
+  readonly query?: string;
+  /** This segment of the path; the first is 0. */
+  readonly segment?: number;
+  /** The client's address; only `true`. */
+  readonly address?: boolean;
+}
+
 export interface RouteAffinity {
   /** The name of the cookie. Default `fairlead`, with `__Host-` in front over TLS. */
   readonly cookie?: string;
@@ -26,6 +40,7 @@ export interface RouteRewrite {
 
 /** First `remove`, then `set`, then `add`. Names in any case. */
 export interface HeaderEdits {
+  /** By name. */
   readonly remove?: readonly string[];
   /** In place of what there is. */
   readonly set?: Readonly<Record<string, string>>;
@@ -37,7 +52,9 @@ export interface HeaderEdits {
 export interface Redirect {
   /** Default 302. */
   readonly status?: 301 | 302 | 303 | 307 | 308;
+  /** Default: the client's. */
   readonly scheme?: 'http' | 'https';
+  /** Default: the client's. */
   readonly host?: string;
   /** Default: the client's, or none where scheme or host are given. */
   readonly port?: number;
@@ -48,6 +65,7 @@ export interface Redirect {
 export interface RouteResponse {
   /** 200 to 599. */
   readonly status: number;
+  /** Values by name. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default: empty. */
   readonly body?: string;
@@ -91,6 +109,11 @@ export interface RouteTimeouts {
   readonly idleMs?: number;
 }
 
+export interface RateKey {
+  /** Each value of the header of this name. */
+  readonly header: string;
+}
+
 export interface RouteRateLimit {
   /** Requests within a window; 1 to 1,000,000,000. */
   readonly requests: number;
@@ -100,7 +123,7 @@ export interface RouteRateLimit {
    * Who has a limit of its own: each client, by its address; the route as a whole; each value of a
    * header (requests without it share one). Default `client`.
    */
-  readonly by?: 'client' | 'route' | { readonly header: string };
+  readonly by?: 'client' | 'route' | RateKey;
   /** Counted by that one of the gateway's `rateLimiters`. Default: in this process. */
   readonly store?: string;
 }

@@ -24,6 +24,14 @@ export type ValueMatch =
   /** Whether there is one. */
   | { readonly present: boolean };
 
+/** What a match says that is neither a text nor several. */
+export interface ValueForm {
+  /** The value begins with this. */
+  readonly prefix?: string;
+  /** Whether there is one at all. */
+  readonly present?: boolean;
+}
+
 /** What a request must look like; all of it must hold. */
 export interface RouteMatch {
   /**
@@ -92,7 +100,9 @@ export interface Route {
   readonly cors?: Cors;
   /** Over the service's own. */
   readonly retries?: RouteRetries;
+  /** How long a response may take, and its parts. Default: those of `RouteTimeouts`. */
   readonly timeouts?: RouteTimeouts;
+  /** Requests within a time, in all or for each client; more are answered 429. Default: none. */
   readonly rateLimit?: RouteRateLimit;
   /** Requests in progress at once; 1 to 1,000,000. More are answered 503. Default: no limit. */
   readonly maxInflight?: number;

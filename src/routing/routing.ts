@@ -26,7 +26,7 @@ export interface RoutingStatus {
   readonly arms: Readonly<Record<string, ArmStatus>>;
   /** Of the lanes that endpoints are in: attempts that ended there, and those that fell back. */
   readonly lanes: Readonly<Record<string, { readonly calls: number; readonly spilled: number }>>;
-  /** Undefined where no call is copied; counted since the last `update()`. */
+  /** Undefined where no call is copied. */
   readonly shadow: ShadowStatus | undefined;
 }
 
@@ -35,8 +35,9 @@ export interface Routing extends Disposable {
   readonly service: Service;
   readonly status: RoutingStatus;
   /**
-   * Routes otherwise from the next call on. Arms that select the same endpoints keep their counts,
-   * their sessions and what their pickers learnt. Throws FAIRLEAD_INVALID_OPTION, and changes
+   * Routes otherwise from the next call on. Each arm that selects by the same keeps its counts, its
+   * sessions and what its pickers learnt, whatever becomes of the others; so does the baseline, and
+   * each lane. Throws FAIRLEAD_INVALID_OPTION, and changes
    * nothing then.
    */
   update(options: RoutingOptions): void;
@@ -148,7 +149,7 @@ export class LiveRouting implements Routing {
   }
 
   #read(service: LiveService, options: RoutingOptions): RoutingSettings {
-    return readRouting(`routing of '${service.name}'`, options);
+    return readRouting(options ?? null, `routing of '${service.name}'`);
   }
 
   #use(settings: RoutingSettings): void {
@@ -156,5 +157,7 @@ export class LiveRouting implements Routing {
     router.update(this.service.endpoints);
     this.#router = router;
     this.service.views.useRouter(router);
+    // Where other parts took some of its endpoints, a part is the same and its rotation is not.
+    this.service.views.refresh();
   }
 }

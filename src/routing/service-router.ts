@@ -16,27 +16,22 @@ export class ServiceRouter implements Router {
   readonly mirror: Shadow | undefined;
   /** For calls of a lane that must not fall back. */
   readonly #nowhere = new SpillPart('(nowhere)', () => false, undefined);
-  readonly #baseline: Part;
+  readonly #baseline: SpillPart;
   #owned: ReadonlySet<Part> = new Set();
 
   /** `previous`: the router that this one replaces; what means the same goes on as the same. */
   constructor(settings: RoutingSettings, service: LiveService, previous?: ServiceRouter) {
     this.settings = settings;
-    const sameLanes = JSON.stringify(previous?.settings.lanes) === JSON.stringify(settings.lanes);
     if (settings.lanes !== undefined) {
-      this.lanes = (sameLanes ? previous?.lanes : undefined) ?? new Lanes(settings.lanes);
+      this.lanes = previous?.lanes?.as(settings.lanes) ?? new Lanes(settings.lanes);
       this.lanes.otherwise = (request, dry) => this.#unlaned(request, dry);
     }
     const within = this.lanes?.isBaseline ?? (() => true);
-    this.split =
-      settings.split && new Split(settings.split, within, service.random, sameLanes ? previous?.split : undefined);
+    this.split = settings.split && new Split(settings.split, within, service.random, previous?.split);
     const arm = settings.shadow && this.split?.arms.get(settings.shadow.arm);
-    this.mirror =
-      settings.shadow &&
-      arm &&
-      (previous?.mirror?.as(settings.shadow, arm) ?? new Shadow(service, settings.shadow, arm));
-    this.#baseline =
-      sameLanes && previous !== undefined ? previous.#baseline : new SpillPart('(baseline)', within, undefined);
+    this.mirror = settings.shadow && arm && new Shadow(service, settings.shadow, arm, previous?.mirror);
+    this.#baseline = previous === undefined ? new SpillPart('(baseline)', within, undefined) : previous.#baseline;
+    this.#baseline.selects = within;
   }
 
   /** The endpoints are these now. */

@@ -1,5 +1,5 @@
 import { FairleadError } from './errors.js';
-import type { Description, Reader, Schema, Shape } from './shape.js';
+import type { Description, Reader, Rule, Schema, Shape } from './shape.js';
 import { holdsCredentials, show, showKind, showName, withoutCredentials } from './shown.js';
 
 export type { Reader, Schema } from './shape.js';
@@ -45,9 +45,12 @@ export function readOptions<T>(context: string, options: unknown, schema: Schema
 export function fields<T extends object, R = T>(
   schema: Schema<T>,
   finish?: (read: T, name: string) => R,
-  ...rules: readonly string[]
+  ...rules: readonly Rule[]
 ): Reader<R> {
-  const shape: Shape = { type: 'object', fields: schema as Schema<object>, ...(rules.length > 0 && { rules }) };
+  const words = rules.filter((rule) => typeof rule === 'string');
+  const counts = Object.assign({}, ...rules.filter((rule) => typeof rule === 'object'));
+  const all = schema as Schema<object>;
+  const shape: Shape = { type: 'object', fields: all, ...(words.length > 0 && { rules: words }), ...counts };
   return described({ shape }, (value, name) => {
     const read = readOptions<T>(name, value, schema);
     return finish === undefined ? (read as unknown as R) : finish(read, name);

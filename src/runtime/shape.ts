@@ -18,9 +18,9 @@ export type Shape =
   | { readonly type: 'boolean' }
   | { readonly type: 'enum'; readonly values: readonly string[] }
   | TextShape
-  | { readonly type: 'object'; readonly fields: Schema<object>; readonly rules?: readonly string[] }
+  | ObjectShape
   /** Any names, one reader for all values. */
-  | { readonly type: 'map'; readonly values: Reader<unknown>; readonly names?: RegExp }
+  | MapShape
   | ListShape
   /** One of several forms. At most one of them is an object, a map or a name with options. */
   | { readonly type: 'choice'; readonly of: readonly Reader<unknown>[] }
@@ -28,6 +28,20 @@ export type Shape =
   | { readonly type: 'named'; readonly names: Readonly<Record<string, Reader<unknown>>> }
   /** What only a program can give: a function, an object with methods. */
   | { readonly type: 'code' };
+
+export interface ObjectShape {
+  readonly type: 'object';
+  readonly fields: Schema<object>;
+  /** What they say together, in words. */
+  readonly rules?: readonly string[];
+  /** Exactly one of these is given. */
+  readonly one?: readonly string[];
+  /** At least one of these is given. */
+  readonly some?: readonly string[];
+}
+
+/** What fields say together: in words, or by how many of some are given. */
+export type Rule = string | Pick<ObjectShape, 'one'> | Pick<ObjectShape, 'some'>;
 
 interface NumberShape {
   readonly type: 'number' | 'integer';
@@ -45,6 +59,14 @@ interface TextShape {
   readonly secret?: boolean;
   readonly pattern?: RegExp;
   readonly mayBeEmpty?: boolean;
+}
+
+interface MapShape {
+  readonly type: 'map';
+  readonly values: Reader<unknown>;
+  readonly names?: RegExp;
+  readonly min?: number;
+  readonly max?: number;
 }
 
 interface ListShape {

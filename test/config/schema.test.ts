@@ -17,7 +17,7 @@ function findings(document: unknown): readonly string[] {
 
 /** What no schema can say: rules between options, primes, and what a variable holds. */
 const BEYOND_A_SCHEMA =
-  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown/;
+  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown|an object with version, tags or meta|together is|at least 0.01, or 0|an arm of the split|one of users|beside the other arms|more than \d|a rule|no other route|one label|without a query|false where the origins|302, 303|origin such as|framing and Host|\{ address: true \}|name of a header in lower case/;
 
 const JUNK = fc.constantFrom<unknown>(null, -1, 0, 1e12, 1.5, '', 'x', true, false, [], {}, { x: 1 }, [1, 2]);
 
@@ -42,7 +42,7 @@ function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
         fc.double({ min: shape.min, max: Math.min(shape.max, 1e9), noNaN: true }),
       );
     case 'text':
-      return fc.constantFrom('abc', '/a', '127.0.0.1:5001', 'é', '/a b', `\${env:SET}`);
+      return fc.constantFrom('abc', 'users', '/a', '127.0.0.1:5001', 'é', '/a b', `\${env:SET}`);
     case 'list':
       return fc.array(valuesFor(shape.items), { minLength: shape.min ?? 0, maxLength: Math.min(shape.max ?? 3, 3) });
     case 'map':
@@ -61,7 +61,9 @@ function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
       // Few at a time: of many, one is nearly always wrong.
       return fc.subarray(fields, { maxLength: Math.min(4, fields.length) }).chain((kept) => {
         const needed = fields.filter(([, each]) => each.about?.required === true);
-        const chosen = [...new Set([...needed, ...kept])];
+        const oneOfMany = fields.filter(([name]) => (shape.one ?? shape.some)?.includes(name));
+        const others = shape.one === undefined ? kept : kept.filter(([name]) => !shape.one!.includes(name));
+        const chosen = [...new Set([...needed, ...others, ...oneOfMany.slice(0, 1)])];
         const record = fc.record(Object.fromEntries(chosen.map(([name, each]) => [name, valuesFor(each)])));
         return fc.oneof(
           { weight: 30, arbitrary: record },

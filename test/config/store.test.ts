@@ -18,7 +18,7 @@ function setUp(options?: ConfigStoreOptions) {
   return { ...made, config, events };
 }
 
-function pushed(): { source: ValueSource; push: (text: string | undefined) => void } {
+function pushed(): { source: ValueSource; push: (text: string | undefined, revision?: string) => void } {
   let sink: ValueSink | undefined;
   const source: ValueSource = {
     name: 'test kv',
@@ -26,7 +26,7 @@ function pushed(): { source: ValueSource; push: (text: string | undefined) => vo
       sink = given;
     },
   };
-  return { source, push: (text) => sink!.value(text) };
+  return { source, push: (text, revision) => sink!.value(text, revision) };
 }
 
 const reference = (name: string): string => `\${env:${name}}`;
@@ -208,7 +208,7 @@ services:
 
   it('does not refuse what it went back to', async () => {
     const { source, push } = pushed();
-    const { config } = setUp({ source });
+    const { clock, config } = setUp({ source });
     push('{"services":{"users":{"waitForReadyMs":1}}}');
     await settled();
     const second = '{"services":{"users":{"waitForReadyMs":2}}}';
@@ -217,9 +217,72 @@ services:
     await config.rollback(1);
     await config.rollback(2);
     await config.apply({ services: { users: { waitForReadyMs: 4 } } });
-    push(second);
+    push(`${second} `);
+    await clock.advanceAsync(2_000);
     await settled();
     expect(config.current!.document).toEqual({ services: { users: { waitForReadyMs: 2 } } });
+  });
+
+  it('is not taken back by a source that repeats what a hand has changed since', async () => {
+    const { source, push } = pushed();
+    const { config, events } = setUp({ source });
+    const first = '{"services":{"users":{"waitForReadyMs":1}}}';
+    push(first);
+    await settled();
+    await config.apply({ services: { users: { waitForReadyMs: 2 } } });
+    push(first);
+    await settled();
+    expect(config.current).toMatchObject({ number: 2, source: 'code' });
+    push('{"services":{"users":{"waitForReadyMs":3}}}');
+    await settled();
+    push(first, '17');
+    await settled();
+    expect(events).toEqual(['applied 1', 'applied 2', 'applied 3', 'held storm']);
+  });
+
+  it('tries what its source repeats again where it was refused', async () => {
+    const { source, push } = pushed();
+    const env: Record<string, string> = {};
+    const { config, events } = setUp({ source, env });
+    const text = `{"services":{"users":{"checks":[{"http":{"path":"${reference('CHECK')}"}}]}}}`;
+    push(text);
+    await settled();
+    expect(events).toEqual([expect.stringContaining('CHECK, which is not set')]);
+    env.CHECK = '/health';
+    push(text);
+    await settled();
+    expect(config.current?.number).toBe(1);
+  });
+
+  it('has the number that its source gave a change', async () => {
+    const { source, push } = pushed();
+    const { config } = setUp({ source });
+    push('{"services":{"users":{}}}', '4711');
+    await settled();
+    expect(config.current?.revision).toBe('4711');
+    expect((await config.apply({})).revision).toBeUndefined();
+  });
+
+  it('reads its references again when the same document is applied, and shows none of what they hold', async () => {
+    const given: unknown[] = [];
+    const resolvers = {
+      mine: ({ token }: { token: string }) => {
+        given.push(token);
+        return { name: 'mine', watch: () => {} };
+      },
+    };
+    const env: Record<string, string> = { TOKEN: 'hunter1', WAIT: 'x' };
+    const { config } = setUp({ env, resolvers });
+    const document = { resolver: { mine: { token: reference('TOKEN') } }, services: { users: {} } };
+    const first = await config.apply(document);
+    expect(await config.apply(document)).toBe(first);
+    env.TOKEN = 'hunter2';
+    const second = await config.apply(document);
+    expect(given).toEqual(['hunter1', 'hunter2']);
+    expect(second).toMatchObject({ number: 2, hash: first.hash });
+    const said = reference('TOKEN');
+    expect(second.changes).toEqual([{ path: 'resolver.mine.token', before: said, after: said, effect: 'rebuild' }]);
+    expect(await config.apply(document)).toBe(second);
   });
 
   it('takes what its source repeats for no change', async () => {
@@ -371,7 +434,7 @@ services:
     await ready;
     expect(held()).toBe(0);
     await config.close();
-    const other = createConfigStore(mesh, { compare: false });
+    const other = createConfigStore(mesh, { compare: false, source: pushed().source });
     const refused = expect(other.ready()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
     expect(held()).toBe(1);
     await mesh.close();
@@ -379,8 +442,18 @@ services:
     expect(held()).toBe(0);
   });
 
+  it('is never ready where it has no source and nothing is applied, and says so', async () => {
+    const { clock, config } = setUp({ lastGood: join(tmpdir(), 'fairlead-there-is-none', 'config.json') });
+    const held = awaitedTimers(clock);
+    await expect(config.ready()).rejects.toMatchObject({ code: 'FAIRLEAD_INVALID_OPTION' });
+    expect(held()).toBe(0);
+    const ready = config.ready();
+    const version = await config.apply({});
+    expect(await ready).toBe(version);
+  });
+
   it('ends with its mesh', async () => {
-    const { mesh, config } = setUp();
+    const { mesh, config } = setUp({ source: pushed().source });
     const ready = config.ready();
     await mesh.close();
     await expect(ready).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });

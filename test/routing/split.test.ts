@@ -230,6 +230,28 @@ describe('update()', () => {
     expect(service.endpoints.reduce((sum, { inflight }) => sum + inflight, 0)).toBe(0);
   });
 
+  it('that adds an arm, or lanes, keeps the counts of the others and of the baseline', () => {
+    const third = instance('third', 5, '3');
+    const laned: EndpointInput = { id: 'laned', host: '127.0.0.1', port: 6, meta: { version: '1', lane: 'x' } };
+    const { service, routing } = world(split(50), [...OLD, ...NEW, third, laned]);
+    for (const key of keys.slice(0, 500)) idOf(service.acquire({ key }));
+    const { v2, baseline } = routing.status.arms;
+    expect(baseline!.endpoints).toContain('third');
+    const arms = { v3: { share: 20, version: '3' }, v2: { share: 40, version: '2' } };
+    routing.update({ split: split(0, { arms }), lanes: true });
+    const after = routing.status.arms;
+    expect(after.v2).toMatchObject({ calls: v2!.calls, endpoints: v2!.endpoints });
+    expect(after.baseline).toMatchObject({ calls: baseline!.calls, endpoints: ['old-a', 'old-b'] });
+    expect(after.v3).toMatchObject({ calls: 0, endpoints: ['third'] });
+    const reached = keys.slice(0, 500).map((key) => idOf(service.acquire({ key })));
+    expect(new Set(reached)).toEqual(new Set(['old-a', 'old-b', 'new-a', 'new-b', 'third']));
+    expect(reached.filter((id) => id === 'third').length).toBe(routing.status.arms.v3!.calls);
+    routing.update({ split: split(50) });
+    expect(routing.status.arms.v2!.calls).toBeGreaterThan(v2!.calls);
+    const back = keys.slice(0, 500).map((key) => idOf(service.acquire({ key })));
+    expect(new Set(back)).toEqual(new Set(['old-a', 'old-b', 'new-a', 'new-b', 'third', 'laned']));
+  });
+
   it('leaves no picker behind over thousands of changes', () => {
     const { service, routing } = world(split(50));
     for (let i = 0; i < 3_000; i++) {

@@ -3,7 +3,7 @@ import { builtinPolicies } from '../../src/balancing/builtin.js';
 import { PolicyRegistry } from '../../src/balancing/registry.js';
 import { DocumentReaders } from '../../src/config/document.js';
 import type { Reader } from '../../src/runtime/options.js';
-import type { Description, Shape } from '../../src/runtime/shape.js';
+import type { Description, ObjectShape, Shape } from '../../src/runtime/shape.js';
 import { isForPrograms } from '../../src/service/layers.js';
 
 type Json = { readonly [key: string]: unknown };
@@ -14,11 +14,17 @@ export const documentReader: Reader<object> = new DocumentReaders(new PolicyRegi
 const REFERENCE = '\\$\\{env:[A-Za-z_]\\w*\\}';
 
 /** Of a service: it stands in a document in two places. */
-const serviceShape: Shape = (() => {
-  const { shape } = documentReader.about!;
-  const fields = (shape as Extract<Shape, { type: 'object' }>).fields as unknown as { services: Reader<unknown> };
-  return (fields.services.about!.shape as Extract<Shape, { type: 'map' }>).values.about!.shape;
-})();
+const serviceShape: Shape = byService('services');
+const routingShape: Shape = byService('routing');
+
+function byService(section: 'services' | 'routing'): Shape {
+  return (shapeAt(section) as Extract<Shape, { type: 'map' }>).values.about!.shape;
+}
+
+function shapeAt(section: string): Shape {
+  const fields = (documentReader.about!.shape as ObjectShape).fields as Record<string, Reader<unknown>>;
+  return fields[section]!.about!.shape;
+}
 
 /** The JSON Schema of a document. */
 export function documentSchema(docs: Docs): Json {
@@ -71,6 +77,8 @@ function shapeSchema(shape: Shape, docs: Docs): Json {
         type: 'object',
         additionalProperties: schemaOf(shape.values, docs),
         ...(shape.names && { propertyNames: { pattern: shape.names.source } }),
+        ...(shape.min && { minProperties: shape.min }),
+        ...(shape.max && { maxProperties: shape.max }),
       };
     case 'choice':
       return { anyOf: shape.of.map((each) => schemaOf(each, docs)) };
@@ -101,6 +109,8 @@ function shapeSchema(shape: Shape, docs: Docs): Json {
           }),
         ),
         ...(required.length > 0 && { required }),
+        ...(shape.one && { oneOf: shape.one.map((name) => ({ required: [name] })) }),
+        ...(shape.some && { anyOf: shape.some.map((name) => ({ required: [name] })) }),
       };
     }
     case 'code':
@@ -109,7 +119,7 @@ function shapeSchema(shape: Shape, docs: Docs): Json {
 }
 
 /** The options that a document can give. */
-function documented(shape: Extract<Shape, { type: 'object' }>): Record<string, Reader<unknown>> {
+function documented(shape: ObjectShape): Record<string, Reader<unknown>> {
   const fields = Object.entries(shape.fields) as [string, Reader<unknown>][];
   return Object.fromEntries(fields.filter(([, reader]) => !isForPrograms(reader)));
 }
@@ -148,22 +158,34 @@ export function readDocs(): Docs {
 /** The tables of all options of a document, as `docs/configuration.md` has them. */
 export function optionTables(docs: Docs): string {
   const sections: string[] = [];
-  const queue: [title: string, shape: Extract<Shape, { type: 'object' }>][] = [];
-  queue.push(['A service', serviceShape as Extract<Shape, { type: 'object' }>]);
+  const queue: Queue = [
+    ['A service, in `services` and `defaults`', serviceShape as ObjectShape],
+    ['How calls to a service are routed, in `routing`', routingShape as ObjectShape],
+    ['`gateway`', shapeAt('gateway') as ObjectShape],
+  ];
   for (let i = 0; i < queue.length; i++) {
     const [title, each] = queue[i]!;
-    const rows = rowsOf('', each, docs, queue);
+    const rows = [...new Set(rowsOf('', each, docs, queue))];
     const table = rows.length === 0 ? ['No options.'] : [HEAD, ...rows];
-    sections.push([`### ${title}`, '', ...table, ...(each.rules ?? []).map((rule) => `\n${rule}.`)].join('\n'));
+    sections.push([`### ${title}`, '', ...table, ...rulesOf(each).map((rule) => `\n${rule}.`)].join('\n'));
   }
   return sections.join('\n\n');
 }
 
 const HEAD = '| option | takes | default | what it does |\n|---|---|---|---|';
 
-type Queue = [title: string, shape: Extract<Shape, { type: 'object' }>][];
+type Queue = [title: string, shape: ObjectShape][];
 
-function rowsOf(prefix: string, shape: Extract<Shape, { type: 'object' }>, docs: Docs, queue: Queue): string[] {
+function rulesOf({ rules = [], one, some }: ObjectShape): string[] {
+  const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
+  return [
+    ...(one ? [`Exactly one of ${list(one)}`] : []),
+    ...(some ? [`At least one of ${list(some)}`] : []),
+    ...rules,
+  ];
+}
+
+function rowsOf(prefix: string, shape: ObjectShape, docs: Docs, queue: Queue): string[] {
   const fields = documented(shape);
   const names = Object.keys(fields);
   return names.flatMap((name) => {
@@ -185,7 +207,9 @@ function below(path: string, shape: Shape, docs: Docs, queue: Queue): string[] {
   if (shape.type === 'choice')
     return shape.of.flatMap((each) => (each.about ? below(path, each.about.shape, docs, queue) : []));
   if (shape.type === 'list') return shape.items.about ? below(path, shape.items.about.shape, docs, queue) : [];
-  if (shape.type !== 'named') return [];
+  if (shape.type === 'map') return shape.values.about ? below(`${path}.*`, shape.values.about.shape, docs, queue) : [];
+  // What has tables of its own needs no others.
+  if (shape.type !== 'named' || path === 'routes.policy') return [];
   for (const [name, { about }] of Object.entries(shape.names)) {
     if (about?.shape.type === 'object') queue.push([`\`${path}\`: \`${name}\``, about.shape]);
   }

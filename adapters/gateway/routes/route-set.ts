@@ -38,8 +38,8 @@ export class RouteSet {
     return this.#routes;
   }
 
-  /** All of them or none. */
-  set(routes: readonly RouteSettings[]): void {
+  /** Throws what is wrong with them for this gateway. */
+  check(routes: readonly RouteSettings[]): void {
     const { mesh, affinityKeys, rateLimiters } = this.#context;
     for (const { name, affinity, rateLimit, service, subset, policy } of routes) {
       if (affinity !== undefined && affinityKeys === undefined)
@@ -51,6 +51,11 @@ export class RouteSet {
       if ((subset !== undefined || policy !== undefined) && service === undefined)
         throw refused(`Route '${name}' has a subset or a policy, and no service.`);
     }
+  }
+
+  /** All of them or none. */
+  set(routes: readonly RouteSettings[]): void {
+    this.check(routes);
     const limits = new Map<string, RouteLimit>();
     const live = routes.map((settings) => this.#liven(settings, limits));
     const before = this.#routes;

@@ -62,7 +62,7 @@ export async function watchKey(
       index = answer.index < index ? 0n : answer.index;
       if (!signal.aborted && (told === undefined || told.text !== answer.text)) {
         told = { text: answer.text };
-        tell(() => sink.value(answer.text));
+        tell(() => sink.value(answer.text, answer.text === undefined ? undefined : String(answer.index)));
       }
       if (index > 0n) backoff.reset();
       pauseMs = index > 0n ? 0 : backoff.next();

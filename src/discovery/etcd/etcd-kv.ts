@@ -78,10 +78,11 @@ function watchKey(key: string, context: RangeWatchContext, sink: ValueSink, sign
   let told: { readonly text: string | undefined } | undefined;
   const watch = new RangeWatch({ key, prefix: false }, context, {
     entries: (entries) => {
-      const text = entries.get(key)?.value;
+      const entry = entries.get(key);
+      const text = entry?.value;
       if (told !== undefined && told.text === text) return;
       told = { text };
-      tell(() => sink.value(text));
+      tell(() => sink.value(text, entry && String(entry.modRevision)));
     },
     confirmed: () => {},
     failed: (error) => tell(() => sink.error(error)),

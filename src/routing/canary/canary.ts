@@ -7,7 +7,7 @@ import type { ArmPart } from '../split/arm-part.js';
 import { BASELINE } from '../split/options.js';
 import { BaselineLatency } from './baseline-latency.js';
 import { type CanarySignal, type Evidence, Judge } from './judge.js';
-import { type CanaryOptions, type CanarySettings, readCanary, type StepSettings } from './options.js';
+import { type CanaryOptions, type CanarySettings, checkSteps, readCanary, type StepSettings } from './options.js';
 
 /**
  * - `running`: in a step.
@@ -73,7 +73,7 @@ export interface Canary extends Disposable {
  */
 export function startCanary(routing: Routing, options: CanaryOptions): Canary {
   if (!(routing instanceof LiveRouting)) throw invalidOption('routing', routing, 'what routeCalls() returned');
-  return new LiveCanary(routing, readCanary('startCanary', options));
+  return new LiveCanary(routing, readCanary(options ?? null, 'startCanary'));
 }
 
 class LiveCanary implements Canary {
@@ -106,7 +106,7 @@ class LiveCanary implements Canary {
         `an arm of the split: ${names.join(', ') || 'there is none'}`,
       );
     }
-    checkSteps(routing, settings);
+    checkSteps(routing.split?.settings.arms ?? [], settings, 'startCanary');
     if (routing.judged !== undefined) {
       const message = `Service '${routing.service.name}' has a canary that is judged already: end that one first.`;
       throw new FairleadError('FAIRLEAD_CONFLICT', message, { service: routing.service.name });
@@ -136,14 +136,15 @@ class LiveCanary implements Canary {
   }
 
   rollBack(reason = 'by hand'): void {
-    if (this.#over) return;
+    // An arm that was just taken away has no share to lose.
+    if (this.#over || !this.#hasArm()) return;
     this.#routing.setShare(this.#settings.arm, 0);
     this.#end('rolled_back', reason);
     this.#events.emit('rolledBack', this.status);
   }
 
   promote(): void {
-    if (this.#over) return;
+    if (this.#over || !this.#hasArm()) return;
     const last = this.#settings.steps.length - 1;
     this.#routing.setShare(this.#settings.arm, this.#settings.steps[last]!.share);
     this.#at = last;
@@ -232,19 +233,31 @@ class LiveCanary implements Canary {
     }
   }
 
+  /** Ends it where its arm was taken away. */
+  #hasArm(): boolean {
+    if (!this.#routing.closed && this.#routing.split?.arms.has(this.#settings.arm)) return true;
+    this.#end('stopped', 'the arm was taken away');
+    return false;
+  }
+
   /** The arms may have become others by an update. */
   #findArms(): boolean {
-    const arms = this.#routing.closed ? undefined : this.#routing.split?.arms;
-    const arm = arms?.get(this.#settings.arm);
-    const baseline = arms?.get(BASELINE);
-    if (arm === undefined || baseline === undefined) {
-      this.#end('stopped', 'the arm was taken away');
-      return false;
-    }
+    if (!this.#hasArm()) return false;
+    const arms = this.#routing.split!.arms;
+    const arm = arms.get(this.#settings.arm)!;
+    const baseline = arms.get(BASELINE)!;
     if (arm === this.#arm && baseline === this.#baseline) return true;
-    // Another version under the same name: it begins anew.
+    const sameVersion = arm === this.#arm;
+    this.#slowIs(Number.NaN);
     this.#arm = arm;
     this.#baseline = baseline;
+    if (sameVersion) {
+      // Another baseline: the step goes on, and its evidence begins anew.
+      this.#latency.follow(baseline);
+      this.#judge = new Judge(this.#settings.judge, arm.counts, baseline.counts);
+      return true;
+    }
+    // Another version under the same name: it begins anew.
     this.#begin(0);
     this.#events.emit('changed', this.status);
     return false;
@@ -295,16 +308,6 @@ class LiveCanary implements Canary {
     this.#latency.stop();
     this.#slowIs(Number.NaN);
     this.#events.emit('changed', this.status);
-  }
-}
-
-/** Other arms keep their shares: a step must fit beside them. */
-function checkSteps(routing: LiveRouting, { arm, steps }: CanarySettings): void {
-  const arms = routing.split?.settings.arms ?? [];
-  const room = 100 - arms.reduce((sum, { name, percent }) => sum + (name === arm ? 0 : percent), 0);
-  for (const [i, { share }] of steps.entries()) {
-    if (share > room)
-      throw invalidOption(`startCanary.steps[${i}].share`, share, `at most ${room} beside the other arms`);
   }
 }
 

@@ -1,4 +1,14 @@
-import { integer, invalidOption, number, type Reader, readOptions, text } from '../../runtime/options.js';
+import {
+  described,
+  fields,
+  integer,
+  invalidOption,
+  number,
+  optional,
+  type Reader,
+  required,
+  text,
+} from '../../runtime/options.js';
 import type { JudgeSettings } from './judge.js';
 
 export interface CanaryStep {
@@ -49,50 +59,46 @@ export interface CanarySettings {
 
 export const DEFAULT_JUDGE: JudgeSettings = { alpha: 0.01, minCalls: 20, minBad: 3, errorPoints: 0.5, slowTimes: 2 };
 
-const DEFAULT_SHARES = [1, 5, 25, 50, 100];
+const DEFAULT_STEPS = [1, 5, 25, 50, 100].map((share) => ({ share }));
 const MANY_FROM_SHARE = 25;
 const WEEK_MS = 604_800_000;
 const MAX_STEPS = 100;
 const MILLION = 1_000_000;
 
-function readStep(value: unknown, name: string): StepSettings {
-  const { share, minMs, minCalls } = readOptions<{ share: number; minMs: number; minCalls: number | undefined }>(
-    name,
-    value,
-    {
-      share: (given, where) => {
-        const percent = number(0, 0, 100)(given, where);
-        if (percent < 0.01) throw invalidOption(where, given, 'a number from 0.01 to 100');
-        return percent;
-      },
-      minMs: number(120_000, 1, WEEK_MS),
-      minCalls: (given, where) => (given === undefined ? undefined : integer(1, 1, MILLION)(given, where)),
-    },
-  );
-  return { share, minMs, minCalls: minCalls ?? (share >= MANY_FROM_SHARE ? 200 : 20) };
-}
+const readStep: Reader<StepSettings> = fields<
+  { share: number; minMs: number; minCalls: number | undefined },
+  StepSettings
+>(
+  {
+    share: required(number(1, 0.01, 100), 'a number from 0.01 to 100'),
+    minMs: number(120_000, 1, WEEK_MS),
+    minCalls: optional(integer(20, 1, MILLION)),
+  },
+  ({ share, minMs, minCalls }) => ({ share, minMs, minCalls: minCalls ?? (share >= MANY_FROM_SHARE ? 200 : 20) }),
+);
 
-const steps: Reader<readonly StepSettings[]> = (value, name) => {
-  const given = value ?? DEFAULT_SHARES.map((share) => ({ share }));
-  if (!Array.isArray(given) || given.length === 0 || given.length > MAX_STEPS) {
-    throw invalidOption(name, value, `an array of 1 to ${MAX_STEPS} steps`);
-  }
-  const read = given.map((each, i) => readStep(each, `${name}[${i}]`));
-  for (let i = 1; i < read.length; i++) {
-    const { share } = read[i - 1]!;
-    if (read[i]!.share <= share) throw invalidOption(`${name}[${i}].share`, read[i]!.share, `more than ${share}`);
-  }
-  return read;
-};
+const steps: Reader<readonly StepSettings[]> = described(
+  { shape: { type: 'list', items: readStep, min: 1, max: MAX_STEPS }, fallback: DEFAULT_STEPS },
+  (value, name) => {
+    const given = value ?? DEFAULT_STEPS;
+    if (!Array.isArray(given) || given.length === 0 || given.length > MAX_STEPS) {
+      throw invalidOption(name, value, `an array of 1 to ${MAX_STEPS} steps`);
+    }
+    const read = given.map((each, i) => readStep(each ?? null, `${name}[${i}]`));
+    for (let i = 1; i < read.length; i++) {
+      const { share } = read[i - 1]!;
+      if (read[i]!.share <= share) throw invalidOption(`${name}[${i}].share`, read[i]!.share, `more than ${share}`);
+    }
+    return read;
+  },
+);
+
+type Read = Omit<CanarySettings, 'judge'> & JudgeSettings;
 
 /** Reads what a canary is to go through. Throws FAIRLEAD_INVALID_OPTION. */
-export function readCanary(name: string, options: CanaryOptions): CanarySettings {
-  const read = readOptions<Record<keyof CanaryOptions, never>>(name, options, {
-    arm: (value: unknown, where: string) => {
-      const arm = text(undefined)(value, where);
-      if (arm === undefined) throw invalidOption(where, value, 'the name of an arm of the split');
-      return arm;
-    },
+export const readCanary: Reader<CanarySettings> = fields<Read, CanarySettings>(
+  {
+    arm: required(text(''), 'the name of an arm of the split'),
     steps,
     lookEveryMs: number(10_000, 100, 3_600_000),
     alpha: number(DEFAULT_JUDGE.alpha, 1e-6, 0.5),
@@ -100,10 +106,24 @@ export function readCanary(name: string, options: CanaryOptions): CanarySettings
     minBad: integer(DEFAULT_JUDGE.minBad, 1, MILLION),
     errorPoints: number(DEFAULT_JUDGE.errorPoints, 0, 100),
     slowTimes: number(DEFAULT_JUDGE.slowTimes, 1, 1_000),
-    maxErrorPercent: (value: unknown, where: string) =>
-      value === undefined ? undefined : number(0, 0, 100)(value, where),
+    maxErrorPercent: optional(number(100, 0, 100)),
     stalledAfterMs: number(1_800_000, 1, WEEK_MS),
-  } as never);
-  const { alpha, minCalls, minBad, errorPoints, slowTimes, ...rest } = read;
-  return { ...rest, judge: { alpha, minCalls, minBad, errorPoints, slowTimes } };
+  },
+  ({ alpha, minCalls, minBad, errorPoints, slowTimes, ...rest }) => ({
+    ...rest,
+    judge: { alpha, minCalls, minBad, errorPoints, slowTimes },
+  }),
+  'Each step has a larger share than the one before, and fits beside the other arms',
+);
+
+/** Other arms keep their shares: a step must fit beside them. */
+export function checkSteps(
+  arms: readonly { readonly name: string; readonly percent: number }[],
+  { arm, steps: read }: CanarySettings,
+  name: string,
+): void {
+  const room = 100 - arms.reduce((sum, each) => sum + (each.name === arm ? 0 : each.percent), 0);
+  for (const [i, { share }] of read.entries()) {
+    if (share > room) throw invalidOption(`${name}.steps[${i}].share`, share, `at most ${room} beside the other arms`);
+  }
 }

@@ -9,13 +9,20 @@ const MAX_LANES = 10_000;
 
 /** The lanes of one service: those that its endpoints name. */
 export class Lanes {
-  readonly settings: LaneSettings;
+  settings: LaneSettings;
   /** Where a call goes whose lane has no endpoint that is well. */
   otherwise: (request: RouteRequest | undefined, dry?: Random) => Part | undefined = () => undefined;
   #parts = new Map<string, LanePart>();
 
   constructor(settings: LaneSettings) {
     this.settings = settings;
+  }
+
+  /** Itself by other settings, where the lanes are the same: their counts go on. */
+  as(settings: LaneSettings): Lanes | undefined {
+    if (settings.label !== this.settings.label) return undefined;
+    this.settings = settings;
+    return this;
   }
 
   /** Whether an endpoint is in no lane. */

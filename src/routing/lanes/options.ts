@@ -1,4 +1,4 @@
-import { boolean, invalidOption, readOptions, text } from '../../runtime/options.js';
+import { boolean, described, fields, invalidOption, onOff, type Reader, text } from '../../runtime/options.js';
 import { LANE_HEADER } from './lane-context.js';
 
 export interface LaneOptions {
@@ -36,15 +36,16 @@ const TAKEN = new Set([
   'upgrade',
 ]);
 
+const ofRequests = described(
+  { shape: { type: 'text', pattern: HEADER }, fallback: LANE_HEADER },
+  (given = LANE_HEADER, where) => {
+    if (typeof given === 'string' && HEADER.test(given) && !TAKEN.has(given)) return given;
+    throw invalidOption(where, given, 'the name of a header in lower case that HTTP has no use for');
+  },
+);
+
 /** Reads `lanes`: `true` for the defaults, false or undefined for none. */
-export function readLanes(value: unknown, name: string): LaneSettings | undefined {
-  if (value === undefined || value === false) return undefined;
-  return readOptions<LaneSettings>(name, value === true ? {} : value, {
-    label: text('lane'),
-    header: (given = LANE_HEADER, where) => {
-      if (typeof given === 'string' && HEADER.test(given) && !TAKEN.has(given)) return given;
-      throw invalidOption(where, given, 'the name of a header in lower case that HTTP has no use for');
-    },
-    fallback: boolean(true),
-  });
-}
+export const readLanes: Reader<LaneSettings | undefined> = onOff(
+  fields<LaneSettings>({ label: text('lane'), header: ofRequests, fallback: boolean(true) }),
+  false,
+);

@@ -1,4 +1,4 @@
-import { callback, integer, invalidOption, number, readOptions, text } from '../../runtime/options.js';
+import { callback, fields, integer, number, type Reader, required, text } from '../../runtime/options.js';
 import type { OutcomeName } from '../../runtime/outcome.js';
 
 /** How a call and its shadow ended. */
@@ -29,20 +29,11 @@ export interface ShadowSettings {
   readonly compare: ((comparison: ShadowComparison) => void) | undefined;
 }
 
-/** Reads `shadow`; `arms` are those of the split. */
-export function readShadow(value: unknown, name: string, arms: readonly string[]): ShadowSettings | undefined {
-  if (value === undefined) return undefined;
-  const read = readOptions<ShadowSettings>(name, value, {
-    arm: text(undefined) as never,
-    share: (given, where) => {
-      const share = number(0, 0, 100)(given, where);
-      if (share < 0.01) throw invalidOption(where, given, 'a number from 0.01 to 100');
-      return share;
-    },
-    maxInflight: integer(16, 1, 10_000),
-    deadlineMs: integer(5_000, 1, 3_600_000),
-    compare: callback<(comparison: ShadowComparison) => void>(),
-  });
-  if (arms.includes(read.arm)) return read;
-  throw invalidOption(`${name}.arm`, read.arm, `an arm of the split: ${arms.join(', ') || 'there is none'}`);
-}
+/** Reads `shadow`; whether there is such an arm, the routing knows. */
+export const readShadow: Reader<ShadowSettings> = fields<ShadowSettings>({
+  arm: required(text(''), 'the name of an arm of the split'),
+  share: required(number(1, 0.01, 100), 'a number from 0.01 to 100'),
+  maxInflight: integer(16, 1, 10_000),
+  deadlineMs: integer(5_000, 1, 3_600_000),
+  compare: callback<(comparison: ShadowComparison) => void>(),
+});

@@ -37,9 +37,12 @@ export class Shadow implements Mirror {
   readonly #settings: ShadowSettings;
   readonly #arm: ArmPart;
   readonly #events = new SafeEmitter<{ compare: readonly [comparison: ShadowComparison] }>();
-  readonly #counts = { sent: 0, dropped: 0, answered: 0, failed: 0, differed: 0, inflight: 0 };
+  readonly #counts: { -readonly [Name in keyof ShadowStatus]: number };
 
-  constructor(service: LiveService, settings: ShadowSettings, arm: ArmPart) {
+  /** `previous`: what it goes on for: copies under way are counted, and limited, with its own. */
+  constructor(service: LiveService, settings: ShadowSettings, arm: ArmPart, previous?: Shadow) {
+    const none = { sent: 0, dropped: 0, answered: 0, failed: 0, differed: 0, inflight: 0 };
+    this.#counts = previous === undefined ? none : previous.#counts;
     this.#service = service;
     this.#settings = settings;
     this.#arm = arm;
@@ -48,18 +51,6 @@ export class Shadow implements Mirror {
 
   get status(): ShadowStatus {
     return { ...this.#counts };
-  }
-
-  /** Itself, where these are its settings: what is under way goes on being counted. */
-  as(settings: ShadowSettings, arm: ArmPart): Shadow | undefined {
-    const own = this.#settings;
-    const same =
-      arm === this.#arm &&
-      settings.share === own.share &&
-      settings.maxInflight === own.maxInflight &&
-      settings.deadlineMs === own.deadlineMs &&
-      settings.compare === own.compare;
-    return same ? this : undefined;
   }
 
   mirror(call: MirroredCall): void {

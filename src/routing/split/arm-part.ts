@@ -9,19 +9,22 @@ import type { Selects } from './selector.js';
 export class ArmPart implements Part {
   readonly name: string;
   readonly counts: ArmCounts = new ArmCounts();
-  readonly has: Selects;
+  /** Another one where other parts took some of its endpoints, or gave some back. */
+  selects: Selects;
   /** Where its calls go while no endpoint of it can be used. */
   readonly #elsewhere: Part;
   readonly arm: NonNullable<Part['arm']>;
   /** Calls that went there. */
   spilled = 0;
 
-  constructor(arm: NonNullable<Part['arm']>, has: Selects, elsewhere: Part) {
+  constructor(arm: NonNullable<Part['arm']>, selects: Selects, elsewhere: Part) {
     this.arm = arm;
     this.name = `${arm.split}/${arm.name}`;
-    this.has = has;
+    this.selects = selects;
     this.#elsewhere = elsewhere;
   }
+
+  readonly has: Selects = (endpoint) => this.selects(endpoint);
 
   spill(_request: RouteRequest | undefined, dry?: Random): Part {
     if (dry === undefined) this.spilled++;
@@ -36,14 +39,17 @@ export class ArmPart implements Part {
 /** Where calls go that no arm could take: nothing is counted, so that no arm is judged by them. */
 export class SpillPart implements Part {
   readonly name: string;
-  readonly has: Selects;
+  /** As that of an arm. */
+  selects: Selects;
   readonly #elsewhere: Part | undefined;
 
-  constructor(name: string, has: Selects, elsewhere: Part | undefined) {
+  constructor(name: string, selects: Selects, elsewhere: Part | undefined) {
     this.name = name;
-    this.has = has;
+    this.selects = selects;
     this.#elsewhere = elsewhere;
   }
+
+  readonly has: Selects = (endpoint) => this.selects(endpoint);
 
   spill(): Part | undefined {
     return this.#elsewhere;

@@ -1,9 +1,20 @@
-import { invalidOption, number, oneOf, type Reader, readOptions, text } from '../../runtime/options.js';
+import {
+  described,
+  fields,
+  invalidOption,
+  isRecord,
+  number,
+  oneOf,
+  optional,
+  type Reader,
+  required,
+  text,
+} from '../../runtime/options.js';
 import type { RouteSubset } from '../route.js';
 import { SUBSET_FIELDS } from '../subset.js';
 import { BUCKETS, bucketCount } from './buckets.js';
-import { type RuleSettings, rulesReader, type SplitRule } from './rules.js';
-import { readSelector, type Selects, selectorOf } from './selector.js';
+import { type RuleSettings, readRules, type SplitRule } from './rules.js';
+import { readSelector, SELECTS_SOMETHING, type Selector, selectorOf } from './selector.js';
 
 export interface ArmOptions extends RouteSubset {
   /** Percent of the calls, in steps of 0.01; 0 to 100. */
@@ -33,72 +44,77 @@ export interface SplitOptions {
 
 export const BASELINE = 'baseline';
 const MAX_ARMS = 100;
-const ARM_NAME = /^[\w.-]{1,64}$/;
+const ARM_NAME = /^(?!baseline$)[\w.-]{1,64}$/;
 
-export interface ArmSettings {
+export interface ArmSettings extends Selector {
   readonly name: string;
   readonly percent: number;
-  readonly has: Selects;
-  /** The same for the same endpoints: an arm whose share alone changes stays the same part. */
-  readonly selects: string;
 }
 
 export interface SplitSettings {
   readonly name: string;
   readonly arms: readonly ArmSettings[];
-  readonly baseline: Selects | undefined;
-  readonly baselineSelects: string;
+  readonly baseline: Selector | undefined;
   readonly rules: readonly RuleSettings[];
   readonly by: string | undefined;
   readonly withoutKey: 'random' | 'baseline';
 }
 
-const share: Reader<number> = (value, name) => {
-  if (value === undefined) throw invalidOption(name, value, 'a number from 0 to 100');
-  const percent = number(0, 0, 100)(value, name);
-  if (percent > 0 && bucketCount(percent) === 0) throw invalidOption(name, value, 'at least 0.01, or 0');
-  return percent;
-};
+const hundredth = (percent: number): boolean => percent === 0 || bucketCount(percent) > 0;
 
-const arms: Reader<readonly ArmSettings[]> = (value, name) => {
-  const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
-  if (entries.length === 0 || entries.length > MAX_ARMS) {
-    throw invalidOption(name, value, `an object of 1 to ${MAX_ARMS} arms by name`);
-  }
-  const read = entries.map(([arm, options]) => readArm(arm, options, name));
-  const sum = read.reduce((total, { percent }) => total + bucketCount(percent), 0);
-  if (sum > BUCKETS) throw invalidOption(`the shares of ${name} together`, sum / 100, 'at most 100');
-  return read;
-};
+const share: Reader<number> = described(
+  { shape: { type: 'number', min: 0, max: 100, only: hundredth }, required: true },
+  (value, name) => {
+    if (value === undefined) throw invalidOption(name, value, 'a number from 0 to 100');
+    const percent = number(0, 0, 100)(value, name);
+    if (!hundredth(percent)) throw invalidOption(name, value, 'at least 0.01, or 0');
+    return percent;
+  },
+);
 
-function readArm(arm: string, options: unknown, name: string): ArmSettings {
-  if (!ARM_NAME.test(arm) || arm === BASELINE) {
-    throw invalidOption(`the name of an arm in ${name}`, arm, `1 to 64 letters, digits, . _ or -, but not ${BASELINE}`);
-  }
-  const where = `${name}.${arm}`;
-  const { share: percent, ...selector } = readOptions<ArmOptions>(where, options, {
-    share,
-    ...SUBSET_FIELDS,
-  } as never);
-  return { name: arm, percent, has: selectorOf(selector, where), selects: JSON.stringify(selector) };
-}
+const readArm = fields<ArmOptions, Omit<ArmSettings, 'name'>>(
+  { share, ...SUBSET_FIELDS } as never,
+  ({ share: percent, ...subset }, name) => ({ percent, ...selectorOf(subset, name) }),
+  SELECTS_SOMETHING,
+);
+
+const arms: Reader<readonly ArmSettings[]> = described(
+  { shape: { type: 'map', values: readArm, names: ARM_NAME, min: 1, max: MAX_ARMS }, required: true },
+  (value, name) => {
+    const entries = isRecord(value) ? Object.entries(value) : [];
+    if (entries.length === 0 || entries.length > MAX_ARMS) {
+      throw invalidOption(name, value, `an object of 1 to ${MAX_ARMS} arms by name`);
+    }
+    const read = entries.map(([arm, options]) => {
+      if (ARM_NAME.test(arm)) return { name: arm, ...readArm(options ?? null, `${name}.${arm}`) };
+      const allowed = `1 to 64 letters, digits, . _ or -, but not ${BASELINE}`;
+      throw invalidOption(`the name of an arm in ${name}`, arm, allowed);
+    });
+    const sum = read.reduce((total, { percent }) => total + bucketCount(percent), 0);
+    if (sum > BUCKETS) throw invalidOption(`the shares of ${name} together`, sum / 100, 'at most 100');
+    return read;
+  },
+);
+
+type Read = Omit<SplitSettings, 'rules'> & { readonly rules: readonly RuleSettings[] | undefined };
 
 /** Reads a split. Throws FAIRLEAD_INVALID_OPTION. */
-export function readSplit(value: unknown, name: string): SplitSettings {
-  const read = readOptions<Record<string, unknown>>(name, value, {
-    name: text(undefined),
+export const readSplit: Reader<SplitSettings> = fields<Read, SplitSettings>(
+  {
+    name: required(text(''), 'a string that is not empty'),
     arms,
-    baseline: (given, where) => (given === undefined ? undefined : readSelector(given, where)),
-    rules: (given) => given,
+    baseline: optional(readSelector),
+    rules: readRules,
     by: text(undefined),
     withoutKey: oneOf('random', 'random', 'baseline'),
-  }) as unknown as SplitSettings & { rules: unknown };
-  if (read.name === undefined) throw invalidOption(`${name}.name`, read.name, 'a string that is not empty');
-  const names = new Set([...read.arms.map((arm) => arm.name), BASELINE]);
-  return {
-    ...read,
-    by: read.by?.toLowerCase(),
-    baselineSelects: JSON.stringify((value as SplitOptions).baseline ?? null),
-    rules: rulesReader(names)(read.rules, `${name}.rules`),
-  };
-}
+  },
+  ({ rules = [], by, ...read }, name) => {
+    const names = [...read.arms.map((arm) => arm.name), BASELINE];
+    for (const [i, { arm }] of rules.entries()) {
+      if (!names.includes(arm)) throw invalidOption(`${name}.rules[${i}].arm`, arm, `one of ${names.join(', ')}`);
+    }
+    return { ...read, rules, by: by?.toLowerCase() };
+  },
+  'The shares add up to at most 100',
+  'A rule names an arm of the split, or `baseline`',
+);

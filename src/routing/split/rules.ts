@@ -1,7 +1,8 @@
 import type { Labels } from '../../picking/router.js';
-import { invalidOption, type Reader, readOptions, text } from '../../runtime/options.js';
+import { fields, invalidOption, optional, type Reader, required, text } from '../../runtime/options.js';
 import { isAs } from '../conditions.js';
 import { labelOf } from '../labels.js';
+import { listOf, TOKEN } from '../read-parts.js';
 import { headerName, values } from '../read-routes.js';
 import type { ValueMatch } from '../route.js';
 
@@ -19,22 +20,21 @@ export interface RuleSettings {
   matches(labels: Labels): boolean;
 }
 
-/** Reads rules, each of an arm that there is. */
-export function rulesReader(arms: ReadonlySet<string>): Reader<readonly RuleSettings[]> {
-  return (value, name) => {
-    if (value === undefined) return [];
-    if (!Array.isArray(value)) throw invalidOption(name, value, 'an array of rules');
-    return value.map((each, i) => readRule(each, `${name}[${i}]`, arms));
-  };
-}
+type Read = { readonly arm: string; readonly labels: readonly (readonly [string, ValueMatch])[] };
 
-function readRule(value: unknown, name: string, arms: ReadonlySet<string>): RuleSettings {
-  const { arm, labels } = readOptions<{ arm: string | undefined; labels: readonly (readonly [string, ValueMatch])[] }>(
-    name,
-    value,
-    { arm: text(undefined), labels: values(headerName) },
-  );
-  if (arm === undefined || !arms.has(arm)) throw invalidOption(`${name}.arm`, arm, `one of ${[...arms].join(', ')}`);
-  if (labels.length === 0) throw invalidOption(`${name}.labels`, labels, 'an object with at least one label');
-  return { arm, matches: (given) => labels.every(([label, match]) => isAs(match, labelOf(given, label))) };
-}
+const readRule: Reader<RuleSettings> = fields<Read, RuleSettings>(
+  {
+    arm: required(text(''), 'the name of an arm, or baseline'),
+    labels: required(values(headerName, TOKEN), 'an object with at least one label'),
+  },
+  ({ arm, labels }, name) => {
+    if (labels.length === 0) throw invalidOption(`${name}.labels`, labels, 'an object with at least one label');
+    return { arm, matches: (given) => labels.every(([label, match]) => isAs(match, labelOf(given, label))) };
+  },
+  'A rule has at least one label',
+);
+
+const rules = optional(listOf(readRule, 'an array of rules'));
+
+/** Reads rules; whether there is such an arm, the split knows. */
+export const readRules: Reader<readonly RuleSettings[] | undefined> = rules;

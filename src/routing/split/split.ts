@@ -6,7 +6,8 @@ import type { Random } from '../../runtime/random.js';
 import { labelOf } from '../labels.js';
 import { ArmPart, SpillPart } from './arm-part.js';
 import { BUCKETS, bucketOf, bucketsOf } from './buckets.js';
-import { BASELINE, type SplitSettings } from './options.js';
+import { type ArmSettings, BASELINE, type SplitSettings } from './options.js';
+import type { Selects } from './selector.js';
 
 /**
  * Shares calls out among the arms of a split. A key keeps its arm while the shares stay, and a
@@ -18,13 +19,16 @@ export class Split {
   readonly #seed: number;
   /** In the order of the settings; the baseline last. */
   readonly #arms: readonly ArmPart[];
-  readonly #spills: readonly Part[];
+  readonly #anywhere: SpillPart;
+  /** Another part than the baseline's own, so that its calls are in no comparison. */
+  readonly #spill: SpillPart;
   readonly #byName: ReadonlyMap<string, ArmPart>;
   readonly #buckets: Uint8Array;
 
   /**
-   * `within`: which endpoints may be any arm's at all. `previous`: what was split before; arms that
-   * mean the same stay the same, and so do their counts.
+   * `within`: which endpoints may be any arm's at all. `previous`: what was split before; each arm
+   * that means the same stays the same, whatever becomes of others, and so do its counts. The
+   * endpoints of a baseline that is the rest change with the arms: views are to be refreshed.
    */
   constructor(
     settings: SplitSettings,
@@ -36,27 +40,25 @@ export class Split {
     this.#random = random;
     this.#seed = hash32(settings.name);
     this.#buckets = bucketsOf(settings.arms);
-    const kept = previous !== undefined && sameArms(previous.settings, settings) ? previous : undefined;
-    if (kept !== undefined) {
-      this.#arms = kept.#arms;
-      this.#spills = kept.#spills;
-      this.#byName = kept.#byName;
-      return;
-    }
-    const armOf = (name: string) => ({ split: settings.name, name });
+    const kept = previous?.settings.name === settings.name ? previous : undefined;
+    const sameBaseline = kept?.settings.baseline?.selects === settings.baseline?.selects;
     const named = (name: string): string => `${settings.name}/${name}`;
     const selected = (endpoint: Endpoint): boolean => settings.arms.some(({ has }) => has(endpoint));
-    const isBaseline = settings.baseline ?? ((endpoint) => !selected(endpoint));
+    const isBaseline = settings.baseline?.has ?? ((endpoint: Endpoint) => !selected(endpoint));
     const baseline = (endpoint: Endpoint): boolean => within(endpoint) && isBaseline(endpoint);
-    const anywhere = new SpillPart(named('(anywhere)'), within, undefined);
-    // Another part than the baseline's own, so that its calls are in no comparison.
-    const spill = new SpillPart(named('(spill)'), baseline, anywhere);
-    this.#spills = [anywhere, spill];
+    const [anywhere, spill] = kept === undefined ? [] : [kept.#anywhere, kept.#spill];
+    this.#anywhere = selecting(anywhere ?? new SpillPart(named('(anywhere)'), within, undefined), within);
+    this.#spill = selecting(spill ?? new SpillPart(named('(spill)'), baseline, this.#anywhere), baseline);
+    const armOf = ({ name, has, selects }: ArmSettings): ArmPart => {
+      const own = (endpoint: Endpoint): boolean => within(endpoint) && has(endpoint);
+      const before = kept?.settings.arms.find((each) => each.name === name && each.selects === selects);
+      const part = before && kept?.arms.get(name);
+      return selecting(part ?? new ArmPart({ split: settings.name, name }, own, this.#spill), own);
+    };
+    const rest = sameBaseline ? kept?.arms.get(BASELINE) : undefined;
     this.#arms = [
-      ...settings.arms.map(
-        ({ name, has }) => new ArmPart(armOf(name), (endpoint) => within(endpoint) && has(endpoint), spill),
-      ),
-      new ArmPart(armOf(BASELINE), baseline, anywhere),
+      ...settings.arms.map(armOf),
+      selecting(rest ?? new ArmPart({ split: settings.name, name: BASELINE }, baseline, this.#anywhere), baseline),
     ];
     this.#byName = new Map(this.#arms.map((part, i) => [settings.arms[i]?.name ?? BASELINE, part]));
   }
@@ -67,7 +69,7 @@ export class Split {
   }
 
   get parts(): readonly Part[] {
-    return [...this.#arms, ...this.#spills];
+    return [...this.#arms, this.#spill, this.#anywhere];
   }
 
   /** Hot path. */
@@ -91,12 +93,7 @@ function bucketFor(key: RoutingKey | undefined, seed: number, random: Random): n
   return bucketOf(typeof key === 'string' ? hash32(key, seed) : hashBytes32(key, seed));
 }
 
-/** Whether the arms are the same parts: shares and rules may differ. */
-function sameArms(a: SplitSettings, b: SplitSettings): boolean {
-  return (
-    a.name === b.name &&
-    a.baselineSelects === b.baselineSelects &&
-    a.arms.length === b.arms.length &&
-    a.arms.every(({ name, selects }, i) => name === b.arms[i]!.name && selects === b.arms[i]!.selects)
-  );
+function selecting<T extends ArmPart | SpillPart>(part: T, selects: Selects): T {
+  part.selects = selects;
+  return part;
 }

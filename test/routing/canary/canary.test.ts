@@ -198,6 +198,39 @@ describe('a routing that changes under a canary', () => {
     expect(canary.status).toMatchObject({ state: 'running', step: 0, share: 1, calls: 0 });
   });
 
+  it('by another arm, or lanes, leaves its step and what it has counted', () => {
+    const { service, clock, canary, routing } = world();
+    drive(service, clock, 300, 50);
+    const { step, calls, errors } = canary.status;
+    expect(step).toBe(2);
+    const share = canary.status.share;
+    const arms = { v3: { share: 10, version: '3' }, v2: { share, version: '2' } };
+    routing.update({ split: { name: 'users', arms }, lanes: true });
+    clock.advance(10_000);
+    expect(canary.status).toMatchObject({ state: 'running', step, share, calls });
+    drive(service, clock, 20, 50);
+    expect(canary.status.calls).toBeGreaterThan(calls);
+    expect(canary.status.errors.baseline.calls).toBeGreaterThan(errors.baseline.calls);
+  });
+
+  it('by another baseline keeps its step, and compares anew', () => {
+    const { service, clock, canary, routing } = world();
+    drive(service, clock, 300, 50);
+    const arms = { v2: { share: canary.status.share, version: '2' } };
+    routing.update({ split: { name: 'users', arms, baseline: { version: '1' } } });
+    clock.advance(10_000);
+    expect(canary.status).toMatchObject({ state: 'running', step: 2, errors: { baseline: { calls: 0 } } });
+    drive(service, clock, 600, 50, WELL, { ...WELL, errors: 0.5 });
+    expect(canary.status.state).toBe('rolled_back');
+  });
+
+  it.each(['rollBack', 'promote'] as const)('and takes the arm away is no reason for %s() to throw', (what) => {
+    const { canary, routing } = world();
+    routing.update({ lanes: true });
+    canary[what]();
+    expect(canary.status).toMatchObject({ state: 'stopped', reason: 'the arm was taken away' });
+  });
+
   it('and takes the arm away stops it', () => {
     const { clock, canary, routing } = world();
     routing.update({ lanes: true });
