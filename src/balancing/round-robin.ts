@@ -61,10 +61,14 @@ class RoundRobinPicker implements Picker {
    * the taker ends.
    */
   #slowDown(ready: readonly Endpoint[]): void {
-    const shares = Float64Array.from(ready, ({ spec, weight }) => weight / spec.weight);
-    const most = shares.reduce((highest, share) => Math.max(highest, share), 0);
-    const equal = shares.every((share) => share === most);
-    this.#shares = equal ? NO_SHARES : Int32Array.from(shares, (share) => Math.round((share / most) * WHOLE));
+    const first = shareOf(ready[0]!);
+    if (ready.every((endpoint) => shareOf(endpoint) === first)) {
+      this.#shares = NO_SHARES;
+      this.#credits = NO_SHARES;
+      return;
+    }
+    const most = ready.reduce((highest, endpoint) => Math.max(highest, shareOf(endpoint)), 0);
+    this.#shares = Int32Array.from(ready, (endpoint) => Math.round((shareOf(endpoint) / most) * WHOLE));
     this.#credits = this.#shares.map(() => this.#random.below(WHOLE));
   }
 
@@ -108,6 +112,11 @@ class RoundRobinPicker implements Picker {
       if (credit >= WHOLE) return this.#ready[at]!;
     }
   }
+}
+
+/** The part of its weight that is in use. */
+function shareOf({ spec, weight }: Endpoint): number {
+  return weight / spec.weight;
 }
 
 const NO_SHARES = new Int32Array(0);

@@ -105,7 +105,7 @@ export const readEndpointLists: Reader<Readonly<Record<string, readonly Endpoint
 function complete(
   input: { readonly [Key in keyof EndpointSpec]?: EndpointSpec[Key] | undefined } & Pick<EndpointSpec, 'host' | 'port'>,
 ): EndpointSpec {
-  return {
+  const spec = {
     id: input.id ?? addressOf(input),
     host: input.host,
     port: input.port,
@@ -114,7 +114,12 @@ function complete(
     zone: input.zone ?? '',
     tags: input.tags ?? [],
     meta: input.meta ?? {},
-    ...(input.healthy === false && { healthy: false }),
-    ...(input.registeredWeight !== undefined && { registeredWeight: input.registeredWeight }),
+  };
+  const { healthy, registeredWeight } = input;
+  if (healthy !== false && registeredWeight === undefined) return spec;
+  return {
+    ...spec,
+    ...(healthy === false && { healthy }),
+    ...(registeredWeight !== undefined && { registeredWeight }),
   };
 }

@@ -1,6 +1,7 @@
 import { FairleadError } from '../runtime/errors.js';
 import { AbsentEndpoints } from './absent.js';
 import { type EndpointSpec, isWeight, sameAddress, sameSpec } from './endpoint.js';
+import { byId, ListBefore, mergeById } from './list-before.js';
 import { LiveEndpoint } from './live-endpoint.js';
 
 export interface MembershipChange {
@@ -27,7 +28,9 @@ export interface MembershipChange {
 export class Membership {
   readonly #service: string;
   readonly #absent: AbsentEndpoints;
-  #byId = new Map<string, LiveEndpoint>();
+  readonly #byId = new Map<string, LiveEndpoint>();
+  /** In the order of the last list. */
+  #listed: readonly LiveEndpoint[] = [];
   #members: readonly LiveEndpoint[] = [];
   #serving: readonly LiveEndpoint[] = [];
   readonly #freeOrdinals: number[] = [];
@@ -67,17 +70,22 @@ export class Membership {
     const withdrawn: LiveEndpoint[] = [];
     const restored: LiveEndpoint[] = [];
     const refused: FairleadError[] = [];
-    const next = new Map<string, LiveEndpoint>();
+    const listed: LiveEndpoint[] = [];
+    const came = new Map<string, LiveEndpoint>();
+    const stayed = new Uint8Array(this.#ordinals);
     const complaints = new Set<string>();
+    const before = new ListBefore(this.#listed, this.#byId);
     for (const spec of specs) {
+      const same = before.find(spec);
+      const seen = same !== undefined && stayed[same.ordinal] === 1;
       // A resolver that keeps its objects makes the rest free: of a long list, little changes at a
       // time.
-      const same = this.#byId.get(spec?.id);
-      if (same !== undefined && same.spec === spec && !next.has(spec.id)) {
-        next.set(spec.id, same);
+      if (same !== undefined && same.spec === spec && !seen) {
+        stayed[same.ordinal] = 1;
+        listed.push(same);
         continue;
       }
-      const reason = whyInvalid(spec, next);
+      const reason = whyInvalid(spec, seen || came.has(spec?.id));
       if (reason !== undefined) {
         const complaint = `${String(spec?.id)} ${reason}`;
         if (!this.#complaints.has(complaint) && !complaints.has(complaint)) refused.push(this.#refuse(spec, reason));
@@ -86,12 +94,14 @@ export class Membership {
       }
       if (same === undefined || !sameAddress(same.spec, spec)) {
         const endpoint = this.#arrive(spec);
-        next.set(spec.id, endpoint);
+        came.set(spec.id, endpoint);
+        listed.push(endpoint);
         arrived.push(endpoint);
         if (!endpoint.withdrawn) restored.push(endpoint);
         continue;
       }
-      next.set(spec.id, same);
+      stayed[same.ordinal] = 1;
+      listed.push(same);
       if (sameSpec(same.spec, spec)) continue;
       const was = same.withdrawn;
       same.respecify(spec);
@@ -100,24 +110,35 @@ export class Membership {
     }
     this.#complaints = complaints;
     const departed: LiveEndpoint[] = [];
-    for (const endpoint of this.#members) {
-      if (next.get(endpoint.spec.id) === endpoint) continue;
-      if (!endpoint.withdrawn) withdrawn.push(endpoint);
-      endpoint.depart();
-      departed.push(endpoint);
-      this.#freeOrdinals.push(endpoint.ordinal);
-      this.#absent.add(endpoint);
+    if (listed.length - arrived.length < this.#members.length) {
+      for (const endpoint of this.#members) {
+        if (stayed[endpoint.ordinal] === 1) continue;
+        if (!endpoint.withdrawn) withdrawn.push(endpoint);
+        endpoint.depart();
+        departed.push(endpoint);
+      }
     }
-    this.#byId = next;
-    this.#absent.prune(next.size);
-    if (arrived.length > 0 || departed.length > 0) {
-      this.#members = [...next.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
-    }
+    this.#replace(listed, arrived, departed);
     if (arrived.length > 0 || departed.length > 0 || withdrawn.length > 0 || restored.length > 0) {
       const all = this.#members;
       this.#serving = all.some(isWithdrawn) ? all.filter((endpoint) => !endpoint.withdrawn) : all;
     }
     return { arrived, changed, departed, withdrawn, restored, refused };
+  }
+
+  #replace(listed: LiveEndpoint[], arrived: readonly LiveEndpoint[], departed: readonly LiveEndpoint[]): void {
+    this.#listed = listed;
+    for (const endpoint of departed) {
+      this.#byId.delete(endpoint.spec.id);
+      this.#freeOrdinals.push(endpoint.ordinal);
+      this.#absent.add(endpoint);
+    }
+    for (const endpoint of arrived) this.#byId.set(endpoint.spec.id, endpoint);
+    this.#absent.prune(listed.length);
+    if (arrived.length === 0 && departed.length === 0) return;
+    const gone = new Set(departed);
+    const kept = gone.size === 0 ? this.#members : this.#members.filter((endpoint) => !gone.has(endpoint));
+    this.#members = mergeById(kept, arrived.toSorted(byId));
   }
 
   /** A call on a draining endpoint ended. True when it was the last one. */
@@ -160,10 +181,10 @@ const MAX_PRIORITY = 127;
  * Specs come from the network: whatever is wrong with one must not reach the arithmetic of a
  * policy.
  */
-function whyInvalid(spec: EndpointSpec, seen: ReadonlyMap<string, LiveEndpoint>): string | undefined {
+function whyInvalid(spec: EndpointSpec, seen: boolean): string | undefined {
   if (typeof spec !== 'object' || spec === null) return 'it is not an object';
   if (typeof spec.id !== 'string' || spec.id === '') return 'it has no id';
-  if (seen.has(spec.id)) return 'another endpoint has the same id';
+  if (seen) return 'another endpoint has the same id';
   if (typeof spec.host !== 'string' || spec.host === '') return 'it has no host';
   if (!Number.isInteger(spec.port) || spec.port < 1 || spec.port > 65_535) return `its port is ${spec.port}`;
   if (!isWeight(spec.weight)) return `its weight is ${spec.weight}`;

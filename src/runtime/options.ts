@@ -32,10 +32,20 @@ export function readOptions<T>(context: string, options: unknown, schema: Schema
   const given = (options ?? {}) as Record<string, unknown>;
   if (options !== undefined) refuseUnknown(context, options, schema);
   const read: Record<string, unknown> = {};
-  for (const [key, reader] of Object.entries(schema) as [string, Reader<unknown>][]) {
-    read[key] = reader(given[key], `${context}.${key}`);
-  }
+  for (const [key, reader] of readersOf(schema)) read[key] = reader(given[key], `${context}.${key}`);
   return read as T;
+}
+
+/** A list of endpoints is read by one schema, thousands of times. */
+const readers = new WeakMap<object, readonly [string, Reader<unknown>][]>();
+
+function readersOf(schema: object): readonly [string, Reader<unknown>][] {
+  let known = readers.get(schema);
+  if (known === undefined) {
+    known = Object.entries(schema) as [string, Reader<unknown>][];
+    readers.set(schema, known);
+  }
+  return known;
 }
 
 /**

@@ -144,11 +144,17 @@ export class TableBuild {
 
   #describe(endpoints: readonly Endpoint[]): readonly Built[] {
     const inUse = this.#builder.over === 'ready';
-    return endpoints.map(({ spec, weight }) => ({
-      id: spec.id,
-      weight: inUse ? weight : spec.weight,
-      salt: murmur3(spec.id, 0),
-    }));
+    const before = this.#last?.built ?? [];
+    // Both are in the order of their ids.
+    let from = 0;
+    return endpoints.map(({ spec, weight: current }) => {
+      const { id } = spec;
+      const weight = inUse ? current : spec.weight;
+      while (from < before.length && before[from]!.id < id) from++;
+      const known = before[from];
+      if (known?.id !== id) return { id, weight, salt: murmur3(id, 0) };
+      return known.weight === weight ? known : { id, weight, salt: known.salt };
+    });
   }
 
   #isOf(endpoints: readonly Endpoint[], built: readonly Built[]): boolean {

@@ -93,11 +93,11 @@ export function computeRotation(
   if (groups.length === 0) return lastResort(members);
   const loaded = groups.length === 1 ? undefined : new Set(groups.flatMap(({ rotation }) => rotation.ready));
   const lastLoaded = shares.findLastIndex((share) => share > 0);
-  const healthy = levels.flatMap((level) => candidates(level, options.probingInList));
+  const lists = levels.map((level) => candidates(level, options.probingInList));
   return {
     ready: loaded === undefined ? (groups[0]!.rotation.ready as LiveEndpoint[]) : members.filter((e) => loaded.has(e)),
     members,
-    healthy,
+    healthy: lists.length === 1 ? lists[0]! : lists.flat(),
     // A priority below those in use gets no calls, and so no probes either.
     probing: levels.slice(0, lastLoaded + 1).flatMap((level) => (level.panic ? [] : level.probing)),
     groups: normalized(groups),
@@ -150,6 +150,8 @@ function panickingPriorities(all: readonly LiveEndpoint[], options: RotationOpti
 }
 
 function levelOf(priority: number, members: readonly LiveEndpoint[], panic: boolean): Level {
+  // The rule, and of thousands the copies would cost more than all else here.
+  if (members.every(({ state }) => state === 'ready')) return { priority, members, ready: members, probing: [], panic };
   const ready = members.filter(({ state }) => state === 'ready');
   const probing = members.filter(({ state }) => state === 'probing');
   return { priority, members, ready, probing, panic };
