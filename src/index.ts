@@ -93,6 +93,12 @@ export { classifyError, Outcome } from './runtime/outcome.js';
 export { type Random, systemRandom } from './runtime/random.js';
 export { type CloseOnSignalsOptions, closeOnSignals } from './service/close-on-signals.js';
 export type { BreakerEvent, EndpointsEvent, Service, ServiceEvents } from './service/contract.js';
+export {
+  type ByHandOptions,
+  type EndpointControl,
+  type EndpointHold,
+  endpointControl,
+} from './service/endpoint-control.js';
 export type { Candidate, Exclusion, Explanation } from './service/explanation.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { CloseOptions } from './service/shutdown.js';

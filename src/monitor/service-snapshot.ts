@@ -40,7 +40,7 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       weight: endpoint.weight,
       state,
       listed,
-      reason: reasonOf(endpoint, ejection),
+      reason: reasonOf(endpoint, ejection, members.holds.has(spec.id)),
       forMs: nowMs - (followed?.sinceMs(endpoint, nowMs) ?? nowMs),
       ejection,
       ejections: endpoint.ejections,
@@ -76,10 +76,15 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
 }
 
 /** The gravest of what speaks against it, as its state is. */
-function reasonOf({ state, spec, failing }: LiveEndpoint, ejection: EjectionSnapshot | null): string | null {
+function reasonOf(
+  { state, spec, failing }: LiveEndpoint,
+  ejection: EjectionSnapshot | null,
+  held: boolean,
+): string | null {
   if (state === 'ready') return null;
   if (state === 'draining') return 'left discovery';
   if (state !== 'unhealthy') return ejection?.signal ?? null;
+  if (held) return 'drained by hand';
   if (spec.healthy === false) return 'listed as unhealthy';
   if (failing === undefined) return 'not yet checked';
   return failing.reason === undefined ? failing.check : `${failing.check}: ${textOf(failing.reason)}`;

@@ -4,6 +4,7 @@ import { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { Membership } from '../endpoint/membership.js';
 import { RotationPace } from '../endpoint/rotation-pace.js';
 import { UsedEndpoints } from '../endpoint/used-endpoints.js';
+import { ByHand } from '../health/by-hand.js';
 import type { CheckHub } from '../health/check-hub.js';
 import { Ejection } from '../health/ejection.js';
 import { type CheckReport, ReportedChecks } from '../health/reported-checks.js';
@@ -14,6 +15,7 @@ import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { publishEndpoint } from '../telemetry/channels.js';
 import type { ServiceEvents } from './contract.js';
+import { Holds } from './holds.js';
 import type { ServiceSettings } from './options.js';
 
 export interface MembersHost {
@@ -40,11 +42,18 @@ export class Members {
   readonly #checks: Checks;
   readonly #reported: ReportedChecks;
   readonly #pace: RotationPace;
+  /** What discovery lists, as it says it. */
+  #listed: readonly EndpointSpec[] = [];
+  readonly holds: Holds = new Holds();
+  /** Undefined until an operator ejects: a signal is asked about every call. */
+  #byHand: ByHand | undefined;
+  #options: ServiceSettings;
   #confines: boolean;
   #usable: readonly LiveEndpoint[] = [];
 
   constructor(host: MembersHost, options: ServiceSettings, hub: CheckHub) {
     this.#host = host;
+    this.#options = options;
     this.#confines = options.aperture !== undefined;
     const absent = new AbsentEndpoints(host.clock, (endpoint) => this.ejection.forget(endpoint));
     this.#membership = new Membership(host.name, absent);
@@ -82,6 +91,32 @@ export class Members {
 
   /** Discovery reported a new list. */
   apply(specs: readonly EndpointSpec[]): void {
+    this.#listed = specs;
+    this.#admit(this.holds.apply(specs));
+  }
+
+  /** An operator drains an endpoint, or does so no longer. False where that is so already. */
+  hold(id: string, held: boolean): boolean {
+    if (!this.holds.set(id, held)) return false;
+    this.#admit(this.holds.apply(this.#listed));
+    return true;
+  }
+
+  /** An operator ejects an endpoint. False where the cap does not allow it. */
+  eject(endpoint: LiveEndpoint, forMs: number): boolean {
+    if (this.#byHand === undefined) {
+      this.#byHand = new ByHand();
+      this.#reconfigureEjection();
+    }
+    return this.#byHand.eject(endpoint, forMs);
+  }
+
+  #reconfigureEjection(): void {
+    const { health, maxEjectionRatio } = this.#options;
+    this.ejection.reconfigure(this.#byHand === undefined ? health : [...health, this.#byHand], maxEjectionRatio);
+  }
+
+  #admit(specs: readonly EndpointSpec[]): void {
     const { events, name } = this.#host;
     const first = this.#membership.serving.length === 0;
     const { arrived, changed, departed, withdrawn, restored, refused } = this.#membership.apply(specs);
@@ -130,8 +165,9 @@ export class Members {
    * keeps what it knows.
    */
   reconfigure(options: ServiceSettings): void {
+    this.#options = options;
     this.#confines = options.aperture !== undefined;
-    this.ejection.reconfigure(options.health, options.maxEjectionRatio);
+    this.#reconfigureEjection();
     this.#checks.reconfigure(options.checks);
     this.#reach.reconfigure(options);
   }
