@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type RolldownOptions } from 'rolldown';
+import { buildPage } from './adapters/admin/build-page.js';
 
 /**
  * The published JavaScript: one file for each subpath export and the chunks they share, with source maps, not minified. Importing the sources file by
@@ -21,6 +22,16 @@ const config: RolldownOptions = defineConfig({
   external: /^[^./]/,
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'es2023' },
+  plugins: [
+    {
+      name: 'admin-page',
+      // In the package, the page is a text.
+      async load(id) {
+        if (!id.endsWith('/adapters/admin/assets.ts')) return null;
+        return `export const pageParts = async () => (${JSON.stringify(await buildPage())});`;
+      },
+    },
+  ],
   output: {
     dir: 'dist',
     format: 'esm',

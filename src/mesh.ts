@@ -51,6 +51,11 @@ export interface MeshPart {
   /** Numbers by name, as of now, for displays. Cheap: called on every look. */
   figures?(): Readonly<Record<string, number>>;
   /**
+   * What it looks like beyond numbers, as plain values: servers with their roles, shards with their
+   * states. Called while somebody looks at it.
+   */
+  topology?(): object;
+  /**
    * Takes no new work, and resolves when the work in progress has ended, which it sees to within
    * `deadlineMs`. Called by `mesh.close()` beside the closing of the services.
    */

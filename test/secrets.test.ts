@@ -1,4 +1,5 @@
 import * as core from 'fairlead';
+import * as admin from 'fairlead/admin';
 import * as config from 'fairlead/config';
 import * as connect from 'fairlead/connect';
 import * as consul from 'fairlead/consul';
@@ -34,11 +35,12 @@ const impatient = core.createMesh({ defaults: { waitForReadyMs: 0 } });
 const doors = {
   ...{ core, resilience, consul, etcd, connect, gateway, grpc, http, tcp },
   ...{ mysql, mysqlPromise, redis, otel, prometheus, monitor },
-  ...{ config, dns, routing, sources },
+  ...{ admin, config, dns, routing, sources },
 };
 
 /** Every function of the doors that is given options; the test below sees that none is missing. */
 const OPTIONS: Readonly<Record<string, Door>> = {
+  'admin.createAdmin': { open: (options) => admin.createAdmin(mesh, options) },
   'core.adaptiveWeight': { open: core.adaptiveWeight },
   'core.affinityTokens': { open: core.affinityTokens, base: { audience: 'users' } },
   'core.closeOnSignals': { open: (options) => core.closeOnSignals(mesh, options)() },
@@ -136,7 +138,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^monitor\.meshFigures$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^config\.ConfigError$|^routing\.(currentLane|isShadow|laneOf|withLane)$|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^monitor\.meshFigures$|^admin\.applyPatch$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|endpointControl|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^config\.ConfigError$|^routing\.(canaryOf|currentLane|isShadow|laneOf|routingOf|withLane)$|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;

@@ -91,6 +91,7 @@ export class ReplicatedPool extends EventEmitter {
         waiting: this.#sum(({ waiting }) => waiting),
         ...serverFigures(this.status()),
       }),
+      topology: () => this.status(),
       // Nothing can be asked of it once the mesh is closed, and its connections would hold the
       // process.
       drain: (deadlineMs) => cluster.close(deadlineMs),

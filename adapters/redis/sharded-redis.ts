@@ -137,6 +137,7 @@ export class ShardedRedis extends Redis {
       kind: 'redis',
       name: this.#own.service,
       figures: () => shardFigures(this.#set.shards),
+      topology: () => ({ ...this.describeRing(), stats: this.#set.shards.map(statsOf) }),
     });
   }
 

@@ -7,6 +7,7 @@ export {
   type CanaryEvents,
   type CanaryState,
   type CanaryStatus,
+  canaryOf,
   startCanary,
 } from './canary/canary.js';
 export type { Evidence } from './canary/judge.js';
@@ -14,7 +15,7 @@ export type { CanaryOptions, CanaryStep } from './canary/options.js';
 export { currentLane, type LaneHeaders, laneOf, withLane } from './lanes/lane-context.js';
 export type { LaneOptions } from './lanes/options.js';
 export type { RoutingOptions } from './options.js';
-export { type ArmStatus, type Routing, type RoutingStatus, routeCalls } from './routing.js';
+export { type ArmStatus, type Routing, type RoutingStatus, routeCalls, routingOf } from './routing.js';
 export type { ShadowComparison, ShadowOptions } from './shadow/options.js';
 export { isShadow, type ShadowStatus } from './shadow/shadow.js';
 export type { ArmOptions, SplitOptions } from './split/options.js';

@@ -65,6 +65,14 @@ export function routeCalls(service: Service, options: RoutingOptions): Routing {
   return new LiveRouting(service, options);
 }
 
+const routings = new WeakMap<Service, LiveRouting>();
+
+/** How the calls of a service are routed now: what `routeCalls()` returned for it. */
+export function routingOf(service: Service): Routing | undefined {
+  const routing = routings.get(service);
+  return routing === undefined || routing.closed ? undefined : routing;
+}
+
 /** For what is built on it: a canary. */
 export class LiveRouting implements Routing {
   readonly service: LiveService;
@@ -86,6 +94,7 @@ export class LiveRouting implements Routing {
     this.#router = new ServiceRouter(settings, service);
     this.#router.update(service.endpoints);
     service.views.useRouter(this.#router);
+    routings.set(service, this);
     this.#stop = service.on('endpoints', () => {
       this.#router.update(service.endpoints);
       service.views.useRouter(this.#router);

@@ -76,6 +76,13 @@ export function startCanary(routing: Routing, options: CanaryOptions): Canary {
   return new LiveCanary(routing, readCanary(options ?? null, 'startCanary'));
 }
 
+const canaries = new WeakMap<Routing, Canary>();
+
+/** The latest canary that was started on a routing, over or not. */
+export function canaryOf(routing: Routing): Canary | undefined {
+  return canaries.get(routing);
+}
+
 class LiveCanary implements Canary {
   readonly #routing: LiveRouting;
   readonly #settings: CanarySettings;
@@ -112,6 +119,7 @@ class LiveCanary implements Canary {
       throw new FairleadError('FAIRLEAD_CONFLICT', message, { service: routing.service.name });
     }
     routing.judged = this;
+    canaries.set(routing, this);
     this.#arm = arm;
     this.#baseline = arms.get(BASELINE)!;
     this.#latency = new BaselineLatency(routing.service.clock);
