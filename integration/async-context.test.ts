@@ -172,6 +172,30 @@ describe('gRPC', () => {
   });
 });
 
+describe('gRPC, an answer that is held until its status', () => {
+  it('is handed on in the context of its call', async () => {
+    const servers = await startServers(1);
+    const serviceConfig = { methodConfig: [{ name: [{}], idempotent: true, unary: true }] };
+    const mesh = new EchoMesh(servers, {}, { defaults: { serviceConfig } });
+    const client = mesh.connect('fairlead:///echo');
+    const bytes = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+    try {
+      await caller.run(-1, () => client.unary());
+      const called = (note: Note): Promise<void> =>
+        new Promise((resolve) => {
+          const done = then(note, 'unary callback', resolve);
+          const options = { deadline: Date.now() + 20_000 };
+          const call = client.makeUnaryRequest('/test.Echo/Unary', bytes, String, {}, new Metadata(), options, done);
+          call.on('metadata', () => note('unary metadata'));
+        });
+      expect(await strays(CALLERS, called)).toEqual([]);
+    } finally {
+      await mesh.close();
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+  });
+});
+
 describe('gRPC, before there is a connection', () => {
   it('asks for credentials and keys, and calls back, in the context of calls that waited', async () => {
     const servers = await startServers(2);

@@ -138,7 +138,12 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
   over(subchannel: experimental.SubchannelInterface, clock: Clock): experimental.SubchannelInterface {
     const plan = this.#plan;
     if (!plan.holdsAnswers || streaming.has(plan)) return subchannel;
-    return holdAnswer(subchannel, { repeatable: plan.repeatable, clock, streams: () => warnOfStream(plan) });
+    return holdAnswer(subchannel, {
+      repeatable: plan.repeatable,
+      clock,
+      caller: this,
+      streams: () => warnOfStream(plan),
+    });
   }
 
   attemptEnded(code: Code, details: string, metadata: Metadata): void {

@@ -1,4 +1,5 @@
 import type { experimental, Metadata, status } from '@grpc/grpc-js';
+import type { CallerContext } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 
@@ -12,6 +13,8 @@ const HOLD_MS = 2_000;
 export interface Holding {
   readonly repeatable: ReadonlySet<status>;
   readonly clock: Clock;
+  /** Where the answer is handed on: what lets go of it may run in the context of another call. */
+  readonly caller: CallerContext;
   streams(): void;
 }
 
@@ -93,6 +96,10 @@ class HeldAnswer implements StreamListener {
     if (!this.#holding) return;
     this.#holding = false;
     this.#patience?.cancel();
+    this.#how.caller.run(this.#handOn, this);
+  }
+
+  #handOn(): void {
     if (this.#metadata !== undefined) this.#listener.onReceiveMetadata(this.#metadata);
     if (this.#message !== undefined) this.#listener.onReceiveMessage(this.#message);
   }
