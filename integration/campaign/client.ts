@@ -22,6 +22,9 @@ export type ClientOrder =
   | { readonly order: 'stop' | 'final' | 'end' }
   | { readonly order: 'busy'; readonly ms: number };
 
+/** Code that is compiled meanwhile takes a few; what is kept of each operation takes more. */
+const MAX_GROWN_MIB = 25;
+
 const task = JSON.parse(process.argv[2]!) as ClientTask;
 const history = new ClientHistory(task.folder, task.name);
 process.on('uncaughtException', (error) => history.complain('uncaught exception', error.stack));
@@ -35,6 +38,12 @@ process.on('warning', (warning) => {
 const { client } = (await import(pathToFileURL(task.module).href)) as { client: ClientPart };
 const random = seededRandom(task.seed);
 const running = await client.start({ ...task, random, history });
+
+const heapUsed = (): number => {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+};
+const heapAtFirst = heapUsed();
 
 let working = true;
 const work = Array.from({ length: task.workers }, async (_, worker) => {
@@ -63,6 +72,8 @@ const orders: Record<ClientOrder['order'], (order: ClientOrder) => Promise<void>
   },
   end: async () => {
     await running.end();
+    const grownMiB = (heapUsed() - heapAtFirst) / 2 ** 20;
+    if (grownMiB > MAX_GROWN_MIB) history.complain('the heap has grown', `${Math.round(grownMiB)} MiB`);
     say('ended');
     process.disconnect();
     // What is left now keeps the process alive; unref'd, so that this look does not.

@@ -125,7 +125,8 @@ export class ClientHistory {
     return new Promise<T>((resolve, reject) => {
       ask((error, value) => {
         if (current.getStore() !== mine) {
-          this.complain('a callback ran in the async context of another', { mine, its: current.getStore() });
+          const its = { mine, its: current.getStore(), ...(error ? { error: describe(error) } : {}) };
+          this.complain('a callback ran in the async context of another', its);
         }
         if (++calls > 1) this.complain('a callback was called twice', mine);
         if (error) reject(error);

@@ -1,5 +1,13 @@
-import type { Server } from '../harness/index.js';
 import type { Fault, FaultKind } from './part.js';
+
+/** A server of the harness, or another process that offers the same. */
+interface Faulty {
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  restart(): Promise<void>;
+}
 
 /** What happens to the processes of servers. */
 export function processFaults(servers: number): FaultKind[] {
@@ -11,7 +19,7 @@ export function processFaults(servers: number): FaultKind[] {
 }
 
 /** Undefined: not a fault of a process. */
-export async function beginProcessFault({ kind }: Fault, server: Server): Promise<(() => Promise<void>) | undefined> {
+export async function beginProcessFault({ kind }: Fault, server: Faulty): Promise<(() => Promise<void>) | undefined> {
   switch (kind) {
     case 'kill':
       await server.kill();

@@ -53,6 +53,7 @@ export class CampaignRegistry implements AsyncDisposable {
 
   async register(instance: Instance): Promise<void> {
     const { id, service, port, weight, tags, meta } = instance;
+    if (this.#registered.has(id)) return;
     const registration = await this.#registrar.register({
       id,
       service,

@@ -3,7 +3,7 @@ import type { Schedule, Violation } from './part.js';
 import type { RoundResult } from './round.js';
 
 /** How many violations of one promise are shown in full. */
-const SHOWN = 3;
+const SHOWN = Number(process.env.SHOWN ?? 3);
 const SHOWN_OPERATIONS = 12;
 
 /** Seed, schedule and violations with the history around each. */

@@ -11,6 +11,11 @@ export interface RegisterNames {
    * Whose writes a read must not miss: `all`, or `own` those of its client alone. Default `all`.
    */
   readonly sees?: 'all' | 'own';
+  /**
+   * With `own`: for so long two clients may see different servers, and a value of another client that
+   * is older by less is no violation; ms. Default 0.
+   */
+  readonly differMs?: number;
   /** A cache forgets: null is never wrong. Default false. */
   readonly mayForget?: boolean;
   /** Reads that promise nothing about age, and only have to return what was written. */
@@ -81,7 +86,11 @@ function checkKey(key: string, all: readonly Operation[], names: RegisterNames):
     if (names.anyAge?.(read) === true) continue;
     const newest = newestBefore(sorted, read, names);
     if (newest === undefined) continue;
-    const possible = candidates.some((write) => write === newest || write!.doneMs >= newest.invokedMs);
+    const possible = candidates.some((write) => {
+      const foreign = write!.operation !== undefined && write!.operation.client !== read.client;
+      const slackMs = foreign ? (names.differMs ?? 0) : 0;
+      return write === newest || write!.doneMs + slackMs >= newest.invokedMs;
+    });
     if (possible) continue;
     const says = `${key} is ${show(value)}, and ${show(newest.value)} was there before it was read`;
     const promise = value === null ? 'acknowledged write lost' : 'read older than what was acknowledged';

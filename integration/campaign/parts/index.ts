@@ -1,5 +1,6 @@
 import type { CampaignPart } from '../part.js';
+import { grpc } from './grpc/part.js';
 import { redis } from './redis/part.js';
 
 /** One line for each part. */
-export const parts: readonly CampaignPart[] = [redis];
+export const parts: readonly CampaignPart[] = [redis, grpc];

@@ -1,0 +1,29 @@
+import type { Answer, Request } from './messages.js';
+
+/** How a stream of answers is left. */
+export type Leaving = 'read' | 'break' | 'throw' | 'cancel' | 'destroy' | 'unread';
+
+export interface CallSettings {
+  readonly timeoutMs: number;
+  /** The routing key. */
+  readonly key?: string;
+  /** To cancel after so long; 0: in the same turn of the event loop. */
+  readonly cancelMs?: number;
+}
+
+/** The calls of the campaign, by one of the client libraries. */
+export interface Caller {
+  /** Idempotent. */
+  read(request: Request, settings: CallSettings): Promise<Answer>;
+  /** Not idempotent. */
+  write(request: Request, settings: CallSettings): Promise<Answer>;
+  /** A stream of answers, as many as were read until it was left. */
+  count(request: Request, settings: CallSettings, leaving: Leaving): Promise<Answer[]>;
+  /** A stream of requests; undefined where the library has none here. */
+  gather?(requests: readonly Request[], settings: CallSettings): Promise<Answer>;
+  chat(requests: readonly Request[], settings: CallSettings, leaving: Leaving): Promise<Answer[]>;
+  close(): Promise<void>;
+}
+
+/** What the reader throws to leave a loop. */
+export class Left extends Error {}
