@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { FairleadError, type FairleadErrorCode } from '../../src/index.js';
-import { isLostStream, isRefusedStream, isUnheard, isWithoutTls } from './network-errors.js';
+import { isLostConnection, isRefusedStream, isUnheard, isWithoutTls } from './network-errors.js';
 
 /** The codes by which a Connect client sees fairlead's errors; the FairleadError is the `cause`. */
 const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
@@ -26,7 +26,7 @@ export function toConnectError(thrown: unknown): unknown {
     const message = 'The server speaks no TLS on this port: use http:// in `baseUrl`, or its TLS port.';
     return new ConnectError(message, Code.Unavailable, undefined, undefined, thrown);
   }
-  if (thrown instanceof ConnectError && isLostStream(thrown)) {
+  if (thrown instanceof ConnectError && isLostConnection(thrown)) {
     const message = isUnheard(thrown)
       ? 'The server hung up before its first word of HTTP/2: if it speaks TLS, use https:// in `baseUrl`.'
       : `The connection to the server was lost: ${thrown.rawMessage}`;

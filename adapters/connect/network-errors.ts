@@ -14,6 +14,15 @@ export function isLostStream(error: ConnectError): boolean {
   return error.code === Code.Canceled && error.rawMessage.startsWith(RESET);
 }
 
+/**
+ * True where the connection is gone: as above, or by an error of Node, of which connect-node makes
+ * ABORTED, by which an application answers too; but that has no error of Node behind it.
+ */
+export function isLostConnection(error: ConnectError): boolean {
+  if (isLostStream(error)) return true;
+  return error.code === Code.Aborted && networkOutcome(error) === Outcome.Failure;
+}
+
 /** The error of such a stream, in these words. */
 export function lostStream(): ConnectError {
   return new ConnectError(`${RESET} CANCEL (0x8)`, Code.Canceled);

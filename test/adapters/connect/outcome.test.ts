@@ -31,9 +31,12 @@ describe('the verdict on an error', () => {
     for (const code of ['ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_HTTP2_INVALID_STREAM']) {
       const verdict = verdictOf(fromNode(code, Code.Aborted), undefined);
       expect(verdict, code).toMatchObject({ outcome: Outcome.Failure, repeat: 'idempotent' });
+      // To the caller it is what a lost connection is in every gRPC library.
+      expect(toConnectError(fromNode(code, Code.Aborted))).toMatchObject({ code: Code.Unavailable });
     }
     const answered = verdictOf(new ConnectError('x', Code.Aborted), undefined);
     expect(answered).toMatchObject({ outcome: Outcome.ApplicationError, repeat: 'never' });
+    expect(toConnectError(new ConnectError('x', Code.Aborted))).toMatchObject({ code: Code.Aborted });
   });
 
   it('knows a stream that was reset under it from a call that was cancelled', () => {
