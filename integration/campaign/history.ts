@@ -77,7 +77,7 @@ export class ClientHistory {
     this.#write({ t: nowMs(), e: 'invoke', id, w: worker, f: name, k: key, v: input });
     let ended = false;
     const end = (e: Outcome, rest: object): void => {
-      if (ended) this.complain(`operation ${id} (${name} ${key}) ended twice`, rest);
+      if (ended) this.complain('an operation ended twice', { id, name, key, ...rest });
       ended = true;
       this.#write({ t: nowMs(), e, id, ...rest });
     };
@@ -109,7 +109,8 @@ export class ClientHistory {
       return output;
     } catch (error) {
       const outcome = judge(error);
-      if (outcome === undefined) this.complain(`${name} ${key} failed with something undeclared`, describe(error));
+      if (outcome === undefined)
+        this.complain('failed with something undeclared', { name, key, error: describe(error) });
       operation[outcome ?? 'unknown'](error, about?.());
       return undefined;
     }

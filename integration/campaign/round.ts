@@ -65,7 +65,7 @@ class Round {
     const { operations, complaints } = readHistory(this.#folder);
     const record = { schedule: this.#schedule, operations, faults: this.#spans };
     const complained = complaints.map(({ client, says }) => ({
-      promise: says.split(/ [{["]|\d/)[0]!.trim(),
+      promise: says.split(/ [{["]/)[0]!,
       says: `${client}: ${says}`,
     }));
     const violations = [...this.#violations, ...complained, ...this.#part.check(record)];

@@ -13,6 +13,8 @@ export interface CallSettings {
 
 /** The calls of the campaign, by one of the client libraries. */
 export interface Caller {
+  /** Whether a time-out below 0 is one that has passed; Connect takes it for none. */
+  readonly knowsPastDeadlines: boolean;
   /** Idempotent. */
   read(request: Request, settings: CallSettings): Promise<Answer>;
   /** Not idempotent. */

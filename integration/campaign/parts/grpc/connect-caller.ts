@@ -10,6 +10,7 @@ const value = (request: Request): { value: string } => ({ value: JSON.stringify(
 const answerOf = (message: { value: string }): Answer => JSON.parse(message.value) as Answer;
 
 export class ConnectCaller implements Caller {
+  readonly knowsPastDeadlines = false;
   readonly #transport: ReturnType<typeof createFairleadTransport>;
   readonly #client: ReturnType<typeof createClient<typeof Echo>>;
 

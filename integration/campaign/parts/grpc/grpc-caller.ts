@@ -9,6 +9,7 @@ import { NAME } from './world.js';
 const read = (bytes: Buffer): Answer => decode(bytes);
 
 export class GrpcCaller implements Caller {
+  readonly knowsPastDeadlines = true;
   readonly #history: ClientHistory;
   readonly #registration: ReturnType<typeof registerGrpc>;
   readonly #client: grpc.Client;

@@ -61,7 +61,8 @@ export class Operations {
       }
       case 'unsent': {
         // Cancelled in its own turn, or with no time left: no server may hear of it.
-        const over = random.below(2) === 0 ? { timeoutMs: 5_000, cancelMs: 0 } : { timeoutMs: -1 - random.below(100) };
+        const cancelled = random.below(2) === 0 || !this.#caller.knowsPastDeadlines;
+        const over = cancelled ? { timeoutMs: 5_000, cancelMs: 0 } : { timeoutMs: -1 - random.below(100) };
         const ask = () =>
           random.below(2) === 0 ? this.#caller.read(request, over) : this.#caller.write(request, over);
         return this.#one(worker, 'unsent', request, over, ask);
@@ -127,14 +128,14 @@ export class Operations {
   }
 
   #request(random: Random): Request {
-    const delayMs = random.below(6) === 0 ? random.below(200) : random.below(10);
+    const delayMs = random.below(6) === 0 ? random.below(100) : random.below(10);
     const sizes = [0, 0, 10, 2_000, 100_000];
     const size = sizes[random.below(random.below(10) === 0 ? 5 : 4)]!;
     return { id: this.#id(), delayMs, padding: 'x'.repeat(size) };
   }
 
   #settings(random: Random): CallSettings {
-    const timeoutMs = [1, 30, 300, 1_000, 3_000, 3_000, 3_000][random.below(7)]!;
+    const timeoutMs = [1, 4, 500, 1_000, 3_000, 3_000, 3_000][random.below(7)]!;
     const key =
       this.#affinity && random.below(2) === 0 ? `${this.#context.name}/${random.below(this.#context.keys)}` : undefined;
     const cancelMs = random.below(10) === 0 ? random.below(60) : undefined;

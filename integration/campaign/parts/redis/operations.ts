@@ -1,6 +1,6 @@
 import { PartialResultError, type ShardedRedis } from 'fairlead/redis';
 import type { Random } from 'fairlead/testing';
-import type { ClientHistory, Invoked } from '../../history.js';
+import { type ClientHistory, describe, type Invoked } from '../../history.js';
 import { judge } from './judge.js';
 import { intact, padded } from './values.js';
 
@@ -79,8 +79,7 @@ const pipelined: Operate = async (context, worker, random) => {
 
 function settle({ redis, history }: OperationContext, operation: Invoked, error: Error, key: string): void {
   const outcome = judge(error);
-  if (outcome === undefined)
-    history.complain(`${key} failed with something undeclared`, `${error.name} ${error.message}`);
+  if (outcome === undefined) history.complain('failed with something undeclared', { key, error: describe(error) });
   operation[outcome ?? 'unknown'](error, { shard: redis.shardFor(key) });
 }
 
