@@ -22,6 +22,8 @@ export interface AccessEntry {
   readonly endpoint?: string;
   /** 0 where the client went before there was one. */
   readonly status: number;
+  /** Of a call of gRPC that has ended with one. */
+  readonly grpcStatus?: number;
   /** Of the response's body. */
   readonly bytes: number;
   readonly durationMs: number;
@@ -71,6 +73,7 @@ export function logAccess(log: AccessLog, passage: Passage, clock: Clock): void 
       ...(service !== undefined && { service }),
       ...(endpoint !== undefined && { endpoint: endpoint.spec.id }),
       status,
+      ...(passage.grpcStatus !== undefined && { grpcStatus: passage.grpcStatus }),
       bytes,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
       broken,

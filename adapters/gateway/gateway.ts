@@ -6,6 +6,7 @@ import { type Clock, FairleadError, type Mesh, type Random, type Route } from '.
 import { RepeatLedger } from '../http/index.js';
 import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
+import { isGrpc } from './common/grpc.js';
 import { hasBody } from './common/linger.js';
 import { type ExplainedRequest, explainRequest, type RequestExplanation } from './explain.js';
 import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
@@ -18,6 +19,8 @@ import { isMisdirected } from './head/misdirected.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
 import { type HeaderContext, loops } from './head/request-headers.js';
 import { requestIdOf } from './head/request-id.js';
+import { BackServices } from './http2/back-services.js';
+import { StreamForwarding } from './http2/stream-forwarding.js';
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from './options.js';
 import { preflightFor, preflightHeaders } from './routes/cors.js';
 import type { LiveRoute } from './routes/live-route.js';
@@ -95,6 +98,7 @@ class LiveGateway implements Gateway, PassageHost {
   readonly problem: boolean;
   readonly #upstreams: Upstreams;
   readonly #ledger: RepeatLedger;
+  readonly #backs: BackServices;
   readonly #peers: Peers;
   readonly #server: FrontServer;
   readonly #routes: RouteSet;
@@ -122,6 +126,7 @@ class LiveGateway implements Gateway, PassageHost {
     this.#routes.set(settings.routes);
     this.#ledger = new RepeatLedger({ maxReplayBytes: settings.maxReplayBytes });
     this.#upstreams = new Upstreams(mesh, this.#ledger, (service) => upstreams[service] ?? {});
+    this.#backs = new BackServices(mesh.clock);
     // Made now, so that a wrong option is refused now.
     for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);
@@ -230,6 +235,7 @@ class LiveGateway implements Gateway, PassageHost {
   async #close(deadlineMs: number): Promise<void> {
     this.#unregister();
     await this.#server.close(deadlineMs, this.#tunnels);
+    this.#backs.destroy();
     await this.#upstreams.destroy();
   }
 
@@ -306,7 +312,9 @@ class LiveGateway implements Gateway, PassageHost {
     if (service !== undefined) {
       const upstream = this.#upstreams.of(service);
       const out = outgoing(passage, head, route, pattern, this.#headers, upstream);
-      if (passage.upgraded === undefined) forward(passage, head, route, out, upstream);
+      if (passage.upgraded === undefined && (upstream.protocol === 'h2' || isGrpc(passage.request)))
+        new StreamForwarding(passage, head, route, out, this.#backs.of(route.service!, upstream)).begin();
+      else if (passage.upgraded === undefined) forward(passage, head, route, out, upstream);
       else this.#tunnel(passage, route, out, upstream, passage.upgraded);
     } else if (redirect !== undefined) {
       const location = locationOf(redirect, head, pattern, passage.peer.secure);
@@ -326,6 +334,8 @@ class LiveGateway implements Gateway, PassageHost {
       inflight: this.#inflight,
       tunnels: this.#tunnels.size,
       ...this.#ledger.figures,
+      ...this.#server.figures,
+      ...this.#backs.figures,
     };
     for (const { settings, figures: own } of this.#routes.routes) own.into(figures, settings.name);
     return figures;

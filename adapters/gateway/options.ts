@@ -3,9 +3,11 @@ import { optionReaders, type RouteSettings, readRoutes, tokenKeys } from '../../
 import type { Route, TokenKey } from '../../src/index.js';
 import type { RateLimiterLike } from '../../src/resilience/index.js';
 import { type AccessEntry, type AccessLog, type AccessLogger, readAccessLog } from './access-log.js';
+import { readBackHttp2 } from './common/back-http2.js';
 import type { UpstreamOptions } from './forward/upstreams.js';
 import { readTrusted, type TrustedPeers } from './head/client.js';
 import type { ForwardedStyle } from './head/forwarded.js';
+import { type FrontHttp2Options, type FrontHttp2Settings, readFrontHttp2 } from './http2/front-options.js';
 
 export interface GatewayOptions {
   /** What becomes of which request. Others can be set later, by `setRoutes`. */
@@ -14,6 +16,11 @@ export interface GatewayOptions {
   readonly upstreams?: Readonly<Record<string, UpstreamOptions>>;
   /** TLS towards clients: options of `tls.createServer`, certificates above all. Default: none. */
   readonly tls?: TlsOptions;
+  /**
+   * HTTP/2 towards clients, beside HTTP/1.1 on the same port: by ALPN over TLS, by its preface
+   * without TLS. `false`: HTTP/1.1 alone. Default true.
+   */
+  readonly http2?: boolean | FrontHttp2Options;
   /**
    * Addresses and networks of proxies in front of the gateway, whose `X-Forwarded-*` and
    * `Forwarded` are believed and added to. Those of anybody else are dropped. Default: nobody.
@@ -78,6 +85,7 @@ export interface GatewaySettings {
   readonly routes: readonly RouteSettings[];
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>;
   readonly tls: (TlsOptions & SecureContextOptions) | undefined;
+  readonly http2: FrontHttp2Settings | undefined;
   readonly trustedProxies: TrustedPeers;
   readonly forwarded: ForwardedStyle;
   readonly via: string | false | undefined;
@@ -123,6 +131,8 @@ const upstream: Reader<UpstreamOptions> = (value, name) => {
     tls: keepsNames,
     socketPath: keepsNames,
     host: keepsNames,
+    protocol: oneOf('http/1.1', 'http/1.1', 'h2') as never,
+    http2: optional(readBackHttp2) as never,
   }) as UpstreamOptions;
 };
 
@@ -156,6 +166,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     routes: readRoutes,
     upstreams,
     tls,
+    http2: readFrontHttp2,
     trustedProxies: readTrusted,
     forwarded: oneOf<ForwardedStyle>('both', 'x-forwarded', 'forwarded', 'both', 'none'),
     via,

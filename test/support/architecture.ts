@@ -51,7 +51,7 @@ export const ADAPTER_ROOMS: Readonly<Record<string, readonly (readonly string[])
     ['common', 'wire'],
     ['proxy', 'udp'],
   ],
-  gateway: [['common'], ['head'], ['routes'], ['forward']],
+  gateway: [['common'], ['head'], ['routes'], ['forward'], ['http2']],
   redis: [['common'], ['driver'], ['shards'], ['commands', 'failover'], ['handover']],
 };
 

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { grpcStatusOf, isGrpc, sendGrpcStatus } from './grpc.js';
 
 /** What the gateway itself answers. */
 export interface Answer {
@@ -7,20 +8,26 @@ export interface Answer {
   readonly headers?: readonly string[];
   /** Why, for the client: nothing of what lies behind the gateway. */
   readonly detail?: string;
+  /** The status that a call of gRPC ends with instead. Default: what `status` says. */
+  readonly grpc?: number;
 }
 
 /**
  * Sends an answer of the gateway's own, unless one was begun. `problem`: as
- * `application/problem+json` (RFC 9457), else as text.
+ * `application/problem+json` (RFC 9457), else as text. A call of gRPC gets a status of gRPC.
  */
 export function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers = [], detail }: Answer,
+  { status, headers = [], detail, grpc }: Answer,
   problem: boolean,
 ): void {
   if (response.headersSent || response.destroyed) return;
   const title = STATUS_CODES[status] ?? 'Error';
+  if (isGrpc(request)) {
+    sendGrpcStatus(response, grpc ?? grpcStatusOf(status), detail ?? title, headers);
+    return;
+  }
   if (status === 204) {
     response.writeHead(status, title, [...headers]);
     response.end();

@@ -5,8 +5,10 @@ import type { Clock } from '../../../src/index.js';
 /** So long a client that was answered may go on sending; milliseconds. */
 const LINGER_MS = 5_000;
 
-/** Whether a body follows the headers: RFC 9112, 6.3. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether a body follows the headers: RFC 9112, 6.3; in HTTP/2, what the frame of headers says. */
+export function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request;
+  if (request.httpVersionMajor === 2) return (request as { readonly bodiless?: boolean }).bodiless !== true;
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }

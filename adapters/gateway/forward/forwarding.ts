@@ -146,4 +146,4 @@ export class Forwarding {
 function ignore(): void {}
 
 const wantsTrailers = ({ headers, httpVersion }: IncomingMessage): boolean =>
-  httpVersion === '1.1' && headers.te !== undefined && /(?:^|,)\s*trailers\s*(?:[,;]|$)/i.test(String(headers.te));
+  httpVersion !== '1.0' && headers.te !== undefined && /(?:^|,)\s*trailers\s*(?:[,;]|$)/i.test(String(headers.te));

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock, Endpoint, Random } from '../../../src/index.js';
 import { type Answer, sendAnswer } from '../common/answers.js';
+import { grpcStatusOf, isGrpc } from '../common/grpc.js';
 import { lingers } from '../common/linger.js';
 import type { Peer } from '../head/client.js';
 import type { RequestHead } from '../head/request-head.js';
@@ -52,6 +53,8 @@ export class Passage {
   bytes = 0;
   /** The response broke off. */
   broken = false;
+  /** Of a call of gRPC, when it has ended. */
+  grpcStatus: number | undefined;
   /** Headers for whatever is answered, names and values in turn. */
   readonly extra: string[] = [];
 
@@ -80,7 +83,10 @@ export class Passage {
   answer(answer: Answer): void {
     const { request, response, host } = this;
     if (response.headersSent || response.destroyed) return;
-    this.status = answer.status;
+    if (isGrpc(request)) {
+      this.status = 200;
+      this.grpcStatus = answer.grpc ?? grpcStatusOf(answer.status);
+    } else this.status = answer.status;
     const headers = this.#finish([...(answer.headers ?? [])]);
     sendAnswer(request, response, { ...answer, headers }, host.problem);
   }
@@ -96,12 +102,12 @@ export class Passage {
   }
 
   /** Begins the response of a service. */
-  begin(status: number, statusText: string, headers: string[]): void {
+  begin(status: number, statusText: string, headers: string[], version: '1.1' | '2' = '1.1'): void {
     this.status = status;
     const { via } = this.host;
     // What the route says takes the place of what the service says.
     const own = this.route?.settings.cors === undefined ? headers : dropped(headers, CORS_HEADERS);
-    if (via !== undefined) own.push('via', `1.1 ${via}`);
+    if (via !== undefined) own.push('via', `${version} ${via}`);
     this.response.writeHead(status, statusText, this.#finish(own));
   }
 

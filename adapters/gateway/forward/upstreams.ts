@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Mesh } from '../../../src/index.js';
 import { createDispatcher, type HttpOptions, type RepeatLedger } from '../../http/index.js';
+import { type BackHttp2Options, type BackHttp2Settings, readBackHttp2 } from '../common/back-http2.js';
 
 /** How a service is spoken to. */
 export interface UpstreamOptions
@@ -15,6 +16,13 @@ export interface UpstreamOptions
   readonly socketPath?: HttpOptions['socketPath'];
   /** Whose name the endpoints see in Host: the client's (default), or their own address. */
   readonly host?: 'client' | 'endpoint';
+  /**
+   * What its endpoints speak: `h2` is HTTP/2, by ALPN over TLS, at once without TLS. Calls of gRPC
+   * go over HTTP/2 in any case. Default `http/1.1`.
+   */
+  readonly protocol?: 'http/1.1' | 'h2';
+  /** For requests over HTTP/2. */
+  readonly http2?: BackHttp2Options;
 }
 
 /** The connections to one service. */
@@ -27,6 +35,13 @@ export interface Upstream {
   readonly socketPath: HttpOptions['socketPath'];
   readonly connectTimeoutMs: number;
   readonly host: 'client' | 'endpoint';
+  readonly protocol: 'http/1.1' | 'h2';
+  readonly http2: BackHttp2Settings;
+  /** Connections to one endpoint; undefined where no limit is given. */
+  readonly connections: number | undefined;
+  /** Milliseconds until the headers of a response; undefined where none are given. */
+  readonly headersTimeoutMs: number | undefined;
+  readonly bodyTimeoutMs: number | undefined;
 }
 
 /** The default of `createDispatcher`; milliseconds. */
@@ -48,7 +63,7 @@ export class Upstreams {
   of(service: string): Upstream {
     const known = this.#byService.get(service);
     if (known !== undefined) return known;
-    const { tls, host = 'client', socketPath, ...rest } = this.#optionsOf(service);
+    const { tls, host = 'client', socketPath, protocol = 'http/1.1', http2, ...rest } = this.#optionsOf(service);
     const secure = typeof tls === 'object' ? tls : {};
     const servername = tls === undefined || tls === false ? undefined : (secure.servername ?? service);
     const dispatcher = createDispatcher(this.#mesh, {
@@ -68,6 +83,11 @@ export class Upstreams {
       socketPath,
       connectTimeoutMs: rest.connectTimeout ?? CONNECT_TIMEOUT_MS,
       host,
+      protocol,
+      http2: readBackHttp2(http2, `upstreams.${service}.http2`),
+      connections: rest.connections ?? undefined,
+      headersTimeoutMs: rest.headersTimeout ?? undefined,
+      bodyTimeoutMs: rest.bodyTimeout ?? undefined,
     };
     this.#byService.set(service, upstream);
     return upstream;

@@ -40,6 +40,7 @@ export function readHead(request: IncomingMessage): RequestHead | Answer {
   }
   let authority = headers.host ?? (headers[':authority'] as string | undefined);
   if (request.httpVersionMajor === 1 && hasSeveralHosts(request.rawHeaders)) return NO_HOST;
+  if (request.httpVersionMajor === 2 && contradicts(request.rawHeaders, authority)) return NO_HOST;
   if (authority === undefined) {
     if (request.httpVersion !== '1.0') return NO_HOST;
     authority = '';
@@ -69,6 +70,14 @@ function hasSeveralHosts(raw: readonly string[]): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') count++;
   }
   return count > 1;
+}
+
+/** RFC 9113, 8.3.1: a Host beside `:authority` says the same. */
+function contradicts(raw: readonly string[], authority: string | undefined): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i] === 'host' && raw[i + 1]!.toLowerCase() !== authority?.toLowerCase()) return true;
+  }
+  return false;
 }
 
 export const isAnswer = (head: RequestHead | Answer): head is Answer => 'status' in head;
