@@ -104,4 +104,5 @@ export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { CloseOptions } from './service/shutdown.js';
 export type { Subset, SubsetOptions } from './service/subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
+export type { Flight, FlightEndpoint, FlightLog } from './telemetry/flight.js';
 export { type EndpointStats, type ServiceStats, serviceStats } from './telemetry/stats.js';

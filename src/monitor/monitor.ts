@@ -155,6 +155,10 @@ class LiveMonitor implements MeshMonitor {
     const findings = this.#findings(now, before, nowMs);
     const told = findings.flatMap((finding) => this.#judge(finding, nowMs, clock.wallMs()));
     told.push(...this.#dropVanished(findings));
+    for (const { what, alert } of told) {
+      // What led to it would be overwritten by the time somebody looks.
+      if (what === 'raised') this.#mesh.services.get(alert.subject)?.flight?.freeze(`${alert.rule}: ${alert.text}`);
+    }
     for (const event of told) {
       this.#events.emit('alert', event);
       if (alertChannel.hasSubscribers) alertChannel.publish(event);

@@ -1,75 +1,21 @@
 import { isUint8Array } from 'node:util/types';
-import type { SessionPreview, StickySessions, StickyView } from '../affinity/sticky-sessions.js';
+import type { SessionPreview, StickyView } from '../affinity/sticky-sessions.js';
 import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import {
-  computeRotation,
-  EMPTY_ROTATION,
-  type LiveRotation,
-  type RotationOptions,
-} from '../endpoint/rotation/rotation.js';
-import type { Clock } from '../runtime/clock.js';
+import { computeRotation, EMPTY_ROTATION, type LiveRotation } from '../endpoint/rotation/rotation.js';
 import type { RoutingKey } from '../runtime/context.js';
-import type { FairleadError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
+import { DecidedBy } from '../telemetry/flight-recorder.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
 import { ProbeTurns } from './probe-turns.js';
 import { SessionLease } from './session-lease.js';
-
-/** What a view needs of the service it belongs to. */
-export interface ViewHost extends LeaseHost<LiveEndpoint> {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly members: readonly LiveEndpoint[];
-  readonly rotationOptions: Omit<RotationOptions, 'probingInList'>;
-  /** Whether some policy of the service needs response times. */
-  readonly timed: boolean;
-  readonly sticky: StickySessions | undefined;
-  readonly probes: ProbeSource | undefined;
-  byId(id: string): LiveEndpoint | undefined;
-  /** A lease began, which will end by `finish`. */
-  began(): void;
-  /** Whether its breaker lets no call pass at the moment. */
-  isShut(endpoint: LiveEndpoint): boolean;
-  /** A lease on an endpoint that is about to return began: its outcome decides. */
-  probe(endpoint: LiveEndpoint, lease: object): void;
-  /** Rotations are new, or one that waited for its pickers is in use. */
-  built(): void;
-  /** Why there is no endpoint: closed, discovery failed, none registered. */
-  explainEmpty(usable: boolean): FairleadError;
-}
-
-/** What a view is made of; all but the policy has a default. */
-export interface ViewOptions {
-  readonly policy: Policy;
-  /** Default: the whole service. */
-  readonly usable?: ((endpoint: Endpoint) => boolean) | undefined;
-  readonly weighed?: PolicyContext['weighed'];
-  /** Whose sessions its calls are. Default: the service's. */
-  readonly sessions?: string | undefined;
-  /** Whether its policy is the service's, and follows it where that changes. Default true. */
-  readonly goesByService?: boolean | undefined;
-  /** Whom its leases tell of their end. Default: the service. */
-  readonly owner?: LeaseHost<LiveEndpoint> | undefined;
-}
-
-/** What an acquire would do. */
-export interface ViewPreview {
-  /** Undefined where the policy does not say what it would pick. */
-  readonly endpoint: LiveEndpoint | undefined;
-  /** What decides: the id asked for, the session, the return of an endpoint, or the policy. */
-  readonly by: 'prefer' | 'session' | 'probe' | 'policy';
-  readonly drew: readonly Endpoint[];
-  /** Of the call's session, where it has one. */
-  readonly session?: SessionPreview | undefined;
-}
+import type { ViewHost, ViewOptions, ViewPreview } from './view-host.js';
 
 const NO_REQUEST: AcquireRequest = {};
 
@@ -244,7 +190,19 @@ export class View implements StickyView {
     pick.nowMs = nowMs;
     const endpoint = this.#choose(pick, request);
     endpoint.beginTimed(nowMs);
-    return this.#lease(endpoint, toTick(nowMs));
+    const lease = this.#lease(endpoint, toTick(nowMs));
+    const { recorder } = host;
+    if (recorder !== undefined) {
+      recorder.atMs[0] = nowMs;
+      recorder.decided(
+        endpoint,
+        toTick(nowMs),
+        this.#decidedBy(endpoint, lease, prefer),
+        key,
+        this.#rotation.ready.length,
+      );
+    }
+    return lease;
   }
 
   /** What `acquire` would do now; changes nothing. Throws what it would throw. */
@@ -318,6 +276,12 @@ export class View implements StickyView {
     this.#host.began();
     if (endpoint.state === 'probing' && endpoint.probe === undefined) this.#host.probe(endpoint, lease);
     return lease;
+  }
+
+  #decidedBy(endpoint: LiveEndpoint, lease: object, prefer: string | undefined): DecidedBy {
+    if (this.#foundSession) return DecidedBy.session;
+    if (endpoint.probe === lease) return DecidedBy.probe;
+    return prefer === endpoint.spec.id ? DecidedBy.prefer : DecidedBy.policy;
   }
 
   #choose(pick: MutablePickRequest, { prefer, beside }: AcquireRequest): LiveEndpoint {

@@ -10,6 +10,7 @@ import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
+import type { FlightLog } from '../telemetry/flight.js';
 import type { Explanation } from './explanation.js';
 import type { Subset, SubsetOptions } from './subset.js';
 
@@ -67,6 +68,8 @@ export interface Service extends AsyncDisposable {
    */
   readonly usedEndpoints: readonly Endpoint[];
   readonly discovery: DiscoveryStatus;
+  /** Its last decisions; undefined without the option `recorder`. */
+  readonly flight: FlightLog | undefined;
   /** Repeats, hedges and refusals so far; live. */
   readonly callStats: CallStats;
   /**

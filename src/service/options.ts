@@ -31,6 +31,7 @@ import {
   type Schema,
   unchecked,
 } from '../runtime/options.js';
+import type { RecorderSettings } from '../telemetry/flight-recorder.js';
 
 export interface AffinityOptions {
   /**
@@ -73,6 +74,15 @@ export interface AffinityOptions {
    * With a shared store: bindings that wait to be written, at most. Default 10,000; 1 to 1,000,000.
    */
   readonly maxPending?: number;
+}
+
+export interface RecorderOptions {
+  /**
+   * Decisions kept, rounded up to a power of two; 46 bytes each. Default 4,096; 64 to 1,048,576.
+   */
+  readonly size?: number;
+  /** One decision of so many is kept. Default 1, all; 1 to 1,000,000. */
+  readonly every?: number;
 }
 
 export interface ServiceOptions {
@@ -132,6 +142,11 @@ export interface ServiceOptions {
   /** Measure response times although the policy does not need them (for display). Default false. */
   readonly measureLatency?: boolean;
   /**
+   * Keeps the last decisions of the service, where its calls went and why: `true` for the defaults.
+   * Response times are measured then. Default off.
+   */
+  readonly recorder?: boolean | RecorderOptions;
+  /**
    * Retries, hedging, breakers, limits, deadlines. Default: what was provably not sent is repeated
    * elsewhere.
    */
@@ -154,6 +169,7 @@ export interface ServiceSettings {
   readonly waitForReadyMs: number;
   readonly classify: Classify | undefined;
   readonly measureLatency: boolean;
+  readonly recorder: RecorderSettings | undefined;
   readonly resilience: ResilienceSettings;
 }
 
@@ -192,6 +208,14 @@ const affinity: Reader<AffinitySettings | undefined> = onOff(
     loadTimeoutMs: number(250, 1, 60_000),
     maxPending: integer(10_000, 1, 1_000_000),
   }),
+  false,
+);
+
+const recorder: Reader<RecorderSettings | undefined> = onOff(
+  fields<RecorderSettings>(
+    { size: integer(4_096, 64, 1_048_576), every: integer(1, 1, 1_000_000) },
+    ({ size, every }) => ({ size: 2 ** Math.ceil(Math.log2(size)), every }),
+  ),
   false,
 );
 
@@ -282,6 +306,7 @@ export const serviceSchema: Schema<ServiceSettings> = {
   waitForReadyMs: number(5_000, 0, YEAR_MS),
   classify: callback(),
   measureLatency: boolean(false),
+  recorder,
   resilience: readResilience,
 };
 

@@ -5,7 +5,8 @@ import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { AcquireRequest, LeaseHost } from '../picking/lease.js';
 import { type PartView, PartViews } from '../picking/part-views.js';
 import type { Part, Router } from '../picking/router.js';
-import { View, type ViewHost, type ViewOptions } from '../picking/view.js';
+import { View } from '../picking/view.js';
+import type { ViewHost, ViewOptions } from '../picking/view-host.js';
 import { Views } from '../picking/view-set.js';
 import type { Random } from '../runtime/random.js';
 

@@ -13,7 +13,8 @@ import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
-import type { View, ViewHost } from '../picking/view.js';
+import type { View } from '../picking/view.js';
+import type { ViewHost } from '../picking/view-host.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock } from '../runtime/clock.js';
@@ -24,13 +25,14 @@ import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { ticksToMs, toTick, UNTIMED } from '../runtime/ticks.js';
 import { publishCall } from '../telemetry/channels.js';
+import type { FlightRecorder } from '../telemetry/flight-recorder.js';
 import { ServiceMeter } from '../telemetry/service-meter.js';
 import { CallsInFlight } from './calls-in-flight.js';
 import type { Service, ServiceEvents } from './contract.js';
 import { explainPick } from './explain.js';
 import type { Explanation } from './explanation.js';
 import { Members } from './members.js';
-import { type NextParts, needsLatency, rotationOptions } from './next-parts.js';
+import { type NextParts, needsLatency, recorderOf, rotationOptions, wantsLatency } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { inWordsOfCall, isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
 import { readCloseDeadline, type ServiceContext } from './service-context.js';
@@ -57,6 +59,7 @@ export class LiveService implements Service, ViewHost {
   readonly plan: ServicePlan;
   guard: Guard | undefined;
   readonly meter: ServiceMeter;
+  recorder: FlightRecorder | undefined;
   /** Why it takes no calls although it is not closed: the configuration has it no longer. */
   removed: string | undefined;
   readonly #members: Members;
@@ -93,7 +96,7 @@ export class LiveService implements Service, ViewHost {
     this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     context.resolver.check?.({ service: this.name, params: read.discovery });
     this.#signalsNeedLatency = needsLatency(read);
-    const timed = read.measureLatency || this.#signalsNeedLatency;
+    const timed = wantsLatency(read);
     this.views = new ServiceViews(this, context.registry, timed, this.#failed);
     this.views.admit(this.views.resolve(read.policy));
     const { name, clock, random } = this;
@@ -103,6 +106,7 @@ export class LiveService implements Service, ViewHost {
     this.#ejection = this.#members.ejection;
     this.sticky = createSticky(this, read.affinity, this.#events);
     this.#view = this.views.open({ policy: read.policy });
+    this.recorder = recorderOf(this, read.recorder, undefined);
     this.#feed = new WarmFeed(this.name, this, this.#stop.signal);
     this.#feed.adopt(this.#feedListener);
     this.#feed.follow(context.resolver, read.discovery);
@@ -189,6 +193,10 @@ export class LiveService implements Service, ViewHost {
     return lease;
   }
 
+  get flight(): FlightRecorder | undefined {
+    return this.recorder;
+  }
+
   explain(request?: AcquireRequest): Explanation {
     return this.explainFrom(this.#view, request);
   }
@@ -238,6 +246,7 @@ export class LiveService implements Service, ViewHost {
       this.#ejection.record(endpoint, counted, this.#signalsNeedLatency ? latencyMs : Number.NaN);
     }
     if (this.meter.on) this.meter.record(endpoint, outcome, micros);
+    if (startTick !== UNTIMED && this.recorder !== undefined) this.recorder.ended(endpoint, startTick, counted, micros);
     if (endpoint.withdrawn) this.#endedWithdrawn(endpoint, counted);
     publishCall(this.name, endpoint, outcome, latencyMs);
     return counted;
@@ -270,8 +279,9 @@ export class LiveService implements Service, ViewHost {
     if (this.guard !== undefined) this.guard.reconfigure(options.resilience);
     else if (Guard.needed(options.resilience)) this.guard = new Guard(this, options.resilience);
     this.#members.reconfigure(options);
+    this.recorder = recorderOf(this, options.recorder, this.recorder);
     this.#signalsNeedLatency = needsLatency(options);
-    const timed = options.measureLatency || this.#signalsNeedLatency;
+    const timed = wantsLatency(options);
     if (policy === undefined) this.views.want(timed);
     else policy(timed);
     if (sticky !== undefined) this.sticky = sticky.next;

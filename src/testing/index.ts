@@ -33,6 +33,7 @@ export {
 export type { CallBehaviour, FailedAttempt } from './simulation/calls.js';
 export { constant, type Distribution, exponential, lognormal, normal, uniform } from './simulation/distributions.js';
 export type { FailFault, Fault, KillFault, SlowFault, StallFault, UnlistFault } from './simulation/faults.js';
+export { type FlightReplay, type ReplayOptions, replayFlight } from './simulation/replay.js';
 export type { EjectionRecord, ServerReport, SimulationReport } from './simulation/report.js';
 export { type SimulatedServer, servers } from './simulation/server.js';
 export { simulate } from './simulation/simulate.js';
