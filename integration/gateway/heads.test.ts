@@ -154,6 +154,8 @@ describe('heads that are refused', () => {
     ['6585, 5', 'more headers than 16 KiB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(17_000)}\r\n\r\n`, 431],
     ['9112, 3', 'another protocol', 'GET / HTTQ/1.1\r\nHost: a\r\n\r\n', 400],
     ['9112, 3', 'a version that is none', 'GET / HTTP/1.9x\r\nHost: a\r\n\r\n', 400],
+    ['9112, 2.3', 'HTTP/2.0 in a line of text', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
+    ['9112, 2.3', 'HTTP/0.9 with headers', 'GET / HTTP/0.9\r\nHost: a\r\n\r\n', 505],
     ['9110, 9.1', 'a method that is none', 'G(T / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ])('RFC %s: %s', async (_, __, request, status) => {
     await using origin = await Origin.of();

@@ -51,10 +51,13 @@ export class Origin implements AsyncDisposable {
   }
 
   static async of(respond?: Respond | string): Promise<Origin> {
-    const origin = new Origin(respond);
-    origin.#server.listen(0, '127.0.0.1');
-    await once(origin.#server, 'listening');
-    return origin;
+    return await new Origin(respond).listen();
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return this;
   }
 
   get port(): number {

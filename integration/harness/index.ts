@@ -13,6 +13,7 @@ export { Dnsmasq, type DnsRecords, startDnsmasq } from './dnsmasq.js';
 export { Etcd, type EtcdVersion, startEtcd } from './etcd.js';
 export { Mariadb, startMariadb } from './mariadb.js';
 export { Mysql, type SqlOptions, startMysql } from './mysql.js';
+export { type PeerProxy, startHaproxy, startNginx } from './peer-proxies.js';
 export { freePort, freePorts } from './ports.js';
 export { Prometheus, type PrometheusMajor, promtool, startPrometheus } from './prometheus.js';
 export { Redis, type RedisClusterHandle, type RedisOptions, startRedis, startRedisCluster } from './redis.js';

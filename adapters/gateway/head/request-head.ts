@@ -22,7 +22,10 @@ const BAD_HOST = bad('the Host is not one');
 const BAD_TARGET = bad('the target is not a plain path');
 const NO_END = bad('the last transfer coding must be chunked');
 const UNKNOWN_CODING: Answer = { status: 501, detail: 'of transfer codings, chunked alone is understood' };
+const OTHER_VERSION: Answer = { status: 505 };
 const CHUNKED_LAST = /,\s*chunked\s*$/i;
+/** Of requests that are lines of text. */
+const VERSIONS: ReadonlySet<string> = new Set(['1.0', '1.1']);
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 /** What none has: user information, paths, several. */
 const NO_AUTHORITY = /[\s/?#@\\,]/;
@@ -34,6 +37,8 @@ const NO_AUTHORITY = /[\s/?#@\\,]/;
  */
 export function readHead(request: IncomingMessage): RequestHead | Answer {
   const { headers, method = '', url = '' } = request;
+  // node:http reads a line that says HTTP/2.0 as any other, and rules are those of the version.
+  if (!VERSIONS.has(request.httpVersion) && !('stream' in request)) return OTHER_VERSION;
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     return CHUNKED_LAST.test(coding) ? UNKNOWN_CODING : NO_END;
