@@ -1,4 +1,5 @@
 import { isRefusal } from '../../src/index.js';
+import { PARSER_ERROR } from './verdict.js';
 
 /** The error of a response that says so: 4xx and 5xx. */
 export interface HttpError extends Error {
@@ -54,7 +55,7 @@ const MS_PER_S = 1_000;
  */
 export function httpStatusOf(error: unknown): HttpStatus {
   if (typeof error !== 'object' || error === null) return { status: 500, headers: {} };
-  const { code, status, statusCode, cause, retryAfterMs } = error as Record<string, unknown>;
+  const { code, name, status, statusCode, cause, retryAfterMs } = error as Record<string, unknown>;
   const own = typeof status === 'number' ? status : statusCode;
   if (typeof own === 'number' && own >= 400 && own <= 599) return { status: own, headers: {} };
   if (typeof code === 'string') {
@@ -64,6 +65,7 @@ export function httpStatusOf(error: unknown): HttpStatus {
     if (TIMEOUT_CODES.has(code)) return { status: 504, headers: {} };
     if (NETWORK_CODES.test(code)) return { status: 502, headers: {} };
   }
+  if (name === PARSER_ERROR) return { status: 502, headers: {} };
   if (typeof code === 'number' && 'details' in error) return { status: BY_GRPC[code] ?? 500, headers: {} };
   // fetch wraps the network's error.
   if (error instanceof TypeError && cause !== undefined && cause !== error) return httpStatusOf(cause);

@@ -35,6 +35,9 @@ const OURS: ReadonlySet<string> = new Set([
 const POOL_GONE: ReadonlySet<string> = new Set(['UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
 const BROKEN_ANSWER = /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RESPONSE|RES_))/;
 
+/** What undici calls the error of an answer that is no HTTP. */
+export const PARSER_ERROR = 'HTTPParserError';
+
 /**
  * What an error of undici says. `sent`: the head was about to be written, so the request may have
  * been executed (RFC 9110, 9.2.2); before that nothing was, and any method may go elsewhere.
@@ -48,7 +51,8 @@ export function verdictOfError(error: unknown, sent: boolean): HttpVerdict {
     return { outcome: Outcome.ConnectFailure, repeat: 'always' };
   }
   if (OURS.has(text) || name === 'AbortError') return { outcome: Outcome.Cancelled, repeat: 'never' };
-  if (BROKEN_ANSWER.test(text)) return { outcome: Outcome.Failure, repeat: 'idempotent' };
+  // undici's own error for what is no HTTP may come without its code.
+  if (BROKEN_ANSWER.test(text) || name === PARSER_ERROR) return { outcome: Outcome.Failure, repeat: 'idempotent' };
   const outcome = classifyError(error);
   // A connection that came to be cannot have been refused: what says so broke later.
   if (outcome === Outcome.ConnectFailure) return { outcome: Outcome.Failure, repeat: 'idempotent' };

@@ -13,6 +13,7 @@ describe('httpStatusOf', () => {
     [Object.assign(new Error('x'), { code: 'UND_ERR_HEADERS_TIMEOUT' }), 504],
     [new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) }), 502],
     [Object.assign(new Error('x'), { statusCode: 418 }), 418],
+    [Object.assign(new Error('x'), { name: 'HTTPParserError' }), 502],
     [new Error('a bug'), 500],
     ['a text', 500],
     [null, 500],

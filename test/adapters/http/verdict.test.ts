@@ -39,6 +39,11 @@ describe('the verdict on an error', () => {
     expect(verdictOfError(error(code), true)).toEqual({ outcome: Outcome.Failure, repeat: 'idempotent' });
   });
 
+  it('is a failure where the answer is no HTTP, which undici says by a name and without a code', () => {
+    const thrown = Object.assign(new Error('x'), { name: 'HTTPParserError', code: undefined });
+    expect(verdictOfError(thrown, true)).toEqual({ outcome: Outcome.Failure, repeat: 'idempotent' });
+  });
+
   it('is a timeout where the server did not answer in time', () => {
     const verdict = { outcome: Outcome.Timeout, repeat: 'idempotent' };
     expect(verdictOfError(error('UND_ERR_HEADERS_TIMEOUT'), true)).toEqual(verdict);
