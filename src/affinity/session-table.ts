@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.js';
+import { lazyLru } from './lazy-lru.js';
 import { compact } from './store-key.js';
 
 /**
@@ -46,7 +47,8 @@ export class SessionTable<Value extends {}> {
   constructor({ clock, ttlMs, capacity, standing = untilOver }: SessionTableOptions<Value>) {
     this.capacity = capacity;
     this.#standing = standing;
-    this.#cache = new LRUCache<string, Value>({
+    const Cache = lazyLru().LRUCache;
+    this.#cache = new Cache<string, Value>({
       max: capacity,
       ttl: ttlMs,
       updateAgeOnGet: true,

@@ -1,6 +1,7 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
+import { lazyCrypto } from '../runtime/lazy-modules.js';
 import { invalidOption, type Reader } from '../runtime/options.js';
 
 export interface TokenKey {
@@ -20,7 +21,9 @@ const MAC_BYTES = 16;
 
 /** `purpose` and audience keep one kind of MAC from being taken for another. */
 export function macOf(key: KeySettings, purpose: string, audience: string, text: string): string {
-  const hmac = createHmac('sha256', key.secret).update(JSON.stringify([purpose, audience, text]));
+  const hmac = lazyCrypto()
+    .createHmac('sha256', key.secret)
+    .update(JSON.stringify([purpose, audience, text]));
   return hmac.digest().subarray(0, MAC_BYTES).toString('base64url');
 }
 
@@ -79,7 +82,7 @@ export class SignedText {
     // bytes, and each would be a token that was never issued.
     const expected = Buffer.from(macOf(keys[key]!, purpose, audience, body));
     const shown = Buffer.from(mac);
-    if (shown.length !== expected.length || !timingSafeEqual(shown, expected)) return undefined;
+    if (shown.length !== expected.length || !lazyCrypto().timingSafeEqual(shown, expected)) return undefined;
     if (Number.parseInt(expiry, 36) * 1_000 <= clock.wallMs()) return undefined;
     return { payload, key };
   }
@@ -110,5 +113,5 @@ function tokenKey(value: unknown, name: string): KeySettings {
       `${name}.secret is refused (value not shown): allowed is text or bytes, ${SMALLEST_SECRET_BYTES} bytes or more.`,
     );
   }
-  return { id, secret: createSecretKey(bytes) };
+  return { id, secret: lazyCrypto().createSecretKey(bytes) };
 }

@@ -1,5 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
 import type { RoutingKey } from '../runtime/context.js';
+import { lazyCrypto } from '../runtime/lazy-modules.js';
 
 /**
  * Longer keys are kept as their SHA-256, so that a table of a million sessions cannot hold a
@@ -12,7 +12,7 @@ const LONGEST_KEY = 128;
  * stay different.
  */
 export function storeKey(key: RoutingKey): string {
-  if (key.length > LONGEST_KEY) return createHash('sha256').update(bytesOf(key)).digest('base64url');
+  if (key.length > LONGEST_KEY) return lazyCrypto().createHash('sha256').update(bytesOf(key)).digest('base64url');
   return typeof key === 'string' ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
@@ -24,12 +24,12 @@ export function storeKey(key: RoutingKey): string {
  * guessed from its hash as well. About 1 µs.
  */
 export function sessionHash(key: RoutingKey): string {
-  return createHash('sha256').update(hashedBytesOf(key)).digest('base64url');
+  return lazyCrypto().createHash('sha256').update(hashedBytesOf(key)).digest('base64url');
 }
 
 /** The same for the sessions of a subset: never that of another subset, whatever the keys are. */
 export function scopedHash(scope: string, key: RoutingKey): string {
-  return createHmac('sha256', scope).update(hashedBytesOf(key)).digest('base64url');
+  return lazyCrypto().createHmac('sha256', scope).update(hashedBytesOf(key)).digest('base64url');
 }
 
 function hashedBytesOf(key: RoutingKey): Uint8Array {

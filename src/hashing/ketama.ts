@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type HashRing from 'hashring';
+import { requirePackage } from '../runtime/lazy-modules.js';
 import { keyBytes, loadKey } from './key-bytes.js';
 import { md5Bytes, md5Words } from './md5.js';
 import type { PointSource } from './ring-builder.js';
@@ -32,7 +32,7 @@ export const ketamaPoints: PointSource = ({ id, labels }) => {
  * process.
  */
 export const hashringPoints: PointSource = ({ id, labels }) => {
-  hashRing ??= createRequire(import.meta.url)('hashring') as typeof HashRing;
+  hashRing ??= requirePackage<typeof HashRing>('hashring');
   // The package parses server names (host:port, objects by name): it gets a harmless one, and the
   // id goes in here.
   const hash = (label: string): Uint8Array => {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { EndpointSpec } from '../endpoint/endpoint.js';
+import { lazyCrypto } from '../runtime/lazy-modules.js';
 import { boolean, integer, number, oneOf, type Schema } from '../runtime/options.js';
 
 /**
@@ -82,5 +82,5 @@ export function timingOf<T extends CheckTiming>(options: T): CheckTiming {
  * The identity of a check with these options. A digest, as there may be tokens and keys among them.
  */
 export function identityOf(kind: string, options: object): string {
-  return `${kind} ${createHash('sha256').update(JSON.stringify(options)).digest('base64url')}`;
+  return `${kind} ${lazyCrypto().createHash('sha256').update(JSON.stringify(options)).digest('base64url')}`;
 }

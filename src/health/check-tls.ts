@@ -1,7 +1,6 @@
-import { X509Certificate } from 'node:crypto';
-import { createRequire } from 'node:module';
 import type { SecureContext } from 'node:tls';
 import { FairleadError, toError } from '../runtime/errors.js';
+import { lazyCrypto } from '../runtime/lazy-modules.js';
 import { boolean, described, optional, type Reader, type Schema, text } from '../runtime/options.js';
 
 type Pem = string | Uint8Array;
@@ -92,13 +91,13 @@ export function connectOptions(context: string, read: CheckTlsSettings): TlsConn
  */
 function secureContext(context: string, parts: Pick<CheckTlsSettings, 'ca' | 'cert' | 'key'>): SecureContext {
   // Loaded where it is needed: programs without such checks need not pay for the module.
-  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+  const { createSecureContext } = process.getBuiltinModule('node:tls');
   const given: Record<string, Buffer> = Object.fromEntries(
     Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [] : [[name, Buffer.from(part)]])),
   );
   try {
     // OpenSSL would pass over what is not an authority, and trust none.
-    if (given.ca !== undefined) new X509Certificate(given.ca);
+    if (given.ca !== undefined) new (lazyCrypto().X509Certificate)(given.ca);
     return createSecureContext(given);
   } catch (thrown) {
     throw new FairleadError(

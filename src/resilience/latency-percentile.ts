@@ -1,4 +1,5 @@
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { lazyPerfHooks } from '../runtime/lazy-modules.js';
 
 /** An hour in microseconds: what is slower counts as an hour. */
 const MAX_MICROS = 3_600_000_000;
@@ -61,5 +62,5 @@ export class LatencyPercentile {
 }
 
 function newHistogram(): RecordableHistogram {
-  return createHistogram({ lowest: 1, highest: MAX_MICROS, figures: 2 });
+  return lazyPerfHooks().createHistogram({ lowest: 1, highest: MAX_MICROS, figures: 2 });
 }

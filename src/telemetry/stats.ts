@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { RecordableHistogram } from 'node:perf_hooks';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Clock, systemClock, type Timer } from '../runtime/clock.js';
+import { lazyPerfHooks } from '../runtime/lazy-modules.js';
 import { number, readOptions, unchecked } from '../runtime/options.js';
 import { isFailure } from '../runtime/outcome.js';
 import type { CallMessage } from './channels.js';
@@ -82,7 +83,7 @@ const LONGEST_MICROSECONDS = 3_600_000_000;
 
 /** Two significant figures: 1 % of error for 25 kB; three would be 200 kB per endpoint. */
 const newHistogram = (): RecordableHistogram =>
-  createHistogram({ lowest: 1, highest: LONGEST_MICROSECONDS, figures: 2 });
+  lazyPerfHooks().createHistogram({ lowest: 1, highest: LONGEST_MICROSECONDS, figures: 2 });
 
 /** One half of the window. */
 class Half {

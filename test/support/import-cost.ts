@@ -12,6 +12,7 @@ const PROBE = `
 import { createRequire, register } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 const [target, listing] = process.argv.slice(2);
+const before = new Set(process.moduleLoadList);
 const loaded = [];
 if (listing) {
   const { port1, port2 } = new MessageChannel();
@@ -22,9 +23,10 @@ if (listing) {
 }
 await import(target);
 const { user, system } = process.cpuUsage();
+const builtins = process.moduleLoadList.filter((name) => !before.has(name)).map((name) => name.replace('NativeModule ', ''));
 if (listing) await new Promise((resolve) => setTimeout(resolve, 50));
 const required = Object.keys(createRequire(import.meta.url).cache).map((path) => 'file://' + path);
-console.log(JSON.stringify({ cpuMs: (user + system) / 1000, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
+console.log(JSON.stringify({ cpuMs: (user + system) / 1000, builtins, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
 `;
 
 /**
@@ -43,6 +45,11 @@ export class BuiltPackage implements Disposable {
     writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}');
     writeFileSync(join(this.#folder, 'empty.js'), 'export {};');
     writeFileSync(join(this.#folder, 'probe.js'), PROBE);
+  }
+
+  /** The same, and the modules of Node that it is the first to load. */
+  loadedBy(module: string): { readonly files: string[]; readonly builtins: string[] } {
+    return { files: this.filesLoadedBy(module), builtins: this.#probe(module).builtins };
   }
 
   /** Paths of all files that importing `module` (such as `src/index.js`) loads. */
@@ -64,7 +71,7 @@ export class BuiltPackage implements Disposable {
     return full / empty;
   }
 
-  #probe(module: string, ...more: string[]): { cpuMs: number; files: string[] } {
+  #probe(module: string, ...more: string[]): { cpuMs: number; builtins: string[]; files: string[] } {
     const args = [join(this.#folder, 'probe.js'), join(this.#folder, module), ...more];
     return JSON.parse(
       execFileSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } }),
