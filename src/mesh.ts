@@ -106,7 +106,8 @@ export interface Mesh extends AsyncDisposable {
   /**
    * Ends the registrations of `registrars`, runs `drain`, then closes every service: discovery
    * stops, new calls are refused, calls in progress may finish within what is left of `deadlineMs`
-   * (default 10,000). What adapters made over it is drained beside that, and closed. Idempotent.
+   * (default 10,000) and are broken off then, with FAIRLEAD_CLOSED. What adapters made over it is
+   * drained beside that, and closed. Idempotent.
    */
   close(options?: CloseOptions): Promise<void>;
 }

@@ -14,6 +14,7 @@ import {
 import { CallConfigurator } from './calls/call.js';
 import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
+import type { LiveAttempts } from './calls/live-attempts.js';
 import type { ChannelSubsets } from './calls/method-subsets.js';
 import type { Classify } from './common/status.js';
 import { ChannelTelemetry } from './common/telemetry.js';
@@ -52,6 +53,8 @@ export class ChannelBinding {
   readonly #methods: MethodConfigs;
   readonly #target: TargetSettings;
   readonly #channels: ExplainingChannels;
+  /** Those of all channels of the mesh. */
+  readonly attempts: LiveAttempts;
 
   /**
    * Throws a FairleadError that says what is wrong with the target or the channel's service config.
@@ -63,8 +66,10 @@ export class ChannelBinding {
     uri: TargetUri,
     channelOptions: ChannelOptions,
     channels: ExplainingChannels,
+    attempts: LiveAttempts,
   ) {
     this.#channels = channels;
+    this.attempts = attempts;
     const { service: name, options: query } = parseTarget(uri);
     const { defaults } = options;
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;

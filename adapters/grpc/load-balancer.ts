@@ -119,6 +119,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       subsets,
       leaves: this.#leaves,
       pending: new PendingAttempts(binding.clock),
+      live: binding.attempts,
       classify: binding.classify,
       reportsPerCall: binding.connections.oobReportingPeriodMs === undefined,
       settle: () => refresh.settle(),

@@ -2,6 +2,7 @@ import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { type Explanation, FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
+import { LiveAttempts } from './calls/live-attempts.js';
 import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
@@ -29,6 +30,8 @@ interface Registered {
   readonly options: GrpcSettings;
   readonly configs: ServiceConfigs | undefined;
   readonly channels: ExplainingChannels;
+  /** Of all of them. */
+  readonly attempts: LiveAttempts;
 }
 
 /**
@@ -67,14 +70,22 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   const configs =
     read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);
   const channels = new ExplainingChannels();
-  const registered: Registered = { mesh, options: read, configs, channels };
+  const attempts = new LiveAttempts();
+  const registered: Registered = { mesh, options: read, configs, channels, attempts };
   schemes.set(scheme, registered);
   const close = (): void => {
     unregister();
     if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
   };
   // A closed mesh frees its scheme for the next one.
-  const unregister = mesh.register({ kind: 'grpc', name: scheme, close });
+  const unregister = mesh.register({
+    kind: 'grpc',
+    name: scheme,
+    close: () => {
+      close();
+      attempts.breakOff();
+    },
+  });
   const explain = (service: string, call: ExplainedCall = {}): Explanation =>
     channels.explain(service, call) ?? mesh.service(service).explain(requestOf(call, read, service));
   return { scheme, explain, close, [Symbol.dispose]: close };
@@ -109,8 +120,8 @@ function find(scheme: string): Registered {
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const { mesh, options: read, configs, channels } = find(scheme);
-      super(new ChannelBinding(mesh, read, configs, uri, options, channels), listener);
+      const { mesh, options: read, configs, channels, attempts } = find(scheme);
+      super(new ChannelBinding(mesh, read, configs, uri, options, channels, attempts), listener);
     }
 
     /**

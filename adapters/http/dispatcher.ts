@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { Agent, Dispatcher } from 'undici';
 import { BoundedMap, callPlanning } from '../../src/adapter.js';
-import type { Mesh } from '../../src/index.js';
+import { FairleadError, type Mesh } from '../../src/index.js';
 import { EndpointPools } from './endpoint-pools.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
@@ -51,7 +51,12 @@ class MeshDispatcher extends Dispatcher {
       kind: 'http',
       name: 'dispatcher',
       figures: () => ({ pools: this.#pools.size, ...settings.ledger.figures }),
-      close: () => void this.close(),
+      // What is left of calls, their bodies too: those of this dispatcher's services alone.
+      drain: (deadlineMs) => this.#drain(deadlineMs),
+      close: () => {
+        void this.#pools.destroy(brokenOff());
+        void this.close();
+      },
     });
     this.#plain.on('drain', (...args) => void (this as EventEmitter).emit('drain', ...args));
   }
@@ -79,6 +84,17 @@ class MeshDispatcher extends Dispatcher {
     const reason = error instanceof Error ? error : null;
     const then = typeof error === 'function' ? error : callback;
     return ended(Promise.all([this.#pools.destroy(reason), this.#plain.destroy(reason)]), then);
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
+    const { clock } = this.#mesh;
+    await new Promise<void>((resolve) => {
+      const timer = clock.awaited(deadlineMs, resolve);
+      void this.#pools.close().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   #end(): void {
@@ -112,6 +128,10 @@ class MeshDispatcher extends Dispatcher {
     this.#services.set(name, context);
     return context;
   }
+}
+
+function brokenOff(): FairleadError {
+  return new FairleadError('FAIRLEAD_CLOSED', 'A request had not ended when its mesh closed, and was broken off.');
 }
 
 /** `dispatch` never throws: what it refuses is reported through the handler. */

@@ -8,6 +8,8 @@ export class EndpointPools {
   readonly #settings: HttpSettings;
   readonly #byEndpoint = new Map<Endpoint, Map<string, Pool>>();
   readonly #drained: (origin: URL) => void;
+  /** Those that wait for their last request. */
+  readonly #ending = new Set<Pool>();
   #closing: Promise<void> | undefined;
 
   constructor(settings: HttpSettings, drained: (origin: URL) => void) {
@@ -61,14 +63,23 @@ export class EndpointPools {
   async #all(end: (pool: Pool) => Promise<void>): Promise<void> {
     const pools = [...this.#byEndpoint.values()].flatMap((each) => [...each.values()]);
     this.#byEndpoint.clear();
-    await Promise.all(pools.map((pool) => end(pool).catch(() => {})));
+    const ended = Promise.all([...pools, ...this.#ending].map((pool) => end(pool).catch(() => {})));
+    for (const pool of pools) this.#ending.add(pool);
+    await ended;
+    for (const pool of pools) this.#ending.delete(pool);
+  }
+
+  async #end(pool: Pool): Promise<void> {
+    this.#ending.add(pool);
+    await pool.close().catch(() => {});
+    this.#ending.delete(pool);
   }
 
   #leave(endpoint: Endpoint): void {
     const pools = this.#byEndpoint.get(endpoint);
     if (pools === undefined) return;
     this.#byEndpoint.delete(endpoint);
-    for (const pool of pools.values()) void pool.close().catch(() => {});
+    for (const pool of pools.values()) void this.#end(pool);
   }
 
   #create(endpoint: Endpoint, origin: string): Pool {

@@ -14,6 +14,8 @@ export class Backend implements AsyncDisposable {
     readonly body: string;
   }[] = [];
   connections = 0;
+  /** Of these, how many are open. */
+  connected = 0;
   readonly #server: Server;
 
   constructor(id: string, respond: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
@@ -30,7 +32,11 @@ export class Backend implements AsyncDisposable {
       this.requests.push({ method, url, headers, body });
       respond(request, response, body);
     };
-    this.#server = createServer(listener).on('connection', () => void this.connections++);
+    this.#server = createServer(listener).on('connection', (socket) => {
+      this.connections++;
+      this.connected++;
+      socket.once('close', () => void this.connected--);
+    });
   }
 
   get server(): Server {

@@ -55,8 +55,22 @@ function begun<T>(host: CallHost, run: Run<T>, plan: CallPlan): Promise<T> {
   }
 }
 
-async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {
+function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {
   const scope = new CallScope(host.name, host.clock, plan.signal, plan.deadlineMs);
+  const promise = scope.promise<T>();
+  host.plan.scopes.add(scope);
+  void drive(host, run, plan, scope, lease);
+  return promise;
+}
+
+/** Settles the scope's promise. */
+async function drive<T>(
+  host: CallHost,
+  run: Run<T>,
+  plan: CallPlan,
+  scope: CallScope,
+  lease: Lease | undefined,
+): Promise<void> {
   let log: AttemptLog | undefined;
   try {
     scope.throwIfEnded();
@@ -73,14 +87,16 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
       try {
         if (raced) {
           log ??= new AttemptLog();
-          return await new AttemptRace(host, run, plan, scope, log).start(current);
+          scope.resolve(await new AttemptRace(host, run, plan, scope, log).start(current));
+          return;
         }
-        scope.begin(current.endpoint.spec.id);
+        scope.begin(current);
         const result = await scope.race(run(current.endpoint, signalFor(run, scope)));
         const judged = judgeResult(plan, result);
         if (judged !== undefined) throw judged;
         current.done(Outcome.Success);
-        return result;
+        scope.resolve(result);
+        return;
       } catch (thrown) {
         log ??= new AttemptLog();
         if (!raced) endFailed(host, plan, scope, log, current, thrown);
@@ -88,12 +104,13 @@ async function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Le
       }
     }
   } catch (thrown) {
-    if (callsForFallback(host, plan, thrown)) return fallBack(host, plan, thrown);
+    if (callsForFallback(host, plan, thrown)) scope.resolve(fallBack(host, plan, thrown));
     // The best there was.
-    if (JudgedResult.is(thrown)) return thrown.value as T;
-    throw thrown;
+    else if (JudgedResult.is(thrown)) scope.resolve(thrown.value);
+    else scope.reject(thrown);
   } finally {
     scope.end();
+    host.plan.scopes.delete(scope);
   }
 }
 

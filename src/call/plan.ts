@@ -2,7 +2,9 @@ import { PERCENTILE_MIN_SAMPLES, PERCENTILE_WINDOW_MS } from '../resilience/hedg
 import { LatencyPercentile } from '../resilience/latency-percentile.js';
 import type { ResilienceSettings } from '../resilience/options.js';
 import { RetryBudget } from '../resilience/retry-budget.js';
+import type { Clock } from '../runtime/clock.js';
 import { type CallOptions, type CallPlan, readCallOptions } from './options.js';
+import { CallScopes } from './scopes.js';
 
 /** What happened to the calls of one service since it was made. */
 export interface CallStats {
@@ -20,6 +22,15 @@ export interface CallStats {
   readonly refused: number;
   /** Calls that nobody served, and that resolved with their `fallback`. */
   readonly fallbacks: number;
+  /** Calls that had not ended when the service closed, and were broken off. */
+  readonly brokenOff: number;
+}
+
+/** The leases of a service that are not done. */
+export interface CallsHeld {
+  readonly count: number;
+  /** Resolves when none is left, or after `limitMs`. */
+  none(clock: Clock, limitMs: number): Promise<void>;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -40,7 +51,11 @@ export class ServicePlan {
     hedgesOutOfBudget: 0,
     refused: 0,
     fallbacks: 0,
+    brokenOff: 0,
   };
+
+  /** Calls that have not ended. */
+  readonly scopes: CallScopes = new CallScopes();
 
   constructor(options: ResilienceSettings) {
     this.reconfigure(options);
@@ -101,6 +116,15 @@ export class ServicePlan {
   deposit(nowMs: number): void {
     this.retryBudget.deposit(nowMs);
     this.hedgeBudget?.deposit(nowMs);
+  }
+
+  /**
+   * The service closes: waits for what is in progress, and breaks off what is left at the deadline.
+   * What adapters hold by leases they break off themselves.
+   */
+  async end(clock: Clock, leases: CallsHeld, deadlineMs: number): Promise<void> {
+    await Promise.all([leases.none(clock, deadlineMs), this.scopes.none(clock, deadlineMs)]);
+    this.stats.brokenOff += this.scopes.breakOff() + leases.count;
   }
 
   /** Milliseconds after which a call is hedged; undefined for not at all. */

@@ -1,7 +1,19 @@
+import type { Lease } from '../picking/lease.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { type Clock, judgeAfter } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
+
+/** What settles the promise that was made last: one function for all costs none for each. */
+const taken: { resolve: (value: never) => void; reject: (error: unknown) => void } = {
+  resolve: () => {},
+  reject: () => {},
+};
+
+function take(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  taken.resolve = resolve;
+  taken.reject = reject;
+}
 
 /** Starts something that ends by `resolve` or `reject`, and returns a function that stops it. */
 export type Begin<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
@@ -19,6 +31,14 @@ export class CallScope {
   #onCallerAbort: (() => void) | undefined;
   #abort: AbortController | undefined;
   #interrupt: ((error: FairleadError) => void) | undefined;
+  /** Of the list of scopes. */
+  next: CallScope | undefined = undefined;
+  previous: CallScope | undefined = undefined;
+  /** What the caller waits for. */
+  #resolve: ((value: never) => void) | undefined = undefined;
+  #reject: ((error: unknown) => void) | undefined = undefined;
+  /** That of the attempt under way, where there is one by itself. */
+  lease: Lease | undefined = undefined;
   /** The endpoint that is at work; undefined between attempts, or where several are. */
   at: string | undefined;
   /** While it waits: why it has not got further, for the error of a deadline. */
@@ -56,6 +76,36 @@ export class CallScope {
     }
   }
 
+  /**
+   * What the caller gets: settled by `resolve` and `reject`, or by `breakOff`, although the work of
+   * the call goes on. Once.
+   */
+  promise<T>(): Promise<T> {
+    const promise = new Promise<T>(take);
+    this.#resolve = taken.resolve;
+    this.#reject = taken.reject;
+    return promise;
+  }
+
+  resolve<T>(value: T): void {
+    this.#resolve?.(value as never);
+  }
+
+  reject(error: unknown): void {
+    this.#reject?.(error);
+  }
+
+  /** The service closed, and waits no longer. A function that ignores its signal holds nobody. */
+  breakOff(): void {
+    const service = this.#service;
+    const where = this.at === undefined ? '' : `: endpoint '${this.at}' had not answered`;
+    const message = `A call to '${service}' had not ended when the service closed, and was broken off${where}.`;
+    const error = new FairleadError('FAIRLEAD_CLOSED', message, { service, endpoint: this.at });
+    this.#reject?.(error);
+    this.#finish(Outcome.Cancelled, error);
+    this.lease?.done(Outcome.Cancelled);
+  }
+
   /** Whether it can end before its work does. */
   get limited(): boolean {
     return this.#timer !== undefined || this.#caller !== undefined;
@@ -82,8 +132,9 @@ export class CallScope {
   }
 
   /** The endpoint is at work from now on. */
-  begin(endpointId: string): void {
-    this.at = endpointId;
+  begin(lease: Lease): void {
+    this.lease = lease;
+    this.at = lease.endpoint.spec.id;
     if (this.#timer !== undefined) this.#atSinceMs = this.#clock.now();
   }
 

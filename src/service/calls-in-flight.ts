@@ -1,7 +1,8 @@
+import type { CallsHeld } from '../call/plan.js';
 import type { Clock } from '../runtime/clock.js';
 
 /** The calls of a service that have not ended. */
-export class CallsInFlight {
+export class CallsInFlight implements CallsHeld {
   #count = 0;
   #idle: (() => void) | undefined;
 

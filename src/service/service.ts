@@ -383,7 +383,7 @@ export class LiveService implements Service, ViewHost {
     this.#stop.abort();
     this.views.close();
     this.guard?.line.end();
-    await this.#calls.none(this.clock, deadlineMs);
+    await this.plan.end(this.clock, this.#calls, deadlineMs);
     this.#members.close();
     this.meter.turn(false);
     if (this.sticky !== undefined) await this.sticky.flush(endMs - this.clock.now());

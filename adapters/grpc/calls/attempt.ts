@@ -14,6 +14,7 @@ import type { AttemptRecord } from './attempt-record.js';
 import type { Call } from './call.js';
 import { type Stream, type StreamListener, whenServerEnds } from './connection-with.js';
 import { timeLeftMs } from './deadline.js';
+import type { LiveAttempt, LiveAttempts } from './live-attempts.js';
 import type { PendingAttempt, PendingAttempts } from './pending-attempts.js';
 import { endUnsent } from './unsent-attempt.js';
 
@@ -38,6 +39,7 @@ export interface Connection {
 /** What all attempts of a channel have in common. */
 export interface AttemptContext {
   readonly pending: PendingAttempts;
+  readonly live: LiveAttempts;
   readonly classify: Classify | undefined;
   /** Whether trailers are looked through for load reports. */
   readonly reportsPerCall: boolean;
@@ -55,13 +57,17 @@ export interface AttemptContext {
  * a pending attempt does not stay for ever: see `PendingAttempts`. And it reports the end of a call
  * once all its messages are read, which may be never; the lease ends when the server has ended it.
  */
-export class Attempt implements experimental.PickResult, PendingAttempt, StreamListener {
+export class Attempt implements experimental.PickResult, PendingAttempt, LiveAttempt, StreamListener {
   /** grpc-js calls it without `this`. */
   readonly onCallEnded: (code: status, details: string, metadata: Metadata) => void;
   pending = true;
   /** Neighbours in the list of pending attempts. */
   older: PendingAttempt | undefined = undefined;
   newer: PendingAttempt | undefined = undefined;
+  olderLive: LiveAttempt | undefined = undefined;
+  newerLive: LiveAttempt | undefined = undefined;
+  /** Undefined until it is opened. */
+  #stream: Stream | undefined = undefined;
   /** The sweep before which it was picked. */
   readonly sweep: number;
   readonly #lease: Lease;
@@ -159,6 +165,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
     const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
     const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
+    this.#stream = stream;
+    this.#context.live.add(this);
     return stream;
   }
 
@@ -180,6 +188,11 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
     const listener = this.#listener!;
     const told = isRefusedStream(ended) ? { ...ended, code: REFUSED_STREAM } : ended;
     this.#call.runInAsyncScope(listener.onReceiveStatus, listener, told);
+  }
+
+  /** What grpc-js tells its caller: the code is no reason to repeat it elsewhere, as nothing is. */
+  breakOff(): void {
+    this.#stream?.cancelWithStatus(status.UNAVAILABLE, BROKEN_OFF);
   }
 
   /** It will not start. */
@@ -232,6 +245,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
   /** Frees its place on the connection, once: returns that connection the first time. */
   #leave(): Connection | undefined {
     this.#settle();
+    this.#context.live.remove(this);
     const leaf = this.#leaf;
     this.#leaf = undefined;
     if (leaf === undefined) return undefined;
@@ -253,6 +267,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt, StreamL
 }
 
 const NO_METADATA = new Metadata();
+
+const BROKEN_OFF = 'FAIRLEAD_CLOSED: the call had not ended when the mesh closed, and was broken off';
 
 /** What grpc-js itself says of a call whose deadline passes. */
 const LATE = { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded before it was sent', metadata: NO_METADATA };

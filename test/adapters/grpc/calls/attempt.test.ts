@@ -4,6 +4,7 @@ import { outcomeName } from 'fairlead/adapter';
 import { describe, expect, it } from 'vitest';
 import type { Attempt, Connection } from '../../../../adapters/grpc/calls/attempt.js';
 import { Call } from '../../../../adapters/grpc/calls/call.js';
+import { LiveAttempts } from '../../../../adapters/grpc/calls/live-attempts.js';
 import { PendingAttempts } from '../../../../adapters/grpc/calls/pending-attempts.js';
 import { ConnectedPicker, type PickableConnection } from '../../../../adapters/grpc/calls/picker.js';
 import { outcomeOf } from '../../../../adapters/grpc/common/status.js';
@@ -40,6 +41,7 @@ function setUp(count = 3, options: ServiceOptions = {}) {
     subsets: { of: () => subset },
     leaves,
     pending,
+    live: new LiveAttempts(),
     classify: undefined,
     reportsPerCall: true,
     isComing: () => false,
@@ -175,6 +177,7 @@ describe('the picker', () => {
       subsets: { of: () => broken },
       leaves: new Map(),
       pending: new PendingAttempts(testMesh({}).clock),
+      live: new LiveAttempts(),
       classify: undefined,
       reportsPerCall: true,
       isComing: () => false,
