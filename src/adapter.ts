@@ -30,6 +30,7 @@ export { holdProcess } from './runtime/hold-process.js';
 export { parseIp } from './runtime/ip-address.js';
 export * as optionReaders from './runtime/options.js';
 export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';
+export { parseJson } from './runtime/parse-text.js';
 export { Semaphore } from './runtime/semaphore.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';

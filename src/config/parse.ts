@@ -1,4 +1,5 @@
 import { FairleadError, toError } from '../runtime/errors.js';
+import { lineAndColumn, type NotJson, parseJson, refuseCycles, yamlMessage } from '../runtime/parse-text.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
 import { jsonOffset, repeatedName } from './json-positions.js';
 import type { Path } from './path.js';
@@ -22,9 +23,9 @@ const UNKNOWN = { value: undefined, at: () => undefined } as const;
 export async function parseDocument(text: string, source: string): Promise<Parsed> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (thrown) {
-    if (source.endsWith('.json')) throw new ConfigError([syntax(source, text, thrown)]);
+    if (source.endsWith('.json')) throw new ConfigError([syntax(source, thrown as NotJson)]);
     return parseYaml(text, source);
   }
   const repeated = repeatedName(text);
@@ -54,7 +55,7 @@ async function parseYaml(text: string, source: string): Promise<Parsed> {
         source,
         ...position(pos[0]),
         path: '',
-        message: `This is not YAML: ${message}.`,
+        message: `This is not YAML: ${yamlMessage(message)}.`,
         nearest: undefined,
       })),
     );
@@ -75,9 +76,11 @@ async function parseYaml(text: string, source: string): Promise<Parsed> {
     return undefined;
   };
   try {
-    return { value: document.toJS() as unknown, at };
+    const value: unknown = document.toJS();
+    refuseCycles(value);
+    return { value, at };
   } catch (thrown) {
-    const message = `This YAML is refused: ${toError(thrown).message}.`;
+    const message = `This YAML is refused: ${yamlMessage(toError(thrown).message)}.`;
     throw new ConfigError([{ source, line: 1, column: 1, path: '', message, nearest: undefined }]);
   }
 }
@@ -99,13 +102,6 @@ function place(text: string, path: Path, ofKey: boolean): { line: number; column
   return undefined;
 }
 
-function lineAndColumn(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
-}
-
-/** What V8 says has the place, and a piece of the text that may be secret. */
-function syntax(source: string, text: string, thrown: unknown): ConfigProblem {
-  const offset = Number(/position (\d+)/.exec(toError(thrown).message)?.[1] ?? text.length);
-  return { source, ...lineAndColumn(text, offset), path: '', message: 'This is not JSON.', nearest: undefined };
+function syntax(source: string, { line, column }: NotJson): ConfigProblem {
+  return { source, line, column, path: '', message: 'This is not JSON.', nearest: undefined };
 }

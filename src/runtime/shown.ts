@@ -49,7 +49,7 @@ export function withoutCredentials(text: string): string {
   return pair === null ? host : `${host.slice(0, pair.index + pair[0].length)}…`;
 }
 
-const SECRET_PAIR = /(?:pass|pwd|secret|token|apikey|api_key|credential)[a-z_]{0,12}[=:]/i;
+const SECRET_PAIR = /(?:pass|pwd|secret|token|apikey|api_key|credential)[a-z_]{0,12}["']?\s?[=:]/i;
 
 /** Options that count tokens (`retryThrottling.maxTokens`): their numbers are not secret. */
 const COUNTS_TOKENS = /tokens$|tokenRatio$/i;

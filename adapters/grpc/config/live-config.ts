@@ -1,4 +1,4 @@
-import type { PolicyRegistry } from '../../../src/adapter.js';
+import { type PolicyRegistry, parseJson } from '../../../src/adapter.js';
 import { type DiscoveryContext, FairleadError, type ValueSource } from '../../../src/index.js';
 import type { LiveConfig } from './method-configs.js';
 import type { GrpcSettings } from './options.js';
@@ -94,7 +94,7 @@ class WatchedConfig implements LiveConfig {
 
   #parse(text: string): unknown {
     try {
-      return JSON.parse(text);
+      return parseJson(text);
     } catch (cause) {
       throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${this.#name} is no JSON: the config before stays.`, {
         cause,

@@ -1,5 +1,5 @@
 import { type status as Code, status } from '@grpc/grpc-js';
-import { optionReaders, type PolicyRegistry } from '../../../src/adapter.js';
+import { optionReaders, type PolicyRegistry, parseJson } from '../../../src/adapter.js';
 import { FairleadError, type PolicySpec } from '../../../src/index.js';
 import { type UnknownFields, warnOfUnknown, withoutUnknown } from './unknown-fields.js';
 
@@ -217,9 +217,9 @@ export function readChannelServiceConfig(
   if (typeof json !== 'string') throw invalidOption(name, json, 'a string of JSON');
   let parsed: unknown;
   try {
-    parsed = JSON.parse(json);
-  } catch (error) {
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is no JSON: ${String(error)}.`, { cause: error });
+    parsed = parseJson(json);
+  } catch (cause) {
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}: ${(cause as Error).message}.`, { cause });
   }
   if (parsed !== null && !isObject(parsed)) throw invalidOption(name, parsed, 'a JSON object');
   const { loadBalancingConfig, loadBalancingPolicy, ...rest } = parsed ?? {};

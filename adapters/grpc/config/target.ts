@@ -1,3 +1,4 @@
+import { optionReaders } from '../../../src/adapter.js';
 import { FairleadError } from '../../../src/index.js';
 
 /** What a target `fairlead:///service?option=value` says. */
@@ -28,7 +29,10 @@ export function parseTarget(uri: TargetUri): ParsedTarget {
   const name = decode(question === -1 ? path : path.slice(0, question));
   const shown = `${uri.scheme}:${uri.authority === undefined ? '' : `//${uri.authority}/`}${path}`;
   if (uri.authority !== undefined && uri.authority !== '') {
-    throw refuse(shown, `has an authority ("${uri.authority}"): write ${uri.scheme}:///service, with three slashes`);
+    throw refuse(
+      shown,
+      `has an authority ("${optionReaders.withoutCredentials(uri.authority)}"): write ${uri.scheme}:///service, with three slashes`,
+    );
   }
   if (name === '' || name.startsWith('/')) {
     throw refuse(shown, `names no service: write ${uri.scheme}:///service, with three slashes`);
@@ -107,5 +111,8 @@ function decode(text: string): string {
 }
 
 function refuse(target: string, why: string): FairleadError {
-  return new FairleadError('FAIRLEAD_INVALID_OPTION', `The gRPC target "${target}" ${why}.`);
+  return new FairleadError(
+    'FAIRLEAD_INVALID_OPTION',
+    `The gRPC target "${optionReaders.withoutCredentials(target)}" ${why}.`,
+  );
 }

@@ -1,5 +1,6 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
+import { parseJson, refuseCycles, yamlMessage } from '../../runtime/parse-text.js';
 import { readEndpoint } from '../endpoint-input.js';
 import type { EndpointInput } from '../resolver.js';
 
@@ -16,7 +17,7 @@ export function formatOf(path: string): FileFormat {
  * takes them. Rejects with an Error that says what is wrong, and where.
  */
 export async function parseServices(text: string, format: FileFormat): Promise<Services> {
-  const document: unknown = format === 'yaml' ? (await yaml()).parse(text) : JSON.parse(text);
+  const document = format === 'yaml' ? await parseYaml(text) : parseJson(text);
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new Error('it is not an object of services');
   }
@@ -31,8 +32,19 @@ export async function parseServices(text: string, format: FileFormat): Promise<S
   return services;
 }
 
+async function parseYaml(text: string): Promise<unknown> {
+  const { parse } = await yaml();
+  try {
+    const value: unknown = parse(text, { prettyErrors: false, logLevel: 'error' });
+    refuseCycles(value);
+    return value;
+  } catch (thrown) {
+    throw new Error(`it is not YAML: ${yamlMessage(toError(thrown).message)}`);
+  }
+}
+
 /** Loaded for YAML files alone: it is an optional peer. */
-async function yaml(): Promise<{ parse(text: string): unknown }> {
+async function yaml(): Promise<typeof import('yaml')> {
   try {
     return await import('yaml');
   } catch (thrown) {

@@ -3,6 +3,7 @@ import { closeSync, fdatasyncSync, mkdirSync, openSync, renameSync, rmSync, writ
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
+import { parseJson } from '../../runtime/parse-text.js';
 import { readEndpoint } from '../endpoint-input.js';
 import type { EndpointInput, ServiceQuery } from '../resolver.js';
 
@@ -43,7 +44,7 @@ export class SnapshotFile {
   async read(): Promise<Pick<Saved, 'savedAtMs' | 'endpoints'>> {
     const { size } = await stat(this.#path);
     if (size > MAX_BYTES) throw new Error(`${this.#path} has ${size} bytes, more than ${MAX_BYTES}`);
-    const saved = JSON.parse(await readFile(this.#path, 'utf8')) as Partial<Saved> | null;
+    const saved = parseJson(await readFile(this.#path, 'utf8')) as Partial<Saved> | null;
     const fits = saved?.schema === SCHEMA && saved.source === this.#source && saved.service === this.#service;
     if (!fits || !Number.isFinite(saved.savedAtMs) || !Array.isArray(saved.endpoints)) {
       throw new Error(`${this.#path} is not a snapshot of this service by this release`);

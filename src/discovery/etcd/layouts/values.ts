@@ -1,4 +1,5 @@
 import { addressOf, isWeight, MAX_WEIGHT } from '../../../endpoint/endpoint.js';
+import { parseJson } from '../../../runtime/parse-text.js';
 
 /** What the values of all layouts are made of. Each throws an Error that says what is wrong. */
 
@@ -9,7 +10,7 @@ export interface Address {
 
 /** A JSON object; anything else is an error. */
 export function readObject(value: string): Readonly<Record<string, unknown>> {
-  const read = asObject(JSON.parse(value));
+  const read = asObject(parseJson(value));
   if (read === undefined) throw new Error('it is not a JSON object');
   return read;
 }

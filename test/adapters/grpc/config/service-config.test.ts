@@ -132,7 +132,9 @@ describe('the service config of a channel', () => {
     expect(() => balancing({ loadBalancingConfig: [{ pick_first: {} }] })).toThrow(
       /loadBalancingConfig is "pick_first": allowed is fairlead, round_robin, peak_ewma/,
     );
-    expect(() => readChannelServiceConfig('{', policies)).toThrow(/grpc\.service_config is no JSON/);
+    expect(() => readChannelServiceConfig('{', policies)).toThrow(
+      /grpc\.service_config: it is not JSON: see line 1, column 2/,
+    );
   });
 });
 
