@@ -58,6 +58,20 @@ it('a server stream of which the config says unary gives its first message, and 
   expect(warnings).toEqual([expect.stringContaining('/test.Echo/Server')]);
 });
 
+it('a method that answered by one message is no stream where a server breaks off before its status', async () => {
+  const { client, warnings } = await misconfigured();
+  await client.unary({}, new Metadata(), {}, 'Half');
+  servers[0]!.set({ breaksOff: 'hang' });
+  try {
+    // Longer than an answer waits for its status.
+    const hangs = client.unary({}, new Metadata(), { deadline: Date.now() + 3_000 }, 'Half');
+    await expect(hangs).rejects.toMatchObject({ code: 4 });
+    expect(warnings).toEqual([]);
+  } finally {
+    servers[0]!.set({ breaksOff: null as never });
+  }
+});
+
 it('a client that is made before registerGrpc is told so, and not of DNS', () => {
   const early = (): GrpcClient => new GrpcClient('fairlead:///users', credentials.createInsecure());
   expect(early).toThrow(/scheme 'fairlead' is not registered: call registerGrpc\(mesh\) before/);

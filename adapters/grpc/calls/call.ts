@@ -143,6 +143,10 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
       clock,
       caller: this,
       streams: () => warnOfStream(plan),
+      late: () => {
+        if (!unary.has(plan)) warnOfStream(plan);
+      },
+      whole: () => unary.add(plan),
     });
   }
 
@@ -204,6 +208,9 @@ function whileWaiting(ended: StatusObject, reason: string): StatusObject {
 
 /** Plans that say `unary` of a method that was seen to stream. */
 const streaming = new WeakSet<MethodPlan>();
+
+/** Plans of methods that have answered by one message. */
+const unary = new WeakSet<MethodPlan>();
 
 function warnOfStream(plan: MethodPlan): void {
   if (streaming.has(plan)) return;

@@ -9,13 +9,20 @@ import { connectionWith, type Stream, type StreamListener } from './connection-w
  */
 const HOLD_MS = 2_000;
 
+const OK: status.OK = 0;
+
 /** How an answer is held, and the callback for streams. */
 export interface Holding {
   readonly repeatable: ReadonlySet<status>;
   readonly clock: Clock;
   /** Where the answer is handed on: what lets go of it may run in the context of another call. */
   readonly caller: CallerContext;
+  /** It streams: a second message says so, or an answer before the requests have ended. */
   streams(): void;
+  /** Its status has not come for long: it streams, or its server broke off. */
+  late(): void;
+  /** An answer of one message came whole. */
+  whole(): void;
 }
 
 /**
@@ -26,7 +33,8 @@ export interface Holding {
  * another attempt may give it.
  *
  * An answer that turns out to be a stream is not held any longer: where it has a second message,
- * begins before its requests have ended, or its status does not come.
+ * begins before its requests have ended, or its status does not come. The last says nothing of a
+ * method that has answered by one message before: then it is the server that broke off.
  */
 export function holdAnswer(
   subchannel: experimental.SubchannelInterface,
@@ -72,7 +80,7 @@ class HeldAnswer implements StreamListener {
   onReceiveMessage(message: Buffer): void {
     if (this.#holding && this.#message === undefined && this.#requestsEnded) {
       this.#message = message;
-      this.#patience = this.#how.clock.after(HOLD_MS, () => this.#isStream());
+      this.#patience = this.#how.clock.after(HOLD_MS, () => this.#isLate());
       // What comes next decides: the status, or another message.
       this.#stream?.startRead();
       return;
@@ -83,8 +91,14 @@ class HeldAnswer implements StreamListener {
 
   onReceiveStatus(ended: Parameters<StreamListener['onReceiveStatus']>[0]): void {
     this.#patience?.cancel();
+    if (this.#holding && this.#message !== undefined && ended.code === OK) this.#how.whole();
     if (!this.#how.repeatable.has(ended.code)) this.#release();
     this.#listener.onReceiveStatus(ended);
+  }
+
+  #isLate(): void {
+    this.#how.late();
+    this.#release();
   }
 
   #isStream(): void {
