@@ -57,7 +57,11 @@ class Round {
       const beganMs = performance.now();
       await Promise.all(faults.map((fault) => this.#fault(fault, beganMs)));
       await sleep(Math.max(0, this.#schedule.lastsMs - (performance.now() - beganMs)));
-      await this.#world.heal();
+      try {
+        await this.#world.heal();
+      } catch (error) {
+        this.#violate('world: not well after the last fault', String(error));
+      }
       await this.#quiet();
     } finally {
       await Promise.all(this.#clients.map((client) => client.kill()));

@@ -24,6 +24,8 @@ function check(record: RunRecord): Violation[] {
     }),
     ...idempotentFailures(record),
     ...ejections(record),
+    ...lostToRestarts(record),
+    ...strayed(record),
     ...operations
       .filter(({ name, outcome }) => name === 'final-read' && outcome !== 'ok')
       .map((operation) => ({
@@ -61,6 +63,52 @@ function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
     if (client || servers.size >= LISTED - 1 || /answer 5/.test(error ?? '')) continue;
     const says = `${operation.key} failed with ${error}, and only ${[...servers].join(', ') || 'no server'} had a fault`;
     violations.push({ promise: 'idempotent call failed although others could answer', says, operations: [operation] });
+  }
+  return violations;
+}
+
+/** Changes that are announced: by GOAWAY, or by the registry. */
+const ANNOUNCED = /^(stop|leave|join|consul-|scripts)/;
+
+/**
+ * A server that is stopped in good order loses no call, not even one that must not be repeated:
+ * what it had is answered, and what crossed its GOAWAY it has not done.
+ */
+function lostToRestarts({ operations, faults }: RunRecord): Violation[] {
+  return operations
+    .filter((operation) => {
+      const { name, outcome, input, error, endedMs, invokedMs } = operation;
+      if (name !== 'write' || outcome === 'ok' || !Number.isFinite(endedMs) || !error?.startsWith('14:')) return false;
+      if ((input as { cancelMs?: number }).cancelMs !== undefined) return false;
+      const felt = faults.filter(({ beganMs, overMs }) => beganMs <= endedMs && overMs + GRACE_MS >= invokedMs);
+      return felt.some(({ kind }) => kind === 'stop') && felt.every(({ kind }) => ANNOUNCED.test(kind));
+    })
+    .map((operation) => ({
+      promise: 'a call was lost to a restart in good order',
+      says: `${operation.key}: ${operation.error}`,
+      operations: [operation],
+    }));
+}
+
+/** With affinity, calls of one key go to one server, as long as nothing happens to it. */
+function strayed({ operations, faults, schedule }: RunRecord): Violation[] {
+  if (schedule.options.affinity !== true) return [];
+  const violations: Violation[] = [];
+  const last = new Map<string, Operation>();
+  for (const operation of operations) {
+    const { key } = (operation.input ?? {}) as { key?: string };
+    const { server } = (operation.output ?? {}) as { server?: string };
+    if (key === undefined || server === undefined || operation.outcome !== 'ok') continue;
+    const before = last.get(key);
+    last.set(key, operation);
+    const home = (before?.output as { server?: string } | undefined)?.server;
+    if (before === undefined || home === server || before.endedMs > operation.invokedMs) continue;
+    const reason = faults.some(({ beganMs, overMs }) => {
+      return beganMs <= operation.endedMs && overMs + GRACE_MS >= before.invokedMs;
+    });
+    if (reason) continue;
+    const says = `'${key}' went from ${home} to ${server}, and nothing had happened`;
+    violations.push({ promise: 'a session left its server', says, operations: [before, operation] });
   }
   return violations;
 }

@@ -14,7 +14,7 @@ const NOT_SENT = new Set([
 ]);
 
 /** Answers of a server that did nothing. */
-const REFUSED = /^(READONLY|OOM|NOAUTH|LOADING|BUSY|MASTERDOWN|EXECABORT|WRONGTYPE|ERR Protocol error)/;
+const REFUSED = /^(READONLY|OOM|NOAUTH|LOADING|BUSY|MASTERDOWN|EXECABORT|WRONGTYPE|UNBLOCKED|ERR Protocol error)/;
 
 /** Whether a command that failed so may have been executed; undefined: no such error is declared. */
 export function judge(error: unknown): 'fail' | 'unknown' | undefined {

@@ -49,7 +49,9 @@ export class Messages {
     const channel =
       random.below(2) === 0 ? this.#channel(random.below(CHANNELS)) : `${name}/p${random.below(CHANNELS)}`;
     const message = `${name}#${this.#sent++}`;
-    const about = (): object => ({ shard: this.#redis.shardFor(channel) });
+    // `keyPrefix` is for keys, not for channels, and shardFor() takes keys.
+    const prefixed = (this.#redis.options.keyPrefix ?? '') !== '';
+    const about = (): object => (prefixed ? {} : { shard: this.#redis.shardFor(channel) });
     await history.run(worker, 'publish', channel, message, () => this.#redis.publish(channel, message), judge, about);
   }
 

@@ -40,6 +40,7 @@ function check(record: RunRecord): Violation[] {
     ...checkQueues(operations, { puts: ['put'], takes: ['take'], left: ['final-left'] }),
     ...checkLocks(operations, { acquires: ['acquire'], releases: ['release'] }),
     ...(cache ? [] : checkCauses(operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),
+    ...lateWrites(record),
     ...operations
       .filter(({ name, outcome }) => name.startsWith('final-') && outcome !== 'ok')
       .map((operation) => ({
@@ -48,6 +49,29 @@ function check(record: RunRecord): Violation[] {
         operations: [operation],
       })),
   ];
+}
+
+/** Two looks at the shard, the longest of the plan, and what the machine takes. */
+const DEMOTION_SEEN_MS = 1_200;
+
+/** Once a look has found that a server is a replica, nothing that writes is sent there. */
+function lateWrites({ operations, faults }: RunRecord): Violation[] {
+  const demotions = faults.filter(({ kind }) => kind === 'demote');
+  return operations
+    .filter(({ error, about, invokedMs, endedMs }) => {
+      if (error === undefined || !/READONLY/.test(error) || !error.startsWith('ReplyError')) return false;
+      const { shard } = (about ?? {}) as { shard?: string };
+      const seen = demotions.filter(
+        ({ target, beganMs, overMs }) =>
+          shardOf(target) === shard && beganMs + DEMOTION_SEEN_MS < invokedMs && overMs > endedMs,
+      );
+      return seen.length > 0;
+    })
+    .map((operation) => ({
+      promise: 'a server was written to long after it had become a replica',
+      says: `${operation.name} ${operation.key}: ${operation.error}`,
+      operations: [operation],
+    }));
 }
 
 export const redis: CampaignPart = {

@@ -75,6 +75,8 @@ export class RedisWorld implements PartWorld {
       await server.resume();
       await this.#relays[i]!.pass();
       await this.#tell(i, [
+        // Where another fault kept it from being told that the password is none again.
+        ['auth', 'changed'],
         ['config', 'set', 'maxmemory', this.#store ? '0' : '20mb'],
         ['config', 'set', 'requirepass', ''],
         ['replicaof', 'no', 'one'],
@@ -87,6 +89,7 @@ export class RedisWorld implements PartWorld {
   async finish(history: ClientHistory): Promise<void> {
     for (const [i, server] of this.#servers.entries()) {
       const plain = new Plain(server.port, server.host, { lazyConnect: true });
+      plain.on('error', () => {});
       try {
         await plain.connect();
         const keys = await plain.keys('*');
@@ -113,12 +116,18 @@ export class RedisWorld implements PartWorld {
   /** Past the relay. What a dead or frozen server does not take is not done: another fault is there. */
   async #tell(target: number, commands: readonly (readonly string[])[]): Promise<void> {
     const { host, port } = this.#servers[target]!;
-    const once = { lazyConnect: true, retryStrategy: () => null, commandTimeout: 2_000, connectTimeout: 1_000 };
+    const once = {
+      lazyConnect: true,
+      retryStrategy: () => null,
+      protocol: 2 as const,
+      commandTimeout: 2_000,
+      connectTimeout: 1_000,
+    };
     const plain = new Plain(port, host, { ...once, maxRetriesPerRequest: 0 });
     plain.on('error', () => {});
     try {
       await plain.connect();
-      for (const [name, ...args] of commands) await plain.call(name!, ...args);
+      for (const [name, ...args] of commands) await plain.call(name!, ...args).catch(() => {});
     } catch {
     } finally {
       plain.disconnect();
