@@ -34,6 +34,10 @@ export interface Verdict {
  * believed at once; only what it takes away waits, because a call to an instance that is gone costs
  * one try, and a wrongly empty list costs all of them. An instance that is listed under another id
  * at the same address has not departed.
+ *
+ * After trouble it does not believe a list either that only lacks a few of those before: a registry
+ * that lost its state gets its instances back one by one, and each list on the way is such a one. A
+ * store that believed it would change the owners of keys, and write where nobody reads later.
  */
 export class ShrinkGuard {
   readonly #clock: Clock;
@@ -65,15 +69,13 @@ export class ShrinkGuard {
   }
 
   admit(listed: readonly EndpointSpec[]): Verdict {
-    const healthy = countHealthy(listed);
-    if (!this.#isSharp(listed.length, this.#registered) && !this.#isSharp(healthy, this.#healthy)) {
-      return this.#believe(listed);
-    }
+    const sharp = this.#isSharp(listed.length, this.#registered) || this.#isSharp(countHealthy(listed), this.#healthy);
     const nowMs = this.#clock.now();
+    if (!sharp && !(this.#isTroubled(nowMs) && this.#isPart(listed))) return this.#believe(listed);
+    const kept = this.#takenAwayBy(listed).filter(({ id }) => sharp || !listed.some((spec) => spec.id === id));
+    if (kept.length === 0) return this.#believe(listed);
     if (Number.isNaN(this.#shrunkAtMs)) this.#shrunkAtMs = nowMs;
     else if (nowMs - this.#shrunkAtMs >= this.#holdMs) return this.#believe(listed);
-    const kept = this.#takenAwayBy(listed);
-    if (kept.length === 0) return this.#believe(listed);
     const ids = new Set(kept.map((spec) => spec.id));
     this.#told = [...listed.filter((spec) => !ids.has(spec.id)), ...kept];
     return { endpoints: this.#told, held: kept.length, recheckMs: this.recheckMs };
@@ -81,8 +83,23 @@ export class ShrinkGuard {
 
   get #holdMs(): number {
     const { confirmMs, graceMs } = this.#options;
-    const troubled = this.#shrunkAtMs - this.#troubleAtMs < graceMs || this.#troubleAtMs > this.#shrunkAtMs;
-    return troubled ? Math.max(confirmMs, graceMs) : confirmMs;
+    return this.#isTroubled(this.#shrunkAtMs) ? Math.max(confirmMs, graceMs) : confirmMs;
+  }
+
+  /** Nothing is new in it. */
+  #isPart(listed: readonly EndpointSpec[]): boolean {
+    const known = new Map(this.#told.map((spec) => [spec.id, spec]));
+    return listed.every((spec) => {
+      const before = known.get(spec.id);
+      return before !== undefined && sameAddress(before, spec);
+    });
+  }
+
+  /** There was trouble, or what is held began in it. */
+  #isTroubled(nowMs: number): boolean {
+    const { graceMs } = this.#options;
+    const fromMs = Number.isNaN(this.#shrunkAtMs) ? nowMs : this.#shrunkAtMs;
+    return fromMs - this.#troubleAtMs < graceMs;
   }
 
   #isSharp(count: number, before: number): boolean {

@@ -72,6 +72,30 @@ describe('an empty or sharply shrunk list', () => {
     await lists('a', 'e');
   });
 
+  it('leaves nobody out while an agent that lost its state gets its instances back one by one', async () => {
+    const { consul, blocks, passUntil, pass, lists, service, ids } = await consulWorld(['a', 'b', 'c']);
+    await blocks();
+    const seen = new Set<string>();
+    service.on('endpoints', () => seen.add(ids().join()));
+    await consul.down();
+    consul.set('users', [], 1);
+    await consul.up();
+    for (const back of [['b'], ['b', 'c']]) {
+      await pass(200);
+      consul.set('users', back);
+    }
+    await passUntil(() => /2 instances are listed/.test(service.discovery.error?.message ?? ''));
+    expect(ids()).toEqual(['a', 'b', 'c']);
+    consul.set('users', ['a', 'b', 'c']);
+    await lists('a', 'b', 'c');
+    await passUntil(() => service.discovery.error === undefined);
+    expect([...seen]).toEqual([]);
+    // One that really left is let go, in calm at once.
+    await pass(11_000);
+    consul.set('users', ['a', 'b']);
+    expect(await passUntil(() => ids().join() === 'a,b')).toBeLessThanOrEqual(1_000);
+  });
+
   it('counts an instance that came back at the same address under another id as replaced', async () => {
     const { consul, blocks, passUntil, ids } = await consulWorld([
       { id: 'a', port: 1 },

@@ -48,7 +48,10 @@ function faultsOf(mode: Mode, settleMs: number, joins: boolean): FaultKind[] {
   const servers = [...processFaults(LISTED), ...netFaults(LISTED), ...commandFaults(mode)];
   if (mode !== 'moving') {
     const changes = joins ? topologyFaults() : [];
-    return [...servers, ...registryFaults(LISTED), ...clientFaults(CLIENTS), ...changes];
+    // A client that starts while a registry gets its instances back one by one can only believe it:
+    // where the registry forgets, no client of a store starts.
+    const clients = clientFaults(CLIENTS).filter(({ kind }) => mode !== 'store' || kind !== 'client-kill');
+    return [...servers, ...registryFaults(LISTED), ...clients, ...changes];
   }
   // Whoever is late must not be later than `settleMs`, with what watch and machine take on top.
   const most = settleMs - 1_000;

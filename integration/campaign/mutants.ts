@@ -1,0 +1,91 @@
+/**
+ * Whether the campaign would notice: mends are taken out one by one (`mutants/*.patch`), and the
+ * campaign runs over each until it breaks a promise.
+ *
+ *     npm run campaign:mutants -- --minutes 10 --only redis-03
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FOLDER = join(import.meta.dirname, 'mutants');
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    seeds: { type: 'string', default: '1000,2000,3000' },
+    only: { type: 'string' },
+    'round-seconds': { type: 'string', default: '15' },
+  },
+});
+
+/** The lines before the patch say what is taken out, and by which part it should be noticed. */
+function readPatch(file: string): { readonly name: string; readonly part: string; readonly says: string } {
+  const [says = '', part = ''] = readFileSync(join(FOLDER, file), 'utf8').split('\n');
+  return { name: file.slice(0, -'.patch'.length), part: part.replace('part: ', ''), says };
+}
+
+/** The sources with the patch, in a folder of their own. */
+function mutated(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-mutant-'));
+  for (const each of ['src', 'adapters', 'integration', 'package.json', 'tsconfig.json']) {
+    cpSync(join(ROOT, each), join(folder, each), { recursive: true });
+  }
+  for (const each of ['node_modules', '.services']) symlinkSync(join(ROOT, each), join(folder, each));
+  execFileSync('git', ['apply', '--unsafe-paths', join(FOLDER, `${name}.patch`)], { cwd: folder });
+  return folder;
+}
+
+/** The first promise that was broken, and after how many seconds; undefined where none was. */
+async function run(
+  folder: string,
+  part: string,
+  seed: string,
+): Promise<{ promise: string; seconds: number } | undefined> {
+  const began = performance.now();
+  const program = ['--conditions=fairlead-source', 'integration/campaign/main.ts'];
+  const args = ['--seed', seed, '--minutes', values.minutes, '--only', part, '--shrink-runs', '0'];
+  const child = spawn(
+    join(ROOT, 'node_modules/.bin/tsx'),
+    [...program, ...args, '--round-seconds', values['round-seconds']],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let output = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    output += bytes.toString();
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code === 0) return undefined;
+  const promise = /^violations: (.*)$/m.exec(output)?.[1] ?? `the campaign ended by ${code}`;
+  return { promise, seconds: Math.round((performance.now() - began) / 1_000) };
+}
+
+const files = readdirSync(FOLDER).filter((file) => file.endsWith('.patch') && file.includes(values.only ?? ''));
+let found = 0;
+for (const { name, part, says } of files.sort().map(readPatch)) {
+  const folder = mutated(name);
+  try {
+    let result: Awaited<ReturnType<typeof run>>;
+    let seeds = 0;
+    for (const seed of values.seeds.split(',')) {
+      seeds++;
+      result = await run(folder, part, seed);
+      if (result === undefined) continue;
+      console.log(`| ${name} | ${says} | seed ${seed}, ${result.seconds} s | ${result.promise} |`);
+      break;
+    }
+    if (result! === undefined)
+      console.log(`| ${name} | ${says} | not found, ${seeds} seeds of ${values.minutes} min | |`);
+    else found++;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+console.log(`found ${found} of ${files.length}`);
