@@ -88,7 +88,7 @@ export class RedisWorld implements PartWorld {
   /** Each key must be at one server, once all is handed over. */
   async finish(history: ClientHistory): Promise<void> {
     for (const [i, server] of this.#servers.entries()) {
-      const plain = new Plain(server.port, server.host, { lazyConnect: true });
+      const plain = new Plain(server.port, server.host, { lazyConnect: true, protocol: 2, enableReadyCheck: false });
       plain.on('error', () => {});
       try {
         await plain.connect();
