@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as Plain } from 'ioredis';
 import { freePort, Relay, type Redis as Server, startRedis } from '../../../harness/index.js';
 import type { ClientHistory } from '../../history.js';
@@ -66,7 +67,7 @@ export class RedisWorld implements PartWorld {
     }
     const [begin, over] = await commandsOf(kind);
     await this.#tell(target, begin);
-    return () => this.#tell(target, over);
+    return () => this.#tellSurely(target, over);
   }
 
   async heal(): Promise<void> {
@@ -74,7 +75,7 @@ export class RedisWorld implements PartWorld {
       if (!server.running) await server.restart();
       await server.resume();
       await this.#relays[i]!.pass();
-      await this.#tell(i, [
+      await this.#tellSurely(i, [
         // Where another fault kept it from being told that the password is none again.
         ['auth', 'changed'],
         ['config', 'set', 'maxmemory', this.#store ? '0' : '20mb'],
@@ -113,22 +114,30 @@ export class RedisWorld implements PartWorld {
     return this.#registry.register({ id: shardOf(i), service: SERVICE, port: this.#relays[i]!.port });
   }
 
-  /** Past the relay. What a dead or frozen server does not take is not done: another fault is there. */
-  async #tell(target: number, commands: readonly (readonly string[])[]): Promise<void> {
+  /** Until it was taken: what ends a fault must not be lost because another is there. */
+  async #tellSurely(target: number, commands: Commands): Promise<void> {
+    if (commands.length === 0) return;
+    for (let tries = 0; tries < 100 && !(await this.#tell(target, commands)); tries++) await sleep(100);
+  }
+
+  /**
+   * Past the relay. Whether the server took it: one that is dead or frozen is told nothing, as it
+   * would do it long afterwards.
+   */
+  async #tell(target: number, commands: Commands): Promise<boolean> {
     const { host, port } = this.#servers[target]!;
-    const once = {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      protocol: 2 as const,
-      commandTimeout: 2_000,
-      connectTimeout: 1_000,
-    };
-    const plain = new Plain(port, host, { ...once, maxRetriesPerRequest: 0 });
+    const once = { lazyConnect: true, retryStrategy: () => null, commandTimeout: 1_500, connectTimeout: 1_000 };
+    const plain = new Plain(port, host, { ...once, maxRetriesPerRequest: 0, protocol: 2, enableReadyCheck: false });
     plain.on('error', () => {});
     try {
       await plain.connect();
+      const lives = await plain.ping().catch((error: Error) => error.name === 'ReplyError');
+      if (lives === false) return false;
+      // Each by itself: AUTH is refused where there is no password.
       for (const [name, ...args] of commands) await plain.call(name!, ...args).catch(() => {});
+      return true;
     } catch {
+      return false;
     } finally {
       plain.disconnect();
     }
