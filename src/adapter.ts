@@ -29,10 +29,27 @@ export { brandErrors } from './runtime/errors.js';
 export { holdProcess } from './runtime/hold-process.js';
 export { parseIp } from './runtime/ip-address.js';
 export * as optionReaders from './runtime/options.js';
-export { isAnswer, isFailure, outcomeName } from './runtime/outcome.js';
+export {
+  isAnswer,
+  isFailure,
+  type OutcomeName,
+  outcomeName,
+} from './runtime/outcome.js';
 export { parseJson } from './runtime/parse-text.js';
 export { Semaphore } from './runtime/semaphore.js';
+export { runUntraced, setUntraced } from './runtime/untraced.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
 export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
+export {
+  type BatchAbout,
+  type CallAbout,
+  type SetHeader,
+  type TracedAttempt,
+  type TracedCall,
+  type Tracer,
+  tracerNamed,
+  tracerOf,
+  traceService,
+} from './telemetry/tracing.js';

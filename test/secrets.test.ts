@@ -127,6 +127,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
   'otel.fairleadMetricProducer': { open: (options) => otel.fairleadMetricProducer(mesh, options) },
   'prometheus.prometheusMetrics': { open: (options) => prometheus.prometheusMetrics(mesh, options) },
   'otel.instrumentMesh': { open: (options) => otel.instrumentMesh(mesh, options) },
+  'otel.traceMesh': { open: (options) => otel.traceMesh(mesh, options as never) },
   'tcp.createConnection': {
     open: (options) => tcp.createConnection(impatient, options).catch((error) => error),
     base: { service: 'nowhere' },

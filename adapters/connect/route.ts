@@ -1,4 +1,4 @@
-import { routeOf } from '../../src/adapter.js';
+import { routeOf, tracerOf } from '../../src/adapter.js';
 import type { AcquireRequest, RoutingKey, Service } from '../../src/index.js';
 import type { HeaderInput } from './routing-key.js';
 
@@ -24,4 +24,13 @@ export function routedHeaders(
   if (route === undefined) return { labels: undefined, header };
   if (route.carried !== undefined) headers().set(...route.carried);
   return { labels, header: read ?? header };
+}
+
+/** What one attempt sends: with what says whose part it is, where the service is traced. */
+export function attemptHeaders(service: Service, header: HeaderInput | undefined): HeaderInput | undefined {
+  const tracer = tracerOf(service);
+  if (tracer === undefined) return header;
+  const headers = new Headers(header);
+  tracer.inject((name, value) => headers.set(name, value));
+  return headers;
 }

@@ -21,7 +21,7 @@ import { type FairleadTransportOptions, readTransportOptions, type TransportSett
 import { verdictOf } from './outcome.js';
 import { Replay } from './replay.js';
 import { watchMessages } from './response-stream.js';
-import { routedHeaders } from './route.js';
+import { attemptHeaders, routedHeaders } from './route.js';
 import { type HeaderInput, preferredEndpoint, routingKeyOf } from './routing-key.js';
 import { StreamEnd } from './stream-end.js';
 
@@ -93,7 +93,14 @@ class ServiceTransport implements FairleadTransport {
         endpoint,
         (transport) =>
           StreamEnd.without(() =>
-            transport.unary(method, attemptSignal, time.remainingMs(), routed.header, input, contextValues),
+            transport.unary(
+              method,
+              attemptSignal,
+              time.remainingMs(),
+              attemptHeaders(this.#service, routed.header),
+              input,
+              contextValues,
+            ),
           ),
         () => !attemptSignal.aborted,
       );
@@ -132,7 +139,14 @@ class ServiceTransport implements FairleadTransport {
         const either = AbortSignal.any(any);
         const stream = new StreamEnd();
         const opened = await stream.during(() =>
-          transport.stream(method, either, time.remainingMs(), routed.header, source, contextValues),
+          transport.stream(
+            method,
+            either,
+            time.remainingMs(),
+            attemptHeaders(this.#service, routed.header),
+            source,
+            contextValues,
+          ),
         );
         // The reader learns why fairlead ended the call, not that it did.
         const explain = (thrown: unknown): unknown => {

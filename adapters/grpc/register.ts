@@ -47,8 +47,8 @@ const schemes = new Map<string, Registered | undefined>();
  *
  * ```ts
  * registerGrpc(mesh);
- * const users = new UsersClient('fairlead:///users?policy=peak_ewma',
- * credentials.createInsecure()); ```
+ * const users = new UsersClient('fairlead:///users?policy=peak_ewma', credentials.createInsecure());
+ * ```
  *
  * Throws FAIRLEAD_INVALID_OPTION, and FAIRLEAD_CONFLICT where another mesh has the scheme. A target
  * that is wrong makes the constructor of the client throw.

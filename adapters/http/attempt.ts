@@ -1,3 +1,4 @@
+import { outcomeName, type TracedAttempt } from '../../src/adapter.js';
 import { type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import type { AttemptHost } from './attempt-host.js';
 
@@ -25,6 +26,8 @@ export abstract class Attempt {
   /** For its exchange: `lost` while it goes on beside the one that was answered first. */
   stage: 'live' | 'lost' | 'over' = 'live';
   readonly endpoint: Endpoint;
+  /** Undefined where it is not traced, or `service.call()` does so. */
+  traced: TracedAttempt | undefined = undefined;
   protected readonly exchange: AttemptHost<Attempt>;
   #lease: Lease | undefined;
   readonly #settle: Settle | undefined;
@@ -56,6 +59,7 @@ export abstract class Attempt {
   /** Nothing that undici says of it counts from here on. */
   end(outcome: Outcome, error?: unknown): void {
     this.#finished = true;
+    this.traced?.end(outcomeName(outcome), this.status || undefined);
     this.#read();
     this.#lease?.done(outcome);
     this.#lease = undefined;

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type CallRoute, routeOf, whenAborted } from '../../src/adapter.js';
+import { type CallRoute, routeOf, type TracedCall, tracerOf, whenAborted } from '../../src/adapter.js';
 import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
@@ -16,6 +16,7 @@ import { conductOptions, isRepeatStatus, nextDelayMs, whyNotAgain } from './repe
 import { isStreamed, ReplayBody } from './replay-body.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
+import { aboutOf, withTrace } from './traced.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
 /** The header that says which attempt a request is; not sent with the first. */
@@ -218,6 +219,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
 
   /** Attempts are run, and repeated, by `service.call()`. */
   #conducted = false;
+  #traced: TracedCall | undefined;
 
   async #conduct(): Promise<void> {
     const { service } = this.#context;
@@ -285,8 +287,18 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
 
   #dispatch(attempt: Attempt): boolean {
     const pool = this.#context.pools.of(attempt.endpoint, this.#origin);
+    const { service } = this.#context;
     try {
-      return pool.dispatch(this.#forAttempt(), attempt as Dispatcher.DispatchHandler);
+      const tracer = tracerOf(service);
+      if (tracer === undefined) return pool.dispatch(this.#forAttempt(), attempt as Dispatcher.DispatchHandler);
+      // Attempts of `service.call()` have a span already, in whose context this runs.
+      if (!this.#conducted) {
+        this.#traced ??= tracer.call(aboutOf(service, this.#given));
+        attempt.traced = this.#traced.attempt(attempt.endpoint);
+      }
+      const send = (): boolean =>
+        pool.dispatch(withTrace(tracer, this.#forAttempt()), attempt as Dispatcher.DispatchHandler);
+      return attempt.traced === undefined ? send() : attempt.traced.run(send);
     } catch (thrown) {
       this.failed(attempt, thrown as Error);
       return true;

@@ -63,8 +63,8 @@ export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<str
  * that are fresh enough.
  *
  * ```ts
- * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database:
- * 'shop' }); ```
+ * const pool = createPool(mesh, { service: 'mysql', user: 'app', password: 'secret', database: 'shop' });
+ * ```
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPool {
   return new ReplicatedPool(mesh, options) as unknown as ReplicatedMysqlPool;

@@ -33,6 +33,7 @@ const answer = (call) => ({
   pid: process.pid,
   attempt: Number(call.metadata.get('grpc-previous-rpc-attempts')[0] ?? 0),
   authority: call.getHost(),
+  traceparent: call.metadata.get('traceparent')[0],
 });
 /**
  * An OrcaLoadReport: field 6, requests a second, and field 9, utilization of the application, both

@@ -116,6 +116,7 @@ export interface Answer {
   readonly pid: number;
   readonly attempt: number;
   readonly authority: string;
+  readonly traceparent?: string;
   readonly n?: number;
   readonly count?: number;
   readonly echo?: unknown;

@@ -17,6 +17,7 @@ import { JudgedResult, judgeResult } from './judged-result.js';
 import { mirrored } from './mirrored.js';
 import type { CallOptions, CallPlan } from './options.js';
 import { CallScope } from './scope.js';
+import { tracedRun } from './traced-run.js';
 
 /**
  * Acquire, run, judge; again where that is safe. A call that is refused is so at once, before
@@ -26,7 +27,8 @@ export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): 
   try {
     if (typeof run !== 'function') throw invalidOption('call', run, 'a function (endpoint, signal) => …');
     const plan = host.plan.read(options);
-    return host.router === undefined ? begun(host, run, plan) : routed(host, host.router, run, plan);
+    const traced = tracedRun(host, run);
+    return host.router === undefined ? begun(host, traced, plan) : routed(host, host.router, traced, plan);
   } catch (thrown) {
     return Promise.reject(thrown);
   }

@@ -3,6 +3,7 @@ import { whenAborted } from '../runtime/abort-audience.js';
 import { type Clock, judgeAfter, type Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import type { Random } from '../runtime/random.js';
+import { runUntraced } from '../runtime/untraced.js';
 import type { ActiveCheck, CheckTarget } from './active-check.js';
 
 /** What is reported about an address to all that have it checked. */
@@ -173,7 +174,7 @@ class CheckLoop {
       const timer = judgeAfter(this.#clock, timeoutMs, late, 'after');
       whenAborted(abort.signal, () => reject(abort.signal.reason));
       // What a check throws at once is a rejection too.
-      new Promise<void>((take) => take(this.#check.ask(this.#target, abort.signal)))
+      new Promise<void>((take) => take(runUntraced(() => this.#check.ask(this.#target, abort.signal))))
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });

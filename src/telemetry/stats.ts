@@ -64,8 +64,8 @@ export interface StatsSource {
  *
  * ```ts
  * using stats = serviceStats(mesh.service('users'), { windowMs: 5_000 });
- * for (const { endpoint, callsPerSecond, p99Ms } of stats.read()) console.log(endpoint.spec.id,
- * callsPerSecond, p99Ms); ```
+ * for (const { endpoint, callsPerSecond, p99Ms } of stats.read()) console.log(endpoint.spec.id, callsPerSecond, p99Ms);
+ * ```
  */
 export function serviceStats(service: StatsSource, options?: StatsOptions): ServiceStats {
   const { windowMs, clock } = readOptions<StatsOptions>('serviceStats', options, {

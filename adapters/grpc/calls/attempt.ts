@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { type connectivityState, experimental, Metadata, status } from '@grpc/grpc-js';
+import { outcomeName, type TracedAttempt } from '../../../src/adapter.js';
 import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
 import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
 import {
@@ -78,6 +79,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
   readonly #call: Call;
   readonly #context: AttemptContext;
   readonly #record: AttemptRecord | undefined;
+  readonly #traced: TracedAttempt | undefined;
   /** What it goes over, with what measures it and what holds its answer in between. */
   readonly #over: Subchannel;
   /** Where its events go; undefined until its stream is opened. */
@@ -108,6 +110,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     this.#call = call;
     this.#context = context;
     this.#record = record;
+    this.#traced = call.trace?.attempt(lease.endpoint);
     this.sweep = context.pending.add(this);
   }
 
@@ -162,6 +165,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     this.#listener = listener;
     this.#hadMs = timeLeftMs(metadata);
     if (this.#hadMs === 0) return endUnsent(this, LATE);
+    this.#traced?.inject((name, value) => metadata.set(name, value));
     const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
     const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
@@ -199,6 +203,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
   abandon(): void {
     this.#leave();
     this.#report();
+    this.#traced?.end('cancelled');
     this.#lease.done(Outcome.Cancelled);
   }
 
@@ -210,6 +215,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     if (Number(headers['grpc-status']) !== status.OK) return;
     const leaf = this.#leave();
     if (leaf === undefined) return;
+    this.#traced?.end('success', 'OK');
     const { reportsPerCall, classify } = this.#context;
     const looked = classify !== undefined || (reportsPerCall && carriesLoad(headers));
     this.#finish(status.OK, '', looked ? Metadata.fromHttp2Headers(headers) : NO_METADATA, leaf);
@@ -220,6 +226,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     const leaf = this.#leave();
     this.#report();
     this.#record?.end(publicCode(code));
+    this.#traced?.end(outcomeName(outcomeOf(code)), status[publicCode(code)] ?? 'UNKNOWN');
     // Late: it was let go of, and its lease is done.
     if (leaf !== undefined) this.#finish(code, details, metadata, leaf);
   }

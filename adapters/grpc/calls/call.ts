@@ -1,5 +1,5 @@
 import { status as Code, experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
-import { routeOf } from '../../../src/adapter.js';
+import { routeOf, type TracedCall, tracerOf } from '../../../src/adapter.js';
 import type { AcquireRequest, Clock, Endpoint, RoutingKey, Service } from '../../../src/index.js';
 import { REFUSED_STREAM } from '../common/status.js';
 import type { ChannelTelemetry } from '../common/telemetry.js';
@@ -35,6 +35,8 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
   prefer: string | undefined = undefined;
   /** Where calls are routed: what all attempts are held to. */
   part: AcquireRequest['part'] = undefined;
+  /** Undefined where the service is not traced. */
+  trace: TracedCall | undefined = undefined;
   /** Endpoints of earlier attempts. */
   tried: readonly Endpoint[] | undefined = undefined;
   readonly #plan: MethodPlan;
@@ -97,11 +99,13 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     const reason = this.#gate?.leave(this);
     const told = ended.code === REFUSED_STREAM ? { ...ended, code: Code.UNAVAILABLE } : ended;
     this.record?.end(told.code);
+    this.trace?.end(Code[told.code] ?? 'UNKNOWN');
     return reason === undefined ? told : whileWaiting(told, reason);
   }
 
   /** For an attempt that cannot be sent now. */
   wait(): experimental.PickResult {
+    this.trace?.waited();
     return this.#gate === undefined ? QUEUE : waitingPick(this.#gate.wait(this));
   }
 
@@ -109,7 +113,10 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     const passed = await metadata;
     this.record?.attempt(passed);
     // Its state may have changed meanwhile.
-    if (!gate.lets(this)) await gate.wait(this);
+    if (!gate.lets(this)) {
+      this.trace?.waited();
+      await gate.wait(this);
+    }
     return passed;
   }
 
@@ -261,6 +268,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
     const call = new Call(key, plan, record, this.#throttle, this.#gate);
+    if (this.#service !== undefined) call.trace = traced(this.#service, path, metadata);
     call.prefer = preferredOf(metadata);
     if (this.#service !== undefined) call.part = routed(this.#service, key, metadata);
     call.waitsForReady = metadata.getOptions().waitForReady === true;
@@ -269,6 +277,14 @@ export class CallConfigurator implements experimental.ConfigSelector {
 
   /** Called at every resolution; there is nothing to let go of. */
   unref(): void {}
+}
+
+/** A client that is instrumented has made a span of its own, and told the server of it. */
+function traced(service: Service, path: string, metadata: Metadata): TracedCall | undefined {
+  const tracer = tracerOf(service);
+  if (tracer === undefined) return undefined;
+  const spanned = metadata.get('traceparent').length > 0;
+  return tracer.call({ system: 'grpc', service: service.name, method: path.replace(/^\//, ''), spanned });
 }
 
 /** Where the call is held to; what it has to carry on is added to its metadata. */

@@ -1,4 +1,4 @@
-import { withTimeout } from '../../../src/adapter.js';
+import { runUntraced, withTimeout } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 import { cutConnection, isOpen } from '../connections/physical.js';
 import { type DriverConnection, openConnection } from '../driver/driver.js';
@@ -103,7 +103,7 @@ export class Prober {
 
   #look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    this.#looking ??= this.#lookOnce().finally(() => {
+    this.#looking ??= runUntraced(() => this.#lookOnce()).finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;

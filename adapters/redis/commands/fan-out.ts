@@ -4,6 +4,7 @@ import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import type { Merge } from './rules.js';
 import { sum } from './split.js';
+import { tracedBatch } from './traced-batch.js';
 
 /**
  * Sends a command to every shard and settles it with one reply. Where some shard fails it is
@@ -17,28 +18,31 @@ export function sendToAll(
   service: string,
 ): void {
   const shards = set.everyone;
-  const replies = shards.map((shard) => {
-    const part = partOf(command, command.args);
-    shard.send(part);
-    return part.promise as Promise<unknown>;
-  });
+  const { sent: replies, end } = tracedBatch(command, shards.length, service, () =>
+    shards.map((shard) => {
+      const part = partOf(command, command.args);
+      shard.send(part);
+      return part.promise as Promise<unknown>;
+    }),
+  );
   const whole = Promise.allSettled(replies).then((settled) => {
     const failed = settled.some(({ status }) => status === 'rejected');
     if (failed) {
-      command.reject(
-        new PartialResultError(
-          service,
-          command.name,
-          settled.map((each, i) => toResult(shards[i]!, each)),
-        ),
-      );
+      const results = settled.map((each, i) => toResult(shards[i]!, each));
+      const error = new PartialResultError(service, command.name, results);
+      end(error);
+      command.reject(error);
       return;
     }
+    end();
     const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
     command.resolve(merges[merge](values, shards));
   });
   // A reply that is not what the command's should be.
-  whole.catch((error: Error) => command.reject(error));
+  whole.catch((error: Error) => {
+    end(error);
+    command.reject(error);
+  });
 }
 
 /** A command without keys: the shard's name stands in for one. */

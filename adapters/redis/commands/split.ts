@@ -2,6 +2,7 @@ import { type KeyResult, PartialResultError, type RedisKey } from '../common/err
 import { type Command, partOf } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
+import { tracedBatch } from './traced-batch.js';
 
 type SplitMerge = 'values' | 'sum' | 'status';
 
@@ -50,20 +51,29 @@ export function sendSplit(command: Command, merge: SplitMerge, shards: ShardSet,
     parts[0]!.shard.send(command);
     return;
   }
-  const replies = parts.map(({ shard, args: own }) => {
-    const part = partOf(command, own);
-    shard.send(part);
-    return part.promise as Promise<unknown>;
-  });
+  const { sent: replies, end } = tracedBatch(command, parts.length, service, () =>
+    parts.map(({ shard, args: own }) => {
+      const part = partOf(command, own);
+      shard.send(part);
+      return part.promise as Promise<unknown>;
+    }),
+  );
   const whole = Promise.allSettled(replies).then((settled) => {
     if (settled.every(({ status }) => status === 'fulfilled')) {
       const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
+      end();
       command.resolve(mergeReplies(merge, parts, values, args.length / width));
-    } else
-      command.reject(new PartialResultError(service, command.name, resultsOf(command, merge, parts, settled, width)));
+      return;
+    }
+    const error = new PartialResultError(service, command.name, resultsOf(command, merge, parts, settled, width));
+    end(error);
+    command.reject(error);
   });
   // A reply that is not what the command's should be.
-  whole.catch((error: Error) => command.reject(error));
+  whole.catch((error: Error) => {
+    end(error);
+    command.reject(error);
+  });
 }
 
 export function mergeReplies(

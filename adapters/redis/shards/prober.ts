@@ -1,3 +1,4 @@
+import { runUntraced } from '../../../src/adapter.js';
 import { type Clock, Outcome, type Timer } from '../../../src/index.js';
 import type { Command, Redis } from '../driver/driver.js';
 
@@ -116,7 +117,7 @@ export class Prober {
         }
       },
     );
-    connection.sendCommand(command);
+    runUntraced(() => connection.sendCommand(command));
   }
 
   #again(sinceMs: number): void {

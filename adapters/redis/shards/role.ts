@@ -1,3 +1,4 @@
+import { runUntraced } from '../../../src/adapter.js';
 import type { EndpointSpec } from '../../../src/index.js';
 import { ownCommand, type Redis } from '../driver/driver.js';
 
@@ -51,7 +52,7 @@ export class PrimaryRole {
         this.#demoted = false;
       },
     );
-    this.#host.connection.sendCommand(command);
+    runUntraced(() => this.#host.connection.sendCommand(command));
   }
 
   /** A command was answered by this error. */
