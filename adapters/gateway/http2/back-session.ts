@@ -84,7 +84,8 @@ export class BackSession {
 
   /** Begins a request; throws where the connection has just ended. */
   request(headers: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream {
-    const stream = this.#session.request(headers, { endStream });
+    // Without trailers to come, node:http2 would end what it resets: half an upload would look whole.
+    const stream = this.#session.request(headers, { endStream, waitForTrailers: !endStream });
     this.#active++;
     this.#idle?.cancel();
     if (this.#active === 1) {
@@ -102,7 +103,10 @@ export class BackSession {
   }
 
   destroy(error?: Error): void {
+    this.#error ??= error;
     this.#session.destroy(error);
+    // node:http2 may wait for the other end, which may be silent.
+    this.#socket.destroy();
   }
 
   #opened(): void {

@@ -131,6 +131,10 @@ export class FrontSession {
       this.#streams.delete(open);
       if (this.#streams.size === 0) this.#idleSinceMs = this.#host.clock.now();
     });
+    if (request.method === 'CONNECT') {
+      response.writeHead(405, []).end();
+      return;
+    }
     if (headers.expect?.toLowerCase() === '100-continue') response.interim(100, []);
     this.#host.handle(request.asMessage(), response.asResponse());
   }

@@ -55,7 +55,7 @@ export class RelayedBody {
   /** Nobody gets it for now. */
   hold(): void {
     this.#target = undefined;
-    if (!this.#ended) this.#request.pause();
+    if (this.#touched && !this.#ended) this.#request.pause();
   }
 
   /** There will be no further attempt. */

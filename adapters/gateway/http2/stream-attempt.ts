@@ -3,6 +3,7 @@ import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
 import type { BackSession } from './back-session.js';
 import type { BackSessions } from './back-sessions.js';
 import { plainHeaders } from './header-block.js';
+import { wholeness } from './wholeness.js';
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
 
@@ -120,6 +121,9 @@ export class StreamAttempt {
       ended = true;
       listener.end(trailers, trailerFields);
     });
+    stream.once('wantTrailers', () => {
+      if (!stream.closed) stream.sendTrailers({});
+    });
     stream.once('close', () => {
       if (this.#over || ended) return;
       const { rstCode } = stream;
@@ -138,18 +142,4 @@ export class StreamAttempt {
   #broke(broken: Broken): void {
     this.#listener.broke(broken);
   }
-}
-
-/**
- * Returns what says whether the end of a response was its own: node:http2 ends a stream that was
- * reset in the same way, but closes it first.
- */
-function wholeness(stream: ClientHttp2Stream): () => boolean {
-  let whole = false;
-  const { push } = stream;
-  stream.push = (chunk, encoding) => {
-    if (chunk === null && !stream.closed) whole = true;
-    return push.call(stream, chunk, encoding);
-  };
-  return () => whole;
 }

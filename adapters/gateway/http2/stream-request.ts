@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { wholeness } from './wholeness.js';
 
 /**
  * A request of HTTP/2 in the words of node:http, as far as the gateway reads them.
@@ -21,6 +22,7 @@ export class StreamRequest {
   readonly stream: ServerHttp2Stream;
   /** No body follows. */
   readonly bodiless: boolean;
+  readonly #isWhole: () => boolean;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -38,11 +40,12 @@ export class StreamRequest {
     this.headers = authority === undefined ? headers : { ...headers, host: authority };
     this.rawHeaders = raw;
     this.bodiless = bodiless;
+    this.#isWhole = wholeness(stream);
   }
 
   /** All of it has come. */
   get complete(): boolean {
-    return this.bodiless || (this.stream.readableEnded && !this.stream.aborted);
+    return this.bodiless || (this.stream.readableEnded && this.#isWhole());
   }
 
   get readableDidRead(): boolean {
@@ -56,7 +59,7 @@ export class StreamRequest {
   async *iterator(): AsyncGenerator<Buffer> {
     const { stream } = this;
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
-    if (stream.aborted) throw brokenOff();
+    if (!this.#isWhole()) throw brokenOff();
   }
 
   pause(): void {

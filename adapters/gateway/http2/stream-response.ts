@@ -4,7 +4,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { headerBlock } from './header-block.js';
 import type { StreamRequest } from './stream-request.js';
 
-const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
+const { NGHTTP2_NO_ERROR } = constants;
 
 /**
  * A response of HTTP/2 in the words of node:http, as far as the gateway writes them. Headers go out
@@ -15,6 +15,7 @@ export class StreamResponse extends EventEmitter {
   readonly req: StreamRequest;
   /** Trailers may follow, whatever the headers announce. */
   mayHaveTrailers = false;
+  #waits = false;
   readonly #stream: ServerHttp2Stream;
   #head: { readonly status: number; readonly headers: readonly string[] } | undefined;
   #trailers: readonly (readonly [string, string])[] = [];
@@ -36,6 +37,9 @@ export class StreamResponse extends EventEmitter {
     });
     stream.once('close', () => this.emit('close'));
     stream.once('wantTrailers', () => this.#end());
+    stream.once('finish', () => {
+      if (!this.#waits) this.#answered();
+    });
   }
 
   get headersSent(): boolean {
@@ -93,10 +97,17 @@ export class StreamResponse extends EventEmitter {
 
   /** Breaks it off: it never looks whole. */
   destroy(): void {
-    this.reset(NGHTTP2_INTERNAL_ERROR);
+    this.#broken = true;
+    this.#stream.destroy(new Error('broken off'));
   }
 
+  /** The same, with what the client is to hear. */
   reset(code: number): void {
+    // Without trailers to come, node:http2 ends a response before it resets it.
+    if (!this.#waits && this.#sent) {
+      this.destroy();
+      return;
+    }
     this.#broken = true;
     this.#stream.close(code);
   }
@@ -116,19 +127,18 @@ export class StreamResponse extends EventEmitter {
     this.#sent = true;
     if (this.destroyed) return;
     const headers = headerBlock(head.headers, { ':status': head.status });
-    const waitForTrailers = !endStream && (this.mayHaveTrailers || headers.trailer !== undefined);
-    this.#stream.respond(headers, { endStream, waitForTrailers });
+    this.#waits = !endStream && (this.mayHaveTrailers || headers.trailer !== undefined);
+    this.#stream.respond(headers, { endStream, waitForTrailers: this.#waits });
   }
 
   #end(): void {
-    const trailers = headerBlock(this.#trailers.flat());
-    this.#stream.sendTrailers(trailers);
+    if (!this.destroyed) this.#stream.sendTrailers(headerBlock(this.#trailers.flat()));
     this.#answered();
   }
 
   /** What else the client sends is not wanted any more: RFC 9113, 8.1. */
   #answered(): void {
-    if (this.req.complete) return;
+    if (this.req.complete || this.destroyed) return;
     this.#broken = true;
     this.#stream.close(NGHTTP2_NO_ERROR);
   }
