@@ -6,7 +6,7 @@ import { type Clock, FairleadError, type Mesh, type Random, type Route } from '.
 import { RepeatLedger } from '../http/index.js';
 import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
-import { isGrpc } from './common/grpc.js';
+import { GrpcStatus, isGrpc } from './common/grpc.js';
 import { hasBody } from './common/linger.js';
 import { type ExplainedRequest, explainRequest, type RequestExplanation } from './explain.js';
 import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
@@ -287,7 +287,7 @@ class LiveGateway implements Gateway, PassageHost {
       passage.answer({ status: 204, headers: preflightHeaders(cors, request) });
     else if (maxInflight !== undefined && route.figures.inflight > maxInflight) {
       route.figures.limited++;
-      passage.answer({ status: 503, headers: ['retry-after', '1'] });
+      passage.answer({ status: 503, headers: ['retry-after', '1'], grpc: GrpcStatus.ResourceExhausted });
     } else if (maxBodyBytes !== undefined && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
       passage.answer({ status: 413 });
     else if (route.limit === undefined) this.#admitted(passage, head, route, pattern);

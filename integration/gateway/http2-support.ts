@@ -78,7 +78,7 @@ export async function replyOf(stream: ClientHttp2Stream): Promise<Reply> {
   return { status: Number(headers[':status'] ?? 0), headers, body, trailers, interim, code: stream.rstCode ?? 0 };
 }
 
-type Respond = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+type Respond = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void | Promise<void>;
 
 /** A server of HTTP/2 without TLS, in this process. */
 export class Http2Origin implements AsyncDisposable {
@@ -97,7 +97,7 @@ export class Http2Origin implements AsyncDisposable {
     this.#server.on('stream', (stream, headers) => {
       this.requests.push(headers);
       stream.on('error', () => {});
-      respond(stream, headers);
+      void respond(stream, headers);
     });
   }
 

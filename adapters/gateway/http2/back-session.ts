@@ -84,7 +84,7 @@ export class BackSession {
 
   /** Begins a request; throws where the connection has just ended. */
   request(headers: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream {
-    // Without trailers to come, node:http2 would end what it resets: half an upload would look whole.
+    // Without trailers to come node:http2 ends what it resets: half an upload would look whole.
     const stream = this.#session.request(headers, { endStream, waitForTrailers: !endStream });
     this.#active++;
     this.#idle?.cancel();
