@@ -10,11 +10,14 @@ import { buildPage } from './adapters/admin/build-page.js';
 type Export = string | { readonly 'fairlead-source': string; readonly default: string };
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, Export> };
 
-const input = Object.fromEntries(
+const input: Record<string, string> = Object.fromEntries(
   Object.values(exports).flatMap((entry) =>
     typeof entry === 'string' ? [] : [[entry.default.replace(/^\.\/dist\/|\.js$/g, ''), entry['fairlead-source']]],
   ),
 );
+
+// The command.
+input['cli/main'] = './cli/main.ts';
 
 const config: RolldownOptions = defineConfig({
   input,

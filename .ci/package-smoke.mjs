@@ -42,6 +42,10 @@ try {
   run('node', '--input-type=commonjs', '-e', `const m = require('fairlead'); ${ask}`);
   console.log('fairlead: import and require work without any peer');
 
+  const help = run('npx', '--no-install', 'fairlead', '--help');
+  if (!help.includes('fairlead <command>')) throw new Error(`npx fairlead --help says: ${help}`);
+  console.log('npx fairlead: runs without any peer');
+
   for (const peer of peers) {
     const link = join(folder, 'node_modules', peer);
     mkdirSync(dirname(link), { recursive: true });

@@ -1,6 +1,6 @@
 import { FairleadError, type Mesh, type Timer } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
-import { Actions } from './actions.js';
+import { Actions, serviceNamed } from './actions.js';
 import { pageDocument } from './document.js';
 import type { AdminSettings } from './options.js';
 import { EventLog } from './state/event-log.js';
@@ -124,6 +124,7 @@ export class LiveAdmin {
     if (refusal !== undefined) throw new Refused(refusal);
     if (name === 'state') this.#answerState(response);
     else if (name === 'stream') this.#follow(response);
+    else if (name === 'explain') this.#answerExplain(response, guarded.query);
     else if (name === 'diff') this.#answerDiff(response, guarded.query);
     else if (name === 'health') this.#answerHealth(response);
     else throw new Refused({ status: 404, code: 'UNKNOWN', message: 'There is no such part of the API.' });
@@ -142,6 +143,21 @@ export class LiveAdmin {
       this.#countNoMore();
     });
     answerJson(response, 200, this.#read());
+  }
+
+  #answerExplain(response: PlainRequest['response'], query: URLSearchParams): void {
+    const key = query.get('key');
+    const labels = new Map(
+      query.getAll('label').map((label) => {
+        const at = label.indexOf(':');
+        return [label.slice(0, at).trim().toLowerCase(), label.slice(at + 1).trim()] as const;
+      }),
+    );
+    const explanation = serviceNamed(this.#mesh, query.get('service')).explain({
+      ...(key !== null && key !== '' && { key }),
+      labels: (name) => labels.get(name.toLowerCase()),
+    });
+    answerJson(response, 200, explanation);
   }
 
   #answerDiff(response: PlainRequest['response'], query: URLSearchParams): void {

@@ -1,11 +1,12 @@
 import grpc from '@grpc/grpc-js';
-import { consecutiveFailures, createMesh, type Service } from 'fairlead';
+import { consecutiveFailures, createMesh, type Mesh, type Service } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import { registerGrpc } from 'fairlead/grpc';
 import { type User, UsersConstructor } from './users.js';
 
 /** The program under demonstration: it asks `users` for something, and fairlead decides whom. */
 export interface Client {
+  readonly mesh: Mesh;
   readonly service: Service;
   get(id: number, deadlineMs: number): Promise<User>;
   close(): Promise<void>;
@@ -28,6 +29,7 @@ export function createClient(registry: string): Client {
   const registration = registerGrpc(mesh, { services: { users: { serviceConfig: { methodConfig: [RETRIES] } } } });
   const client = new UsersConstructor('fairlead:///users', grpc.credentials.createInsecure());
   return {
+    mesh,
     service: mesh.service('users'),
     get: (id, deadlineMs) =>
       new Promise((resolve, reject) => {

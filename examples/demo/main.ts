@@ -1,3 +1,5 @@
+import { createAdmin } from 'fairlead/admin';
+import { monitorMesh } from 'fairlead/monitor';
 import pc from 'picocolors';
 import { type Client, createClient } from './client.js';
 import { Fleet } from './fleet.js';
@@ -13,6 +15,7 @@ import { Watch } from './watch.js';
  * exit code 0 only if every claim held.
  *
  *     npm run demo
+ *     npm run demo -- --page     the same, and serves the page of the client
  */
 const CALLS_PER_SECOND = 250;
 /** More failed calls than this and the demo itself counts as failed. */
@@ -53,6 +56,11 @@ async function demo(): Promise<void> {
 
   const client = createClient(registry.address);
   endings.push(client.close);
+  if (process.argv.includes('--page')) {
+    const admin = createAdmin(client.mesh, { monitor: monitorMesh(client.mesh) });
+    await admin.listen();
+    screen.event(`page: ${admin.address}`);
+  }
   const watch = new Watch(client.service, (event) => screen.event(event));
   const load = await begin(client);
   screen.show(watch, load);

@@ -1,6 +1,7 @@
 /** Real servers for the integration tests: `await using consul = await startConsul()`. */
 export { NoServersHere } from './backend.js';
 export { type Certificates, makeCertificates } from './certificates.js';
+export { startChromium } from './chromium.js';
 export {
   Consul,
   type ConsulCluster,

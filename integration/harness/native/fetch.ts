@@ -37,7 +37,7 @@ export function canFetch(): boolean {
  * Codename of this Debian release; undefined on anything else, derivatives included (their archives
  * lack our suites).
  */
-function debianRelease(): string | undefined {
+export function debianRelease(): string | undefined {
   const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   if (!/^ID=debian$/m.test(text)) return undefined;
   return /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1] ?? 'sid';

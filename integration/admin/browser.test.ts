@@ -1,0 +1,306 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createMesh, staticResolver } from 'fairlead';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startChromium, until } from '../harness/index.js';
+import { startAdmin, TOKEN } from './support.js';
+import { World } from './world.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const IMAGES = join(import.meta.dirname, '../../docs/img');
+/** Screenshots are kept where they are asked for: no two runs draw the same. */
+const KEEP = process.env.FAIRLEAD_SCREENSHOTS === '1';
+const SIZES = { wide: [1440, 1000], tablet: [820, 1100], phone: [390, 844] } as const;
+
+let browser: Browser;
+let world: World;
+
+beforeAll(async () => {
+  [browser, world] = await Promise.all([startChromium(), World.start()]);
+});
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]();
+  await browser?.close();
+});
+
+interface Open extends AsyncDisposable {
+  readonly page: Page;
+  /** What the browser complained of: errors, and what the policy kept from running. */
+  readonly complaints: readonly string[];
+}
+
+async function open(
+  url: string,
+  options: { readonly size?: keyof typeof SIZES; readonly theme?: 'light' | 'dark' } = {},
+): Promise<Open> {
+  const { size = 'wide', theme = 'light' } = options;
+  const [width, height] = SIZES[size];
+  const context: BrowserContext = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    deviceScaleFactor: size === 'phone' ? 2 : 1,
+    bypassCSP: false,
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  await page.goto(url);
+  await page.locator('.live.live').waitFor();
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Rules of WCAG 2.2 A and AA that the page breaks, by its own account of the standard. */
+async function violations(page: Page): Promise<string[]> {
+  // By the debugger, which no policy of the page concerns.
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    type Axe = {
+      run(): Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }>;
+    };
+    const { violations: found } = await (globalThis as unknown as { axe: Axe }).axe.run();
+    return found.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id} ${target} ${failureSummary}`),
+    );
+  });
+}
+
+const rows = (page: Page) => page.locator('.rows .row:not([hidden])');
+const names = (page: Page): Promise<string[]> =>
+  page.evaluate(`[...document.querySelectorAll('.rows .row:not([hidden])')]
+    .sort((a, b) => Number(a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex')))
+    .map((row) => row.dataset.key)`);
+const focusedKey = (page: Page): Promise<string> => page.evaluate('document.activeElement.dataset.key');
+const overflow = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth - innerWidth');
+
+describe('the page over a real run', () => {
+  it('shows services, endpoints with their state and why, and figures that move', async () => {
+    await using opened = await open(`${world.url}#/services?service=users`);
+    const { page, complaints } = opened;
+    await page.locator('.row[data-key="users-7f9c-g"] .state.ejected').waitFor({ timeout: 30_000 });
+    const ejected = page.locator('.row[data-key="users-7f9c-g"]');
+    expect(await ejected.locator('.reason').textContent()).toContain('consecutive_failures');
+    expect(await page.locator('nav.services a').count()).toBe(3);
+    await until('a rate is shown', async () => (await page.locator('.tile b').first().textContent()) !== '0');
+    expect(await page.locator('.plot canvas').count()).toBe(4);
+    expect(await page.locator('.plot').nth(1).getAttribute('aria-label')).toMatch(/^Latency, now: p50 .* p99/);
+    expect(await page.locator('.panel', { hasText: 'Canary' }).textContent()).toMatch(/running.*errors.*latency/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('says why an endpoint would be chosen', async () => {
+    await using opened = await open(`${world.url}#/services?service=orders`);
+    const { page, complaints } = opened;
+    await page.getByLabel('Key').fill('user-42');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.locator('.answer tr.chosen').waitFor();
+    expect(await page.locator('.answer').textContent()).toMatch(/orders-\d by peak_ewma/);
+    expect(await page.locator('.answer tbody tr').count()).toBe(5);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows shards with their states, versions with what they changed, and events', async () => {
+    await using opened = await open(`${world.url}#/topology`);
+    const { page, complaints } = opened;
+    const cache = page.locator('.panel', { hasText: 'redis cache' });
+    expect(await cache.locator('tbody tr').count()).toBe(2);
+    expect(await cache.textContent()).toMatch(/cache-1127\.0\.0\.1:\d+/);
+    await page.getByRole('link', { name: 'Configuration' }).click();
+    await page.getByRole('button', { name: 'changes' }).first().click();
+    await page.locator('.diff ins', { hasText: '800' }).waitFor();
+    expect(await page.locator('.diff').first().textContent()).toContain('services.users.policy');
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.locator('.events li', { hasText: 'ejected by consecutive_failures' }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('drains with the token, says so, and takes it back', async () => {
+    await using opened = await open(`${world.url}#/services?service=orders`);
+    const { page, complaints } = opened;
+    const stateOf = (): string => world.mesh.service('orders').endpoints[0]!.state;
+    await page.locator('.row[data-key="orders-1"]').click();
+    await page.getByLabel('Reason').fill('new disk');
+    await page.getByLabel('By', { exact: true }).fill('mara');
+    await page.getByRole('button', { name: 'Drain' }).click();
+    expect(stateOf()).toBe('ready');
+    await page.locator('dialog.token input').fill(TOKEN);
+    await page.getByRole('button', { name: 'Use' }).click();
+    await page.locator('.row[data-key="orders-1"] .state.drained').waitFor();
+    expect(stateOf()).toBe('unhealthy');
+    expect(await page.locator('.row[data-key="orders-1"] .reason').textContent()).toMatch(
+      /drained by hand · mara: new disk · \d+ min left/,
+    );
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.locator('.row[data-key="orders-1"] .state.ready').waitFor();
+    expect(page.url()).not.toContain(TOKEN);
+    expect(complaints).toEqual([]);
+  });
+
+  it('costs nothing when it is closed', async () => {
+    {
+      await using opened = await open(world.url);
+      expect(opened.complaints).toEqual([]);
+      expect(world.admin.followers).toBe(1);
+    }
+    await until('nobody follows', () => world.admin.followers === 0);
+  });
+});
+
+describe('anybody can use it', () => {
+  const places = ['services?service=users', 'topology', 'configuration', 'events'];
+
+  it.each(['light', 'dark'] as const)('no rule of accessibility is broken in any view, %s', async (theme) => {
+    await using opened = await open(world.url, { theme });
+    const { page } = opened;
+    for (const to of places) {
+      await page.evaluate(`location.hash = '#/${to}'`);
+      await sleep(300);
+      expect(await violations(page), to).toEqual([]);
+    }
+    await page.goto(`${world.url}#/services?service=orders`);
+    await page.locator('.row[data-key="orders-2"]').click();
+    await page.locator('dialog.endpoint[open]').waitFor();
+    expect(await violations(page), 'an endpoint').toEqual([]);
+  });
+
+  it('a keyboard is enough: order, rows, details, and back', async () => {
+    await using opened = await open(`${world.url}#/services?service=users`);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'p99' }).focus();
+    await page.keyboard.press('Enter');
+    expect(page.url()).toContain('sort=p99&order=desc');
+    expect(await page.locator('[aria-sort="descending"]').textContent()).toContain('p99');
+    await rows(page).locator('xpath=self::*[@tabindex="0"]').first().focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowDown');
+    const key = await focusedKey(page);
+    await page.keyboard.press('Enter');
+    await page.locator('dialog.endpoint[open]').waitFor();
+    expect(await page.locator('dialog.endpoint h2').textContent()).toBe(key);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog.endpoint:not([open])').waitFor({ state: 'attached' });
+  });
+});
+
+describe('pictures', () => {
+  const shots = Object.keys(SIZES).flatMap((size) =>
+    (['light', 'dark'] as const).map((theme) => [size as keyof typeof SIZES, theme] as const),
+  );
+
+  it.each(shots)(
+    'are as wide as the screen: %s, %s',
+    async (size, theme) => {
+      await using opened = await open(`${world.url}#/services?service=users`, { size, theme });
+      const { page, complaints } = opened;
+      await sleep(KEEP ? 25_000 : 300);
+      expect(await overflow(page)).toBeLessThanOrEqual(0);
+      if (KEEP) {
+        mkdirSync(IMAGES, { recursive: true });
+        await page.screenshot({ path: join(IMAGES, `admin-${size}-${theme}.png`) });
+      }
+      expect(complaints).toEqual([]);
+    },
+    90_000,
+  );
+});
+
+describe('names that discovery says', () => {
+  it('are shown as text, whatever they are', async () => {
+    const hostile = [
+      '<img src=x onerror="window.pwned=1">',
+      '<script>window.pwned=1</script>',
+      '"><svg onload=window.pwned=1>',
+      'javascript:window.pwned=1',
+      '__proto__',
+      '\u202egnp.exe',
+      '\u001b[31mred\u001b]0;title\u0007',
+      'x'.repeat(10_000),
+    ];
+    const list = hostile.map((id, i) => ({
+      id,
+      host: '10.0.0.1',
+      port: i + 1,
+      zone: id,
+      tags: [id],
+      meta: { [id]: id },
+    }));
+    const mesh = createMesh({
+      resolver: staticResolver(
+        Object.fromEntries([
+          ['users', list],
+          [hostile[0], list],
+        ]),
+      ),
+    });
+    for (const name of ['users', hostile[0]!]) mesh.service(name);
+    const { admin, port } = await startAdmin(mesh);
+    try {
+      await using opened = await open(`http://127.0.0.1:${port}/#/services?service=users`);
+      const { page, complaints } = opened;
+      expect(await rows(page).count()).toBe(hostile.length);
+      const text = (await page.locator('.rows').textContent())!;
+      expect(text).toContain('<img src=x onerror="window.pwned=1">');
+      expect(text).toContain('⟨202E⟩gnp.exe');
+      expect(text).toContain('⟨001B⟩[31mred');
+      for (const mark of ['\u001b', '\u202e']) expect(text).not.toContain(mark);
+      await rows(page).first().click();
+      await page.locator('dialog.endpoint[open]').waitFor();
+      await page.keyboard.press('Escape');
+      await page.goto(`http://127.0.0.1:${port}/#/events`);
+      expect(await page.evaluate('typeof window.pwned')).toBe('undefined');
+      expect(await page.locator('img, svg, script:not(body > script)').count()).toBe(0);
+      expect(await overflow(page)).toBeLessThanOrEqual(0);
+      expect(complaints).toEqual([]);
+    } finally {
+      await admin.close();
+      await mesh.close();
+    }
+  });
+});
+
+describe('a thousand endpoints', () => {
+  it('are a few rows at a time, found by the filter in the address, and ordered by any column', async () => {
+    const list = Array.from({ length: 1_000 }, (_, i) => ({
+      id: `e${String(i).padStart(4, '0')}`,
+      host: '10.0.0.1',
+      port: i + 1,
+      weight: 1 + (i % 7),
+      zone: `z${i % 10}`,
+    }));
+    const mesh = createMesh({ resolver: staticResolver({ users: list }) });
+    mesh.service('users');
+    const { admin, port } = await startAdmin(mesh);
+    try {
+      await using opened = await open(`http://127.0.0.1:${port}/`);
+      const { page, complaints } = opened;
+      expect(await page.locator('[role="grid"]').getAttribute('aria-rowcount')).toBe('1001');
+      expect(await rows(page).count()).toBeLessThan(60);
+      await page.locator('.scroller').evaluate((scroller) => {
+        scroller.scrollTop = scroller.scrollHeight;
+      });
+      await page.locator('.row[data-key="e0999"]').waitFor();
+      await rows(page).last().focus();
+      await page.keyboard.press('Home');
+      await until('the first has the focus', async () => (await focusedKey(page)) === 'e0000');
+      await page.goto(`http://127.0.0.1:${port}/#/services?service=users&filter=zone%3Az3&sort=weight&order=desc`);
+      await until(
+        'the filter holds',
+        async () => (await page.locator('[role="grid"]').getAttribute('aria-rowcount')) === '101',
+      );
+      expect(await page.getByLabel('Filter endpoints').inputValue()).toBe('zone:z3');
+      expect((await names(page)).slice(0, 3)).toEqual(['e0013', 'e0083', 'e0153']);
+      await page.getByLabel('Filter endpoints').fill('e0042');
+      await until('one is left', async () => (await names(page)).join() === 'e0042');
+      expect(page.url()).toContain('filter=e0042');
+      expect(complaints).toEqual([]);
+    } finally {
+      await admin.close();
+      await mesh.close();
+    }
+  });
+});

@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { consecutiveFailures, createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
+import { createAdmin } from 'fairlead/admin';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saysWho } from '../http/support.js';
+import { BuiltCommand, file, inTerminal, piped, startInTerminal, untilSaid } from './support.js';
+
+let built: BuiltCommand;
+let mesh: Mesh;
+let url: string;
+
+beforeAll(async () => {
+  built = new BuiltCommand();
+  const endpoints = ['a', 'b', '\u001b[31mred'].map((id, i) => ({ id, host: '10.0.0.1', port: i + 1, zone: 'eu-1' }));
+  mesh = createMesh({ resolver: staticResolver({ users: endpoints, cache: endpoints }) });
+  const admin = createAdmin(mesh);
+  const health = [consecutiveFailures({ baseEjectionMs: 280_000 })];
+  for (const name of ['users', 'cache']) mesh.service(name, { policy: 'least_request', health });
+  await admin.listen();
+  url = admin.address!;
+  for (let i = 0; i < 5; i++) mesh.service('users').acquire({ prefer: 'b' }).done(Outcome.Failure);
+});
+afterAll(async () => {
+  built[Symbol.dispose]();
+  await mesh.close();
+});
+
+const ESC = '\u001b';
+const good = () =>
+  file('good.yaml', 'resolver: { static: { users: ["127.0.0.1:5001"] } }\nservices:\n  users: { policy: random }\n');
+const other = () =>
+  file(
+    'other.yaml',
+    'resolver: { static: { users: ["127.0.0.1:5001"] } }\nservices:\n  users: { policy: round_robin }\n',
+  );
+
+describe('the command', () => {
+  it('says what there is, in colour on a terminal and plainly elsewhere', async () => {
+    const shown = await inTerminal(['--help']);
+    expect([shown.code, shown.out.includes(ESC)]).toEqual([0, true]);
+    for (const name of ['demo', 'top', 'watch', 'explain', 'check', 'diff', 'ring', 'route', 'simulate', 'gateway']) {
+      expect(shown.out).toMatch(new RegExp(`${name}\\b`));
+    }
+    expect((await inTerminal(['--help'], { NO_COLOR: '1' })).out).not.toContain(ESC);
+    expect((await piped(['ring', '--help'])).out).toMatch(/Usage: fairlead ring.*Examples:/s);
+  });
+
+  it('refuses what it does not know, by exit code 2', async () => {
+    for (const args of [['nothing'], ['ring', '--what'], ['check'], ['check', '/nowhere.yaml'], ['top'], ['route']]) {
+      expect((await piped(args)).code, args.join(' ')).toBe(2);
+    }
+  });
+
+  it('completes in bash, zsh and fish', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, out } = await piped(['completion', shell]);
+      expect([code, out.includes('placement')]).toEqual([0, true]);
+    }
+    const { out } = await piped(['completion', 'bash']);
+    const typed = `${out}\nCOMP_WORDS=(fairlead ring --pl); COMP_CWORD=2; _fairlead; echo "\${COMPREPLY[@]}"`;
+    expect(execFileSync('bash', ['-c', typed], { encoding: 'utf8' })).toBe('--placement\n');
+  });
+});
+
+describe('check and diff', () => {
+  it('say what is wrong by file, line and column, and what changed', async () => {
+    const bad = file('bad.yaml', 'services:\n  users: { polcy: random }\n');
+    const checked = await inTerminal(['check', bad], { NO_COLOR: '1' });
+    expect(checked.code).toBe(1);
+    expect(checked.out).toMatch(/bad\.yaml:2:12 .*polcy is not an option.*Did you mean policy\?/s);
+    expect(JSON.parse((await piped(['check', bad, '--json'])).out).problems).toMatchObject([
+      { line: 2, column: 12, nearest: 'policy' },
+    ]);
+    expect((await piped(['check', good()])).code).toBe(0);
+    const { code, out } = await inTerminal(['diff', good(), other()], { NO_COLOR: '1' });
+    expect([code, out]).toEqual([1, 'services.users.policy  rebuild\n  - "random"\n  + "round_robin"\n']);
+    expect((await piped(['diff', good(), good()])).code).toBe(0);
+  });
+});
+
+describe('route', () => {
+  it('says where a statement would go, and why', async () => {
+    const { code, out } = await inTerminal(['route', 'SELECT id FROM users FOR UPDATE'], { NO_COLOR: '1' });
+    expect([code, out]).toEqual([0, 'primary  locks what it reads\n']);
+    expect(JSON.parse((await piped(['route', 'SELECT 1', '--json'])).out)).toMatchObject([
+      { sql: 'SELECT 1', route: 'replica' },
+    ]);
+  });
+});
+
+describe('ring', () => {
+  it('says who owns a key, as the client places it, and what moves', async () => {
+    const { code, out } = await inTerminal(['ring', 'k1', 'k2', '--nodes', 'a,b,c', '--remove', 'a'], {
+      NO_COLOR: '1',
+    });
+    expect([code, out]).toEqual([0, 'k1  a  moves to c\nk2  c\n']);
+    const { shares, moved } = JSON.parse((await piped(['ring', '--nodes', 'a,b=2,c', '--add', 'd', '--json'])).out);
+    expect(shares.map(({ node }: { node: string }) => node)).toEqual(['a', 'b', 'c', 'd']);
+    expect(moved).toBeGreaterThan(0.1);
+    expect(moved).toBeLessThan(0.3);
+    expect((await piped(['ring', '--nodes', 'a,a'])).code).toBe(2);
+  });
+
+  it('takes the nodes of a configuration, or of a process', async () => {
+    expect((await piped(['ring', 'k', '--config', good(), '--service', 'users'])).out).toContain('127.0.0.1:5001');
+    expect((await piped(['ring', 'k', '--admin', url, '--service', 'cache'])).out).toMatch(/^k {2}(a|b)\n$|red/);
+    expect((await piped(['ring', 'k', '--admin', url, '--service', 'none'])).code).toBe(2);
+  });
+});
+
+describe('what looks into a process', () => {
+  it('top shows its services on a screen of its own, until it is ended', async () => {
+    const { code, out } = await untilSaid(startInTerminal(['top', '--admin', url]), /users/);
+    expect(out).toContain(`${ESC}[?1049h`);
+    expect(out).toContain(`${ESC}[?1049l`);
+    expect(out).toMatch(/users.*degraded.*2\/3.*least_request/);
+    expect(code).toBe(130);
+  });
+
+  it('watch shows endpoints, those that are out first, and no mark of theirs reaches the terminal', async () => {
+    const { code, out } = await inTerminal(['watch', 'users', '--admin', url, '--once'], { NO_COLOR: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/endpoint.*\nb .*ejected.*consecutive_failures\n/);
+    expect(out).toContain('?[31mred');
+    expect(out).not.toContain(ESC);
+    const service = JSON.parse((await piped(['watch', 'users', '--admin', url, '--once', '--json'])).out);
+    expect(service.endpoints.b).toMatchObject({ state: 'ejected' });
+  });
+
+  it('watch asks a resolver from here', async () => {
+    const { code, out } = await piped(['watch', 'users', '--config', good(), '--once']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/127\.0\.0\.1:5001 +ready/);
+  });
+
+  it('explain says which endpoint, and why not the others', async () => {
+    const { code, out } = await inTerminal(['explain', 'users', '--admin', url], { NO_COLOR: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/by least_request\n/);
+    expect(out).toMatch(/\nb .*ejected/);
+    expect(JSON.parse((await piped(['explain', 'users', '--admin', url, '--json'])).out)).toMatchObject({
+      service: 'users',
+    });
+  });
+
+  it('says where nobody answers, by exit code 3', async () => {
+    const { code, out } = await piped(['top', '--admin', 'http://127.0.0.1:1']);
+    expect([code, out.includes('does not answer')]).toEqual([3, true]);
+  });
+});
+
+describe('simulate', () => {
+  it('compares policies, and draws them in the terminal, as SVG and as a page', async () => {
+    const [svg, html] = [file('a.svg', ''), file('a.html', '')];
+    const args = ['simulate', '--policy', 'round_robin,peak_ewma', '--seconds', '15', '--svg', svg, '--html', html];
+    const { code, out } = await inTerminal(args, { NO_COLOR: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/round_robin .*█+\n.*peak_ewma .*█+\n/);
+    expect(readFileSync(svg, 'utf8')).toMatch(/^<svg .*peak_ewma.*<\/svg>\n$/s);
+    expect(readFileSync(html, 'utf8')).toMatch(/<table>.*round_robin/s);
+    const again = JSON.parse((await piped([...args.slice(0, 5), '--json'])).out);
+    const [first, second] = again.policies as readonly { readonly policy: string; readonly p99Ms: number }[];
+    expect([first!.policy, first!.p99Ms > second!.p99Ms]).toEqual(['round_robin', true]);
+  });
+});
+
+describe('demo', () => {
+  it('shows servers of its own, and serves the page', async () => {
+    const { out } = await untilSaid(startInTerminal(['demo', '--page', '--seconds', '20']), /page: .*http:.*dogwood/s);
+    expect(out).toMatch(/alder .*ready/);
+    const { code, out: lines } = await piped(['demo', '--seconds', '2', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(lines.split('\n')[0]!)).toMatchObject({ name: 'users' });
+  });
+});
+
+describe('gateway', () => {
+  it('serves the routes of a configuration, until it is ended', async () => {
+    await using backend = await saysWho('a');
+    const path = file(
+      'gateway.yaml',
+      `resolver: { static: { users: ['127.0.0.1:${backend.port}'] } }\ngateway:\n  routes:\n    - { match: { path: /api/* }, service: users }\n`,
+    );
+    const child = startInTerminal(['gateway', path, '--port', '0', '--page', '0', '--json']);
+    const line = await new Promise<string>((resolve) => {
+      let out = '';
+      child.stdout!.on('data', (chunk: Buffer) => {
+        out += chunk.toString();
+        if (out.includes('}\r\n')) resolve(out.slice(out.indexOf('{')));
+      });
+    });
+    const { port, page } = JSON.parse(line) as { readonly port: number; readonly page: string };
+    expect(await (await fetch(`http://127.0.0.1:${port}/api/x`)).json()).toMatchObject({ id: 'a' });
+    expect((await fetch(`http://127.0.0.1:${port}/other`)).status).toBe(404);
+    expect((await fetch(page)).status).toBe(200);
+    const ended = untilSaid(child, /$/);
+    child.stdin!.write('\u0003');
+    expect((await ended).code).toBe(130);
+    const { code, out } = await piped(['gateway', good()]);
+    expect([code, out.includes('has no gateway.routes')]).toEqual([2, true]);
+  });
+});
