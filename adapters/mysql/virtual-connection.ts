@@ -222,11 +222,9 @@ export class VirtualConnection extends EventEmitter {
   }
 
   destroy(): void {
-    // Also after a release: what was queued may still run.
+    // Also after a release: what was queued may still run. As in mysql2 it is no release.
     this.#runner.destroy();
-    if (this.#released) return;
     this.#released = true;
-    this.#onRelease(this);
   }
 
   close(): void {

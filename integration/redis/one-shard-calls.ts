@@ -258,6 +258,14 @@ export const CALLS: readonly (readonly [name: string, call: Call])[] = [
       return [begun, queued, read, await r.exec()];
     },
   ],
+  [
+    'lists of keys within a multi without a pipeline',
+    async (r) => {
+      await r.multi({ pipeline: false });
+      const queued = [await r.scan('0', 'COUNT', 1), await r.keys('nothing'), await r.randomkey()];
+      return [queued, (await r.exec())[1]];
+    },
+  ],
   ['exec alone', (r) => r.exec()],
   ['discard alone', (r) => r.discard()],
   ['watch', async (r) => [await r.watch('t'), await r.multi().get('t').exec(), await r.unwatch()]],

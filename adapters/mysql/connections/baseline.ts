@@ -86,11 +86,17 @@ export function isSame(a: Baseline, b: Baseline): boolean {
   return a.server.length === b.server.length && a.server.every((value, i) => value === b.server[i]);
 }
 
-/** What a reset does not bring back, as the end of a SET. */
+/**
+ * What a reset does not bring back, as the end of a SET. By name a charset has its usual collation,
+ * which columns of results tell as theirs: only NAMES gives all three that of the login.
+ */
 export function assignmentsOf({ server }: Baseline): string {
-  return [CLIENT, RESULTS, COLLATION, MODE]
-    .map((name, i) => `${name} = ${escaping.escape(server[i] ?? null, false, 'Z')}`)
-    .join(', ');
+  const [client, results, collation, mode] = server.map((value) => escaping.escape(value ?? null, false, 'Z'));
+  const named = server[0] === server[1] && String(server[2]).startsWith(`${server[0]}_`);
+  const charsets = named
+    ? `NAMES ${client} COLLATE ${collation}`
+    : `${CLIENT} = ${client}, ${RESULTS} = ${results}, ${COLLATION} = ${collation}`;
+  return `${charsets}, ${MODE} = ${mode}`;
 }
 
 /** Lets the driver believe again what it believed then. */

@@ -39,6 +39,7 @@ export class StreamedOperation implements Operation {
     const { command } = this;
     // In the order they came: a packet for statements without rows, an empty list for rows.
     const results: unknown[] = [];
+    let failure: unknown;
     const finish = (error: unknown): void => {
       connection.off('error', lost);
       command.off('error', onError);
@@ -48,7 +49,9 @@ export class StreamedOperation implements Operation {
     };
     const onError = (error: unknown): void => {
       this.#failed = true;
-      finish(error);
+      failure = error;
+      // `end` follows at once, if at all.
+      process.nextTick(finish, error);
     };
     // mysql2 reports a lost connection to the connection only: the reader of the rows would wait
     // for ever.
@@ -57,7 +60,8 @@ export class StreamedOperation implements Operation {
       if (isPacket(result)) results.push(result);
       else if (results.at(-1) !== ROWS) results.push(ROWS);
     };
-    const onEnd = (): void => finish(undefined);
+    // Whoever listens for it may have come later, and hears it before the connection is given back.
+    const onEnd = (): void => process.nextTick(finish, failure);
     command.on('error', onError);
     command.on('result', onResult);
     command.on('end', onEnd);

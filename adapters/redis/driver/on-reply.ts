@@ -1,16 +1,19 @@
 import type { Command } from 'ioredis';
 import { oddReply } from '../common/errors.js';
 
+const QUEUED = Buffer.from('QUEUED');
+
 /**
- * Lets replies through `change`, before they are decoded. One that is not what the command's should
- * be fails the command: this runs where ioredis reads from the socket.
+ * Lets replies through `change`, before they are decoded; not the word of a transaction that the
+ * command is queued. One that is not what the command's should be fails the command: this runs where
+ * ioredis reads from the socket.
  */
 export function onReply(command: Command, change: (reply: unknown) => unknown): void {
   const { resolve } = command;
   command.resolve = (reply: unknown) => {
     let changed: unknown;
     try {
-      changed = change(reply);
+      changed = Buffer.isBuffer(reply) && reply.equals(QUEUED) ? reply : change(reply);
     } catch {
       command.reject(oddReply(command.name));
       return;

@@ -1,0 +1,3 @@
+import { describeRedis } from './redis/describe.js';
+
+describeRedis('6');
