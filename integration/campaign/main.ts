@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runDifferential } from './differential/run.js';
 import type { CampaignPart, Schedule } from './part.js';
 import { parts } from './parts/index.js';
 import { describeSchedule, reportRound, Totals } from './report.js';
@@ -7,6 +8,7 @@ import { drawSchedule } from './schedule.js';
 import { shrink } from './shrink.js';
 
 const HELP = `npm run campaign -- [--seed N] [--minutes N] [--only PART] [--round-seconds N] [--keep-on] [--no-shrink]
+npm run campaign -- --differential [--seed N] [--minutes N] [--only mysql|ioredis|grpc|connect]
 npm run campaign -- --schedule '<JSON that a failed round printed>' [--times N]
 
   --seed           of the first round; the next ones count up. Default 1
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     'shrink-runs': { type: 'string', default: '12' },
     schedule: { type: 'string' },
     times: { type: 'string', default: '1' },
+    differential: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -80,6 +83,8 @@ async function tell(part: CampaignPart, result: RoundResult): Promise<void> {
 
 if (values.help) {
   console.log(HELP);
+} else if (values.differential) {
+  process.exit(runDifferential(number('seed'), number('minutes'), values.only));
 } else if (values.schedule !== undefined) {
   const schedule = JSON.parse(values.schedule) as Schedule;
   const part = partNamed(schedule.part);

@@ -12,7 +12,10 @@ export function runDifferential(seed: number, minutes: number, only = ''): numbe
   for (let from = seed; from === seed || Date.now() < until; from += AT_ONCE) {
     const env = { ...process.env, DIFFERENTIAL_SEEDS: `${from}-${from + AT_ONCE - 1}` };
     const files = `integration/campaign/differential/${only}`;
-    const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'integration', files], { stdio: 'inherit', env });
+    const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'integration', files], {
+      stdio: 'inherit',
+      env,
+    });
     if (status !== 0) return status ?? 1;
   }
   return 0;
