@@ -10,7 +10,7 @@ export interface Shown {
 /**
  * The status of one connection, and its events, made of what several have: `ready` as soon as every
  * shard is known to be up or down and one is up, `reconnecting` while none is. As in ioredis each
- * event but `close` is emitted under the status of its name, so one step is taken at a time.
+ * event is emitted under the status of its name, so one step is taken at a time.
  */
 export class ClientStatus {
   readonly #redis: Redis;
@@ -32,9 +32,7 @@ export class ClientStatus {
     this.#stepping = next !== undefined;
     if (next === undefined) return;
     setStatus(this.#redis, next);
-    // ioredis says what comes after a close before it emits the close.
-    if (next === 'close') this.#step();
-    else process.nextTick(this.#step);
+    process.nextTick(this.#step);
   };
 
   #next(): string | undefined {

@@ -23,6 +23,7 @@ export const KNOWN: readonly KnownDifference[] = [
   { ...REDIS, says: 'The events `close` and `end` come before the answer to `quit()`' },
   { ...REDIS, says: '`select()` changes `redis.options.db`' },
   { ...REDIS, says: '`reconnecting` tells no delay' },
+  { ...REDIS, says: 'at the event `close` the status is `close`' },
   { ...GRPC, says: 'What is over is not sent' },
   { ...GRPC, says: 'of another call are taken out' },
   { ...GRPC, says: 'DEADLINE_EXCEEDED says in other words' },

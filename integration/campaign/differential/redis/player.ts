@@ -30,8 +30,10 @@ export class RedisPlayer {
     for (const event of EVENTS) {
       client.on(event, (...args: unknown[]) => {
         if (event === 'select' && this.#refused) return;
-        // Known difference: there is no one delay for several connections.
-        heard.tell(`event ${event}`, client.status, ...(event === 'reconnecting' ? [] : args));
+        // Known differences: at `close` its status is that, and there is no one delay for several
+        // connections.
+        const status = event === 'close' ? '' : client.status;
+        heard.tell(`event ${event}`, status, ...(event === 'reconnecting' ? [] : args));
       });
     }
     client.on('error', (error: unknown) => heard.tell('event error', error));
