@@ -237,11 +237,15 @@ const SCENARIOS: Record<string, Scenario | [PoolOptions, Scenario]> = {
       LAZY,
     ),
   'events of a connection that is destroyed': (pool) =>
-    events(pool, async () => {
-      const connection = await connectionOf(pool);
-      await called((done) => connection.query('SELECT 1', done));
-      connection.destroy();
-    }),
+    events(
+      pool,
+      async () => {
+        const connection = await connectionOf(pool);
+        await called((done) => connection.query('SELECT 1', done));
+        connection.destroy();
+      },
+      LAZY,
+    ),
   'events of a failing query, and of its pool': async (pool) => {
     await called((done) => pool.query('SELECT 1', done));
     const told: string[] = [];

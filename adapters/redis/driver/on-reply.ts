@@ -4,8 +4,8 @@ import { oddReply } from '../common/errors.js';
 const QUEUED = Buffer.from('QUEUED');
 
 /**
- * Lets replies through `change`, before they are decoded; not the word of a transaction that the
- * command is queued. One that is not what the command's should be fails the command: this runs where
+ * Lets replies through `change`, before they are decoded; not the word that a transaction queues
+ * the command. One that is not what the command's should be fails the command: this runs where
  * ioredis reads from the socket.
  */
 export function onReply(command: Command, change: (reply: unknown) => unknown): void {
