@@ -17,6 +17,7 @@ npm run campaign -- --schedule '<JSON that a failed round printed>' [--times N]
   --round-seconds  how long the faults of a round go on. Default 20
   --keep-on        go on after a round that failed; the verdict comes at the end
   --shrink-runs    how many smaller schedules are tried after a failure. Default 12; 0: none
+  --set            options of the clients instead of those that are drawn, as JSON: --set '{"client":"plain"}'
   --times          how often a schedule is run again. Default 1
 `;
 
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     'round-seconds': { type: 'string', default: '20' },
     'keep-on': { type: 'boolean', default: false },
     'shrink-runs': { type: 'string', default: '12' },
+    set: { type: 'string', default: '{}' },
     schedule: { type: 'string' },
     times: { type: 'string', default: '1' },
     differential: { type: 'boolean', default: false },
@@ -98,7 +100,8 @@ if (values.help) {
   const until = Date.now() + number('minutes') * 60_000;
   for (let seed = number('seed'); seed === number('seed') || Date.now() < until; seed++) {
     const part = chosen[seed % chosen.length]!;
-    const schedule = drawSchedule(part, seed, number('round-seconds') * 1_000);
+    const drawn = drawSchedule(part, seed, number('round-seconds') * 1_000);
+    const schedule = { ...drawn, options: { ...drawn.options, ...(JSON.parse(values.set) as object) } };
     console.log(`begins: ${describeSchedule(schedule).split('\n').slice(0, 2).join('; ')}`);
     await tell(part, await runRound(part, schedule));
     if (totals.violations > 0 && !values['keep-on']) break;

@@ -46,6 +46,8 @@ describe('a primary that is demoted', () => {
     const { redis } = client;
     await inState(redis, 'up');
     const [mine, other] = keyOnEach(redis) as [string, string];
+    // The other is up, too.
+    await redis.get(other);
     const states: string[] = [];
     redis.on('shard', ({ name, state }) => void states.push(`${name} ${state}`));
     await demote();
@@ -55,6 +57,8 @@ describe('a primary that is demoted', () => {
       cause: { message: expect.stringContaining(`replica of ${promoted.host}:${promoted.port}`) },
     });
     await expect(redis.get(mine)).rejects.toMatchObject(unavailable);
+    // On a connection of its own: it is not sent there either.
+    await expect(redis.blpop(`{${mine}}:list`, 1)).rejects.toMatchObject(unavailable);
     await expect(redis.subscribe(mine)).rejects.toMatchObject(unavailable);
     expect(await redis.set(other, 'v')).toBe('OK');
     await promote();

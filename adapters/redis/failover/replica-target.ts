@@ -69,6 +69,6 @@ function to(shard: Shard, command: Command, blocking: boolean): void {
 
 /** It refuses what it is given as a primary. */
 function toDemoted(shard: Shard, command: Command, blocking: boolean): void {
-  if (blocking) shard.blocking.send(command);
+  if (blocking) shard.blocking.issue(command);
   else shard.issue(command);
 }

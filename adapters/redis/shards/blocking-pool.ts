@@ -9,6 +9,8 @@ interface Connector {
   readonly name: string;
   connect(options?: RedisOptions): Redis;
   readonly counts: ShardCounts;
+  /** Why nothing can be sent now; undefined where it can. */
+  refusal(): Error | undefined;
   /** The error of a command that was not sent. */
   unsent(cause: Error): Error;
 }
@@ -43,8 +45,22 @@ export class BlockingPool {
     return this.#all.size;
   }
 
-  /** Settles the command one way or the other. */
+  /**
+   * Settles the command one way or the other. One that waits at a server which is not used would
+   * wait there for nothing, or take what nobody may take.
+   */
   send(command: Command): void {
+    const refusal = this.#connector.refusal();
+    if (refusal === undefined) {
+      this.issue(command);
+      return;
+    }
+    this.#connector.counts.refused++;
+    command.reject(refusal);
+  }
+
+  /** The same, whatever the state of the shard: for reads of one that is a replica now. */
+  issue(command: Command): void {
     const idle = this.#idle.pop();
     if (idle !== undefined) this.#issue(command, idle);
     else if (!this.#closed && this.#all.size < this.#limit) this.#sendByNew(command);

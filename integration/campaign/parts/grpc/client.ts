@@ -8,7 +8,8 @@ import { Operations } from './operations.js';
 import { NAME } from './world.js';
 
 interface GrpcPlan {
-  readonly client: 'grpc' | 'connect';
+  /** `plain` is never drawn: grpc-js by itself, to compare with. */
+  readonly client: 'grpc' | 'connect' | 'plain';
   readonly policy: string;
   readonly affinity: boolean;
   readonly limits?: object;
@@ -19,7 +20,7 @@ export const client: ClientPart = {
   async start(context: ClientContext): Promise<RunningClient> {
     const { history } = context;
     const { client: library, policy, affinity, limits, aperture } = context.options as unknown as GrpcPlan;
-    const { consul } = context.world as { consul: string };
+    const { consul, ports } = context.world as { consul: string; ports: readonly number[] };
     const service = {
       policy,
       ...(affinity && { affinity: { ttlMs: 60_000 } }),
@@ -33,7 +34,12 @@ export const client: ClientPart = {
     const echo = mesh.service(NAME);
     echo.on('error', () => {});
     echo.on('ejected', ({ endpoint, signal }) => history.invoke(0, 'ejected', endpoint.spec.id, signal).ok());
-    const caller = library === 'grpc' ? new GrpcCaller(mesh, history) : new ConnectCaller(mesh);
+    const caller =
+      library === 'connect'
+        ? new ConnectCaller(mesh)
+        : library === 'grpc'
+          ? GrpcCaller.over(mesh, history)
+          : GrpcCaller.plain(ports, history);
     await echo.ready();
     const operations = new Operations(caller, context, affinity);
     const inflight = (): number => echo.endpoints.reduce((sum, endpoint) => sum + endpoint.inflight, 0);

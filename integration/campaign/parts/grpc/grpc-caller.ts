@@ -6,24 +6,43 @@ import { type Caller, type CallSettings, type Leaving, Left } from './caller.js'
 import { type Answer, decode, encode, type Request, SERVICE } from './messages.js';
 import { NAME } from './world.js';
 
+const READ = [{ service: 'test.v1.Echo', method: 'Read' }];
+
 const read = (bytes: Buffer): Answer => decode(bytes);
 
 export class GrpcCaller implements Caller {
   readonly knowsPastDeadlines = true;
   readonly #history: ClientHistory;
-  readonly #registration: ReturnType<typeof registerGrpc>;
   readonly #client: grpc.Client;
+  readonly #end: () => void;
 
-  constructor(mesh: Mesh, history: ClientHistory) {
+  private constructor(history: ClientHistory, client: grpc.Client, end: () => void) {
     this.#history = history;
-    this.#registration = registerGrpc(mesh, {
-      defaults: {
-        serviceConfig: {
-          methodConfig: [{ name: [{ service: 'test.v1.Echo', method: 'Read' }], idempotent: true, unary: true }],
-        },
-      },
-    });
-    this.#client = new grpc.Client(`fairlead:///${NAME}`, grpc.credentials.createInsecure());
+    this.#client = client;
+    this.#end = end;
+  }
+
+  static over(mesh: Mesh, history: ClientHistory): GrpcCaller {
+    const methodConfig = [{ name: READ, idempotent: true, unary: true }];
+    const registration = registerGrpc(mesh, { defaults: { serviceConfig: { methodConfig } } });
+    const client = new grpc.Client(`fairlead:///${NAME}`, grpc.credentials.createInsecure());
+    return new GrpcCaller(history, client, () => registration.close());
+  }
+
+  /** To compare with: grpc-js by itself, as well as it can be set up, over a fixed list. */
+  static plain(ports: readonly number[], history: ClientHistory): GrpcCaller {
+    const retryPolicy = {
+      maxAttempts: 4,
+      initialBackoff: '0.05s',
+      maxBackoff: '0.5s',
+      backoffMultiplier: 2,
+      retryableStatusCodes: ['UNAVAILABLE'],
+    };
+    const config = { loadBalancingConfig: [{ round_robin: {} }], methodConfig: [{ name: READ, retryPolicy }] };
+    const target = `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
+    const options = { 'grpc.service_config': JSON.stringify(config) };
+    const client = new grpc.Client(target, grpc.credentials.createInsecure(), options);
+    return new GrpcCaller(history, client, () => {});
   }
 
   read(request: Request, settings: CallSettings): Promise<Answer> {
@@ -94,7 +113,7 @@ export class GrpcCaller implements Caller {
 
   async close(): Promise<void> {
     this.#client.close();
-    this.#registration.close();
+    this.#end();
   }
 }
 

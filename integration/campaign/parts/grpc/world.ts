@@ -33,7 +33,7 @@ export class GrpcWorld implements PartWorld {
     this.#relays = relays;
     this.#registry = registry;
     this.#folder = folder;
-    this.clients = { consul: registry.address };
+    this.clients = { consul: registry.address, ports: relays.slice(0, LISTED).map(({ port }) => port) };
   }
 
   static async start(): Promise<GrpcWorld> {
