@@ -52,6 +52,9 @@ class LiveStore implements ConfigStore, FollowerHost {
   #versions: readonly ConfigVersion[] = [];
   /** The resolver that the current document names. */
   #resolver: Resolver | undefined;
+  /** Documents that were refused, and whether the latest was. */
+  #refused = 0;
+  #refusing = false;
   /** Services that documents had and have no longer, and why they take no calls. */
   #removed: ReadonlyMap<string, string> = new Map();
   /** Documents are applied one after another. */
@@ -73,7 +76,12 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
     if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood);
     refuseSecond(mesh);
-    this.#leave = mesh.register({ kind: 'config', name: this.#source, close: () => void this.close() });
+    this.#leave = mesh.register({
+      kind: 'config',
+      name: this.#source,
+      figures: () => this.#figures(),
+      close: () => void this.close(),
+    });
     if (compare) this.#comparison = new Comparison(mesh);
     this.#sections = new SectionUsers(this.#failed);
     this.#routings = routingsOf(mesh);
@@ -154,6 +162,16 @@ class LiveStore implements ConfigStore, FollowerHost {
       this.#guards.unbar(hash);
       return version;
     }, 'rollback');
+  }
+
+  #figures(): Readonly<Record<string, number>> {
+    const { current } = this;
+    return {
+      version: current?.number ?? 0,
+      changes: current?.changes.length ?? 0,
+      refused: this.#refused,
+      refusing: Number(this.#refusing),
+    };
   }
 
   /** What came before the rollback must not undo it because it waited. */
@@ -261,6 +279,8 @@ class LiveStore implements ConfigStore, FollowerHost {
     });
     this.#queue = running.catch(ignore);
     return running.catch((thrown: unknown) => {
+      this.#refused++;
+      this.#refusing = true;
       this.#events.emit('refused', { source, error: toError(thrown) });
       throw thrown;
     });
@@ -279,6 +299,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     }
     const { document, resolved } = valid;
     const hash = hashDocument(document);
+    this.#refusing = false;
     // A variable may hold something else by now.
     if (before?.hash === hash && isSame(resolved, this.#resolved)) return before;
     const changes =

@@ -4,6 +4,7 @@ import type { Service } from '../service/contract.js';
 import type { LiveService } from '../service/service.js';
 import { FollowedService } from './followed-service.js';
 import { LatencyHistogram } from './latency-histogram.js';
+import { routingPart } from './routing-figures.js';
 import { serviceSnapshot } from './service-snapshot.js';
 import type { MeshSnapshot, PartSnapshot } from './snapshot.js';
 
@@ -59,10 +60,13 @@ class LiveFigures implements MeshFigures {
       services: services
         .map((service) => serviceSnapshot(service, this.#followed.get(service)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
-      parts: [...this.#mesh.parts].map((part): PartSnapshot => {
-        const { kind, name } = part;
-        return { kind, name, figures: safely(() => part.figures?.()) ?? {} };
-      }),
+      parts: [
+        ...[...this.#mesh.parts].map((part): PartSnapshot => {
+          const { kind, name } = part;
+          return { kind, name, figures: safely(() => part.figures?.()) ?? {} };
+        }),
+        ...services.flatMap((service) => routingPart(service) ?? []),
+      ],
     };
   }
 

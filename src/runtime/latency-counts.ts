@@ -33,6 +33,11 @@ export class LatencyCounts {
     return this.#sum(bucketOf(micros), LATENCY_BUCKETS);
   }
 
+  /** The counts of both by bucket. O(buckets). */
+  with(other: LatencyCounts): Uint32Array {
+    return this.#counts.map((count, bucket) => count + other.#counts[bucket]!);
+  }
+
   clear(): void {
     this.#counts.fill(0);
     this.#total = 0;

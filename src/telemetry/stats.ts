@@ -1,8 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { RecordableHistogram } from 'node:perf_hooks';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Clock, systemClock, type Timer } from '../runtime/clock.js';
-import { lazyPerfHooks } from '../runtime/lazy-modules.js';
+import { LatencyCounts, quantilesMicros } from '../runtime/latency-counts.js';
 import { number, readOptions, unchecked } from '../runtime/options.js';
 import { isFailure } from '../runtime/outcome.js';
 import type { CallMessage } from './channels.js';
@@ -26,7 +25,7 @@ export interface EndpointStats {
   readonly failures: number;
   readonly callsPerSecond: number;
   /**
-   * Half of the calls took no longer; milliseconds, within 1 %. NaN without calls or without
+   * Half of the calls took no longer; milliseconds, within 4 %. NaN without calls or without
    * `measureLatency`.
    */
   readonly p50Ms: number;
@@ -42,7 +41,7 @@ export interface ServiceStats extends Disposable {
    */
   read(): readonly EndpointStats[];
   /**
-   * Stops listening. Until then each call publishes a message, and each endpoint keeps 50 kB.
+   * Stops listening. Until then each call publishes a message, and each endpoint keeps 4 kB.
    * Idempotent.
    */
   close(): void;
@@ -77,32 +76,25 @@ export function serviceStats(service: StatsSource, options?: StatsOptions): Serv
 
 const CHANNEL = 'fairlead:call';
 
-/** Histograms count microseconds. An hour is longer than any call that is worth a percentile. */
 const MICROSECONDS_PER_MS = 1_000;
-const LONGEST_MICROSECONDS = 3_600_000_000;
-
-/** Two significant figures: 1 % of error for 25 kB; three would be 200 kB per endpoint. */
-const newHistogram = (): RecordableHistogram =>
-  lazyPerfHooks().createHistogram({ lowest: 1, highest: LONGEST_MICROSECONDS, figures: 2 });
 
 /** One half of the window. */
 class Half {
   calls = 0;
   failures = 0;
-  readonly latency: RecordableHistogram = newHistogram();
+  readonly latency: LatencyCounts = new LatencyCounts();
 
   record({ outcome, latencyMs }: CallMessage): void {
     this.calls++;
     if (isFailure(outcome)) this.failures++;
     if (Number.isNaN(latencyMs)) return;
-    const microseconds = Math.round(latencyMs * MICROSECONDS_PER_MS);
-    this.latency.record(Math.min(Math.max(microseconds, 1), LONGEST_MICROSECONDS));
+    this.latency.add(Math.max(Math.round(latencyMs * MICROSECONDS_PER_MS), 0));
   }
 
   reset(): void {
     this.calls = 0;
     this.failures = 0;
-    this.latency.reset();
+    this.latency.clear();
   }
 }
 
@@ -121,8 +113,6 @@ class ChannelStats implements ServiceStats {
   readonly #halfMs: number;
   readonly #halves = new Map<Endpoint, Halves>();
   readonly #departing = new Set<Endpoint>();
-  /** For merging two halves while reading. */
-  readonly #merged = newHistogram();
   readonly #stopListening: () => void;
   #swap: Timer;
   /** When the previous half began: the figures go back to there. */
@@ -146,13 +136,9 @@ class ChannelStats implements ServiceStats {
   read(): readonly EndpointStats[] {
     const seconds = Math.max(this.#clock.now() - this.#sinceMs, 1) / 1_000;
     return [...this.#halves].map(([endpoint, { current, previous }]) => {
-      const latency = this.#merged;
-      latency.reset();
-      latency.add(previous.latency);
-      latency.add(current.latency);
       const calls = previous.calls + current.calls;
       const failures = previous.failures + current.failures;
-      const [p50Ms, p99Ms] = [percentileMs(latency, 50), percentileMs(latency, 99)];
+      const [p50Ms, p99Ms] = percentilesMs(previous.latency, current.latency);
       return { endpoint, calls, failures, callsPerSecond: calls / seconds, p50Ms, p99Ms };
     });
   }
@@ -204,6 +190,8 @@ class ChannelStats implements ServiceStats {
   }
 }
 
-function percentileMs(latency: RecordableHistogram, percentile: number): number {
-  return latency.count === 0 ? Number.NaN : latency.percentile(percentile) / MICROSECONDS_PER_MS;
+function percentilesMs(previous: LatencyCounts, current: LatencyCounts): [p50Ms: number, p99Ms: number] {
+  const counts = current.with(previous);
+  const [p50, p99] = quantilesMicros(counts, previous.total + current.total, [0.5, 0.99]);
+  return [p50! / MICROSECONDS_PER_MS, p99! / MICROSECONDS_PER_MS];
 }

@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createMesh, type EndpointInput, Outcome, type Resolver, type ResolverSink, staticResolver } from 'fairlead';
 import { createConfigStore } from 'fairlead/config';
-import { type AlertEvent, type MonitorOptions, monitorMesh } from 'fairlead/monitor';
+import { type AlertEvent, type MonitorOptions, meshFigures, monitorMesh } from 'fairlead/monitor';
+import { routeCalls, startCanary } from 'fairlead/routing';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -412,5 +413,41 @@ describe('a monitor', () => {
     ] as const) {
       expect(() => monitorMesh(mesh, wrong as never)).toThrow(names);
     }
+  });
+});
+
+describe('what is routed and configured', () => {
+  it('is alerted about: a canary that was rolled back, until another one is started', () => {
+    const { users, look, told, mesh } = setUp({ raiseAfter: 1, clearAfter: 1 });
+    const arms = { v2: { share: 5, tags: ['v2'] } };
+    const routing = routeCalls(users, { split: { name: 'users', arms } });
+    const canary = startCanary(routing, { arm: 'v2', steps: [{ share: 5 }] });
+    using figures = meshFigures(mesh);
+    look();
+    expect(told()).toEqual([]);
+    canary.rollBack('worse');
+    look();
+    expect(told()).toEqual(['raised canary_rolled_back routing users']);
+    const part = figures.read().parts.find(({ kind }) => kind === 'routing');
+    expect(part?.figures).toMatchObject({ 'share v2': 0, 'share baseline': 100, canaryRolledBack: 1 });
+    routing.close();
+    look();
+    expect(told()).toEqual(['cleared canary_rolled_back routing users']);
+  });
+
+  it('is alerted about: a configuration that was refused, until the next one is in force', async () => {
+    const { look, told, mesh } = setUp({ raiseAfter: 1, clearAfter: 1 });
+    const config = createConfigStore(mesh);
+    await config.apply({ services: { users: { panicThreshold: 0.2 } } });
+    await config.apply({ services: { users: { panicTreshold: 0.2 } } } as never).catch(() => {});
+    using figures = meshFigures(mesh);
+    const part = () => figures.read().parts.find(({ kind }) => kind === 'config')?.figures;
+    expect(part()).toEqual({ version: 1, changes: 1, refused: 1, refusing: 1 });
+    look();
+    expect(told()).toEqual(['raised configuration_refused config code']);
+    await config.apply({ services: { users: { panicThreshold: 0.3 } } });
+    expect(part()).toMatchObject({ version: 2, refused: 1, refusing: 0 });
+    look();
+    expect(told()).toEqual(['cleared configuration_refused config code']);
   });
 });

@@ -23,13 +23,13 @@ describe('serviceStats', () => {
     expect(second).toMatchObject({ calls: 10, failures: 1, callsPerSecond: 5 });
   });
 
-  it('tells the 50th and 99th percentile of a known distribution within one percent', () => {
+  it('tells the 50th and 99th percentile of a known distribution within four percent', () => {
     const { stats, run, resolver } = setUp(3_600_000);
     resolver.update('users', endpoints(1));
     for (let ms = 1; ms <= 1_000; ms++) run(ms);
     const [only] = stats.read();
-    expect(Math.abs(only!.p50Ms - 500)).toBeLessThanOrEqual(5);
-    expect(Math.abs(only!.p99Ms - 990)).toBeLessThanOrEqual(10);
+    expect(Math.abs(only!.p50Ms - 500)).toBeLessThanOrEqual(20);
+    expect(Math.abs(only!.p99Ms - 990)).toBeLessThanOrEqual(40);
   });
 
   it('forgets what is older than the window', () => {

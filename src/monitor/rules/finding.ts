@@ -17,6 +17,8 @@ export const RULES = [
   'no_primary',
   'shard_down',
   'quarantine',
+  'canary_rolled_back',
+  'configuration_refused',
 ] as const;
 
 /** What a rule makes of one subject at one look. */

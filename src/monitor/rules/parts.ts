@@ -2,10 +2,43 @@ import type { PartSnapshot } from '../snapshot.js';
 import type { Finding } from './finding.js';
 import type { LimitSettings } from './limits.js';
 
-/** What the figures of MySQL pools and Redis clients say: one for each server by its id. */
+/** What the figures of parts say; those of MySQL and Redis are one for each server, by its id. */
 export function partFindings(part: PartSnapshot, limits: LimitSettings): Finding[] {
   if (part.kind === 'mysql') return mysqlFindings(part, limits);
+  if (part.kind === 'routing') return routingFindings(part);
+  if (part.kind === 'config') return configFindings(part);
   return part.kind === 'redis' ? redisFindings(part) : [];
+}
+
+/** A canary that lost its share stays so until another one is started, or the routing ends. */
+function routingFindings({ name, figures }: PartSnapshot): Finding[] {
+  const { canaryRolledBack, canaryStep } = figures;
+  if (canaryRolledBack === undefined) return [];
+  return [
+    {
+      rule: 'canary_rolled_back',
+      severity: 'warning',
+      subject: `routing ${name}`,
+      bad: canaryRolledBack === 1,
+      value: canaryStep ?? null,
+      text: `the canary of ${name} was rolled back in step ${canaryStep}`,
+    },
+  ];
+}
+
+/** The latest document is not in force: what runs is an older one. */
+function configFindings({ name, figures }: PartSnapshot): Finding[] {
+  const { refusing, version } = figures;
+  return [
+    {
+      rule: 'configuration_refused',
+      severity: 'warning',
+      subject: `config ${name}`,
+      bad: refusing === 1,
+      value: version ?? null,
+      text: `a configuration from ${name} was refused; version ${version} stays in force`,
+    },
+  ];
 }
 
 function mysqlFindings(part: PartSnapshot, limits: LimitSettings): Finding[] {
