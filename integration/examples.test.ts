@@ -9,6 +9,21 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What each example must print. A new example needs a line here. */
 const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
+  'canary.ts': [
+    /^version 2 begins with 20 %$/m,
+    /^users: rolled_back, 0 %$/m,
+    /^because n of n calls failed, against n of n /m,
+    /^version 2\.1 begins with 20 %\nusers: running, 100 %\nusers: passed, 100 %$/m,
+    /^share of version 2\.1: 100 %$/m,
+  ],
+  'config.ts': [
+    /^version 1: resolver \(rebuild\), services \(live\)$/m,
+    /^version 2: services\.users\.policy \(rebuild\)$/m,
+    /^refused file 7:5 {2}services\.users\.polcy is not an option: .* Did you mean policy\?$/m,
+    /^in force: version 3, rollback to 1$/m,
+    /^differs from version 2 by services\.users\.policy$/m,
+    /^calls failed: 0 of many$/m,
+  ],
   'fetch.ts': [/^served by a, b, c; 0 of 300 failed$/m],
   'gateway.ts': [
     /^rewritten: users \/users\/7$/m,

@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { AcquireRequest, Explanation, Service } from '../../src/index.js';
+import { labelOf } from './calls/call.js';
 import { preferredOf, routingKeyOf } from './calls/routing-key.js';
 import type { MethodPolicy } from './config/method-configs.js';
 import type { GrpcSettings } from './config/options.js';
@@ -55,6 +56,6 @@ function readRequest(metadata: Metadata, keyHeader: string | undefined): Acquire
   return {
     key: routingKeyOf(metadata, keyHeader),
     prefer: preferredOf(metadata),
-    labels: (name) => metadata.get(name)[0]?.toString(),
+    labels: (name) => labelOf(metadata, name),
   };
 }

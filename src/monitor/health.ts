@@ -67,6 +67,7 @@ function whyEmpty({ endpoints, discovery }: ServiceSnapshot): string {
   if (discovery.ageMs === null) return 'discovery has not answered yet';
   const listed = endpoints.filter((endpoint) => endpoint.listed);
   if (listed.length === 0) return 'discovery lists no endpoint';
+  if (listed.every(({ state }) => state === 'ready')) return `each of ${listed.length} endpoints is in a lane`;
   const reasons = [...new Set(listed.map(({ reason }) => reason ?? 'out of reach'))].slice(0, 3);
   return `none of ${listed.length} endpoints is usable: ${reasons.join('; ')}`;
 }

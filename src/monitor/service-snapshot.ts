@@ -1,5 +1,6 @@
-import { addressOf } from '../endpoint/endpoint.js';
+import { addressOf, type Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import type { Router } from '../picking/router.js';
 import { withoutCredentials } from '../runtime/options.js';
 import type { LiveService } from '../service/service.js';
 import { Windows } from '../telemetry/windows.js';
@@ -63,7 +64,7 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       error: discovery.error === undefined ? null : textOf(discovery.error),
     },
     panic: view.rotation.panic,
-    ready: view.rotation.ready.length,
+    ready: openOf(service.router, view.rotation.ready),
     measuredForMs: meter.on ? nowMs - meter.sinceMs : null,
     calls: callSnapshot(meter.windows ?? new Windows(meter.total, nowMs), nowMs),
     repeats: { ...callStats },
@@ -73,6 +74,11 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       ...[...left].map((endpoint) => endpointSnapshot(endpoint, false)),
     ],
   };
+}
+
+/** How many of them calls of no lane may reach. */
+function openOf(router: Router | undefined, ready: readonly Endpoint[]): number {
+  return router === undefined ? ready.length : ready.filter((endpoint) => router.isOpen(endpoint)).length;
 }
 
 /** The gravest of what speaks against it, as its state is. */

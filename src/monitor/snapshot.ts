@@ -25,7 +25,7 @@ export interface ServiceSnapshot {
   readonly discovery: DiscoverySnapshot;
   /** So few endpoints are healthy that health is ignored. */
   readonly panic: boolean;
-  /** How many may be picked now. */
+  /** How many may be picked now, by calls of no lane. */
   readonly ready: number;
   /** How long its calls have been counted; null where they are not. */
   readonly measuredForMs: number | null;

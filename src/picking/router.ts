@@ -59,6 +59,8 @@ export interface Router {
    * must not throw.
    */
   route(request: RouteRequest | undefined, dry?: Random): Part | undefined;
+  /** Whether a call that says nothing of itself may reach it. */
+  isOpen(endpoint: Endpoint): boolean;
   /** Undefined where no call is copied. */
   readonly mirror: Mirror | undefined;
   /** Whether this part is still one of its own. */

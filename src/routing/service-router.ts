@@ -51,6 +51,10 @@ export class ServiceRouter implements Router {
     return this.#unlaned(request, dry);
   }
 
+  isOpen(endpoint: Endpoint): boolean {
+    return this.#baseline.has(endpoint);
+  }
+
   owns(part: Part): boolean {
     return this.#owned.has(part);
   }

@@ -287,9 +287,15 @@ function traced(service: Service, path: string, metadata: Metadata): TracedCall 
   return tracer.call({ system: 'grpc', service: service.name, method: path.replace(/^\//, ''), spanned });
 }
 
+/** The first value of a name; of `baggage` all, which are one list (W3C Baggage, 3.2). */
+export function labelOf(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return name === 'baggage' && values.length > 1 ? values.join(',') : values[0]?.toString();
+}
+
 /** Where the call is held to; what it has to carry on is added to its metadata. */
 function routed(service: Service, key: RoutingKey | undefined, metadata: Metadata): AcquireRequest['part'] {
-  const route = routeOf(service, key, (name) => metadata.get(name)[0]?.toString());
+  const route = routeOf(service, key, (name) => labelOf(metadata, name));
   if (route?.carried !== undefined) metadata.set(...route.carried);
   return route?.part;
 }
