@@ -3,6 +3,7 @@ import type { PolicySpec } from '../balancing/spec.js';
 import { readEndpointLists } from '../discovery/endpoint-input.js';
 import type { EndpointInput, Resolver } from '../discovery/resolver.js';
 import { staticResolver } from '../discovery/static.js';
+import { type AlertOptions, readAlerts } from '../monitor/monitor-options.js';
 import { type ConfiguredRouting, readConfiguredRouting } from '../routing/configured.js';
 import { routesReader } from '../routing/read-routes.js';
 import type { Route } from '../routing/route.js';
@@ -41,6 +42,8 @@ export interface ConfigDocument {
   readonly routing?: { readonly [name: string]: ConfiguredRouting };
   /** For the gateways of the process that follow the document; others pass over it. */
   readonly gateway?: ConfiguredGateway;
+  /** From where on alerts are raised, for monitors that follow the document. */
+  readonly alerts?: AlertOptions;
 }
 
 /** What a document says of gateways. */
@@ -72,6 +75,7 @@ export class DocumentReaders {
       defaults: optional(service),
       services: optional(byService(service, 'an object of options by the name of the service')),
       routing: optional(byService(readConfiguredRouting, 'an object of routing by the name of the service')),
+      alerts: optional(readAlerts),
       gateway: optional(fields<object>({ routes: required(routesReader(policy), 'an array of routes') } as never)),
     } as never);
   }

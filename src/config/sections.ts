@@ -5,6 +5,7 @@ import type { ConfigDocument } from './document.js';
 /** Sections of a document for what is made over the mesh. */
 export interface ConfigSections {
   readonly gateway: NonNullable<ConfigDocument['gateway']>;
+  readonly alerts: NonNullable<ConfigDocument['alerts']>;
 }
 
 /**

@@ -16,7 +16,8 @@ const LONGEST_MS = 14_400_000;
 
 /** One rule and subject over time. */
 export class AlertState {
-  readonly #patience: Patience;
+  /** Another one where a configuration changed it. */
+  patience: Patience;
   #finding: Finding;
   #streak = 0;
   #raisedAtMs: number | undefined;
@@ -28,7 +29,7 @@ export class AlertState {
 
   constructor(finding: Finding, patience: Patience) {
     this.#finding = finding;
-    this.#patience = patience;
+    this.patience = patience;
   }
 
   /** What is to be said of it after this look; undefined for nothing. */
@@ -39,7 +40,7 @@ export class AlertState {
       if (finding.bad || !firing) this.#finding = finding;
       this.#streak = finding.bad === firing ? 0 : this.#streak + 1;
     }
-    const { raiseAfter, clearAfter, againMs } = this.#patience;
+    const { raiseAfter, clearAfter, againMs } = this.patience;
     if (!firing && this.#streak >= raiseAfter) {
       this.#raisedAtMs = nowMs;
       this.#sinceMs = wallMs;

@@ -4,8 +4,8 @@ export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';
 export { type LogMeshOptions, logMesh, type MeshLogger } from './log-mesh.js';
 export { type MeshFigures, meshFigures } from './mesh-figures.js';
-export { type MeshMonitor, type MonitorEvents, monitorMesh } from './monitor.js';
-export type { MonitorOptions } from './monitor-options.js';
+export { type AlertsSource, type MeshMonitor, type MonitorEvents, monitorMesh } from './monitor.js';
+export type { AlertOptions, MonitorOptions } from './monitor-options.js';
 export type { Severity } from './rules/finding.js';
 export type { AlertLimits } from './rules/limits.js';
 export type {

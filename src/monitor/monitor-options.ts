@@ -1,9 +1,10 @@
-import { integer, number, readOptions } from '../runtime/options.js';
+import { fields, integer, number, type Reader, readOptions, type Schema } from '../runtime/options.js';
 import type { Patience } from './alert-state.js';
 import { type AlertLimits, type LimitSettings, limitReaders } from './rules/limits.js';
 import { readWebhook, type WebhookOptions, type WebhookSettings } from './webhook.js';
 
-export interface MonitorOptions {
+/** What a configuration can say of alerts as well. */
+export interface AlertOptions {
   /** From where on alerts are raised. */
   readonly limits?: AlertLimits;
   /**
@@ -20,23 +21,39 @@ export interface MonitorOptions {
    * milliseconds, from 1,000. Default 300,000; Infinity for never.
    */
   readonly againMs?: number;
+}
+
+export interface MonitorOptions extends AlertOptions {
   /** Where events are posted as JSON. Default: nowhere. */
   readonly webhook?: WebhookOptions;
 }
 
-export interface MonitorSettings extends Patience {
+export interface AlertSettings extends Patience {
   readonly limits: LimitSettings;
   readonly intervalMs: number;
+}
+
+export interface MonitorSettings extends AlertSettings {
   readonly webhook: WebhookSettings | undefined;
 }
 
+const alertFields: Schema<AlertSettings> = {
+  limits: fields<LimitSettings>(limitReaders),
+  intervalMs: number(10_000, 100, 3_600_000),
+  raiseAfter: integer(2, 1, 1_000),
+  clearAfter: integer(3, 1, 1_000),
+  againMs: number(300_000, 1_000, Number.POSITIVE_INFINITY),
+};
+
+/** Reads what a configuration says of alerts. Throws FAIRLEAD_INVALID_OPTION. */
+export const readAlerts: Reader<AlertSettings> = fields<AlertSettings>(alertFields);
+
 export function readMonitorOptions(options: MonitorOptions | undefined): MonitorSettings {
-  return readOptions<MonitorSettings>('monitorMesh', options, {
-    limits: (value, name) => readOptions<LimitSettings>(name, value, limitReaders),
-    intervalMs: number(10_000, 100, 3_600_000),
-    raiseAfter: integer(2, 1, 1_000),
-    clearAfter: integer(3, 1, 1_000),
-    againMs: number(300_000, 1_000, Number.POSITIVE_INFINITY),
-    webhook: readWebhook,
-  });
+  return readOptions<MonitorSettings>('monitorMesh', options, { ...alertFields, webhook: readWebhook });
+}
+
+/** A configuration over the program: each limit, and each option beside them, where it says one. */
+export function overlayAlerts(program: MonitorOptions, said: AlertOptions | undefined): AlertSettings {
+  const { webhook: _, ...own } = program;
+  return readAlerts({ ...own, ...said, limits: { ...own.limits, ...said?.limits } }, 'alerts');
 }

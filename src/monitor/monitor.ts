@@ -7,7 +7,13 @@ import type { Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
 import { type MeshHealth, meshHealth } from './health.js';
 import { type MeshFigures, meshFigures } from './mesh-figures.js';
-import { type MonitorOptions, type MonitorSettings, readMonitorOptions } from './monitor-options.js';
+import {
+  type AlertOptions,
+  type AlertSettings,
+  type MonitorOptions,
+  overlayAlerts,
+  readMonitorOptions,
+} from './monitor-options.js';
 import { EjectionRate } from './rules/ejection-rate.js';
 import { endpointFindings } from './rules/endpoints.js';
 import { type Finding, RULES } from './rules/finding.js';
@@ -39,8 +45,21 @@ export interface MeshMonitor extends Disposable {
    * removed. Costs as much as reading the figures.
    */
   health(needs?: readonly string[]): MeshHealth;
+  /**
+   * From now on limits and patience are those of the document's `alerts`, over the program's, each
+   * version of it in turn, until the returned function is called.
+   */
+  follow(config: AlertsSource): () => void;
   /** Stops looking. Idempotent. */
   close(): void;
+}
+
+/** What a store of configurations has for it. */
+export interface AlertsSource {
+  follow(
+    section: 'alerts',
+    user: { check(said: AlertOptions | undefined): void; use(said: AlertOptions | undefined): void },
+  ): () => void;
 }
 
 /** A look that comes so late was kept by a suspended process, or one that did nothing else. */
@@ -60,12 +79,13 @@ const alertChannel = channel('fairlead:alert');
  * ```
  */
 export function monitorMesh(mesh: Mesh, options?: MonitorOptions): MeshMonitor {
-  return new LiveMonitor(mesh, readMonitorOptions(options));
+  return new LiveMonitor(mesh, options);
 }
 
 class LiveMonitor implements MeshMonitor {
   readonly #mesh: Mesh;
-  readonly #settings: MonitorSettings;
+  readonly #own: MonitorOptions;
+  #settings: AlertSettings;
   readonly #figures: MeshFigures;
   readonly #events = new SafeEmitter<MonitorEvents>();
   readonly #states = new Map<string, AlertState>();
@@ -78,8 +98,10 @@ class LiveMonitor implements MeshMonitor {
   #awakeSinceMs: number;
   #timer: Timer | undefined;
 
-  constructor(mesh: Mesh, settings: MonitorSettings) {
+  constructor(mesh: Mesh, options: MonitorOptions | undefined) {
     this.#mesh = mesh;
+    const settings = readMonitorOptions(options);
+    this.#own = options ?? {};
     this.#settings = settings;
     this.#awakeSinceMs = mesh.clock.now();
     this.#figures = meshFigures(mesh);
@@ -117,6 +139,22 @@ class LiveMonitor implements MeshMonitor {
 
   health(needs?: readonly string[]): MeshHealth {
     return meshHealth(this.#figures.read(), this.alerts, needs);
+  }
+
+  follow(config: AlertsSource): () => void {
+    return config.follow('alerts', {
+      check: (said) => void overlayAlerts(this.#own, said),
+      use: (said) => this.#use(overlayAlerts(this.#own, said)),
+    });
+  }
+
+  #use(settings: AlertSettings): void {
+    const { intervalMs } = this.#settings;
+    this.#settings = settings;
+    for (const state of this.#states.values()) state.patience = settings;
+    if (settings.intervalMs === intervalMs) return;
+    this.#timer?.cancel();
+    this.#lookLater();
   }
 
   close(): void {

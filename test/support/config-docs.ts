@@ -162,6 +162,7 @@ export function optionTables(docs: Docs): string {
     ['A service, in `services` and `defaults`', serviceShape as ObjectShape],
     ['How calls to a service are routed, in `routing`', routingShape as ObjectShape],
     ['`gateway`', shapeAt('gateway') as ObjectShape],
+    ['`alerts`', shapeAt('alerts') as ObjectShape],
   ];
   for (let i = 0; i < queue.length; i++) {
     const [title, each] = queue[i]!;
