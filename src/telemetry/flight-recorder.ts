@@ -60,7 +60,7 @@ class Columns {
 
 /**
  * The last decisions of one service, in a ring of typed arrays: where calls went, why, what was
- * known of the endpoint then, and how they ended. A decision and its end cost some 20 ns and
+ * known of the endpoint then, and how they ended. A decision and its end cost some 60 ns and
  * allocate nothing; a call with a key costs the hash of the key besides.
  *
  * A lease carries nothing for it: an end is matched with a decision by its endpoint and the moment
