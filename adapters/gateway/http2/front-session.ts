@@ -131,8 +131,10 @@ export class FrontSession {
       this.#streams.delete(open);
       if (this.#streams.size === 0) this.#idleSinceMs = this.#host.clock.now();
     });
-    if (request.method === 'CONNECT') {
-      response.writeHead(405, []).end();
+    // What node:http2 holds a client to it knows only after it has said that it has heard.
+    const refused = request.method === 'CONNECT' ? 405 : sizeOf(raw) > this.#host.maxHeaderBytes ? 431 : 0;
+    if (refused > 0) {
+      response.writeHead(refused, []).end();
       return;
     }
     if (headers.expect?.toLowerCase() === '100-continue') response.interim(100, []);
@@ -169,6 +171,13 @@ export class FrontSession {
     if (requestTimeoutMs > 0 && !endless && !request.complete && nowMs - startMs >= requestTimeoutMs)
       response.reset(NGHTTP2_CANCEL);
   }
+}
+
+/** Of a list of headers: RFC 9113, 6.5.2. */
+function sizeOf(raw: readonly string[]): number {
+  let bytes = 16 * raw.length;
+  for (const each of raw) bytes += each.length;
+  return bytes;
 }
 
 function ignore(): void {}

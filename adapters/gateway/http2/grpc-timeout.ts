@@ -8,9 +8,11 @@ export function readGrpcTimeout(value: string | undefined): number | undefined {
 
 const MAX_DIGITS = 1e8;
 
-/** The shortest exact form that fits, rounded up; at least one of its unit. */
+/** In microseconds where that fits, rounded up; at least one. */
 export function writeGrpcTimeout(ms: number): string {
-  if (ms * 1e3 < MAX_DIGITS) return `${Math.max(1, Math.ceil(ms * 1e3))}u`;
-  if (ms < MAX_DIGITS) return `${Math.ceil(ms)}m`;
+  const us = Math.max(1, Math.ceil(ms * 1e3));
+  if (us < MAX_DIGITS) return `${us}u`;
+  const whole = Math.ceil(ms);
+  if (whole < MAX_DIGITS) return `${whole}m`;
   return `${Math.min(MAX_DIGITS - 1, Math.ceil(ms / 1e3))}S`;
 }
