@@ -10,32 +10,29 @@ import { buildPage } from './adapters/admin/build-page.js';
 type Export = string | { readonly 'fairlead-source': string; readonly default: string };
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, Export> };
 
-const input: Record<string, string> = Object.fromEntries(
+const input = Object.fromEntries(
   Object.values(exports).flatMap((entry) =>
     typeof entry === 'string' ? [] : [[entry.default.replace(/^\.\/dist\/|\.js$/g, ''), entry['fairlead-source']]],
   ),
 );
 
-// The command.
-input['cli/main'] = './cli/main.ts';
+const adminPage = {
+  name: 'admin-page',
+  // In the package, the page is a text.
+  async load(id: string) {
+    if (!id.endsWith('/adapters/admin/assets.ts')) return null;
+    return `export const pageParts = async () => (${JSON.stringify(await buildPage())});`;
+  },
+};
 
-const config: RolldownOptions = defineConfig({
+const doors: RolldownOptions = defineConfig({
   input,
   platform: 'node',
   // Every package stays outside: dependencies are installed beside us, and peers are the user's own.
   external: /^[^./]/,
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'es2023' },
-  plugins: [
-    {
-      name: 'admin-page',
-      // In the package, the page is a text.
-      async load(id) {
-        if (!id.endsWith('/adapters/admin/assets.ts')) return null;
-        return `export const pageParts = async () => (${JSON.stringify(await buildPage())});`;
-      },
-    },
-  ],
+  plugins: [adminPage],
   output: {
     dir: 'dist',
     format: 'esm',
@@ -59,4 +56,23 @@ const config: RolldownOptions = defineConfig({
     },
   },
 });
+
+/** The command has what it needs in files of its own: what it loads late would be in a file more for every door. */
+const command: RolldownOptions = defineConfig({
+  input: { 'cli/main': './cli/main.ts' },
+  platform: 'node',
+  external: /^[^./]/,
+  plugins: [adminPage],
+  resolve: { extensionAlias: { '.js': ['.ts'] } },
+  transform: { target: 'es2023' },
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'cli/parts/[name].js',
+  },
+});
+
+const config: RolldownOptions[] = [doors, command];
 export default config;
