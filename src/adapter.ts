@@ -36,6 +36,7 @@ export {
   outcomeName,
 } from './runtime/outcome.js';
 export { parseJson } from './runtime/parse-text.js';
+export { resetSocket } from './runtime/reset-socket.js';
 export { Semaphore } from './runtime/semaphore.js';
 export { runUntraced, setUntraced } from './runtime/untraced.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';

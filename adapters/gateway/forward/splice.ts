@@ -1,13 +1,11 @@
 import type { Duplex } from 'node:stream';
+import { resetSocket } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 import { closeFrame, FrameBoundary } from './websocket-frames.js';
 
-/** A socket that can say to its other end that something went wrong. */
-type Resettable = Duplex & { resetAndDestroy?(): unknown };
-
 /** One direction. */
 class Direction {
-  readonly to: Resettable;
+  readonly to: Duplex;
   /** Where it carries frames of WebSocket. */
   readonly #frames: FrameBoundary | undefined;
   /** What says goodbye in this direction, once it may. */
@@ -15,7 +13,7 @@ class Direction {
   #said = false;
   #last = true;
 
-  constructor(to: Resettable, frames: boolean) {
+  constructor(to: Duplex, frames: boolean) {
     this.to = to;
     this.#frames = frames ? new FrameBoundary() : undefined;
   }
@@ -115,9 +113,7 @@ export class Splice {
     from.on('end', () => to.end());
     // What broke here breaks there: a clean end would be a lie.
     from.on('error', () => {
-      if (to.destroyed) return;
-      if (to.resetAndDestroy === undefined) to.destroy();
-      else to.resetAndDestroy();
+      if (!to.destroyed) resetSocket(to);
     });
     from.on('close', () => {
       if (!to.destroyed && !to.writableEnded) to.end();

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Connecting, type ConnectingContext } from '../../../src/adapter.js';
+import { Connecting, type ConnectingContext, resetSocket } from '../../../src/adapter.js';
 import { type Clock, type Lease, Outcome, type RoutingKey } from '../../../src/index.js';
 import { dial } from '../common/dial.js';
 import { unmapped } from '../common/networks.js';
@@ -80,7 +80,7 @@ export class ProxiedConnection {
     }
     this.#failed = true;
     this.#host.failed(error, this.#who);
-    this.#client.resetAndDestroy();
+    resetSocket(this.#client);
   }
 
   /** Called a few times within the time that makes a connection idle. False where it is. */

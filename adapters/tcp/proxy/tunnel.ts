@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { resetSocket } from '../../../src/adapter.js';
 import { Outcome } from '../../../src/index.js';
 import { outcomeOfEnd } from '../common/verdict.js';
 
@@ -74,8 +75,8 @@ export class Tunnel {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.#outcome = outcome;
-    this.#client.resetAndDestroy();
-    this.#upstream.resetAndDestroy();
+    resetSocket(this.#client);
+    resetSocket(this.#upstream);
   }
 
   readonly #closed = (): void => {
