@@ -1,6 +1,7 @@
 import type { CampaignPart } from '../part.js';
 import { grpc } from './grpc/part.js';
 import { redis } from './redis/part.js';
+import { web } from './web/part.js';
 
 /** One line for each part. */
-export const parts: readonly CampaignPart[] = [redis, grpc];
+export const parts: readonly CampaignPart[] = [redis, grpc, web];
