@@ -33,6 +33,12 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^after setRoutes: now it is$/m,
     /^one of two servers gone: 0 of 100 failed$/m,
   ],
+  'gateway-config.ts': [
+    /^users: users \/users\/7$/m,
+    /^orders: orders \/api\/orders\/1$/m,
+    /^old path: 308$/m,
+    /^after the edit: 404, orders \/api\/v2\/orders\/1$/m,
+  ],
   'grpc.ts': [/^served by a, b, c$/m],
   'redis.ts': [
     /^100 keys on 3 shards$/m,
