@@ -10,21 +10,32 @@ import httpProxy from 'http-proxy-3';
 import { BalancedPool } from 'undici';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 import { startHttpServers } from '../support/http-servers.js';
+import { type Peers, startPeers } from '../support/peer-proxies.js';
+import { cpuUsOf, rssMiBOf } from '../support/process-usage.js';
 
 interface World {
   readonly ports: readonly number[];
+  readonly peers: Peers;
   /** The program that plays the clients, in a process of its own: only the proxy is measured. */
   readonly load: string;
 }
 
-function loaded(port: number, { load }: World, close: () => unknown): Contender {
+/** `pid`: of the proxy, which is this process unless it is a program of its own. */
+function loaded(port: number, { load }: World, close: () => unknown, pid = process.pid): Contender {
   const clients = fork(load, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
   return {
     run: async (operations) => {
+      const before = cpuUsOf(pid);
+      const beganMs = performance.now();
       clients.send({ port, operations });
       const [{ error }] = (await once(clients, 'message')) as [{ readonly error?: string }];
       if (error !== undefined) throw new Error(error);
-      return { rssMiB: process.memoryUsage.rss() / 1_048_576 };
+      const seconds = (performance.now() - beganMs) / 1_000;
+      return {
+        proxyUs: (cpuUsOf(pid) - before) / operations,
+        rps: operations / seconds,
+        rssMiB: rssMiBOf(pid),
+      };
     },
     close: () => {
       clients.disconnect();
@@ -65,6 +76,11 @@ async function gateway(world: World, options: Partial<GatewayOptions> = {}): Pro
   return loaded(await made.listen(0, '127.0.0.1'), world, () => mesh.close({ deadlineMs: 0 }));
 }
 
+const program =
+  (name: keyof Peers) =>
+  (world: World): Contender =>
+    loaded(world.peers[name].port, world, () => {}, world.peers[name].pid);
+
 const manyRoutes: GatewayOptions['routes'] = [
   ...Array.from({ length: 10_000 }, (_, i) => ({ match: { path: `/v1/s${i}/*` }, service: 'users' })),
   { service: 'users' },
@@ -74,6 +90,7 @@ const small: Case<World> = {
   title: 'GET of 100 bytes, 64 at once',
   operations: 4_000,
   warmups: 4,
+  measure: 'proxyUs',
   baseline: 'node:http + BalancedPool.stream',
   contenders: {
     'node:http + BalancedPool.stream': streaming,
@@ -91,16 +108,25 @@ const small: Case<World> = {
       const { proxy } = fastProxy({ base: urls(world)[0]!, undici: { connections: 64 } });
       return serving(world, (request, response) => proxy(request as never, response as never, request.url!, {}));
     },
+    nginx: program('nginx'),
+    haproxy: program('haproxy'),
   },
   targets: { 'fairlead gateway': 1.1, 'fairlead gateway, 10,000 routes': 1.1 },
 };
 
 export const suite: Suite<World> = {
-  about: 'createGateway beside node:http + BalancedPool, http-proxy-3 and fast-proxy',
+  about: 'createGateway beside node:http + BalancedPool, http-proxy-3, fast-proxy, nginx and HAProxy',
   rounds: 9,
   start: async () => {
     const { world: ports, stop } = await startHttpServers();
-    return { world: { ports, load: fileURLToPath(new URL('../support/http-load.mjs', import.meta.url)) }, stop };
+    const { peers, stop: stopPeers } = await startPeers(ports);
+    return {
+      world: { ports, peers, load: fileURLToPath(new URL('../support/http-load.mjs', import.meta.url)) },
+      stop: async () => {
+        await stopPeers();
+        await stop();
+      },
+    };
   },
   cases: [small],
 };

@@ -1,11 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { createDispatcher } from 'fairlead/http';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { heapUsed } from './heap-used.js';
 import { inflight, meshOf } from './support.js';
 
 /** More of them where there is time: `FAIRLEAD_HTTP_REQUESTS=1000000`. */
@@ -13,14 +12,6 @@ const REQUESTS = Number(process.env.FAIRLEAD_HTTP_REQUESTS ?? 12_000);
 const CONCURRENCY = 32;
 /** What a request leaves behind would add up to more than this, be it 128 bytes. */
 const ALLOWED_BYTES = REQUESTS * 100;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function heapUsed(): number {
-  for (let i = 0; i < 3; i++) collect();
-  return process.memoryUsage().heapUsed;
-}
 
 describe('the heap of a client', () => {
   it.each(['GET', 'PUT'] as const)(
