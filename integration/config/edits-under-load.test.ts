@@ -9,6 +9,7 @@ import { createDispatcher } from 'fairlead/http';
 import { seededRandom } from 'fairlead/testing';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { oneOf, servable } from './servable.js';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -27,34 +28,6 @@ async function servers(count: number): Promise<Server[]> {
 }
 
 const random = seededRandom(7);
-const oneOf = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
-
-/** Options under which every call is served: limits above what the callers need. */
-function servable(): ServiceOptions {
-  const options: Record<string, unknown> = {
-    policy: oneOf<unknown>('round_robin', 'random', { peak_ewma: { decayMs: 1_000 + random.below(9_000) } }, 'maglev', {
-      least_request: { choices: 2 + random.below(3) },
-    }),
-    health: oneOf<unknown>([], [{ consecutive_failures: { failures: 3 + random.below(5) } }], ['outlier_detection']),
-    checks: oneOf<unknown>([], [{ tcp: { intervalMs: 100 + random.below(1_000) } }]),
-    panicThreshold: random.float(),
-    affinity: oneOf<unknown>(false, true, { capacity: 100 + random.below(50) }, { drainMs: 50 }),
-    resilience: {
-      deadlineMs: 20_000 + random.below(1_000),
-      retry: { maxAttempts: 1 + random.below(4), budget: { ratio: random.float() } },
-      breaker: oneOf<unknown>(false, { consecutiveFailures: 5 + random.below(5) }),
-      breakerPerEndpoint: oneOf<unknown>(false, true),
-      limits: oneOf<unknown>(
-        {},
-        { maxInflight: 20 + random.below(50), maxPending: 50 },
-        { maxInflightPerEndpoint: 30 },
-      ),
-    },
-  };
-  if (random.below(3) === 0) options.slowStart = { windowMs: 100 + random.below(500) };
-  if (random.below(3) === 0) options.aperture = { size: 1 + random.below(3) };
-  return options as ServiceOptions;
-}
 
 describe('1,000 edits of a document under load', () => {
   it('that keep every call servable fail none, keep counters going up, and keep no memory', {
@@ -94,7 +67,7 @@ describe('1,000 edits of a document under load', () => {
     const heaps: number[] = [];
     for (let edit = 0; edit < EDITS; edit++) {
       const before = calls;
-      await config.apply(document(servable(), 1 + random.below(3)));
+      await config.apply(document(servable(random), 1 + random.below(3)));
       while (calls < before + 2 && failed.length === 0) await turn();
       expect(failed).toEqual([]);
       expect(service.endpoints).toContain(stays);
@@ -148,7 +121,7 @@ describe('1,000 edits of a document under load', () => {
     ];
     let expected = 'ok';
     for (let i = 0; i < 200; i++) {
-      const [make, refused, calls] = oneOf(...edits);
+      const [make, refused, calls] = oneOf(random, ...edits);
       const before = config.current!.number;
       const outcome = await config.apply(make() as never).then(
         () => undefined,
