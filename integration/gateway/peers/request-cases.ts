@@ -245,7 +245,7 @@ export const REQUESTS: readonly PeerCase[] = [
     request: target('/a/%2e%2e/b'),
     ours: '400 | nothing',
     nginx: ['200 | GET /a/%2e%2e/b', 'matches the one path and sends the other'],
-    haproxy: ['200 | GET /a/%2e%2e/b', 'sends it'],
+    haproxy: ['200 | GET /a/%2e%2e/b', 'sends it; rules on paths are its own business'],
   },
   {
     rfc: '3986, 3.5',
