@@ -126,7 +126,7 @@ class LiveGateway implements Gateway, PassageHost {
     this.#routes.set(settings.routes);
     this.#ledger = new RepeatLedger({ maxReplayBytes: settings.maxReplayBytes });
     this.#upstreams = new Upstreams(mesh, this.#ledger, (service) => upstreams[service] ?? {});
-    this.#backs = new BackServices(mesh.clock);
+    this.#backs = new BackServices(mesh.clock, this.#ledger);
     // Made now, so that a wrong option is refused now.
     for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);

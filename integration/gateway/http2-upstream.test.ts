@@ -123,6 +123,7 @@ describe('HTTP/2 to a service', () => {
     const put = [];
     for (let i = 0; i < 4; i++) put.push(await client.ask({ ':method': 'PUT' }, 'kept'));
     expect(put.map(({ status, body }) => [status, body])).toEqual(Array(4).fill([200, 'kept']));
+    expect(serves.requests.map((headers) => headers['x-fairlead-attempt'])).toContain('2');
     const before = dies.requests.length;
     const post = [];
     for (let i = 0; i < 4; i++) post.push((await client.ask({ ':method': 'POST' }, 'once')).status);

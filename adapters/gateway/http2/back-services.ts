@@ -1,5 +1,6 @@
 import { callPlanning } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Service } from '../../../src/index.js';
+import type { RepeatLedger } from '../../http/index.js';
 import type { Upstream } from '../forward/upstreams.js';
 import { BackSessions } from './back-sessions.js';
 import type { StreamContext } from './stream-forwarding.js';
@@ -8,10 +9,12 @@ import type { StreamContext } from './stream-forwarding.js';
 class BackService implements StreamContext {
   readonly upstream: Upstream;
   readonly planning: StreamContext['planning'];
+  readonly ledger: RepeatLedger;
   readonly #clock: Clock;
   readonly #byEndpoint = new Map<Endpoint, BackSessions>();
 
-  constructor(service: Service, upstream: Upstream, clock: Clock) {
+  constructor(service: Service, upstream: Upstream, clock: Clock, ledger: RepeatLedger) {
+    this.ledger = ledger;
     this.upstream = upstream;
     this.planning = callPlanning(service);
     this.#clock = clock;
@@ -48,16 +51,18 @@ class BackService implements StreamContext {
 /** Those of a gateway. */
 export class BackServices {
   readonly #clock: Clock;
+  readonly #ledger: RepeatLedger;
   readonly #byService = new Map<Service, BackService>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, ledger: RepeatLedger) {
     this.#clock = clock;
+    this.#ledger = ledger;
   }
 
   of(service: Service, upstream: Upstream): StreamContext {
     let known = this.#byService.get(service);
     if (known === undefined) {
-      known = new BackService(service, upstream, this.#clock);
+      known = new BackService(service, upstream, this.#clock, this.#ledger);
       this.#byService.set(service, known);
     }
     return known;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ClientHttp2Stream } from 'node:http2';
+import type { RepeatLedger } from '../../http/index.js';
 
 /** What a body tells of itself. */
 export interface RelayHost {
@@ -18,8 +19,11 @@ export class RelayedBody {
   readonly #host: RelayHost;
   readonly #maxBytes: number;
   readonly #replayBytes: number;
+  /** How much all bodies may keep together. */
+  readonly #ledger: RepeatLedger;
   #kept: Buffer[] = [];
   #bytes = 0;
+  #keptBytes = 0;
   /** More went out than is kept. */
   #overflown = false;
   #touched = false;
@@ -27,11 +31,12 @@ export class RelayedBody {
   #over = false;
   #target: ClientHttp2Stream | undefined;
 
-  constructor(request: IncomingMessage, maxBytes: number, replayBytes: number, host: RelayHost) {
+  constructor(request: IncomingMessage, maxBytes: number, replayBytes: number, ledger: RepeatLedger, host: RelayHost) {
     this.#request = request;
     this.#host = host;
     this.#maxBytes = maxBytes;
     this.#replayBytes = replayBytes;
+    this.#ledger = ledger;
   }
 
   /** Whether an attempt from the beginning is possible. */
@@ -60,7 +65,7 @@ export class RelayedBody {
 
   /** There will be no further attempt. */
   commit(): void {
-    this.#kept = [];
+    this.#forget();
     this.#overflown = true;
   }
 
@@ -68,7 +73,7 @@ export class RelayedBody {
   stop(): void {
     this.#over = true;
     this.#target = undefined;
-    this.#kept = [];
+    this.#forget();
     if (this.#touched) this.#request.resume();
   }
 
@@ -92,8 +97,18 @@ export class RelayedBody {
   }
 
   #keep(chunk: Buffer): void {
-    if (this.#bytes <= this.#replayBytes) this.#kept.push(chunk);
-    else this.commit();
+    if (this.#bytes > this.#replayBytes || !this.#ledger.keep(chunk.length)) {
+      this.commit();
+      return;
+    }
+    this.#kept.push(chunk);
+    this.#keptBytes += chunk.length;
+  }
+
+  #forget(): void {
+    this.#kept = [];
+    this.#ledger.forget(this.#keptBytes);
+    this.#keptBytes = 0;
   }
 
   #end(): void {

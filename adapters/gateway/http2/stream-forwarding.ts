@@ -3,13 +3,14 @@ import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'nod
 import { type CallPlanning, judgeAfter, routeOf } from '../../../src/adapter.js';
 import { type Endpoint, Outcome, type Timer } from '../../../src/index.js';
 import { parseRetryAfter } from '../../../src/resilience/index.js';
-import { httpStatusOf } from '../../http/index.js';
+import { httpStatusOf, type RepeatLedger } from '../../http/index.js';
 import { GrpcStatus, grpcMessage, isGrpc } from '../common/grpc.js';
 import type { Outgoing } from '../forward/forwarder.js';
 import { sendInterim } from '../forward/interim.js';
 import type { Passage } from '../forward/passage.js';
 import type { Upstream } from '../forward/upstreams.js';
 import type { RequestHead } from '../head/request-head.js';
+import { ATTEMPT } from '../head/request-headers.js';
 import { responseHeaders } from '../head/response-headers.js';
 import type { LiveRoute } from '../routes/live-route.js';
 import type { BackSessions } from './back-sessions.js';
@@ -24,6 +25,7 @@ import { grpcOfReset, outcomeOfGrpc, outcomeOfStatus, type StreamVerdict, verdic
 export interface StreamContext {
   readonly upstream: Upstream;
   readonly planning: CallPlanning;
+  readonly ledger: RepeatLedger;
   sessionsOf(endpoint: Endpoint): BackSessions;
 }
 
@@ -77,11 +79,14 @@ export class StreamForwarding implements AttemptListener, RelayHost {
     this.#route = route;
     this.#context = context;
     this.#grpc = isGrpc(request);
-    this.#idempotent = out.call.idempotent ?? (planning.idempotent || IDEMPOTENT.has(head.method));
+    // A gateway before this one makes it again: repeats of both would multiply.
+    const chained = (out.call.attempt ?? 1) > 1;
+    this.#idempotent = !chained && (out.call.idempotent ?? (planning.idempotent || IDEMPOTENT.has(head.method)));
     this.#part = route.service && routeOf(route.service, out.call.key, (name: string) => passage.header(name));
     const trailers = this.#grpc || /(?:^|,)\s*trailers\s*(?:[,;]|$)/i.test(passage.header('te') ?? '');
     this.#intent = { method: head.method, out, upstream, carried: this.#part?.carried, trailers };
-    if (head.body) this.#body = new RelayedBody(request, maxBodyBytes, out.call.replayBytes ?? REPLAY_BYTES, this);
+    if (head.body)
+      this.#body = new RelayedBody(request, maxBodyBytes, out.call.replayBytes ?? REPLAY_BYTES, context.ledger, this);
     const timeoutMs = this.#grpc ? readGrpcTimeout(passage.header('grpc-timeout')) : undefined;
     if (timeoutMs !== undefined) this.#deadlineMs = passage.startMs + timeoutMs;
     if (response instanceof StreamResponse) response.mayHaveTrailers = true;
@@ -209,6 +214,8 @@ export class StreamForwarding implements AttemptListener, RelayHost {
     this.#tried.push(attempt.endpoint);
     const leftMs = this.#deadlineMs && this.#deadlineMs - attempt.startMs;
     const block = requestBlock(this.#intent, attempt.endpoint, leftMs);
+    const number = (this.#intent.out.call.attempt ?? 1) + this.#tried.length - 1;
+    if (number > 1) block[ATTEMPT] = String(number);
     attempt.begin(this.#context.sessionsOf(attempt.endpoint), block, this.#body === undefined);
   }
 
