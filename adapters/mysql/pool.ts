@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
+import { judgeAfter } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
@@ -7,7 +8,13 @@ import type { PoolStatus } from './cluster/status.js';
 import { type Consistency, type PoolSettings, type RouteChoice, readPoolOptions } from './common/options.js';
 import type { TransactionOptions } from './common/transaction-options.js';
 import { cleanConnection } from './connections/prepare.js';
-import { connectionConfig, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  connectionConfig,
+  escaping,
+  type QueryCallback,
+  type QueryCommand,
+} from './driver/driver.js';
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
 import { publicConfig, serverFigures, withoutSecrets } from './pool-config.js';
@@ -56,6 +63,7 @@ export class ReplicatedPool extends EventEmitter {
   readonly #transactions: TransactionHost;
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
+  readonly #cleanWithinMs: number;
   readonly #released = (connection: VirtualConnection): void => this.#tell('release', connection);
   _closed = false;
 
@@ -68,6 +76,7 @@ export class ReplicatedPool extends EventEmitter {
     const parsed = connectionConfig(withoutSecrets(connection));
     this.#own = own;
     this.#initStatements = [...own.initStatements];
+    this.#cleanWithinMs = (connection.connectTimeout as number | undefined) || CONNECT_TIMEOUT_MS;
     const initStatements: readonly string[] = this.#initStatements;
     const cluster = new Cluster(mesh, {
       own,
@@ -365,12 +374,16 @@ export class ReplicatedPool extends EventEmitter {
     const finish = (error: unknown, clean = false): void => {
       if (over) return;
       over = true;
+      limit.cancel();
       connection.off('error', finish);
       if (!clean) physical.retired = true;
       physical.inbound.begin();
       done(!error, clean);
     };
     connection.on('error', finish);
+    // Nobody waits for it but the place that it takes: an answer that is lost must not keep that.
+    const late = (): void => finish(new Error('the clean-up of a connection was not answered'));
+    const limit = judgeAfter(this.#cluster.clock, this.#cleanWithinMs, late);
     cleanConnection(connection, prepared, this.#initStatements, finish);
   }
 }
