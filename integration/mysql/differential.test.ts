@@ -246,17 +246,6 @@ const SCENARIOS: Record<string, Scenario | [PoolOptions, Scenario]> = {
       },
       LAZY,
     ),
-  'events of a failing query, and of its pool': async (pool) => {
-    await called((done) => pool.query('SELECT 1', done));
-    const told: string[] = [];
-    pool.on('release', () => told.push('release'));
-    await new Promise((resolve) => {
-      const command = pool.query('SELEC 1');
-      for (const name of ['error', 'end']) command.on(name, () => told.push(name));
-      setTimeout(resolve, 50);
-    });
-    return told;
-  },
   'columns of a connection that was given back': async (pool) => {
     const connection = await connectionOf(pool);
     await called((done) => connection.query('DO 1', done));

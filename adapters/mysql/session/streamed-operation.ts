@@ -39,7 +39,6 @@ export class StreamedOperation implements Operation {
     const { command } = this;
     // In the order they came: a packet for statements without rows, an empty list for rows.
     const results: unknown[] = [];
-    let failure: unknown;
     const finish = (error: unknown): void => {
       connection.off('error', lost);
       command.off('error', onError);
@@ -49,9 +48,7 @@ export class StreamedOperation implements Operation {
     };
     const onError = (error: unknown): void => {
       this.#failed = true;
-      failure = error;
-      // `end` follows at once, if at all.
-      process.nextTick(finish, error);
+      finish(error);
     };
     // mysql2 reports a lost connection to the connection only: the reader of the rows would wait
     // for ever.
@@ -60,8 +57,7 @@ export class StreamedOperation implements Operation {
       if (isPacket(result)) results.push(result);
       else if (results.at(-1) !== ROWS) results.push(ROWS);
     };
-    // Whoever listens for it may have come later, and hears it before the connection is given back.
-    const onEnd = (): void => process.nextTick(finish, failure);
+    const onEnd = (): void => finish(undefined);
     command.on('error', onError);
     command.on('result', onResult);
     command.on('end', onEnd);

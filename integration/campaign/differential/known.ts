@@ -19,6 +19,7 @@ export const KNOWN: readonly KnownDifference[] = [
   { ...MYSQL, says: 'no arguments beyond its last that means something' },
   { ...MYSQL, says: 'is no event of what `getConnection()` gives' },
   { ...MYSQL, says: '`charsetNumber` does not follow `SET NAMES`' },
+  { ...MYSQL, says: 'gives its connection back before its `end`' },
   { ...MYSQL, says: '`stateChanges` of an answer has more' },
   { ...REDIS, says: 'The events `close` and `end` come before the answer to `quit()`' },
   { ...REDIS, says: '`select()` changes `redis.options.db`' },
