@@ -116,7 +116,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
 
   // The same for all, so not in each.
   get pickResultType(): experimental.PickResultType {
-    return experimental.PickResultType.COMPLETE;
+    return COMPLETE;
   }
 
   get status(): null {
@@ -276,6 +276,9 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
 const NO_METADATA = new Metadata();
 
 const BROKEN_OFF = 'FAIRLEAD_CLOSED: the call had not ended when the mesh closed, and was broken off';
+
+/** Read once: `experimental` answers by getters of its own, which take 0.1 to 0.24 µs. */
+const { COMPLETE } = experimental.PickResultType;
 
 /** What grpc-js itself says of a call whose deadline passes. */
 const LATE = { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded before it was sent', metadata: NO_METADATA };
