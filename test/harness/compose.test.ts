@@ -3,15 +3,25 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ComposeProject } from '../../integration/harness/container/compose.js';
 
+interface Service {
+  readonly image: string;
+  readonly command: string;
+  readonly ports: string[];
+  readonly network_mode?: string;
+  readonly volumes?: string[];
+  readonly healthcheck?: { readonly test: string[] };
+}
+
 interface ComposeFile {
-  readonly services: Record<
-    string,
-    { image: string; command: string; ports: string[]; healthcheck?: { test: string[] } }
-  >;
+  readonly services: Record<string, Service>;
 }
 
 const text = readFileSync(new URL('../../docker-compose.test.yml', import.meta.url), 'utf8');
-const { services } = parse(text, { merge: true }) as ComposeFile;
+const all = (parse(text, { merge: true }) as ComposeFile).services;
+
+/** Proxies in front of servers of the host: on its network, configured anew for each run. */
+const proxies = Object.entries(all).filter(([, { network_mode }]) => network_mode === 'host');
+const services = Object.fromEntries(Object.entries(all).filter(([, { network_mode }]) => network_mode === undefined));
 
 describe('docker-compose.test.yml', () => {
   it('has Consul, etcd, three Redis and a MySQL primary with two replicas', () => {
@@ -30,10 +40,18 @@ describe('docker-compose.test.yml', () => {
     },
   );
 
+  it('has nginx and HAProxy on the network of the host, with a pinned image and a configuration that they cannot write', () => {
+    expect(proxies.map(([name]) => name).sort()).toEqual(['haproxy', 'nginx']);
+    for (const [, { image, volumes }] of proxies) {
+      expect(image).toMatch(/:\d+\.\d+\.\d+$/);
+      expect(volumes?.every((volume) => volume.endsWith(':ro'))).toBe(true);
+    }
+  });
+
   it('gives each service a port variable of its own, and each MySQL server an id of its own', () => {
-    const all = Object.values(services);
-    expect(new Set(all.flatMap((service) => service.ports)).size).toBe(all.length);
-    const ids = all.flatMap((service) => /--server-id=\d+/.exec(service.command) ?? []);
+    const list = Object.values(services);
+    expect(new Set(list.flatMap((service) => service.ports)).size).toBe(list.length);
+    const ids = list.flatMap((service) => /--server-id=\d+/.exec(service.command) ?? []);
     expect(new Set(ids).size).toBe(3);
   });
 });

@@ -104,7 +104,8 @@ describe('the flight recorder', () => {
       return bytesPer(() => service.acquire().done(Outcome.Success));
     };
     const [off, on] = [lease(false), lease(true)];
-    expect(on - off).toBeLessThan(1);
+    // The smallest object is 12 bytes; what is less is the noise of measuring.
+    expect(on - off).toBeLessThan(6);
   });
 
   it('is frozen when an alert of its service is raised, and goes on', () => {
