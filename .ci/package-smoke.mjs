@@ -46,6 +46,33 @@ try {
   if (!help.includes('fairlead <command>')) throw new Error(`npx fairlead --help says: ${help}`);
   console.log('npx fairlead: runs without any peer');
 
+  // Programs that a bundler made have no node_modules: what they need must be in them.
+  const program = `
+    import { createMesh, staticResolver } from 'fairlead';
+    const mesh = createMesh({ resolver: staticResolver({ users: ['127.0.0.1:1', '127.0.0.1:2'] }) });
+    const users = mesh.service('users', { affinity: true, policy: 'consistent_hash' });
+    await users.ready();
+    const ids = Array.from({ length: 3 }, () => users.acquire({ key: 'a' }).endpoint.spec.id);
+    if (new Set(ids).size !== 1) throw new Error('not sticky');
+    await mesh.close({ deadlineMs: 0 });
+  `;
+  writeFileSync(join(folder, 'program.mjs'), program);
+  const bundled = mkdtempSync(join(tmpdir(), 'fairlead-bundled-'));
+  try {
+    const { rolldown } = await import('rolldown');
+    const bundle = await rolldown({
+      input: join(folder, 'program.mjs'),
+      platform: 'node',
+      cwd: folder,
+      logLevel: 'silent',
+    });
+    await bundle.write({ dir: bundled, format: 'esm', entryFileNames: 'program.mjs' });
+    run('node', join(bundled, 'program.mjs'));
+    console.log('fairlead: runs bundled, without node_modules');
+  } finally {
+    rmSync(bundled, { recursive: true, force: true });
+  }
+
   for (const peer of peers) {
     const link = join(folder, 'node_modules', peer);
     mkdirSync(dirname(link), { recursive: true });

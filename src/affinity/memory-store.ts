@@ -1,6 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.js';
 import type { AffinityStore } from './affinity.js';
-import { lazyLru } from './lazy-lru.js';
 import { compact } from './store-key.js';
 
 export interface MemoryStoreOptions {
@@ -20,7 +20,6 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions): AffinityStore {
   const { clock, ttlMs, capacity, sliding = true } = options;
-  const { LRUCache } = lazyLru();
   const table = new LRUCache<string, string>({
     max: capacity,
     ttl: ttlMs,

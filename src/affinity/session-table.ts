@@ -1,6 +1,5 @@
-import type { LRUCache } from 'lru-cache';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.js';
-import { lazyLru } from './lazy-lru.js';
 import { compact } from './store-key.js';
 
 /**
@@ -47,8 +46,7 @@ export class SessionTable<Value extends {}> {
   constructor({ clock, ttlMs, capacity, standing = untilOver }: SessionTableOptions<Value>) {
     this.capacity = capacity;
     this.#standing = standing;
-    const Cache = lazyLru().LRUCache;
-    this.#cache = new Cache<string, Value>({
+    this.#cache = new LRUCache<string, Value>({
       max: capacity,
       ttl: ttlMs,
       updateAgeOnGet: true,
