@@ -7,16 +7,15 @@ it('gives up a clean-up whose answer is lost, and the place that it took', async
   await using topology = await startMysql({ replicas: 0 });
   await using relay = await Relay.before(topology.primary);
   const mesh = createMesh({ resolver: staticResolver({ mysql: [{ id: 'db0', host: relay.host, port: relay.port }] }) });
-  const options = { ...SQL_USERS.app, database: 'test', connectionLimit: 2, connectTimeout: 1_000 };
+  const options = { ...SQL_USERS.app, database: 'test', connectionLimit: 2, connectTimeout: 1_000, probeIntervalMs: 60_000 };
   const pool = createPool(mesh, { ...options, service: 'mysql' });
   const connection = await pool.getConnection();
   await connection.query('SET @mine = 1');
   relay.swallow();
   connection.release();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await relay.pass();
   expect(pool.stats().db0!.busy).toBe(1);
   await expect.poll(() => pool.stats().db0!.busy, { timeout: 10_000 }).toBe(0);
+  await relay.pass();
   expect((await pool.query('SELECT @mine AS mine'))[0]).toEqual([{ mine: null }]);
   await pool.end();
   await mesh.close();
