@@ -7,7 +7,13 @@ it('gives up a clean-up whose answer is lost, and the place that it took', async
   await using topology = await startMysql({ replicas: 0 });
   await using relay = await Relay.before(topology.primary);
   const mesh = createMesh({ resolver: staticResolver({ mysql: [{ id: 'db0', host: relay.host, port: relay.port }] }) });
-  const options = { ...SQL_USERS.app, database: 'test', connectionLimit: 2, connectTimeout: 1_000, probeIntervalMs: 60_000 };
+  const options = {
+    ...SQL_USERS.app,
+    database: 'test',
+    connectionLimit: 2,
+    connectTimeout: 1_000,
+    probeIntervalMs: 60_000,
+  };
   const pool = createPool(mesh, { ...options, service: 'mysql' });
   const connection = await pool.getConnection();
   await connection.query('SET @mine = 1');
