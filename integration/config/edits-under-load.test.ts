@@ -1,21 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { createMesh, type FairleadError, type ServiceOptions } from 'fairlead';
 import { createConfigStore } from 'fairlead/config';
 import { createDispatcher } from 'fairlead/http';
 import { seededRandom } from 'fairlead/testing';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { editUnderLoad } from './edit-under-load.js';
 import { oneOf, servable } from './servable.js';
-
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
-
-const EDITS = 1_000;
-const CALLERS = 4;
 
 async function servers(count: number): Promise<Server[]> {
   return Promise.all(
@@ -44,49 +37,21 @@ describe('1,000 edits of a document under load', () => {
     await config.apply(document({}));
     const dispatcher = createDispatcher(mesh);
     const service = mesh.service('users');
-    let calls = 0;
-    let done = false;
-    const failed: unknown[] = [];
-    const caller = async (): Promise<void> => {
-      while (!done && failed.length === 0) {
-        try {
-          const { statusCode, body } = await request('http://users/', { dispatcher });
-          await body.dump();
-          if (statusCode !== 200) failed.push(statusCode);
-        } catch (thrown) {
-          failed.push(thrown);
-        }
-        calls++;
-      }
-    };
-    const callers = Array.from({ length: CALLERS }, caller);
-    // The one that every edit lists; endpoints stand in the order of their ids.
-    const stays = service.endpoints.find(({ spec }) => addresses[0] === `127.0.0.1:${spec.port}`)!;
-    let counted = 0;
-    let stats = Object.values(service.callStats);
-    const heaps: number[] = [];
-    for (let edit = 0; edit < EDITS; edit++) {
-      const before = calls;
-      await config.apply(document(servable(random), 1 + random.below(3)));
-      while (calls < before + 2 && failed.length === 0) await turn();
-      expect(failed).toEqual([]);
-      expect(service.endpoints).toContain(stays);
-      expect(stays.calls).toBeGreaterThanOrEqual(counted);
-      counted = stays.calls;
-      const now = Object.values(service.callStats);
-      expect(now.every((value, i) => value >= stats[i]!)).toBe(true);
-      stats = now;
-      if (edit % 100 === 99) {
-        gc();
-        heaps.push(process.memoryUsage().heapUsed);
-      }
-    }
-    done = true;
-    await Promise.all(callers);
-    expect(failed).toEqual([]);
-    expect(calls).toBeGreaterThan(2 * EDITS);
-    // The documents of the history are kept, and nothing else: no growth from the third hundred on.
-    expect(heaps.at(-1)! - heaps[2]!).toBeLessThan(6_000_000);
+    await editUnderLoad({
+      service,
+      // Endpoints stand in the order of their ids.
+      stays: service.endpoints.find(({ spec }) => addresses[0] === `127.0.0.1:${spec.port}`)!,
+      call: async () => {
+        const { statusCode, body } = await request('http://users/', { dispatcher });
+        await body.dump();
+        if (statusCode !== 200) throw new Error(`status ${statusCode}`);
+      },
+      edit: () => config.apply(document(servable(random), 1 + random.below(3))),
+      waitUntil: async (enough) => {
+        while (!enough()) await turn();
+      },
+      maxGrowth: 6_000_000,
+    });
     await dispatcher.close();
     for (const server of backends) server.close();
   });

@@ -46,7 +46,8 @@ export function refuseCycles(value: unknown, above: readonly unknown[] = []): vo
   if (typeof value !== 'object' || value === null) return;
   if (above.includes(value)) throw new Error('an anchor holds an alias of itself');
   if (above.length >= MAX_DEPTH) throw new Error(`it is nested more than ${MAX_DEPTH} deep`);
-  for (const each of Object.values(value)) refuseCycles(each, [...above, value]);
+  const path = [...above, value];
+  for (const each of Object.values(value)) refuseCycles(each, path);
 }
 
 const MAX_DEPTH = 100;
