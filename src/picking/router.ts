@@ -40,6 +40,8 @@ export interface Part {
 
 /** A call that may be copied. */
 export interface MirroredCall extends RouteRequest {
+  /** A subset of the service, whose endpoints alone a copy can reach. Default: all of them. */
+  readonly among?: object | undefined;
   /** Makes the copy; resolves with how it ended, and does not reject. */
   run(endpoint: Endpoint, signal: AbortSignal): Promise<Outcome>;
   /** How the call itself ended; undefined where that is not known. Does not reject. */

@@ -74,7 +74,8 @@ type SubsetSettings = { [Key in keyof Required<SubsetOptions>]: SubsetOptions[Ke
 
 export class LiveSubset implements Subset {
   readonly #service: SubsetHost;
-  readonly #view: View;
+  /** For what picks past the calls of the subset. */
+  readonly view: View;
   readonly #calls: SubsetCalls;
   #closed = false;
 
@@ -90,7 +91,7 @@ export class LiveSubset implements Subset {
     });
     this.#service = service;
     const { policy, usable, sessions = unnamedSessions(), onWeighing } = read;
-    this.#view = service.views.open({
+    this.view = service.views.open({
       policy: policy ?? service.options.policy,
       goesByService: policy === undefined,
       usable: (endpoint) => {
@@ -111,20 +112,20 @@ export class LiveSubset implements Subset {
         }),
       sessions: sessions === 'service' ? '' : sessions,
     });
-    this.#calls = new SubsetCalls(service, this.#view);
+    this.#calls = new SubsetCalls(service, this.view);
   }
 
   get rotation(): readonly Endpoint[] {
-    return this.#view.rotation.ready;
+    return this.view.rotation.ready;
   }
 
   acquire(request?: AcquireRequest): Lease {
     if (this.#closed) throw this.#closedError();
-    return this.#service.acquireFrom(this.#view, request);
+    return this.#service.acquireFrom(this.view, request);
   }
 
   explain(request?: AcquireRequest): Explanation {
-    return this.#service.explainFrom(this.#view, request);
+    return this.#service.explainFrom(this.view, request);
   }
 
   call<T, F = never>(run: Run<T>, options?: CallOptions): Promise<T | F> {
@@ -133,7 +134,7 @@ export class LiveSubset implements Subset {
   }
 
   unbind(key: RoutingKey): Promise<void> {
-    return this.#service.unbindIn(this.#view.sessions, key);
+    return this.#service.unbindIn(this.view.sessions, key);
   }
 
   #closedError(): FairleadError {
@@ -142,13 +143,13 @@ export class LiveSubset implements Subset {
   }
 
   refresh(): void {
-    this.#service.views.refreshOne(this.#view);
+    this.#service.views.refreshOne(this.view);
   }
 
   close(): void {
     this.#closed = true;
-    this.#view.close();
-    this.#service.views.delete(this.#view);
+    this.view.close();
+    this.#service.views.delete(this.view);
   }
 
   [Symbol.dispose](): void {

@@ -89,6 +89,25 @@ describe('a shadow', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('ends with its service, which does not wait for it', async () => {
+    const { service, routing, clock, compared } = world({ deadlineMs: 60_000 });
+    let reason: unknown;
+    const run = (endpoint: Endpoint, signal: AbortSignal): Promise<string> | string => {
+      if (endpoint.spec.id === 'old') return 'well';
+      signal.addEventListener('abort', () => {
+        reason = signal.reason;
+      });
+      return new Promise(() => {});
+    };
+    await service.call(run, idempotent);
+    await turn();
+    await service.close({ deadlineMs: 30_000 });
+    expect(reason).toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    expect(routing.status.shadow).toMatchObject({ sent: 1, failed: 0, differed: 0, inflight: 0 });
+    expect(compared).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+
   it('is dropped where too many are under way, or no endpoint of the arm is there', async () => {
     const { service, routing, resolver } = world({ maxInflight: 2, deadlineMs: 1_000 });
     const run = (endpoint: Endpoint): Promise<string> | string =>

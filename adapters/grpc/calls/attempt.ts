@@ -17,6 +17,7 @@ import { type Stream, type StreamListener, whenServerEnds } from './connection-w
 import { timeLeftMs } from './deadline.js';
 import type { LiveAttempt, LiveAttempts } from './live-attempts.js';
 import type { PendingAttempt, PendingAttempts } from './pending-attempts.js';
+import type { ShadowContext } from './shadow.js';
 import { endUnsent } from './unsent-attempt.js';
 
 type Subchannel = experimental.SubchannelInterface;
@@ -38,7 +39,7 @@ export interface Connection {
 }
 
 /** What all attempts of a channel have in common. */
-export interface AttemptContext {
+export interface AttemptContext extends ShadowContext {
   readonly pending: PendingAttempts;
   readonly live: LiveAttempts;
   readonly classify: Classify | undefined;
@@ -169,6 +170,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
     const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
+    this.#call.shadow?.follow(stream, { metadata, host, method }, this.#call, this.#context);
     this.#stream = stream;
     this.#context.live.add(this);
     return stream;

@@ -12,6 +12,7 @@ import type { HedgeThrottle } from './hedge-throttle.js';
 import { Hedges } from './hedges.js';
 import { holdAnswer } from './held-answer.js';
 import { preferredOf, routingKeyOf } from './routing-key.js';
+import { type CallShadow, shadowOf } from './shadow.js';
 
 type CallConfig = ReturnType<experimental.ConfigSelector['invoke']>;
 
@@ -35,6 +36,8 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
   prefer: string | undefined = undefined;
   /** Where calls are routed: what all attempts are held to. */
   part: AcquireRequest['part'] = undefined;
+  /** Undefined where no shadow wants a copy of it. */
+  shadow: CallShadow | undefined = undefined;
   /** Undefined where the service is not traced. */
   trace: TracedCall | undefined = undefined;
   /** Endpoints of earlier attempts. */
@@ -99,6 +102,7 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     const reason = this.#gate?.leave(this);
     const told = ended.code === REFUSED_STREAM ? { ...ended, code: Code.UNAVAILABLE } : ended;
     this.record?.end(told.code);
+    this.shadow?.ended(told.code);
     this.trace?.end(Code[told.code] ?? 'UNKNOWN');
     return reason === undefined ? told : whileWaiting(told, reason);
   }
@@ -270,7 +274,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const call = new Call(key, plan, record, this.#throttle, this.#gate);
     if (this.#service !== undefined) call.trace = traced(this.#service, path, metadata);
     call.prefer = preferredOf(metadata);
-    if (this.#service !== undefined) call.part = routed(this.#service, key, metadata);
+    if (this.#service !== undefined) route(this.#service, call, plan, metadata);
     call.waitsForReady = metadata.getOptions().waitForReady === true;
     return call;
   }
@@ -294,10 +298,12 @@ export function labelOf(metadata: Metadata, name: string): string | undefined {
 }
 
 /** Where the call is held to; what it has to carry on is added to its metadata. */
-function routed(service: Service, key: RoutingKey | undefined, metadata: Metadata): AcquireRequest['part'] {
-  const route = routeOf(service, key, (name) => labelOf(metadata, name));
-  if (route?.carried !== undefined) metadata.set(...route.carried);
-  return route?.part;
+function route(service: Service, call: Call, plan: MethodPlan, metadata: Metadata): void {
+  const found = routeOf(service, call.key, (name) => labelOf(metadata, name));
+  if (found === undefined) return;
+  if (found.carried !== undefined) metadata.set(...found.carried);
+  call.part = found.part;
+  call.shadow = shadowOf(found.mirror, plan, metadata);
 }
 
 /**

@@ -51,6 +51,8 @@ export interface MethodPlan {
   readonly path: string;
   /** For grpc-js. */
   readonly config: MethodConfig;
+  /** Making a call twice is as good as making it once. */
+  readonly idempotent: boolean;
   readonly hedged: boolean;
   /**
    * Whether attempts beyond the first are paid from the budget: hedges that are ours, not of a
@@ -93,6 +95,7 @@ const NO_CONFIG: MethodConfig = { name: [], retryPolicy: REPEAT_REFUSED };
 export const NO_PLAN: MethodPlan = {
   path: '',
   config: NO_CONFIG,
+  idempotent: false,
   hedged: false,
   budgeted: false,
   throttling: undefined,
@@ -120,6 +123,7 @@ function planOf(path: string, merged: GrpcMethodConfig | undefined, throttling: 
   return {
     path,
     config,
+    idempotent: merged.idempotent === true,
     hedged: hedgingPolicy !== undefined,
     budgeted: hedgingPolicy === IDEMPOTENT_HEDGING,
     throttling,

@@ -1,10 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Lease } from '../../picking/lease.js';
 import type { Mirror, MirroredCall } from '../../picking/router.js';
+import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
 import { SafeEmitter } from '../../runtime/emitter.js';
 import { FairleadError } from '../../runtime/errors.js';
 import { Outcome, outcomeName } from '../../runtime/outcome.js';
 import type { LiveService } from '../../service/service.js';
+import { LiveSubset } from '../../service/subset.js';
 import type { ArmPart } from '../split/arm-part.js';
 import { BUCKETS, bucketCount } from '../split/buckets.js';
 import type { ShadowComparison, ShadowSettings } from './options.js';
@@ -67,34 +69,45 @@ export class Shadow implements Mirror {
   }
 
   /** Past all limits and breakers: those are for calls that somebody waits for. */
-  #acquire({ key }: MirroredCall): Lease | undefined {
+  #acquire({ key, among }: MirroredCall): Lease | undefined {
     const { views, inner } = this.#service;
     try {
-      return views.partOf(inner.view, this.#arm)?.acquire({ key });
+      const view = among instanceof LiveSubset ? among.view : inner.view;
+      return views.partOf(view, this.#arm)?.acquire({ key });
     } catch {
       return undefined;
     }
   }
 
   async #run({ run, outcome }: MirroredCall, lease: Lease): Promise<void> {
-    const { clock, name } = this.#service;
+    const { clock, name: service, stopping } = this.#service;
     const { deadlineMs } = this.#settings;
     const beganMs = clock.now();
     const giveUp = new AbortController();
     let timer: { cancel(): void } | undefined;
-    const timeout = new Promise<Outcome>((resolve) => {
+    let closed = (): void => {};
+    const cut = new Promise<Outcome>((resolve) => {
       timer = clock.after(deadlineMs, () => {
-        const message = `A shadow of a call to '${name}' did not end within ${deadlineMs} ms.`;
-        giveUp.abort(new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service: name }));
+        const message = `A shadow of a call to '${service}' did not end within ${deadlineMs} ms.`;
+        giveUp.abort(new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service }));
         resolve(Outcome.Timeout);
       });
+      closed = () => {
+        giveUp.abort(new FairleadError('FAIRLEAD_CLOSED', `Service '${service}' is closed.`, { service }));
+        resolve(Outcome.Cancelled);
+      };
+      if (stopping.aborted) closed();
+      else whenAborted(stopping, closed);
     });
-    const ended = await Promise.race([run(lease.endpoint, giveUp.signal), timeout]);
+    const ended = await Promise.race([run(lease.endpoint, giveUp.signal), cut]);
     const ms = clock.now() - beganMs;
     timer?.cancel();
+    forgetAbort(stopping, closed);
     // It says nothing of the endpoint that calls should go by.
     lease.done(Outcome.Cancelled);
     this.#counts.inflight--;
+    // Nobody is left to compare for.
+    if (stopping.aborted) return;
     const failed = !isAnswered(ended);
     if (failed) this.#counts.failed++;
     else this.#counts.answered++;
