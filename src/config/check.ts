@@ -174,7 +174,9 @@ function holdsReference(value: unknown): boolean {
 
 /** What a reader says of a value that came from a variable, without it. */
 function withoutValue(message: string, path: Path): string {
+  // Of names alone.
+  if (/^[\w.[\]]+ means nothing without [\w.[\]]+\.$/.test(message)) return message;
   const at = message.lastIndexOf(': allowed is ');
-  const allowed = at === -1 ? ' is refused.' : message.slice(at);
+  const allowed = at === -1 ? '.' : message.slice(at);
   return `${pathText(path)} holds what a variable holds, which is refused (value not shown)${allowed}`;
 }

@@ -1,9 +1,10 @@
 export type { ConfiguredRouting } from '../routing/configured.js';
 export type { ApplyOptions, ConfigStore } from './contract.js';
 export type { ChangeEffect, ConfigChange } from './diff.js';
-export type { ConfigDocument, ConfiguredGateway, ResolverMaker } from './document.js';
+export type { ConfigDocument, ConfiguredGateway } from './document.js';
 export { ConfigError, type ConfigProblem } from './errors.js';
 export { type FileSourceOptions, fileSource } from './file-source.js';
+export type { ResolverMaker, SaidResolver } from './resolvers.js';
 export type { ConfigSections, SectionUser } from './sections.js';
 export { createConfigStore } from './store.js';
 export type { ConfigStoreOptions } from './store-options.js';

@@ -10,7 +10,7 @@ import {
   readOptions,
   text,
 } from '../runtime/options.js';
-import type { ResolverMaker } from './document.js';
+import type { ResolverMaker } from './resolvers.js';
 
 export interface ConfigStoreOptions {
   /** What to follow: `fileSource()`, `consulKv()`, `etcdKv()`, or your own. Default: nothing. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../runtime/clock.js';
-import { invalidOption, type Reader } from '../runtime/options.js';
+import { described, invalidOption, type Reader } from '../runtime/options.js';
 import { type Random, systemRandom } from '../runtime/random.js';
 
 /**
@@ -70,10 +70,10 @@ export class PerClock<T> {
 }
 
 function thing<T>(methods: readonly (keyof T & string)[], allowed: string): Reader<T | undefined> {
-  return (value, name) => {
+  return described({ shape: { type: 'code' } }, (value, name) => {
     if (value === undefined) return undefined;
     const candidate = value as T | null;
     if (methods.every((method) => typeof candidate?.[method] === 'function')) return value as T;
     throw invalidOption(name, value, allowed);
-  };
+  });
 }

@@ -1,9 +1,8 @@
 import type { SecureContext } from 'node:tls';
 import { FairleadError, toError } from '../runtime/errors.js';
 import { lazyCrypto } from '../runtime/lazy-modules.js';
-import { boolean, described, optional, type Reader, type Schema, text } from '../runtime/options.js';
-
-type Pem = string | Uint8Array;
+import { boolean, optional, type Schema, text } from '../runtime/options.js';
+import { type Pem, pem } from '../runtime/pem.js';
 
 /**
  * How a check asks over TLS: the same options for every kind that can. All but `tls` itself only
@@ -31,14 +30,6 @@ export interface CheckTlsSettings {
   readonly ca: Pem | undefined;
   readonly cert: Pem | undefined;
   readonly key: Pem | undefined;
-}
-
-/** A certificate or a key, whose value no error shows. */
-function pem(isSecret: boolean): Reader<Pem | undefined> {
-  return described({ shape: { type: 'text', secret: isSecret } }, (value, name) => {
-    if (value === undefined || (typeof value === 'string' && value !== '') || value instanceof Uint8Array) return value;
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
-  });
 }
 
 export const checkTls: Schema<CheckTlsSettings> = {

@@ -5,7 +5,7 @@ import { DocumentCheck } from '../../src/config/check.js';
 import type { Reader } from '../../src/runtime/options.js';
 import type { Shape } from '../../src/runtime/shape.js';
 import { isForPrograms } from '../../src/service/layers.js';
-import { documentReader, documentSchema } from '../support/config-docs.js';
+import { documentReader, documentSchema, resolverShape } from '../support/config-docs.js';
 
 const accepts = new Ajv({ strict: false, allErrors: false }).compile(documentSchema(() => undefined));
 
@@ -17,18 +17,23 @@ function findings(document: unknown): readonly string[] {
 
 /** What no schema can say: rules between options, primes, and what a variable holds. */
 const BEYOND_A_SCHEMA =
-  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown|an object with version, tags or meta|together is|at least 0.01, or 0|an arm of the split|arm is .* one of|beside the other arms|more than \d|a rule|no other route|one label|without a query|false where the origins|302, 303|origin such as|framing and Host|\{ address: true \}|name of a header in lower case/;
+  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown|an object with version, tags or meta|together is|at least 0.01, or 0|an arm of the split|arm is .* one of|beside the other arms|more than \d|a rule|no other route|one label|without a query|false where the origins|302, 303|origin such as|framing and Host|\{ address: true \}|name of a header in lower case|an IP address|host:port, http|same for all|none with|a name that no other source has/;
 
 const JUNK = fc.constantFrom<unknown>(null, -1, 0, 1e12, 1.5, '', 'x', true, false, [], {}, { x: 1 }, [1, 2]);
 
 /** Values for a reader: mostly allowed ones, each as near to the edge as anywhere. */
-function valuesFor(reader: Reader<unknown>): fc.Arbitrary<unknown> {
+function valuesFor(reader: Reader<unknown>, depth = 0): fc.Arbitrary<unknown> {
   const { about } = reader;
   if (about === undefined) return fc.constant({});
-  return fc.oneof({ weight: 30, arbitrary: allowedBy(about.shape) }, { weight: 1, arbitrary: JUNK });
+  return fc.oneof({ weight: 30, arbitrary: allowedBy(about.shape, depth) }, { weight: 1, arbitrary: JUNK });
 }
 
-function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
+/** Resolvers within resolvers: what holds itself has to end. */
+const MAX_DEPTH = 2;
+
+function allowedBy(shape: Shape, depth: number): fc.Arbitrary<unknown> {
+  const inner = (reader: Reader<unknown>): fc.Arbitrary<unknown> =>
+    valuesFor(reader, shape === resolverShape ? depth + 1 : depth);
   switch (shape.type) {
     case 'boolean':
       return fc.boolean();
@@ -44,14 +49,15 @@ function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
     case 'text':
       return fc.constantFrom('abc', 'users', '/a', '127.0.0.1:5001', 'é', '/a b', `\${env:SET}`);
     case 'list':
-      return fc.array(valuesFor(shape.items), { minLength: shape.min ?? 0, maxLength: Math.min(shape.max ?? 3, 3) });
+      return fc.array(inner(shape.items), { minLength: shape.min ?? 0, maxLength: Math.min(shape.max ?? 3, 3) });
     case 'map':
-      return fc.dictionary(fc.constantFrom('users', 'x-y', 'a b', 'zone.1'), valuesFor(shape.values), { maxKeys: 2 });
+      return fc.dictionary(fc.constantFrom('users', 'x-y', 'a b', 'zone.1'), inner(shape.values), { maxKeys: 2 });
     case 'choice':
-      return fc.oneof(...shape.of.map(valuesFor));
+      return fc.oneof(...shape.of.map(inner));
     case 'named': {
       const names = Object.entries(shape.names);
-      const withOptions = names.map(([name, each]) => valuesFor(each).map((options) => ({ [name]: options })));
+      if (depth > MAX_DEPTH) return fc.constantFrom('consul', 'dns', 'file', 'no-such');
+      const withOptions = names.map(([name, each]) => inner(each).map((options) => ({ [name]: options })));
       return fc.oneof(fc.constantFrom(...names.map(([name]) => name)), ...withOptions);
     }
     case 'object': {
@@ -64,7 +70,7 @@ function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
         const oneOfMany = fields.filter(([name]) => (shape.one ?? shape.some)?.includes(name));
         const others = shape.one === undefined ? kept : kept.filter(([name]) => !shape.one!.includes(name));
         const chosen = [...new Set([...needed, ...others, ...oneOfMany.slice(0, 1)])];
-        const record = fc.record(Object.fromEntries(chosen.map(([name, each]) => [name, valuesFor(each)])));
+        const record = fc.record(Object.fromEntries(chosen.map(([name, each]) => [name, inner(each)])));
         return fc.oneof(
           { weight: 30, arbitrary: record },
           { weight: 1, arbitrary: record.map((each) => ({ ...each, mispelt: 1 })) },
@@ -77,25 +83,56 @@ function allowedBy(shape: Shape): fc.Arbitrary<unknown> {
   }
 }
 
+interface Seen {
+  both: number;
+  neither: number;
+  beyond: number;
+}
+
+/** Whether the readers and the schema agree on it. */
+function compare(document: unknown, seen: Seen): void {
+  const found = findings(document);
+  const taken = accepts(document);
+  if (taken && found.length > 0) {
+    seen.beyond++;
+    expect(found.filter((message) => !BEYOND_A_SCHEMA.test(message))).toEqual([]);
+    return;
+  }
+  expect({ taken, found: found.slice(0, 2) }).toEqual({ taken: found.length === 0, found: found.slice(0, 2) });
+  seen[taken ? 'both' : 'neither']++;
+}
+
 describe('the JSON Schema and the readers', () => {
   it('accept the same documents', () => {
-    const seen = { both: 0, neither: 0, beyond: 0 };
+    const seen: Seen = { both: 0, neither: 0, beyond: 0 };
     fc.assert(
-      fc.property(valuesFor(documentReader), (document) => {
-        const found = findings(document);
-        const taken = accepts(document);
-        if (taken && found.length > 0) {
-          seen.beyond++;
-          expect(found.filter((message) => !BEYOND_A_SCHEMA.test(message))).toEqual([]);
-          return;
-        }
-        expect({ taken, found: found.slice(0, 2) }).toEqual({ taken: found.length === 0, found: found.slice(0, 2) });
-        seen[taken ? 'both' : 'neither']++;
-      }),
+      fc.property(valuesFor(documentReader), (document) => compare(document, seen)),
       { numRuns: 1_500, seed: 1 },
     );
     expect(seen.both).toBeGreaterThan(300);
     expect(seen.neither).toBeGreaterThan(100);
     expect(seen.beyond).toBeLessThan(200);
   });
+
+  it.each(Object.keys((resolverShape as Extract<Shape, { type: 'named' }>).names))(
+    'accept the same of the resolver %s, alone and within others',
+    (name) => {
+      const seen: Seen = { both: 0, neither: 0, beyond: 0 };
+      const { names } = resolverShape as Extract<Shape, { type: 'named' }>;
+      const said = valuesFor(names[name]!, 1).map((options) => ({ [name]: options }));
+      const documents = fc.oneof(
+        said.map((resolver) => ({ resolver })),
+        said.map((resolver) => ({
+          resolver: { merge: { sources: [{ name: 'a', resolver }, { resolver: 'consul' }] } },
+        })),
+        fc.constant({ resolver: name }),
+      );
+      fc.assert(
+        fc.property(documents, (document) => compare(document, seen)),
+        { numRuns: 250, seed: 2 },
+      );
+      expect(seen.both).toBeGreaterThan(15);
+      expect(seen.neither).toBeGreaterThan(5);
+    },
+  );
 });

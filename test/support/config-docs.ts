@@ -17,6 +17,9 @@ const REFERENCE = '\\$\\{env:[A-Za-z_]\\w*\\}';
 const serviceShape: Shape = byService('services');
 const routingShape: Shape = byService('routing');
 
+/** It holds itself: some resolvers are made of others. */
+export const resolverShape: Shape = shapeAt('resolver');
+
 function byService(section: 'services' | 'routing'): Shape {
   return (shapeAt(section) as Extract<Shape, { type: 'map' }>).values.about!.shape;
 }
@@ -26,13 +29,18 @@ function shapeAt(section: string): Shape {
   return fields[section]!.about!.shape;
 }
 
+const DEFINED: ReadonlyMap<Shape, string> = new Map([
+  [serviceShape, 'service'],
+  [resolverShape, 'resolver'],
+]);
+
 /** The JSON Schema of a document. */
 export function documentSchema(docs: Docs): Json {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'A configuration of fairlead',
     ...schemaOf(documentReader, docs),
-    definitions: { service: shapeSchema(serviceShape, docs) },
+    definitions: { service: shapeSchema(serviceShape, docs), resolver: shapeSchema(resolverShape, docs) },
   };
 }
 
@@ -40,7 +48,8 @@ export function documentSchema(docs: Docs): Json {
 function schemaOf(reader: Reader<unknown>, docs: Docs): Json {
   const { about } = reader;
   if (about === undefined) return {};
-  const schema = about.shape === serviceShape ? { $ref: '#/definitions/service' } : shapeSchema(about.shape, docs);
+  const definition = DEFINED.get(about.shape);
+  const schema = definition === undefined ? shapeSchema(about.shape, docs) : { $ref: `#/definitions/${definition}` };
   return about.fallback === undefined ? schema : { ...schema, default: about.fallback };
 }
 
@@ -85,13 +94,18 @@ function shapeSchema(shape: Shape, docs: Docs): Json {
     case 'named':
       return {
         anyOf: [
-          { enum: Object.keys(shape.names) },
+          { enum: Object.keys(shape.names).filter((name) => !needsOptions(shape.names[name]!)) },
           {
             type: 'object',
             minProperties: 1,
             maxProperties: 1,
             additionalProperties: false,
-            properties: mapValues(shape.names, (each) => schemaOf(each, docs)),
+            properties: Object.fromEntries(
+              Object.entries(shape.names).map(([name, each]) => [
+                name,
+                schemaOf(each, shape === resolverShape ? ofKind(docs, name) : docs),
+              ]),
+            ),
           },
         ],
       };
@@ -118,39 +132,51 @@ function shapeSchema(shape: Shape, docs: Docs): Json {
   }
 }
 
+/** Whether the name alone says too little. */
+function needsOptions({ about }: Reader<unknown>): boolean {
+  if (about?.shape.type !== 'object') return false;
+  return (Object.values(about.shape.fields) as Reader<unknown>[]).some((field) => field.about?.required === true);
+}
+
 /** The options that a document can give. */
 function documented(shape: ObjectShape): Record<string, Reader<unknown>> {
   const fields = Object.entries(shape.fields) as [string, Reader<unknown>][];
   return Object.fromEntries(fields.filter(([, reader]) => !isForPrograms(reader)));
 }
 
-function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, each]) => [name, map(each)]));
-}
+/** What the source says of an option, among these beside it, of a thing that is called so. */
+export type Docs = (name: string, beside: readonly string[], of?: string) => string | undefined;
 
-/** What the source says of an option, among these beside it. */
-export type Docs = (name: string, beside: readonly string[]) => string | undefined;
+/** Words about one kind of resolver: several have options of one name. */
+const ofKind = (docs: Docs, kind: string): Docs => {
+  return (name, beside, of = kind) => docs(name, beside, of);
+};
 
 /** The comments of options in the interfaces of `src/`: the one place where they are described. */
 export function readDocs(): Docs {
   const root = new URL('../../src/', import.meta.url);
-  const found: { readonly keys: Set<string>; readonly docs: Map<string, string> }[] = [];
+  const found: { readonly title: string; readonly keys: Set<string>; readonly docs: Map<string, string> }[] = [];
   for (const path of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
     if (!path.endsWith('.ts')) continue;
     const text = readFileSync(new URL(path, root), 'utf8');
-    for (const [, body] of text.matchAll(/^(?:export )?interface \w+[^{]*\{\n([\s\S]*?)^\}/gm)) {
+    for (const [, title, body] of text.matchAll(/^(?:export )?interface (\w+)[^{]*\{\n([\s\S]*?)^\}/gm)) {
       const docs = new Map<string, string>();
       for (const [, doc, key] of body!.matchAll(
         /^ {2}\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}(?:readonly )?(\w+)\??:/gm,
       )) {
-        docs.set(key!, doc!.replace(/\s*\n\s*\* ?/g, ' ').trim());
+        docs.set(key!, doc!.replace(/\s*\n\s*\*\s*/g, ' ').trim());
       }
-      found.push({ keys: new Set([...body!.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, key]) => key!)), docs });
+      found.push({
+        title: title!.toLowerCase(),
+        keys: new Set([...body!.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, key]) => key!)),
+        docs,
+      });
     }
   }
-  return (name, beside) => {
-    const likeness = (keys: Set<string>): number => beside.filter((each) => keys.has(each)).length / (1 + keys.size);
-    const best = found.filter(({ docs }) => docs.has(name)).sort((a, b) => likeness(b.keys) - likeness(a.keys))[0];
+  return (name, beside, of = '?') => {
+    const likeness = ({ title, keys }: (typeof found)[number]): number =>
+      Number(title.includes(of)) + beside.filter((each) => keys.has(each)).length / (1 + keys.size);
+    const best = found.filter(({ docs }) => docs.has(name)).sort((a, b) => likeness(b) - likeness(a))[0];
     return best?.docs.get(name);
   };
 }
@@ -159,23 +185,33 @@ export function readDocs(): Docs {
 export function optionTables(docs: Docs): string {
   const sections: string[] = [];
   const queue: Queue = [
+    ...resolverTables(docs),
     ['A service, in `services` and `defaults`', serviceShape as ObjectShape],
     ['How calls to a service are routed, in `routing`', routingShape as ObjectShape],
     ['`gateway`', shapeAt('gateway') as ObjectShape],
     ['`alerts`', shapeAt('alerts') as ObjectShape],
   ];
   for (let i = 0; i < queue.length; i++) {
-    const [title, each] = queue[i]!;
-    const rows = [...new Set(rowsOf('', each, docs, queue))];
+    const [title, each, own = docs] = queue[i]!;
+    const rows = [...new Set(rowsOf('', each, own, queue))];
     const table = rows.length === 0 ? ['No options.'] : [HEAD, ...rows];
     sections.push([`### ${title}`, '', ...table, ...rulesOf(each).map((rule) => `\n${rule}.`)].join('\n'));
   }
   return sections.join('\n\n');
 }
 
+/** A resolver by itself; what holds others has a row for those, which is all. */
+function resolverTables(docs: Docs): Queue {
+  const { names } = resolverShape as Extract<Shape, { type: 'named' }>;
+  return Object.entries(names).flatMap(
+    ([name, { about }]): Queue =>
+      about?.shape.type === 'object' ? [[`\`resolver\`: \`${name}\``, about.shape, ofKind(docs, name)]] : [],
+  );
+}
+
 const HEAD = '| option | takes | default | what it does |\n|---|---|---|---|';
 
-type Queue = [title: string, shape: ObjectShape][];
+type Queue = [title: string, shape: ObjectShape, docs?: Docs][];
 
 function rulesOf({ rules = [], one, some }: ObjectShape): string[] {
   const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
@@ -210,7 +246,7 @@ function below(path: string, shape: Shape, docs: Docs, queue: Queue): string[] {
   if (shape.type === 'list') return shape.items.about ? below(path, shape.items.about.shape, docs, queue) : [];
   if (shape.type === 'map') return shape.values.about ? below(`${path}.*`, shape.values.about.shape, docs, queue) : [];
   // What has tables of its own needs no others.
-  if (shape.type !== 'named' || path === 'routes.policy') return [];
+  if (shape.type !== 'named' || shape === resolverShape || path === 'routes.policy') return [];
   for (const [name, { about }] of Object.entries(shape.names)) {
     if (about?.shape.type === 'object') queue.push([`\`${path}\`: \`${name}\``, about.shape]);
   }

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FairleadError, toError } from '../../runtime/errors.js';
-import { boolean, optional, type Reader, readOptions, secret, text, unchecked } from '../../runtime/options.js';
+import { boolean, described, fields, optional, type Reader, secret, text } from '../../runtime/options.js';
+import { pem, pems } from '../../runtime/pem.js';
 import { holdsCredentials } from '../../runtime/shown.js';
 import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './address.js';
 
@@ -9,8 +10,9 @@ import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './add
 export interface ConsulTlsOptions {
   /** Authorities to trust instead of the system's. Default: CONSUL_CACERT, CONSUL_CAPATH. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Our certificate and its key. Default: CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY. */
+  /** Our certificate, for agents that ask for one. With `key`. Default: CONSUL_CLIENT_CERT. */
   readonly cert?: string | Buffer;
+  /** Its private key. Never shown. Default: CONSUL_CLIENT_KEY. */
   readonly key?: string | Buffer;
   /**
    * The name to expect in the agent's certificate. Default: CONSUL_TLS_SERVER_NAME, else the host.
@@ -74,26 +76,40 @@ type ConnectionSettings = {
   readonly [Key in keyof Required<ConsulConnectionOptions>]: ConsulConnectionOptions[Key] | undefined;
 };
 
-const tlsOptions: Reader<boolean | ConsulTlsOptions | undefined> = (value, name) => {
-  if (value === undefined || typeof value === 'boolean') return value;
-  return readOptions<ConsulTlsOptions>(name, value, {
-    ca: unchecked(),
-    cert: unchecked(),
-    key: unchecked(),
-    serverName: text(undefined),
-    verify: optional(boolean(true)),
-  } as never);
-};
+const tlsFields: Reader<ConsulTlsOptions> = fields<ConsulTlsOptions>({
+  ca: pems(),
+  cert: pem(false),
+  key: pem(true),
+  serverName: text(undefined),
+  verify: optional(boolean(true)),
+} as never);
+
+const tlsOptions: Reader<boolean | ConsulTlsOptions | undefined> = described(
+  { shape: { type: 'choice', of: [boolean(false), tlsFields] } },
+  (value, name) => (value === undefined || typeof value === 'boolean' ? value : tlsFields(value, name)),
+);
+
+const address: Reader<string | undefined> = described({ shape: { type: 'text' } }, (value, name) => {
+  const given = text(undefined)(value, name);
+  // Where it leads depends on `tls` and the environment; whether it is one does not.
+  if (given !== undefined) parseAddress(given, false, name);
+  return given;
+});
+
+const environment: Reader<Env | undefined> = described(
+  { shape: { type: 'code' } },
+  (value) => value as Env | undefined,
+);
 
 /** Readers of the connection's options, to be spread into the schema of whatever has one. */
 export const connectionSchema: { readonly [Key in keyof ConsulConnectionOptions]-?: Reader<unknown> } = {
-  address: text(undefined),
+  address,
   token: secret(),
   tokenFile: text(undefined),
   auth: secret(),
   tls: tlsOptions,
   compress: optional(boolean(true)),
-  env: unchecked<Env>(),
+  env: environment,
 };
 
 /**

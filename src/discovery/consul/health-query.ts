@@ -1,7 +1,9 @@
 import {
   boolean,
+  described,
   integer,
   invalidOption,
+  isRecord,
   oneOf,
   optional,
   type Reader,
@@ -20,7 +22,7 @@ export type Consistency = 'default' | 'stale' | 'consistent' | 'cached';
 export interface ConsulQueryOptions {
   /** Consul's name of the service. Default: the name it has in the mesh. */
   readonly name?: string;
-  /** Default: the agent's own. */
+  /** The datacenter of the instances. Default: the agent's own. */
   readonly datacenter?: string;
   /** Consul Enterprise. Default: CONSUL_NAMESPACE. */
   readonly namespace?: string;
@@ -47,11 +49,9 @@ export interface ConsulQueryOptions {
    */
   readonly limit?: number;
   /**
-   * - `stale` (default): any server answers, also without a leader; an answer older than
-   *   `maxStaleMs` is not adopted.
-   * - `default`: the leader answers.
-   * - `consistent`: the leader answers after asking its peers. - `cached`: the agent answers from
-   *   its cache.
+   * Who answers. `stale` (default): any server, also without a leader; an answer older than
+   * `maxStaleMs` is not adopted. `default`: the leader. `consistent`: the leader, after asking its
+   * peers. `cached`: the agent, from its cache.
    */
   readonly consistency?: Consistency;
   /**
@@ -79,25 +79,32 @@ export interface HealthQuery {
 
 type Optional<T> = { readonly [Key in keyof T]-?: T[Key] | undefined };
 
-const tags: Reader<readonly string[] | undefined> = (value, name) => {
-  if (value === undefined) return undefined;
-  const list = typeof value === 'string' ? [value] : value;
-  if (Array.isArray(list) && list.length > 0 && list.every((tag) => typeof tag === 'string' && tag !== '')) {
-    return [...list].sort();
-  }
-  throw invalidOption(name, value, 'a tag or an array of tags');
-};
+const tags: Reader<readonly string[] | undefined> = (() => {
+  const one: Reader<unknown> = text(undefined);
+  const many = described({ shape: { type: 'list', items: one, min: 1 } }, (value) => value);
+  return described({ shape: { type: 'choice', of: [one, many] } }, (value, name) => {
+    if (value === undefined) return undefined;
+    const list = typeof value === 'string' ? [value] : value;
+    if (Array.isArray(list) && list.length > 0 && list.every((tag) => typeof tag === 'string' && tag !== '')) {
+      return [...list].sort();
+    }
+    throw invalidOption(name, value, 'a tag or an array of tags');
+  });
+})();
 
-const pairs: Reader<Readonly<Record<string, string>> | undefined> = (value, name) => {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(name, value, 'an object of strings');
-  }
-  for (const [key, each] of Object.entries(value)) {
-    if (typeof each !== 'string') throw invalidOption(`${name}.${key}`, each, 'a string');
-  }
-  return value as Record<string, string>;
-};
+const anyText: Reader<unknown> = described({ shape: { type: 'text', mayBeEmpty: true } }, (value) => value);
+
+const pairs: Reader<Readonly<Record<string, string>> | undefined> = described(
+  { shape: { type: 'map', values: anyText } },
+  (value, name) => {
+    if (value === undefined) return undefined;
+    if (!isRecord(value)) throw invalidOption(name, value, 'an object of strings');
+    for (const [key, each] of Object.entries(value)) {
+      if (typeof each !== 'string') throw invalidOption(`${name}.${key}`, each, 'a string');
+    }
+    return value as Record<string, string>;
+  },
+);
 
 /** Readers of the query's options, to be spread into the schema of the resolver. */
 export const querySchema: { readonly [Key in keyof ConsulQueryOptions]-?: Reader<unknown> } = {

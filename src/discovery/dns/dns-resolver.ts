@@ -3,6 +3,8 @@ import { addressOf } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import {
+  described,
+  fields,
   integer,
   invalidOption,
   number,
@@ -73,24 +75,29 @@ type Settings = QuerySettings &
   DnsWatchContext['options'] &
   Omit<LookupSettings, 'reuseMs'> & { readonly clock: Clock | undefined; readonly random: Random | undefined };
 
-const servers: Reader<readonly string[] | undefined> = (value, name) => {
-  if (value === undefined) return undefined;
-  const isServer = (each: unknown): boolean => {
-    if (typeof each !== 'string') return false;
-    if (isIP(each) !== 0) return true;
-    const match = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(each);
-    return match !== null && isIP(match[1] ?? match[2]!) !== 0 && Number(match[3]) > 0 && Number(match[3]) <= 65_535;
-  };
-  if (Array.isArray(value) && value.length > 0 && value.every(isServer)) return value;
-  throw invalidOption(name, value, "an array of IP addresses, with ports as in '127.0.0.1:53' or '[::1]:53'");
-};
+const server: Reader<string> = described({ shape: { type: 'text' } }, (value, name) => {
+  const match = typeof value === 'string' ? /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(value) : null;
+  const port = match === null ? 1 : Number(match[3]);
+  const address = match === null ? value : (match[1] ?? match[2]);
+  if (typeof address === 'string' && isIP(address) !== 0 && port > 0 && port <= 65_535) return value as string;
+  throw invalidOption(name, value, "an IP address, with a port as in '127.0.0.1:53' or '[::1]:53'");
+});
+
+const servers: Reader<readonly string[] | undefined> = described(
+  { shape: { type: 'list', items: server, min: 1 } },
+  (value, name) => {
+    if (value === undefined) return undefined;
+    if (Array.isArray(value) && value.length > 0) return value.map((each, at) => server(each, `${name}[${at}]`));
+    throw invalidOption(name, value, 'an array of at least one IP address');
+  },
+);
 
 const querySchema = {
   records: oneOf('a', 'a', 'aaaa', 'both', 'srv'),
   port: optional(integer(0, 1, 65_535)),
 };
 
-const schema: { readonly [Key in keyof Required<DnsResolverOptions>]: Reader<unknown> } = {
+export const dnsResolverOptions: Reader<Settings> = fields<Settings>({
   ...querySchema,
   servers,
   refreshMs: optional(number(0, 1_000, 86_400_000)),
@@ -102,7 +109,7 @@ const schema: { readonly [Key in keyof Required<DnsResolverOptions>]: Reader<unk
   confirmMs: number(5_000, 0, 600_000),
   graceMs: number(10_000, 0, 600_000),
   ...contextSchema,
-};
+});
 
 /** The servers as they are asked, and what is watched there. */
 interface Zone {
@@ -122,7 +129,7 @@ interface Zone {
  * ```
  */
 export function dnsResolver(options?: DnsResolverOptions): Resolver {
-  const read = readOptions<Settings>('dnsResolver', options, schema as never);
+  const read = dnsResolverOptions(options, 'dnsResolver');
   return new DnsResolver(
     read,
     new PerClock<Zone>(read, (context) => {

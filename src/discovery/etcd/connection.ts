@@ -1,7 +1,16 @@
 import { FairleadError } from '../../runtime/errors.js';
-import { boolean, invalidOption, number, type Reader, readOptions, secret, text } from '../../runtime/options.js';
-
-type Pem = string | Uint8Array;
+import {
+  boolean,
+  described,
+  fields,
+  invalidOption,
+  number,
+  type Reader,
+  type Schema,
+  secret,
+  text,
+} from '../../runtime/options.js';
+import { type Pem, pem } from '../../runtime/pem.js';
 
 /** How to speak to etcd over TLS. Certificates and keys are PEM. */
 export interface EtcdTlsOptions {
@@ -28,7 +37,7 @@ export interface EtcdConnectionOptions {
   readonly tls?: boolean | EtcdTlsOptions;
   /** For clusters with authentication. With `password`. */
   readonly user?: string;
-  /** Never shown. */
+  /** With `user`. Never shown. */
   readonly password?: string;
   /**
    * How long a member may take for an answer, a new connection included; milliseconds. Default
@@ -59,7 +68,7 @@ export interface EtcdTlsSettings {
   readonly verify: boolean;
 }
 
-interface ConnectionSettings {
+export interface EtcdConnectionSettings {
   readonly address: readonly string[];
   readonly tls: boolean | EtcdTlsSettings | undefined;
   readonly user: string | undefined;
@@ -70,36 +79,36 @@ interface ConnectionSettings {
 const DEFAULT_ADDRESS = '127.0.0.1:2379';
 const DEFAULT_PORT = 2379;
 
-const pem: Reader<Pem | undefined> = (value, name) => {
-  if (value === undefined || (typeof value === 'string' && value !== '') || value instanceof Uint8Array) return value;
-  throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} is refused (value not shown): allowed is PEM.`);
-};
-
 const NO_TLS: EtcdTlsSettings = { ca: undefined, cert: undefined, key: undefined, serverName: undefined, verify: true };
 
-const tlsOptions: Reader<boolean | EtcdTlsSettings | undefined> = (value, name) => {
-  if (value === undefined || typeof value === 'boolean') return value;
-  const read = readOptions<EtcdTlsSettings>(name, value, {
-    ca: pem,
-    cert: pem,
-    key: pem,
-    serverName: text(undefined),
-    verify: boolean(true),
-  });
-  if ((read.cert === undefined) === (read.key === undefined)) return read;
-  const [given, missing] = read.cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
-  throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}.${given} means nothing without ${name}.${missing}.`);
-};
+const tlsFields: Reader<EtcdTlsSettings> = fields<EtcdTlsSettings>(
+  { ca: pem(false), cert: pem(false), key: pem(true), serverName: text(undefined), verify: boolean(true) },
+  (read, name) => {
+    if ((read.cert === undefined) === (read.key === undefined)) return read;
+    const [given, missing] = read.cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name}.${given} means nothing without ${name}.${missing}.`);
+  },
+  '`cert` and `key` go together',
+);
 
-const addresses: Reader<readonly string[]> = (value, name) => {
-  if (value === undefined) return [DEFAULT_ADDRESS];
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length > 0 && list.every((each) => typeof each === 'string' && each !== '')) return list as string[];
-  throw invalidOption(name, value, 'an address, or an array of at least one');
-};
+const tlsOptions: Reader<boolean | EtcdTlsSettings | undefined> = described(
+  { shape: { type: 'choice', of: [boolean(false), tlsFields] } },
+  (value, name) => (value === undefined || typeof value === 'boolean' ? value : tlsFields(value, name)),
+);
+
+const addresses: Reader<readonly string[]> = (() => {
+  const one: Reader<unknown> = text(undefined);
+  const many = described({ shape: { type: 'list', items: one, min: 1 } }, (value) => value);
+  return described({ shape: { type: 'choice', of: [one, many] }, fallback: DEFAULT_ADDRESS }, (value, name) => {
+    if (value === undefined) return [DEFAULT_ADDRESS];
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (list.length > 0 && list.every((each) => typeof each === 'string' && each !== '')) return list as string[];
+    throw invalidOption(name, value, 'an address, or an array of at least one');
+  });
+})();
 
 /** Readers of the connection's options, for the schema of whatever has one. */
-export const connectionSchema: { readonly [Key in keyof Required<EtcdConnectionOptions>]: Reader<unknown> } = {
+export const connectionSchema: Schema<EtcdConnectionSettings> = {
   address: addresses,
   tls: tlsOptions,
   user: text(undefined),
@@ -107,8 +116,14 @@ export const connectionSchema: { readonly [Key in keyof Required<EtcdConnectionO
   requestTimeoutMs: number(5_000, 100, 600_000),
 };
 
+/** What `readConnection` refuses, in words. */
+export const CONNECTION_RULES = [
+  '`user` and `password` go together',
+  'Addresses are all http or all https, and `tls` is not against them',
+] as const;
+
 /** Throws FAIRLEAD_INVALID_OPTION for options that do not go together. */
-export function readConnection(context: string, options: ConnectionSettings): EtcdConnection {
+export function readConnection(context: string, options: EtcdConnectionSettings): EtcdConnection {
   const { tls, user, password, requestTimeoutMs } = options;
   if ((user === undefined) !== (password === undefined)) {
     const [given, missing] = user === undefined ? ['password', 'user'] : ['user', 'password'];

@@ -1,60 +1,16 @@
-import type { Clock } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
-import { integer, number, type Reader, readOptions, text } from '../../runtime/options.js';
-import type { Random } from '../../runtime/random.js';
-import { contextSchema, type DiscoveryContext, PerClock } from '../context.js';
+import { readOptions, text } from '../../runtime/options.js';
+import { type DiscoveryContext, PerClock } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
 import { ServerPause } from '../server-pause.js';
 import { SharedWatches } from '../shared-watches.js';
 import { tell } from '../tell.js';
 import { awayMs } from './calls.js';
-import { connectionSchema, type EtcdConnectionOptions, readConnection } from './connection.js';
+import { readConnection } from './connection.js';
 import { GrpcCalls } from './grpc-calls.js';
-import { type EtcdLayoutOptions, layoutOf, layoutSchema } from './layouts/index.js';
+import { type LayoutSettings, layoutOf, layoutSchema } from './layouts/index.js';
+import { type EtcdResolverOptions, etcdResolverOptions } from './resolver-options.js';
 import { type EtcdQuery, ServiceWatch, type ServiceWatchContext } from './service-watch.js';
-
-export interface EtcdResolverOptions extends EtcdConnectionOptions, EtcdLayoutOptions {
-  /**
-   * How often a watch without news is asked whether it is alive, which also renews the list's age;
-   * milliseconds. Default 5,000; 100 to 600,000.
-   */
-  readonly progressMs?: number;
-  /** The longest wait after a failure; milliseconds. Default 750; 10 to 600,000. */
-  readonly maxBackoffMs?: number;
-  /**
-   * A list that lost more than this share at once is to be confirmed; an empty one is always.
-   * Default 0.5; 0 to 1.
-   */
-  readonly maxShrinkRatio?: number;
-  /** After how long another list may confirm it; milliseconds. Default 500; 0 to 600,000. */
-  readonly confirmMs?: number;
-  /**
-   * The same within this time after trouble with etcd; milliseconds. Default 10,000; 0 to 600,000.
-   */
-  readonly graceMs?: number;
-  /** A service with more keys is refused. Default 100,000; 1 to 10,000,000. */
-  readonly maxKeys?: number;
-  /** Default: that of the mesh that watches. */
-  readonly clock?: Clock;
-  /** Default: that of the mesh that watches. */
-  readonly random?: Random;
-}
-
-type Settings = ServiceWatchContext['options'] &
-  Parameters<typeof readConnection>[1] &
-  Parameters<typeof layoutOf>[1] & { readonly clock: Clock | undefined; readonly random: Random | undefined };
-
-const schema: { readonly [Key in keyof Required<EtcdResolverOptions>]: Reader<unknown> } = {
-  ...connectionSchema,
-  ...layoutSchema,
-  progressMs: number(5_000, 100, 600_000),
-  maxBackoffMs: number(750, 10, 600_000),
-  maxShrinkRatio: number(0.5, 0, 1),
-  confirmMs: number(500, 0, 600_000),
-  graceMs: number(10_000, 0, 600_000),
-  maxKeys: integer(100_000, 1, 10_000_000),
-  ...contextSchema,
-};
 
 /** A cluster, and what is watched there. */
 interface Cluster {
@@ -75,9 +31,8 @@ interface Cluster {
  * ```
  */
 export function etcdResolver(options?: EtcdResolverOptions): Resolver {
-  const read = readOptions<Settings>('etcdResolver', options, schema as never);
+  const read = etcdResolverOptions(options, 'etcdResolver');
   const connection = readConnection('etcdResolver', read);
-  layoutOf('etcdResolver', read);
   const clusters = new PerClock<Cluster>(read, (context) => {
     const calls = new GrpcCalls(connection, context.clock);
     const pause = new ServerPause(context, read.maxBackoffMs, awayMs);
@@ -89,12 +44,12 @@ export function etcdResolver(options?: EtcdResolverOptions): Resolver {
 /** @internal */
 export class EtcdResolver implements Resolver {
   readonly name = 'etcd';
-  readonly #defaults: Parameters<typeof layoutOf>[1];
+  readonly #defaults: LayoutSettings;
   readonly #clusters: PerClock<Cluster>;
   readonly #queries = new QueryBook();
   #closed = false;
 
-  constructor(defaults: Parameters<typeof layoutOf>[1], clusters: PerClock<Cluster>) {
+  constructor(defaults: LayoutSettings, clusters: PerClock<Cluster>) {
     this.#defaults = defaults;
     this.#clusters = clusters;
   }
@@ -130,9 +85,9 @@ class QueryBook {
   readonly #own = new WeakMap<object, number>();
   #owns = 0;
 
-  read({ service, params }: ServiceQuery, defaults: Parameters<typeof layoutOf>[1]): EtcdQuery {
+  read({ service, params }: ServiceQuery, defaults: LayoutSettings): EtcdQuery {
     const context = `service '${service}': discovery`;
-    const read = readOptions<Parameters<typeof layoutOf>[1] & { readonly name: string | undefined }>(context, params, {
+    const read = readOptions<LayoutSettings & { readonly name: string | undefined }>(context, params, {
       ...layoutSchema,
       // What is not given here is the resolver's.
       layout: (value: unknown, at: string) => (value === undefined ? undefined : layoutSchema.layout(value, at)),

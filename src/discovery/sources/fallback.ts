@@ -1,7 +1,7 @@
 import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Timer } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
-import { integer, number, readOptions } from '../../runtime/options.js';
+import { integer, number, readOptions, type Schema } from '../../runtime/options.js';
 import { contextOf, type DiscoveryContext } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
 import { tell } from '../tell.js';
@@ -30,6 +30,13 @@ export interface FallbackOptions {
 
 type Settings = Required<FallbackOptions>;
 
+export const fallbackSchema: Schema<Settings> = {
+  patienceMs: number(5_000, 0, 86_400_000),
+  returnMs: number(30_000, 0, 86_400_000),
+  minHealthy: integer(1, 1, 1_000_000),
+  maxAgeMs: number(300_000, 1_000, 31_536_000_000),
+};
+
 /**
  * Sources in order: the endpoints are those of the first that is of use, which one is that has
  * enough healthy endpoints and says so recently enough. All are watched all the time, so that the
@@ -45,12 +52,7 @@ type Settings = Required<FallbackOptions>;
  */
 export function fallback(sources: readonly Source[], options?: FallbackOptions): Resolver {
   const read = readSources('fallback', sources);
-  const settings = readOptions<Settings>('fallback', options, {
-    patienceMs: number(5_000, 0, 86_400_000),
-    returnMs: number(30_000, 0, 86_400_000),
-    minHealthy: integer(1, 1, 1_000_000),
-    maxAgeMs: number(300_000, 1_000, 31_536_000_000),
-  });
+  const settings = readOptions('fallback', options, fallbackSchema);
   return {
     name: 'fallback',
     check: (query) => checkSources(query, read),

@@ -3,7 +3,7 @@ import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FairleadError } from '../../runtime/errors.js';
-import { invalidOption, number, type Reader, readOptions } from '../../runtime/options.js';
+import { described, fields, invalidOption, number, type Reader, readOptions } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
 import { contextSchema, type DiscoveryContext, PerClock } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
@@ -40,10 +40,16 @@ interface Settings {
  */
 const GUARD = { maxShrinkRatio: 0.5, confirmMs: 500, graceMs: 500 };
 
-const path: Reader<string> = (value, name) => {
+const path: Reader<string> = described({ shape: { type: 'text' }, required: true }, (value, name) => {
   if (typeof value === 'string' && value !== '') return resolve(value);
   throw invalidOption(name, value, 'the path of a file');
-};
+});
+
+export const fileResolverOptions: Reader<Settings> = fields<Settings>({
+  path,
+  pollMs: number(5_000, 100, 3_600_000),
+  ...contextSchema,
+});
 
 /**
  * Endpoints from a file that is watched: an object of services, each a list as `staticResolver`
@@ -55,12 +61,7 @@ const path: Reader<string> = (value, name) => {
  * ```
  */
 export function fileResolver(options: FileResolverOptions): Resolver {
-  const read = readOptions<Settings>('fileResolver', options, {
-    path,
-    pollMs: number(5_000, 100, 3_600_000),
-    ...contextSchema,
-  });
-  return new FileResolver(read);
+  return new FileResolver(fileResolverOptions(options, 'fileResolver'));
 }
 
 class FileResolver implements Resolver {

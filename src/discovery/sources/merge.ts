@@ -2,7 +2,7 @@ import { addressOf, type EndpointSpec } from '../../endpoint/endpoint.js';
 import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Timer } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
-import { number, readOptions } from '../../runtime/options.js';
+import { number, readOptions, type Schema } from '../../runtime/options.js';
 import { contextOf, type DiscoveryContext } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
 import { tell } from '../tell.js';
@@ -17,6 +17,8 @@ export interface MergeOptions {
   readonly patienceMs?: number;
 }
 
+export const mergeSchema: Schema<Required<MergeOptions>> = { patienceMs: number(2_000, 0, 600_000) };
+
 /**
  * The endpoints of all sources together. Of those with one address, that of the source which comes
  * first counts; of two with one id and other addresses, the later is called `id@source`. What fails
@@ -28,9 +30,7 @@ export interface MergeOptions {
  */
 export function merge(sources: readonly Source[], options?: MergeOptions): Resolver {
   const read = readSources('merge', sources);
-  const { patienceMs } = readOptions<Required<MergeOptions>>('merge', options, {
-    patienceMs: number(2_000, 0, 600_000),
-  });
+  const { patienceMs } = readOptions('merge', options, mergeSchema);
   return {
     name: 'merge',
     check: (query) => checkSources(query, read),

@@ -3,7 +3,7 @@ import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { whenAborted } from '../../runtime/abort-audience.js';
 import type { Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
-import { invalidOption, number, type Reader, readOptions } from '../../runtime/options.js';
+import { described, invalidOption, number, type Reader, readOptions, type Schema } from '../../runtime/options.js';
 import { contextOf, type DiscoveryContext } from '../context.js';
 import type { Resolver, ResolverSink, ServiceQuery } from '../resolver.js';
 import { tell } from '../tell.js';
@@ -27,9 +27,15 @@ interface Settings {
   readonly patienceMs: number;
 }
 
-const folder: Reader<string> = (value, name) => {
+const folder: Reader<string> = described({ shape: { type: 'text' }, required: true }, (value, name) => {
   if (typeof value === 'string' && value !== '') return resolve(value);
   throw invalidOption(name, value, 'the path of a folder');
+});
+
+export const snapshotSchema: Schema<Settings> = {
+  folder,
+  maxAgeMs: number(3_600_000, 1_000, 2_592_000_000),
+  patienceMs: number(2_000, 0, 600_000),
 };
 
 const resolverOption: Reader<Resolver> = (value, name) => {
@@ -57,11 +63,7 @@ const MAX_SKEW_MS = 60_000;
  */
 export function withSnapshot(resolver: Resolver, options: SnapshotOptions): Resolver {
   const inner = resolverOption(resolver, 'withSnapshot.resolver');
-  const settings = readOptions<Settings>('withSnapshot', options, {
-    folder,
-    maxAgeMs: number(3_600_000, 1_000, 2_592_000_000),
-    patienceMs: number(2_000, 0, 600_000),
-  });
+  const settings = readOptions('withSnapshot', options, snapshotSchema);
   return {
     name: inner.name,
     check: (query) => inner.check?.(query),

@@ -1,4 +1,14 @@
-import { integer, invalidOption, type Reader, readOptions, text } from '../../runtime/options.js';
+import {
+  described,
+  integer,
+  invalidOption,
+  isRecord,
+  type Reader,
+  readOptions,
+  type Schema,
+  text,
+  unchecked,
+} from '../../runtime/options.js';
 import type { Resolver, ServiceQuery } from '../resolver.js';
 
 /** A resolver among others, and what it is asked. */
@@ -31,10 +41,20 @@ const resolver: Reader<Resolver> = (value, name) => {
   throw invalidOption(name, value, 'a resolver');
 };
 
-const record: Reader<Readonly<Record<string, unknown>>> = (value, name) => {
-  if (value === undefined) return {};
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw invalidOption(name, value, 'an object');
+const record: Reader<Readonly<Record<string, unknown>>> = described(
+  { shape: { type: 'map', values: unchecked() }, fallback: {} },
+  (value, name) => {
+    if (value === undefined) return {};
+    if (isRecord(value)) return value;
+    throw invalidOption(name, value, 'an object');
+  },
+);
+
+/** What is said of a source, beside its resolver. */
+export const sourceSchema: Schema<Omit<SourceSettings, 'resolver' | 'name'> & { readonly name: string | undefined }> = {
+  name: text(undefined),
+  discovery: record,
+  priority: integer(0, 0, 127),
 };
 
 /** Throws FAIRLEAD_INVALID_OPTION, also for two of one name. */
@@ -47,9 +67,7 @@ export function readSources(context: string, sources: unknown): readonly SourceS
     const where = `${context}.sources[${at}]`;
     const read = readOptions<Omit<SourceSettings, 'name'> & { readonly name: string | undefined }>(where, source, {
       resolver,
-      name: text(undefined),
-      discovery: record,
-      priority: integer(0, 0, 127),
+      ...sourceSchema,
     });
     const name = read.name ?? read.resolver.name;
     if (names.has(name)) throw invalidOption(`${where}.name`, name, 'a name that no other source has');

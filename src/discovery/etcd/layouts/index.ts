@@ -1,4 +1,4 @@
-import { invalidOption, type Reader, text } from '../../../runtime/options.js';
+import { described, invalidOption, type Reader, type Schema, text } from '../../../runtime/options.js';
 import type { EtcdLayout } from '../layout.js';
 import { etcdNaming } from './etcd-naming.js';
 import { goZero } from './go-zero.js';
@@ -23,7 +23,7 @@ export interface EtcdLayoutOptions {
   readonly scheme?: string;
 }
 
-interface LayoutSettings {
+export interface LayoutSettings {
   readonly layout: EtcdLayoutName | EtcdLayout;
   readonly prefix: string | undefined;
   readonly scheme: string | undefined;
@@ -38,20 +38,19 @@ const LAYOUTS: Readonly<Record<EtcdLayoutName, (prefix: string | undefined, sche
   'instance-json': (prefix = INSTANCE_JSON_PREFIX) => instanceJson(prefix),
 };
 
-const layout: Reader<EtcdLayoutName | EtcdLayout> = (value, name) => {
-  if (value === undefined) return 'etcd-naming';
-  if (typeof value === 'string' && Object.hasOwn(LAYOUTS, value)) return value as EtcdLayoutName;
-  const own = value as Partial<EtcdLayout> | null;
-  if (typeof own?.keyFor === 'function' && typeof own.read === 'function') return own as EtcdLayout;
-  throw invalidOption(name, value, `one of ${Object.keys(LAYOUTS).join(', ')}, or { keyFor, read }`);
-};
+const layout: Reader<EtcdLayoutName | EtcdLayout> = described(
+  { shape: { type: 'enum', values: Object.keys(LAYOUTS) }, fallback: 'etcd-naming' },
+  (value, name) => {
+    if (value === undefined) return 'etcd-naming';
+    if (typeof value === 'string' && Object.hasOwn(LAYOUTS, value)) return value as EtcdLayoutName;
+    const own = value as Partial<EtcdLayout> | null;
+    if (typeof own?.keyFor === 'function' && typeof own.read === 'function') return own as EtcdLayout;
+    throw invalidOption(name, value, `one of ${Object.keys(LAYOUTS).join(', ')}, or { keyFor, read }`);
+  },
+);
 
 /** Readers of the options, to be spread into a schema. */
-export const layoutSchema: { readonly [Key in keyof Required<EtcdLayoutOptions>]: Reader<unknown> } = {
-  layout,
-  prefix: text(undefined),
-  scheme: text(undefined),
-};
+export const layoutSchema: Schema<LayoutSettings> = { layout, prefix: text(undefined), scheme: text(undefined) };
 
 /** The layout that is meant. Throws FAIRLEAD_INVALID_OPTION. */
 export function layoutOf(context: string, { layout: chosen, prefix, scheme }: LayoutSettings): EtcdLayout {
