@@ -40,9 +40,11 @@ export { resetSocket } from './runtime/reset-socket.js';
 export { Semaphore } from './runtime/semaphore.js';
 export { runUntraced, setUntraced } from './runtime/untraced.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';
+export { type CallCounter, callCounter } from './service/call-counter.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
 export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
+export type { OperationMeter, OperationSeries } from './telemetry/operation-meter.js';
 export {
   type BatchAbout,
   type CallAbout,

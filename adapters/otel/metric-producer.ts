@@ -1,6 +1,7 @@
 import { optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
+import { conventionMetrics } from './convention-metrics.js';
 import { followChannels } from './followed-channels.js';
 import { GrpcMetrics } from './grpc-metrics.js';
 import { meshMetrics } from './mesh-metrics.js';
@@ -69,7 +70,12 @@ class Producer implements FairleadMetricProducer {
   async collect(): ReturnType<FairleadMetricProducer['collect']> {
     this.#watched.discover();
     const span = { startTime: hrTime(this.#startMs), endTime: hrTime(this.#mesh.clock.wallMs()) };
-    const metrics = [...meshMetrics(this.#figures, span, this.#maxEndpoints), ...this.#meter.collect(span)];
+    const names = [...this.#mesh.services.keys()].sort();
+    const metrics = [
+      ...meshMetrics(this.#figures, span, this.#maxEndpoints),
+      ...conventionMetrics(this.#figures, names, span),
+      ...this.#meter.collect(span),
+    ];
     const merge = (other: never): never => other;
     return {
       resourceMetrics: {

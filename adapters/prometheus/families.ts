@@ -1,4 +1,4 @@
-import type { LatencyHistogram, MeshSnapshot, ServiceSnapshot } from '../../src/monitor/index.js';
+import type { LatencyHistogram, MeshSnapshot, OperationHistogram, ServiceSnapshot } from '../../src/monitor/index.js';
 import type { Exemplars } from './exemplars.js';
 import type { Family, Label, Sample } from './family.js';
 import { renderNumber } from './text.js';
@@ -18,6 +18,7 @@ export interface Source {
   readonly buckets: readonly number[];
   readonly exemplars: Exemplars | undefined;
   latency(service: string): readonly LatencyHistogram[];
+  operations(service: string): readonly OperationHistogram[];
 }
 
 /** What services and parts show, in the order of the page. */
@@ -57,6 +58,15 @@ export function serviceFamilies(source: Source): Family[] {
       help: 'How long calls held an endpoint, each attempt is one, by how they ended.',
       samples: services.flatMap(({ name }) =>
         source.latency(name).flatMap((histogram) => histogramSamples(name, histogram, source)),
+      ),
+    },
+    {
+      name: 'fairlead_operation_duration_seconds',
+      type: 'histogram',
+      unit: 'seconds',
+      help: 'How long methods, commands and statements took, as callers see them: repeats are part of one.',
+      samples: services.flatMap(({ name }) =>
+        source.operations(name).flatMap((operation) => operationSamples(name, operation, source.buckets)),
       ),
     },
     counter('fairlead_retries', 'Attempts after a failed one.', ({ repeats }) => repeats.retries),
@@ -121,12 +131,32 @@ function histogramSamples(service: string, histogram: LatencyHistogram, { bucket
     ['service', service],
     ['outcome', histogram.outcome],
   ];
+  return bucketSamples(labels, histogram, buckets, (i) => exemplars?.of(service, histogram.outcome, i));
+}
+
+function operationSamples(service: string, histogram: OperationHistogram, buckets: readonly number[]): Sample[] {
+  const { system, operation, status } = histogram;
+  const labels: Label[] = [
+    ['service', service],
+    ['system', system],
+    ['operation', operation],
+    ['status', status],
+  ];
+  return bucketSamples(labels, histogram, buckets, () => undefined);
+}
+
+function bucketSamples(
+  labels: Label[],
+  histogram: Pick<LatencyHistogram, 'upTo' | 'sumMs'>,
+  buckets: readonly number[],
+  exemplar: (bucket: number) => Sample['exemplar'],
+): Sample[] {
   const upTo = histogram.upTo(buckets.map((seconds) => seconds * MS_PER_S));
   const samples: Sample[] = upTo.map((value, i) => ({
     suffix: '_bucket',
     labels: [...labels, ['le', renderNumber(buckets[i] ?? Number.POSITIVE_INFINITY)]],
     value,
-    exemplar: exemplars?.of(service, histogram.outcome, i),
+    exemplar: exemplar(i),
   }));
   samples.push({ suffix: '_sum', labels, value: histogram.sumMs / MS_PER_S });
   samples.push({ suffix: '_count', labels, value: upTo.at(-1)! });

@@ -141,6 +141,7 @@ class LiveMetrics implements PrometheusMetrics {
       buckets: this.#buckets,
       exemplars: this.#exemplars,
       latency: (service: string) => this.#figures.latency(service),
+      operations: (service: string) => this.#figures.operations(service),
     };
     return [
       ...serviceFamilies(source),

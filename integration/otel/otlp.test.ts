@@ -4,13 +4,31 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { createMesh, Outcome, staticResolver } from 'fairlead';
 import { fairleadMetricProducer } from 'fairlead/otel';
+import { ShardedRedis } from 'fairlead/redis';
 import { expect, it } from 'vitest';
+import { startRedis } from '../harness/index.js';
 
 interface OtlpMetric {
   readonly name: string;
   readonly sum?: { readonly isMonotonic?: boolean; readonly aggregationTemporality: number };
   readonly gauge?: object;
-  readonly histogram?: { readonly dataPoints: { readonly count: number; readonly bucketCounts: number[] }[] };
+  readonly histogram?: {
+    readonly dataPoints: {
+      readonly count: number;
+      readonly sum: number;
+      readonly bucketCounts: number[];
+      readonly explicitBounds: number[];
+      readonly attributes: { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+    }[];
+  };
+}
+
+/** What the points of a histogram are of, and how many there are. */
+function pointsOf(metric: OtlpMetric | undefined): [attributes: Record<string, unknown>, count: number][] {
+  return (metric?.histogram?.dataPoints ?? []).map(({ attributes, count }) => [
+    Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]])),
+    Number(count),
+  ]);
 }
 
 /** An OTLP/HTTP receiver for JSON. */
@@ -50,6 +68,38 @@ it('what the producer gives arrives at an OTLP receiver', async () => {
   expect(named.get('fairlead.discovery.age')!.gauge).toBeDefined();
   await provider.shutdown();
   producer.close();
+  await mesh.close();
+  await receiver.close();
+});
+
+it('commands of Redis arrive under the names of the database conventions', async () => {
+  await using server = await startRedis();
+  const receiver = await startReceiver();
+  const mesh = createMesh({ resolver: staticResolver({ cache: [`${server.host}:${server.port}`] }) });
+  const producer = fairleadMetricProducer(mesh);
+  const exporter = new OTLPMetricExporter({ url: receiver.url });
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, metricProducers: [producer] })],
+  });
+  const redis = new ShardedRedis(mesh, { service: 'cache' });
+  await redis.set('a', 'text');
+  for (let i = 0; i < 9; i++) await redis.call('GET', 'a');
+  await redis.get('a');
+  await expect(redis.incr('a')).rejects.toThrow();
+  await provider.forceFlush();
+  const duration = receiver.metrics.find(({ name }) => name === 'db.client.operation.duration');
+  const common = { 'db.system.name': 'redis', 'server.address': 'cache' };
+  expect(pointsOf(duration)).toEqual([
+    [{ ...common, 'db.operation.name': 'SET' }, 1],
+    [{ ...common, 'db.operation.name': 'GET' }, 10],
+    [{ ...common, 'db.operation.name': 'INCR', 'error.type': 'ERR', 'db.response.status_code': 'ERR' }, 1],
+  ]);
+  const [set] = duration!.histogram!.dataPoints;
+  expect(set!.explicitBounds).toEqual([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]);
+  expect(set!.sum).toBeGreaterThan(0);
+  await provider.shutdown();
+  producer.close();
+  redis.disconnect();
   await mesh.close();
   await receiver.close();
 });

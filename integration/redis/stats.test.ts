@@ -1,4 +1,3 @@
-import { serviceStats } from 'fairlead';
 import { meshFigures } from 'fairlead/monitor';
 import { Redis as Plain } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,11 +39,58 @@ describe('the figures of shards', () => {
     expect(figures.read().parts).toMatchObject([{ kind: 'redis', name: 'cache', figures: { 'commands s0': 12 } }]);
   });
 
-  it('are no calls of the service', async () => {
-    await using over = redisOver(servers.servers);
-    using stats = serviceStats(over.mesh.service('cache'));
-    await Promise.all(keyOnEach(over.redis).map((key) => over.redis.get(key)));
-    expect(stats.read().map(({ calls }) => calls)).toEqual([0, 0, 0]);
+  it('are calls of the service and of the endpoint, with how long they took', async () => {
+    await using over = redisOver(servers.servers, { probeIntervalMs: 10 });
+    const { redis, mesh } = over;
+    const [a, b, c] = keyOnEach(redis) as [string, string, string];
+    await redis.get(a);
+    using figures = meshFigures(mesh);
+    const began = performance.now();
+    for (let i = 0; i < 20; i++) await redis.set(a, 'v');
+    const tookMs = performance.now() - began;
+    await Promise.all(Array.from({ length: 300 }, () => redis.get(b)));
+    await redis.mget(a, b, c);
+    await redis.pipeline().del(c).lpush(c, 'x').exec();
+    await redis.incr(c).catch(() => {});
+    expect(await redis.blpop(c, 1)).toEqual([c, 'x']);
+    const [service] = figures.read().services;
+    const counted = service!.endpoints.map(({ calls }) => [calls?.outcomes.success, calls?.outcomes.application_error]);
+    expect(counted).toEqual([
+      [21, 0],
+      [301, 0],
+      [3, 1],
+    ]);
+    const [first] = service!.endpoints;
+    expect(first!.calls!.timed.count).toBe(21);
+    expect(first!.calls!.timed.sumMs).toBeGreaterThan(0);
+    expect(first!.calls!.timed.sumMs).toBeLessThanOrEqual(tookMs + 50);
+    expect(first!.calls!.last1m.p50Ms).toBeGreaterThan(0);
+    const operations = figures.operations('cache').map((each) => [each.operation, each.status, each.count]);
+    expect(operations).toEqual([
+      ['SET', '', 20],
+      ['GET', '', 300],
+      ['MGET', '', 3],
+      ['DEL', '', 1],
+      ['LPUSH', '', 1],
+      ['INCR', 'WRONGTYPE', 1],
+    ]);
+  });
+
+  it('tell a command that was given up, and one that broke off, as failures of its endpoint', async () => {
+    const unlooked = { downAfterMs: 60_000, probeIntervalMs: 60_000 };
+    await using over = redisOver(servers.servers, { ...unlooked, commandTimeout: 300 });
+    const { redis, mesh } = over;
+    const [key] = keyOnEach(redis) as [string];
+    await redis.get(key);
+    using figures = meshFigures(mesh);
+    const server = servers.servers[0]!;
+    await server.pause();
+    await expect(redis.get(key)).rejects.toThrow('Command timed out');
+    const lost = redis.get(key).catch(() => 'lost');
+    await server.kill();
+    expect(await lost).toBe('lost');
+    expect(figures.read().services[0]!.endpoints[0]!.calls!.outcomes).toMatchObject({ timeout: 1, failure: 1 });
+    await server.restart();
   });
 
   it('tell what was refused, was under way, and took too long, where a shard fails', async () => {

@@ -6,6 +6,7 @@ export { type LogMeshOptions, logMesh, type MeshLogger } from './log-mesh.js';
 export { type MeshFigures, meshFigures } from './mesh-figures.js';
 export { type AlertsSource, type MeshMonitor, type MonitorEvents, monitorMesh } from './monitor.js';
 export type { AlertOptions, MonitorOptions } from './monitor-options.js';
+export type { OperationHistogram } from './operation-histogram.js';
 export type { Severity } from './rules/finding.js';
 export type { AlertLimits } from './rules/limits.js';
 export type {

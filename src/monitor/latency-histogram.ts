@@ -31,15 +31,19 @@ export class LatencyHistogram {
    * were. A duration counts by the upper end of its bucket, so as up to a sixteenth longer.
    */
   upTo(boundariesMs: readonly number[]): number[] {
-    const { counts } = this.#latency;
-    let bucket = 0;
-    let sum = 0;
-    const sums = boundariesMs.map((boundary) => {
-      const micros = boundary * MICROS_PER_MS;
-      while (bucket < counts.length && longestOf(bucket) <= micros) sum += counts[bucket++]!;
-      return sum;
-    });
-    while (bucket < counts.length) sum += counts[bucket++]!;
-    return [...sums, sum];
+    return upTo(this.#latency.counts, boundariesMs);
   }
+}
+
+/** As `LatencyHistogram.upTo`, of counts by bucket. */
+export function upTo(counts: ArrayLike<number>, boundariesMs: readonly number[]): number[] {
+  let bucket = 0;
+  let sum = 0;
+  const sums = boundariesMs.map((boundary) => {
+    const micros = boundary * MICROS_PER_MS;
+    while (bucket < counts.length && longestOf(bucket) <= micros) sum += counts[bucket++]!;
+    return sum;
+  });
+  while (bucket < counts.length) sum += counts[bucket++]!;
+  return [...sums, sum];
 }

@@ -4,6 +4,7 @@ import type { Service } from '../service/contract.js';
 import type { LiveService } from '../service/service.js';
 import { FollowedService } from './followed-service.js';
 import { LatencyHistogram } from './latency-histogram.js';
+import { OperationHistogram } from './operation-histogram.js';
 import { routingPart } from './routing-figures.js';
 import { serviceSnapshot } from './service-snapshot.js';
 import type { MeshSnapshot, PartSnapshot } from './snapshot.js';
@@ -17,6 +18,11 @@ export interface MeshFigures extends Disposable {
   read(): MeshSnapshot;
   /** Durations of the calls of a service, one histogram for each outcome that there was. */
   latency(service: string): readonly LatencyHistogram[];
+  /**
+   * Durations of the operations that adapters know by name: gRPC methods, HTTP verbs, Redis
+   * commands, kinds of SQL statements. As callers see them, repeats included.
+   */
+  operations(service: string): readonly OperationHistogram[];
   /** Stops measuring, unless others read figures as well. What was counted stays. Idempotent. */
   close(): void;
 }
@@ -73,6 +79,11 @@ class LiveFigures implements MeshFigures {
   latency(service: string): readonly LatencyHistogram[] {
     const live = this.#mesh.services.get(service) as LiveService | undefined;
     return live === undefined ? [] : LatencyHistogram.of(live.meter);
+  }
+
+  operations(service: string): readonly OperationHistogram[] {
+    const live = this.#mesh.services.get(service) as LiveService | undefined;
+    return live === undefined ? [] : OperationHistogram.of(live.meter);
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { bucketOf, LATENCY_BUCKETS } from '../runtime/latency-counts.js';
 import type { Outcome } from '../runtime/outcome.js';
+import { OperationMeter, type OperationSystem } from './operation-meter.js';
 import { TICK_MS, Windows } from './windows.js';
 
 /** An endpoint that left and has no calls any more is shown this long, as counters want it. */
@@ -36,6 +37,7 @@ export class ServiceMeter {
   /** By outcome, made by the first call that ended so. */
   readonly #latency: (OutcomeLatency | undefined)[] = [];
   readonly #endpoints = new Map<LiveEndpoint, MeteredEndpoint>();
+  readonly #operations = new Map<OperationSystem, OperationMeter>();
   #windows: Windows | undefined;
   #ticks = 0;
   #timer: Timer | undefined;
@@ -69,6 +71,20 @@ export class ServiceMeter {
     const latency = this.#latency[outcome];
     latency.counts[bucket]!++;
     latency.sum[0]! += micros;
+  }
+
+  /** Of the adapters that speak this protocol. */
+  operationsOf(system: OperationSystem): OperationMeter {
+    let meter = this.#operations.get(system);
+    if (meter === undefined) {
+      meter = new OperationMeter(system);
+      this.#operations.set(system, meter);
+    }
+    return meter;
+  }
+
+  get operations(): Iterable<OperationMeter> {
+    return this.#operations.values();
   }
 
   /** Since when it has been on; NaN where it never was. */

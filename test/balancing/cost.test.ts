@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   createMesh,
   type Endpoint,
@@ -12,6 +10,7 @@ import {
 import { fakeEndpoints, ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { LiveEndpoint } from '../../src/endpoint/live-endpoint.js';
+import { bytesPer } from '../support/bytes.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 /**
@@ -151,22 +150,4 @@ class Watched implements Endpoint {
   inflightAgeMs(nowMs: number): number {
     return this.#look().inflightAgeMs(nowMs);
   }
-}
-
-/**
- * Bytes of heap that one turn leaves behind, in the best of some rounds: the first ones are still
- * being compiled.
- */
-function bytesPer(turn: () => void): number {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  const TURNS = 5_000;
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 10; round++) {
-    gc();
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < TURNS; i++) turn();
-    least = Math.min(least, Math.max(0, process.memoryUsage().heapUsed - before) / TURNS);
-  }
-  return least;
 }

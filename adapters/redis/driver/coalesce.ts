@@ -21,8 +21,13 @@ const ALONE_AFTER = 4;
  * Where one command is sent at a time there is nothing to join, and each leaves at once, so that
  * its server works while this process does the rest. `unanswered`: the commands that were written
  * and not answered; as soon as there is one when another is written, they are joined again.
+ * `joins` is told when writes begin to be joined, and when those have left.
  */
-export function coalesceWrites(socket: Socket, unanswered: () => number): void {
+export function coalesceWrites(
+  socket: Socket,
+  unanswered: () => number,
+  joins?: ((joining: boolean) => void) | undefined,
+): void {
   const write = socket.write;
   const end = socket.end;
   let held = '';
@@ -44,6 +49,7 @@ export function coalesceWrites(socket: Socket, unanswered: () => number): void {
     alone = writes === 1 ? alone + 1 : 0;
     due = false;
     writes = 0;
+    joins?.(false);
     flush();
   };
   const pass = write as (this: Socket, ...given: unknown[]) => boolean;
@@ -62,6 +68,7 @@ export function coalesceWrites(socket: Socket, unanswered: () => number): void {
     writes++;
     if (!due) {
       due = true;
+      joins?.(true);
       process.nextTick(onTick);
     }
     return !socket.writableNeedDrain;

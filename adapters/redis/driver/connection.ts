@@ -3,8 +3,10 @@ import { type Command, Redis, type RedisOptions } from 'ioredis';
 import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
+import { type CommandCounter, CommandTimes } from './command-times.js';
 import { Deadlines, timedOut } from './deadlines.js';
 import { type CommandItem, type DriverOptions, inside, unselect, type WriteableStream } from './inside.js';
+import { isOwn } from './own-command.js';
 import { callbackThrew } from './retries.js';
 import { concealCommand, concealOptions, describeAs } from './secrets.js';
 
@@ -31,6 +33,8 @@ export interface ConnectionContext {
    * was sent. Default false.
    */
   readonly keepsUnsent?: boolean;
+  /** Where its commands are counted. Default: nowhere. */
+  readonly counter?: CommandCounter | undefined;
 }
 
 /** A command that the server has answered by an error. */
@@ -51,6 +55,7 @@ class Connection extends Redis {
   readonly #connectTimeoutMs: number;
   #connecting: Timer | undefined;
   readonly #deadlines: Deadlines | undefined;
+  readonly #times: CommandTimes | undefined;
   readonly #late: ConnectionErrors['late'];
   /** While ioredis takes a command in: it would arm a timer for each. */
   #ownsDeadline = false;
@@ -65,7 +70,8 @@ class Connection extends Redis {
   /** It was ready, has broken, and has not been tried again. */
   #justBroke = false;
 
-  constructor(options: RedisOptions, { clock, errors, keepsUnsent = false }: ConnectionContext) {
+  constructor(options: RedisOptions, context: ConnectionContext) {
+    const { clock, errors, keepsUnsent = false, counter } = context;
     const { commandTimeout, connectTimeout = 0, ...rest } = options;
     super({
       ...rest,
@@ -83,16 +89,26 @@ class Connection extends Redis {
     this.#keepsUnsent = keepsUnsent;
     this.#timeoutMs = commandTimeout;
     this.#late = errors.late;
+    const unanswered = (): number => inside(this).commandQueue.length;
+    this.#times = counter && new CommandTimes(clock, counter, unanswered);
     concealOptions(this.options);
     this.#guardReconnectOnError();
     if (commandTimeout !== undefined) {
-      this.#deadlines = new Deadlines(commandTimeout, clock, () => inside(this).commandQueue.length, errors.late);
+      this.#deadlines = new Deadlines(commandTimeout, clock, unanswered, (command) => {
+        if (!isOwn(command)) this.#times?.late();
+        errors.late(command);
+      });
       Object.defineProperty(this.options, 'commandTimeout', {
         enumerable: true,
         get: () => (this.#ownsDeadline ? undefined : commandTimeout),
       });
     }
-    this.on('connect', () => coalesceWrites(this.stream as Socket, () => inside(this).commandQueue.length));
+    this.on('connect', () => {
+      const socket = this.stream as Socket;
+      coalesceWrites(socket, unanswered, this.#times?.joins);
+      // After ioredis, which reads what is in it.
+      if (this.#times !== undefined) socket.on('data', () => this.#times?.answered());
+    });
     this.on('end', () => this.#deadlines?.clear());
     for (const event of ['connect', 'close', 'end']) this.on(event, () => this.#connecting?.cancel());
     this.#comeBetween(errors);
@@ -127,6 +143,7 @@ class Connection extends Redis {
       }
       if (commandQueue) {
         const queue = own.commandQueue;
+        this.#times?.broke();
         errors.broke(Array.from({ length: queue.length }, (_, i) => queue.peekAt(i)!.command));
       }
       if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
@@ -141,6 +158,7 @@ class Connection extends Redis {
     own.handleReconnection = (error, item) => {
       concealCommand(error);
       if (item.command.name === 'select') unselect(this, item);
+      this.#times?.refused(error.message);
       errors.answered(error, item.command);
       this.#failing = { command: item.command, select: item.select, error };
       try {
@@ -155,16 +173,19 @@ class Connection extends Redis {
   override sendCommand(command: Command, stream?: WriteableStream): unknown {
     if (this.#judged !== undefined) return this.#sendAgain(command, this.#judged);
     const deadlines = this.#deadlines;
-    if (deadlines === undefined) return super.sendCommand(command, stream);
-    if (this.status !== 'ready') {
-      this.#timeAlone(command);
-      return this.#sendUntimed(command, stream);
-    }
+    const times = this.#times;
+    if (deadlines === undefined && times === undefined) return super.sendCommand(command, stream);
+    const ready = this.status === 'ready';
+    if (!ready && deadlines !== undefined) this.#timeAlone(command);
     const { commandQueue } = inside(this);
     const before = commandQueue.length;
-    const result = this.#sendUntimed(command, stream);
-    if (commandQueue.length > before) deadlines.add(command);
-    else this.#timeAlone(command);
+    const result = deadlines === undefined ? super.sendCommand(command, stream) : this.#sendUntimed(command, stream);
+    const sent = commandQueue.length > before;
+    // What is sent before it is ready is its handshake.
+    if (sent) times?.sent(ready ? command : undefined);
+    if (!ready) return result;
+    if (sent) deadlines?.add(command);
+    else if (deadlines !== undefined) this.#timeAlone(command);
     return result;
   }
 

@@ -40,21 +40,6 @@ export function partOf(command: Command, args: readonly unknown[]): Command {
   return new Command(command.name, args as never, { replyEncoding: null } as never);
 }
 
-/** Told apart from those of callers. */
-class OwnCommand extends Command {}
-
-export const isOwn = (command: unknown): boolean => command instanceof OwnCommand;
-
-/** A command that this library sends itself. */
-export function ownCommand(name: string, args: readonly (string | Buffer)[] = []): Command {
-  return new OwnCommand(name, args as never, { replyEncoding: 'utf8' } as never);
-}
-
-/** As `ownCommand`, with the reply in bytes. */
-export function rawCommand(name: string, args: readonly (string | Buffer)[]): Command {
-  return new OwnCommand(name, args as never, { replyEncoding: null } as never);
-}
-
 /**
  * Commands of a pipeline are numbered so that ioredis can detect a torn one; split, the numbers
  * mean nothing.
@@ -116,6 +101,7 @@ interface KeyedCommand {
 export type { ConnectionErrors } from './connection.js';
 export { connectTo } from './connection.js';
 export * from './inside.js';
+export * from './own-command.js';
 export { Command, Redis, type RedisOptions };
 
 /**

@@ -1,6 +1,6 @@
-import { addressOf, type Clock, type Endpoint, Outcome, type Service } from '../../../src/index.js';
+import { addressOf, type Endpoint, Outcome, type Service } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
-import type { ShardedSettings } from '../common/options.js';
+import type { CommandCounter } from '../driver/command-times.js';
 import {
   type Command,
   type ConnectionErrors,
@@ -11,57 +11,20 @@ import {
   refuseAll,
   waitingOn,
 } from '../driver/driver.js';
-import type { Retries } from '../driver/retries.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
+import { commandCalls } from './command-calls.js';
 import { Prober } from './prober.js';
 import { isReplica, PrimaryRole } from './role.js';
 import { ShardCounts } from './shard-counts.js';
+import type { HostOf, WatchOf } from './shard-host.js';
 import { isOut, type ShardState } from './state.js';
+import type { TargetOf } from './target.js';
 
-/** What a shard needs from the client it belongs to. */
-export interface ShardHost {
-  readonly service: Service;
-  readonly clock: Clock;
-  readonly own: ShardedSettings;
-  /** As they are now: SELECT, AUTH and CLIENT SETNAME change them. */
-  readonly driver: RedisOptions;
-  readonly retries: Retries;
-  /** See there, of connections. */
-  readonly keepsUnsent: boolean;
-  /** Decides when a shard that answers is used. */
-  readonly watch: ShardWatch;
-  shardChanged(shard: Shard): void;
-  shardError(shard: Shard, error: Error): void;
-}
+export type ShardHost = HostOf<Shard>;
+export type ShardWatch = WatchOf<Shard>;
 
-/** What decides about the use of shards beyond whether they answer. */
-export interface ShardWatch {
-  /** What to ask it by whether it is there. */
-  probe(shard: Shard): Command;
-  /** It answers and is not in use; may be reported repeatedly. `shard.admit()` puts it to use. */
-  answered(shard: Shard): void;
-}
-
-/**
- * Where the commands of some keys go: a shard as it is, or one with something done to the commands
- * on the way (another name for their keys, a wait, a move of the keys first). Keys with one target
- * can be in one command.
- */
-export interface Target {
-  /** The name of the shard that gets them. */
-  readonly name: string;
-  /** The server behind it. */
-  readonly shard: Shard;
-  /** Why nothing can be sent now; undefined where it can. */
-  refusal(): Error | undefined;
-  /** Settles the command one way or the other. */
-  send(command: Command): void;
-  /** Those of a transaction: all in a row, or none. */
-  sendTogether(commands: readonly Command[]): void;
-  /** For commands that hold their connection. */
-  readonly blocking: { send(command: Command): void };
-}
+export interface Target extends TargetOf<Shard> {}
 
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
@@ -106,7 +69,10 @@ export class Shard implements Target {
     this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
     this.#host = host;
     this.readOnly = isReplica(endpoint.spec);
-    this.connection = this.connect({ retryStrategy: (times) => host.retries.delayMs(this, times) });
+    this.connection = this.#connect(
+      { retryStrategy: (times) => host.retries.delayMs(this, times) },
+      commandCalls(this),
+    );
     const demoted = (cause: Error): void => this.#demote(cause);
     this.#role = this.readOnly ? undefined : new PrimaryRole({ connection: this.connection, demoted });
     this.connection.on('ready', () => this.#ready());
@@ -119,7 +85,11 @@ export class Shard implements Target {
   }
 
   /** Another connection to this server, with the options as they are now; not yet connected. */
-  connect(options: RedisOptions = {}): Redis {
+  connect(options?: RedisOptions): Redis {
+    return this.#connect(options, undefined);
+  }
+
+  #connect(options: RedisOptions | undefined, counter: CommandCounter | undefined): Redis {
     const { service, clock, driver, keepsUnsent } = this.#host;
     const errors: ConnectionErrors = {
       unsent: (cause) => this.unsent(cause),
@@ -131,7 +101,15 @@ export class Shard implements Target {
       broke: this.counts.broke,
       late: this.counts.late,
     };
-    return connectTo({ ...copyOptions(driver), ...options, ...this.#target }, { clock, errors, keepsUnsent });
+    return connectTo(
+      { ...copyOptions(driver), ...options, ...this.#target },
+      {
+        clock,
+        errors,
+        keepsUnsent,
+        counter,
+      },
+    );
   }
 
   /**
@@ -141,6 +119,14 @@ export class Shard implements Target {
   unsent(cause: Error): Error {
     if (this.#closed) return cause;
     return shardUnavailable(this.#host.service.name, this.name, 'cannot be reached', this.#cause ?? cause);
+  }
+
+  get service(): Service {
+    return this.#host.service;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   get endpoint(): Endpoint {

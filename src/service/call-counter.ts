@@ -1,0 +1,32 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import type { Outcome } from '../runtime/outcome.js';
+import type { OperationMeter, OperationSystem } from '../telemetry/operation-meter.js';
+import type { Service } from './contract.js';
+import type { LiveService } from './service.js';
+
+/** For adapters: what figures are to know beyond leases. Costs nothing while nobody reads them. */
+export interface CallCounter {
+  /** Whether somebody reads figures: where nobody does, there is nothing to be timed. */
+  readonly on: boolean;
+  /** Operations as callers see them, by name: for metrics under the names of conventions. */
+  readonly operations: OperationMeter;
+  /**
+   * A call without a lease ended, of which there are too many for one each: it counts among those
+   * of the service and of the endpoint. Health and policies do not hear of it. `micros` are whole
+   * microseconds, -1 where it was not timed. Allocates nothing.
+   */
+  record(endpoint: Endpoint, outcome: Outcome, micros: number): void;
+}
+
+/** Of a service of a mesh, and of what is called there; keep it. */
+export function callCounter(service: Service, system: OperationSystem): CallCounter {
+  const { meter } = service as LiveService;
+  return {
+    get on() {
+      return meter.on;
+    },
+    operations: meter.operationsOf(system),
+    record: (endpoint, outcome, micros) => meter.record(endpoint as LiveEndpoint, outcome, micros),
+  };
+}
