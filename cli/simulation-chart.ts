@@ -1,14 +1,7 @@
 import { ms, percent } from './figures.js';
-
-export interface Measured {
-  readonly policy: string;
-  readonly p50Ms: number;
-  /** Infinite where so many failed. */
-  readonly p99Ms: number;
-  readonly failedRatio: number;
-  readonly calls: number;
-  readonly ejections: number;
-}
+import type { Comparison } from './simulation.js';
+import { escaped, Scale } from './simulation-scale.js';
+import { TIMELINE_STYLE, timelineOf } from './simulation-timeline.js';
 
 const ROW = 28;
 const LEFT = 200;
@@ -17,20 +10,17 @@ const TOP = 44;
 
 const STYLE = `text { font: 12px system-ui, sans-serif; fill: #24292f } .dim { fill: #57606a }
 .range { stroke: #2f6feb; stroke-width: 2.5; opacity: .55 } .median { fill: #2f6feb } .tail { fill: #c2570c } .grid { stroke: #818b9840 }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .dim { fill: #9198a1 } .range { stroke: #6ea0ff } .median { fill: #6ea0ff } .tail { fill: #f0955a } }`;
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .dim { fill: #9198a1 } .range { stroke: #6ea0ff } .median { fill: #6ea0ff } .tail { fill: #f0955a } }
+${TIMELINE_STYLE}`;
 
-/** Median and 99th percentile of each policy, on a logarithmic axis. */
-export function svgOf(title: string, measured: readonly Measured[]): string {
-  const times = measured
-    .flatMap(({ p50Ms, p99Ms }) => [p50Ms, p99Ms])
-    .filter((each) => Number.isFinite(each) && each > 0);
-  const from = 10 ** Math.floor(Math.log10(Math.min(...times, 10)));
-  const to = 10 ** Math.ceil(Math.log10(Math.max(...times, 100)));
-  const x = (value: number): number =>
-    LEFT + (PLOT * Math.log(Math.min(Math.max(value, from), to) / from)) / Math.log(to / from);
+/** Median and 99th percentile of each policy, and how the latter went, on logarithmic axes. */
+export function svgOf(comparison: Comparison): string {
+  const { title, measured } = comparison;
+  const scale = new Scale(measured.flatMap(({ p50Ms, p99Ms }) => [p50Ms, p99Ms]));
+  const x = (value: number): number => LEFT + PLOT * scale.share(value);
   const bottom = TOP + measured.length * ROW;
   const parts: string[] = [];
-  for (let tick = from; tick <= to; tick *= 10) {
+  for (const tick of scale.ticks) {
     parts.push(
       `<line class="grid" x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}"/>`,
       `<text class="dim" text-anchor="middle" x="${x(tick)}" y="${bottom + 18}">${ms(tick)}</text>`,
@@ -47,16 +37,19 @@ export function svgOf(title: string, measured: readonly Measured[]): string {
       `<text class="dim" x="${x(p99Ms) + 10}" y="${y + 4}">${end}${failed}</text>`,
     );
   });
-  const [width, height] = [LEFT + PLOT + 180, bottom + 32];
+  const timeline = timelineOf(comparison, { left: LEFT, top: bottom + 66, width: PLOT });
+  const [width, height] = [LEFT + PLOT + 180, bottom + 66 + timeline.height];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">
 <style>${STYLE}</style>
 <text x="12" y="24" font-weight="600">${escaped(title)}</text>
 ${parts.join('\n')}
+${timeline.svg}
 </svg>
 `;
 }
 
-export function pageOf(title: string, measured: readonly Measured[]): string {
+export function pageOf(comparison: Comparison): string {
+  const { title, measured } = comparison;
   const rows = measured.map(
     ({ policy, p50Ms, p99Ms, failedRatio, calls, ejections }) =>
       `<tr><td>${escaped(policy)}</td><td>${ms(p50Ms)}</td><td>${Number.isFinite(p99Ms) ? ms(p99Ms) : 'failed'}</td>` +
@@ -65,11 +58,7 @@ export function pageOf(title: string, measured: readonly Measured[]): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>${escaped(title)}</title>
 <style>body { font: 14px system-ui, sans-serif; max-width: 780px; margin: 40px auto; padding: 0 16px } table { border-collapse: collapse; width: 100% }
 td, th { text-align: right; padding: 5px 10px; border-bottom: 1px solid #818b9840 } td:first-child, th:first-child { text-align: left } svg { max-width: 100% }</style>
-${svgOf(title, measured)}
+${svgOf(comparison)}
 <table><thead><tr><th>policy<th>p50<th>p99<th>failed<th>calls<th>ejections</thead><tbody>${rows.join('')}</tbody></table></html>
 `;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (mark) => `&#${mark.charCodeAt(0)};`);
 }

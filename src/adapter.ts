@@ -10,7 +10,7 @@ export type { Weighing } from './balancing/policy.js';
 export { PolicyRegistry } from './balancing/registry.js';
 export { type Authority, ownName, readAuthority } from './endpoint/authority.js';
 export { decodeHealthStatus, encodeHealthRequest } from './health/grpc-health-messages.js';
-export type { MeshPart } from './mesh.js';
+export type { MeshPart, PartExplainer, PartQuestion } from './mesh.js';
 export { type Repeat, repeatAfter } from './resilience/verdict.js';
 export type { RoutedRequest } from './routing/conditions.js';
 export { normalHost } from './routing/host-name.js';

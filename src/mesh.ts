@@ -55,6 +55,8 @@ export interface MeshPart {
    * states. Called while somebody looks at it.
    */
   topology?(): object;
+  /** What it would do with something that is put to it, and why. */
+  readonly explains?: PartExplainer;
   /**
    * Takes no new work, and resolves when the work in progress has ended, which it sees to within
    * `deadlineMs`. Called by `mesh.close()` beside the closing of the services.
@@ -65,6 +67,26 @@ export interface MeshPart {
    * mesh and is ended by its owner. Idempotent.
    */
   close?(): void;
+}
+
+/** How a part is asked what it would do: for forms and commands. */
+export interface PartExplainer {
+  /** What it is asked by, in the order of a form: `sql`, or `method`, `host`, `path`. */
+  readonly fields: readonly string[];
+  /** Whether headers matter to it. */
+  readonly takesHeaders: boolean;
+  /**
+   * Plain values; an `Explanation` among them is called `explanation`. Fields that were left empty
+   * are not there. Sends nothing and changes nothing. Throws a FairleadError for what it cannot
+   * read.
+   */
+  explain(asked: PartQuestion): object;
+}
+
+export interface PartQuestion {
+  readonly values: Readonly<Record<string, string>>;
+  /** By name in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Services by name, over one resolver. */

@@ -1,8 +1,9 @@
 import { optionReaders } from '../../src/adapter.js';
 import { endpointControl, FairleadError, type Mesh, type Service } from '../../src/index.js';
+import type { MeshMonitor } from '../../src/monitor/index.js';
 import type { AdminSettings } from './options.js';
 import type { EventLog } from './state/event-log.js';
-import { keyOf } from './state/plain.js';
+import { keyOf, shortened } from './state/plain.js';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -17,6 +18,7 @@ export class Actions {
     restore: (body) => this.#restore(body),
     rollback: (body) => this.#rollback(body),
     silence: (body) => this.#silence(body),
+    unsilence: (body) => this.#unsilence(body),
   };
 
   constructor(mesh: Mesh, settings: AdminSettings, log: EventLog) {
@@ -67,11 +69,35 @@ export class Actions {
   }
 
   #silence(body: Body): object {
+    const monitor = this.#monitor;
+    // As it stands in the state, where a long name is shortened.
+    const { subject: shown } = body;
+    const subject = monitor.alerts.find((alert) => shortened(alert.subject) === shown)?.subject ?? shown;
+    const given = Object.entries({ ...body, subject }).filter(([, value]) => value !== undefined && value !== '');
+    monitor.silence(Object.fromEntries(given) as never);
+    const { id, rule, by, reason, untilMs } = monitor.silences.at(-1)!;
+    const minutes = Math.round((untilMs - this.#mesh.clock.wallMs()) / 60_000);
+    const whom = by === undefined ? 'by hand' : `by ${by}`;
+    const why = reason === undefined ? '' : `: ${reason}`;
+    const what = rule ?? 'all alerts';
+    this.#log.add('info', String(subject ?? 'alerts'), `${what} silenced ${whom} for ${minutes} min${why}`);
+    return { ok: true, silence: id };
+  }
+
+  #unsilence(body: Body): object {
+    optionReaders.refuseUnknown('unsilence', body, { silence: 0, by: 0 });
+    const monitor = this.#monitor;
+    const ended = monitor.silences.find(({ id }) => id === body.silence);
+    if (ended === undefined) return { ok: true, changed: false };
+    monitor.endSilence(ended.id);
+    this.#log.add('info', ended.subject ?? 'alerts', `the silence of ${ended.rule ?? 'all alerts'} was ended by hand`);
+    return { ok: true, changed: true };
+  }
+
+  get #monitor(): MeshMonitor {
     const { monitor } = this.#settings;
     if (monitor === undefined) throw conflict('createAdmin() was given no `monitor`: there are no alerts.');
-    monitor.silence(body as never);
-    this.#log.add('info', String(body.subject ?? 'alerts'), `silenced ${String(body.rule ?? 'all')} by hand`);
-    return { ok: true };
+    return monitor;
   }
 
   #endpoint(body: Body, more: readonly string[]): { readonly service: Service; readonly id: string } {

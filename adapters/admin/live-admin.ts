@@ -1,11 +1,11 @@
 import { FairleadError, type Mesh, type Timer } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
-import { Actions, serviceNamed } from './actions.js';
+import { Actions } from './actions.js';
 import { pageDocument } from './document.js';
+import { look } from './looks.js';
 import type { AdminSettings } from './options.js';
 import { EventLog } from './state/event-log.js';
 import type { Json } from './state/merge-patch.js';
-import { plain } from './state/plain.js';
 import { StateReader } from './state/state-reader.js';
 import { answer, answerJson, refuse } from './web/answers.js';
 import { Guard, type GuardedRequest, Refused } from './web/guard.js';
@@ -124,10 +124,10 @@ export class LiveAdmin {
     if (refusal !== undefined) throw new Refused(refusal);
     if (name === 'state') this.#answerState(response);
     else if (name === 'stream') this.#follow(response);
-    else if (name === 'explain') this.#answerExplain(response, guarded.query);
-    else if (name === 'diff') this.#answerDiff(response, guarded.query);
-    else if (name === 'health') this.#answerHealth(response);
-    else throw new Refused({ status: 404, code: 'UNKNOWN', message: 'There is no such part of the API.' });
+    else {
+      const { status = 200, body } = look(name, this.#mesh, this.#settings, guarded.query);
+      answerJson(response, status, body);
+    }
   }
 
   #follow(response: PlainRequest['response']): void {
@@ -143,41 +143,6 @@ export class LiveAdmin {
       this.#countNoMore();
     });
     answerJson(response, 200, this.#read());
-  }
-
-  #answerExplain(response: PlainRequest['response'], query: URLSearchParams): void {
-    const key = query.get('key');
-    const labels = new Map(
-      query.getAll('label').map((label) => {
-        const at = label.indexOf(':');
-        return [label.slice(0, at).trim().toLowerCase(), label.slice(at + 1).trim()] as const;
-      }),
-    );
-    const explanation = serviceNamed(this.#mesh, query.get('service')).explain({
-      ...(key !== null && key !== '' && { key }),
-      labels: (name) => labels.get(name.toLowerCase()),
-    });
-    answerJson(response, 200, explanation);
-  }
-
-  #answerDiff(response: PlainRequest['response'], query: URLSearchParams): void {
-    const { config } = this.#settings;
-    if (config === undefined) {
-      throw new Refused({ status: 404, code: 'UNKNOWN', message: 'createAdmin() was given no `config`.' });
-    }
-    const [from, to] = [Number(query.get('from')), Number(query.get('to'))];
-    // Before the first there was nothing.
-    const changes = from === 0 ? config.versions.find(({ number }) => number === to)?.changes : config.diff(from, to);
-    answerJson(response, 200, { changes: plain(changes ?? []) });
-  }
-
-  #answerHealth(response: PlainRequest['response']): void {
-    const { monitor } = this.#settings;
-    if (monitor === undefined) {
-      throw new Refused({ status: 404, code: 'UNKNOWN', message: 'createAdmin() was given no `monitor`.' });
-    }
-    const health = monitor.health();
-    answerJson(response, health.status === 'down' ? 503 : 200, health);
   }
 
   #read(): Json {

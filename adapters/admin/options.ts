@@ -43,7 +43,7 @@ export function readAdminOptions(options: AdminOptions | undefined): AdminSettin
     token: secret(),
     hosts: textList(),
     config: madeBy('createConfigStore()', ['apply', 'rollback', 'diff']),
-    monitor: madeBy('monitorMesh()', ['health', 'silence']),
+    monitor: madeBy('monitorMesh()', ['health', 'silence', 'endSilence']),
     updateMs: integer(1_000, 500, 60_000),
     events: integer(200, 0, 10_000),
   });

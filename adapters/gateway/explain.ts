@@ -1,5 +1,4 @@
-import type { Matched } from '../../src/adapter.js';
-import { normalHost, readTarget } from '../../src/adapter.js';
+import { type Matched, normalHost, optionReaders, type PartExplainer, readTarget } from '../../src/adapter.js';
 import type { Explanation } from '../../src/index.js';
 import type { LiveRoute } from './routes/live-route.js';
 import type { RouteSet } from './routes/route-set.js';
@@ -59,4 +58,16 @@ export function explainRequest(routes: RouteSet, request: ExplainedRequest): Req
 
 function refusal(status: number): RequestExplanation {
   return { route: undefined, action: 'refuse', status, service: undefined, explanation: undefined };
+}
+
+/** For forms: the same of a request that somebody typed. */
+export function requestExplainer(explain: (request: ExplainedRequest) => RequestExplanation): PartExplainer {
+  return {
+    fields: ['method', 'host', 'path'],
+    takesHeaders: true,
+    explain: ({ values: { method, host, path }, headers }) => {
+      if (path === undefined) throw optionReaders.invalidOption('path', path, 'a path, such as /users/7');
+      return explain({ ...(method && { method: method.toUpperCase() }), ...(host && { host }), path, headers });
+    },
+  };
 }

@@ -8,7 +8,7 @@ import { type AccessLog, logAccess } from './access-log.js';
 import type { Answer } from './common/answers.js';
 import { GrpcStatus, isGrpc } from './common/grpc.js';
 import { hasBody } from './common/linger.js';
-import { type ExplainedRequest, explainRequest, type RequestExplanation } from './explain.js';
+import { type ExplainedRequest, explainRequest, type RequestExplanation, requestExplainer } from './explain.js';
 import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
 import { Passage, type PassageHost, type Upgraded } from './forward/passage.js';
 import { Tunnel } from './forward/tunnel.js';
@@ -136,6 +136,7 @@ class LiveGateway implements Gateway, PassageHost {
       kind: 'gateway',
       name: 'gateway',
       figures: () => this.#figures(),
+      explains: requestExplainer((request) => this.explain(request)),
       drain: (deadlineMs) => this.close({ deadlineMs }),
       close: () => void this.close({ deadlineMs: 0 }),
     });

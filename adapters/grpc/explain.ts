@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
-import type { AcquireRequest, Explanation, Service } from '../../src/index.js';
+import { optionReaders, type PartExplainer } from '../../src/adapter.js';
+import type { AcquireRequest, Explanation, Mesh, Service } from '../../src/index.js';
 import { labelOf } from './calls/call.js';
 import { preferredOf, routingKeyOf } from './calls/routing-key.js';
 import type { MethodPolicy } from './config/method-configs.js';
@@ -58,4 +59,32 @@ function readRequest(metadata: Metadata, keyHeader: string | undefined): Acquire
     prefer: preferredOf(metadata),
     labels: (name) => labelOf(metadata, name),
   };
+}
+
+/** For forms: the same of a call that somebody typed. A service that was not made is not made. */
+export function callExplainer(
+  mesh: Mesh,
+  explain: (service: string, call: ExplainedCall) => Explanation,
+): PartExplainer {
+  return {
+    fields: ['service', 'method'],
+    takesHeaders: true,
+    explain: ({ values: { service = '', method }, headers }) => {
+      if (!mesh.services.has(service)) throw optionReaders.invalidOption('service', service, 'a service of this mesh');
+      const explanation = explain(service, { ...(method && { method }), metadata: metadataOf(headers) });
+      return { service, explanation };
+    },
+  };
+}
+
+function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      metadata.set(name, value);
+    } catch {
+      throw optionReaders.invalidOption('headers', name, 'names and values that gRPC metadata may have');
+    }
+  }
+  return metadata;
 }

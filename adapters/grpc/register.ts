@@ -7,7 +7,7 @@ import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
-import { type ExplainedCall, ExplainingChannels, requestOf } from './explain.js';
+import { callExplainer, type ExplainedCall, ExplainingChannels, requestOf } from './explain.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { ServiceResolver } from './resolver.js';
 
@@ -78,16 +78,17 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
   };
   // A closed mesh frees its scheme for the next one.
+  const explain = (service: string, call: ExplainedCall = {}): Explanation =>
+    channels.explain(service, call) ?? mesh.service(service).explain(requestOf(call, read, service));
   const unregister = mesh.register({
     kind: 'grpc',
     name: scheme,
+    explains: callExplainer(mesh, explain),
     close: () => {
       close();
       attempts.breakOff();
     },
   });
-  const explain = (service: string, call: ExplainedCall = {}): Explanation =>
-    channels.explain(service, call) ?? mesh.service(service).explain(requestOf(call, read, service));
   return { scheme, explain, close, [Symbol.dispose]: close };
 }
 

@@ -18,7 +18,7 @@ import {
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
 import { publicConfig, serverFigures, withoutSecrets } from './pool-config.js';
-import { explainRoute, type Route } from './route.js';
+import { explainRoute, type Route, statementExplainer } from './route.js';
 import { Freshness } from './session/freshness.js';
 import {
   ConnectionOperation,
@@ -101,6 +101,7 @@ export class ReplicatedPool extends EventEmitter {
         ...serverFigures(this.status()),
       }),
       topology: () => this.status(),
+      explains: statementExplainer((sql) => this.route(sql)),
       // Nothing can be asked of it once the mesh is closed, and its connections would hold the
       // process.
       drain: (deadlineMs) => cluster.close(deadlineMs),

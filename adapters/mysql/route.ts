@@ -1,3 +1,4 @@
+import { optionReaders, type PartExplainer } from '../../src/adapter.js';
 import type { Explanation } from '../../src/index.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { Consistency, RouteChoice } from './common/options.js';
@@ -37,6 +38,18 @@ export function explainRoute(statement: Statement, scope: RouteScope, cluster: C
   const explanation = typeof chosen === 'object' ? undefined : cluster.explain(chosen);
   const server = typeof chosen === 'object' ? chosen.endpoint : explanation?.chosen;
   return { target: chosen, keepsSession, reason, server, explanation };
+}
+
+/** For forms: the same of a statement that somebody typed. */
+export function statementExplainer(route: (sql: string) => Route): PartExplainer {
+  return {
+    fields: ['sql'],
+    takesHeaders: false,
+    explain: ({ values: { sql } }) => {
+      if (sql === undefined) throw optionReaders.invalidOption('sql', sql, 'a statement');
+      return route(sql);
+    },
+  };
 }
 
 function reasonFor(

@@ -1,3 +1,4 @@
+import { optionReaders, type PartExplainer } from '../../src/adapter.js';
 import { addressOf, type Endpoint } from '../../src/index.js';
 import type { PlacementName, ShardedSettings } from './common/options.js';
 import { hashedPart } from './shards/placement.js';
@@ -56,5 +57,17 @@ export function explainKey(
       state: each.state,
     })),
     endpoint: { state: endpoint.state, weight: endpoint.weight },
+  };
+}
+
+/** For forms: the same of a key that somebody typed. */
+export function keyExplainer(explain: (key: string) => KeyExplanation): PartExplainer {
+  return {
+    fields: ['key'],
+    takesHeaders: false,
+    explain: ({ values: { key } }) => {
+      if (key === undefined) throw optionReaders.invalidOption('key', key, 'a key');
+      return explain(key);
+    },
   };
 }

@@ -19,7 +19,7 @@ import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import type { ShardedEvents } from './events.js';
-import { explainKey, type KeyExplanation } from './explain.js';
+import { explainKey, type KeyExplanation, keyExplainer } from './explain.js';
 import { onFailure } from './failover/choose.js';
 import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
@@ -138,6 +138,7 @@ export class ShardedRedis extends Redis {
       name: this.#own.service,
       figures: () => shardFigures(this.#set.shards),
       topology: () => ({ ...this.describeRing(), stats: this.#set.shards.map(statsOf) }),
+      explains: keyExplainer((key) => this.explain(key)),
     });
   }
 

@@ -30,4 +30,19 @@ export interface Silence {
   readonly subject?: string;
   /** For so long; milliseconds, 1 to 31,536,000,000 (a year). */
   readonly forMs: number;
+  /** Who wants it so, and why: for the others. */
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+/** A silence that holds. */
+export interface ActiveSilence {
+  /** Counts the silences of this monitor. */
+  readonly id: number;
+  readonly rule: string | undefined;
+  readonly subject: string | undefined;
+  readonly by: string | undefined;
+  readonly reason: string | undefined;
+  /** As `Date.now()` tells it. */
+  readonly untilMs: number;
 }

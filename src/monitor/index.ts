@@ -1,5 +1,5 @@
 /** `fairlead/monitor`: what a mesh does, as figures; alerts about it, and its health. */
-export type { Alert, AlertEvent, Silence } from './alert.js';
+export type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';
 export { type LogMeshOptions, logMesh, type MeshLogger } from './log-mesh.js';

@@ -2,8 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
-import { invalidOption, number, oneOf, optional, readOptions, text } from '../runtime/options.js';
-import type { Alert, AlertEvent, Silence } from './alert.js';
+import type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
 import { type MeshHealth, meshHealth } from './health.js';
 import { type MeshFigures, meshFigures } from './mesh-figures.js';
@@ -16,9 +15,10 @@ import {
 } from './monitor-options.js';
 import { EjectionRate } from './rules/ejection-rate.js';
 import { endpointFindings } from './rules/endpoints.js';
-import { type Finding, RULES } from './rules/finding.js';
+import type { Finding } from './rules/finding.js';
 import { partFindings } from './rules/parts.js';
 import { trafficFindings } from './rules/traffic.js';
+import { Silences } from './silences.js';
 import type { MeshSnapshot } from './snapshot.js';
 import { Webhook } from './webhook.js';
 
@@ -40,6 +40,10 @@ export interface MeshMonitor extends Disposable {
   ): () => void;
   /** Returns a function that ends the silence early. Throws FAIRLEAD_INVALID_OPTION. */
   silence(silence: Silence): () => void;
+  /** Those that hold now, the oldest first. */
+  readonly silences: readonly ActiveSilence[];
+  /** Ends one of `silences` early. False where there is none of this id. */
+  endSilence(id: number): boolean;
   /**
    * As of now. `needs` names the services whose state decides: by default all that no configuration
    * removed. Costs as much as reading the figures.
@@ -64,7 +68,6 @@ export interface AlertsSource {
 
 /** A look that comes so late was kept by a suspended process, or one that did nothing else. */
 const PAUSE_MS = 5_000;
-const YEAR_MS = 31_536_000_000;
 
 const alertChannel = channel('fairlead:alert');
 
@@ -89,7 +92,7 @@ class LiveMonitor implements MeshMonitor {
   readonly #figures: MeshFigures;
   readonly #events = new SafeEmitter<MonitorEvents>();
   readonly #states = new Map<string, AlertState>();
-  readonly #silences = new Set<Silence & { readonly untilMs: number }>();
+  readonly #silences: Silences;
   readonly #ejections = new EjectionRate();
   readonly #webhook: Webhook | undefined;
   #before: MeshSnapshot;
@@ -100,6 +103,7 @@ class LiveMonitor implements MeshMonitor {
 
   constructor(mesh: Mesh, options: MonitorOptions | undefined) {
     this.#mesh = mesh;
+    this.#silences = new Silences(mesh.clock);
     const settings = readMonitorOptions(options);
     this.#own = options ?? {};
     this.#settings = settings;
@@ -113,7 +117,7 @@ class LiveMonitor implements MeshMonitor {
 
   get alerts(): readonly Alert[] {
     const firing = [...this.#states.values()].filter((state) => state.firing);
-    const alerts = firing.map((state) => state.alert(this.#isSilenced(state.alert(false))));
+    const alerts = firing.map((state) => state.alert(this.#silences.covers(state.alert(false))));
     return alerts.sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
   }
 
@@ -125,16 +129,16 @@ class LiveMonitor implements MeshMonitor {
   }
 
   silence(silence: Silence): () => void {
-    const read = readOptions<{ rule: string | undefined; subject: string | undefined; forMs: number }>(
-      'silence',
-      silence,
-      { rule: optional(oneOf(RULES[0], ...RULES)), subject: text(undefined), forMs: number(Number.NaN, 1, YEAR_MS) },
-    );
-    // Needed: one without an end would be forgotten.
-    if (Number.isNaN(read.forMs)) throw invalidOption('silence.forMs', undefined, `a number from 1 to ${YEAR_MS}`);
-    const silenced = { ...silence, untilMs: this.#mesh.clock.now() + read.forMs };
-    this.#silences.add(silenced);
-    return () => void this.#silences.delete(silenced);
+    const id = this.#silences.add(silence);
+    return () => void this.#silences.end(id);
+  }
+
+  get silences(): readonly ActiveSilence[] {
+    return this.#silences.active;
+  }
+
+  endSilence(id: number): boolean {
+    return this.#silences.end(id);
   }
 
   health(needs?: readonly string[]): MeshHealth {
@@ -226,7 +230,7 @@ class LiveMonitor implements MeshMonitor {
       state = new AlertState(finding, this.#settings);
       this.#states.set(key, state);
     }
-    const silenced = this.#isSilenced(finding);
+    const silenced = this.#silences.covers(finding);
     const what = state.look(finding, nowMs, wallMs, silenced);
     const alert = state.alert(silenced);
     if (!state.firing && finding.bad === false) this.#states.delete(key);
@@ -240,17 +244,8 @@ class LiveMonitor implements MeshMonitor {
       const alert = state.alert(false);
       if (seen.has(key)) return [];
       this.#states.delete(key);
-      return state.firing && !this.#isSilenced(alert) ? [{ what: 'cleared' as const, alert }] : [];
+      return state.firing && !this.#silences.covers(alert) ? [{ what: 'cleared' as const, alert }] : [];
     });
-  }
-
-  #isSilenced({ rule, subject }: { readonly rule: string; readonly subject: string }): boolean {
-    const nowMs = this.#mesh.clock.now();
-    for (const silence of this.#silences) {
-      if (silence.untilMs <= nowMs) this.#silences.delete(silence);
-      else if ((silence.rule ?? rule) === rule && (silence.subject ?? subject) === subject) return true;
-    }
-    return false;
   }
 }
 

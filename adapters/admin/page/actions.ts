@@ -24,6 +24,11 @@ export class Toasts {
   }
 }
 
+type Answer = Readonly<Record<string, unknown>>;
+type Back = readonly [name: string, body: object, done: string];
+/** What takes a change back; where the answer says by what, made of it. */
+export type Undo = Back | ((answer: Answer) => Back);
+
 /** Changes, and what is said of them. */
 export class Actions {
   readonly #session: Session;
@@ -41,13 +46,16 @@ export class Actions {
   }
 
   /** Asks for the token first, where there is none yet. */
-  do(name: string, body: object, done: string, undo?: readonly [name: string, body: object, done: string]): void {
+  do(name: string, body: object, done: string, undo?: Undo): void {
     if (this.#session.token === '') {
       this.#needsToken(() => this.do(name, body, done, undo));
       return;
     }
-    this.#session.post(name, body).then(
-      () => this.#toasts.say(done, 'done', undo && (() => this.do(...undo))),
+    this.#session.post<Answer>(name, body).then(
+      (answer) => {
+        const back = typeof undo === 'function' ? undo(answer) : undo;
+        this.#toasts.say(done, 'done', back && (() => this.do(...back)));
+      },
       (error: Error) => this.#toasts.say(error.message, 'failed'),
     );
   }

@@ -120,8 +120,11 @@ class ChartCell {
 
   #draw(): void {
     if (this.#width < 40 || this.#series === undefined) return;
-    const style = getComputedStyle(document.documentElement);
-    const color = (name: string): string => style.getPropertyValue(name).trim();
+    // What it stands for in this theme: a canvas knows nothing of names.
+    const color = (name: string): string => {
+      this.#plot.style.color = `var(${name})`;
+      return getComputedStyle(this.#plot).color;
+    };
     const axis = {
       stroke: color('--dim'),
       font: '11px Inter, system-ui, sans-serif',
@@ -150,7 +153,7 @@ class ChartCell {
             stroke: color(line.color),
             width: 1.5,
             points: { show: false },
-            ...(line.fill === true && { fill: `${color(line.color)}1f` }),
+            ...(line.fill === true && { fill: color(line.color).replace(')', ' / 12%)').replaceAll(',', '') }),
           })),
         ],
       },

@@ -3,14 +3,7 @@ import { type Actions, Dialog } from './actions.js';
 import { h, nameOf, replace, say, shown } from './dom.js';
 import { stateMark, whyText } from './endpoints.js';
 import { count, ms, NONE, percent, rate, span, weight } from './format.js';
-
-const TIMES: readonly (readonly [minutes: number, label: string])[] = [
-  [5, '5 minutes'],
-  [10, '10 minutes'],
-  [60, '1 hour'],
-  [480, '8 hours'],
-  [1_440, '1 day'],
-];
+import { HandFields } from './hand-fields.js';
 
 /** All that is known of one endpoint, and what may be done to it. */
 export class EndpointDialog extends Dialog {
@@ -80,18 +73,11 @@ export class EndpointDialog extends Dialog {
       return [h('p', { class: 'dim' }, 'Read only: createAdmin() was given no token.')];
     }
     const out = endpoint.hold !== undefined || endpoint.state === 'ejected' || endpoint.state === 'probing';
-    const time = h(
-      'select',
-      { name: 'for' },
-      ...TIMES.map(([m, label]) => h('option', { value: m, selected: m === 10 }, label)),
-    );
-    const reason = h('input', { name: 'reason', maxlength: 200, placeholder: 'why, for the others' });
-    const by = h('input', { name: 'by', maxlength: 60, placeholder: 'who' });
+    const fields = new HandFields();
     const act = (how: 'drain' | 'eject') => (): void => {
-      const body = { ...this.#body, forMs: Number(time.value) * 60_000, reason: reason.value, by: by.value };
       const { id } = this.#of!;
-      const label = TIMES.find(([m]) => m === Number(time.value))![1];
-      this.#actions.do(how, body, `${id} is ${how}ed for ${label}.`, ['restore', this.#body, `${id} is back.`]);
+      const done = `${id} is ${how}ed for ${fields.label}.`;
+      this.#actions.do(how, { ...this.#body, ...fields.body }, done, ['restore', this.#body, `${id} is back.`]);
       this.close();
     };
     const restore = (): void => {
@@ -99,13 +85,7 @@ export class EndpointDialog extends Dialog {
       this.close();
     };
     return [
-      h(
-        'div',
-        { class: 'fields' },
-        h('label', {}, 'For', time),
-        h('label', {}, 'By', by),
-        h('label', {}, 'Reason', reason),
-      ),
+      fields.element,
       h(
         'footer',
         {},

@@ -1,30 +1,51 @@
 import type { Explanation } from '../../../src/index.js';
-import { h, nameOf, replace, shown } from './dom.js';
-import { digits, NONE } from './format.js';
+import type { AdminPart, AdminState } from '../state/admin-state.js';
+import { h, replace, shown } from './dom.js';
+import { explanationAnswer, partAnswer } from './explain-answer.js';
 import type { Session } from './session.js';
 
-const MAX_ROWS = 60;
+/** What can be put to something: a call to a service, or what an adapter over it takes. */
+interface Subject {
+  /** The name of the part; '' for the service itself. */
+  readonly part: string;
+  readonly label: string;
+  readonly fields: readonly string[];
+  readonly headers: boolean;
+}
+
+const LABELS: Readonly<Record<string, readonly [label: string, example: string]>> = {
+  key: ['Key', 'user-42'],
+  sql: ['Statement', 'SELECT … FROM …'],
+  method: ['Method', 'GET'],
+  host: ['Host', 'api.example.com'],
+  path: ['Path', '/users/7'],
+};
+/** These look after many services. */
+const OF_ALL = ['gateway', 'grpc'];
 
 /** Asks the process which endpoint a call would get now, and why. */
 export class ExplainPanel {
   readonly element: HTMLElement;
   readonly #answer = h('div', { class: 'answer', 'aria-live': 'polite' });
+  readonly #fields = h('div', { class: 'fields' });
+  readonly #subject = h('select', { name: 'subject' });
   readonly #session: Session;
   #service = '';
+  #subjects: readonly Subject[] = [];
+  #told = '';
 
   constructor(session: Session) {
     this.#session = session;
-    const key = h('input', { name: 'key', placeholder: 'user-42', autocomplete: 'off' });
-    const labels = h('input', { name: 'labels', placeholder: 'version: 2', autocomplete: 'off' });
+    this.#subject.addEventListener('change', () => this.#show());
     const ask = (event: Event): void => {
       event.preventDefault();
-      this.#ask(key.value, labels.value);
+      this.#ask(event.currentTarget as HTMLFormElement);
     };
     const form = h(
       'form',
       { class: 'fields', onsubmit: ask },
-      h('label', {}, 'Key', key),
-      h('label', {}, 'Header', labels),
+      h('label', {}, 'Of', this.#subject),
+      this.#fields,
       h('button', { type: 'submit' }, 'Explain'),
     );
     const what = h('p', { class: 'dim' }, 'Which endpoint would a call get now, and why? It changes nothing.');
@@ -38,69 +59,62 @@ export class ExplainPanel {
     );
   }
 
-  use(service: string): void {
-    if (service === this.#service) return;
+  use(service: string, parts: AdminState['parts']): void {
+    const subjects = subjectsOf(service, parts);
+    const told = JSON.stringify(subjects);
+    if (service === this.#service && told === this.#told) return;
     this.#service = service;
-    replace(this.#answer);
+    this.#told = told;
+    this.#subjects = subjects;
+    replace(this.#subject, ...subjects.map(({ part, label }) => h('option', { value: part }, label)));
+    this.#show();
   }
 
-  #ask(key: string, labels: string): void {
-    const query = new URLSearchParams({ service: this.#service });
-    if (key !== '') query.set('key', key);
-    if (labels.includes(':')) query.set('label', labels);
-    this.#session.get<Explanation>(`explain?${query}`).then(
-      (explanation) => this.#show(explanation),
+  get #chosen(): Subject {
+    return this.#subjects.find(({ part }) => part === this.#subject.value) ?? this.#subjects[0]!;
+  }
+
+  #show(): void {
+    const { fields, headers } = this.#chosen;
+    replace(this.#answer);
+    replace(
+      this.#fields,
+      ...fields.map((field) => {
+        const [label, placeholder] = LABELS[field] ?? [shown(field), ''];
+        return h('label', { class: field }, label, h('input', { name: field, placeholder, autocomplete: 'off' }));
+      }),
+      headers && h('label', {}, 'Headers', h('textarea', { name: 'headers', rows: 1, placeholder: 'version: 2' })),
+    );
+  }
+
+  #ask(form: HTMLFormElement): void {
+    const { part, fields } = this.#chosen;
+    const typed = new FormData(form);
+    const query = new URLSearchParams(part === '' ? { service: this.#service } : { part, service: this.#service });
+    for (const field of fields) {
+      const value = String(typed.get(field) ?? '');
+      if (value !== '') query.set(field, value);
+    }
+    for (const line of String(typed.get('headers') ?? '').split('\n')) {
+      if (line.includes(':')) query.append('label', line);
+    }
+    this.#session.get<Readonly<Record<string, unknown>>>(`explain?${query}`).then(
+      (answer) => {
+        const nodes = part === '' ? explanationAnswer(answer as unknown as Explanation) : partAnswer(answer);
+        replace(this.#answer, ...nodes);
+      },
       (error: Error) => replace(this.#answer, h('p', { class: 'bad' }, error.message)),
     );
   }
+}
 
-  #show(explanation: Explanation): void {
-    const { chosen, refused, candidates, drew, policy, by } = explanation;
-    const said =
-      chosen === undefined
-        ? h('p', {}, refused === undefined ? `${policy} does not say whom it would choose.` : shown(refused.message))
-        : h('p', {}, nameOf(chosen, 'chosen'), ` by ${by === 'policy' ? policy : by}${this.#more(explanation)}`);
-    const rank = (id: string): number => (id === chosen ? 0 : drew.includes(id) ? 1 : 2);
-    const rows = [...candidates]
-      .sort(
-        (a, b) =>
-          rank(a.endpoint) - rank(b.endpoint) || Number(a.excluded !== undefined) - Number(b.excluded !== undefined),
-      )
-      .slice(0, MAX_ROWS)
-      .map(({ endpoint, excluded, cost, parts }) =>
-        h(
-          'tr',
-          { class: endpoint === chosen ? 'chosen' : excluded === undefined ? '' : 'out' },
-          h('td', {}, nameOf(endpoint)),
-          h('td', {}, excluded ?? (endpoint === chosen ? 'chosen' : drew.includes(endpoint) ? 'drawn' : 'candidate')),
-          h('td', { class: 'number' }, cost === undefined ? NONE : digits(cost)),
-          h(
-            'td',
-            {},
-            Object.entries(parts)
-              .map(([name, value]) => `${name} ${digits(value)}`)
-              .join(', '),
-          ),
-        ),
-      );
-    const heads = ['Endpoint', '', 'Cost', 'Made of'].map((title) => h('th', { scope: 'col' }, title));
-    const table = h('table', {}, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows));
-    const rest = candidates.length - rows.length;
-    replace(
-      this.#answer,
-      said,
-      h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Candidates' }, table),
-      rest > 0 && h('p', { class: 'dim' }, `and ${rest} more`),
-    );
-  }
-
-  #more({ session, split, lane, panic }: Explanation): string {
-    const said = [
-      session && `session ${session.state}`,
-      split && `${split.split}: ${split.name}`,
-      lane && `lane ${lane}`,
-      panic && 'in panic',
-    ].filter((each): each is string => typeof each === 'string');
-    return said.length === 0 ? '' : ` · ${shown(said.join(' · '))}`;
-  }
+function subjectsOf(service: string, parts: AdminState['parts']): readonly Subject[] {
+  const own = { part: '', label: `a call to ${shown(service)}`, fields: ['key'], headers: true };
+  const others = Object.entries(parts).flatMap(([part, { kind, name, asks }]: [string, AdminPart]): Subject[] => {
+    if (asks === undefined || (name !== service && !OF_ALL.includes(kind))) return [];
+    // It is the service that is looked at.
+    const fields = asks.fields.filter((field) => field !== 'service');
+    return [{ part, label: shown(part), fields, headers: asks.headers }];
+  });
+  return [own, ...others];
 }

@@ -1,8 +1,9 @@
 import { Actions, Toasts, TokenDialog } from './actions.js';
 import { place } from './address.js';
 import { h, replace } from './dom.js';
+import { EventsView } from './events-view.js';
 import { Past } from './history.js';
-import { ConfigurationView, EventsView, TopologyView } from './other-views.js';
+import { ConfigurationView, TopologyView } from './other-views.js';
 import { ServiceView } from './service-view.js';
 import { Session } from './session.js';
 import { Shell } from './shell.js';
@@ -16,7 +17,7 @@ const service = new ServiceView(session, past, actions);
 const views = {
   topology: new TopologyView(),
   configuration: new ConfigurationView(session, actions),
-  events: new EventsView(),
+  events: new EventsView(actions),
 };
 const shell = new Shell(session, token, () => service.charts.redraw());
 const main = h('main', { id: 'main', tabindex: '-1' });
@@ -31,6 +32,7 @@ document.body.append(
   toasts.element,
   token.element,
   service.dialog.element,
+  views.events.dialog.element,
 );
 addEventListener('hashchange', draw);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => service.charts.redraw());
@@ -69,7 +71,7 @@ function draw(): void {
     return;
   }
   show(service.element);
-  service.update(name, state.services[name]!, at);
+  service.update(name, state, at);
 }
 
 function show(element: HTMLElement): void {

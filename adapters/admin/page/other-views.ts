@@ -1,70 +1,10 @@
-import type { AdminEvent, AdminPart, AdminState } from '../state/admin-state.js';
+import type { AdminPart, AdminState } from '../state/admin-state.js';
 import type { Actions } from './actions.js';
 import { h, nameOf, replace, shown } from './dom.js';
 import { clock, count, digits, json, NONE } from './format.js';
+import { Redrawn } from './redrawn.js';
 import type { Session } from './session.js';
 import { table } from './split-panel.js';
-
-type View = { readonly element: HTMLElement; update(state: AdminState): void };
-
-/** Draws anew only where what it is about changed: what is read shall stand still. */
-abstract class Redrawn implements View {
-  readonly element: HTMLElement = h('article', {});
-  #told = '';
-
-  update(state: AdminState): void {
-    const about = this.about(state);
-    const told = JSON.stringify(about ?? null);
-    if (told === this.#told) return;
-    this.#told = told;
-    replace(this.element, ...this.draw(state));
-  }
-
-  protected abstract about(state: AdminState): unknown;
-  protected abstract draw(state: AdminState): readonly (Node | string)[];
-}
-
-export class EventsView extends Redrawn {
-  protected about({ events, alerts }: AdminState): unknown {
-    return [Object.keys(events).at(-1), Object.keys(events).length, alerts];
-  }
-
-  protected draw({ events, alerts = {} }: AdminState): readonly Node[] {
-    const firing = Object.values(alerts).map(({ severity, subject, text, sinceMs, silenced }) =>
-      h(
-        'li',
-        { class: severity === 'critical' ? 'error' : 'warn' },
-        h('time', {}, clock(sinceMs)),
-        h('span', { class: 'subject' }, nameOf(subject)),
-        h('span', {}, shown(text), silenced && h('span', { class: 'dim' }, ' (silenced)')),
-      ),
-    );
-    const latest = Object.entries(events)
-      .sort(([a], [b]) => Number(b) - Number(a))
-      .map(([, event]) => line(event));
-    return [
-      h('h1', {}, 'Events'),
-      ...(firing.length > 0 ? [h('h2', {}, 'Alerts'), h('ol', { class: 'events' }, ...firing)] : []),
-      h('h2', {}, 'Latest'),
-      latest.length > 0 ? h('ol', { class: 'events' }, ...latest) : h('p', { class: 'dim' }, 'Nothing happened yet.'),
-    ];
-  }
-}
-
-function line({ atMs, level, subject, endpoint, text }: AdminEvent): HTMLElement {
-  return h(
-    'li',
-    { class: level },
-    h('time', { datetime: new Date(atMs).toISOString() }, clock(atMs)),
-    h(
-      'span',
-      { class: 'subject' },
-      nameOf(subject),
-      endpoint !== undefined && h('span', { class: 'dim' }, ' ', nameOf(endpoint)),
-    ),
-    h('span', {}, shown(text)),
-  );
-}
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -94,15 +34,16 @@ function part({ kind, name, figures, topology }: AdminPart): HTMLElement {
     h('h2', {}, h('span', { class: 'dim' }, `${kind} `), nameOf(name)),
     said.length > 0 && h('p', { class: 'dim' }, shown(said.join(' · '))),
     servers !== undefined
-      ? servers_(rows)
+      ? servers_(shown(name), rows)
       : shards !== undefined
-        ? shards_(rows, stats)
-        : table(['Figure', 'Now'], numbers),
+        ? shards_(shown(name), rows, stats)
+        : table(`Figures of ${shown(name)}`, ['Figure', 'Now'], numbers),
   );
 }
 
-function servers_(servers: readonly Plain[]): HTMLElement {
+function servers_(name: string, servers: readonly Plain[]): HTMLElement {
   return table(
+    `Servers of ${name}`,
     ['Server', 'Role', 'State', 'Lag', 'Writes', 'Reads', 'Position', 'Why'],
     servers.map(({ id, role, state, lagMs, written, read, position, reason }) => [
       nameOf(String(id)),
@@ -117,8 +58,9 @@ function servers_(servers: readonly Plain[]): HTMLElement {
   );
 }
 
-function shards_(shards: readonly Plain[], stats: readonly Plain[]): HTMLElement {
+function shards_(name: string, shards: readonly Plain[], stats: readonly Plain[]): HTMLElement {
   return table(
+    `Shards of ${name}`,
     ['Shard', 'Address', 'State', 'Weight', 'Commands', 'Errors', 'In flight', 'Keys in / out', 'Replicas'],
     shards.map(({ name, address, state, weight, replicas }) => {
       const own: Plain = stats.find((each) => each.name === name) ?? {};
@@ -180,7 +122,11 @@ export class ConfigurationView extends Redrawn {
         { class: 'versions' },
         ...versions.map(({ number, author, source, atMs, hash, changes }, i) => {
           const diff = h('div', { class: 'diff' });
-          const show = h('button', { type: 'button', class: 'quiet', 'aria-expanded': 'false' }, `${changes} changes`);
+          const show = h(
+            'button',
+            { type: 'button', class: 'quiet', 'aria-expanded': 'false', 'data-keep': `changes ${number}` },
+            `${changes} changes`,
+          );
           show.addEventListener('click', () => this.#toggle(show, diff, versions[i + 1]?.number ?? 0, number));
           const back = (): void =>
             this.#actions.do('rollback', { version: number }, `Version ${number} is in force again.`, [
@@ -199,7 +145,9 @@ export class ConfigurationView extends Redrawn {
               h('code', {}, hash),
               h('span', { class: 'dim' }, `${clock(atMs)} · ${shown(author)} · ${shown(source)}`),
               show,
-              i > 0 && writable && h('button', { type: 'button', onclick: back }, 'Roll back to this'),
+              i > 0 &&
+                writable &&
+                h('button', { type: 'button', 'data-keep': `back ${number}`, onclick: back }, 'Roll back to this'),
             ),
             diff,
           );

@@ -1,4 +1,4 @@
-import type { AdminService } from '../state/admin-state.js';
+import type { AdminService, AdminState } from '../state/admin-state.js';
 import type { Actions } from './actions.js';
 import { go, type Place } from './address.js';
 import { Charts } from './charts.js';
@@ -63,7 +63,8 @@ export class ServiceView {
     );
   }
 
-  update(name: string, service: AdminService, { filter, sort, descending }: Place): void {
+  update(name: string, { services, parts }: AdminState, { filter, sort, descending }: Place): void {
+    const service = services[name]!;
     this.#name = name;
     this.#heading(name, service);
     const usable = `${service.ready} / ${Object.values(service.endpoints).filter(({ listed }) => listed).length}`;
@@ -79,7 +80,7 @@ export class ServiceView {
     say(this.#found, rows.length === all.length ? `${all.length}` : `${rows.length} of ${all.length}`);
     this.#table.update(rows, sort, descending);
     this.#split.update(service.split);
-    this.#explain.use(name);
+    this.#explain.use(name, parts);
     const open = this.dialog.shown;
     const endpoint = open?.service === name ? service.endpoints[open.id] : undefined;
     if (endpoint !== undefined) this.dialog.update(endpoint, this.#session.nowMs);

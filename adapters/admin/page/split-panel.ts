@@ -33,6 +33,7 @@ export class SplitPanel {
       this.element,
       h('h2', { class: 'small' }, 'Split'),
       table(
+        'Arms',
         ['Arm', 'Share', 'Calls', 'Errors'],
         Object.entries(split.arms).map(([name, { share, calls, errors }]) => [
           nameOf(name),
@@ -43,6 +44,7 @@ export class SplitPanel {
       ),
       split.lanes !== undefined &&
         table(
+          'Lanes',
           ['Lane', 'Calls', 'Fell back'],
           Object.entries(split.lanes).map(([name, { calls, spilled }]) => [nameOf(name), count(calls), count(spilled)]),
         ),
@@ -59,6 +61,7 @@ function evidence(canary: CanaryLike): readonly Node[] {
     h('h2', { class: 'small' }, 'Canary ', h('span', { class: `chip ${state}` }, state.replace('_', ' '))),
     h('p', { class: 'dim' }, words + (reason === undefined ? '' : ` · ${shown(reason)}`)),
     table(
+      'Evidence',
       ['Signal', 'Canary', 'Baseline', 'p value'],
       (['errors', 'latency'] as const).map((name) => [
         name,
@@ -70,10 +73,15 @@ function evidence(canary: CanaryLike): readonly Node[] {
   ];
 }
 
-export function table(heads: readonly string[], rows: readonly (readonly (string | Node)[])[]): HTMLElement {
+/** One that is wider than its place is scrolled, by a keyboard too. */
+export function table(
+  label: string,
+  heads: readonly string[],
+  rows: readonly (readonly (string | Node)[])[],
+): HTMLElement {
   return h(
     'div',
-    { class: 'wide' },
+    { class: 'wide', tabindex: 0, role: 'region', 'aria-label': label, 'data-keep': `table ${label}` },
     h(
       'table',
       {},

@@ -15,6 +15,8 @@ export interface AdminState {
   readonly parts: Readonly<Record<string, AdminPart>>;
   /** By `rule subject`; absent without a monitor. */
   readonly alerts?: Readonly<Record<string, AdminAlert>>;
+  /** Those that hold, by their ids; absent without a monitor. */
+  readonly silences?: Readonly<Record<string, AdminSilence>>;
   readonly health?: 'ready' | 'degraded' | 'down';
   /** Absent without a store. By number, the latest the highest. */
   readonly config?: { readonly versions: Readonly<Record<string, AdminVersion>> };
@@ -103,6 +105,8 @@ export interface AdminPart {
   readonly figures: Readonly<Record<string, number>>;
   /** What it looks like, where it says more than numbers: servers and roles, shards and states. */
   readonly topology?: Json;
+  /** What `GET api/explain?part=…` takes, where it can say what it would do with something. */
+  readonly asks?: { readonly fields: readonly string[]; readonly headers: boolean };
 }
 
 export interface AdminAlert {
@@ -112,6 +116,14 @@ export interface AdminAlert {
   readonly text: string;
   readonly sinceMs: number;
   readonly silenced: boolean;
+}
+
+export interface AdminSilence {
+  readonly rule?: string;
+  readonly subject?: string;
+  readonly by?: string;
+  readonly reason?: string;
+  readonly untilMs: number;
 }
 
 export interface AdminVersion {

@@ -6,7 +6,8 @@ import type { AdminSettings } from '../options.js';
 import type { AdminEndpoint, AdminService, AdminSplit, AdminState } from './admin-state.js';
 import type { EventLog } from './event-log.js';
 import type { Json } from './merge-patch.js';
-import { compact, keyOf, plain, rounded, shortened } from './plain.js';
+import { named, partKey } from './named.js';
+import { compact, plain, rounded, shortened } from './plain.js';
 
 /** Two readings of one moment differ by what lies between two looks at the clock. */
 const STEADY_MS = 2_000;
@@ -46,8 +47,10 @@ export class StateReader {
       services: named(services, (service) => [service.name, this.#service(service, atMs)]),
       parts: named(parts, ({ kind, name, figures: numbers }, at) => {
         const topology = topologyOf(own[at]);
+        const explains = own[at]?.explains;
+        const asks = explains && { fields: [...explains.fields], headers: explains.takesHeaders };
         const read = plain(numbers) as Record<string, number>;
-        return [`${kind} ${name}`, compact({ kind, name: shortened(name), figures: read, topology })];
+        return [partKey(kind, name), compact({ kind, name: shortened(name), figures: read, topology, asks })];
       }),
       ...this.#monitored(),
       config: this.#versions(),
@@ -153,7 +156,7 @@ export class StateReader {
     }) as AdminSplit;
   }
 
-  #monitored(): Pick<AdminState, 'alerts' | 'health'> {
+  #monitored(): Pick<AdminState, 'alerts' | 'silences' | 'health'> {
     const { monitor } = this.#settings;
     if (monitor === undefined) return {};
     const alerts = named(monitor.alerts, ({ rule, severity, subject, text, sinceMs, silenced }) => [
@@ -166,7 +169,17 @@ export class StateReader {
       this.#health = monitor.health().status;
       this.#healthAtMs = nowMs;
     }
-    return { alerts, health: this.#health };
+    const silences = named(monitor.silences, ({ id, rule, subject, by, reason, untilMs }) => [
+      String(id),
+      compact({
+        rule,
+        subject: subject === undefined ? undefined : shortened(subject),
+        by: by === undefined ? undefined : shortened(by),
+        reason: reason === undefined ? undefined : shortened(reason),
+        untilMs: this.#steady(`silence ${id}`, untilMs)!,
+      }),
+    ]);
+    return { alerts, silences, health: this.#health };
   }
 
   #versions(): AdminState['config'] {
@@ -196,19 +209,4 @@ function topologyOf(part: MeshPart | undefined): Json | undefined {
     // It is as if it had none: what is wrong with it is seen where it is used.
     return undefined;
   }
-}
-
-/** Without a prototype: names come from discovery, and `__proto__` is one like any other. */
-function named<T, V>(
-  list: readonly T[],
-  entry: (each: T, at: number) => readonly [name: string, value: V],
-): Record<string, V> {
-  const made: Record<string, V> = Object.create(null);
-  for (const [at, each] of list.entries()) {
-    const [name, value] = entry(each, at);
-    let key = keyOf(name);
-    for (let i = 2; key in made; i++) key = `${keyOf(name)} ${i}`;
-    made[key] = value;
-  }
-  return made;
 }
