@@ -38,7 +38,7 @@ export function svgOf(comparison: Comparison): string {
     );
   });
   const timeline = timelineOf(comparison, { left: LEFT, top: bottom + 66, width: PLOT });
-  const [width, height] = [LEFT + PLOT + 180, bottom + 66 + timeline.height];
+  const [width, height] = [LEFT + PLOT + 204, bottom + 66 + timeline.height];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">
 <style>${STYLE}</style>
 <text x="12" y="24" font-weight="600">${escaped(title)}</text>

@@ -85,7 +85,7 @@ describe('the page over a real run', () => {
     await page.locator('.row[data-key="users-7f9c-g"] .state.ejected').waitFor({ timeout: 30_000 });
     const ejected = page.locator('.row[data-key="users-7f9c-g"]');
     expect(await ejected.locator('.reason').textContent()).toContain('consecutive_failures');
-    expect(await page.locator('nav.services a').count()).toBe(3);
+    expect(await page.locator('nav.services a').count()).toBe(5);
     await until('a rate is shown', async () => (await page.locator('.tile b').first().textContent()) !== '0');
     expect(await page.locator('.plot canvas').count()).toBe(4);
     expect(await page.locator('.plot').nth(1).getAttribute('aria-label')).toMatch(/^Latency, now: p50 .* p99/);
@@ -139,6 +139,93 @@ describe('the page over a real run', () => {
     await page.locator('.row[data-key="orders-1"] .state.ready').waitFor();
     expect(page.url()).not.toContain(TOKEN);
     expect(complaints).toEqual([]);
+  });
+
+  it('says where a statement, a key and a request would go', async () => {
+    await using opened = await open(`${world.url}#/services?service=sql`);
+    const { page, complaints } = opened;
+    const answer = page.locator('.answer');
+    const of = page.locator('select[name="subject"]');
+    await of.selectOption('mysql sql');
+    await page.getByLabel('Statement').fill('SELECT name FROM people');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await answer.locator('tr.chosen', { hasText: 'db1' }).waitFor();
+    expect(await answer.textContent()).toMatch(/target ?replica.*server ?db1/);
+    await page.getByLabel('Statement').fill('UPDATE people SET name = 1');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await answer.locator('tr.chosen', { hasText: 'db0' }).waitFor();
+    await page.goto(`${world.url}#/services?service=cache`);
+    await of.selectOption('redis cache');
+    await page.getByLabel('Key').fill('session:7');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await answer
+      .locator('dd', { hasText: /^cache-[12]$/ })
+      .first()
+      .waitFor();
+    await page.goto(`${world.url}#/services?service=users`);
+    await of.selectOption('gateway gateway');
+    await page.getByLabel('Path').fill('/users/7');
+    await page.getByLabel('Headers').fill('x-user: ada\nversion: 2');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await answer.locator('tr.chosen').waitFor();
+    expect(await answer.textContent()).toMatch(/route ?users.*action ?forward/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows roles, lag and positions of MySQL servers', async () => {
+    await using opened = await open(`${world.url}#/topology`);
+    const { page, complaints } = opened;
+    const servers = page.getByRole('region', { name: 'Servers of sql' });
+    await servers.locator('tr', { hasText: 'db0' }).filter({ hasText: 'primary' }).waitFor();
+    const replica = servers.locator('tr', { hasText: 'db1' }).filter({ hasText: 'replica' });
+    expect(await replica.textContent()).toMatch(/ready|up/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('silences an alert with the token, says until when, and takes it back', async () => {
+    await using opened = await open(`${world.url}#/events`);
+    const { page, complaints } = opened;
+    world.loseAll('spare');
+    const alert = page.locator('.alerts li', { hasText: 'spare has no usable endpoint' });
+    await alert.getByRole('button', { name: 'Silence' }).click();
+    await page.locator('dialog.silence[open]').waitFor();
+    await page.getByLabel('For').selectOption('60');
+    await page.getByLabel('By', { exact: true }).fill('mara');
+    await page.locator('dialog.silence').getByRole('button', { name: 'Silence' }).click();
+    await page.locator('dialog.token input').fill(TOKEN);
+    await page.getByRole('button', { name: 'Use' }).click();
+    await page.locator('.silences li', { hasText: 'no_endpoint · mara' }).waitFor();
+    await alert.getByText('(silenced)').waitFor();
+    expect(world.monitor.silences).toMatchObject([{ rule: 'no_endpoint', subject: 'spare', by: 'mara' }]);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await until('it is not silenced', () => world.monitor.silences.length === 0);
+    await alert.getByRole('button', { name: 'Silence' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('has each colour for light and dark, by the system or by choice', async () => {
+    const colours: Record<string, string> = {};
+    for (const theme of ['light', 'dark'] as const) {
+      await using opened = await open(world.url, { theme });
+      const { page } = opened;
+      const colour = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
+      colours[`system ${theme}`] = await colour();
+      for (const choice of ['light', 'dark']) {
+        await page.locator('button.theme').click();
+        expect(await page.locator('button.theme').textContent()).toBe(`Theme: ${choice}`);
+        colours[`${choice} in ${theme}`] = await colour();
+      }
+    }
+    const [light, dark] = [colours['system light'], colours['system dark']];
+    expect(light).not.toBe(dark);
+    expect(colours).toEqual({
+      'system light': light,
+      'light in light': light,
+      'dark in light': dark,
+      'system dark': dark,
+      'light in dark': light,
+      'dark in dark': dark,
+    });
   });
 
   it('costs nothing when it is closed', async () => {

@@ -1,13 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createMesh, type EndpointInput, type Mesh, Outcome, staticResolver } from 'fairlead';
+import { createMesh, type EndpointInput, type Mesh, Outcome, type StaticResolver, staticResolver } from 'fairlead';
 import { type Admin, createAdmin } from 'fairlead/admin';
 import { createConfigStore } from 'fairlead/config';
-import { monitorMesh } from 'fairlead/monitor';
+import { createGateway } from 'fairlead/gateway';
+import { type MeshMonitor, monitorMesh } from 'fairlead/monitor';
+import { createPool } from 'fairlead/mysql/promise';
 import { ShardedRedis } from 'fairlead/redis';
 import { routeCalls, startCanary } from 'fairlead/routing';
-import { startRedis } from '../harness/index.js';
+import { SQL_USERS, startMysql, startRedis } from '../harness/index.js';
 import { TOKEN } from './support.js';
 
 const ZONES = ['eu-1a', 'eu-1b', 'eu-1c'];
@@ -37,14 +39,31 @@ const ORDERS: readonly Manner[] = Array.from({ length: 5 }, (_, i) => ({ id: `or
 export class World implements AsyncDisposable {
   readonly mesh: Mesh;
   readonly admin: Admin;
+  readonly monitor: MeshMonitor;
   readonly url: string;
+  readonly #resolver: StaticResolver;
   readonly #end: () => Promise<void>;
 
-  private constructor(mesh: Mesh, admin: Admin, end: () => Promise<void>) {
+  private constructor(
+    {
+      mesh,
+      admin,
+      monitor,
+      resolver,
+    }: Pick<World, 'mesh' | 'admin' | 'monitor'> & { readonly resolver: StaticResolver },
+    end: () => Promise<void>,
+  ) {
     this.mesh = mesh;
     this.admin = admin;
+    this.monitor = monitor;
     this.url = admin.address!;
+    this.#resolver = resolver;
     this.#end = end;
+  }
+
+  /** Discovery lists no endpoint of it any more. */
+  loseAll(service: string): void {
+    this.#resolver.update(service, []);
   }
 
   static async start(): Promise<World> {
@@ -62,8 +81,10 @@ export class World implements AsyncDisposable {
         meta: { version },
       }));
     };
-    const redis = await Promise.all([startRedis(), startRedis()]);
+    const [sql, ...redis] = await Promise.all([startMysql({ replicas: 1 }), startRedis(), startRedis()]);
     const resolver = staticResolver({
+      sql: [sql.primary, ...sql.replicas].map(({ host, port }, i) => ({ id: `db${i}`, host, port })),
+      spare: ['127.0.0.1:1'],
       users: await list(USERS),
       orders: await list(ORDERS),
       cache: redis.map(({ host, port }, i) => ({ id: `cache-${i + 1}`, host, port })),
@@ -82,6 +103,10 @@ export class World implements AsyncDisposable {
       },
       { author: 'mara' },
     );
+    const pool = createPool(mesh, { service: 'sql', ...SQL_USERS.app, database: sql.database, probeIntervalMs: 500 });
+    await pool.query('SELECT 1');
+    mesh.service('spare');
+    createGateway(mesh, { routes: [{ name: 'users', match: { path: '/users/*' }, service: 'users' }] });
     const routing = routeCalls(mesh.service('users'), {
       split: { name: 'users-2', arms: { v2: { share: 5, version: '2' } } },
     });
@@ -89,17 +114,18 @@ export class World implements AsyncDisposable {
     await knowTheBad(mesh);
     const stop = new AbortController();
     const load = [call(mesh, 'users', 14, stop.signal), call(mesh, 'orders', 4, stop.signal)];
-    return new World(mesh, admin, async () => {
+    return new World({ mesh, admin, monitor, resolver }, async () => {
       stop.abort();
       await Promise.all(load);
       monitor.close();
       await cache.quit();
+      await pool.end();
       await mesh.close({ deadlineMs: 2_000 });
       for (const server of servers) {
         server.closeAllConnections();
         server.close();
       }
-      for (const each of redis) await each[Symbol.asyncDispose]();
+      for (const each of [sql, ...redis]) await each[Symbol.asyncDispose]();
     });
   }
 

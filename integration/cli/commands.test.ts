@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { consecutiveFailures, createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
 import { createAdmin } from 'fairlead/admin';
+import { createGateway } from 'fairlead/gateway';
+import { createPool } from 'fairlead/mysql/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saysWho } from '../http/support.js';
+import { recordedFlight } from './recorded-flight.js';
 import { BuiltCommand, file, inTerminal, piped, startInTerminal, untilSaid } from './support.js';
 
 let built: BuiltCommand;
@@ -13,10 +16,13 @@ let url: string;
 beforeAll(async () => {
   built = new BuiltCommand();
   const endpoints = ['a', 'b', '\u001b[31mred'].map((id, i) => ({ id, host: '10.0.0.1', port: i + 1, zone: 'eu-1' }));
-  mesh = createMesh({ resolver: staticResolver({ users: endpoints, cache: endpoints }) });
+  mesh = createMesh({ resolver: staticResolver({ users: endpoints, cache: endpoints, db: ['127.0.0.1:1'] }) });
   const admin = createAdmin(mesh);
   const health = [consecutiveFailures({ baseEjectionMs: 280_000 })];
-  for (const name of ['users', 'cache']) mesh.service(name, { policy: 'least_request', health });
+  mesh.service('users', { policy: 'least_request', health, recorder: true });
+  mesh.service('cache', { policy: 'least_request', health });
+  createGateway(mesh, { routes: [{ name: 'all', match: { path: '/users/*' }, service: 'users' }] });
+  createPool(mesh, { service: 'db', user: 'nobody' });
   await admin.listen();
   url = admin.address!;
   for (let i = 0; i < 5; i++) mesh.service('users').acquire({ prefer: 'b' }).done(Outcome.Failure);
@@ -144,6 +150,30 @@ describe('what looks into a process', () => {
     });
   });
 
+  it('explain says where a statement and a request would go, and refuses what there is no part for', async () => {
+    const sql = await inTerminal(['explain', 'db', '--admin', url, '--sql', 'DELETE FROM t'], { NO_COLOR: '1' });
+    expect([sql.code, sql.out]).toEqual([0, expect.stringMatching(/^mysql db\n.*target {2}primary\n/s)]);
+    const request = ['explain', '--admin', url, '--request', 'get /users/7', '--label', 'x-user: ada'];
+    const { code, out } = await inTerminal(request, { NO_COLOR: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^gateway gateway\nroute {2}all\naction {2}forward\nservice {2}users\n.* by least_request\n/);
+    expect(JSON.parse((await piped([...request, '--json'])).out)).toMatchObject({
+      route: 'all',
+      part: 'gateway gateway',
+    });
+    for (const args of [
+      ['users', '--sql', 'SELECT 1'],
+      ['--sql', 'SELECT 1', '--request', '/x'],
+      ['db', '--sql', 'SELECT 1', '--key', 'k'],
+      ['cache', '--redis-key', 'k'],
+      ['--method', '/x.Y/Z'],
+      ['--request', 'one two three'],
+      [],
+    ]) {
+      expect((await piped(['explain', ...args, '--admin', url])).code, args.join(' ')).toBe(2);
+    }
+  });
+
   it('says where nobody answers, by exit code 3', async () => {
     const { code, out } = await piped(['top', '--admin', 'http://127.0.0.1:1']);
     expect([code, out.includes('does not answer')]).toEqual([3, true]);
@@ -162,6 +192,56 @@ describe('simulate', () => {
     const again = JSON.parse((await piped([...args.slice(0, 5), '--json'])).out);
     const [first, second] = again.policies as readonly { readonly policy: string; readonly p99Ms: number }[];
     expect([first!.policy, first!.p99Ms > second!.p99Ms]).toEqual(['round_robin', true]);
+  });
+});
+
+describe('simulate with a recorded flight', () => {
+  it('says what another policy would have made of it, over time, in the terminal and as pictures', async () => {
+    const path = file('flight.json', JSON.stringify(recordedFlight()));
+    const [svg, html] = [file('a.svg', ''), file('a.html', '')];
+    const args = ['simulate', '--flight', path, '--policy', 'round_robin,peak_ewma'];
+    const { code, out } = await inTerminal([...args, '--svg', svg, '--html', html], { NO_COLOR: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/as it was, round_robin .*▁+.*█.*▁.*\nround_robin .*█.*\npeak_ewma .*▁.*\n/);
+    expect(readFileSync(svg, 'utf8')).toMatch(/p99 over time.*as it was, round_robin.*<path class="line".*<\/svg>\n$/s);
+    expect(readFileSync(html, 'utf8')).toMatch(/<svg.*<table>.*peak_ewma/s);
+    const { policies } = JSON.parse((await piped([...args, '--json'])).out);
+    const [was, same, better] = policies as readonly { readonly p99MsOverTime: readonly number[] }[];
+    const slowFor = ({ p99MsOverTime }: typeof was & object): number => p99MsOverTime.filter((p99) => p99 > 400).length;
+    expect(slowFor(was!)).toBeGreaterThanOrEqual(12);
+    expect(slowFor(same!)).toBeGreaterThanOrEqual(12);
+    expect(slowFor(better!)).toBeLessThan(8);
+    // Without keys, policies that go by them are left out; with all that there are it says so.
+    const all = JSON.parse((await piped(['simulate', '--flight', path, '--json'])).out).policies;
+    const names = all.map(({ policy }: { readonly policy: string }) => policy);
+    expect(names).toContain('least_request');
+    expect(names).not.toContain('maglev');
+  });
+
+  it('is taken of a process, as it goes on or as an alert froze it', async () => {
+    const args = ['simulate', '--admin', url, '--service', 'users', '--policy', 'peak_ewma'];
+    const now = await inTerminal(args, { NO_COLOR: '1' });
+    expect([now.code, now.out]).toEqual([0, expect.stringMatching(/^users from 20.*\nas it was, least_request /s)]);
+    expect((await piped([...args, '--frozen'])).code).toBe(2);
+    mesh.service('users').flight!.freeze('error_rate: 7 % fail');
+    expect((await piped([...args, '--frozen'])).out).toMatch(/^users from .*, kept for error_rate: 7 % fail\n/);
+  });
+
+  it('refuses what is no flight, and options that say nothing of one', async () => {
+    const good = file('flight.json', JSON.stringify(recordedFlight()));
+    for (const args of [
+      ['--flight', '/nowhere.json'],
+      ['--flight', file('a.json', '{')],
+      ['--flight', file('a.json', '{}')],
+      ['--flight', good, '--rate', '5'],
+      ['--flight', good, '--admin', url],
+      ['--admin', url],
+      ['--admin', url, '--service', 'cache'],
+      ['--frozen'],
+    ]) {
+      const { code, out } = await piped(['simulate', ...args]);
+      expect([code, out.includes('fairlead simulate --help')], args.join(' ')).toEqual([2, true]);
+    }
   });
 });
 

@@ -309,6 +309,26 @@ describe('what is told of alerts', () => {
     }
   });
 
+  it('is silenced by whom, why and until when, and told of again once that was ended early', () => {
+    const { resolver, look, told, monitor, clock } = setUp();
+    monitor.silence({ subject: 'users', forMs: 60_000, by: 'mara', reason: 'new disk' });
+    monitor.silence({ rule: 'panic', forMs: 5_000 });
+    expect(monitor.silences).toEqual([
+      { id: 1, rule: undefined, subject: 'users', by: 'mara', reason: 'new disk', untilMs: clock.wallMs() + 60_000 },
+      { id: 2, rule: 'panic', subject: undefined, by: undefined, reason: undefined, untilMs: clock.wallMs() + 5_000 },
+    ]);
+    resolver.update('users', unhealthy(4));
+    look();
+    look();
+    expect(told()).toEqual([]);
+    expect(monitor.silences.map(({ id }) => id)).toEqual([1]);
+    expect(monitor.endSilence(1)).toBe(true);
+    expect(monitor.endSilence(1)).toBe(false);
+    expect(monitor.silences).toEqual([]);
+    look();
+    expect(told()).toEqual(['raised no_endpoint users']);
+  });
+
   it('goes to the diagnostics channel, and past listeners that throw', () => {
     const { resolver, look, monitor } = setUp();
     const heard: AlertEvent[] = [];
