@@ -5,7 +5,20 @@ import { escaped, Scale } from './simulation-scale.js';
 const HEIGHT = 180;
 const LEGEND = 18;
 /** By turns; light and dark enough for both grounds. */
-const COLOURS = ['#8c959f', '#2f6feb', '#c2570c', '#1a9c5b', '#a475f9', '#c9a227', '#d6409f', '#0f9fb5', '#7d8f2d', '#b4654a', '#5a6ee0', '#e0567a'];
+const COLOURS = [
+  '#8c959f',
+  '#2f6feb',
+  '#c2570c',
+  '#1a9c5b',
+  '#a475f9',
+  '#c9a227',
+  '#d6409f',
+  '#0f9fb5',
+  '#7d8f2d',
+  '#b4654a',
+  '#5a6ee0',
+  '#e0567a',
+];
 
 export const TIMELINE_STYLE = '.line { fill: none; stroke-width: 1.8; stroke-linejoin: round }';
 
