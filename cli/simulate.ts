@@ -100,7 +100,7 @@ function show({ title, measured }: Comparison, io: Io): void {
 
 const SPARKS = '▁▂▃▄▅▆▇█';
 
-/** One mark: the higher, the slower, by a logarithm; `×` where so many failed, `·` without calls. */
+/** The higher, the slower, by a logarithm; `×` where so many failed, `·` without calls. */
 function spark(value: number, least: number, worst: number): string {
   if (Number.isNaN(value)) return '·';
   if (!Number.isFinite(value)) return '×';

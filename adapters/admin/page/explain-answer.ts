@@ -20,7 +20,7 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? json(value) : String(value);
 }
 
-/** The chosen endpoint, and the candidates with their costs: those that came into question first. */
+/** The chosen endpoint, and the candidates with costs: those that came into question first. */
 export function explanationAnswer(explanation: Explanation): readonly (Node | string)[] {
   const { chosen, refused, candidates, drew, policy, by } = explanation;
   const said =
