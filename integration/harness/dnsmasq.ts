@@ -1,8 +1,12 @@
 import { Resolver } from 'node:dns/promises';
-import { requireNative } from './backend.js';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chooseBackend } from './backend.js';
+import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
+import { serverFolder } from './native/run-folder.js';
 import { freePort } from './ports.js';
 import { type Instance, Server } from './server.js';
 
@@ -20,23 +24,23 @@ export interface DnsRecords {
 
 /** A DNS server that knows what it is told, under `test.`, and forwards nothing. */
 export class Dnsmasq extends Server {
-  readonly #records: { now: DnsRecords };
+  readonly #write: (records: DnsRecords) => void;
 
-  private constructor(instance: Instance, port: number, records: { now: DnsRecords }) {
+  private constructor(instance: Instance, port: number, write: (records: DnsRecords) => void) {
     super(instance, HOST, port);
-    this.#records = records;
+    this.#write = write;
   }
 
   /** @internal use startDnsmasq() */
-  static async launch(instance: Instance, port: number, records: { now: DnsRecords }): Promise<Dnsmasq> {
-    const server = new Dnsmasq(instance, port, records);
+  static async launch(instance: Instance, port: number, write: (records: DnsRecords) => void): Promise<Dnsmasq> {
+    const server = new Dnsmasq(instance, port, write);
     await server.start();
     return server;
   }
 
   /** From now on these are its records. It is restarted, unless it is down. */
   async set(records: DnsRecords): Promise<void> {
-    this.#records.now = records;
+    this.#write(records);
     if (this.running) await this.restart();
   }
 
@@ -49,34 +53,43 @@ export class Dnsmasq extends Server {
   }
 }
 
+/** A container of it has the network of this machine: the port is the one it is told. */
 export async function startDnsmasq(records: DnsRecords = {}): Promise<Dnsmasq> {
-  requireNative('dnsmasq');
-  const root = await fetchPackages(PACKAGES);
   const port = await freePort(HOST);
-  const box = { now: records };
+  const folder = serverFolder('dnsmasq-config');
+  const file = join(folder, 'dnsmasq.conf');
+  const write = (now: DnsRecords): void => writeFileSync(file, configOf(now, port));
+  write(records);
+  const backend = chooseBackend();
+  if (backend.kind === 'container')
+    return await Dnsmasq.launch(
+      new ComposeProject(backend.engine, { PEER_CONFIG: folder }).service('dnsmasq'),
+      port,
+      write,
+    );
+  const root = await fetchPackages(PACKAGES);
   const instance = new NativeProcess({
     name: 'dnsmasq',
-    command: () => [...programIn(root, 'usr/sbin/dnsmasq'), ...flagsOf(box.now, port)],
+    command: () => [...programIn(root, 'usr/sbin/dnsmasq'), `--conf-file=${file}`, '--no-daemon', '--pid-file='],
   });
-  return await Dnsmasq.launch(instance, port, box);
+  return await Dnsmasq.launch(instance, port, write);
 }
 
-function flagsOf({ hosts = {}, srv = [], ttl = 1 }: DnsRecords, port: number): string[] {
-  return [
-    ...[
-      '--keep-in-foreground',
-      '--conf-file=/dev/null',
-      '--no-resolv',
-      '--no-hosts',
-      '--no-daemon',
-      '--pid-file=',
-      '--log-queries',
-    ],
-    ...[`--port=${port}`, `--listen-address=${HOST}`, '--bind-interfaces', '--local=/test/', `--local-ttl=${ttl}`],
-    '--host-record=ready.test,127.0.0.1',
+function configOf({ hosts = {}, srv = [], ttl = 1 }: DnsRecords, port: number): string {
+  const lines = [
+    'no-resolv',
+    'no-hosts',
+    'log-queries',
+    `port=${port}`,
+    `listen-address=${HOST}`,
+    'bind-interfaces',
+    'local=/test/',
+    `local-ttl=${ttl}`,
+    'host-record=ready.test,127.0.0.1',
     ...Object.entries(hosts).flatMap(([name, addresses]) =>
-      addresses.map((address) => `--host-record=${name},${address},${ttl}`),
+      addresses.map((address) => `host-record=${name},${address},${ttl}`),
     ),
-    ...srv.map((record) => `--srv-host=${record}`),
+    ...srv.map((record) => `srv-host=${record}`),
   ];
+  return `${lines.join('\n')}\n`;
 }

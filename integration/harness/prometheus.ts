@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireNative } from './backend.js';
+import { chooseBackend } from './backend.js';
+import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
+import { serverFolder } from './native/run-folder.js';
 import { freePort } from './ports.js';
 import { type Instance, Server } from './server.js';
 
 const HOST = '127.0.0.1';
+const REPOSITORY = join(import.meta.dirname, '..', '..');
 
 /** Of each major the one that a Debian suite has. */
 const SUITES = { 2: 'bookworm', 3: 'sid' } as const;
@@ -74,25 +77,32 @@ export class Prometheus extends Server {
 }
 
 function packagesOf(major: PrometheusMajor): Promise<string> {
-  requireNative('Prometheus');
   return fetchPackages({ name: `prometheus${major}`, suite: SUITES[major], packages: ['prometheus'] });
 }
 
+/** A container of it has the network of this machine, and sees the repository under its own path. */
 export async function startPrometheus({ major, targets, rules = [] }: PrometheusOptions): Promise<Prometheus> {
-  const root = await packagesOf(major);
   const port = await freePort(HOST);
+  const name = `prometheus-${major}`;
+  const folder = serverFolder(`${name}-config`);
   const config = {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     rule_files: rules,
     scrape_configs: [{ job_name: 'fairlead', static_configs: [{ targets }] }],
   };
+  // JSON is YAML.
+  writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config));
+  const backend = chooseBackend();
+  if (backend.kind === 'container') {
+    const env = { REPOSITORY, PEER_CONFIG: folder, PROMETHEUS_PORT: `${port}` };
+    return await Prometheus.launch(new ComposeProject(backend.engine, env).service(name), port);
+  }
+  const root = await packagesOf(major);
   const instance = new NativeProcess({
-    name: `prometheus${major}`,
-    // JSON is YAML.
-    prepare: (data) => writeFileSync(join(data, 'prometheus.yml'), JSON.stringify(config)),
+    name,
     command: (data) => [
       ...programIn(root, 'usr/bin/prometheus'),
-      `--config.file=${data}/prometheus.yml`,
+      `--config.file=${folder}/prometheus.yml`,
       `--storage.tsdb.path=${data}/store`,
       `--web.listen-address=${HOST}:${port}`,
     ],
@@ -102,6 +112,9 @@ export async function startPrometheus({ major, targets, rules = [] }: Prometheus
 
 /** Runs promtool; resolves with what it printed, rejects with that where it finds something wrong. */
 export async function promtool(major: PrometheusMajor, ...args: readonly string[]): Promise<string> {
+  const backend = chooseBackend();
+  if (backend.kind === 'container')
+    return new ComposeProject(backend.engine, { REPOSITORY }).once(`prometheus-${major}`, 'promtool', ...args);
   const [program, ...before] = programIn(await packagesOf(major), 'usr/bin/promtool') as [string, ...string[]];
   return await new Promise((resolve, reject) => {
     execFile(program, [...before, ...args], (error, stdout, stderr) => {

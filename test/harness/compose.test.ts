@@ -19,8 +19,8 @@ interface ComposeFile {
 const text = readFileSync(new URL('../../docker-compose.test.yml', import.meta.url), 'utf8');
 const all = (parse(text, { merge: true }) as ComposeFile).services;
 
-/** Proxies in front of servers of the host: on its network, configured anew for each run. */
-const proxies = Object.entries(all).filter(([, { network_mode }]) => network_mode === 'host');
+/** Servers that find others of the host, or are configured anew for each run: on its network. */
+const onHost = Object.entries(all).filter(([, { network_mode }]) => network_mode === 'host');
 const services = Object.fromEntries(Object.entries(all).filter(([, { network_mode }]) => network_mode === undefined));
 
 describe('docker-compose.test.yml', () => {
@@ -40,10 +40,16 @@ describe('docker-compose.test.yml', () => {
     },
   );
 
-  it('has nginx and HAProxy on the network of the host, with a pinned image and a configuration that they cannot write', () => {
-    expect(proxies.map(([name]) => name).sort()).toEqual(['haproxy', 'nginx']);
-    for (const [, { image, volumes }] of proxies) {
-      expect(image).toMatch(/:\d+\.\d+\.\d+$/);
+  it('has proxies, Prometheus and dnsmasq on the network of the host, with a pinned image and a configuration that they cannot write', () => {
+    expect(onHost.map(([name]) => name).sort()).toEqual([
+      'dnsmasq',
+      'haproxy',
+      'nginx',
+      'prometheus-2',
+      'prometheus-3',
+    ]);
+    for (const [, { image, volumes }] of onHost) {
+      expect(image).toMatch(/:v?\d+\.\d+(\.\d+)?$/);
       expect(volumes?.every((volume) => volume.endsWith(':ro'))).toBe(true);
     }
   });
@@ -108,6 +114,20 @@ describe('a server in a container', () => {
     await redis.kill();
     expect(ran).toEqual([]);
     compose.down();
+  });
+
+  it('runs a program of its image once, and leaves nothing, also where it fails', () => {
+    const { compose, ran } = project();
+    compose.once('prometheus-3', 'promtool', 'check', 'rules', '/a.yml');
+    expect(ran).toEqual(['run --rm --no-deps --entrypoint promtool prometheus-3 check rules /a.yml', 'down -v -t 0']);
+    const down: string[] = [];
+    const failing = new ComposeProject('true', {}, (args) => {
+      if (args.includes('run')) throw new Error('FAILED');
+      down.push(args.at(-4) ?? '');
+      return '';
+    });
+    expect(() => failing.once('prometheus-3', 'promtool', 'check', 'rules', '/a.yml')).toThrow('FAILED');
+    expect(down).toEqual(['down']);
   });
 
   it('shares its project with nobody', () => {

@@ -50,6 +50,15 @@ export class ComposeProject {
     return new ComposeService(this, name);
   }
 
+  /** What a program of this service's image prints, run in a container that is gone afterwards. */
+  once(name: string, program: string, ...args: readonly string[]): string {
+    try {
+      return this.compose('run', '--rm', '--no-deps', '--entrypoint', program, name, ...args);
+    } finally {
+      this.down();
+    }
+  }
+
   down(): void {
     this.compose('down', '-v', '-t', '0');
     this.#forget();
