@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { requireNative } from './backend.js';
+import { chooseBackend } from './backend.js';
+import { sqlServersInContainers } from './container/sql-servers.js';
 import type { SqlOptions } from './mysql.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
@@ -28,7 +29,9 @@ const SYSTEM_SQL = [
   'mysql_sys_schema.sql',
 ];
 
-/** MariaDB cannot persist a variable, so what a restart needs to know is kept here. */
+/**
+ * MariaDB cannot persist a variable, so what a restart needs to know is kept here.
+ */
 interface Settings {
   readOnly: boolean;
 }
@@ -40,6 +43,12 @@ export class Mariadb extends SqlServer {
   constructor(parts: SqlServerParts & { readonly settings: Settings }) {
     super(parts);
     this.#settings = parts.settings;
+  }
+
+  /** The command of a container stands fast: there a restart is told anew. */
+  protected override async ready(): Promise<void> {
+    await super.ready();
+    if (this.#settings.readOnly) await this.sql('SET GLOBAL read_only = ON');
   }
 
   protected override probeRights(): readonly string[] {
@@ -76,14 +85,27 @@ export class Mariadb extends SqlServer {
 
 /** Starts a primary and its read_only replicas, with GTIDs, in step with each other. */
 export async function startMariadb(options: SqlOptions = {}): Promise<SqlTopology<Mariadb>> {
-  requireNative('MariaDB');
+  const backend = chooseBackend();
+  const count = 1 + (options.replicas ?? 2);
+  const servers =
+    backend.kind === 'container'
+      ? (await sqlServersInContainers(backend.engine, 'mariadb', count, options.args)).map(
+          (parts) => new Mariadb({ ...parts, settings: { readOnly: false } }),
+        )
+      : await nativeServers(count, options);
+  const topology = new SqlTopology(servers);
+  await topology.launch();
+  return topology;
+}
+
+async function nativeServers(count: number, options: SqlOptions): Promise<Mariadb[]> {
   const root = await fetchPackages(PACKAGES);
   const base = [...programIn(root, 'usr/sbin/mariadbd'), '--no-defaults', ...serverFolders(root)];
   // The server refuses to run as root unless told in so many words.
   if (process.getuid?.() === 0) base.push('--user=root');
   const template = await templateOf(root, (data) => bootstrap(root, base, data));
-  const servers = await Promise.all(
-    Array.from({ length: 1 + (options.replicas ?? 2) }, async (_, i) => {
+  return await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
       const port = await freePort(HOST);
       const settings: Settings = { readOnly: false };
       const args = [...base, ...serverArgs(i + 1, port), ...(options.args ?? [])];
@@ -102,9 +124,6 @@ export async function startMariadb(options: SqlOptions = {}): Promise<SqlTopolog
       return new Mariadb({ instance, host: HOST, port, root: login, peerHost: HOST, peerPort: port, settings });
     }),
   );
-  const topology = new SqlTopology(servers);
-  await topology.launch();
-  return topology;
 }
 
 /** Makes the system tables, as mariadb-install-db would; root may log in without a password. */

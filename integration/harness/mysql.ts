@@ -3,19 +3,16 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chooseBackend } from './backend.js';
-import { ComposeProject } from './container/compose.js';
+import { sqlServersInContainers } from './container/sql-servers.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
 import { copyTemplate, templateOf } from './native/template.js';
-import { freePort, freePorts } from './ports.js';
+import { freePort } from './ports.js';
 import { SQL_USERS, SqlServer, SqlTopology } from './sql-server.js';
 
 const HOST = '127.0.0.1';
 const PACKAGES = { name: 'mysql', suite: 'sid', packages: ['mysql-server-core', 'mysql-client'] };
-/** In docker-compose.test.yml; at most two replicas come from there. */
-const COMPOSE_SERVICES = ['mysql-primary', 'mysql-replica-1', 'mysql-replica-2'] as const;
-const COMPOSE_ROOT_PASSWORD = 'root';
 const run = promisify(execFile);
 
 export interface SqlOptions {
@@ -68,36 +65,11 @@ export async function startMysql(options: SqlOptions = {}): Promise<SqlTopology<
   const count = 1 + (options.replicas ?? 2);
   const servers =
     backend.kind === 'container'
-      ? await inContainers(backend.engine, count, options)
+      ? (await sqlServersInContainers(backend.engine, 'mysql', count, options.args)).map((parts) => new Mysql(parts))
       : await nativeServers(count, options);
   const topology = new SqlTopology(servers);
   await topology.launch();
   return topology;
-}
-
-async function inContainers(engine: string, count: number, options: SqlOptions): Promise<Mysql[]> {
-  const ports = await freePorts(3, HOST);
-  const env = {
-    MYSQL_PORT: ports[0],
-    MYSQL_REPLICA_1_PORT: ports[1],
-    MYSQL_REPLICA_2_PORT: ports[2],
-    MYSQL_ARGS: (options.args ?? []).join(' '),
-  };
-  const project = new ComposeProject(
-    engine,
-    Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)])),
-  );
-  return COMPOSE_SERVICES.slice(0, count).map((name, i) => {
-    const root = { password: COMPOSE_ROOT_PASSWORD };
-    return new Mysql({
-      instance: project.service(name),
-      host: HOST,
-      port: ports[i]!,
-      root,
-      peerHost: name,
-      peerPort: 3306,
-    });
-  });
 }
 
 async function nativeServers(count: number, options: SqlOptions): Promise<Mysql[]> {

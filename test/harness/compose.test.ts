@@ -24,10 +24,11 @@ const onHost = Object.entries(all).filter(([, { network_mode }]) => network_mode
 const services = Object.fromEntries(Object.entries(all).filter(([, { network_mode }]) => network_mode === undefined));
 
 describe('docker-compose.test.yml', () => {
-  it('has Consul, etcd, three Redis and a MySQL primary with two replicas', () => {
-    expect(Object.keys(services).sort()).toEqual(
-      ['consul', 'etcd', 'mysql-primary', 'mysql-replica-1', 'mysql-replica-2', 'redis-1', 'redis-2', 'redis-3'].sort(),
+  it('has Consul, etcd, three Redis, and of MySQL and MariaDB each a primary with two replicas', () => {
+    const sql = ['mysql', 'mariadb'].flatMap((family) =>
+      ['primary', 'replica-1', 'replica-2'].map((role) => `${family}-${role}`),
     );
+    expect(Object.keys(services).sort()).toEqual(['consul', 'etcd', 'redis-1', 'redis-2', 'redis-3', ...sql].sort());
   });
 
   it.each(Object.entries(services))(
@@ -57,8 +58,12 @@ describe('docker-compose.test.yml', () => {
   it('gives each service a port variable of its own, and each MySQL server an id of its own', () => {
     const list = Object.values(services);
     expect(new Set(list.flatMap((service) => service.ports)).size).toBe(list.length);
-    const ids = list.flatMap((service) => /--server-id=\d+/.exec(service.command) ?? []);
-    expect(new Set(ids).size).toBe(3);
+    for (const family of ['mysql', 'mariadb']) {
+      const commands = Object.entries(services).flatMap(([name, { command }]) =>
+        name.startsWith(`${family}-`) ? [command] : [],
+      );
+      expect(new Set(commands.flatMap((command) => /--server-id=\d+/.exec(command) ?? [])).size).toBe(3);
+    }
   });
 });
 
