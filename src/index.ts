@@ -79,6 +79,7 @@ export type {
   HeaderEdits,
   Redirect,
   RouteAffinity,
+  RouteFallback,
   RouteKey,
   RouteRateLimit,
   RouteResponse,

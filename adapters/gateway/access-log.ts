@@ -27,6 +27,8 @@ export interface AccessEntry {
   /** Of the response's body. */
   readonly bytes: number;
   readonly durationMs: number;
+  /** The route's `fallback` answered; left out where it did not. */
+  readonly fallback?: true;
   /** The response broke off. */
   readonly broken: boolean;
 }
@@ -74,6 +76,7 @@ export function logAccess(log: AccessLog, passage: Passage, clock: Clock): void 
       ...(endpoint !== undefined && { endpoint: endpoint.spec.id }),
       status,
       ...(passage.grpcStatus !== undefined && { grpcStatus: passage.grpcStatus }),
+      ...(passage.fellBack && { fallback: true as const }),
       bytes,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
       broken,

@@ -114,14 +114,14 @@ class LiveGateway implements Gateway, PassageHost {
   #closing: Promise<void> | undefined;
 
   constructor(mesh: Mesh, settings: GatewaySettings) {
-    const { upstreams, affinityKeys, rateLimiters, forwarded, requestId } = settings;
+    const { upstreams, affinityKeys, rateLimiters, fallbacks, forwarded, requestId } = settings;
     this.clock = mesh.clock;
     this.problem = settings.problemDetails;
     this.via = settings.via === false ? undefined : (settings.via ?? `fairlead-${eightDigits(mesh)}`);
     this.random = mesh.random;
     this.#accessLog = settings.accessLog;
     this.#headers = { forwarded, via: this.via, requestId };
-    this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters });
+    this.#routes = new RouteSet({ mesh, affinityKeys, rateLimiters, fallbacks });
     this.#own = settings.routes;
     this.#routes.set(settings.routes);
     this.#ledger = new RepeatLedger({ maxReplayBytes: settings.maxReplayBytes });
@@ -288,7 +288,7 @@ class LiveGateway implements Gateway, PassageHost {
       passage.answer({ status: 204, headers: preflightHeaders(cors, request) });
     else if (maxInflight !== undefined && route.figures.inflight > maxInflight) {
       route.figures.limited++;
-      passage.answer({ status: 503, headers: ['retry-after', '1'], grpc: GrpcStatus.ResourceExhausted });
+      passage.fail({ status: 503, headers: ['retry-after', '1'], grpc: GrpcStatus.ResourceExhausted });
     } else if (maxBodyBytes !== undefined && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
       passage.answer({ status: 413 });
     else if (route.limit === undefined) this.#admitted(passage, head, route, pattern);

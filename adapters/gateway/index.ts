@@ -6,3 +6,4 @@ export { createGateway, type Gateway } from './gateway.js';
 export type { ForwardedStyle } from './head/forwarded.js';
 export type { FrontHttp2Options } from './http2/front-options.js';
 export type { GatewayOptions } from './options.js';
+export type { FailedRequest, FallbackAnswer, GatewayFallback } from './routes/fallback.js';

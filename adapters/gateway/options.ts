@@ -8,6 +8,7 @@ import type { UpstreamOptions } from './forward/upstreams.js';
 import { readTrusted, type TrustedPeers } from './head/client.js';
 import type { ForwardedStyle } from './head/forwarded.js';
 import { type FrontHttp2Options, type FrontHttp2Settings, readFrontHttp2 } from './http2/front-options.js';
+import type { GatewayFallback } from './routes/fallback.js';
 
 export interface GatewayOptions {
   /** What becomes of which request. Others can be set later, by `setRoutes`. */
@@ -79,6 +80,11 @@ export interface GatewayOptions {
    * them by.
    */
   readonly rateLimiters?: Readonly<Record<string, RateLimiterLike>>;
+  /**
+   * Functions that answer what services did not serve, by the names that routes call them by
+   * (`fallback.by`). Default: none.
+   */
+  readonly fallbacks?: Readonly<Record<string, GatewayFallback>>;
 }
 
 export interface GatewaySettings {
@@ -101,6 +107,7 @@ export interface GatewaySettings {
   readonly maxReplayBytes: number;
   readonly affinityKeys: readonly TokenKey[] | undefined;
   readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
+  readonly fallbacks: Readonly<Record<string, GatewayFallback>>;
 }
 
 const { boolean, integer, invalidOption, number, oneOf, optional, readOptions, textList } = optionReaders;
@@ -151,6 +158,13 @@ const rateLimiters: Reader<Readonly<Record<string, RateLimiterLike>>> = (value, 
   throw invalidOption(name, value, 'an object of limiters, which have a method consume, by name');
 };
 
+const fallbacks: Reader<Readonly<Record<string, GatewayFallback>>> = (value, name) => {
+  if (value === undefined) return {};
+  const isFunction = (each: unknown): boolean => typeof each === 'function';
+  if (isObject(value) && Object.values(value).every(isFunction)) return value as Record<string, GatewayFallback>;
+  throw invalidOption(name, value, 'an object of functions by name');
+};
+
 const TOKEN = /^[\w.!#$%&'*+^`|~-]+$/;
 
 const via: Reader<string | false | undefined> = (value, name) => {
@@ -192,5 +206,6 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
       return value as readonly TokenKey[];
     },
     rateLimiters,
+    fallbacks,
   });
 }

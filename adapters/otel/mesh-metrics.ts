@@ -45,6 +45,20 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
       each(({ repeats }) => repeats.refused),
     ),
     sum(
+      { name: 'fairlead.call.fallbacks', description: 'Calls that got their fallback', unit: '{call}' },
+      span,
+      each(({ repeats }) => repeats.fallbacks),
+    ),
+    sum(
+      {
+        name: 'fairlead.call.broken_off',
+        description: 'Calls that had not ended when their service closed',
+        unit: '{call}',
+      },
+      span,
+      each(({ repeats }) => repeats.brokenOff),
+    ),
+    sum(
       { name: 'fairlead.ejections', description: 'Ejections that were carried out', unit: '{ejection}' },
       span,
       services.flatMap(({ name, ejections }) =>

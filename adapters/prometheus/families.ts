@@ -78,6 +78,12 @@ export function serviceFamilies(source: Source): Family[] {
       ({ repeats }) => repeats.retriesOutOfBudget + repeats.hedgesOutOfBudget,
     ),
     counter('fairlead_refused', 'Calls refused by a limit or a breaker.', ({ repeats }) => repeats.refused),
+    counter('fairlead_fallbacks', 'Calls that nobody served, and that got their fallback.', (service) => {
+      return service.repeats.fallbacks;
+    }),
+    counter('fairlead_broken_off', 'Calls that had not ended when their service closed.', (service) => {
+      return service.repeats.brokenOff;
+    }),
     {
       name: 'fairlead_ejections',
       type: 'counter',

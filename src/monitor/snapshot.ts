@@ -52,7 +52,7 @@ export interface DiscoverySnapshot {
   readonly error: string | null;
 }
 
-/** Repeats, hedges and refusals since the service was made. */
+/** Repeats, hedges, refusals and what became of failed calls since the service was made. */
 export interface RepeatSnapshot {
   readonly retries: number;
   readonly retriesOutOfBudget: number;
@@ -60,6 +60,10 @@ export interface RepeatSnapshot {
   readonly hedgesWon: number;
   readonly hedgesOutOfBudget: number;
   readonly refused: number;
+  /** Calls that nobody served, and that got their `fallback`. */
+  readonly fallbacks: number;
+  /** Calls that had not ended when the service closed, and were broken off. */
+  readonly brokenOff: number;
 }
 
 export interface EndpointSnapshot {

@@ -185,6 +185,26 @@ export const readResponse: Reader<ResponseSettings | undefined> = optional(
   }),
 );
 
+export interface FallbackSettings extends ResponseSettings {
+  readonly by: string | undefined;
+  readonly statuses: readonly number[] | undefined;
+}
+
+const failures = listOf(
+  required(integer(503, 400, 599), 'a status from 400 to 599'),
+  'an array of statuses from 400 to 599',
+);
+
+export const readFallback: Reader<FallbackSettings | undefined> = optional(
+  fields<FallbackSettings>({
+    status: integer(503, 200, 599),
+    headers: fieldsByName,
+    body: optional(matching(/^[\s\S]*$/, 'a string')),
+    by: text(undefined),
+    statuses: optional(failures),
+  }),
+);
+
 export interface CorsSettings {
   readonly origins: readonly string[];
   readonly methods: readonly string[];
@@ -229,9 +249,7 @@ export interface RetriesSettings {
 export const readRetries: Reader<RetriesSettings | undefined> = optional(
   fields<RetriesSettings>({
     maxAttempts: optional(integer(3, 1, 100)),
-    statuses: optional(
-      listOf(required(integer(503, 400, 599), 'a status from 400 to 599'), 'an array of statuses from 400 to 599'),
-    ),
+    statuses: optional(failures),
     idempotent: optional(boolean(false)),
     idempotencyKey: boolean(false),
     replayBytes: optional(integer(65_536, 0, 1_073_741_824)),

@@ -20,6 +20,7 @@ import {
   type AffinitySettings,
   type CorsSettings,
   type EditSettings,
+  type FallbackSettings,
   listOf,
   oneKey,
   type RateLimitSettings,
@@ -30,6 +31,7 @@ import {
   readAffinity,
   readCors,
   readEdits,
+  readFallback,
   readRateLimit,
   readRedirect,
   readResponse,
@@ -59,6 +61,7 @@ export interface RouteSettings {
   readonly responseHeaders: EditSettings | undefined;
   readonly redirect: RedirectSettings | undefined;
   readonly response: ResponseSettings | undefined;
+  readonly fallback: FallbackSettings | undefined;
   readonly cors: CorsSettings | undefined;
   readonly retries: RetriesSettings | undefined;
   readonly timeouts: TimeoutsSettings | undefined;
@@ -171,6 +174,7 @@ const routeReader = (policy: Reader<PolicySpec | undefined>): Reader<ReadRoute> 
       responseHeaders: readEdits,
       redirect: readRedirect,
       response: readResponse,
+      fallback: readFallback,
       cors: readCors,
       retries: readRetries,
       timeouts: readTimeouts,

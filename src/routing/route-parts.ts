@@ -71,6 +71,23 @@ export interface RouteResponse {
   readonly body?: string;
 }
 
+/** What is answered where the service of a route did not serve a request. */
+export interface RouteFallback {
+  /** 200 to 599. Default 503. */
+  readonly status?: number;
+  /** Values by name. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: empty. */
+  readonly body?: string;
+  /**
+   * That one of the gateway's `fallbacks` makes the answer, and the values above are for where it
+   * fails. Default: they are the answer.
+   */
+  readonly by?: string;
+  /** It also stands in for responses of these statuses, 400 to 599. Default: none. */
+  readonly statuses?: readonly number[];
+}
+
 export interface Cors {
   /** Origins such as `https://app.example`, or `*` for all. */
   readonly origins: readonly string[];

@@ -4,6 +4,7 @@ import type {
   HeaderEdits,
   Redirect,
   RouteAffinity,
+  RouteFallback,
   RouteKey,
   RouteRateLimit,
   RouteResponse,
@@ -96,6 +97,11 @@ export interface Route {
   readonly redirect?: Redirect;
   /** Answers at once. */
   readonly response?: RouteResponse;
+  /**
+   * The answer where the service did not serve: no endpoint, all attempts failed, a limit of the
+   * route or the service, a timeout. Not for gRPC and WebSockets. Default: a 5xx of the gateway.
+   */
+  readonly fallback?: RouteFallback;
   /** What browsers may do from other origins; preflights are answered here. */
   readonly cors?: Cors;
   /** Over the service's own. */

@@ -25,6 +25,8 @@ export interface CallPlanning {
   readonly waitForReadyMs: number;
   /** A call begins: pays into the budget of repeats. */
   begun(): void;
+  /** Something else was answered in place of the service. */
+  fellBack(): void;
   /**
    * An attempt failed: returns the milliseconds until the next one, paid from the budget and
    * counted; -1 for none.
@@ -80,6 +82,10 @@ class LivePlanning implements CallPlanning {
 
   begun(): void {
     this.#live.plan.deposit(this.#live.clock.now());
+  }
+
+  fellBack(): void {
+    this.#live.plan.stats.fallbacks++;
   }
 
   nextDelayMs(failed: Parameters<CallPlanning['nextDelayMs']>[0]): number {

@@ -10,6 +10,9 @@ import type { Passage } from './passage.js';
 const isBodiless = (method: string | undefined, status: number): boolean =>
   method === 'HEAD' || status === 204 || status === 304;
 
+/** Reading more costs more than another connection. */
+const UNREAD_BYTES = 65_536;
+
 /**
  * One response on its way to the client: undici's handler, in its older words, which bring headers
  * as bytes.
@@ -28,6 +31,7 @@ export class Forwarding {
   /** Bytes that Content-Length announced and that have not come. */
   #missing = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
+  #unread = 0;
 
   constructor(passage: Passage) {
     this.#passage = passage;
@@ -49,7 +53,7 @@ export class Forwarding {
     const begun = response.headersSent;
     this.#end();
     if (begun) this.#break();
-    else this.#passage.answer({ status, ...(detail !== undefined && { detail }) });
+    else this.#passage.fail({ status, ...(detail !== undefined && { detail }) });
     this.#leave(`answered ${status}`);
   }
 
@@ -67,6 +71,11 @@ export class Forwarding {
       return true;
     }
     this.#timer?.cancel();
+    if (passage.rejects(status)) {
+      this.#end();
+      passage.fail({ status });
+      return true;
+    }
     this.#resume = resume;
     this.#trailers = wantsTrailers(request) && rawHeader(raw, 'trailer') !== undefined;
     const length = rawHeader(raw, 'content-length');
@@ -78,7 +87,12 @@ export class Forwarding {
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#over) return true;
+    if (this.#over) {
+      // Of a response that is not wanted the rest is read, so that its connection is kept.
+      this.#unread += chunk.length;
+      if (this.#unread > UNREAD_BYTES) this.#leave('The response is not wanted');
+      return true;
+    }
     const { response } = this.#passage;
     this.#passage.bytes += chunk.length;
     this.#missing -= chunk.length;
@@ -114,7 +128,7 @@ export class Forwarding {
       return;
     }
     const { status, headers } = httpStatusOf(error);
-    this.#passage.answer({ status: status === 500 ? 502 : status, headers: Object.entries(headers).flat() });
+    this.#passage.fail({ status: status === 500 ? 502 : status, headers: Object.entries(headers).flat() });
   }
 
   #break(): void {

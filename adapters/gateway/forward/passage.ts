@@ -53,6 +53,8 @@ export class Passage {
   bytes = 0;
   /** The response broke off. */
   broken = false;
+  /** The route's fallback answers. */
+  fellBack = false;
   /** Of a call of gRPC, when it has ended. */
   grpcStatus: number | undefined;
   /** Headers for whatever is answered, names and values in turn. */
@@ -91,8 +93,20 @@ export class Passage {
     sendAnswer(request, response, { ...answer, headers }, host.problem);
   }
 
+  /** Its service did not serve it: answers as the route says for that case, or in own words. */
+  fail(answer: Answer): void {
+    if (this.response.headersSent || this.response.destroyed) return;
+    if (this.route?.fallback?.answer(answer.status, this) !== true) this.answer(answer);
+  }
+
+  /** Whether the route has something better than a response of this status. */
+  rejects(status: number): boolean {
+    return this.route?.fallback?.standsInFor(status, this) === true;
+  }
+
   /** Answers as a route says. */
   direct(status: number, headers: string[], body: string): void {
+    if (this.response.headersSent || this.response.destroyed) return;
     this.status = status;
     const length = ['content-length', String(Buffer.byteLength(body))];
     // RFC 9110, 8.6: none where there can be no body.

@@ -148,6 +148,12 @@ export class StreamForwarding implements AttemptListener, RelayHost {
       if (repeats && this.#mayRepeat && this.#again('idempotent', retryAfter, undefined, attempt, status)) return;
     }
     this.#response?.cancel();
+    if (this.#passage.rejects(status)) {
+      this.#end();
+      attempt.cancel(outcomeOfStatus(status));
+      this.#passage.fail({ status });
+      return;
+    }
     this.#committed = true;
     this.#body?.commit();
     this.#intent.out.call.answeredBy?.(attempt.endpoint);
@@ -308,7 +314,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
   ): void {
     const passage = this.#passage;
     if (!passage.response.headersSent) {
-      passage.answer({
+      passage.fail({
         status,
         headers: Object.entries(headers).flat(),
         ...(grpc !== undefined && { grpc }),

@@ -1,6 +1,7 @@
 import type { RouteSettings } from '../../../src/adapter.js';
 import type { Service, Subset } from '../../../src/index.js';
 import type { AffinityCookie } from './affinity-cookie.js';
+import type { RouteFallback } from './fallback.js';
 import type { Keyed } from './keys.js';
 import type { RouteLimit } from './rate-limit.js';
 import type { RouteFigures } from './route-figures.js';
@@ -19,5 +20,6 @@ export interface LiveRoute {
   inflight: number;
   /** Replaced by others: its subset is given back with its last request. */
   retired: boolean;
+  readonly fallback: RouteFallback | undefined;
   readonly retryStatus: ReadonlySet<number> | undefined;
 }

@@ -6,6 +6,8 @@ export class RouteFigures {
   readonly byClass: number[] = [0, 0, 0, 0, 0, 0];
   /** Answered by a limit of the route. */
   limited = 0;
+  /** Answered by the fallback of the route. */
+  fallbacks = 0;
   /** Responses that broke off. */
   broken = 0;
   responseBytes = 0;
@@ -17,12 +19,13 @@ export class RouteFigures {
 
   /** By name, `prefix` in front. */
   into(figures: Record<string, number>, prefix: string): void {
-    const { requests, inflight, byClass, limited, broken } = this;
+    const { requests, inflight, byClass, limited, fallbacks, broken } = this;
     figures[`${prefix}.requests`] = requests;
     figures[`${prefix}.inflight`] = inflight;
     for (let i = 2; i < byClass.length; i++) figures[`${prefix}.${i}xx`] = byClass[i]!;
     figures[`${prefix}.gone`] = byClass[0]!;
     figures[`${prefix}.limited`] = limited;
+    figures[`${prefix}.fallbacks`] = fallbacks;
     figures[`${prefix}.broken`] = broken;
     figures[`${prefix}.responseBytes`] = this.responseBytes;
   }

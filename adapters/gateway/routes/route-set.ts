@@ -1,7 +1,8 @@
-import { type RouteSettings, RouteTable } from '../../../src/adapter.js';
+import { callPlanning, type RouteSettings, RouteTable } from '../../../src/adapter.js';
 import { FairleadError, type Mesh, type TokenKey } from '../../../src/index.js';
 import type { RateLimiterLike } from '../../../src/resilience/index.js';
 import { AffinityCookie } from './affinity-cookie.js';
+import { type GatewayFallback, RouteFallback } from './fallback.js';
 import { keyReader } from './keys.js';
 import type { LiveRoute } from './live-route.js';
 import { RouteLimit } from './rate-limit.js';
@@ -12,6 +13,7 @@ export interface RouteContext {
   readonly mesh: Mesh;
   readonly affinityKeys: readonly TokenKey[] | undefined;
   readonly rateLimiters: Readonly<Record<string, RateLimiterLike>>;
+  readonly fallbacks: Readonly<Record<string, GatewayFallback>>;
 }
 
 /**
@@ -40,14 +42,18 @@ export class RouteSet {
 
   /** Throws what is wrong with them for this gateway. */
   check(routes: readonly RouteSettings[]): void {
-    const { mesh, affinityKeys, rateLimiters } = this.#context;
-    for (const { name, affinity, rateLimit, service, subset, policy } of routes) {
+    const { mesh, affinityKeys, rateLimiters, fallbacks } = this.#context;
+    for (const { name, affinity, rateLimit, service, subset, policy, fallback } of routes) {
       if (affinity !== undefined && affinityKeys === undefined)
         throw refused(`Route '${name}' has affinity, for which the gateway needs affinityKeys.`);
       const { store } = rateLimit ?? {};
       if (store !== undefined && !Object.hasOwn(rateLimiters, store))
         throw refused(`Route '${name}' counts by '${store}', which is none of the gateway's rateLimiters.`);
       if (policy !== undefined) mesh.policies.resolve(policy, `route '${name}'.policy`);
+      if (fallback !== undefined && service === undefined)
+        throw refused(`Route '${name}' has a fallback, and no service.`);
+      if (fallback?.by !== undefined && !Object.hasOwn(fallbacks, fallback.by))
+        throw refused(`Route '${name}' falls back by '${fallback.by}', which is none of the gateway's fallbacks.`);
       if ((subset !== undefined || policy !== undefined) && service === undefined)
         throw refused(`Route '${name}' has a subset or a policy, and no service.`);
     }
@@ -81,8 +87,8 @@ export class RouteSet {
   }
 
   #liven(settings: RouteSettings, limits: Map<string, RouteLimit>): LiveRoute {
-    const { mesh, affinityKeys, rateLimiters } = this.#context;
-    const { name, service, subset, policy, key, affinity, rateLimit, retries } = settings;
+    const { mesh, affinityKeys, rateLimiters, fallbacks } = this.#context;
+    const { name, service, fallback, subset, policy, key, affinity, rateLimit, retries } = settings;
     let limit: RouteLimit | undefined;
     if (rateLimit !== undefined) {
       const same = JSON.stringify([name, rateLimit]);
@@ -95,11 +101,14 @@ export class RouteSet {
       figures = new RouteFigures();
       this.#figures.set(name, figures);
     }
+    // Made now: discovery is warm when the first request comes.
+    const live = service === undefined ? undefined : mesh.service(service);
+    const made = fallback?.by === undefined ? undefined : fallbacks[fallback.by];
     return {
       settings,
       figures,
-      // Made now: discovery is warm when the first request comes.
-      service: service === undefined ? undefined : mesh.service(service),
+      service: live,
+      fallback: fallback && live && new RouteFallback(settings, fallback, made, callPlanning(live), figures),
       from: service === undefined ? undefined : this.#subsets.take(service, subset, policy),
       limit,
       keyOf: key && keyReader(key),
