@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { type Client, createClient } from './client.js';
 import { Fleet } from './fleet.js';
 import { Load } from './load.js';
+import { Neighbours } from './neighbours/neighbours.js';
 import { startRegistry } from './registry.js';
 import { FIRST_SERVERS, type Finding, play } from './scenes.js';
 import { createScreen } from './screen.js';
@@ -15,7 +16,8 @@ import { Watch } from './watch.js';
  * exit code 0 only if every claim held.
  *
  *     npm run demo
- *     npm run demo -- --page     the same, and serves the page of the client
+ *     npm run demo -- --all      beside gRPC, HTTP, Redis and MySQL: what this machine has of it
+ *     npm run demo -- --page     all of it, and serves the page of the client
  */
 const CALLS_PER_SECOND = 250;
 /** More failed calls than this and the demo itself counts as failed. */
@@ -56,6 +58,14 @@ async function demo(): Promise<void> {
 
   const client = createClient(registry.address);
   endings.push(client.close);
+  const neighbours = new Neighbours((event) => screen.event(event));
+  endings.push(() => neighbours.stop());
+  emergencies.push(() => neighbours.stopNow());
+  if (process.argv.includes('--all') || process.argv.includes('--page')) {
+    screen.event('starting servers that are called by HTTP, Redis and MySQL');
+    await neighbours.start({ mesh: client.mesh, registry: registry.address });
+    signal.throwIfAborted();
+  }
   if (process.argv.includes('--page')) {
     const admin = createAdmin(client.mesh, { monitor: monitorMesh(client.mesh) });
     await admin.listen();
@@ -63,17 +73,17 @@ async function demo(): Promise<void> {
   }
   const watch = new Watch(client.service, (event) => screen.event(event));
   const load = await begin(client);
-  screen.show(watch, load);
+  screen.show(watch, load, neighbours);
   endings.push(async () => {
     await load.stop();
     watch.close();
     screen.end();
   });
 
-  const findings = await play({ fleet, watch, screen }, signal);
-  await load.stop();
+  const findings = await play({ fleet, neighbours, watch, screen }, signal);
+  await Promise.all([load.stop(), neighbours.settle()]);
   screen.end();
-  summarize(findings, load);
+  summarize([...findings, ...neighbours.findings], load);
 }
 
 /**

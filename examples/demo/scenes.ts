@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from './fleet.js';
+import type { Neighbours } from './neighbours/neighbours.js';
 import type { Screen } from './screen.js';
 import type { Watch } from './watch.js';
 
@@ -20,6 +21,7 @@ export interface Finding {
 
 interface Stage {
   readonly fleet: Fleet;
+  readonly neighbours: Neighbours;
   readonly watch: Watch;
   readonly screen: Screen;
 }
@@ -36,7 +38,7 @@ export async function play(stage: Stage, signal: AbortSignal): Promise<readonly 
     const startMs = performance.now();
     findings.push({ claim, ok: await eventually(holds, signal), afterMs: performance.now() - startMs });
   };
-  const { fleet, watch, screen } = stage;
+  const { fleet, neighbours, watch, screen } = stage;
 
   screen.scene('Four servers, one of them slow: watch who gets how many calls.');
   await check('every server gets calls', () => Object.keys(FIRST_SERVERS).every((id) => watch.callsOf(id) > 0));
@@ -53,6 +55,11 @@ export async function play(stage: Stage, signal: AbortSignal): Promise<readonly 
   fleet.hang('cedar');
   await check('a hung server gets no more calls', quiet(watch, 'cedar'));
   await pause(5_000, signal);
+
+  if (neighbours.totals.length > 0) {
+    screen.scene('Killing a server of the catalog, which is asked by HTTP.');
+    neighbours.hurt();
+  }
 
   screen.scene('Waking cedar.');
   watch.note('cedar', 'was hung');

@@ -1,12 +1,13 @@
 import pc from 'picocolors';
 import type { Load } from './load.js';
+import type { Neighbours } from './neighbours/neighbours.js';
 import { clip, renderTable } from './table.js';
 import type { ServerRow, Watch } from './watch.js';
 
 /** Where the demo shows what happens. */
 export interface Screen {
   /** The client works: from now on there is something to show. */
-  show(watch: Watch, load: Load): void;
+  show(watch: Watch, load: Load, neighbours: Neighbours): void;
   /** Something the demo does. */
   scene(text: string): void;
   /** Something that was noticed. */
@@ -30,14 +31,14 @@ const clockTime = (): string => `${((performance.now() - startMs) / 1_000).toFix
 class PlainScreen implements Screen {
   #timer: NodeJS.Timeout | undefined;
 
-  show(watch: Watch, load: Load): void {
+  show(watch: Watch, load: Load, neighbours: Neighbours): void {
     this.#timer = setInterval(() => {
       const servers = watch
         .rows()
         .map(
           ({ id, state, callsPerSecond, p99Ms }) => `${id} ${state} ${callsPerSecond.toFixed(0)}/s p99 ${ms(p99Ms)}`,
         );
-      this.#print(`${totals(load)} | ${servers.join(' | ')}`);
+      this.#print([totals(load), ...servers, ...neighbours.totals].join(' | '));
     }, PLAIN_MS);
   }
 
@@ -61,11 +62,11 @@ class PlainScreen implements Screen {
 class LiveScreen implements Screen {
   readonly #events: string[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #source: { readonly watch: Watch; readonly load: Load } | undefined;
+  #source: { readonly watch: Watch; readonly load: Load; readonly neighbours: Neighbours } | undefined;
   #drawnLines = 0;
 
-  show(watch: Watch, load: Load): void {
-    this.#source = { watch, load };
+  show(watch: Watch, load: Load, neighbours: Neighbours): void {
+    this.#source = { watch, load, neighbours };
     process.stdout.write('\x1b[?25l');
     this.#timer = setInterval(() => this.#draw(), FRAME_MS);
     this.#draw();
@@ -99,12 +100,15 @@ class LiveScreen implements Screen {
 
   #draw(): void {
     if (this.#source === undefined) return;
-    const { watch, load } = this.#source;
+    const { watch, load, neighbours } = this.#source;
     const table = renderTable(COLUMNS, watch.rows().map(cells));
     const { columns = 80, rows = 24 } = process.stdout;
-    const room = Math.max(1, Math.min(EVENTS_SHOWN, rows - table.length - 6));
+    const beside = neighbours.totals;
+    const room = Math.max(1, Math.min(EVENTS_SHOWN, rows - table.length - 6 - beside.length));
     const events = this.#events.slice(-room);
-    const lines = ['', ...table, '', totals(load), '', ...events].map((line) => clip(line, columns - 1));
+    const lines = ['', ...table, '', totals(load), ...beside.map((line) => pc.dim(line)), '', ...events].map((line) =>
+      clip(line, columns - 1),
+    );
     const up = this.#drawnLines > 0 ? `\x1b[${this.#drawnLines}A` : '';
     process.stdout.write(`${up}\x1b[J${lines.join('\n')}\n`);
     this.#drawnLines = lines.length;
