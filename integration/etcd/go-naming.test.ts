@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { etcdRegistrar } from 'fairlead/etcd';
 import { describe, expect, it } from 'vitest';
-import { addressOf } from '../../src/endpoint/endpoint.js';
 import { type EtcdVersion, startEtcd } from '../harness/index.js';
 import { clientOf } from './world.js';
 
@@ -53,6 +52,8 @@ describe.each<EtcdVersion>(['3.4', '3.5'])('a Go program and fairlead at etcd %s
       expect({ Op: 0, ...recorded.goListed[key] }).toEqual(JSON.parse(value));
     const { service, lists } = clientOf(etcd);
     await lists('full', 'plain');
-    expect(recorded.grpcGoConnectsTo).toEqual(service.endpoints.map(({ spec }) => addressOf(spec)).sort());
+    expect(recorded.grpcGoConnectsTo).toEqual(
+      service.endpoints.map(({ spec: { host, port } }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).sort(),
+    );
   });
 });

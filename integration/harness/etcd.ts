@@ -1,5 +1,5 @@
 import { cp, rm } from 'node:fs/promises';
-import { chooseBackend } from './backend.js';
+import { chooseBackend, requireNative } from './backend.js';
 import type { Certificates } from './certificates.js';
 import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
@@ -7,6 +7,7 @@ import { NativeProcess } from './native/process.js';
 import { programIn } from './native/program.js';
 import { freePort, freePorts } from './ports.js';
 import { type Instance, Server } from './server.js';
+import { until } from './until.js';
 
 const HOST = '127.0.0.1';
 const PACKAGES = {
@@ -22,7 +23,12 @@ export interface EtcdOptions {
   readonly version?: EtcdVersion;
   /** It then listens on a second port, with TLS: `tlsPort`. Native processes only. */
   readonly certificates?: Certificates;
+  /** There it asks clients for a certificate of the same authority. */
+  readonly asksForCertificates?: boolean;
 }
+
+/** Operations that etcd takes in one transaction. */
+const MAX_OPERATIONS = 128;
 
 /** Users that `enableAuth` makes: `app` may read and write under the prefix that it is given. */
 const ETCD_USERS = { root: 'root-pass-3141', app: 'app-pass-2718' } as const;
@@ -64,6 +70,16 @@ export class Etcd extends Server {
     });
     if (!response.ok) throw new Error(`etcd ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
+  }
+
+  /** Puts all of them, in as few transactions as etcd takes. */
+  async putAll(entries: readonly (readonly [key: string, value: string])[]): Promise<void> {
+    for (let from = 0; from < entries.length; from += MAX_OPERATIONS) {
+      const success = entries.slice(from, from + MAX_OPERATIONS).map(([key, value]) => ({
+        request_put: { key: btoa(key), value: btoa(value) },
+      }));
+      await this.api('/v3/kv/txn', { success });
+    }
   }
 
   async put(key: string, value: string): Promise<void> {
@@ -156,7 +172,8 @@ function endOf(prefix: string): string {
 }
 
 /** Starts an etcd server that holds no key. */
-export async function startEtcd({ version = '3.4', certificates }: EtcdOptions = {}): Promise<Etcd> {
+export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
+  const { version = '3.4', certificates, asksForCertificates = false } = options;
   const backend = chooseBackend();
   if (backend.kind === 'container') {
     const port = await freePort(HOST);
@@ -164,26 +181,78 @@ export async function startEtcd({ version = '3.4', certificates }: EtcdOptions =
   }
   const root = await fetchPackages(PACKAGES[version]);
   const [client, peer, tls] = (await freePorts(3, HOST)) as [number, number, number];
-  const peerUrl = `http://${HOST}:${peer}`;
   const secureUrl = certificates === undefined ? '' : `,https://${HOST}:${tls}`;
-  const flags = {
+  const instance = memberOf(root, 'test', [{ name: 'test', peer }], client, {
     'listen-client-urls': `http://${HOST}:${client}${secureUrl}`,
-    'advertise-client-urls': `http://${HOST}:${client}`,
-    'listen-peer-urls': peerUrl,
-    'initial-advertise-peer-urls': peerUrl,
-    'initial-cluster': `test=${peerUrl}`,
     ...(certificates !== undefined && { 'cert-file': certificates.certFile, 'key-file': certificates.keyFile }),
+    ...(certificates !== undefined &&
+      asksForCertificates && { 'client-cert-auth': true, 'trusted-ca-file': certificates.caFile }),
+  });
+  return await Etcd.launch(instance, client, certificates === undefined ? 0 : tls);
+}
+
+export interface EtcdCluster extends AsyncDisposable {
+  readonly members: readonly Etcd[];
+  /** The member that leads, once one does. */
+  leader(): Promise<Etcd>;
+}
+
+/** Starts a cluster of three members with a leader; it holds no key. */
+export async function startEtcdCluster(version: EtcdVersion): Promise<EtcdCluster> {
+  requireNative('an etcd cluster');
+  const root = await fetchPackages(PACKAGES[version]);
+  const peers = await Promise.all(
+    ['one', 'two', 'three'].map(async (name) => ({ name, peer: await freePort(HOST), client: await freePort(HOST) })),
+  );
+  const instances = peers.map(({ name, client }) => ({ client, instance: memberOf(root, name, peers, client, {}) }));
+  const started = await Promise.allSettled(instances.map(({ instance, client }) => Etcd.launch(instance, client)));
+  const members = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const dispose = async () => void (await Promise.all(members.map((member) => member[Symbol.asyncDispose]())));
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed !== undefined) {
+    await dispose();
+    throw failed.reason;
+  }
+  const leader = async (): Promise<Etcd> => {
+    let found: Etcd | undefined;
+    await until('a member leads', async () => {
+      for (const member of members.filter(({ running }) => running)) {
+        const status = await member.api<{ header: { member_id: string }; leader?: string }>('/v3/maintenance/status');
+        if (status.leader === status.header.member_id) found = member;
+      }
+      return found !== undefined;
+    });
+    return found!;
   };
-  const instance = new NativeProcess({
+  return { members, leader, [Symbol.asyncDispose]: dispose };
+}
+
+function memberOf(
+  root: string,
+  name: string,
+  peers: readonly { readonly name: string; readonly peer: number }[],
+  client: number,
+  more: Readonly<Record<string, string | boolean>>,
+): NativeProcess {
+  const urlOf = ({ peer }: { readonly peer: number }): string => `http://${HOST}:${peer}`;
+  const own = urlOf(peers.find((peer) => peer.name === name)!);
+  const flags = {
+    'listen-client-urls': `http://${HOST}:${client}`,
+    'advertise-client-urls': `http://${HOST}:${client}`,
+    'listen-peer-urls': own,
+    'initial-advertise-peer-urls': own,
+    'initial-cluster': peers.map((peer) => `${peer.name}=${urlOf(peer)}`).join(),
+    ...more,
+  };
+  return new NativeProcess({
     name: 'etcd',
     command: (data) => [
       ...programIn(root, 'usr/bin/etcd'),
-      '--name=test',
+      `--name=${name}`,
       `--data-dir=${data}/state`,
-      ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
     ],
     // etcd 3.4 refuses to start on arm64 without this.
     env: process.arch === 'arm64' ? { ETCD_UNSUPPORTED_ARCH: 'arm64' } : {},
   });
-  return await Etcd.launch(instance, client, certificates === undefined ? 0 : tls);
 }

@@ -11,7 +11,7 @@ export {
   startConsulCluster,
 } from './consul.js';
 export { Dnsmasq, type DnsRecords, startDnsmasq } from './dnsmasq.js';
-export { Etcd, type EtcdVersion, startEtcd } from './etcd.js';
+export { Etcd, type EtcdCluster, type EtcdVersion, startEtcd, startEtcdCluster } from './etcd.js';
 export { Mariadb, startMariadb } from './mariadb.js';
 export { Mysql, type SqlOptions, startMysql } from './mysql.js';
 export { type PeerProxy, startHaproxy, startNginx } from './peer-proxies.js';
