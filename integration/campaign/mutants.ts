@@ -29,12 +29,16 @@ function readPatch(file: string): { readonly name: string; readonly part: string
   return { name: file.slice(0, -'.patch'.length), part: part.replace('part: ', ''), says };
 }
 
+const COPIED = ['src', 'adapters', 'integration', 'package.json', 'tsconfig.json'];
+
+/** The sources as they are now: they may be edited while the mutants run. */
+const sources = mkdtempSync(join(tmpdir(), 'fairlead-mutants-'));
+for (const each of COPIED) cpSync(join(ROOT, each), join(sources, each), { recursive: true });
+
 /** The sources with the patch, in a folder of their own. */
 function mutated(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-mutant-'));
-  for (const each of ['src', 'adapters', 'integration', 'package.json', 'tsconfig.json']) {
-    cpSync(join(ROOT, each), join(folder, each), { recursive: true });
-  }
+  for (const each of COPIED) cpSync(join(sources, each), join(folder, each), { recursive: true });
   for (const each of ['node_modules', '.services']) symlinkSync(join(ROOT, each), join(folder, each));
   execFileSync('git', ['apply', '--unsafe-paths', join(FOLDER, `${name}.patch`)], { cwd: folder });
   return folder;
@@ -88,4 +92,5 @@ for (const { name, part, says } of files.sort().map(readPatch)) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+rmSync(sources, { recursive: true, force: true });
 console.log(`found ${found} of ${files.length}`);

@@ -39,6 +39,17 @@ export function drawFaults(kinds: readonly FaultKind[], lastsMs: number, random:
   return faults.map(({ group: _, ...fault }) => fault);
 }
 
+/**
+ * In two rounds of three only some kinds: where many faults go on, each failure has a cause, and what
+ * one of them alone would show is hidden (Groce and others, "Swarm testing", 2012). `always` stay.
+ */
+export function swarm(kinds: readonly FaultKind[], random: Random, always: RegExp = /^$/): readonly FaultKind[] {
+  if (random.below(3) === 0) return kinds;
+  const share = 0.1 + 0.4 * random.float();
+  const some = kinds.filter(({ kind }) => always.test(kind) || random.float() < share);
+  return some.length > 1 ? some : kinds;
+}
+
 function choose(kinds: readonly FaultKind[], random: Random): FaultKind {
   const total = kinds.reduce((sum, { weight = 1 }) => sum + weight, 0);
   let left = random.float() * total;

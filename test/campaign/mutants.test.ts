@@ -14,7 +14,7 @@ describe('each mutant of the campaign', () => {
 
   it.each(patches)('%s says what it takes out and who should notice, and still applies', (file) => {
     expect(readFileSync(folder + file, 'utf8')).toMatch(
-      /^[A-Z].{10,100}\npart: (redis|grpc|mysql|mariadb)\ndiff --git /,
+      /^[A-Z].{10,100}\npart: (redis|grpc|connect|mysql|mariadb|web)\ndiff --git /,
     );
     execFileSync('git', ['apply', '--check', folder + file], { cwd: root, stdio: 'pipe' });
   });

@@ -1,7 +1,7 @@
 import { seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import type { Schedule } from '../../integration/campaign/part.js';
-import { drawFaults } from '../../integration/campaign/schedule.js';
+import { drawFaults, swarm } from '../../integration/campaign/schedule.js';
 import { shrink } from '../../integration/campaign/shrink.js';
 
 const KINDS = [
@@ -32,6 +32,24 @@ describe('a schedule', () => {
       }
     }
     expect(overlaps).toBeGreaterThan(100);
+  });
+});
+
+describe('a swarm', () => {
+  it('has all kinds in a third of the rounds, some in the others, and always what has to be there', () => {
+    const kinds = Array.from({ length: 20 }, (_, i) => ({ kind: `f${i}`, targets: 1, lastsMs: [1, 2] as const }));
+    let whole = 0;
+    const alone = new Set<string>();
+    for (let seed = 0; seed < 300; seed++) {
+      const some = swarm(kinds, seededRandom(seed), /^f7$/);
+      expect(some.length).toBeGreaterThan(1);
+      expect(some.map(({ kind }) => kind)).toContain('f7');
+      if (some.length === kinds.length) whole++;
+      else if (some.length < 5) for (const { kind } of some) alone.add(kind);
+    }
+    expect(whole).toBeGreaterThan(70);
+    expect(whole).toBeLessThan(130);
+    expect(alone.size).toBe(kinds.length);
   });
 });
 

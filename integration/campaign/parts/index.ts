@@ -1,8 +1,8 @@
 import type { CampaignPart } from '../part.js';
-import { grpc } from './grpc/part.js';
+import { connect, grpc } from './grpc/part.js';
 import { mysql } from './mysql/part.js';
 import { redis } from './redis/part.js';
 import { web } from './web/part.js';
 
 /** One line for each part. */
-export const parts: readonly CampaignPart[] = [redis, grpc, mysql, web];
+export const parts: readonly CampaignPart[] = [redis, grpc, connect, mysql, web];

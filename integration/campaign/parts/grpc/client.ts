@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMesh, type ServiceOptions } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
+import { etcdResolver } from 'fairlead/etcd';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
+import { FollowedConfig } from '../../registry/follow-config.js';
+import type { RegistryAddress } from '../../registry.js';
 import { ConnectCaller } from './connect-caller.js';
 import { GrpcCaller } from './grpc-caller.js';
 import { Operations } from './operations.js';
@@ -10,6 +13,8 @@ import { NAME } from './world.js';
 interface GrpcPlan {
   /** `plain` is never drawn: grpc-js by itself, to compare with. */
   readonly client: 'grpc' | 'connect' | 'plain';
+  /** The service goes by documents, and not by what follows. */
+  readonly config?: boolean;
   readonly policy: string;
   readonly affinity: boolean;
   readonly limits?: object;
@@ -19,8 +24,9 @@ interface GrpcPlan {
 export const client: ClientPart = {
   async start(context: ClientContext): Promise<RunningClient> {
     const { history } = context;
-    const { client: library, policy, affinity, limits, aperture } = context.options as unknown as GrpcPlan;
-    const { consul, ports } = context.world as { consul: string; ports: readonly number[] };
+    const { client: library, config, policy, affinity, limits, aperture } = context.options as unknown as GrpcPlan;
+    const { registry, ports } = context.world as { registry: RegistryAddress; ports: readonly number[] };
+    const { kind, address } = registry;
     const service = {
       policy,
       ...(affinity && { affinity: { ttlMs: 60_000 } }),
@@ -28,9 +34,13 @@ export const client: ClientPart = {
       ...(limits && { resilience: { limits } }),
     } as ServiceOptions;
     const mesh = createMesh({
-      resolver: consulResolver({ address: consul, env: {} }),
-      services: { [NAME]: service },
+      resolver:
+        kind === 'etcd'
+          ? etcdResolver({ address, progressMs: 500, requestTimeoutMs: 1_500 })
+          : consulResolver({ address, env: {} }),
+      ...(config !== true && { services: { [NAME]: service } }),
     });
+    const followed = config === true ? await FollowedConfig.start(mesh, registry, NAME, history) : undefined;
     const echo = mesh.service(NAME);
     echo.on('error', () => {});
     echo.on('ejected', ({ endpoint, signal }) => history.invoke(0, 'ejected', endpoint.spec.id, signal).ok());
@@ -52,10 +62,12 @@ export const client: ClientPart = {
           const left = echo.endpoints.map(({ spec, inflight: n }) => `${spec.id} ${n}`);
           history.complain('calls are counted in flight although none is', left);
         }
+        await followed?.final();
         await operations.final();
       },
       async end() {
         await caller.close();
+        await followed?.close();
         await mesh.close({ deadlineMs: 2_000 });
       },
     };

@@ -51,7 +51,8 @@ function optionsOf({ timeoutMs, key, cancelMs }: CallSettings): { options: Optio
   else if (cancelMs !== undefined) setTimeout(() => abort.abort(), cancelMs);
   const contextValues = createContextValues();
   if (key !== undefined) contextValues.set(routingKey, key);
-  return { options: { timeoutMs, signal: abort.signal, contextValues }, abort };
+  const options = { ...(Number.isFinite(timeoutMs) && { timeoutMs }), signal: abort.signal, contextValues };
+  return { options, abort };
 }
 
 /** Who leaves a stream of Connect early aborts its signal, as docs/connect.md says. */

@@ -10,6 +10,8 @@ export interface Request {
   /** Messages of a stream, and the time between two. */
   readonly count?: number;
   readonly everyMs?: number;
+  /** A stream that only its reader ends. */
+  readonly endless?: boolean;
   /** Bytes that come back. */
   readonly padding?: string;
 }

@@ -5,7 +5,14 @@ import { judge } from './judge.js';
 import type { Answer, Request } from './messages.js';
 
 const LEAVINGS: readonly Leaving[] = ['read', 'read', 'read', 'break', 'throw', 'cancel', 'destroy', 'unread'];
-const KINDS = ['read', 'read', 'read', 'write', 'write', 'count', 'gather', 'chat', 'unsent', 'refused'] as const;
+/** How a stream is left that does not end by itself. */
+const LEFT: readonly Leaving[] = ['break', 'throw', 'cancel', 'destroy'];
+const KINDS = [
+  ...(['read', 'read', 'read', 'read', 'read', 'read', 'write', 'write', 'write', 'write', 'count', 'count'] as const),
+  ...(['gather', 'gather', 'chat', 'chat', 'unsent', 'unsent', 'refused', 'refused', 'endless', 'burst'] as const),
+];
+/** Calls of one turn: some of them cross a GOAWAY on their way. */
+const BURST = 30;
 
 /** Random calls of every kind, left in every way. */
 export class Operations {
@@ -58,6 +65,19 @@ export class Operations {
           ask,
           leaving === 'read' ? requests.length : undefined,
         );
+      }
+      case 'endless': {
+        const how = LEFT[random.below(LEFT.length)]!;
+        const endless = { ...request, delayMs: 0, endless: true, everyMs: random.below(2) };
+        // Nothing else ends it: no deadline, and more than a window holds.
+        const own = { timeoutMs: Number.POSITIVE_INFINITY, leaving: how };
+        return this.#many(worker, 'endless', endless, own, () => this.#caller.count(endless, own, how), undefined);
+      }
+      case 'burst': {
+        const own = { timeoutMs: 3_000 };
+        const calls = Array.from({ length: BURST }, () => ({ id: this.#id(), delayMs: random.below(3) }));
+        const ask = (call: Request) => this.#one(worker, 'write', call, own, () => this.#caller.write(call, own));
+        return void (await Promise.all(calls.map(ask)));
       }
       case 'unsent': {
         // Cancelled in its own turn, or with no time left: no server may hear of it.

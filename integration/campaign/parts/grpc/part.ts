@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { checkDeliveries } from '../../checks/deliveries.js';
+import { checkVersions } from '../../checks/versions.js';
 import type { Operation } from '../../history.js';
 import type { CampaignPart, FaultSpan, RunRecord, Violation } from '../../part.js';
-import { plan } from './plan.js';
+import { AT_REGISTRY as TOLD } from '../../registry.js';
+import { ANNOUNCED, planOf } from './plan.js';
 import { GrpcWorld, LISTED, serverOf } from './world.js';
 
 /** A connection has to come up again, and Consul's check to pass. */
 const GRACE_MS = 5_000;
 /** Faults of the client itself: its deadlines pass while it does nothing. */
 const AT_CLIENT = /^client-/;
-const AT_REGISTRY = /^(consul-|join)/;
+const AT_REGISTRY = new RegExp(`${TOLD.source}|^join`);
 
 const timeoutOf = ({ input }: Operation): number => (input as { timeoutMs: number }).timeoutMs;
 
@@ -26,6 +28,8 @@ function check(record: RunRecord): Violation[] {
     ...ejections(record),
     ...lostToRestarts(record),
     ...strayed(record),
+    ...leftStreams(record),
+    ...checkVersions(operations, { keepsState: record.schedule.options.registry === 'etcd' }),
     ...operations
       .filter(({ name, outcome }) => name === 'final-read' && outcome !== 'ok')
       .map((operation) => ({
@@ -67,9 +71,6 @@ function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
   return violations;
 }
 
-/** Changes that are announced: by GOAWAY, or by the registry. */
-const ANNOUNCED = /^(stop|leave|join|consul-|scripts)/;
-
 /**
  * A server that is stopped in good order loses no call, not even one that must not be repeated:
  * what it had is answered, and what crossed its GOAWAY it has not done.
@@ -90,6 +91,9 @@ function lostToRestarts({ operations, faults }: RunRecord): Violation[] {
     }));
 }
 
+/** What leaves sessions where they are. */
+const QUIET = /^(config|reweigh)/;
+
 /** With affinity, calls of one key go to one server, as long as nothing happens to it. */
 function strayed({ operations, faults, schedule }: RunRecord): Violation[] {
   if (schedule.options.affinity !== true) return [];
@@ -103,14 +107,37 @@ function strayed({ operations, faults, schedule }: RunRecord): Violation[] {
     last.set(key, operation);
     const home = (before?.output as { server?: string } | undefined)?.server;
     if (before === undefined || home === server || before.endedMs > operation.invokedMs) continue;
-    const reason = faults.some(({ beganMs, overMs }) => {
-      return beganMs <= operation.endedMs && overMs + GRACE_MS >= before.invokedMs;
+    const reason = faults.some(({ kind, beganMs, overMs }) => {
+      return !QUIET.test(kind) && beganMs <= operation.endedMs && overMs + GRACE_MS >= before.invokedMs;
     });
     if (reason) continue;
     const says = `'${key}' went from ${home} to ${server}, and nothing had happened`;
     violations.push({ promise: 'a session left its server', says, operations: [before, operation] });
   }
   return violations;
+}
+
+/** Longer than a machine that is busy takes to tell a server; ms. */
+const HEARD_WITHIN_MS = 3_000;
+
+/** Who leaves a stream ends its call, and its server hears of it. */
+function leftStreams({ operations, faults }: RunRecord): Violation[] {
+  const over = new Map(operations.filter(({ name }) => name === 'over').map(({ key, input }) => [key, Number(input)]));
+  const ended = Math.max(...operations.map(({ invokedMs }) => invokedMs));
+  return operations
+    .filter(({ name, key, outcome, endedMs }) => {
+      if (name !== 'endless' || outcome !== 'ok' || endedMs + HEARD_WITHIN_MS > ended) return false;
+      const until = endedMs + HEARD_WITHIN_MS;
+      const hindered = faults.some(({ kind, beganMs, overMs }) => {
+        return !AT_REGISTRY.test(kind) && beganMs <= until && overMs + GRACE_MS >= endedMs - GRACE_MS;
+      });
+      return !hindered && !((over.get(key) ?? Number.POSITIVE_INFINITY) <= until);
+    })
+    .map((operation) => ({
+      promise: 'a stream that was left went on at its server',
+      says: `${operation.key}, left by ${(operation.input as { leaving?: string }).leaving}`,
+      operations: [operation],
+    }));
 }
 
 /** Nobody healthy is ejected for what a caller did. */
@@ -136,10 +163,13 @@ const around = (operation: Operation, event: Operation): boolean =>
   operation.endedMs <= event.endedMs &&
   operation.endedMs > event.endedMs - 2_000;
 
-export const grpc: CampaignPart = {
-  name: 'grpc',
+const part = (name: 'grpc' | 'connect'): CampaignPart => ({
+  name,
   client: join(import.meta.dirname, 'client.ts'),
-  plan,
-  start: () => GrpcWorld.start(),
+  plan: planOf(name),
+  start: (schedule) => GrpcWorld.start(schedule),
   check,
-};
+});
+
+export const grpc: CampaignPart = part('grpc');
+export const connect: CampaignPart = part('connect');

@@ -4,6 +4,7 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
+import { nowMs } from '../../history.js';
 import { decode, encode, type Request, SERVICE } from './messages.js';
 
 interface Settings {
@@ -20,6 +21,10 @@ let mood: Mood = 'well';
 
 const received = (method: string, id: string): void => {
   writeSync(file, `${JSON.stringify({ server: settings.id, method, id })}\n`);
+};
+/** A stream is over for its server: it has sent all, or nobody reads it any longer. */
+const over = (method: string, id: string): void => {
+  writeSync(file, `${JSON.stringify({ server: settings.id, method, id, over: nowMs() })}\n`);
 };
 const answer = ({ id, padding }: Request, n: number): object => ({ id, server: settings.id, n, padding });
 
@@ -43,12 +48,14 @@ const unary =
 const count: grpc.handleServerStreamingCall<Request, object> = (call) => {
   const { request } = call;
   received('count', request.id);
+  if (request.endless) call.on('cancelled', () => over('count', request.id));
   let n = 0;
   const next = (): void => {
     if (call.cancelled) return;
-    if (n === (request.count ?? 0)) return void call.end();
-    call.write(answer(request, n++));
-    setTimeout(next, request.everyMs ?? 0);
+    if (n === (request.count ?? 0) && !request.endless) return void call.end();
+    const more = call.write(answer(request, n++));
+    if (!more && request.endless) call.once('drain', next);
+    else setTimeout(next, request.everyMs ?? 0);
   };
   handle(request, (code) => (code === undefined ? next() : call.emit('error', failure(code))));
 };

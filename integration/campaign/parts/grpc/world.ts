@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { freePort, Relay } from '../../../harness/index.js';
 import type { ClientHistory } from '../../history.js';
 import { beginNetFault } from '../../net-faults.js';
-import type { Fault, PartWorld } from '../../part.js';
+import type { Fault, PartWorld, Schedule } from '../../part.js';
 import { beginProcessFault } from '../../process-faults.js';
-import { CampaignRegistry } from '../../registry.js';
+import { Documents } from '../../registry/documents.js';
+import { type Registry, startRegistry } from '../../registry.js';
 import { ServerProcess } from './server-process.js';
 
 export const LISTED = 3;
@@ -15,28 +16,40 @@ export const NAME = 'echo';
 
 export const serverOf = (target: number): string => `g${target}`;
 
-/** gRPC servers in processes of their own, each behind a relay, listed by Consul. */
+/** A line of a server: it received a call, or a stream that it sends is over since `over` (ms). */
+interface Received {
+  readonly server: string;
+  readonly method: string;
+  readonly id: string;
+  readonly over?: number;
+}
+
+/** gRPC servers in processes of their own, each behind a relay, listed by Consul or etcd. */
 export class GrpcWorld implements PartWorld {
   readonly #servers: readonly ServerProcess[];
   readonly #relays: readonly Relay[];
-  readonly #registry: CampaignRegistry;
+  readonly #registry: Registry;
+  readonly #documents: Documents | undefined;
   readonly #folder: string;
   readonly clients: unknown;
 
   private constructor(
     servers: readonly ServerProcess[],
     relays: readonly Relay[],
-    registry: CampaignRegistry,
+    registry: Registry,
+    documents: Documents | undefined,
     folder: string,
   ) {
     this.#servers = servers;
     this.#relays = relays;
     this.#registry = registry;
+    this.#documents = documents;
     this.#folder = folder;
-    this.clients = { consul: registry.address, ports: relays.slice(0, LISTED).map(({ port }) => port) };
+    const { kind, address } = registry;
+    this.clients = { registry: { kind, address }, ports: relays.slice(0, LISTED).map(({ port }) => port) };
   }
 
-  static async start(): Promise<GrpcWorld> {
+  static async start({ options }: Schedule): Promise<GrpcWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'fairlead-campaign-grpc-'));
     const file = join(folder, 'received.jsonl');
     writeFileSync(file, '');
@@ -44,7 +57,11 @@ export class GrpcWorld implements PartWorld {
     for (let i = 0; i < SERVERS; i++) servers.push(new ServerProcess(serverOf(i), await freePort(), file));
     await Promise.all(servers.map((server) => server.start()));
     const relays = await Promise.all(servers.map((server) => Relay.before(server)));
-    const world = new GrpcWorld(servers, relays, await CampaignRegistry.start(), folder);
+    const registry = await startRegistry(options.registry === 'etcd' ? 'etcd' : 'consul');
+    const affinity = options.affinity === true && { ttlMs: 60_000 };
+    const documents = options.config === true ? new Documents(registry, NAME, { affinity }) : undefined;
+    const world = new GrpcWorld(servers, relays, registry, documents, folder);
+    await documents?.writeFirst();
     for (let i = 0; i < LISTED; i++) await world.#register(i);
     return world;
   }
@@ -53,6 +70,7 @@ export class GrpcWorld implements PartWorld {
     const { kind, target } = fault;
     const server = this.#servers[target]!;
     const end =
+      (await this.#documents?.begin(fault)) ??
       (await this.#registry.begin(fault, serverOf)) ??
       (await beginNetFault(fault, this.#relays[target]!)) ??
       (await beginProcessFault(fault, server));
@@ -64,6 +82,11 @@ export class GrpcWorld implements PartWorld {
     if (kind === 'leave') {
       await this.#registry.deregister(serverOf(target));
       return () => this.#register(target);
+    }
+    if (kind === 'reweigh') {
+      // While its registry is away it says that later.
+      void this.#registry.reweigh(serverOf(target), 2 + (fault.atMs % 4)).catch(() => {});
+      return async () => void this.#registry.reweigh(serverOf(target), 1).catch(() => {});
     }
     server.tell(kind.slice('answers-'.length));
     return async () => server.tell('well');
@@ -77,13 +100,16 @@ export class GrpcWorld implements PartWorld {
       await this.#relays[i]!.pass();
     }
     await this.#registry.heal();
+    await this.#documents?.heal();
   }
 
   async finish(history: ClientHistory): Promise<void> {
+    this.#documents?.finish(history);
     for (const line of readFileSync(join(this.#folder, 'received.jsonl'), 'utf8').split('\n')) {
       if (line === '') continue;
-      const { server, method, id } = JSON.parse(line) as { server: string; method: string; id: string };
-      history.invoke(0, 'received', id, method).ok(server);
+      const { server, method, id, over } = JSON.parse(line) as Received;
+      if (over === undefined) history.invoke(0, 'received', id, method).ok(server);
+      else history.invoke(0, 'over', id, over).ok(server);
     }
   }
 

@@ -3,18 +3,21 @@ import { consulResolver } from 'fairlead/consul';
 import { ShardedRedis, type ShardedRedisOptions } from 'fairlead/redis';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
 import { Messages } from './messages.js';
-import { cacheOperations, choose, type OperationContext, storeOperations } from './operations.js';
+import { cacheOperations, choose, type OperationContext, SCRIPTS, storeOperations } from './operations.js';
 import { readAll } from './read-all.js';
 import { SERVICE } from './world.js';
 
 export const client: ClientPart = {
   async start(context: ClientContext): Promise<RunningClient> {
     const { options, history, keys } = context;
-    const { mode, ...given } = options as { mode: string } & Partial<ShardedRedisOptions>;
-    const { consul } = context.world as { consul: string };
-    const mesh = createMesh({ resolver: consulResolver({ address: consul, env: {} }) });
+    const { mode, late, ...given } = options as { mode: string; late?: boolean } & Partial<ShardedRedisOptions>;
+    const { consul, lateConsul } = context.world as { consul: string; lateConsul: string };
+    // The first client, and who takes its place.
+    const address = late === true && /^c0/.test(context.name) ? lateConsul : consul;
+    const mesh = createMesh({ resolver: consulResolver({ address, env: {} }) });
     const redis = new ShardedRedis(mesh, {
       ...given,
+      scripts: SCRIPTS,
       service: SERVICE,
       ...(mode === 'cache' && { onFailure: 'next' as const }),
     });
@@ -31,6 +34,7 @@ export const client: ClientPart = {
         if (random.below(40) === 0) await messages?.publish(worker, random);
       },
       async final() {
+        if (handsOver(given)) await untilHandedOver(own);
         if (mode !== 'cache') await readAll(own);
         await messages?.final();
       },
@@ -44,3 +48,19 @@ export const client: ClientPart = {
     };
   },
 };
+
+/** Windows that are over within a round. */
+const handsOver = ({ handover }: Partial<ShardedRedisOptions>): boolean =>
+  handover !== undefined && handover.background !== false && handover.windowMs < 10_000;
+
+/** Longer than settling, a window and its sweeps take. */
+const HANDED_OVER_WITHIN_MS = 12_000;
+
+/** In quiet a hand-over comes to its end, and each key is at one server. */
+async function untilHandedOver({ redis, history }: OperationContext): Promise<void> {
+  for (let waitedMs = 0; redis.handover?.active && waitedMs < HANDED_OVER_WITHIN_MS; waitedMs += 50) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  if (redis.handover?.active) history.complain('a hand-over does not end', redis.handover);
+  else history.invoke(0, 'handed-over', '').ok();
+}

@@ -20,6 +20,11 @@ export class Messages {
     this.#redis = redis;
     this.#context = context;
     redis.on('message', (channel: string, message: string) => this.#hear(channel, message));
+    // As with ioredis, sharded channels are prefixed as keys are, and heard as they are at the server.
+    const prefix = redis.options.keyPrefix ?? '';
+    redis.on('smessage', (channel: string, message: string) => {
+      this.#hear(`s ${channel.slice(prefix.length)}`, message);
+    });
     redis.on('pmessage', (_pattern: string, channel: string, message: string) => this.#hear(`p ${channel}`, message));
   }
 
@@ -29,6 +34,7 @@ export class Messages {
     const asks = [
       ...channels.map((channel) => () => this.#redis.subscribe(channel)),
       () => this.#redis.psubscribe(`${this.#context.name}/p*`),
+      () => this.#redis.ssubscribe(`${this.#context.name}/s0`, `${this.#context.name}/s1`),
     ];
     for (const ask of asks) {
       for (let tries = 0; ; tries++) {
@@ -46,13 +52,13 @@ export class Messages {
 
   async publish(worker: number, random: Random): Promise<void> {
     const { history, name } = this.#context;
-    const channel =
-      random.below(2) === 0 ? this.#channel(random.below(CHANNELS)) : `${name}/p${random.below(CHANNELS)}`;
+    const [kind, i] = [random.below(5), random.below(CHANNELS)];
+    const channel = kind < 2 ? this.#channel(i) : `${name}/${kind < 4 ? 'p' : 's'}${kind < 4 ? i : i % 2}`;
     const message = `${name}#${this.#sent++}`;
     // `keyPrefix` is for keys, not for channels, and shardFor() takes keys.
     const prefixed = (this.#redis.options.keyPrefix ?? '') !== '';
     const about = (): object => (prefixed ? {} : { shard: this.#redis.shardFor(channel) });
-    await history.run(worker, 'publish', channel, message, () => this.#redis.publish(channel, message), judge, about);
+    await history.run(worker, 'publish', channel, message, () => this.#send(channel, message), judge, about);
   }
 
   /** All servers are reachable again: within a second or so each channel is subscribed. */
@@ -62,12 +68,13 @@ export class Messages {
       [this.#channel(i), this.#channel(i)],
       [`${name}/p${i}`, `p ${name}/p${i}`],
     ]).flat() as [string, string][];
+    for (const i of [0, 1]) all.push([`${name}/s${i}`, `s ${name}/s${i}`]);
     const until = performance.now() + HEARD_WITHIN_MS;
     const missing = new Map(all);
     while (missing.size > 0) {
       for (const [channel, heardAs] of missing) {
         const message = `${name}#final${this.#sent++}`;
-        await this.#redis.publish(channel, message);
+        await this.#send(channel, message);
         await new Promise((resolve) => setTimeout(resolve, 30));
         if (this.#heard.has(`${heardAs} ${message}`)) missing.delete(channel);
       }
@@ -81,6 +88,11 @@ export class Messages {
   async close(): Promise<void> {
     await this.#redis.unsubscribe();
     await this.#redis.punsubscribe();
+    await this.#redis.sunsubscribe();
+  }
+
+  #send(channel: string, message: string): Promise<unknown> {
+    return channel.includes('/s') ? this.#redis.spublish(channel, message) : this.#redis.publish(channel, message);
   }
 
   #channel(i: number): string {

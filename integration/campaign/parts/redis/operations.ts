@@ -1,6 +1,7 @@
 import { PartialResultError, type ShardedRedis } from 'fairlead/redis';
 import type { Random } from 'fairlead/testing';
 import { type ClientHistory, describe, type Invoked } from '../../history.js';
+import { addItem, COLLECTIONS, itemsAt } from './collections.js';
 import { judge } from './judge.js';
 import { intact, padded } from './values.js';
 
@@ -37,9 +38,13 @@ const increment: Operate = (context, worker, random) => {
   const { redis, history } = context;
   const key = numbered('counter', context, random);
   const one = (ask: () => Promise<unknown>): Promise<unknown> => command(context, worker, 'incr', key, 1, ask);
-  switch (random.below(7)) {
+  switch (random.below(9)) {
     case 0:
       return one(() => history.called<number>((done) => void redis.incr(key, done)));
+    case 6:
+      return one(() => (redis as unknown as Scripted).campaignIncrement(key));
+    case 7:
+      return one(async () => only(await redis.multi().get(key).strlen(key).incr(key).exec()));
     case 1:
       return one(() => redis.eval("return redis.call('INCR', KEYS[1])", 1, key));
     case 2:
@@ -55,7 +60,23 @@ const increment: Operate = (context, worker, random) => {
   }
 };
 
-/** The answer of a pipeline of one command. */
+/** Counters within a hash and a sorted set. */
+const incrementField: Operate = (context, worker, random) => {
+  const { redis } = context;
+  const hash = random.below(2) === 0;
+  const key = numbered(hash ? 'hcounter' : 'zcounter', context, random);
+  return command(context, worker, 'incr', key, 1, async () => {
+    return hash ? await redis.hincrby(key, 'n', 1) : Number(await redis.zincrby(key, 1, 'n'));
+  });
+};
+
+/** A script of the program's, sent by its digest. */
+export const SCRIPTS = { campaignIncrement: { numberOfKeys: 1, lua: "return redis.call('INCR', KEYS[1])" } };
+interface Scripted {
+  campaignIncrement(key: string): Promise<unknown>;
+}
+
+/** The last answer of a pipeline. */
 function only(results: [Error | null, unknown][] | null): unknown {
   const [error, value] = results![results!.length - 1]!;
   if (error) throw error;
@@ -107,7 +128,11 @@ const write: Operate = (context, worker, random) => {
   const value = padded(id, random);
   const one = (ask: () => Promise<unknown>): Promise<unknown> =>
     command(context, worker, 'write', key, id, async () => void (await ask()));
-  switch (random.below(6)) {
+  switch (random.below(8)) {
+    case 5:
+      return one(() => redis.set(key, value, 'EX', 3_600, 'GET'));
+    case 6:
+      return one(async () => only(await redis.pipeline().get(key).set(key, value).exec()));
     case 0:
       return one(() => history.called((done) => void redis.set(key, value, done)));
     case 1:
@@ -125,7 +150,9 @@ const write: Operate = (context, worker, random) => {
 
 const remove: Operate = (context, worker, random) => {
   const key = numbered('register', context, random);
-  const ask = random.below(2) === 0 ? () => context.redis.del(key) : () => context.redis.unlink(key);
+  const { redis } = context;
+  const asks = [() => redis.del(key), () => redis.unlink(key), () => redis.getdel(key)];
+  const ask = asks[random.below(asks.length)]!;
   return command(context, worker, 'write', key, null, async () => void (await ask()));
 };
 
@@ -134,7 +161,11 @@ const read: Operate = (context, worker, random) => {
   const key = numbered('register', context, random);
   const one = (ask: () => Promise<Buffer | null>): Promise<unknown> =>
     command(context, worker, 'read', key, undefined, async () => intact(await ask(), history, key));
-  switch (random.below(4)) {
+  switch (random.below(6)) {
+    case 3:
+      return one(() => redis.getexBuffer(key));
+    case 4:
+      return one(() => redis.getrangeBuffer(key, 0, -1).then((value) => (value.length === 0 ? null : value)));
     case 0:
       return one(() => history.called<Buffer | null>((done) => void redis.getBuffer(key, done)));
     case 1:
@@ -178,60 +209,57 @@ const writeMany: Operate = async (context, worker, random) => {
 
 const collect: Operate = (context, worker, random) => {
   const { redis } = context;
-  const kind = random.below(5);
-  const key = numbered(['list', 'set', 'hash', 'zset', 'stream'][kind]!, context, random);
-  const item = fresh(context);
-  const add = [
-    () => redis.rpush(key, item),
-    () => redis.sadd(key, item),
-    () => redis.hset(key, item, '1'),
-    () => redis.zadd(key, String(random.below(100)), item),
-    () => redis.xadd(key, '*', 'item', item),
-  ][kind]! as () => Promise<unknown>;
-  return command(context, worker, 'add', key, item, async () => void (await add()));
+  const kind = COLLECTIONS[random.below(COLLECTIONS.length)]!;
+  const key = numbered(kind, context, random);
+  const item = kind === 'bits' ? freshBit(context) : fresh(context);
+  return command(context, worker, 'add', key, item, async () => void (await addItem(redis, kind, key, item, random)));
 };
 
 const gather: Operate = (context, worker, random) => {
-  const kind = ['list', 'set', 'hash', 'zset', 'stream'][random.below(5)]!;
+  const kind = COLLECTIONS[random.below(COLLECTIONS.length)]!;
   const key = numbered(kind, context, random);
-  return command(context, worker, 'items', key, undefined, () => itemsAt(context.redis, key));
+  return command(context, worker, 'items', key, undefined, () => itemsAt(context.redis, key, random.below(2) === 0));
 };
 
-/** All items of a collection, by its kind. */
-export async function itemsAt(redis: ShardedRedis, key: string): Promise<string[]> {
-  switch (key.split(':')[0]) {
-    case 'list':
-    case 'queue':
-      return await redis.lrange(key, 0, -1);
-    case 'set':
-      return await redis.smembers(key);
-    case 'hash':
-      return await redis.hkeys(key);
-    case 'zset':
-      return await redis.zrange(key, '0', '-1');
-    default:
-      return (await redis.xrange(key, '-', '+')).map(([, fields]) => fields[1]!);
-  }
+/** Numbers of several clients, and of those that took their place, that never meet. */
+function freshBit(context: OperationContext): string {
+  const [client = '0', life = '0'] = context.name.slice(1).split('.');
+  return String(context.unique++ * 32 + (Number(client) % 4) * 8 + (Number(life) % 8));
 }
 
 const put: Operate = (context, worker, random) => {
-  const key = numbered('queue', context, random);
+  const { redis } = context;
+  const kind = QUEUES[random.below(QUEUES.length)]!;
+  const key = numbered(kind, context, random);
   const item = fresh(context);
-  return command(context, worker, 'put', key, item, async () => void (await context.redis.rpush(key, item)));
+  const add = (): Promise<unknown> => (kind === 'queue' ? redis.rpush(key, item) : redis.zadd(key, 1, item));
+  return command(context, worker, 'put', key, item, async () => void (await add()));
 };
+
+const QUEUES = ['queue', 'queue', 'zqueue'] as const;
 
 const take: Operate = (context, worker, random) => {
   const { redis } = context;
-  const key = numbered('queue', context, random);
+  const kind = QUEUES[random.below(QUEUES.length)]!;
+  const key = numbered(kind, context, random);
   const one = (ask: () => Promise<unknown>): Promise<unknown> => command(context, worker, 'take', key, undefined, ask);
   const seconds = 0.1 + random.below(10) / 10;
-  switch (random.below(4)) {
+  if (kind === 'zqueue') {
+    return random.below(2) === 0
+      ? one(async () => (await redis.zpopmin(key))[0] ?? null)
+      : one(async () => (await redis.bzpopmin(key, seconds))?.[1] ?? null);
+  }
+  switch (random.below(6)) {
     case 0:
       return one(async () => (await redis.blpop(key, seconds))?.[1] ?? null);
     case 1:
       return one(async () => (await redis.brpop(key, seconds))?.[1] ?? null);
     case 2:
       return one(() => redis.rpop(key));
+    case 3:
+      return one(async () => (await redis.blmpop(seconds, 1, key, 'LEFT'))?.[1][0] ?? null);
+    case 4:
+      return one(async () => only(await redis.multi().llen(key).lpop(key).exec()));
     default:
       return one(() => redis.lpop(key));
   }
@@ -286,7 +314,8 @@ const refused: Operate = async (context) => {
 };
 
 export const storeOperations: readonly Weighted[] = [
-  [20, increment],
+  [18, increment],
+  [4, incrementField],
   [6, pipelined],
   [12, write],
   [3, remove],

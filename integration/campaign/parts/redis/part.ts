@@ -6,6 +6,8 @@ import { checkLocks } from '../../checks/locks.js';
 import { checkRegisters } from '../../checks/registers.js';
 import type { Operation } from '../../history.js';
 import type { CampaignPart, FaultSpan, RunRecord, Violation } from '../../part.js';
+import { checkHearing } from './hearing.js';
+import { checkPlaces } from './places.js';
 import { plan } from './plan.js';
 import { RedisWorld, shardOf } from './world.js';
 
@@ -16,7 +18,7 @@ const GRACE_MS = 4_000;
 const DIFFER_MS = 2_000;
 
 /** Faults that no command may notice: the last list of servers serves, and scripts are sent again. */
-const UNNOTICED = /^(client-|consul-|join|scripts-forgotten|disconnect-subscribers)/;
+const UNNOTICED = /^(client-|consul-|registrar-|join|late|scripts-forgotten|disconnect-subscribers)/;
 
 /** Once keys move, what a command needs may be at any server. */
 const concerns =
@@ -27,8 +29,22 @@ const concerns =
     return moving || shard === undefined || shard === shardOf(target);
   };
 
+/** What the client that hears late knows of nothing is worth nothing: it may have happened. */
+function asTold({ operations, faults, schedule }: RunRecord): readonly Operation[] {
+  const late = faults.filter(({ kind }) => kind === 'late');
+  if (late.length === 0) return operations;
+  const { settleMs } = schedule.options.handover as { settleMs: number };
+  return operations.map((operation) => {
+    const { client, name, endedMs, invokedMs } = operation;
+    const then = late.some(({ beganMs, overMs }) => beganMs <= endedMs && overMs + settleMs + 1_000 >= invokedMs);
+    if (!then || !/^c0/.test(client) || name.startsWith('final-') || operation.outcome !== 'ok') return operation;
+    return { ...operation, outcome: 'unknown' as const, output: undefined };
+  });
+}
+
 function check(record: RunRecord): Violation[] {
-  const { operations, faults, schedule } = record;
+  const { faults, schedule } = record;
+  const operations = asTold(record);
   const { mode } = schedule.options;
   const cache = mode === 'cache';
   const counters = { adds: ['incr'], reads: ['final-count'], mayForget: cache };
@@ -39,7 +55,11 @@ function check(record: RunRecord): Violation[] {
     ...checkCollections(operations, { adds: ['add'], reads: ['items', 'final-items'] }),
     ...checkQueues(operations, { puts: ['put'], takes: ['take'], left: ['final-left'] }),
     ...checkLocks(operations, { acquires: ['acquire'], releases: ['release'] }),
-    ...(cache ? [] : checkCauses(operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),
+    ...(cache ? [] : checkHearing(record)),
+    ...checkPlaces(record),
+    ...(cache
+      ? []
+      : checkCauses(record.operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),
     ...lateWrites(record),
     ...operations
       .filter(({ name, outcome }) => name.startsWith('final-') && outcome !== 'ok')

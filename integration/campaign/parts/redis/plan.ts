@@ -2,15 +2,17 @@ import type { Random } from 'fairlead/testing';
 import { netFaults } from '../../net-faults.js';
 import type { FaultKind, Plan } from '../../part.js';
 import { processFaults } from '../../process-faults.js';
-import { registryFaults } from '../../registry.js';
-import { clientFaults } from '../../schedule.js';
+import { REGISTRAR_FAULTS, registryFaults } from '../../registry.js';
+import { clientFaults, swarm } from '../../schedule.js';
 import { LISTED } from './world.js';
 
 /**
  * - `store`: fixed servers with persistence, `onFailure: 'fail'`; every fault but a change of the
  *   topology.
  * - `moving`: the same with a hand-over window, and a server that joins and leaves. Nobody is kept
- *   from hearing of a change for longer than `settleMs`, as docs/redis.md asks for.
+ *   from hearing of a change for longer than `settleMs`, as docs/redis.md asks for; but with `late`
+ *   the first client is, of a server that joins for good: what it writes meanwhile may be lost, and
+ *   what others write may not.
  * - `cache`: `onFailure: 'next'`, no persistence, eviction; every fault.
  */
 export type Mode = 'store' | 'moving' | 'cache';
@@ -21,27 +23,36 @@ export function plan(random: Random): Plan {
   const pick = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
   const mode = pick<Mode>('store', 'store', 'moving', 'moving', 'cache');
   const settleMs = pick(1_500, 2_500);
+  const late = mode === 'moving' && random.below(4) === 0;
+  const windowMs = late ? 60_000 : pick(1, 1, 3_000, 60_000);
+  const background = windowMs < 60_000 || (!late && random.below(2) === 0);
   const options = {
     mode,
     placement: pick('ketama', 'rendezvous', 'maglev'),
     keyPrefix: pick(undefined, 'app:'),
     probeIntervalMs: pick(undefined, 50, 500),
     downAfterMs: pick(undefined, 300, 1_500),
-    commandTimeout: pick(undefined, 1_500),
+    commandTimeout: pick(undefined, 800, 1_500),
     enableOfflineQueue: pick(undefined, false),
     lazyConnect: pick(undefined, true),
     connectionName: pick(undefined, 'campaign'),
-    ...(mode === 'moving' && {
-      handover: { windowMs: pick(3_000, 60_000), settleMs, maxMoves: pick(4, 64), background: pick(true, true, false) },
-    }),
+    ...(late && { late }),
+    // What is not swept, and not asked for within its window, is out of sight.
+    ...(mode === 'moving' && { handover: { windowMs, settleMs, maxMoves: pick(1, 4, 64), background } }),
     ...(mode === 'cache' && { quarantine: pick('generation', 'flush', 'generation') }),
   };
-  const sized = { clients: 1 + random.below(CLIENTS), workers: pick(4, 8, 16), keys: pick(4, 8, 24) };
+  const keys = mode === 'moving' ? pick(8, 24, 100) : pick(4, 8, 24);
+  const sized = {
+    clients: late ? CLIENTS : 1 + random.below(CLIENTS),
+    workers: pick(4, 8, 16),
+    keys: late ? 150 : keys,
+  };
   const clean = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   if (mode === 'cache' && options.quarantine === 'flush') delete clean.keyPrefix;
   // Elsewhere docs/redis.md says that servers which join and leave again give old values back.
   const joins = mode === 'moving' || (mode === 'cache' && options.quarantine === 'generation');
-  return { ...sized, options: clean, faults: faultsOf(mode, settleMs, joins) };
+  const faults = late ? lateFaults(settleMs) : swarm(faultsOf(mode, settleMs, joins), random, /^join/);
+  return { ...sized, options: clean, faults };
 }
 
 function faultsOf(mode: Mode, settleMs: number, joins: boolean): FaultKind[] {
@@ -57,16 +68,28 @@ function faultsOf(mode: Mode, settleMs: number, joins: boolean): FaultKind[] {
   const most = settleMs - 1_000;
   const late = [...servers, ...clientFaults(CLIENTS)].map((fault) => {
     const [min, max] = fault.lastsMs;
+    // What was swallowed is never executed, and what has no answer was at once.
+    if (/^net-(swallow|half-open)$/.test(fault.kind)) return { ...fault, lastsMs: [min, 5_000] as const };
     return { ...fault, lastsMs: [Math.min(min, most), Math.min(max, most)] as const };
   });
-  return [...late, ...topologyFaults()];
+  return [...late, ...REGISTRAR_FAULTS, ...topologyFaults()];
+}
+
+/** Later than `settleMs`, and than all others. */
+function lateFaults(settleMs: number): FaultKind[] {
+  return [
+    { kind: 'late', targets: 1, lastsMs: [settleMs + 4_000, settleMs + 8_000], group: 'late', weight: 2 },
+    { kind: 'join-for-good', targets: 1, lastsMs: [1, 5], group: 'topology', weight: 2 },
+    { kind: 'scripts-forgotten', targets: LISTED, lastsMs: [1, 5], weight: 0.5 },
+    { kind: 'disconnect-subscribers', targets: LISTED, lastsMs: [1, 5], weight: 0.5 },
+  ];
 }
 
 function topologyFaults(): FaultKind[] {
   const change = (kind: string, lastsMs: readonly [number, number], weight: number): FaultKind => {
     return { kind, targets: 1, lastsMs, weight, group: 'topology' };
   };
-  return [change('join', [10, 5_000], 6), change('join', [1, 60], 2), change('join-for-good', [1, 5], 0.5)];
+  return [change('join', [10, 5_000], 6), change('join', [1, 60], 2), change('join-for-good', [1, 5], 1.5)];
 }
 
 function commandFaults(mode: Mode): FaultKind[] {

@@ -1,4 +1,5 @@
-import { itemsAt, type OperationContext } from './operations.js';
+import { COLLECTIONS, itemsAt } from './collections.js';
+import type { OperationContext } from './operations.js';
 import { intact } from './values.js';
 
 /** In quiet, nothing fails: what is read here is what must be true. */
@@ -12,10 +13,13 @@ export async function readAll({ redis, history, keys }: OperationContext): Promi
     await read('final-read', `register:${i}`, async () =>
       intact(await redis.getBuffer(`register:${i}`), history, `register:${i}`),
     );
-    for (const kind of ['list', 'set', 'hash', 'zset', 'stream']) {
+    for (const kind of COLLECTIONS) {
       await read('final-items', `${kind}:${i}`, () => itemsAt(redis, `${kind}:${i}`));
     }
-    await read('final-left', `queue:${i}`, () => itemsAt(redis, `queue:${i}`));
+    await read('final-count', `hcounter:${i}`, () => redis.hget(`hcounter:${i}`, 'n'));
+    await read('final-count', `zcounter:${i}`, () => redis.zscore(`zcounter:${i}`, 'n'));
+    for (const kind of ['queue', 'zqueue'])
+      await read('final-left', `${kind}:${i}`, () => itemsAt(redis, `${kind}:${i}`));
   }
   await read('final-keys', 'all', async () => {
     const found = await redis.keys(`${redis.options.keyPrefix ?? ''}*`);

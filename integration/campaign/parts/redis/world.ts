@@ -5,7 +5,7 @@ import type { ClientHistory } from '../../history.js';
 import { beginNetFault } from '../../net-faults.js';
 import type { Fault, PartWorld, Schedule } from '../../part.js';
 import { beginProcessFault } from '../../process-faults.js';
-import { CampaignRegistry } from '../../registry.js';
+import { type Registry, startRegistry } from '../../registry.js';
 
 /** Listed from the beginning; the last server joins and leaves. */
 export const LISTED = 3;
@@ -18,21 +18,25 @@ export const shardOf = (target: number): string => `s${target}`;
 export class RedisWorld implements PartWorld {
   readonly #servers: readonly Server[];
   readonly #relays: readonly Relay[];
-  readonly #registry: CampaignRegistry;
+  readonly #registry: Registry;
+  /** The way to the registry of the client that hears late. */
+  readonly #lateRelay: Relay;
   readonly #store: boolean;
   readonly clients: unknown;
 
   private constructor(
     servers: readonly Server[],
     relays: readonly Relay[],
-    registry: CampaignRegistry,
+    registry: Registry,
+    lateRelay: Relay,
     store: boolean,
   ) {
     this.#servers = servers;
     this.#relays = relays;
     this.#registry = registry;
+    this.#lateRelay = lateRelay;
     this.#store = store;
-    this.clients = { consul: registry.address };
+    this.clients = { consul: registry.address, lateConsul: lateRelay.address };
   }
 
   static async start({ options }: Schedule): Promise<RedisWorld> {
@@ -44,7 +48,9 @@ export class RedisWorld implements PartWorld {
     ];
     const servers = await Promise.all(Array.from({ length: SERVERS }, () => startRedis({ persist: store, args })));
     const relays = await Promise.all(servers.map((server) => Relay.before(server)));
-    const world = new RedisWorld(servers, relays, await CampaignRegistry.start(), store);
+    const registry = await startRegistry('consul');
+    const lateRelay = await Relay.before({ port: Number(registry.address.split(':')[1]) });
+    const world = new RedisWorld(servers, relays, registry, lateRelay, store);
     for (let i = 0; i < LISTED; i++) await world.#register(i);
     return world;
   }
@@ -65,6 +71,10 @@ export class RedisWorld implements PartWorld {
       await this.#register(LISTED);
       return async () => {};
     }
+    if (kind === 'late') {
+      this.#lateRelay.hold();
+      return () => this.#lateRelay.pass();
+    }
     const [begin, over] = await commandsOf(kind);
     await this.#tell(target, begin);
     return () => this.#tellSurely(target, over);
@@ -83,6 +93,7 @@ export class RedisWorld implements PartWorld {
         ['replicaof', 'no', 'one'],
       ]);
     }
+    await this.#lateRelay.pass();
     await this.#registry.heal();
   }
 
@@ -105,6 +116,7 @@ export class RedisWorld implements PartWorld {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lateRelay[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();
     await Promise.all(this.#relays.map((relay) => relay[Symbol.asyncDispose]()));
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));

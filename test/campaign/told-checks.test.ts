@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { checkVersions } from '../../integration/campaign/checks/versions.js';
+import type { Operation, Outcome } from '../../integration/campaign/history.js';
+import type { FaultSpan, RunRecord, Schedule, Violation } from '../../integration/campaign/part.js';
+import { grpc } from '../../integration/campaign/parts/grpc/part.js';
+import { checkHearing } from '../../integration/campaign/parts/redis/hearing.js';
+import { redis } from '../../integration/campaign/parts/redis/part.js';
+import { checkPlaces } from '../../integration/campaign/parts/redis/places.js';
+
+let ids = 0;
+interface By extends Partial<Operation> {
+  readonly name: string;
+}
+/** One operation of a history by hand. */
+const op = (by: By): Operation => ({
+  id: `o${ids++}`,
+  client: 'c0',
+  worker: 0,
+  key: 'k',
+  input: undefined,
+  output: undefined,
+  outcome: 'ok' as Outcome,
+  invokedMs: 0,
+  endedMs: 1,
+  ...by,
+});
+const fault = (kind: string, beganMs: number, overMs: number): FaultSpan => {
+  return { kind, target: 0, atMs: beganMs, lastsMs: overMs - beganMs, beganMs, overMs };
+};
+const record = (operations: Operation[], faults: FaultSpan[] = [], schedule: Partial<Schedule> = {}): RunRecord => {
+  const whole = { part: 'p', seed: 1, lastsMs: 1, options: {}, clients: 1, workers: 1, keys: 1, faults: [] };
+  return { schedule: { ...whole, ...schedule }, operations, faults };
+};
+const promises = (violations: readonly Violation[]): string[] => violations.map(({ promise }) => promise);
+
+describe('the checker of configurations', () => {
+  const put = (key: string, valid: boolean, atMs: number): Operation =>
+    op({ name: 'config-put', key, input: { valid, atMs }, invokedMs: 1_000 });
+  const applied = (key: string, number: number, revision: string, invokedMs: number, client = 'c0'): Operation =>
+    op({ name: 'config-applied', key, input: { number, revision }, invokedMs, client });
+  const check = (...operations: Operation[]): string[] => promises(checkVersions(operations, { keepsState: true }));
+
+  it('takes valid documents in the order of their revisions, some left out, each client for itself', () => {
+    expect(
+      check(
+        put('5', true, 1),
+        put('6', false, 2),
+        put('7', true, 3),
+        applied('5', 1, '3', 4),
+        applied('7', 2, '9', 5),
+        applied('5', 1, '3', 6, 'c1'),
+      ),
+    ).toEqual([]);
+  });
+
+  it.each<[string, Operation[]]>([
+    ['an invalid document came into force', [put('5', false, 1), applied('5', 1, '3', 4)]],
+    ['a document that was not written came into force', [applied('5', 1, '3', 4)]],
+    ['a document came into force before it was written', [put('5', true, 9), applied('5', 1, '3', 4)]],
+    ['versions do not count up', [put('5', true, 1), applied('5', 2, '3', 4), applied('5', 2, '4', 5)]],
+    ['an older document followed a newer one', [put('5', true, 1), applied('5', 1, '3', 4), applied('5', 2, '2', 5)]],
+  ])('%s', (promise, operations) => {
+    expect(check(...operations)).toEqual([`configuration: ${promise}`]);
+  });
+});
+
+describe('the checker of subscriptions', () => {
+  const deaf = op({ name: 'publish', output: 0, invokedMs: 20_000, endedMs: 20_001 });
+
+  it('finds a message that none heard while nothing was wrong, also on a server that joined long before', () => {
+    expect(checkHearing(record([deaf]))).toHaveLength(1);
+    expect(checkHearing(record([deaf], [fault('kill', 1_000, 2_000), fault('join', 3_000, 30_000)]))).toHaveLength(1);
+  });
+
+  it('takes one that was heard, one that failed, and what is missed under faults and right after changes', () => {
+    expect(
+      checkHearing(
+        record([
+          { ...deaf, output: 1 },
+          { ...deaf, outcome: 'unknown' },
+        ]),
+      ),
+    ).toEqual([]);
+    expect(checkHearing(record([deaf], [fault('kill', 10_000, 16_000)]))).toEqual([]);
+    expect(checkHearing(record([deaf], [fault('join', 3_000, 18_000)]))).toEqual([]);
+  });
+});
+
+describe('the checker of places', () => {
+  const at = (server: string, ...keys: string[]): Operation => op({ name: 'server-keys', key: server, output: keys });
+
+  it('finds a key at two servers, once all clients have handed over', () => {
+    const both = [at('s0', 'a', 'b'), at('s1', 'b')];
+    expect(promises(checkPlaces(record([op({ name: 'handed-over' }), ...both])))).toEqual(['a key is at two servers']);
+    expect(checkPlaces(record(both))).toEqual([]);
+    expect(checkPlaces(record([op({ name: 'handed-over' }), at('s0', 'a'), at('s1', 'b')]))).toEqual([]);
+  });
+});
+
+describe('a client that hears late', () => {
+  const options = { mode: 'moving', late: true, handover: { settleMs: 1_000 } };
+  const own = op({ name: 'incr', key: 'counter:1', input: 1, output: 1, invokedMs: 5_000, endedMs: 5_001 });
+  const read = op({
+    name: 'final-count',
+    key: 'counter:1',
+    output: null,
+    client: 'c1',
+    invokedMs: 90_000,
+    endedMs: 90_001,
+  });
+
+  it('may lose what it wrote meanwhile, and no other may', () => {
+    const late = [fault('late', 4_000, 9_000)];
+    expect(redis.check(record([own, read], late, { options }))).toEqual([]);
+    expect(promises(redis.check(record([{ ...own, client: 'c1' }, read], late, { options })))).toEqual([
+      'counter: acknowledged write lost',
+    ]);
+  });
+});
+
+describe('the checker of streams that were left', () => {
+  const left = op({ name: 'endless', key: 'e', input: { leaving: 'break' }, invokedMs: 0, endedMs: 100 });
+  const later = op({ name: 'final-read', key: 'f', invokedMs: 60_000, endedMs: 60_001 });
+  const over = (atMs: number): Operation =>
+    op({ name: 'over', key: 'e', input: atMs, output: 'g0', invokedMs: 61_000 });
+
+  it('wants its server to hear of it, unless a fault kept it from that', () => {
+    const promise = 'a stream that was left went on at its server';
+    expect(promises(grpc.check(record([left, later])))).toEqual([promise]);
+    expect(promises(grpc.check(record([left, later, over(50_000)])))).toEqual([promise]);
+    expect(grpc.check(record([left, later, over(200)]))).toEqual([]);
+    expect(grpc.check(record([left, later], [fault('pause', 50, 3_000)]))).toEqual([]);
+  });
+});
