@@ -83,6 +83,18 @@ export interface FaultSpan extends Fault {
   readonly overMs: number;
 }
 
+/**
+ * The kind of a span in which the machine ran none of us: it may be felt anywhere. It is measured, and
+ * not drawn.
+ */
+export const STARVED = 'machine-busy';
+
+/** Whether the machine had too much else to do for this operation to succeed in its time. */
+export function isStarved({ invokedMs, endedMs }: Operation, faults: readonly FaultSpan[]): boolean {
+  const near = ({ beganMs, overMs }: FaultSpan): boolean => beganMs <= endedMs && overMs + 5_000 >= invokedMs;
+  return faults.some((fault) => fault.kind === STARVED && near(fault));
+}
+
 /** The servers of a round. */
 export interface PartWorld extends AsyncDisposable {
   /** What client processes are told, beside the options: addresses. Plain JSON. */

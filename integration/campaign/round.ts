@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientProcess } from './client-process.js';
 import { ClientHistory, nowMs, type ReadHistory, readHistory } from './history.js';
-import type { CampaignPart, Fault, FaultSpan, PartWorld, Schedule, Violation } from './part.js';
+import {
+  type CampaignPart,
+  type Fault,
+  type FaultSpan,
+  type PartWorld,
+  type Schedule,
+  STARVED,
+  type Violation,
+} from './part.js';
 
 export interface RoundResult {
   readonly schedule: Schedule;
@@ -13,11 +21,15 @@ export interface RoundResult {
   readonly faults: readonly FaultSpan[];
 }
 
-/** From the order to stop; longer than any deadline of a client. */
-const STOPS_WITHIN_MS = 20_000;
-const READS_WITHIN_MS = 30_000;
-const ENDS_WITHIN_MS = 10_000;
-const STARTS_WITHIN_MS = 30_000;
+/** Longer than any deadline of a client, also where the machine has much else to do. */
+const STOPS_WITHIN_MS = 40_000;
+const READS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 20_000;
+const STARTS_WITHIN_MS = 90_000;
+
+/** How often it is looked whether the machine lets this process run, and how late is too late; ms. */
+const LOOK_MS = 20;
+const STARVED_MS = 200;
 
 /** One round: a schedule over real servers, its history, and what was wrong with it. */
 export async function runRound(part: CampaignPart, schedule: Schedule): Promise<RoundResult> {
@@ -41,6 +53,8 @@ class Round {
   readonly #violations: Violation[] = [];
   /** How often each client was begun anew. */
   readonly #lives: number[] = [];
+  #watch: NodeJS.Timeout | undefined;
+  #lookedMs = Number.POSITIVE_INFINITY;
 
   constructor(part: CampaignPart, schedule: Schedule, world: PartWorld, folder: string) {
     this.#part = part;
@@ -55,6 +69,7 @@ class Round {
       for (let i = 0; i < clients; i++) this.#begin(i);
       for (const client of this.#clients) await this.#expect(client, 'ready', STARTS_WITHIN_MS);
       const beganMs = performance.now();
+      this.#watch = setInterval(() => this.#look(), LOOK_MS);
       await Promise.all(faults.map((fault) => this.#fault(fault, beganMs)));
       await sleep(Math.max(0, this.#schedule.lastsMs - (performance.now() - beganMs)));
       try {
@@ -64,6 +79,7 @@ class Round {
       }
       await this.#quiet();
     } finally {
+      clearInterval(this.#watch);
       await Promise.all(this.#clients.map((client) => client.kill()));
     }
     const { operations, complaints } = readHistory(this.#folder);
@@ -74,6 +90,15 @@ class Round {
     }));
     const violations = [...this.#violations, ...complained, ...this.#part.check(record)];
     return { schedule: this.#schedule, violations, operations, faults: this.#spans };
+  }
+
+  /** A machine that keeps this process from running keeps servers and clients from it, too. */
+  #look(): void {
+    const lastMs = this.#lookedMs;
+    this.#lookedMs = nowMs();
+    if (this.#lookedMs - lastMs < STARVED_MS) return;
+    const span = { kind: STARVED, target: 0, atMs: 0, lastsMs: this.#lookedMs - lastMs };
+    this.#spans.push({ ...span, beganMs: lastMs, overMs: this.#lookedMs });
   }
 
   #begin(index: number): void {

@@ -1,5 +1,5 @@
 import type { Operation } from '../history.js';
-import type { FaultSpan, Violation } from '../part.js';
+import { type FaultSpan, STARVED, type Violation } from '../part.js';
 
 export interface CauseOptions {
   /** How long after a fault is over it may still be felt; ms. */
@@ -21,9 +21,10 @@ export function checkCauses(
     const { outcome, invokedMs, endedMs, name, key } = operation;
     // What never ended was its process's end, or is found as `not stopped in time`.
     if (outcome === 'ok' || !Number.isFinite(endedMs) || refused?.(operation) === true) continue;
-    const cause = faults.some(
-      (fault) => fault.beganMs <= endedMs && fault.overMs + graceMs >= invokedMs && concerns(operation, fault),
-    );
+    const cause = faults.some((fault) => {
+      const near = fault.beganMs <= endedMs && fault.overMs + graceMs >= invokedMs;
+      return near && (fault.kind === STARVED || concerns(operation, fault));
+    });
     if (cause) continue;
     const code = (operation.error ?? '').split(':')[0];
     const says = `${name} ${key} failed with ${operation.error}, and no fault was there`;

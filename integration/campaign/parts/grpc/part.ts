@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { checkDeliveries } from '../../checks/deliveries.js';
 import { checkVersions } from '../../checks/versions.js';
 import type { Operation } from '../../history.js';
-import type { CampaignPart, FaultSpan, RunRecord, Violation } from '../../part.js';
+import { type CampaignPart, type FaultSpan, isStarved, type RunRecord, STARVED, type Violation } from '../../part.js';
 import { AT_REGISTRY as TOLD } from '../../registry.js';
 import { ANNOUNCED, planOf } from './plan.js';
 import { GrpcWorld, LISTED, serverOf } from './world.js';
@@ -31,7 +31,7 @@ function check(record: RunRecord): Violation[] {
     ...leftStreams(record),
     ...checkVersions(operations, { keepsState: record.schedule.options.registry === 'etcd' }),
     ...operations
-      .filter(({ name, outcome }) => name === 'final-read' && outcome !== 'ok')
+      .filter((call) => call.name === 'final-read' && call.outcome !== 'ok' && !isStarved(call, record.faults))
       .map((operation) => ({
         promise: 'quiet: a call failed with all servers well',
         says: `${operation.error}`,
@@ -43,9 +43,11 @@ function check(record: RunRecord): Violation[] {
 /** Servers that a fault may have touched around this operation. */
 function touched(operation: Operation, faults: readonly FaultSpan[]): Set<string> {
   const servers = new Set<string>();
+  const all = Array.from({ length: LISTED }, (_, target) => serverOf(target));
   for (const { kind, target, beganMs, overMs } of faults) {
     if (AT_CLIENT.test(kind) || AT_REGISTRY.test(kind)) continue;
-    if (beganMs <= operation.endedMs && overMs + GRACE_MS >= operation.invokedMs) servers.add(serverOf(target));
+    if (beganMs > operation.endedMs || overMs + GRACE_MS < operation.invokedMs) continue;
+    for (const server of kind === STARVED ? all : [serverOf(target)]) servers.add(server);
   }
   return servers;
 }

@@ -5,7 +5,7 @@ import { checkCounters } from '../../checks/counters.js';
 import { checkLocks } from '../../checks/locks.js';
 import { checkRegisters } from '../../checks/registers.js';
 import type { Operation } from '../../history.js';
-import type { CampaignPart, FaultSpan, RunRecord, Violation } from '../../part.js';
+import { type CampaignPart, type FaultSpan, isStarved, type RunRecord, type Violation } from '../../part.js';
 import { checkHearing } from './hearing.js';
 import { checkPlaces } from './places.js';
 import { plan } from './plan.js';
@@ -62,7 +62,7 @@ function check(record: RunRecord): Violation[] {
       : checkCauses(record.operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),
     ...lateWrites(record),
     ...operations
-      .filter(({ name, outcome }) => name.startsWith('final-') && outcome !== 'ok')
+      .filter((read) => read.name.startsWith('final-') && read.outcome !== 'ok' && !isStarved(read, faults))
       .map((operation) => ({
         promise: 'quiet: a read failed with all servers well',
         says: `${operation.key}: ${operation.error}`,
@@ -78,8 +78,15 @@ const DEMOTION_SEEN_MS = 1_200;
 function lateWrites({ operations, faults }: RunRecord): Violation[] {
   const demotions = faults.filter(({ kind }) => kind === 'demote');
   return operations
-    .filter(({ error, about, invokedMs, endedMs }) => {
-      if (error === undefined || !/READONLY/.test(error) || !error.startsWith('ReplyError')) return false;
+    .filter((operation) => {
+      const { error, about, invokedMs, endedMs } = operation;
+      if (
+        error === undefined ||
+        isStarved(operation, faults) ||
+        !/READONLY/.test(error) ||
+        !error.startsWith('ReplyError')
+      )
+        return false;
       const { shard } = (about ?? {}) as { shard?: string };
       const seen = demotions.filter(
         ({ target, beganMs, overMs }) =>

@@ -19,13 +19,16 @@ export type Mode = 'store' | 'moving' | 'cache';
 
 const CLIENTS = 3;
 
+/** A window that no round sees the end of. */
+const FOR_GOOD_MS = 600_000;
+
 export function plan(random: Random): Plan {
   const pick = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
   const mode = pick<Mode>('store', 'store', 'moving', 'moving', 'cache');
   const settleMs = pick(1_500, 2_500);
   const late = mode === 'moving' && random.below(4) === 0;
-  const windowMs = late ? 60_000 : pick(1, 1, 3_000, 60_000);
-  const background = windowMs < 60_000 || (!late && random.below(2) === 0);
+  const windowMs = late ? FOR_GOOD_MS : pick(1, 1, 3_000, FOR_GOOD_MS);
+  const background = windowMs < FOR_GOOD_MS || (!late && random.below(2) === 0);
   const options = {
     mode,
     placement: pick('ketama', 'rendezvous', 'maglev'),
@@ -45,7 +48,7 @@ export function plan(random: Random): Plan {
   const sized = {
     clients: late ? CLIENTS : 1 + random.below(CLIENTS),
     workers: pick(4, 8, 16),
-    keys: late ? 150 : keys,
+    keys: late ? 80 : keys,
   };
   const clean = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   if (mode === 'cache' && options.quarantine === 'flush') delete clean.keyPrefix;
