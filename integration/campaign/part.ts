@@ -64,6 +64,8 @@ export interface Fault {
   readonly target: number;
   readonly atMs: number;
   readonly lastsMs: number;
+  /** That of its kind: on a slow machine it waits until the one before is over. */
+  readonly group?: string;
 }
 
 export interface Schedule {

@@ -53,6 +53,8 @@ class Round {
   readonly #violations: Violation[] = [];
   /** How often each client was begun anew. */
   readonly #lives: number[] = [];
+  /** The last fault of each group and target. */
+  readonly #places = new Map<string, Promise<void>>();
   #watch: NodeJS.Timeout | undefined;
   #lookedMs = Number.POSITIVE_INFINITY;
 
@@ -147,6 +149,14 @@ class Round {
 
   async #fault(fault: Fault, beganMs: number): Promise<void> {
     await sleep(Math.max(0, fault.atMs - (performance.now() - beganMs)));
+    const place = `${fault.group} ${fault.target}`;
+    const before = fault.group === undefined ? undefined : this.#places.get(place);
+    const after = (before ?? Promise.resolve()).then(() => this.#make(fault));
+    this.#places.set(place, after);
+    await after;
+  }
+
+  async #make(fault: Fault): Promise<void> {
     const begins = nowMs();
     const own = this.#clientFault(fault);
     const end = own ? await own() : await this.#world.begin(fault);

@@ -23,12 +23,18 @@ export function drawSchedule(part: CampaignPart, seed: number, lastsMs: number):
 }
 
 export function drawFaults(kinds: readonly FaultKind[], lastsMs: number, random: Random): Fault[] {
-  const faults: (Fault & { readonly group: string | undefined })[] = [];
+  const faults: Fault[] = [];
   const between = (min: number, max: number): number => min + random.below(Math.max(1, Math.round(max - min)));
   // Some calm before the first and after the last: what it leaves behind is to be seen.
   for (let atMs = between(300, 1_500); atMs < lastsMs - 1_500; ) {
     const { kind, targets, lastsMs: range, group } = choose(kinds, random);
-    const fault = { kind, target: random.below(targets), atMs, lastsMs: between(...range), group };
+    const fault = {
+      kind,
+      target: random.below(targets),
+      atMs,
+      lastsMs: between(...range),
+      ...(group !== undefined && { group }),
+    };
     const endMs = Math.min(fault.atMs + fault.lastsMs, lastsMs - 1_000);
     const now = faults.filter((other) => other.atMs + other.lastsMs + 100 > atMs);
     const clash = now.some((other) => group !== undefined && other.group === group && other.target === fault.target);
@@ -36,7 +42,7 @@ export function drawFaults(kinds: readonly FaultKind[], lastsMs: number, random:
     // One in three comes within milliseconds of the one before, and often lies within it.
     atMs += random.below(3) === 0 ? between(1, 60) : between(100, 2_500);
   }
-  return faults.map(({ group: _, ...fault }) => fault);
+  return faults;
 }
 
 /**

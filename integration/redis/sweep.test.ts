@@ -70,6 +70,24 @@ describe('the sweep of a hand-over', () => {
     expect(names.flat()).toHaveLength(keys.length);
   });
 
+  it('brings the keys of a server that leaves a second time, each time after its window was over', async () => {
+    await using client = open({ windowMs: 1, settleMs: 0 });
+    await fill(client.redis);
+    for (const present of [
+      [0, 1, 2, 3],
+      [0, 1, 2],
+      [0, 1, 2, 3],
+      [0, 1, 2],
+    ]) {
+      list(client, present);
+      await over(client);
+      expect(await missing(present)).toBe(0);
+    }
+    // A window of a millisecond is overdue each time.
+    for (const { message } of client.errors) expect(message).toMatch(/and goes on/);
+    expect((await Promise.all(servers.map(namesAt))).flat()).toHaveLength(keys.length);
+  });
+
   it('is taken over where the client that sweeps ends', async () => {
     await using first = open({ windowMs: 5_000 });
     await using second = open({ windowMs: 5_000 });

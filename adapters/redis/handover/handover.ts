@@ -178,7 +178,11 @@ export class Handover implements RouteSource {
     this.#notes.write(this.#windows.all);
     const { settleMs, background } = this.#host.own.handover!;
     this.#settling.begin(settleMs);
-    if (background) for (const shard of this.#windows.shards) if (!shard.readOnly) this.#sweep(shard);
+    if (!background) return;
+    // Those that own keys from now on, too: what is noted there is that they were swept when they left,
+    // and they will hold keys of others when they leave again.
+    const shards = new Set([...this.#windows.shards, ...this.#host.current().shards]);
+    for (const shard of shards) if (!shard.readOnly) this.#sweep(shard);
   }
 
   /** Takes part in what other clients have begun, and in a change that none has seen. */

@@ -27,5 +27,8 @@ export interface Caller {
   close(): Promise<void>;
 }
 
+/** The time of a stream that only its reader ends: longer than anything waits for its end. */
+export const ENDLESS_MS = 15_000;
+
 /** What the reader throws to leave a loop. */
 export class Left extends Error {}

@@ -2,7 +2,7 @@ import { createClient, createContextValues, type CallOptions as Options } from '
 import type { Mesh } from 'fairlead';
 import { createFairleadTransport, routingKey } from 'fairlead/connect';
 import { Echo } from '../../../connect/support.js';
-import { type Caller, type CallSettings, type Leaving, Left } from './caller.js';
+import { type Caller, type CallSettings, ENDLESS_MS, type Leaving, Left } from './caller.js';
 import type { Answer, Request } from './messages.js';
 import { NAME } from './world.js';
 
@@ -29,7 +29,11 @@ export class ConnectCaller implements Caller {
 
   count(request: Request, settings: CallSettings, leaving: Leaving): Promise<Answer[]> {
     const { options, abort } = optionsOf(settings);
-    return leave(this.#client.count(value(request), options), leaving, abort);
+    if (settings.timeoutMs < ENDLESS_MS) return leave(this.#client.count(value(request), options), leaving, abort);
+    // Connect keeps the timer of a stream that is left until its deadline: the process would not end.
+    const { timeoutMs, ...rest } = options;
+    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    return leave(this.#client.count(value(request), rest), leaving, abort).finally(() => clearTimeout(timer));
   }
 
   chat(requests: readonly Request[], settings: CallSettings, leaving: Leaving): Promise<Answer[]> {
@@ -51,8 +55,7 @@ function optionsOf({ timeoutMs, key, cancelMs }: CallSettings): { options: Optio
   else if (cancelMs !== undefined) setTimeout(() => abort.abort(), cancelMs);
   const contextValues = createContextValues();
   if (key !== undefined) contextValues.set(routingKey, key);
-  const options = { ...(Number.isFinite(timeoutMs) && { timeoutMs }), signal: abort.signal, contextValues };
-  return { options, abort };
+  return { options: { timeoutMs, signal: abort.signal, contextValues }, abort };
 }
 
 /** Who leaves a stream of Connect early aborts its signal, as docs/connect.md says. */

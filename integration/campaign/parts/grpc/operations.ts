@@ -1,6 +1,6 @@
 import type { Random } from 'fairlead/testing';
 import type { ClientContext } from '../../part.js';
-import type { Caller, CallSettings, Leaving } from './caller.js';
+import { type Caller, type CallSettings, ENDLESS_MS, type Leaving } from './caller.js';
 import { judge } from './judge.js';
 import type { Answer, Request } from './messages.js';
 
@@ -69,8 +69,8 @@ export class Operations {
       case 'endless': {
         const how = LEFT[random.below(LEFT.length)]!;
         const endless = { ...request, delayMs: 0, endless: true, everyMs: random.below(2) };
-        // Nothing else ends it: no deadline, and more than a window holds.
-        const own = { timeoutMs: Number.POSITIVE_INFINITY, leaving: how };
+        // Long after it was left, its deadline would end it.
+        const own = { timeoutMs: ENDLESS_MS, leaving: how };
         return this.#many(worker, 'endless', endless, own, () => this.#caller.count(endless, own, how), undefined);
       }
       case 'burst': {

@@ -2,8 +2,9 @@ import { createMesh } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import { ShardedRedis, type ShardedRedisOptions } from 'fairlead/redis';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
+import type { OperationContext } from './context.js';
 import { Messages } from './messages.js';
-import { cacheOperations, choose, type OperationContext, SCRIPTS, storeOperations } from './operations.js';
+import { cacheOperations, choose, SCRIPTS, storeOperations } from './operations.js';
 import { readAll } from './read-all.js';
 import { SERVICE } from './world.js';
 

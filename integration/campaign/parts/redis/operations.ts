@@ -1,38 +1,11 @@
-import { PartialResultError, type ShardedRedis } from 'fairlead/redis';
+import { PartialResultError } from 'fairlead/redis';
 import type { Random } from 'fairlead/testing';
-import { type ClientHistory, describe, type Invoked } from '../../history.js';
+import { describe, type Invoked } from '../../history.js';
 import { addItem, COLLECTIONS, itemsAt } from './collections.js';
+import { command, fresh, numbered, type Operate, type OperationContext, only, type Weighted } from './context.js';
 import { judge } from './judge.js';
+import { lock, put, take } from './queues.js';
 import { intact, padded } from './values.js';
-
-export interface OperationContext {
-  readonly redis: ShardedRedis;
-  readonly history: ClientHistory;
-  readonly keys: number;
-  readonly name: string;
-  /** Counts up: makes values unique. */
-  unique: number;
-}
-
-type Operate = (context: OperationContext, worker: number, random: Random) => Promise<unknown>;
-export type Weighted = readonly [weight: number, operate: Operate];
-
-/** One recorded command about one key; where it failed, which shard had the key. */
-function command<T>(
-  { history, redis }: OperationContext,
-  worker: number,
-  name: string,
-  key: string,
-  input: unknown,
-  ask: () => Promise<T>,
-): Promise<T | undefined> {
-  return history.run(worker, name, key, input, ask, judge, () => {
-    return { shard: redis.shardFor(key) };
-  });
-}
-
-const numbered = (kind: string, { keys }: OperationContext, random: Random): string => `${kind}:${random.below(keys)}`;
-const fresh = (context: OperationContext): string => `${context.name}-${context.unique++}`;
 
 const increment: Operate = (context, worker, random) => {
   const { redis, history } = context;
@@ -74,13 +47,6 @@ const incrementField: Operate = (context, worker, random) => {
 export const SCRIPTS = { campaignIncrement: { numberOfKeys: 1, lua: "return redis.call('INCR', KEYS[1])" } };
 interface Scripted {
   campaignIncrement(key: string): Promise<unknown>;
-}
-
-/** The last answer of a pipeline. */
-function only(results: [Error | null, unknown][] | null): unknown {
-  const [error, value] = results![results!.length - 1]!;
-  if (error) throw error;
-  return value;
 }
 
 /** Commands of several shards in one pipeline: each slot is judged by itself. */
@@ -226,61 +192,6 @@ function freshBit(context: OperationContext): string {
   const [client = '0', life = '0'] = context.name.slice(1).split('.');
   return String(context.unique++ * 32 + (Number(client) % 4) * 8 + (Number(life) % 8));
 }
-
-const put: Operate = (context, worker, random) => {
-  const { redis } = context;
-  const kind = QUEUES[random.below(QUEUES.length)]!;
-  const key = numbered(kind, context, random);
-  const item = fresh(context);
-  const add = (): Promise<unknown> => (kind === 'queue' ? redis.rpush(key, item) : redis.zadd(key, 1, item));
-  return command(context, worker, 'put', key, item, async () => void (await add()));
-};
-
-const QUEUES = ['queue', 'queue', 'zqueue'] as const;
-
-const take: Operate = (context, worker, random) => {
-  const { redis } = context;
-  const kind = QUEUES[random.below(QUEUES.length)]!;
-  const key = numbered(kind, context, random);
-  const one = (ask: () => Promise<unknown>): Promise<unknown> => command(context, worker, 'take', key, undefined, ask);
-  const seconds = 0.1 + random.below(10) / 10;
-  if (kind === 'zqueue') {
-    return random.below(2) === 0
-      ? one(async () => (await redis.zpopmin(key))[0] ?? null)
-      : one(async () => (await redis.bzpopmin(key, seconds))?.[1] ?? null);
-  }
-  switch (random.below(6)) {
-    case 0:
-      return one(async () => (await redis.blpop(key, seconds))?.[1] ?? null);
-    case 1:
-      return one(async () => (await redis.brpop(key, seconds))?.[1] ?? null);
-    case 2:
-      return one(() => redis.rpop(key));
-    case 3:
-      return one(async () => (await redis.blmpop(seconds, 1, key, 'LEFT'))?.[1][0] ?? null);
-    case 4:
-      return one(async () => only(await redis.multi().llen(key).lpop(key).exec()));
-    default:
-      return one(() => redis.lpop(key));
-  }
-};
-
-const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
-
-const lock: Operate = async (context, worker, random) => {
-  const { redis } = context;
-  const key = numbered('lock', context, random);
-  const holder = fresh(context);
-  const acquire = async (): Promise<boolean> => (await redis.set(key, holder, 'NX')) === 'OK';
-  if ((await command(context, worker, 'acquire', key, holder, acquire)) !== true) return;
-  await new Promise((resolve) => setTimeout(resolve, random.below(50)));
-  // Until it is known to be given back, or somebody else's: as a careful program does.
-  for (let tries = 0; tries < 50; tries++) {
-    const release = (): Promise<unknown> => redis.eval(RELEASE, 1, key, holder);
-    if ((await command(context, worker, 'release', key, holder, release)) !== undefined) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-};
 
 /** Two accounts whose sum is 0, and whoever sees both sees it so. */
 const transfer: Operate = (context, worker, random) => {

@@ -1,6 +1,6 @@
 import { COLLECTIONS, itemsAt } from './collections.js';
+import type { OperationContext } from './context.js';
 import { judge } from './judge.js';
-import type { OperationContext } from './operations.js';
 import { intact } from './values.js';
 
 const AT_A_TIME = 16;

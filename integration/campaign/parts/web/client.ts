@@ -6,6 +6,7 @@ import { createTcpProxy } from 'fairlead/tcp';
 import type { Random } from 'fairlead/testing';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
+import { balancedPool } from './balanced-pool.js';
 
 /** A way to the servers: what it asks for is at one of them. */
 interface Way {
@@ -42,11 +43,19 @@ function judge(error: unknown): 'fail' | 'unknown' | undefined {
 
 export const client: ClientPart = {
   async start({ options, world, history, name }: ClientContext): Promise<RunningClient> {
-    const { policy, deadlineMs, hedgeMs, connections } = options as {
+    const {
+      policy,
+      deadlineMs,
+      hedgeMs,
+      connections,
+      client: peer,
+    } = options as {
       policy: 'round_robin';
       deadlineMs: number;
       hedgeMs: number;
       connections: number;
+      /** Never drawn: a peer, to compare with. */
+      client?: 'balanced-pool';
     };
     const { http, tcp } = world as { http: readonly string[]; tcp: readonly string[] };
     // A budget that is never spent: what fails then fails for another reason.
@@ -69,6 +78,8 @@ export const client: ClientPart = {
       { name: 'dispatcher', origin: 'http://web', dispatcher },
       { name: 'gateway', origin: `http://127.0.0.1:${await gateway.listen(0, '127.0.0.1')}`, dispatcher: plain },
     ];
+    const pool = peer && balancedPool(http, connections, deadlineMs);
+    const asked = pool ? [{ name: 'dispatcher', origin: `http://${http[0]}`, dispatcher: pool }] : ways;
     let unique = 0;
 
     const ask = async (
@@ -129,14 +140,14 @@ export const client: ClientPart = {
 
     return {
       async step(worker, random) {
-        const way = ways[random.below(ways.length)]!;
-        const which = random.below(5);
+        const way = asked[random.below(asked.length)]!;
+        const which = random.below(pool ? 4 : 5);
         if (which < 2) await get(way, worker, random);
         else if (which < 4) await send(way, worker, random);
         else await echo(worker, random);
       },
       async final() {
-        for (const way of ways) {
+        for (const way of asked) {
           const id = `${name}-final-${unique++}`;
           await history.run(0, 'final-get', id, 10, () => ask(way, 'GET', `/v/${id}?10`, null), judge);
         }
@@ -146,6 +157,7 @@ export const client: ClientPart = {
       },
       async end() {
         await plain.close();
+        await pool?.close();
         await gateway.close({ deadlineMs: 1_000 });
         await proxy.close({ deadlineMs: 1_000 });
         await dispatcher.close();
