@@ -67,8 +67,10 @@ async function run(
   });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code === 0) return undefined;
-  const promise = /^violations: (.*)$/m.exec(output)?.[1] ?? `the campaign ended by ${code}`;
-  return { promise, seconds: Math.round((performance.now() - began) / 1_000) };
+  const promise = /^violations: (.*)$/m.exec(output)?.[1];
+  // A campaign that broke off found nothing.
+  if (promise === undefined) console.error(`${part}, seed ${seed}: ended by ${code}\n${output.slice(-2_000)}`);
+  return promise === undefined ? undefined : { promise, seconds: Math.round((performance.now() - began) / 1_000) };
 }
 
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.patch') && file.includes(values.only ?? ''));

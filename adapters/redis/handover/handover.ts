@@ -179,8 +179,8 @@ export class Handover implements RouteSource {
     const { settleMs, background } = this.#host.own.handover!;
     this.#settling.begin(settleMs);
     if (!background) return;
-    // Those that own keys from now on, too: what is noted there is that they were swept when they left,
-    // and they will hold keys of others when they leave again.
+    // Those that own keys from now on, too: what is noted there is that they were swept when they
+    // left, and they will hold keys of others when they leave again.
     const shards = new Set([...this.#windows.shards, ...this.#host.current().shards]);
     for (const shard of shards) if (!shard.readOnly) this.#sweep(shard);
   }
