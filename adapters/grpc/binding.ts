@@ -16,6 +16,7 @@ import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
 import type { LiveAttempts } from './calls/live-attempts.js';
 import type { ChannelSubsets } from './calls/method-subsets.js';
+import type { GrpcCounts } from './common/method-counts.js';
 import type { Classify } from './common/status.js';
 import { ChannelTelemetry } from './common/telemetry.js';
 import type { ServiceConfigs } from './config/live-config.js';
@@ -67,6 +68,7 @@ export class ChannelBinding {
     channelOptions: ChannelOptions,
     channels: ExplainingChannels,
     attempts: LiveAttempts,
+    counts: GrpcCounts,
   ) {
     this.#channels = channels;
     this.attempts = attempts;
@@ -88,7 +90,7 @@ export class ChannelBinding {
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
-    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock);
+    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock, counts);
     // A policy that is refused must be refused here, where the program that made the channel sees
     // it.
     this.openSubset(() => false).close();

@@ -3,6 +3,7 @@ import { type Explanation, FairleadError, type Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { LiveAttempts } from './calls/live-attempts.js';
+import { GrpcCounts, type GrpcPart } from './common/method-counts.js';
 import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
@@ -32,6 +33,7 @@ interface Registered {
   readonly channels: ExplainingChannels;
   /** Of all of them. */
   readonly attempts: LiveAttempts;
+  readonly counts: GrpcCounts;
 }
 
 /**
@@ -71,7 +73,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);
   const channels = new ExplainingChannels();
   const attempts = new LiveAttempts();
-  const registered: Registered = { mesh, options: read, configs, channels, attempts };
+  const counts = new GrpcCounts();
+  const registered: Registered = { mesh, options: read, configs, channels, attempts, counts };
   schemes.set(scheme, registered);
   const close = (): void => {
     unregister();
@@ -80,15 +83,17 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   // A closed mesh frees its scheme for the next one.
   const explain = (service: string, call: ExplainedCall = {}): Explanation =>
     channels.explain(service, call) ?? mesh.service(service).explain(requestOf(call, read, service));
-  const unregister = mesh.register({
+  const part: GrpcPart = {
     kind: 'grpc',
     name: scheme,
+    counts,
     explains: callExplainer(mesh, explain),
     close: () => {
       close();
       attempts.breakOff();
     },
-  });
+  };
+  const unregister = mesh.register(part);
   return { scheme, explain, close, [Symbol.dispose]: close };
 }
 
@@ -121,8 +126,8 @@ function find(scheme: string): Registered {
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const { mesh, options: read, configs, channels, attempts } = find(scheme);
-      super(new ChannelBinding(mesh, read, configs, uri, options, channels, attempts), listener);
+      const { mesh, options: read, configs, channels, attempts, counts } = find(scheme);
+      super(new ChannelBinding(mesh, read, configs, uri, options, channels, attempts, counts), listener);
     }
 
     /**

@@ -12,14 +12,18 @@ import { GrpcWeighingMetrics } from './grpc-weighing-metrics.js';
 import type { SyncMeter } from './own-meter.js';
 import type { WatchedMesh } from './watched-mesh.js';
 
-/** Records what gRPC channels of one mesh publish; returns what ends it. */
+/**
+ * Records what gRPC channels of one mesh publish; returns what ends it. `calls` where they are not
+ * counted otherwise: for each there are three messages then.
+ */
 export function followChannels(
   meter: SyncMeter,
   watched: WatchedMesh,
   grpc: GrpcMetrics,
+  calls: boolean,
   more: Readonly<Record<string, (message: never) => void>> = {},
 ): () => void {
-  const grpcCalls = new GrpcCallMetrics(meter);
+  const grpcCalls = calls ? new GrpcCallMetrics(meter) : undefined;
   const weighings = new GrpcWeighingMetrics(meter);
   /** Only what concerns this mesh: other meshes of the process publish to the same channels. */
   const ours =
@@ -37,10 +41,12 @@ export function followChannels(
   const listeners = {
     // So that a service is followed from its first endpoint on, not from its first call.
     'fairlead:endpoint': ours(() => {}),
-    'fairlead:grpc:call': ofOurs<GrpcCallMessage>((message) => grpcCalls.call(message)),
-    'fairlead:grpc:attempt': ofOurs<GrpcAttemptMessage>((message) => {
-      grpc.know(message.service, message.target);
-      grpcCalls.attempt(message);
+    ...(grpcCalls !== undefined && {
+      'fairlead:grpc:call': ofOurs<GrpcCallMessage>((message) => grpcCalls.call(message)),
+      'fairlead:grpc:attempt': ofOurs<GrpcAttemptMessage>((message) => {
+        grpc.know(message.service, message.target);
+        grpcCalls.attempt(message);
+      }),
     }),
     'fairlead:grpc:weighing': ofOurs<GrpcWeighingMessage>((message) => weighings.weighed(message)),
     'fairlead:grpc:connection': ours<GrpcConnectionMessage>((message) => grpc.connection(message)),

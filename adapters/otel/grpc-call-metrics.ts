@@ -1,15 +1,16 @@
-import type { Counter, Histogram } from '@opentelemetry/api';
+import type { Attributes, Counter, Histogram } from '@opentelemetry/api';
 import type { GrpcAttemptMessage, GrpcCallMessage } from '../grpc/messages.js';
-import {
-  LATENCY_BOUNDARIES_S,
-  MS_PER_S,
-  REPEAT_BOUNDARIES,
-  SIZE_BOUNDARIES,
-  TRANSPARENT_RETRY_BOUNDARIES,
-} from './boundaries.js';
+import { MS_PER_S } from './boundaries.js';
+import { ATTEMPTS_STARTED, CALL_HISTOGRAMS, type CallInstrument } from './grpc-call-instruments.js';
 import type { SyncMeter } from './own-meter.js';
 
-/** Calls of gRPC channels and their attempts: gRFC A66, and A96 for retries and hedges. */
+/** So many sets of attributes are kept to be used again; what comes beyond is made each time. */
+const MAX_KEPT = 2_000;
+
+/**
+ * Calls of gRPC channels and their attempts by the instruments of a meter: some six records a call,
+ * of about a microsecond each in the SDK.
+ */
 export class GrpcCallMetrics {
   readonly #started: Counter;
   readonly #attemptDuration: Histogram;
@@ -20,87 +21,63 @@ export class GrpcCallMetrics {
   readonly #transparentRetries: Histogram;
   readonly #hedges: Histogram;
   readonly #retryDelay: Histogram;
+  /** By target, method and status. */
+  readonly #attributes = new Map<string, Map<string, Map<string, Attributes>>>();
+  #kept = 0;
 
   constructor(meter: SyncMeter) {
-    const histogram = (
-      name: string,
-      unit: string,
-      explicitBucketBoundaries: number[],
-      description: string,
-    ): Histogram => meter.createHistogram(name, { description, unit, advice: { explicitBucketBoundaries } });
-    this.#started = meter.createCounter('grpc.client.attempt.started', {
-      description: 'The total number of RPC attempts started, including those that have not completed.',
-      unit: '{attempt}',
-    });
-    this.#attemptDuration = histogram(
-      'grpc.client.attempt.duration',
-      's',
-      LATENCY_BOUNDARIES_S,
-      'End-to-end time taken to complete an RPC attempt including the time it takes to pick a subchannel.',
-    );
-    this.#sent = histogram(
-      'grpc.client.attempt.sent_total_compressed_message_size',
-      'By',
-      SIZE_BOUNDARIES,
-      'Total bytes (compressed but not encrypted) sent across all request messages per RPC attempt.',
-    );
-    this.#received = histogram(
-      'grpc.client.attempt.rcvd_total_compressed_message_size',
-      'By',
-      SIZE_BOUNDARIES,
-      'Total bytes (compressed but not encrypted) received across all response messages per RPC attempt.',
-    );
-    this.#callDuration = histogram(
-      'grpc.client.call.duration',
-      's',
-      LATENCY_BOUNDARIES_S,
-      "End-to-end time taken to complete an RPC from the application's perspective.",
-    );
-    this.#retries = histogram(
-      'grpc.client.call.retries',
-      '{retry}',
-      REPEAT_BOUNDARIES,
-      'Number of retries during the client call.',
-    );
-    this.#transparentRetries = histogram(
-      'grpc.client.call.transparent_retries',
-      '{transparent_retry}',
-      TRANSPARENT_RETRY_BOUNDARIES,
-      'Number of transparent retries during the client call.',
-    );
-    this.#hedges = histogram(
-      'grpc.client.call.hedges',
-      '{hedge}',
-      REPEAT_BOUNDARIES,
-      'Number of hedges during the client call.',
-    );
-    this.#retryDelay = histogram(
-      'grpc.client.call.retry_delay',
-      's',
-      LATENCY_BOUNDARIES_S,
-      'Total time of delay while there is no active attempt during the client call.',
-    );
+    const histogram = ({ name, unit, description, boundaries }: CallInstrument): Histogram =>
+      meter.createHistogram(name, { description, unit, advice: { explicitBucketBoundaries: boundaries } });
+    const { name, unit, description } = ATTEMPTS_STARTED;
+    this.#started = meter.createCounter(name, { description, unit });
+    this.#attemptDuration = histogram(CALL_HISTOGRAMS.attemptDuration);
+    this.#sent = histogram(CALL_HISTOGRAMS.sent);
+    this.#received = histogram(CALL_HISTOGRAMS.received);
+    this.#callDuration = histogram(CALL_HISTOGRAMS.callDuration);
+    this.#retries = histogram(CALL_HISTOGRAMS.retries);
+    this.#transparentRetries = histogram(CALL_HISTOGRAMS.transparentRetries);
+    this.#hedges = histogram(CALL_HISTOGRAMS.hedges);
+    this.#retryDelay = histogram(CALL_HISTOGRAMS.retryDelay);
   }
 
-  attempt({ target, method, what, status, durationMs, sentBytes, receivedBytes }: GrpcAttemptMessage): void {
-    const labels = { 'grpc.method': method, 'grpc.target': target };
+  attempt({ target, method, what, status = '', durationMs, sentBytes, receivedBytes }: GrpcAttemptMessage): void {
     if (what === 'started') {
-      this.#started.add(1, labels);
+      this.#started.add(1, this.#of(target, method, ''));
       return;
     }
-    const ended = { ...labels, 'grpc.status': status ?? 'UNKNOWN' };
+    const ended = this.#of(target, method, status === '' ? 'UNKNOWN' : status);
     this.#attemptDuration.record(durationMs / MS_PER_S, ended);
     this.#sent.record(sentBytes, ended);
     this.#received.record(receivedBytes, ended);
   }
 
-  call({ target, method, status, durationMs, ...call }: GrpcCallMessage): void {
-    const labels = { 'grpc.method': method, 'grpc.target': target };
-    this.#callDuration.record(durationMs / MS_PER_S, { ...labels, 'grpc.status': status });
+  call(call: GrpcCallMessage): void {
+    const { target, method } = call;
+    const labels = this.#of(target, method, '');
+    this.#callDuration.record(call.durationMs / MS_PER_S, this.#of(target, method, call.status));
     // A96: where there were none, 0 is not reported.
     if (call.retries > 0) this.#retries.record(call.retries, labels);
     if (call.transparentRetries > 0) this.#transparentRetries.record(call.transparentRetries, labels);
     if (call.hedges > 0) this.#hedges.record(call.hedges, labels);
     this.#retryDelay.record(call.retryDelayMs / MS_PER_S, labels);
+  }
+
+  /** Made once: `status` is '' where it is no attribute. */
+  #of(target: string, method: string, status: string): Attributes {
+    const known = this.#attributes.get(target)?.get(method)?.get(status);
+    if (known !== undefined) return known;
+    const attributes: Attributes = { 'grpc.method': method, 'grpc.target': target };
+    if (status !== '') attributes['grpc.status'] = status;
+    if (this.#kept < MAX_KEPT) this.#keep(target, method, status, attributes);
+    return attributes;
+  }
+
+  #keep(target: string, method: string, status: string, attributes: Attributes): void {
+    const methods = this.#attributes.get(target) ?? new Map<string, Map<string, Attributes>>();
+    const statuses = methods.get(method) ?? new Map<string, Attributes>();
+    this.#attributes.set(target, methods);
+    methods.set(method, statuses);
+    statuses.set(status, attributes);
+    this.#kept++;
   }
 }

@@ -37,7 +37,7 @@ export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () =
     watched.discover();
     return watched.services;
   });
-  const stopFollowing = followChannels(meter, watched, grpc, {
+  const stopFollowing = followChannels(meter, watched, grpc, true, {
     'fairlead:call': (message: CallMessage) => metrics.called(message),
   });
   // Durations are what it is for, though no policy needs them.

@@ -3,6 +3,7 @@ import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
 import { conventionMetrics } from './convention-metrics.js';
 import { followChannels } from './followed-channels.js';
+import { GrpcCountedMetrics } from './grpc-counted-metrics.js';
 import { GrpcMetrics } from './grpc-metrics.js';
 import { meshMetrics } from './mesh-metrics.js';
 import { hrTime, type Metric } from './metric-data.js';
@@ -53,6 +54,7 @@ class Producer implements FairleadMetricProducer {
   readonly #maxEndpoints: number;
   readonly #figures: MeshFigures;
   readonly #meter = new OwnMeter();
+  readonly #grpcCalls: GrpcCountedMetrics;
   readonly #watched: WatchedMesh;
   readonly #stopFollowing: () => void;
   readonly #startMs: number;
@@ -62,9 +64,10 @@ class Producer implements FairleadMetricProducer {
     this.#maxEndpoints = maxEndpoints;
     this.#startMs = mesh.clock.wallMs();
     this.#figures = meshFigures(mesh);
+    this.#grpcCalls = new GrpcCountedMetrics(mesh);
     const grpc = new GrpcMetrics(this.#meter);
     this.#watched = new WatchedMesh(mesh, (service, event) => grpc.ejected(service, event));
-    this.#stopFollowing = followChannels(this.#meter, this.#watched, grpc);
+    this.#stopFollowing = followChannels(this.#meter, this.#watched, grpc, false);
   }
 
   async collect(): ReturnType<FairleadMetricProducer['collect']> {
@@ -74,6 +77,7 @@ class Producer implements FairleadMetricProducer {
     const metrics = [
       ...meshMetrics(this.#figures, span, this.#maxEndpoints),
       ...conventionMetrics(this.#figures, names, span),
+      ...this.#grpcCalls.collect(span),
       ...this.#meter.collect(span),
     ];
     const merge = (other: never): never => other;

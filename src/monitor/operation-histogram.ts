@@ -1,8 +1,6 @@
-import type { OperationMeter, OperationSystem } from '../telemetry/operation-meter.js';
+import { Durations } from '../runtime/durations.js';
+import type { OperationMeter, OperationSeries, OperationSystem } from '../telemetry/operation-meter.js';
 import type { ServiceMeter } from '../telemetry/service-meter.js';
-import { upTo } from './latency-histogram.js';
-
-const MICROS_PER_MS = 1_000;
 
 /**
  * How long the operations of a service took that have one name and ended in one way, since they
@@ -17,48 +15,46 @@ export class OperationHistogram {
   readonly status: string;
   /** Whether it failed, as callers see it. */
   readonly failed: boolean;
-  readonly sumMs: number;
-  readonly #counts: readonly number[];
+  readonly #durations = new Durations();
 
-  constructor(of: Omit<OperationHistogram, 'upTo' | 'count'>, counts: readonly number[]) {
-    this.system = of.system;
-    this.operation = of.operation;
-    this.status = of.status;
-    this.failed = of.failed;
-    this.sumMs = of.sumMs;
-    this.#counts = counts;
+  constructor(system: OperationSystem, name: string, { status, failed }: OperationSeries) {
+    this.system = system;
+    this.operation = name;
+    this.status = status;
+    this.failed = failed;
   }
 
   /** Those of all its adapters that there were. */
   static of(meter: ServiceMeter): readonly OperationHistogram[] {
-    return [...meter.operations].flatMap((each) => histogramsOf(each)).filter(({ count }) => count > 0);
+    return [...meter.operations].flatMap((each) => OperationHistogram.#of(each)).filter(({ count }) => count > 0);
+  }
+
+  /** Redis does not care how a command is written: `get` and `GET` are one. */
+  static #of({ system, all }: OperationMeter): OperationHistogram[] {
+    const byName = new Map<string, OperationHistogram>();
+    for (const series of all) {
+      const name = system === 'redis' ? series.operation.toUpperCase() : series.operation;
+      const key = `${name}\n${series.status}\n${series.failed}`;
+      let histogram = byName.get(key);
+      if (histogram === undefined) {
+        histogram = new OperationHistogram(system, name, series);
+        byName.set(key, histogram);
+      }
+      histogram.#durations.addAll(series);
+    }
+    return [...byName.values()];
   }
 
   get count(): number {
-    return this.#counts.reduce((all, each) => all + each, 0);
+    return this.#durations.count;
+  }
+
+  get sumMs(): number {
+    return this.#durations.sumMs;
   }
 
   /** As `LatencyHistogram.upTo`. */
   upTo(boundariesMs: readonly number[]): number[] {
-    return upTo(this.#counts, boundariesMs);
+    return this.#durations.upTo(boundariesMs);
   }
-}
-
-/** Redis and SQL do not care how a command is written: `get` and `GET` are one. */
-function histogramsOf({ system, all }: OperationMeter): OperationHistogram[] {
-  const byName = new Map<
-    string,
-    { operation: string; status: string; failed: boolean; sum: number; counts: number[] }
-  >();
-  for (const { operation, status, failed, counts, sum } of all) {
-    const name = system === 'redis' ? operation.toUpperCase() : operation;
-    const key = `${name}\n${status}\n${failed}`;
-    const known = byName.get(key) ?? { operation: name, status, failed, sum: 0, counts: Array.from(counts, () => 0) };
-    known.sum += sum[0]!;
-    for (let i = 0; i < counts.length; i++) known.counts[i]! += counts[i]!;
-    byName.set(key, known);
-  }
-  return [...byName.values()].map(
-    ({ sum, counts, ...about }) => new OperationHistogram({ system, ...about, sumMs: sum / MICROS_PER_MS }, counts),
-  );
 }

@@ -4,6 +4,7 @@ const PARTS = 1 << PARTS_BITS;
 /** Microseconds of 31 bits, 35 minutes: what a difference of ticks can be. */
 export const LATENCY_BUCKETS: number = (32 - PARTS_BITS) * PARTS;
 const MAX_MICROS = 2 ** 31 - 1;
+const MICROS_PER_MS = 1_000;
 
 /**
  * How many durations were how long, in buckets that widen with the duration (log-linear, as in
@@ -63,6 +64,22 @@ export function longestOf(bucket: number): number {
   if (bucket < PARTS) return bucket;
   const shift = (bucket >>> PARTS_BITS) - 1;
   return (PARTS + (bucket & (PARTS - 1)) + 1) * 2 ** shift - 1;
+}
+
+/**
+ * How many lie in buckets whose upper end is at most each of these boundaries, which rise, in
+ * milliseconds; the last is how many there are. O(buckets).
+ */
+export function countsUpTo(counts: ArrayLike<number>, boundariesMs: readonly number[]): number[] {
+  let bucket = 0;
+  let sum = 0;
+  const sums = boundariesMs.map((boundary) => {
+    const micros = boundary * MICROS_PER_MS;
+    while (bucket < counts.length && longestOf(bucket) <= micros) sum += counts[bucket++]!;
+    return sum;
+  });
+  while (bucket < counts.length) sum += counts[bucket++]!;
+  return [...sums, sum];
 }
 
 /**

@@ -1,30 +1,22 @@
-import { bucketOf, LATENCY_BUCKETS } from '../runtime/latency-counts.js';
+import { Durations } from '../runtime/durations.js';
 
 /** What the operations of a service are calls of: which convention their metrics follow. */
 export type OperationSystem = 'grpc' | 'http' | 'mysql' | 'redis';
 
-/** Operations that ended in one way. Grows only; 1.9 kB. */
-export class OperationSeries {
+/** Operations that ended in one way. */
+export class OperationSeries extends Durations {
   /** A method, a command, a verb. */
   readonly operation: string;
   /** As its protocol says it: `OK`, `503`, an error's code; '' where it says nothing. */
   readonly status: string;
   /** Whether it failed, as the caller sees it. */
   readonly failed: boolean;
-  readonly counts: Uint32Array = new Uint32Array(LATENCY_BUCKETS);
-  /** Their durations together, in microseconds. */
-  readonly sum: Float64Array = new Float64Array(1);
 
   constructor(operation: string, status: string, failed: boolean) {
+    super();
     this.operation = operation;
     this.status = status;
     this.failed = failed;
-  }
-
-  /** One took so many whole microseconds. Hot path. */
-  add(micros: number): void {
-    this.counts[bucketOf(micros)]!++;
-    this.sum[0]! += micros;
   }
 }
 

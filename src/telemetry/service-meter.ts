@@ -1,7 +1,8 @@
 import { CallMeter } from '../endpoint/call-meter.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import { bucketOf, LATENCY_BUCKETS } from '../runtime/latency-counts.js';
+import { Durations } from '../runtime/durations.js';
+import { bucketOf } from '../runtime/latency-counts.js';
 import type { Outcome } from '../runtime/outcome.js';
 import { OperationMeter, type OperationSystem } from './operation-meter.js';
 import { TICK_MS, Windows } from './windows.js';
@@ -17,13 +18,6 @@ export interface MeteredEndpoint {
   idleSinceMs: number | undefined;
 }
 
-/** Calls of one outcome by the bucket of their duration. */
-export interface OutcomeLatency {
-  readonly counts: Float64Array;
-  /** Their durations together, in microseconds. */
-  readonly sum: Float64Array;
-}
-
 /**
  * Counts the calls of one service while it is on: for the service as a whole, for each outcome and
  * for each endpoint. Endpoints that left are forgotten five minutes after their last call; what
@@ -35,7 +29,7 @@ export class ServiceMeter {
   readonly #clock: Clock;
   readonly #total = new CallMeter();
   /** By outcome, made by the first call that ended so. */
-  readonly #latency: (OutcomeLatency | undefined)[] = [];
+  readonly #latency: (Durations | undefined)[] = [];
   readonly #endpoints = new Map<LiveEndpoint, MeteredEndpoint>();
   readonly #operations = new Map<OperationSystem, OperationMeter>();
   #windows: Windows | undefined;
@@ -67,10 +61,8 @@ export class ServiceMeter {
     meter.add(outcome, micros, bucket);
     this.#total.add(outcome, micros, bucket);
     if (bucket < 0) return;
-    this.#latency[outcome] ??= { counts: new Float64Array(LATENCY_BUCKETS), sum: new Float64Array(1) };
-    const latency = this.#latency[outcome];
-    latency.counts[bucket]!++;
-    latency.sum[0]! += micros;
+    this.#latency[outcome] ??= new Durations();
+    this.#latency[outcome].add(micros);
   }
 
   /** Of the adapters that speak this protocol. */
@@ -102,7 +94,7 @@ export class ServiceMeter {
   }
 
   /** Undefined where no timed call ended so. */
-  latency(outcome: Outcome): OutcomeLatency | undefined {
+  latency(outcome: Outcome): Durations | undefined {
     return this.#latency[outcome];
   }
 

@@ -1,7 +1,8 @@
 import { type experimental, status } from '@grpc/grpc-js';
 import type { Endpoint } from '../../../src/index.js';
-import type { ChannelTelemetry } from '../common/telemetry.js';
-import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
+import type { MethodCounts } from '../common/method-counts.js';
+import type { AttemptFigures, ChannelTelemetry } from '../common/telemetry.js';
+import { connectionWith, type Stream } from './connection-with.js';
 
 /** Each message is framed by a flag for compression and its length. */
 const FRAME_BYTES = 5;
@@ -10,23 +11,26 @@ const FRAME_BYTES = 5;
 interface MeasuredCall {
   readonly path: string;
   readonly telemetry: ChannelTelemetry;
-  attemptEnded(nowMs: number): void;
+  readonly counts: MethodCounts | undefined;
+  attemptEnded(attempt: AttemptRecord): void;
 }
 
 /** What is measured of one attempt of a call. */
-export class AttemptRecord {
+export class AttemptRecord implements AttemptFigures {
   readonly #call: MeasuredCall;
   readonly #startMs: number;
-  #endpoint: Endpoint | undefined;
-  #sentBytes = 0;
-  #receivedBytes = 0;
+  endpoint: Endpoint | undefined = undefined;
+  /** NaN while it goes on. */
+  durationMs: number = Number.NaN;
+  sentBytes = 0;
+  receivedBytes = 0;
   #streaming = false;
   #ended = false;
 
   constructor(call: MeasuredCall, startMs: number) {
     this.#call = call;
     this.#startMs = startMs;
-    this.#tell('started', undefined, Number.NaN);
+    call.telemetry.attempt(call.path, call.counts, undefined, this);
   }
 
   /**
@@ -37,51 +41,79 @@ export class AttemptRecord {
     return !this.#streaming && !this.#ended;
   }
 
-  /** The same connection, on which the bytes of this attempt are counted. */
-  over(subchannel: experimental.SubchannelInterface, endpoint: Endpoint): experimental.SubchannelInterface {
-    this.#endpoint = endpoint;
+  /**
+   * The same connection, on which the bytes of this attempt are counted: for one between which and
+   * the attempt there is something that holds messages.
+   */
+  over(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
     return connectionWith(subchannel, (metadata, host, method, listener, id) => {
+      const receive = listener.onReceiveMessage;
+      listener.onReceiveMessage = (message: Buffer) => {
+        this.received(message);
+        receive.call(listener, message);
+      };
       try {
-        const real = subchannel.getRealSubchannel();
-        return this.#count(real.createCall(metadata, host, method, this.#listen(listener), id));
+        const stream = subchannel.getRealSubchannel().createCall(metadata, host, method, listener, id);
+        this.opened(stream);
+        return stream;
       } catch (error) {
-        // grpc-js calls it INTERNAL and begins another attempt.
-        this.end(status.INTERNAL);
+        this.notOpened();
         throw error;
       }
     });
   }
 
+  /** Its stream could not be opened: grpc-js calls it INTERNAL and begins another attempt. */
+  notOpened(): void {
+    this.end(status.INTERNAL);
+  }
+
+  /** Counts what is sent on its stream. */
+  opened(stream: CountedStream): void {
+    this.#streaming = true;
+    stream[RECORD] = this;
+    if (!Object.hasOwn(stream, 'sendMessageWithContext')) {
+      // The same function for all streams: a closure for each is twice what is measured.
+      stream.sendMessageWithContext = sendCounted;
+      return;
+    }
+    const send = stream.sendMessageWithContext;
+    stream.sendMessageWithContext = (context, message) => {
+      this.sent(message);
+      send.call(stream, context, message);
+    };
+  }
+
+  /** A message is sent. */
+  sent(message: Buffer): void {
+    this.sentBytes += message.length - FRAME_BYTES;
+  }
+
+  /** A message came. */
+  received(message: Buffer): void {
+    this.receivedBytes += message.length - FRAME_BYTES;
+  }
+
   end(code: status): void {
     if (this.#ended) return;
     this.#ended = true;
-    const nowMs = this.#call.telemetry.clock.now();
-    this.#tell('ended', code, nowMs - this.#startMs);
-    this.#call.attemptEnded(nowMs);
+    const { telemetry, path, counts } = this.#call;
+    this.durationMs = telemetry.clock.now() - this.#startMs;
+    telemetry.attempt(path, counts, code, this);
+    this.#call.attemptEnded(this);
   }
 
-  #count(stream: Stream): Stream {
-    this.#streaming = true;
-    const send = stream.sendMessageWithContext;
-    stream.sendMessageWithContext = (context, message) => {
-      this.#sentBytes += message.length - FRAME_BYTES;
-      send.call(stream, context, message);
-    };
-    return stream;
+  get endMs(): number {
+    return this.#startMs + this.durationMs;
   }
+}
 
-  #listen(listener: StreamListener): StreamListener {
-    const receive = listener.onReceiveMessage;
-    listener.onReceiveMessage = (message: Buffer) => {
-      this.#receivedBytes += message.length - FRAME_BYTES;
-      receive.call(listener, message);
-    };
-    return listener;
-  }
+const RECORD: unique symbol = Symbol('record');
 
-  #tell(what: 'started' | 'ended', code: status | undefined, durationMs: number): void {
-    const { telemetry, path } = this.#call;
-    const [endpoint, sentBytes, receivedBytes] = [this.#endpoint, this.#sentBytes, this.#receivedBytes];
-    telemetry.attempt(path, code, { what, endpoint, durationMs, sentBytes, receivedBytes });
-  }
+type CountedStream = Stream & { [RECORD]?: AttemptRecord };
+
+/** In place of the method of its class. */
+function sendCounted(this: CountedStream, ...[context, message]: Parameters<Stream['sendMessageWithContext']>): void {
+  this[RECORD]?.sent(message);
+  (Object.getPrototypeOf(this) as Stream).sendMessageWithContext.call(this, context, message);
 }

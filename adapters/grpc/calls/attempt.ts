@@ -80,6 +80,8 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
   readonly #call: Call;
   readonly #context: AttemptContext;
   readonly #record: AttemptRecord | undefined;
+  /** Whether the record hears of messages from here. */
+  readonly #counts: boolean;
   readonly #traced: TracedAttempt | undefined;
   /** What it goes over, with what measures it and what holds its answer in between. */
   readonly #over: Subchannel;
@@ -99,8 +101,11 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     record: AttemptRecord | undefined,
   ) {
     leaf.streams++;
+    // What holds messages comes between the stream and this, which then does not see them all.
+    this.#counts = record !== undefined && !call.holdsAnswer;
+    if (record !== undefined) record.endpoint = lease.endpoint;
     this.#over = call.over(
-      record === undefined ? subchannel : record.over(subchannel, lease.endpoint),
+      record === undefined || this.#counts ? subchannel : record.over(subchannel),
       context.pending.clock,
     );
     // It captures nothing but this object, which has all: one is made per call.
@@ -168,7 +173,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     if (this.#hadMs === 0) return endUnsent(this, LATE);
     this.#traced?.inject((name, value) => metadata.set(name, value));
     const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
-    const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
+    const stream = this.#open(metadata, authority, method, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
     this.#call.shadow?.follow(stream, { metadata, host, method }, this.#call, this.#context);
     this.#stream = stream;
@@ -176,11 +181,24 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     return stream;
   }
 
+  #open(metadata: Metadata, authority: string, method: string, id: number): Stream {
+    const record = this.#counts ? this.#record : undefined;
+    try {
+      const stream = this.#over.getRealSubchannel().createCall(metadata, authority, method, this, id);
+      record?.opened(stream);
+      return stream;
+    } catch (error) {
+      record?.notOpened();
+      throw error;
+    }
+  }
+
   onReceiveMetadata(metadata: Metadata): void {
     this.#listener!.onReceiveMetadata(metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
+    if (this.#counts) this.#record!.received(message);
     this.#listener!.onReceiveMessage(message);
   }
 

@@ -145,10 +145,15 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     return hedges === undefined || hedges.allow(metadata) ? undefined : hedges;
   }
 
+  /** Whether answers are held until their status is known. */
+  get holdsAnswer(): boolean {
+    return this.#plan.holdsAnswers && !streaming.has(this.#plan);
+  }
+
   /** What an attempt goes over. */
   over(subchannel: experimental.SubchannelInterface, clock: Clock): experimental.SubchannelInterface {
     const plan = this.#plan;
-    if (!plan.holdsAnswers || streaming.has(plan)) return subchannel;
+    if (!this.holdsAnswer) return subchannel;
     return holdAnswer(subchannel, {
       repeatable: plan.repeatable,
       clock,

@@ -1,48 +1,100 @@
 import { channel } from 'node:diagnostics_channel';
 import { status } from '@grpc/grpc-js';
-import type { Weighing } from '../../../src/adapter.js';
+import { type CallCounter, callCounter, type Weighing } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Service } from '../../../src/index.js';
 import type { GrpcAttemptMessage, GrpcCallMessage, GrpcConnectionMessage, GrpcWeighingMessage } from '../messages.js';
+import type { GrpcCounts, MethodCounts, Repeats } from './method-counts.js';
 
 const calls = channel('fairlead:grpc:call');
 const attempts = channel('fairlead:grpc:attempt');
 const connections = channel('fairlead:grpc:connection');
 const weighings = channel('fairlead:grpc:weighing');
 
-/** What of an attempt is not the channel's. */
-export type AttemptFigures = Omit<GrpcAttemptMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
-export type CallFigures = Omit<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method' | 'status'>;
+const MICROS_PER_MS = 1_000;
+
+/** What of an attempt is not the channel's; read at once. */
+export interface AttemptFigures {
+  readonly endpoint: Endpoint | undefined;
+  readonly durationMs: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface CallFigures extends Repeats {
+  readonly durationMs: number;
+  readonly retryDelayMs: number;
+}
 
 /**
- * Publishes to the diagnostics channels about one gRPC channel. Costs one comparison while there
- * are no subscribers.
+ * Counts what one gRPC channel does while figures are read, and publishes it to the diagnostics
+ * channels while those have subscribers. Costs two comparisons while there are neither.
  */
 export class ChannelTelemetry {
   readonly clock: Clock;
   readonly #upstream: Service;
   readonly #target: string;
+  readonly #counts: GrpcCounts;
+  readonly #counter: CallCounter;
 
-  constructor(upstream: Service, target: string, clock: Clock) {
+  constructor(upstream: Service, target: string, clock: Clock, counts: GrpcCounts) {
     this.#upstream = upstream;
     this.#target = target;
+    this.#counts = counts;
+    this.#counter = callCounter(upstream, 'grpc');
     this.clock = clock;
   }
 
-  /** Whether calls have subscribers: those that begin meanwhile are followed. */
+  /** Whether calls are to be followed: those that begin meanwhile are. */
   get followsCalls(): boolean {
-    return calls.hasSubscribers || attempts.hasSubscribers;
+    return this.#counter.on || calls.hasSubscribers || attempts.hasSubscribers;
   }
 
-  call(path: string, code: status, figures: CallFigures): void {
+  /** Where a call that begins now is counted; undefined where nobody reads figures. */
+  countsOf(path: string): MethodCounts | undefined {
+    return this.#counter.on ? this.#counts.of(this.#target, methodOf(path)) : undefined;
+  }
+
+  call(path: string, counts: MethodCounts | undefined, code: status, figures: CallFigures): void {
+    if (counts !== undefined) {
+      const micros = figures.durationMs * MICROS_PER_MS;
+      counts.callEnded(code, micros, figures.retryDelayMs * MICROS_PER_MS, figures);
+      this.#counter.operations.of(counts.method, nameOf(code), code !== status.OK).add(micros);
+    }
     if (!calls.hasSubscribers) return;
-    const message: GrpcCallMessage = { ...this.#labels(path), status: nameOf(code), ...figures };
+    const message: GrpcCallMessage = {
+      service: this.#upstream.name,
+      upstream: this.#upstream,
+      target: this.#target,
+      method: methodOf(path),
+      status: nameOf(code),
+      durationMs: figures.durationMs,
+      retries: figures.retries,
+      hedges: figures.hedges,
+      transparentRetries: figures.transparentRetries,
+      retryDelayMs: figures.retryDelayMs,
+    };
     calls.publish(message);
   }
 
-  attempt(path: string, code: status | undefined, figures: AttemptFigures): void {
+  /** An attempt began, or, where there is a code, ended. */
+  attempt(path: string, counts: MethodCounts | undefined, code: status | undefined, figures: AttemptFigures): void {
+    if (counts !== undefined) {
+      if (code === undefined) counts.started[0]!++;
+      else counts.attemptEnded(code, figures.durationMs * MICROS_PER_MS, figures.sentBytes, figures.receivedBytes);
+    }
     if (!attempts.hasSubscribers) return;
-    const name = code === undefined ? undefined : nameOf(code);
-    const message: GrpcAttemptMessage = { ...this.#labels(path), status: name, ...figures };
+    const message: GrpcAttemptMessage = {
+      service: this.#upstream.name,
+      upstream: this.#upstream,
+      target: this.#target,
+      method: methodOf(path),
+      endpoint: figures.endpoint,
+      what: code === undefined ? 'started' : 'ended',
+      status: code === undefined ? undefined : nameOf(code),
+      durationMs: figures.durationMs,
+      sentBytes: figures.sentBytes,
+      receivedBytes: figures.receivedBytes,
+    };
     attempts.publish(message);
   }
 
@@ -59,11 +111,18 @@ export class ChannelTelemetry {
     const message: GrpcWeighingMessage = { service, upstream: this.#upstream, target: this.#target, ...weighing };
     weighings.publish(message);
   }
+}
 
-  #labels(path: string): Pick<GrpcCallMessage, 'service' | 'upstream' | 'target' | 'method'> {
-    const method = path.startsWith('/') ? path.slice(1) : path;
-    return { service: this.#upstream.name, upstream: this.#upstream, target: this.#target, method };
-  }
+/** Paths are few, and the texts of one are equal: cut once for each. */
+const methods = new Map<string, string>();
+const MAX_METHODS = 4_000;
+
+function methodOf(path: string): string {
+  let method = methods.get(path);
+  if (method !== undefined) return method;
+  method = path.startsWith('/') ? path.slice(1) : path;
+  if (methods.size < MAX_METHODS) methods.set(path, method);
+  return method;
 }
 
 /** A code that gRPC does not know is reported as gRPC libraries read it: UNKNOWN. */

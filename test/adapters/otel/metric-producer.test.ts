@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { status } from '@grpc/grpc-js';
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -6,10 +7,11 @@ import {
   type MetricData,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { Outcome } from 'fairlead';
-import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead/grpc';
+import { type Mesh, Outcome } from 'fairlead';
 import { fairleadMetricProducer, instrumentMesh, type MetricProducerOptions } from 'fairlead/otel';
 import { afterEach, describe, expect, it } from 'vitest';
+import { GrpcCounts, type GrpcPart } from '../../../adapters/grpc/common/method-counts.js';
+import { ChannelTelemetry } from '../../../adapters/grpc/common/telemetry.js';
 import { endpoints, testMesh } from '../../support/mesh.js';
 import { CollectedMetrics, points } from '../../support/metrics.js';
 
@@ -45,6 +47,16 @@ function setUp(names: Parameters<typeof testMesh>[0] = { users: endpoints(2) }, 
   return { ...world, collect, run, producer };
 }
 
+const NO_ATTEMPT = { endpoint: undefined, durationMs: Number.NaN, sentBytes: 0, receivedBytes: 0 };
+const NO_REPEATS = { retries: 0, hedges: 0, transparentRetries: 0, retryDelayMs: 0 };
+
+/** As `registerGrpc` makes it. */
+function grpcPart(mesh: Mesh): GrpcCounts {
+  const part: GrpcPart = { kind: 'grpc', name: 'fairlead', counts: new GrpcCounts() };
+  mesh.register(part);
+  return part.counts;
+}
+
 describe('the metric producer', () => {
   it('gives the SDK what was counted: durations by outcome, in the buckets of gRFC A66', async () => {
     const { run, collect } = setUp();
@@ -78,14 +90,15 @@ describe('the metric producer', () => {
     const upstream = mesh.service('users');
     const common = { service: 'users', upstream, target: 'fairlead:///users', method: 'a.B/C' };
     const endpoint = upstream.endpoints[0]!;
-    const attempt = { ...common, endpoint, sentBytes: 10, receivedBytes: 5_000 } as const;
-    const publish = (name: string, message: Partial<GrpcAttemptMessage & GrpcCallMessage>): void =>
-      channel(name).publish(message);
-    publish('fairlead:grpc:attempt', { ...attempt, what: 'started' });
-    publish('fairlead:grpc:attempt', { ...attempt, what: 'ended', status: 'OK', durationMs: 12 });
-    publish('fairlead:grpc:attempt', { ...attempt, what: 'ended', status: 'UNAVAILABLE', durationMs: 1 });
-    const counts = { retries: 2, hedges: 1, transparentRetries: 0, retryDelayMs: 40 };
-    publish('fairlead:grpc:call', { ...common, status: 'OK', durationMs: 60, ...counts });
+    const counts = grpcPart(mesh);
+    const telemetry = new ChannelTelemetry(upstream, common.target, mesh.clock, counts);
+    const method = telemetry.countsOf('/a.B/C');
+    const attempt = { endpoint, durationMs: 11, sentBytes: 10, receivedBytes: 5_000 };
+    telemetry.attempt('/a.B/C', method, undefined, { ...attempt, durationMs: Number.NaN });
+    telemetry.attempt('/a.B/C', method, status.OK, attempt);
+    telemetry.attempt('/a.B/C', method, status.UNAVAILABLE, { ...attempt, durationMs: 0.9, sentBytes: 1_024 });
+    const repeats = { retries: 2, hedges: 1, transparentRetries: 0, retryDelayMs: 38 };
+    telemetry.call('/a.B/C', method, status.OK, { durationMs: 60, ...repeats });
     channel('fairlead:grpc:weighing').publish({
       ...common,
       weights: [1, 2],
@@ -120,11 +133,35 @@ describe('the metric producer', () => {
   it('leaves out calls of another mesh', async () => {
     const { mesh, collect } = setUp();
     mesh.service('users');
-    const other = testMesh({ users: endpoints(2) }).mesh.service('users');
-    const common = { service: 'users', upstream: other, target: 'fairlead:///users', method: 'a.B/C' };
-    const message = { ...common, what: 'started', endpoint: undefined };
-    channel('fairlead:grpc:attempt').publish(message);
+    const other = testMesh({ users: endpoints(2) }).mesh;
+    endings.push(other.measure());
+    const telemetry = new ChannelTelemetry(other.service('users'), 'fairlead:///users', other.clock, grpcPart(other));
+    telemetry.attempt('/a.B/C', telemetry.countsOf('/a.B/C'), undefined, NO_ATTEMPT);
     expect((await collect()).has('grpc.client.attempt.started')).toBe(false);
+  });
+
+  it('has calls of gRPC under the names of the RPC conventions', async () => {
+    const { mesh, collect } = setUp();
+    const telemetry = new ChannelTelemetry(mesh.service('users'), 'fairlead:///users', mesh.clock, grpcPart(mesh));
+    const end = (code: number): void =>
+      telemetry.call('/a.B/C', telemetry.countsOf('/a.B/C'), code, { ...NO_REPEATS, durationMs: 30 });
+    for (const code of [status.OK, status.OK, status.NOT_FOUND, 99]) end(code);
+    const durations = (await collect()).get('rpc.client.call.duration')!;
+    const of = { 'rpc.system.name': 'grpc', 'rpc.method': 'a.B/C', 'server.address': 'users' };
+    expect(points(durations)).toEqual([
+      [
+        { ...of, 'rpc.status_code': 'OK' },
+        { count: 2, sum: 0.06 },
+      ],
+      [
+        { ...of, 'rpc.status_code': 'NOT_FOUND', 'error.type': 'NOT_FOUND' },
+        { count: 1, sum: 0.03 },
+      ],
+      [
+        { ...of, 'rpc.status_code': 'UNKNOWN', 'error.type': 'UNKNOWN' },
+        { count: 1, sum: 0.03 },
+      ],
+    ]);
   });
 
   it('ends the series of an endpoint that left, and shows all that live, after 3,000 came and went', async () => {
@@ -175,21 +212,11 @@ describe('the metric producer', () => {
 
   it('bounds the series of methods as the SDK does', async () => {
     const { mesh, collect } = setUp();
-    const upstream = mesh.service('users');
-    for (let i = 0; i < 2_500; i++) {
-      const message = {
-        service: 'users',
-        upstream,
-        target: 't',
-        method: `m${i}`,
-        endpoint: undefined,
-        what: 'started',
-      };
-      channel('fairlead:grpc:attempt').publish(message);
-    }
+    const telemetry = new ChannelTelemetry(mesh.service('users'), 't', mesh.clock, grpcPart(mesh));
+    for (let i = 0; i < 2_500; i++) telemetry.attempt(`/m${i}`, telemetry.countsOf(`/m${i}`), undefined, NO_ATTEMPT);
     const series = points((await collect()).get('grpc.client.attempt.started'));
     expect(series).toHaveLength(2_001);
-    expect(series.at(-1)).toEqual([{ 'otel.metric.overflow': true }, 500]);
+    expect(series.at(-1)).toEqual([{ 'grpc.target': 't', 'otel.metric.overflow': true }, 500]);
   });
 
   it('stops measuring when it is closed, and refuses options that it does not know', () => {

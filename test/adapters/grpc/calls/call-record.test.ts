@@ -1,9 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Metadata, type status as Status, status } from '@grpc/grpc-js';
+import { createMesh, staticResolver } from 'fairlead';
 import type { GrpcAttemptMessage, GrpcCallMessage } from 'fairlead/grpc';
+import { meshFigures } from 'fairlead/monitor';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CallRecord } from '../../../../adapters/grpc/calls/call-record.js';
+import { GrpcCounts } from '../../../../adapters/grpc/common/method-counts.js';
 import { ChannelTelemetry } from '../../../../adapters/grpc/common/telemetry.js';
+import { bytesPer } from '../../../support/bytes.js';
 import { endpoints, testMesh } from '../../../support/mesh.js';
 
 const endings: (() => void)[] = [];
@@ -24,7 +28,11 @@ function record(hedged = false) {
   };
   listen('fairlead:grpc:call', calls);
   listen('fairlead:grpc:attempt', attempts);
-  const call = new CallRecord(new ChannelTelemetry(service, 'fairlead:///users', clock), '/a.B/C', hedged);
+  const call = new CallRecord(
+    new ChannelTelemetry(service, 'fairlead:///users', clock, new GrpcCounts()),
+    '/a.B/C',
+    hedged,
+  );
   const pick = (number: number) => {
     const metadata = new Metadata();
     if (number > 0) metadata.set('grpc-previous-rpc-attempts', String(number));
@@ -37,7 +45,8 @@ function record(hedged = false) {
   ) => {
     const listener = { onReceiveMessage(_message: Buffer) {} };
     const subchannel = { getRealSubchannel: () => ({ createCall }) };
-    const over = attempt.over(subchannel as never, service.endpoints[0]!);
+    attempt.endpoint = service.endpoints[0]!;
+    const over = attempt.over(subchannel as never);
     const stream = over.getRealSubchannel().createCall(new Metadata(), '', '/a.B/C', listener as never);
     return { stream, listener };
   };
@@ -158,5 +167,29 @@ describe('the record of a call', () => {
     const { calls, end } = record();
     end(status.CANCELLED);
     expect(calls).toMatchObject([NOTHING_REPEATED]);
+  });
+
+  it('costs 400 bytes at most while figures are read, with all that is counted of it', async () => {
+    await using mesh = createMesh({ resolver: staticResolver({ users: ['10.0.0.1:1'] }) });
+    using figures = meshFigures(mesh);
+    const service = mesh.service('users');
+    const counts = new GrpcCounts();
+    const telemetry = new ChannelTelemetry(service, 'fairlead:///users', mesh.clock, counts);
+    const metadata = new Metadata();
+    class FakeStream {
+      sendMessageWithContext(): void {}
+    }
+    const message = Buffer.alloc(5);
+    const turn = (): void => {
+      const call = new CallRecord(telemetry, '/a.B/C', false);
+      const attempt = call.attempt(metadata);
+      attempt.opened(new FakeStream() as never);
+      attempt.received(message);
+      attempt.end(status.OK);
+      call.end(status.OK);
+    };
+    expect(bytesPer(turn)).toBeLessThan(400);
+    expect(counts.all[0]!.attempts[status.OK]!.durations.count).toBeGreaterThan(10_000);
+    expect(figures.operations('users')[0]).toMatchObject({ operation: 'a.B/C', status: 'OK' });
   });
 });

@@ -68,9 +68,9 @@ describe('the times of the commands of a connection', () => {
       [Outcome.Success, 3_000],
       [Outcome.Success, 5_000],
     ]);
-    expect(operations.all.map(({ operation, sum }) => [operation, sum[0]])).toEqual([
-      ['get', 3_000],
-      ['set', 5_000],
+    expect(operations.all.map(({ operation, sumMs }) => [operation, sumMs])).toEqual([
+      ['get', 3],
+      ['set', 5],
     ]);
   });
 
