@@ -21,7 +21,8 @@ declare const gc: (() => void) | undefined;
 
 const [suitePath, caseIndex, name] = process.argv.slice(2);
 const { suite } = (await import(suitePath!)) as { suite: Suite<unknown> };
-const make = suite.cases[Number(caseIndex)]!.contenders[name!]!;
+const { contenders, ownWithBench = false } = suite.cases[Number(caseIndex)]!;
+const make = contenders[name!]!;
 let contender: Contender | undefined;
 
 async function turn(operations: number): Promise<Turn> {
@@ -48,8 +49,9 @@ async function obey(order: Order): Promise<unknown> {
   if (order.what === 'start') contender = await make(order.world);
   else if (order.what === 'run') return await turn(order.operations);
   else if (order.what === 'bytes') return await bytes(order.operations);
-  else if (order.what === 'profile') return await profiled(() => contender!.run(order.operations), order.operations);
-  else {
+  else if (order.what === 'profile') {
+    return await profiled(() => contender!.run(order.operations), order.operations, ownWithBench);
+  } else {
     await contender?.close?.();
     process.exit(0);
   }

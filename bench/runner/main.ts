@@ -63,7 +63,8 @@ if (values.list) {
       if (values.case !== undefined && !each.title.includes(values.case)) continue;
       const chosen =
         values.operations === undefined ? each : { ...each, operations: whole('operations', values.operations) };
-      const table: Table = await measure(chosen, servers?.world, rounds, { ...built, caseIndex }, random);
+      const at = Math.min(rounds, each.rounds ?? rounds);
+      const table: Table = await measure(chosen, servers?.world, at, { ...built, caseIndex }, random);
       console.log(values.json ? JSON.stringify({ suite: name, node: process.version, ...table }) : show(table));
     }
   } finally {

@@ -11,6 +11,8 @@ export interface Row {
   readonly control: boolean;
   readonly cpuUs: number;
   readonly wallUs: number;
+  /** How many times as quick as the baseline, by elapsed time within a round. */
+  readonly speed: number;
   /** Left on the heap by an operation; of what keeps nothing alive, what it allocates. */
   readonly bytes: number;
   readonly figures: Readonly<Record<string, number>>;
@@ -114,6 +116,7 @@ export async function measure<W>(
       control: each.control,
       cpuUs: median(each.turns.map(({ cpuUs }) => cpuUs)),
       wallUs: median(each.turns.map(({ wallUs }) => wallUs)),
+      speed: median(each.turns.map(({ wallUs }, i) => base.turns[i]!.wallUs / wallUs)),
       bytes: median(bytes),
       figures: medians(each.turns.map(({ figures }) => figures)),
       ratio: median(ratios),

@@ -7,9 +7,12 @@ export interface OwnFrames {
 }
 
 const SAMPLE_US = 100;
+/** More between two samples is time in which the process did not run. */
+const MOST_US = 4 * SAMPLE_US;
 const SAMPLE_BYTES = 512;
 /** The package as built, wherever it lies; not its dependencies, not the bench. */
 const OWN = /\/dist\/(src|adapters|shared)\//;
+const OWN_WITH_BENCH = /\/dist\/(src|adapters|shared)\/|\/dist-bench\//;
 
 interface HeapNode {
   readonly callFrame: { readonly url: string };
@@ -18,7 +21,8 @@ interface HeapNode {
 }
 
 /** Two runs, one a profile each: sampling allocations would show in the other one's times. */
-export async function profiled(run: () => unknown, operations: number): Promise<OwnFrames> {
+export async function profiled(run: () => unknown, operations: number, withBench: boolean): Promise<OwnFrames> {
+  const frames = withBench ? OWN_WITH_BENCH : OWN;
   const session = new Session();
   session.connect();
   try {
@@ -27,9 +31,9 @@ export async function profiled(run: () => unknown, operations: number): Promise<
     await session.post('Profiler.start');
     await run();
     const { profile } = await session.post('Profiler.stop');
-    const own = new Set(profile.nodes.filter(({ callFrame }) => OWN.test(callFrame.url)).map(({ id }) => id));
+    const own = new Set(profile.nodes.filter(({ callFrame }) => frames.test(callFrame.url)).map(({ id }) => id));
     const us = (profile.samples ?? []).reduce(
-      (sum, id, i) => (own.has(id) ? sum + (profile.timeDeltas?.[i] ?? 0) : sum),
+      (sum, id, i) => (own.has(id) ? sum + Math.min(profile.timeDeltas?.[i] ?? 0, MOST_US) : sum),
       0,
     );
     await session.post('HeapProfiler.startSampling', {
@@ -40,7 +44,7 @@ export async function profiled(run: () => unknown, operations: number): Promise<
     await run();
     const heap = await session.post('HeapProfiler.stopSampling');
     const bytesOf = (node: HeapNode): number =>
-      (OWN.test(node.callFrame.url) ? node.selfSize : 0) +
+      (frames.test(node.callFrame.url) ? node.selfSize : 0) +
       node.children.reduce((sum, child) => sum + bytesOf(child), 0);
     return { cpuUs: us / operations, bytes: bytesOf(heap.profile.head) / operations };
   } finally {

@@ -6,7 +6,7 @@ const precise = (value: number): string =>
 /** A table for people; `--json` has the same figures for programs. */
 export function show({ title, rounds, operations, measure, rows }: Table): string {
   const names = Object.keys(rows[0]?.figures ?? {});
-  const head = ['', 'CPU µs', 'bytes', ...names, 'ratio', '95 % interval', 'verdict', 'own µs', 'own bytes'];
+  const head = ['', 'CPU µs', 'bytes', ...names, 'ratio', '95 % interval', 'verdict', 'speed', 'own µs', 'own bytes'];
   const cells = rows.map((row) => [
     row.control ? `${row.name} (control)` : row.name,
     precise(row.cpuUs),
@@ -15,6 +15,7 @@ export function show({ title, rounds, operations, measure, rows }: Table): strin
     row.ratio.toFixed(3),
     row.verdict === 'baseline' ? '' : `${row.interval.low.toFixed(3)} to ${row.interval.high.toFixed(3)}`,
     verdictOf(row),
+    row.speed.toFixed(2),
     precise(row.own.cpuUs),
     precise(row.own.bytes),
   ]);

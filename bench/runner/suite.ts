@@ -23,6 +23,13 @@ export interface Case<World> {
   readonly targets?: Readonly<Record<string, number>>;
   /** Turns that warm up and are not counted. Default 2. */
   readonly warmups?: number;
+  /** At most so many rounds, for turns that take long. */
+  readonly rounds?: number;
+  /**
+   * What a contender is written by hand for is in the bench's own frames: count these as its own,
+   * beside the package's. Default false.
+   */
+  readonly ownWithBench?: boolean;
 }
 
 /** A bench: the servers it needs, and what runs against them. */

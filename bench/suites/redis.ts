@@ -1,119 +1,46 @@
-import { createMesh, staticResolver } from 'fairlead';
-import { ShardedRedis, type ShardedRedisOptions } from 'fairlead/redis';
-import HashRing from 'hashring';
 import { Cluster, Redis } from 'ioredis';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 import { atOnce } from '../support/loop.js';
+import { byHashring, byOurRing, type Client, over, sharded } from '../support/redis-clients.js';
+import { idle } from '../support/redis-idle.js';
+import type { Address } from '../support/redis-servers.js';
 
 /**
- * Neither ioredis nor Cluster joins the writes of a tick by itself, as ShardedRedis does: with
- * autopipelining they do, so compare with that as well. The hand-written sharding is what one would
- * write instead: `hashring` and a client per server.
+ * On loopback most of what a small command costs is the system call that writes it: what joins
+ * several in one is ahead by that alone. Neither ioredis nor Cluster joins the writes of a tick by
+ * itself, as ShardedRedis does; with autopipelining ioredis does, so compare with that as well.
+ * What is left to a client's own account shows in its own frames, and in bytes.
  */
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 interface World {
-  readonly single: Address;
+  /** The first of them are the three, and the twenty. */
   readonly servers: readonly Address[];
   readonly nodes: readonly Address[];
-}
-interface Client {
-  get(key: string): Promise<unknown>;
-  set(key: string, value: string): Promise<unknown>;
-  mget?(keys: string[]): Promise<unknown>;
-  pipelined?(keys: readonly string[], value: string): Promise<unknown>;
-  close(): unknown;
 }
 type Make = (world: World) => Client | Promise<Client>;
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => `user:${i}:profile`);
-const SMALL = 'x'.repeat(64);
+const SMALL = 'x'.repeat(100);
+const LARGE = 'x'.repeat(10_000);
+const MOST = 100;
 
-function over(client: Redis | Cluster): Client {
-  return {
-    get: (key) => client.get(key),
-    set: (key, value) => client.set(key, value),
-    mget: (keys) => client.mget(keys),
-    pipelined: (keys, value) => {
-      const pipeline = client.pipeline();
-      for (const key of keys) pipeline.set(key, value);
-      return pipeline.exec();
-    },
-    close: () => client.disconnect(),
-  };
-}
-
-const sharded = (servers: readonly Address[], options: Partial<ShardedRedisOptions> = {}): Client => {
-  const endpoints = servers.map((address, i) => ({ id: `s${i}`, ...address }));
-  const mesh = createMesh({ resolver: staticResolver({ cache: endpoints }) });
-  const redis = new ShardedRedis(mesh, { service: 'cache', ...options });
-  return {
-    ...over(redis as unknown as Redis),
-    close: () => {
-      redis.disconnect();
-      return mesh.close();
-    },
-  };
-};
-
-const byHand: Make = ({ servers }) => {
-  const ring = new HashRing(servers.map(({ host, port }) => `${host}:${port}`));
-  const clients = new Map(servers.map(({ host, port }) => [`${host}:${port}`, new Redis(port, host)]));
-  const of = (key: string): Redis => clients.get(ring.get(key))!;
-  const split = (keys: readonly string[]): Map<Redis, string[]> => {
-    const parts = new Map<Redis, string[]>();
-    for (const key of keys) {
-      const client = of(key);
-      const part = parts.get(client);
-      if (part === undefined) parts.set(client, [key]);
-      else part.push(key);
-    }
-    return parts;
-  };
-  return {
-    get: (key) => of(key).get(key),
-    set: (key, value) => of(key).set(key, value),
-    mget: async (keys) => {
-      const found = new Map<string, unknown>();
-      await Promise.all(
-        [...split(keys)].map(async ([client, part]) => {
-          const values = await client.mget(part);
-          for (let i = 0; i < part.length; i++) found.set(part[i]!, values[i]);
-        }),
-      );
-      return keys.map((key) => found.get(key));
-    },
-    pipelined: (keys, value) =>
-      Promise.all(
-        [...split(keys)].map(([client, part]) => {
-          const pipeline = client.pipeline();
-          for (const key of part) pipeline.set(key, value);
-          return pipeline.exec();
-        }),
-      ),
-    close: () => {
-      for (const client of clients.values()) client.disconnect();
-    },
-  };
-};
+const plain = ({ servers: [first] }: World, options = {}): Client =>
+  over(new Redis(first!.port, first!.host, { ...options }));
 
 const CLIENTS: Readonly<Record<string, Make>> = {
-  'ioredis, 1 server': ({ single }) => over(new Redis(single.port, single.host)),
-  'ioredis with autopipelining, 1 server': ({ single }) =>
-    over(new Redis(single.port, single.host, { enableAutoPipelining: true })),
+  'ioredis, 1 server': (world) => plain(world),
+  'ioredis with autopipelining, 1 server': (world) => plain(world, { enableAutoPipelining: true }),
   'ioredis.Cluster, 3 nodes': ({ nodes }) => over(new Cluster([...nodes])),
-  'hashring and 3 ioredis': byHand,
-  'ShardedRedis, 3 servers': ({ servers }) => sharded(servers),
-  'ShardedRedis, 1 server': ({ single }) => sharded([single]),
+  'hashring and 3 ioredis': ({ servers }) => byHashring(servers.slice(0, 3)),
+  'by hand on our ring, 3 servers': ({ servers }) => byOurRing(servers.slice(0, 3)),
+  'ShardedRedis, 3 servers': ({ servers }) => sharded(servers.slice(0, 3)),
+  'ShardedRedis, 1 server': ({ servers }) => sharded(servers.slice(0, 1)),
 };
 
 type Run = (client: Client, operations: number) => Promise<void>;
 
-const contending = (run: Run, without: readonly string[] = []) =>
+const contending = (run: Run, without: readonly string[] = [], clients = CLIENTS) =>
   Object.fromEntries(
-    Object.entries(CLIENTS)
+    Object.entries(clients)
       .filter(([name]) => !without.includes(name))
       .map(([name, make]) => [
         name,
@@ -130,17 +57,23 @@ const contending = (run: Run, without: readonly string[] = []) =>
       ]),
   );
 
-const single = (what: 'get' | 'set', concurrency: number, value: string): Case<World> => ({
-  title: `${what.toUpperCase()}, ${concurrency} at once, ${value.length} B`,
-  operations: concurrency === 1 ? 1_000 : 5_000,
-  baseline: 'ioredis, 1 server',
-  contenders: contending((client, operations) =>
+const calling =
+  (what: 'get' | 'set', concurrency: number, value: string): Run =>
+  (client, operations) =>
     atOnce(operations, concurrency, (i) => {
       const key = KEYS[i % KEYS.length]!;
       return what === 'get' ? client.get(key) : client.set(key, value);
-    }),
-  ),
+    });
+
+const single = (what: 'get' | 'set', concurrency: number, value: string): Case<World> => ({
+  title: `${what.toUpperCase()}, ${concurrency} at once, ${value.length} B`,
+  operations: concurrency === 1 ? 500 : value === LARGE ? 1_000 : 2_500,
+  baseline: 'ioredis, 1 server',
+  contenders: contending(calling(what, concurrency, value)),
 });
+
+const singles = (value: string): Case<World>[] =>
+  [1, 10, 100, 1_000].flatMap((concurrency) => [single('set', concurrency, value), single('get', concurrency, value)]);
 
 /** 100 keys of one command or pipeline, which a Cluster takes from one slot only. */
 const HUNDREDS = Array.from({ length: 50 }, (_, n) => KEYS.slice(n * 100, n * 100 + 100));
@@ -151,39 +84,72 @@ const many = (
 ): Case<World> => ({
   title: `${title}, ${concurrency} at once`,
   operations: 200,
-  baseline: 'hashring and 3 ioredis',
+  baseline: 'by hand on our ring, 3 servers',
+  ownWithBench: true,
   contenders: contending(
     (client, operations) => atOnce(operations, concurrency, (i) => run(client, HUNDREDS[i % HUNDREDS.length]!)),
     ['ioredis.Cluster, 3 nodes', 'ioredis with autopipelining, 1 server'],
   ),
 });
 
-const LARGE = 'x'.repeat(10_000);
+const sizes = (one: (servers: number) => (world: World) => Promise<Contender> | Contender) =>
+  Object.fromEntries([3, 20, MOST].map((servers) => [`ShardedRedis, ${servers} servers`, one(servers)]));
+
+const growing: Case<World> = {
+  title: `GET, 100 at once, over 3 to ${MOST} servers`,
+  operations: 2_500,
+  baseline: 'ShardedRedis, 3 servers',
+  contenders: contending(
+    calling('get', 100, SMALL),
+    [],
+    Object.fromEntries(
+      [3, 20, MOST].map((count) => [
+        `ShardedRedis, ${count} servers`,
+        ({ servers }: World) => sharded(servers.slice(0, count)),
+      ]),
+    ),
+  ),
+};
+
+const idling: Case<World> = {
+  title: `Idle, half a second, over 3 to ${MOST} servers`,
+  operations: 1,
+  warmups: 4,
+  rounds: 6,
+  baseline: 'ShardedRedis, 3 servers',
+  contenders: sizes(
+    (count) =>
+      ({ servers }) =>
+        idle(() => sharded(servers.slice(0, count))),
+  ),
+};
 
 export const suite: Suite<World> = {
-  about: 'GET, SET, MGET and pipelines over three servers, beside ioredis, Cluster and sharding by hand',
-  rounds: 15,
+  about: 'GET, SET, MGET, pipelines and idleness over servers, beside ioredis, Cluster and sharding by hand',
+  rounds: 8,
   start: async () => {
     const { startRedis, startRedisCluster } = await import('../../integration/harness/index.js');
     const address = ({ host, port }: Address): Address => ({ host, port });
-    const [alone, ...servers] = await Promise.all([1, 2, 3, 4].map(() => startRedis()));
+    const servers = await Promise.all(Array.from({ length: MOST }, () => startRedis()));
     const cluster = await startRedisCluster();
     return {
-      world: { single: address(alone!), servers: servers.map(address), nodes: cluster.nodes.map(address) },
+      world: { servers: servers.map(address), nodes: cluster.nodes.map(address) },
       stop: async () => {
-        await Promise.all([alone!, ...servers, cluster].map((each) => each[Symbol.asyncDispose]()));
+        await Promise.all([...servers, cluster].map((each) => each[Symbol.asyncDispose]()));
       },
     };
   },
   cases: [
-    ...[1, 10, 100, 1_000].flatMap((concurrency) => [
-      single('set', concurrency, SMALL),
-      single('get', concurrency, SMALL),
-    ]),
-    single('set', 100, LARGE),
+    ...singles(SMALL),
     ...[1, 10].flatMap((concurrency) => [
-      many('MGET of 100', concurrency, (client, keys) => client.mget!(keys)),
+      // Before those that read what it writes.
       many('pipelines of 100 SET', concurrency, (client, keys) => client.pipelined!(keys, SMALL)),
+      many('MGET of 100', concurrency, (client, keys) => client.mget!(keys)),
     ]),
+    many('MSET of 100', 10, (client, keys) => client.mset!(keys, SMALL)),
+    growing,
+    ...singles(LARGE),
+    many('DEL of 100', 10, (client, keys) => client.del!(keys)),
+    idling,
   ],
 };

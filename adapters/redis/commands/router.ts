@@ -9,7 +9,8 @@ import { KeySpecs } from './key-specs.js';
 import { hideReserved } from './listing.js';
 import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './rules.js';
 import { sendScan } from './scan.js';
-import { sendSplit } from './split.js';
+import { widthOf } from './split.js';
+import { sendSplit } from './split-command.js';
 import type { TransactionRouter } from './transactions.js';
 
 /** What the router leaves to the client. */
@@ -86,6 +87,13 @@ export class Router implements TransactionRouter {
   }
 
   #routeByKeys(command: Command, name: string, set: ShardSet): void {
+    const rule = RULES.get(name);
+    if (rule?.to === 'split' && command.args.length > 0) {
+      // Its keys are its arguments: what asking ioredis for them costs is saved.
+      if (this.#namesReserved(command, widthOf(rule.merge))) command.reject(this.#reserved.error(name));
+      else sendSplit(command, rule.merge, set, this.service);
+      return;
+    }
     let keys: readonly RedisKey[];
     try {
       keys = this.keysOf(command);
@@ -96,6 +104,11 @@ export class Router implements TransactionRouter {
     if (keys.length === 0 && this.#isUnknown(name, command)) this.#routeUnknown(command, name);
     else if (keys.length === 0 || refusedEvenWithKeys(name)) this.#routeByRule(command, name, set);
     else this.#routeToOwner(command, name, keys, set);
+  }
+
+  #namesReserved({ args }: Command, width: number): boolean {
+    for (let i = 0; i < args.length; i += width) if (this.#reserved.has(args[i])) return true;
+    return false;
   }
 
   /** What can be told without a server, and without a mistake in an option. */
@@ -120,7 +133,8 @@ export class Router implements TransactionRouter {
     const shard = set.ownerOf(keys[0]!);
     for (let i = 1; i < keys.length; i++) {
       if (set.ownerOf(keys[i]!) !== shard) {
-        this.#routeToSeveral(command, name, keys, set);
+        const shards = keys.map((key) => set.ownerOf(key).name);
+        command.reject(new CrossShardError(this.service, name, keys, shards));
         return;
       }
     }
@@ -154,15 +168,6 @@ export class Router implements TransactionRouter {
   /** Neither ioredis nor the table knows it: a command of a module, or of a newer server. */
   #isUnknown(name: string, command: Command): boolean {
     return command.args.length > 0 && ruleOf(name, command.args) === undefined && !isBuiltin(name);
-  }
-
-  #routeToSeveral(command: Command, name: string, keys: readonly RedisKey[], set: ShardSet): void {
-    const rule = ruleOf(name, []);
-    if (rule?.to === 'split') sendSplit(command, rule.merge, set, this.service);
-    else {
-      const shards = keys.map((key) => set.ownerOf(key).name);
-      command.reject(new CrossShardError(this.service, name, keys, shards));
-    }
   }
 
   #routeByRule(command: Command, name: string, set: ShardSet): void {

@@ -1,95 +1,75 @@
-import { type KeyResult, PartialResultError, type RedisKey } from '../common/errors.js';
-import { type Command, partOf } from '../driver/driver.js';
+import type { RedisKey } from '../common/errors.js';
 import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
-import { tracedBatch } from './traced-batch.js';
 
-type SplitMerge = 'values' | 'sum' | 'status';
+export type SplitMerge = 'values' | 'sum' | 'status';
 
 /** The keys of one command that lie on one shard. */
-interface Part {
+export interface Part {
   readonly shard: Target;
-  /** Their numbers among the command's keys. */
-  readonly positions: number[];
-  readonly args: (string | Buffer)[];
+  /** Its keys in the order of the command, each with what belongs to it. */
+  readonly args: RedisKey[];
 }
+
+/** A command with its keys placed. */
+export interface Split {
+  /** In the order in which their shards first appear. */
+  readonly parts: readonly Part[];
+  /** The number of the part, by the number of the key. */
+  readonly partOf: readonly number[];
+}
+
+/** What says where keys go: see there. */
+export type Places = Pick<ShardSet, 'places' | 'placeOf' | 'targetAt'>;
+
+/** Arguments for each key. */
+export const widthOf = (merge: SplitMerge): number => (merge === 'status' ? 2 : 1);
 
 /**
- * Groups keys by shard, in the order in which the shards first appear. `width`: arguments per key,
- * 2 for MSET.
+ * Groups keys by shard. Each key is placed once, and nothing grows: what it allocates is what the
+ * parts need. `width`: arguments for each key; their number is a multiple of it.
  */
-export function partsOf(args: readonly (string | Buffer)[], width: number, shardOf: (key: RedisKey) => Target): Part[] {
-  const parts = new Map<Target, Part>();
-  for (let i = 0; i * width < args.length; i++) {
-    const shard = shardOf(args[i * width]!);
-    let part = parts.get(shard);
-    if (part === undefined) {
-      part = { shard, positions: [], args: [] };
-      parts.set(shard, part);
+export function splitOf(args: readonly RedisKey[], width: number, set: Places): Split {
+  const count = args.length / width;
+  const partOf: number[] = new Array(count).fill(0);
+  const partAt: number[] = new Array(set.places).fill(-1);
+  const sizes: number[] = [];
+  const targets: Target[] = [];
+  for (let i = 0; i < count; i++) {
+    const place = set.placeOf(args[i * width]!);
+    let part = partAt[place]!;
+    if (part === -1) {
+      part = partAt[place] = sizes.length;
+      sizes.push(0);
+      targets.push(set.targetAt(place));
     }
-    part.positions.push(i);
-    for (let j = 0; j < width; j++) part.args.push(args[i * width + j]!);
+    partOf[i] = part;
+    sizes[part]! += width;
   }
-  return [...parts.values()];
+  const parts = targets.map((shard, i): Part => ({ shard, args: new Array(sizes[i]!) }));
+  const filled = sizes.fill(0);
+  for (let i = 0; i < count; i++) {
+    const part = partOf[i]!;
+    const own = parts[part]!.args;
+    for (let j = i * width; j < (i + 1) * width; j++) own[filled[part]!++] = args[j]!;
+  }
+  return { parts, partOf };
 }
 
-/**
- * Sends each shard its keys and settles the command with the merged reply, or with a
- * PartialResultError where some shard failed. A command whose keys lie on one shard is sent as it
- * is.
- */
-export function sendSplit(command: Command, merge: SplitMerge, shards: ShardSet, service: string): void {
-  const width = merge === 'status' ? 2 : 1;
-  const args = command.args as (string | Buffer)[];
-  if (args.length === 0 || args.length % width !== 0) {
-    // The server reports best what is wrong with it.
-    shards.any.send(command);
-    return;
-  }
-  const parts = partsOf(args, width, (key) => shards.ownerOf(key));
-  if (parts.length === 1) {
-    parts[0]!.shard.send(command);
-    return;
-  }
-  const { sent: replies, end } = tracedBatch(command, parts.length, service, () =>
-    parts.map(({ shard, args: own }) => {
-      const part = partOf(command, own);
-      shard.send(part);
-      return part.promise as Promise<unknown>;
-    }),
-  );
-  const whole = Promise.allSettled(replies).then((settled) => {
-    if (settled.every(({ status }) => status === 'fulfilled')) {
-      const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
-      end();
-      command.resolve(mergeReplies(merge, parts, values, args.length / width));
-      return;
-    }
-    const error = new PartialResultError(service, command.name, resultsOf(command, merge, parts, settled, width));
-    end(error);
-    command.reject(error);
-  });
-  // A reply that is not what the command's should be.
-  whole.catch((error: Error) => {
-    end(error);
-    command.reject(error);
-  });
-}
-
+/** One reply of the replies of all parts, in their order. */
 export function mergeReplies(
   merge: SplitMerge,
-  parts: readonly Pick<Part, 'positions'>[],
+  { partOf }: Pick<Split, 'partOf'>,
   replies: readonly unknown[],
-  count: number,
 ): unknown {
   if (merge === 'status') return replies[0];
   if (merge === 'sum') return sum(replies);
-  const values: unknown[] = new Array(count).fill(null);
-  parts.forEach(({ positions }, i) => {
-    positions.forEach((position, j) => {
-      values[position] = (replies[i] as readonly unknown[])[j];
-    });
-  });
+  const values: unknown[] = new Array(partOf.length).fill(null);
+  const taken: number[] = new Array(replies.length).fill(0);
+  for (let i = 0; i < values.length; i++) {
+    const part = partOf[i]!;
+    values[i] = (replies[part] as readonly unknown[])[taken[part]!++];
+  }
   return values;
 }
 
@@ -97,25 +77,4 @@ export function mergeReplies(
 export function sum(replies: readonly unknown[]): unknown {
   const total = replies.reduce((so: number, reply) => so + Number(reply), 0);
   return typeof replies[0] === 'number' ? total : String(total);
-}
-
-function resultsOf(
-  command: Command,
-  merge: SplitMerge,
-  parts: readonly Part[],
-  settled: readonly PromiseSettledResult<unknown>[],
-  width: number,
-): KeyResult[] {
-  const results: KeyResult[] = [];
-  parts.forEach(({ shard, positions, args }, i) => {
-    const outcome = settled[i]!;
-    positions.forEach((position, j) => {
-      const error = outcome.status === 'rejected' ? (outcome.reason as Error) : undefined;
-      const reply = outcome.status === 'fulfilled' ? outcome.value : undefined;
-      const one = merge === 'values' && error === undefined ? (reply as readonly unknown[])[j] : reply;
-      const value = one === undefined ? undefined : command.transformReply(one as Buffer);
-      results[position] = { key: args[j * width]!, shard: shard.name, value, error };
-    });
-  });
-  return results;
 }

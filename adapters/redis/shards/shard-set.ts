@@ -52,11 +52,29 @@ export class ShardSet {
 
   /** Where the key's commands go now. There must be at least one shard. */
   ownerOf(key: RoutingKey): Target {
-    const routes = this.#routes[this.#indexOf(key)]!;
-    if (routes.serving) return routes.own;
+    return this.targetAt(this.placeOf(key));
+  }
+
+  /**
+   * The same as a number below `places`, for what has many keys: those with one number have one
+   * target. Of the moment, as `ownerOf`.
+   */
+  placeOf(key: RoutingKey): number {
+    const index = this.#indexOf(key);
+    if (this.#routes[index]!.serving) return index;
     // The same ring, walked on: keys of the others stay where they are.
     const instead = this.#placement!.acceptedOf(key, this.#serves);
-    return instead === -1 ? routes.own : this.#routes[instead]!.standIn;
+    return instead === -1 ? index : this.shards.length + instead;
+  }
+
+  targetAt(place: number): Target {
+    const { length } = this.shards;
+    return place < length ? this.#routes[place]!.own : this.#routes[place - length]!.standIn;
+  }
+
+  /** Two for each shard: its own keys', and those of shards that it stands in for. */
+  get places(): number {
+    return this.shards.length * 2;
   }
 
   /** The owner of a key, and where its commands go now. */

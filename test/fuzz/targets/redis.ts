@@ -2,7 +2,7 @@ import { KeyRing } from 'fairlead/hashing';
 import { expect } from 'vitest';
 import { KeySpecs } from '../../../adapters/redis/commands/key-specs.js';
 import { decodeCursor } from '../../../adapters/redis/commands/scan.js';
-import { mergeReplies, partsOf } from '../../../adapters/redis/commands/split.js';
+import { mergeReplies, splitOf } from '../../../adapters/redis/commands/split.js';
 import { isSort, sortKeys } from '../../../adapters/redis/driver/sort-keys.js';
 import { parseNote } from '../../../adapters/redis/handover/ring-note.js';
 import type { FuzzTarget } from '../target.js';
@@ -71,12 +71,13 @@ export const redis: readonly FuzzTarget[] = [
       const args = input.toString('latin1').split('\n');
       if (isSort('sort')) for (const key of sortKeys(args)) expect(key).toBeDefined();
       const shards = [{ name: 'a' }, { name: 'b' }];
-      const shardOf = (key: string | Buffer): never => shards[ring.lookup(key)] as never;
-      const parts = partsOf(args, 1, shardOf);
-      const positions = parts.flatMap((part) => [...part.positions]).sort((a, b) => a - b);
-      expect(positions).toEqual(args.map((_, i) => i));
-      const replies = parts.map((part) => part.positions.map((at) => args[at]));
-      expect(mergeReplies('values' as never, parts, replies, args.length)).toEqual(args);
+      const split = splitOf(args, 1, {
+        places: shards.length,
+        placeOf: (key) => ring.lookup(key as string),
+        targetAt: (place) => shards[place] as never,
+      });
+      const replies = split.parts.map((part) => part.args);
+      expect(mergeReplies('values', split, replies)).toEqual(args);
     },
   },
 ];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCursor, encodeCursor } from '../../../../adapters/redis/commands/scan.js';
-import { mergeReplies, partsOf } from '../../../../adapters/redis/commands/split.js';
+import { mergeReplies, type Places, splitOf } from '../../../../adapters/redis/commands/split.js';
 import { hashedPart, placeShards } from '../../../../adapters/redis/shards/placement.js';
 import type { Target } from '../../../../adapters/redis/shards/shard.js';
 
@@ -9,30 +9,43 @@ const keys = fc.array(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constr
   minLength: 1,
 });
 const shards = ['a', 'b', 'c'].map((name) => ({ name }) as Target);
-const shardOf = (key: string | Buffer): Target => shards[key.toString().length % shards.length]!;
+const placeOf = (key: string | Buffer): number => key.toString().length % shards.length;
+const set: Places = {
+  // One more than are used: a number is not a part's.
+  places: shards.length + 1,
+  placeOf: (key) => placeOf(key as string),
+  targetAt: (place) => shards[place]!,
+};
 
 describe('splitting', () => {
   it('gives every shard its own keys, each once and in the order of the command', () => {
     fc.assert(
       fc.property(keys, (args) => {
-        const parts = partsOf(args, 1, shardOf);
+        const { parts, partOf } = splitOf(args, 1, set);
         expect(new Set(parts.map(({ shard }) => shard)).size).toBe(parts.length);
-        expect(parts.flatMap(({ positions }) => positions).sort((a, b) => a - b)).toEqual(args.map((_, i) => i));
+        expect(partOf.map((part) => parts[part]!.shard)).toEqual(args.map((key) => shards[placeOf(key)]));
         for (const part of parts) {
-          expect(part.args).toEqual(args.filter((key) => shardOf(key) === part.shard));
-          expect(part.positions.map((position) => args[position])).toEqual(part.args);
+          expect(part.args).toEqual(args.filter((key) => shards[placeOf(key)] === part.shard));
         }
       }),
     );
+  });
+
+  it('places each key once', () => {
+    const placed: unknown[] = [];
+    const args = ['a', 'bb', 'a', 'ccc'];
+    splitOf(args, 1, { ...set, placeOf: (key) => placed.push(key) && placeOf(key as string) });
+    expect(placed).toEqual(args);
   });
 
   it('keeps values beside their keys', () => {
     fc.assert(
       fc.property(keys, (names) => {
         const args = names.flatMap((key, i) => [key, `value ${i}`]);
-        for (const { positions, args: own } of partsOf(args, 2, shardOf)) {
-          expect(own).toEqual(positions.flatMap((position) => args.slice(position * 2, position * 2 + 2)));
-        }
+        const { parts, partOf } = splitOf(args, 2, set);
+        expect(parts.map((part) => part.args)).toEqual(
+          parts.map((_, part) => partOf.flatMap((each, i) => (each === part ? args.slice(i * 2, i * 2 + 2) : []))),
+        );
       }),
     );
   });
@@ -40,16 +53,16 @@ describe('splitting', () => {
   it('and merging gives the values in the order of the keys', () => {
     fc.assert(
       fc.property(keys, (args) => {
-        const parts = partsOf(args, 1, shardOf);
-        const replies = parts.map(({ args: own }) => own.map((key) => `value of ${key}`));
-        expect(mergeReplies('values', parts, replies, args.length)).toEqual(args.map((key) => `value of ${key}`));
+        const split = splitOf(args, 1, set);
+        const replies = split.parts.map((part) => part.args.map((key) => `value of ${key}`));
+        expect(mergeReplies('values', split, replies)).toEqual(args.map((key) => `value of ${key}`));
       }),
     );
   });
 
   it('and merging adds up numbers, also where they come as text', () => {
-    expect(mergeReplies('sum', [], [1, 2, 4], 0)).toBe(7);
-    expect(mergeReplies('sum', [], ['1', '2'], 0)).toBe('3');
+    expect(mergeReplies('sum', { partOf: [] }, [1, 2, 4])).toBe(7);
+    expect(mergeReplies('sum', { partOf: [] }, ['1', '2'])).toBe('3');
   });
 });
 
