@@ -53,7 +53,10 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
    * that names them. Not with `onFailure: 'next'`.
    */
   readonly handover?: HandoverOptions | undefined;
-  /** Between two looks at a shard; milliseconds. Default 200; 10 to 60,000. */
+  /**
+   * Between two looks at a shard; milliseconds. One that answers is left alone for one such interval
+   * before it is asked again. Default 200; 10 to 60,000.
+   */
   readonly probeIntervalMs?: number | undefined;
   /**
    * A shard that has not answered for this long is down; milliseconds. Default 600; 10 to 60,000.

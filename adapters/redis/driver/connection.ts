@@ -114,6 +114,11 @@ class Connection extends Redis {
     this.#comeBetween(errors);
   }
 
+  /** See `unansweredSinceMs` of the room. */
+  get unansweredSinceMs(): number | undefined {
+    return this.#deadlines?.oldestMs;
+  }
+
   /** What it throws would unwind the parser of replies. */
   #guardReconnectOnError(): void {
     const { reconnectOnError } = this.options;

@@ -45,6 +45,12 @@ export class Deadlines {
     return this.#commands.length - this.#head;
   }
 
+  /** When the first of those that are unanswered was sent; undefined where none is. */
+  get oldestMs(): number | undefined {
+    this.#dropAnswered();
+    return this.size === 0 ? undefined : this.#dueMs[this.#head]! - this.#timeoutMs;
+  }
+
   /** The command was sent. O(1), amortized. */
   add(command: TimedCommand): void {
     this.#commands.push(command);

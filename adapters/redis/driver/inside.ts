@@ -25,6 +25,9 @@ export interface CommandItem {
 export interface Inside {
   readonly offlineQueue: { readonly length: number };
   readonly commandQueue: { readonly length: number; peekAt(index: number): CommandItem | undefined };
+  readonly stream: Socket | null | undefined;
+  /** Of connections that this library made. */
+  readonly unansweredSinceMs?: number | undefined;
   readonly connector: { stream?: Socket | undefined };
   readonly condition: { auth?: unknown; select: number } | null | undefined;
   flushQueue(error: Error, options?: { offlineQueue?: boolean; commandQueue?: boolean }): void;
@@ -42,6 +45,19 @@ export function waitingOn(connection: Redis): number {
 /** Commands that were sent and not answered. */
 export function inflightOn(connection: Redis): number {
   return inside(connection).commandQueue.length;
+}
+
+/**
+ * When the first command was sent of those that the server has not answered; undefined where there
+ * is none, or no `commandTimeout` to tell by.
+ */
+export function unansweredSinceMs(connection: Redis): number | undefined {
+  return inside(connection).unansweredSinceMs;
+}
+
+/** Bytes that have come from the server on this connection. */
+export function receivedOn(connection: Redis): number {
+  return inside(connection).stream?.bytesRead ?? 0;
 }
 
 /** Sets the status and emits the event of that name, as ioredis does it. */

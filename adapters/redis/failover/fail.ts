@@ -9,6 +9,7 @@ import type { Shard } from '../shards/shard.js';
 export class Fail implements OnFailure {
   readonly usesReplicas: boolean = false;
   readonly standsIn: boolean = false;
+  readonly rests: boolean = admitAtOnce.rests;
   readonly probe: OnFailure['probe'] = admitAtOnce.probe;
   readonly answered: OnFailure['answered'] = admitAtOnce.answered;
   readonly #routes = new WeakMap<Shard, Routes>();

@@ -1,4 +1,4 @@
-import { type Command, ownCommand } from '../driver/driver.js';
+import type { Command } from '../driver/driver.js';
 import type { OnFailure, Routes } from '../shards/on-failure.js';
 import type { Shard } from '../shards/shard.js';
 import { isOut } from '../shards/state.js';
@@ -165,8 +165,13 @@ export class Next implements OnFailure {
     this.#weights = new Map();
   }
 
-  probe(shard: Shard): Command {
-    return this.#shards.get(shard)?.notes.probe() ?? ownCommand('ping');
+  /** Clients agree within a probe interval by what is noted there. */
+  get rests(): boolean {
+    return !this.#recorded;
+  }
+
+  probe(shard: Shard): Command | undefined {
+    return this.#shards.get(shard)?.notes.probe();
   }
 
   answered(shard: Shard): void {

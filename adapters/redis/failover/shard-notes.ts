@@ -16,7 +16,7 @@ import {
 /** What it needs of the policy. */
 export interface NotesHost {
   readonly service: string;
-  /** The key of the record; undefined where none is kept, and probes are PINGs. */
+  /** The key of the record; undefined where none is kept. */
   readonly key: string | undefined;
   /** Before the token of a namespace. */
   readonly prefix: string;
@@ -60,10 +60,10 @@ export class ShardNotes {
     this.#host = host;
   }
 
-  /** The command that asks the server whether it is there and what it has noted. */
-  probe(): Command {
+  /** The command that asks the server what it has noted; undefined where nothing is. */
+  probe(): Command | undefined {
     const { key } = this.#host;
-    if (key === undefined) return ownCommand('ping');
+    if (key === undefined) return undefined;
     const others = this.#host.othersOf(this.#shard);
     const command = ownCommand('hmget', [key, OWN, STAND_IN, ...others.map(missedField)]);
     const [writes, life] = [this.#writes, this.#life];
@@ -102,7 +102,8 @@ export class ShardNotes {
 
   /** Asks now, beside the probes. */
   ask(): void {
-    if (this.#host.key !== undefined) this.#shard.issue(this.probe());
+    const probe = this.probe();
+    if (probe !== undefined) this.#shard.issue(probe);
   }
 
   /**

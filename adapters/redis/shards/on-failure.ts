@@ -1,4 +1,3 @@
-import { ownCommand } from '../driver/driver.js';
 import type { Shard, ShardWatch, Target } from './shard.js';
 
 /**
@@ -48,6 +47,7 @@ export interface OnFailure extends RouteSource, ShardWatch {
 
 /** A shard that answers is used at once. */
 export const admitAtOnce: ShardWatch = {
-  probe: () => ownCommand('ping'),
+  rests: true,
+  probe: () => undefined,
   answered: (shard) => shard.admit(),
 };

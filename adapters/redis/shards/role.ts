@@ -1,6 +1,6 @@
 import { runUntraced } from '../../../src/adapter.js';
 import type { EndpointSpec } from '../../../src/index.js';
-import { ownCommand, type Redis } from '../driver/driver.js';
+import { type Command, ownCommand, type Redis } from '../driver/driver.js';
 
 export interface RoleHost {
   readonly connection: Redis;
@@ -40,9 +40,9 @@ export class PrimaryRole {
     this.#unanswerable = false;
   }
 
-  /** Sent now, so that the answer comes before that to whatever is sent next. */
-  ask(): void {
-    if (this.#unanswerable) return;
+  /** The command that asks; undefined where that has no use. */
+  question(): Command | undefined {
+    if (this.#unanswerable) return undefined;
     const command = ownCommand('role');
     command.promise.then(
       (reply) => this.#read(reply),
@@ -52,7 +52,13 @@ export class PrimaryRole {
         this.#demoted = false;
       },
     );
-    runUntraced(() => this.#host.connection.sendCommand(command));
+    return command;
+  }
+
+  /** Sent now, so that the answer comes before that to whatever is sent next. */
+  ask(): void {
+    const command = this.question();
+    if (command !== undefined) runUntraced(() => this.#host.connection.sendCommand(command));
   }
 
   /** A command was answered by this error. */

@@ -1,4 +1,4 @@
-import { addressOf, type Endpoint, Outcome, type Service } from '../../../src/index.js';
+import { type Endpoint, Outcome, type Service } from '../../../src/index.js';
 import { connectionLost, shardUnavailable } from '../common/errors.js';
 import type { CommandCounter } from '../driver/command-times.js';
 import {
@@ -6,16 +6,22 @@ import {
   type ConnectionErrors,
   connectTo,
   endConnection,
+  ownCommand,
   type Redis,
   type RedisOptions,
   refuseAll,
   waitingOn,
 } from '../driver/driver.js';
+import { farewell } from '../driver/farewell.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
 import { commandCalls } from './command-calls.js';
+import { DownListeners } from './down-listeners.js';
+import { ListedServer } from './listed-server.js';
 import { Prober } from './prober.js';
-import { isReplica, PrimaryRole } from './role.js';
+import { refusalOf } from './refusal.js';
+import { Replicas } from './replicas.js';
+import { PrimaryRole } from './role.js';
 import { ShardCounts } from './shard-counts.js';
 import type { HostOf, WatchOf } from './shard-host.js';
 import { isOut, type ShardState } from './state.js';
@@ -29,16 +35,17 @@ export interface Target extends TargetOf<Shard> {}
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
  *
- * It is looked at, by ROLE and PING, every `probeIntervalMs` on the connection that the commands
- * use. A server that answers nothing for `downAfterMs` is down until it answers again; the
- * connection is kept, so that what it still has to execute comes before whatever is sent later.
- * One whose connection breaks and cannot be made again is down at once.
+ * It is looked at, by ROLE or else PING, every `probeIntervalMs` on the connection that the commands
+ * use, and asked in every second look while all is well. A server that answers nothing for
+ * `downAfterMs` is down until it answers again; the connection is kept, so that what it still has
+ * to execute comes before whatever is sent later. One whose connection breaks and cannot be made
+ * again is down at once.
  */
 export class Shard implements Target {
   readonly name: string;
   /** Of its own among all shards that this client has seen: part of the cursor of SCAN. */
   readonly ordinal: number;
-  #endpoint: Endpoint;
+  readonly #listed: ListedServer;
   /** `host:port` of the connection. */
   readonly address: string;
   readonly connection: Redis;
@@ -49,13 +56,13 @@ export class Shard implements Target {
   /** Its server is a replica itself: discovery knows no primary. */
   readonly readOnly: boolean;
   readonly #host: ShardHost;
-  readonly #target: { readonly host: string; readonly port: number };
-  #replicas: readonly Shard[] = [];
+  readonly #replicas = new Replicas<Shard>();
   #inTransaction = false;
   #unhealthy = false;
   /** Undefined for a replica by discovery, which decides when it is a primary. */
   readonly #role: PrimaryRole | undefined;
-  readonly #downListeners = new Set<() => void>();
+  readonly #downListeners = new DownListeners();
+  #asked = 0;
   readonly #prober: Prober;
   #cause: Error | undefined;
   #closed = false;
@@ -63,12 +70,10 @@ export class Shard implements Target {
   constructor(host: ShardHost, name: string, ordinal: number, endpoint: Endpoint) {
     this.name = name;
     this.ordinal = ordinal;
-    this.#endpoint = endpoint;
-    this.address = addressOf(endpoint.spec);
-    // Of the moment: a later change of address makes another shard.
-    this.#target = { host: endpoint.spec.host, port: endpoint.spec.port };
+    this.#listed = new ListedServer(endpoint);
+    this.address = this.#listed.address;
     this.#host = host;
-    this.readOnly = isReplica(endpoint.spec);
+    this.readOnly = this.#listed.readOnly;
     this.connection = this.#connect(
       { retryStrategy: (times) => host.retries.delayMs(this, times) },
       commandCalls(this),
@@ -102,7 +107,7 @@ export class Shard implements Target {
       late: this.counts.late,
     };
     return connectTo(
-      { ...copyOptions(driver), ...options, ...this.#target },
+      { ...copyOptions(driver), ...options, ...this.#listed.target },
       {
         clock,
         errors,
@@ -130,18 +135,17 @@ export class Shard implements Target {
   }
 
   get endpoint(): Endpoint {
-    return this.#endpoint;
+    return this.#listed.endpoint;
   }
 
   /** Its share of the keys, which does not change with its health. */
   get weight(): number {
-    const { registeredWeight, weight } = this.#endpoint.spec;
-    return registeredWeight ?? weight;
+    return this.#listed.weight;
   }
 
   /** What discovery lists for it now: the same server. `heed()` acts upon it. */
   list(endpoint: Endpoint): void {
-    this.#endpoint = endpoint;
+    this.#listed.endpoint = endpoint;
   }
 
   /**
@@ -149,7 +153,7 @@ export class Shard implements Target {
    * are to agree. It keeps its keys, as it is not gone.
    */
   heed(): void {
-    const unhealthy = this.#endpoint.spec.healthy === false;
+    const { unhealthy } = this.#listed;
     if (unhealthy === this.#unhealthy) return;
     this.#unhealthy = unhealthy;
     if (!unhealthy) return;
@@ -158,20 +162,18 @@ export class Shard implements Target {
   }
 
   /** True for an endpoint at the address that this shard is connected to. */
-  serves({ spec }: Endpoint): boolean {
-    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
+  serves(endpoint: Endpoint): boolean {
+    return this.#listed.is(endpoint);
   }
 
   /** Those that may answer what only reads, while it is down. */
   get replicas(): readonly Shard[] {
-    return this.#replicas;
+    return this.#replicas.all;
   }
 
   /** These are its replicas from now on; those that are not any longer are closed. */
   follow(replicas: readonly Shard[]): void {
-    const before = this.#replicas;
-    this.#replicas = replicas;
-    for (const replica of before) if (!replicas.includes(replica)) void replica.quit();
+    this.#replicas.replace(replicas);
   }
 
   /**
@@ -194,11 +196,9 @@ export class Shard implements Target {
   refusal(): Error | undefined {
     const { service, own } = this.#host;
     if (this.#closed) return shardUnavailable(service.name, this.name, 'is closed');
-    if (this.state === 'down') return shardUnavailable(service.name, this.name, 'is down', this.#cause);
-    if (this.state === 'demoted') {
-      return shardUnavailable(service.name, this.name, 'is a replica now, and takes no writes', this.#cause);
+    if (this.state !== 'up' && this.state !== 'connecting') {
+      return refusalOf(service.name, this.name, this.state, this.#cause);
     }
-    if (this.state === 'quarantined') return shardUnavailable(service.name, this.name, 'is back, and in quarantine');
     if (this.connection.status !== 'ready' && waitingOn(this.connection) >= own.maxOfflineCommands) {
       const why = `is not connected, and maxOfflineCommands ${own.maxOfflineCommands} wait for it already`;
       return shardUnavailable(service.name, this.name, why, this.#cause);
@@ -224,21 +224,14 @@ export class Shard implements Target {
     else for (const command of commands) this.connection.sendCommand(command);
   }
 
-  /** Sends it whatever the state: for what decides about the state, and reads of a demoted one. */
+  /** Whatever the state: for what decides about the state, and reads of a demoted one. */
   issue(command: Command): void {
     this.connection.sendCommand(command);
   }
 
   /** Calls back once, when it goes down or is closed; returns what takes that back. */
   onceDown(listener: () => void): () => void {
-    this.#downListeners.add(listener);
-    return () => void this.#downListeners.delete(listener);
-  }
-
-  #tellDown(): void {
-    const listeners = [...this.#downListeners];
-    this.#downListeners.clear();
-    for (const listener of listeners) listener();
+    return this.#downListeners.add(listener);
   }
 
   /** It may be used. */
@@ -267,23 +260,15 @@ export class Shard implements Target {
   async quit(): Promise<void> {
     if (this.#closed) return;
     this.#stop();
-    for (const replica of this.#replicas) void replica.quit();
+    this.#replicas.quit();
     this.blocking.close();
-    const { connection } = this;
-    const idle = connection.status !== 'ready' && waitingOn(connection) === 0;
-    if (this.state === 'down' || idle) {
-      endConnection(connection);
-      return;
-    }
-    // A server that stops answering now must not keep the caller waiting.
-    const cut = this.#host.clock.after(QUIT_MS, () => endConnection(connection));
-    await connection.quit().catch(() => endConnection(connection));
-    cut.cancel();
+    if (this.state === 'down') endConnection(this.connection);
+    else await farewell(this.connection, this.#host.clock);
   }
 
   disconnect(): void {
     this.#stop();
-    for (const replica of this.#replicas) replica.disconnect();
+    this.#replicas.disconnect();
     this.blocking.close();
     if (this.state === 'down') endConnection(this.connection);
     else this.connection.disconnect();
@@ -292,24 +277,25 @@ export class Shard implements Target {
   #stop(): void {
     this.#closed = true;
     this.#prober.close();
-    this.#tellDown();
+    this.#downListeners.tell();
   }
 
   #createProber(): Prober {
-    const { clock, own, watch } = this.#host;
+    const { clock, looks, own, watch } = this.#host;
     const shard = this;
     return new Prober({
       clock,
+      looks,
       connection: this.connection,
       intervalMs: own.probeIntervalMs,
       downAfterMs: own.downAfterMs,
       get occupied() {
         return shard.#inTransaction;
       },
-      question: () => {
-        this.#role?.ask();
-        return watch.probe(this);
+      get calm() {
+        return shard.state === 'up' && watch.rests;
       },
+      question: () => this.#question(),
       answered: (outcome) => {
         this.#up();
         this.#report(this.#role?.demoted ? Outcome.Failure : outcome);
@@ -322,13 +308,21 @@ export class Shard implements Target {
     });
   }
 
+  /** A question whose answer shows that it lives; ROLE is one, where nothing else is to be read. */
+  #question(): Command {
+    const probe = this.#host.watch.probe(this);
+    if (probe === undefined) return this.#role?.question() ?? ownCommand('ping');
+    if (this.state !== 'up' || this.#asked++ % 2 === 0) this.#role?.ask();
+    return probe;
+  }
+
   #ready(): void {
     this.#prober.forget();
     this.#role?.renew();
     if (!this.#unhealthy) this.#cause = undefined;
     this.#host.retries.connected(this);
     // What was down may come back as a replica: it is asked before it is used.
-    if (isOut(this.state)) this.#prober.look();
+    if (isOut(this.state)) this.#prober.lookNow();
     else this.#up();
   }
 
@@ -371,7 +365,7 @@ export class Shard implements Target {
     if (this.#closed || this.state === state) return;
     this.state = state;
     this.blocking.abandon();
-    this.#tellDown();
+    this.#downListeners.tell();
     this.#host.shardChanged(this);
   }
 
@@ -380,6 +374,3 @@ export class Shard implements Target {
     this.#host.service.reportProbe(this.endpoint, outcome);
   }
 }
-
-/** QUIT is answered when all before it is. */
-const QUIT_MS = 2_000;

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../src/index.js';
+import { Looks } from './looks.js';
 import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacementOptions, placeShards } from './placement.js';
@@ -6,7 +7,7 @@ import { isReplica } from './role.js';
 import { Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
 
-export interface TopologyHost extends ShardHost {
+export interface TopologyHost extends Omit<ShardHost, 'looks'> {
   readonly watch: OnFailure;
   /** Asked for the routes of each shard: `watch`, or what wraps it. */
   readonly routes: RouteSource;
@@ -25,16 +26,16 @@ interface NamedEndpoints {
  * once; the shards that are left behind finish what is under way.
  */
 export class Topology {
-  readonly #host: TopologyHost;
+  readonly #host: TopologyHost & ShardHost;
   readonly #options: PlacementOptions;
   readonly #replicaHost: ShardHost;
   readonly #ordinals = new Map<string, number>();
   #set: ShardSet;
 
   constructor(host: TopologyHost, options: PlacementOptions) {
-    this.#host = host;
+    this.#host = { ...host, looks: new Looks(host.clock, host.own.probeIntervalMs) };
     // No command waits for a replica, and its state is not the shard's.
-    this.#replicaHost = { ...host, watch: admitAtOnce, shardChanged: () => {} };
+    this.#replicaHost = { ...this.#host, watch: admitAtOnce, shardChanged: () => {} };
     const { placement, compatibility } = options;
     this.#options = { placement, compatibility };
     this.#set = this.#makeSet(0, []);

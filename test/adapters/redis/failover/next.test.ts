@@ -73,7 +73,7 @@ class Client {
   async look(...names: string[]): Promise<void> {
     for (const [name, shard] of this.#shards) {
       if (names.length > 0 ? !names.includes(name) : shard.state === 'down') continue;
-      shard.issue(this.failover.probe(shard.shard));
+      shard.issue(this.failover.probe(shard.shard) ?? ownCommand('ping'));
       if (shard.state !== 'up') this.failover.answered(shard.shard);
     }
     await settle();

@@ -1,0 +1,35 @@
+import { addressOf, type Endpoint } from '../../../src/index.js';
+import { isReplica } from './role.js';
+
+/** The server of one shard as discovery lists it: always the same one, as it is now. */
+export class ListedServer {
+  endpoint: Endpoint;
+  /** `host:port`. */
+  readonly address: string;
+  readonly target: { readonly host: string; readonly port: number };
+  readonly readOnly: boolean;
+
+  constructor(endpoint: Endpoint) {
+    const { spec } = endpoint;
+    this.endpoint = endpoint;
+    this.address = addressOf(spec);
+    // Of the moment: a later change of address makes another shard.
+    this.target = { host: spec.host, port: spec.port };
+    this.readOnly = isReplica(spec);
+  }
+
+  get unhealthy(): boolean {
+    return this.endpoint.spec.healthy === false;
+  }
+
+  /** Its share of the keys, which does not change with its health. */
+  get weight(): number {
+    const { registeredWeight, weight } = this.endpoint.spec;
+    return registeredWeight ?? weight;
+  }
+
+  /** True for an endpoint that is the same server. */
+  is({ spec }: Endpoint): boolean {
+    return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
+  }
+}
