@@ -54,8 +54,8 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
    */
   readonly handover?: HandoverOptions | undefined;
   /**
-   * Between two looks at a shard; milliseconds. One that answers is left alone for one such interval
-   * before it is asked again. Default 200; 10 to 60,000.
+   * Between two looks at a shard; milliseconds. One that answers is left alone for one such
+   * interval before it is asked again. Default 200; 10 to 60,000.
    */
   readonly probeIntervalMs?: number | undefined;
   /**

@@ -35,8 +35,8 @@ export interface Target extends TargetOf<Shard> {}
 /**
  * One server that owns part of the keys: its connection, and whether it can be used.
  *
- * It is looked at, by ROLE or else PING, every `probeIntervalMs` on the connection that the commands
- * use, and asked in every second look while all is well. A server that answers nothing for
+ * It is looked at, by ROLE or else PING, every `probeIntervalMs` on the connection that the
+ * commands use, and asked in every second look while all is well. A server that answers nothing for
  * `downAfterMs` is down until it answers again; the connection is kept, so that what it still has
  * to execute comes before whatever is sent later. One whose connection breaks and cannot be made
  * again is down at once.
