@@ -128,6 +128,7 @@ export class ReplicatedPool extends EventEmitter {
       repeats: new Repeats(cluster.clock),
       consistency: own.consistency,
       resetOnRelease: pool.resetOnRelease,
+      cleanWithinMs: this.#cleanWithinMs,
       keepsInsertId: true,
       scope: () => currentScope.getStore(),
       forThread: (threadId) => cluster.forThread(threadId),

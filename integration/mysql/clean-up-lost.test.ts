@@ -3,7 +3,10 @@ import { createPool } from 'fairlead/mysql/promise';
 import { expect, it } from 'vitest';
 import { Relay, SQL_USERS, startMysql } from '../harness/index.js';
 
-it('gives up a clean-up whose answer is lost, and the place that it took', async () => {
+it.each([
+  ['a clean-up', []],
+  ['a rollback', ['SET autocommit = 0']],
+])('gives up %s whose answer is lost, and the place that it took', async (what, initStatements) => {
   await using topology = await startMysql({ replicas: 0 });
   await using relay = await Relay.before(topology.primary);
   const mesh = createMesh({ resolver: staticResolver({ mysql: [{ id: 'db0', host: relay.host, port: relay.port }] }) });
@@ -13,10 +16,12 @@ it('gives up a clean-up whose answer is lost, and the place that it took', async
     connectionLimit: 2,
     connectTimeout: 1_000,
     probeIntervalMs: 60_000,
+    initStatements,
   };
   const pool = createPool(mesh, { ...options, service: 'mysql' });
   const connection = await pool.getConnection();
-  await connection.query('SET @mine = 1');
+  // Without autocommit the read opens a transaction, which is all that is left.
+  await connection.query(what === 'a rollback' ? 'SELECT v FROM t' : 'SET @mine = 1');
   relay.swallow();
   connection.release();
   expect(pool.stats().db0!.busy).toBe(1);

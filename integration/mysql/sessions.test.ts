@@ -238,6 +238,19 @@ describe('streams and destroyed connections', () => {
     await idle();
   });
 
+  it('fails with a code where its connection was lost while it was idle', async () => {
+    const connection = await pool.getConnection();
+    await connection.query('SET @mine = 1');
+    await topology.primary.sql(`KILL ${connection.threadId}`);
+    const { connection: core } = connection as unknown as { connection: { stream: { destroyed: boolean } } };
+    await expect
+      .poll(() => connection.query('SELECT @mine').catch((error: unknown) => error))
+      .toMatchObject({ code: expect.stringMatching(/^(PROTOCOL_CONNECTION_LOST|EPIPE|ECONNRESET)$/) });
+    expect(core.stream.destroyed).toBe(true);
+    connection.release();
+    await idle();
+  });
+
   it('fails what runs on a connection that is destroyed, and gives its slot back', async () => {
     const connection = await pool.getConnection();
     const slow = connection.query('SELECT SLEEP(5)');

@@ -108,12 +108,19 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
     if (code === 'ETIMEDOUT') return TIMED_OUT;
     if (code === 'PROTOCOL_CONNECTION_LOST') return LOST;
   }
-  // mysql2 refuses a command on a connection it knows to be closed, by message alone: nothing was
-  // written.
-  if (typeof message === 'string' && message.includes('in closed state')) return CLOSED_BEFORE;
+  if (isClosedBefore(thrown)) return CLOSED_BEFORE;
   if (fatal === true) return LOST;
   const general = classifyError(thrown);
   return general === Outcome.Failure || general === Outcome.Timeout ? LOST : APPLICATION;
+}
+
+/**
+ * mysql2 refuses a command on a connection it knows to be closed, by message alone: nothing was
+ * written.
+ */
+export function isClosedBefore(error: unknown): boolean {
+  const { message } = (error ?? {}) as DriverError;
+  return typeof message === 'string' && message.includes('in closed state');
 }
 
 /** Whether a failure to connect may pass: everything but a refused login. */

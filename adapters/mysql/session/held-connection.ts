@@ -11,6 +11,8 @@ export interface HeldContext {
   readonly freshness: Freshness;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
+  /** An answer to a clean-up that takes longer is lost, and its connection with it; milliseconds. */
+  readonly cleanWithinMs: number;
   /**
    * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() returns
    * it.
@@ -67,7 +69,7 @@ export class HeldConnection {
 
   /** Gives it back as if it were new. */
   giveBack(): void {
-    const { cluster, clean, resetOnRelease } = this.#context;
+    const { cluster, clean, resetOnRelease, cleanWithinMs } = this.#context;
     const { mustStay, hasState } = this.state;
     const checkout = this.#letGo();
     if (checkout === undefined) return;
@@ -79,7 +81,7 @@ export class HeldConnection {
     if (!(mustStay || resetOnRelease) || !isReusable(physical)) finish(true);
     // Without autocommit each session leaves a transaction, and most leave nothing else.
     else if (hasState || resetOnRelease || physical.autocommits) clean(checkout, finish);
-    else physical.connection.query(ROLLBACK, [], (error) => finish(!error));
+    else physical.connection.query({ sql: ROLLBACK, timeout: cleanWithinMs }, [], (error) => finish(!error));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { FairleadError } from '../../../src/index.js';
-import type { ErrorMeaning } from '../common/errors.js';
+import { type ErrorMeaning, isClosedBefore } from '../common/errors.js';
 
 interface WithErrno {
   readonly errno?: unknown;
@@ -13,6 +13,15 @@ export function isUnknownThread(error: unknown): boolean {
 /** ER_QUERY_INTERRUPTED. */
 export function isInterruption(error: unknown): boolean {
   return (error as WithErrno).errno === 1317;
+}
+
+/**
+ * mysql2 refuses a statement on a connection that was closed while it was idle by its message alone.
+ * Callers ask for a code: it is the one of a connection that is lost.
+ */
+export function withCode(error: unknown): unknown {
+  if (!(error instanceof Error) || 'code' in error || !isClosedBefore(error)) return error;
+  return Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST' });
 }
 
 /** Says of a write that was under way when its connection broke that it may have happened. */

@@ -7,7 +7,7 @@ import { Job, JobAttempt, type JobContext } from './job.js';
 import type { Operation } from './operation.js';
 import { placeOnReplica, unplaceable } from './placement.js';
 import type { Repeats } from './repeats.js';
-import { isInterruption, isUnknownThread, markAmbiguous, rolledBack } from './session-errors.js';
+import { isInterruption, isUnknownThread, markAmbiguous, rolledBack, withCode } from './session-errors.js';
 
 export interface RunnerContext extends JobContext, HeldContext {
   readonly retryReads: boolean;
@@ -306,8 +306,9 @@ export class Runner {
     return isLost ? rolledBack(cluster.service.name) : undefined;
   }
 
-  #failed({ job, checkout, lease, tried, number }: JobAttempt, error: unknown): void {
-    const meaning = meaningOf(error);
+  #failed({ job, checkout, lease, tried, number }: JobAttempt, thrown: unknown): void {
+    const meaning = meaningOf(thrown);
+    const error = withCode(thrown);
     lease?.done(meaning.outcome);
     if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
     if (this.#job !== job) return;

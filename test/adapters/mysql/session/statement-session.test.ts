@@ -115,6 +115,7 @@ beforeEach(() => {
     repeats: new Repeats(clock),
     consistency: 'session',
     resetOnRelease: false,
+    cleanWithinMs: 10_000,
     keepsInsertId: true,
     scope: () => undefined,
     forThread: () => undefined,
@@ -191,6 +192,8 @@ describe('a write that failed', () => {
     await new Promise((resolve) => process.nextTick(resolve));
     expect(sent).toHaveLength(2);
     expect(told.slice(1)).toEqual([expect.any(Error), runner.lost]);
+    // mysql2's error has no code, by which callers know what happened.
+    expect(told[1]).toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' });
   });
 });
 
