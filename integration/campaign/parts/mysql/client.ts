@@ -1,32 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createMesh } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import { createPool } from 'fairlead/mysql/promise';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
-import { choose, type OperationContext, readAll } from './operations.js';
+import { choose, type OperationContext, readAll } from './operations/index.js';
+import { plainPool } from './plain.js';
 import { SERVICE } from './world.js';
 
 /** What all processes sign sessions with. */
 const SESSION_KEYS = [{ id: 'campaign', secret: 'a secret that is long enough for this' }];
 
+const LOGIN = { user: 'app', password: 'app', database: 'test' };
+
+/** The longest that a clean-up waits for its answer, mysql2's `connectTimeout`, and some more. */
+const GIVEN_BACK_WITHIN_MS = 13_000;
+
 export const client: ClientPart = {
   async start(context: ClientContext): Promise<RunningClient> {
     const { history, keys, name } = context;
-    const { flavor: _, ...given } = context.options as Record<string, unknown>;
-    const { consul } = context.world as { consul: string };
+    const { flavor, client: library, startsBehind: _, autocommit, ...given } = context.options as MysqlOptions;
+    const { consul, ports } = context.world as { consul: string; ports: readonly number[] };
+    const autocommits = autocommit !== false;
+    const own = { history, keys, name, flavor, autocommits, unique: 0, asNew: undefined };
+    if (library === 'plain') {
+      const pool = plainPool(ports, LOGIN, given);
+      return running({ ...own, pool: pool as never }, () => pool.end());
+    }
     const mesh = createMesh({ resolver: consulResolver({ address: consul, env: {} }) });
-    const login = { user: 'app', password: 'app', database: 'test', sessionKeys: SESSION_KEYS };
-    const pool = createPool(mesh, { ...given, ...login, service: SERVICE } as never);
+    const options = { ...given, ...LOGIN, sessionKeys: SESSION_KEYS, service: SERVICE };
+    const initStatements = autocommits ? [] : ['SET autocommit = 0'];
+    const pool = createPool(mesh, { ...options, initStatements } as never);
     await mesh.service(SERVICE).ready();
-    const own: OperationContext = { pool, history, keys, name, unique: 0 };
-    return {
-      step: async (worker, random) => void (await choose(random)(own, worker, random)),
-      final: () => readAll(own),
-      async end() {
-        const waits = Object.entries(pool.stats()).filter(([, { busy, waiting }]) => busy + waiting > 0);
-        if (waits.length > 0) history.complain('connections are in use although nothing is asked for', waits);
-        await pool.end();
-        await mesh.close({ deadlineMs: 2_000 });
-      },
-    };
+    const inUse = (): unknown[] => Object.entries(pool.stats()).filter(([, { busy, waiting }]) => busy + waiting > 0);
+    return running({ ...own, pool }, async () => {
+      // What was released may be cleaned still, and the answer may have been lost.
+      for (let waitedMs = 0; inUse().length > 0 && waitedMs < GIVEN_BACK_WITHIN_MS; waitedMs += 50) await sleep(50);
+      if (inUse().length > 0) history.complain('connections are in use although nothing is asked for', inUse());
+      await pool.end();
+      await mesh.close({ deadlineMs: 2_000 });
+    });
   },
 };
+
+interface MysqlOptions extends Readonly<Record<string, unknown>> {
+  readonly flavor: 'mysql' | 'mariadb';
+  /** `plain` is never drawn: mysql2's PoolCluster, to compare with. */
+  readonly client?: 'plain';
+  readonly startsBehind?: boolean;
+  readonly autocommit?: boolean;
+}
+
+function running(context: OperationContext, end: () => Promise<void>): RunningClient {
+  const plain = !('transaction' in context.pool);
+  return {
+    step: async (worker, random) => void (await choose(random, plain)(context, worker, random)),
+    final: () => readAll(context),
+    end,
+  };
+}

@@ -6,10 +6,7 @@ const NOT_DONE = new Set([
   'FAIRLEAD_NO_PRIMARY',
   'FAIRLEAD_TWO_PRIMARIES',
   'FAIRLEAD_NO_ENDPOINT',
-  'FAIRLEAD_UNROUTABLE',
   'FAIRLEAD_DEADLINE_EXCEEDED',
-  'FAIRLEAD_POOL_CLOSED',
-  'FAIRLEAD_QUEUE_FULL',
 ]);
 
 /** Answers of a server that did nothing: read-only, a duplicate key, a lock that is taken, a deadlock. */

@@ -2,24 +2,25 @@ import { join } from 'node:path';
 import { checkCounters } from '../../checks/counters.js';
 import { checkRegisters } from '../../checks/registers.js';
 import type { Operation } from '../../history.js';
-import type { CampaignPart, RunRecord, Violation } from '../../part.js';
+import type { CampaignPart, RunRecord, Schedule, Violation } from '../../part.js';
+import { checkAge, checkBeginning, checkFailures, checkHolds, checkLoads, checkTokens } from './checks.js';
 import { plan } from './plan.js';
-import { MysqlWorld } from './world.js';
+import { FIRST_VALUES, MysqlWorld } from './world.js';
 
-/** A lock is a server's own: while the primary changes there are two of each. */
-const CHANGES_ROLES = new Set(['switch', 'demote']);
-
-function check({ operations, faults }: RunRecord): Violation[] {
-  const changes = faults.filter(({ kind }) => CHANGES_ROLES.has(kind));
+function check(given: RunRecord): Violation[] {
+  const record = { ...given, operations: [...firstWrites(given.schedule), ...given.operations] };
+  const { operations } = record;
   return [
     ...checkCounters(operations, { adds: ['incr'], reads: ['final-count'] }),
     ...checkRegisters(operations, { writes: ['write'], reads: ['read-strong', 'final-read'] }),
     ...checkRegisters(operations, { writes: ['write'], reads: ['read'], sees: 'own' }),
-    ...checkRegisters(operations, { writes: ['write'], reads: ['read-old'], anyAge: () => true }),
-    ...checkHolds(operations, (atMs) =>
-      changes.some((change) => change.beganMs - 1_000 <= atMs && atMs <= change.overMs + 10_000),
-    ),
-    ...checkTokens(operations),
+    ...checkRegisters(operations, { writes: ['write'], reads: ['read-old', 'token-read'], anyAge: () => true }),
+    ...checkAge(record),
+    ...checkBeginning(record),
+    ...checkHolds(record),
+    ...checkTokens(record),
+    ...checkLoads(record),
+    ...checkFailures(given),
     ...operations
       .filter(({ name, outcome }) => name.startsWith('final-') && outcome !== 'ok')
       .map((operation) => ({
@@ -30,36 +31,23 @@ function check({ operations, faults }: RunRecord): Violation[] {
   ];
 }
 
-/** From the answer that it has the lock to the question that said that it still had it. */
-function checkHolds(operations: readonly Operation[], changes: (atMs: number) => boolean): Violation[] {
-  const violations: Violation[] = [];
-  const last = new Map<string, { readonly operation: Operation; readonly toMs: number }>();
-  const holds = operations
-    .filter(({ name, outcome, output }) => name === 'hold' && outcome === 'ok' && output !== null)
-    .map((operation) => ({ operation, ...(operation.output as { fromMs: number; toMs: number }) }))
-    .sort((a, b) => a.fromMs - b.fromMs);
-  for (const { operation, fromMs, toMs } of holds) {
-    const before = last.get(operation.key);
-    if (before !== undefined && fromMs < before.toMs && !changes(fromMs)) {
-      violations.push({ promise: 'lock: two holders', says: operation.key, operations: [before.operation, operation] });
-    }
-    if (before === undefined || toMs > before.toMs) last.set(operation.key, { operation, toMs });
-  }
-  return violations;
-}
-
-/** A session that goes on elsewhere reads what it wrote, or what was written later. */
-function checkTokens(operations: readonly Operation[]): Violation[] {
-  const writes = new Map(operations.filter(({ name }) => name === 'write').map((write) => [write.input, write]));
-  return operations
-    .filter(({ name, outcome }) => name === 'token-read' && outcome === 'ok')
-    .flatMap((read) => {
-      const [promised, found] = [writes.get(read.input), writes.get(read.output)];
-      if (promised === undefined) return [];
-      if (found !== undefined && (found.outcome !== 'ok' || found.endedMs >= promised.invokedMs)) return [];
-      const says = `${read.key} is ${JSON.stringify(read.output)}, and its session wrote ${JSON.stringify(read.input)}`;
-      return [{ promise: 'session: a token reads what is older than its write', says, operations: [promised, read] }];
-    });
+/** What the world wrote before the first client. */
+function firstWrites({ options, keys }: Schedule): Operation[] {
+  if (options.startsBehind !== true) return [];
+  return FIRST_VALUES.flatMap((value, i) =>
+    Array.from({ length: keys }, (_, k) => ({
+      id: `first-${i}-${k}`,
+      client: 'world',
+      worker: 0,
+      name: 'write',
+      key: `k${k}`,
+      input: value,
+      invokedMs: 2 * i,
+      endedMs: 2 * i + 1,
+      outcome: 'ok' as const,
+      output: undefined,
+    })),
+  );
 }
 
 export const mysql: CampaignPart = {

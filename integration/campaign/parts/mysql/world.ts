@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Relay,
   SQL_USERS,
@@ -6,6 +7,7 @@ import {
   startMariadb,
   startMysql,
 } from '../../../harness/index.js';
+import type { ClientHistory } from '../../history.js';
 import { beginNetFault } from '../../net-faults.js';
 import type { Fault, PartWorld, Schedule } from '../../part.js';
 import { beginProcessFault } from '../../process-faults.js';
@@ -16,7 +18,15 @@ export const SERVICE = 'campaign';
 const TABLES = `USE test;
   CREATE TABLE registers (k VARCHAR(20) PRIMARY KEY, v TEXT CHARACTER SET utf8mb4);
   CREATE TABLE counters (k VARCHAR(20) PRIMARY KEY, n INT NOT NULL);
+  CREATE TABLE loaded (id INT AUTO_INCREMENT PRIMARY KEY, tag VARCHAR(60), n INT);
   CREATE TABLE tokens (k VARCHAR(20) PRIMARY KEY, v TEXT CHARACTER SET utf8mb4, token VARCHAR(1100));`;
+
+/** What each key has where replicas stand still from before the first client on. */
+export const FIRST_VALUES = ['first', 'second'] as const;
+
+/** Longer than `maxLagMs` where it is short, and from then on as long as clients take to begin. */
+const BEHIND_BEFORE_MS = 2_500;
+const BEHIND_AFTER_MS = 6_000;
 
 const endpointOf = (target: number): string => `db${target}`;
 
@@ -30,6 +40,7 @@ export class MysqlWorld implements PartWorld {
   readonly #flavor: string;
   readonly #turns = new Map<SqlServer, Promise<void>>();
   readonly #lockedOut = new Set<SqlServer>();
+  #behind: NodeJS.Timeout | undefined;
   /** Changes of roles, one at a time. */
   #changes: Promise<unknown> = Promise.resolve();
 
@@ -44,13 +55,18 @@ export class MysqlWorld implements PartWorld {
     this.#relays = relays;
     this.#registry = registry;
     this.#flavor = flavor;
-    this.clients = { consul: registry.address };
+    this.clients = { consul: registry.address, ports: relays.map(({ port }) => port) };
   }
 
-  static async start({ options }: Schedule): Promise<MysqlWorld> {
+  static async start({ options, keys }: Schedule): Promise<MysqlWorld> {
     const flavor = String(options.flavor);
     // Checks of Consul connect and say nothing; a lock is waited for shortly.
-    const args = ['--max-connect-errors=1000000', '--innodb-lock-wait-timeout=1', '--lock-wait-timeout=2'];
+    const args = [
+      '--max-connect-errors=1000000',
+      '--innodb-lock-wait-timeout=1',
+      '--lock-wait-timeout=2',
+      '--local-infile=ON',
+    ];
     const topology: SqlTopology<SqlServer> = await (flavor === 'mysql' ? startMysql : startMariadb)({ args });
     await topology.primary.sql(TABLES);
     await topology.caughtUp();
@@ -58,7 +74,31 @@ export class MysqlWorld implements PartWorld {
     const world = new MysqlWorld(topology, relays, await CampaignRegistry.start(), flavor);
     for (const [i, { port }] of relays.entries())
       await world.#registry.register({ id: endpointOf(i), service: SERVICE, port });
+    if (options.startsBehind === true) await world.#startBehind(keys);
     return world;
+  }
+
+  /** Who begins now finds replicas that look well, and have an old value of everything. */
+  async #startBehind(keys: number): Promise<void> {
+    const { primary, replicas } = this.#topology;
+    const write = (value: string): Promise<unknown> =>
+      primary.sql(
+        `REPLACE INTO test.registers (k, v) VALUES ${Array.from({ length: keys }, (_, i) => `('k${i}', '${value}')`).join()}`,
+      );
+    const [before, after] = FIRST_VALUES;
+    await write(before);
+    await this.#topology.caughtUp();
+    for (const replica of replicas) await this.#replicate(replica, false);
+    await write(after);
+    await sleep(BEHIND_BEFORE_MS);
+    const goOn = async (): Promise<void> => {
+      for (const replica of replicas) if (replica !== this.#topology.primary) await this.#replicate(replica, true);
+    };
+    this.#behind = setTimeout(() => void this.#exclusively(goOn), BEHIND_AFTER_MS);
+  }
+
+  #replicate(server: SqlServer, on: boolean): Promise<void> {
+    return this.#tell(server, `${on ? 'START' : 'STOP'} ${this.#flavor === 'mysql' ? 'REPLICA' : 'SLAVE'}`);
   }
 
   async begin(fault: Fault): Promise<() => Promise<void>> {
@@ -84,11 +124,10 @@ export class MysqlWorld implements PartWorld {
       }
       case 'replication-stopped':
         if (server === this.#topology.primary) return nothing;
-        await this.#tell(server, this.#flavor === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE');
+        await this.#replicate(server, false);
         return () =>
           this.#exclusively(async () => {
-            if (server !== this.#topology.primary)
-              await this.#tell(server, this.#flavor === 'mysql' ? 'START REPLICA' : 'START SLAVE');
+            if (server !== this.#topology.primary) await this.#replicate(server, true);
           });
       case 'disconnect':
         await this.#disconnect(server);
@@ -160,12 +199,14 @@ export class MysqlWorld implements PartWorld {
   }
 
   #exclusively(act: () => Promise<void>): Promise<void> {
-    const done = this.#changes.then(() => within(act(), 8_000)).catch(() => {});
+    // One that is not over goes on in the background, and would make a second primary.
+    const done = this.#changes.then(() => within(act(), 25_000)).catch(() => {});
     this.#changes = done;
     return done;
   }
 
   async heal(): Promise<void> {
+    clearTimeout(this.#behind);
     await this.#changes;
     for (const [i, server] of this.#servers.entries()) {
       if (!server.running) await server.restart();
@@ -189,7 +230,25 @@ export class MysqlWorld implements PartWorld {
     await this.#registry.heal();
   }
 
+  /** What clients left: connections of theirs, and what a replica has that the primary has not. */
+  async finish(history: ClientHistory): Promise<void> {
+    const left = async (server: SqlServer): Promise<number> =>
+      (await server.sql("SELECT id FROM information_schema.processlist WHERE user = 'app'")).length;
+    const dataOf = async (server: SqlServer): Promise<string> =>
+      JSON.stringify(await server.sql('SELECT k, v FROM test.registers ORDER BY k'));
+    await this.#topology.caughtUp();
+    const wanted = await dataOf(this.#topology.primary);
+    for (const [i, server] of this.#servers.entries()) {
+      for (let waitedMs = 0; (await left(server)) > 0 && waitedMs < 3_000; waitedMs += 100) await sleep(100);
+      const connections = await left(server);
+      if (connections > 0) history.complain('connections are left on a server', { server: i, connections });
+      const found = await dataOf(server);
+      if (found !== wanted) history.complain('a replica has what its primary has not', { server: i, found, wanted });
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#behind);
     await this.#registry[Symbol.asyncDispose]();
     await Promise.all(this.#relays.map((relay) => relay[Symbol.asyncDispose]()));
     await this.#topology[Symbol.asyncDispose]();
