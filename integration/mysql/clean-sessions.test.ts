@@ -189,6 +189,19 @@ describe.each([
     await expectAsNew(history);
   });
 
+  it.each(['reset', 'changeUser'] as const)('%s() leads to a session as new, which goes on', async (how) => {
+    await using used = poolOver(topology, { connectionLimit: 1 });
+    const [connection, fresh] = [await used.pool.getConnection(), await bare({})];
+    try {
+      for (const each of ['SET NAMES latin1', "SET sql_mode = ''", "SET time_zone = '+03:00'"]) await connection.query(each);
+      await (how === 'reset' ? connection.reset() : connection.changeUser({}));
+      expect(await bytesOf(connection)).toEqual(await bytesOf(fresh));
+      expect(await stateOf(connection, false)).toEqual(await stateOf(fresh, false));
+    } finally {
+      for (const each of [connection, fresh]) each.destroy();
+    }
+  });
+
   it('runs what initStatements set again', async () => {
     const initStatements = ["SET sql_mode = 'ANSI_QUOTES', time_zone = '+02:00'", 'SET NAMES latin1'];
     await using used = poolOver(topology, { connectionLimit: 1, initStatements });

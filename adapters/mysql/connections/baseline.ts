@@ -91,13 +91,20 @@ export function isSame(a: Baseline, b: Baseline): boolean {
  * which columns of results tell as theirs: only NAMES gives all three that of the login.
  */
 export function assignmentsOf({ server }: Baseline): string {
-  const [client, results, collation, mode] = server.map((value) => escaping.escape(value ?? null, false, 'Z'));
+  const [client, results, collation] = server.map(asLiteral);
   const named = server[0] === server[1] && String(server[2]).startsWith(`${server[0]}_`);
   const charsets = named
     ? `NAMES ${client} COLLATE ${collation}`
     : `${CLIENT} = ${client}, ${RESULTS} = ${results}, ${COLLATION} = ${collation}`;
-  return `${charsets}, ${MODE} = ${mode}`;
+  return `${charsets}, ${modeOf({ server })}`;
 }
+
+/** The mode alone, which MariaDB does not bring back when the user is changed either. */
+export function modeOf({ server }: Pick<Baseline, 'server'>): string {
+  return `${MODE} = ${asLiteral(server[COMMON.indexOf(MODE)])}`;
+}
+
+const asLiteral = (value: unknown): string => escaping.escape(value ?? null, false, 'Z');
 
 /** Lets the driver believe again what it believed then. */
 export function restoreDriver(connection: DriverConnection, { driver }: Baseline): void {

@@ -1,5 +1,5 @@
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
-import { assignmentsOf, type Baseline, isRestorable, isSame, readBaseline, restoreDriver } from './baseline.js';
+import { assignmentsOf, type Baseline, isRestorable, isSame, modeOf, readBaseline, restoreDriver } from './baseline.js';
 import type { Inbound } from './inbound.js';
 
 /** How a connection was when no session had used it. */
@@ -97,10 +97,17 @@ export function changeUser(
       done(refused);
       return;
     }
-    prepareConnection(connection, initStatements, (failed, anew) => {
-      physical.prepared = anew;
-      physical.inbound.begin();
-      done(failed);
+    const mode = prepared === undefined ? [] : [`SET ${modeOf(prepared.login)}`];
+    runAll(connection, mode, (notSet) => {
+      if (notSet) {
+        done(notSet);
+        return;
+      }
+      prepareConnection(connection, initStatements, (failed, anew) => {
+        physical.prepared = anew;
+        physical.inbound.begin();
+        done(failed);
+      });
     });
   });
 }

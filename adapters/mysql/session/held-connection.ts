@@ -11,7 +11,7 @@ export interface HeldContext {
   readonly freshness: Freshness;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
-  /** An answer to a clean-up that takes longer is lost, and its connection with it; milliseconds. */
+  /** An answer to a clean-up that takes longer is lost, and its connection too; milliseconds. */
   readonly cleanWithinMs: number;
   /**
    * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() returns

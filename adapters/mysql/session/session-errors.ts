@@ -16,7 +16,7 @@ export function isInterruption(error: unknown): boolean {
 }
 
 /**
- * mysql2 refuses a statement on a connection that was closed while it was idle by its message alone.
+ * mysql2 refuses a statement on a connection that was closed while it was idle by a message alone.
  * Callers ask for a code: it is the one of a connection that is lost.
  */
 export function withCode(error: unknown): unknown {
