@@ -193,7 +193,8 @@ describe.each([
     await using used = poolOver(topology, { connectionLimit: 1 });
     const [connection, fresh] = [await used.pool.getConnection(), await bare({})];
     try {
-      for (const each of ['SET NAMES latin1', "SET sql_mode = ''", "SET time_zone = '+03:00'"]) await connection.query(each);
+      for (const each of ['SET NAMES latin1', "SET sql_mode = ''", "SET time_zone = '+03:00'"])
+        await connection.query(each);
       await (how === 'reset' ? connection.reset() : connection.changeUser({}));
       expect(await bytesOf(connection)).toEqual(await bytesOf(fresh));
       expect(await stateOf(connection, false)).toEqual(await stateOf(fresh, false));

@@ -31,6 +31,10 @@ export interface HeldContext {
 export class HeldConnection {
   readonly state: SessionState;
   checkout: Checkout | undefined;
+  /** A statement of the session ran on it: what asks about that one must not run elsewhere. */
+  hasRun = false;
+  /** A connection with a LAST_INSERT_ID() is gone: the next one would answer 0. */
+  forgotInsertId = false;
   readonly #context: HeldContext;
 
   constructor(context: HeldContext) {
@@ -40,6 +44,7 @@ export class HeldConnection {
 
   take(checkout: Checkout): void {
     this.checkout = checkout;
+    this.hasRun = false;
     this.state.isOnReplica = !this.#context.cluster.isPrimary(checkout.endpoint);
     this.#context.acquired?.(checkout);
   }
@@ -63,6 +68,7 @@ export class HeldConnection {
 
   /** Gives it back as it is: one without state, or one that is not usable. */
   drop(outcome: Outcome): void {
+    this.forgotInsertId ||= this.state.hasInsertId;
     const checkout = this.#letGo();
     if (checkout !== undefined) this.#context.cluster.release(checkout, outcome);
   }
@@ -90,6 +96,7 @@ export class HeldConnection {
    */
   reset(done: (kept: boolean) => void): void {
     const { checkout, state } = this;
+    this.forgotInsertId = false;
     if (checkout === undefined) {
       done(true);
       return;

@@ -24,6 +24,13 @@ export function withCode(error: unknown): unknown {
   return Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST' });
 }
 
+/** The connection that had what is asked for is gone. */
+export function forgotten(): Error {
+  const message =
+    'The connection of the statement that this one asks about is lost, and another one knows nothing of it. Nothing was sent.';
+  return Object.assign(new Error(message), { code: 'PROTOCOL_CONNECTION_LOST' });
+}
+
 /** Says of a write that was under way when its connection broke that it may have happened. */
 export function markAmbiguous(error: unknown, meaning: ErrorMeaning): unknown {
   if (meaning.effect !== 'unknown' || !(error instanceof Error) || error instanceof FairleadError) return error;

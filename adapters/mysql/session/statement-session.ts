@@ -2,12 +2,13 @@ import { type Endpoint, FairleadError, Outcome } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
 import { type ErrorMeaning, meaningOf } from '../common/errors.js';
 import type { RouteChoice } from '../common/options.js';
+import type { Statement } from '../statement/verdicts.js';
 import { HeldConnection, type HeldContext } from './held-connection.js';
 import { Job, JobAttempt, type JobContext } from './job.js';
 import type { Operation } from './operation.js';
 import { placeOnReplica, unplaceable } from './placement.js';
 import type { Repeats } from './repeats.js';
-import { isInterruption, isUnknownThread, markAmbiguous, rolledBack, withCode } from './session-errors.js';
+import { forgotten, isInterruption, isUnknownThread, markAmbiguous, rolledBack, withCode } from './session-errors.js';
 
 export interface RunnerContext extends JobContext, HeldContext {
   readonly retryReads: boolean;
@@ -21,6 +22,10 @@ export interface RunnerContext extends JobContext, HeldContext {
 const MAX_ATTEMPTS = 3;
 
 const NONE: readonly Endpoint[] = [];
+
+/** Of LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS: on another connection the answer is wrong. */
+const asksAboutLast = ({ route, effect, onReplica }: Statement): boolean =>
+  route === 'same' && effect === 'none' && onReplica === 'never';
 
 const BEGIN_READ_ONLY = 'START TRANSACTION READ ONLY';
 
@@ -154,8 +159,9 @@ export class Runner {
   }
 
   /** What is about one server runs on no other, and the session cannot leave where its state is. */
-  #refusalOf({ route }: Job): FairleadError | undefined {
-    const { checkout, state } = this.#held;
+  #refusalOf({ route, operation }: Job): Error | undefined {
+    const { checkout, state, forgotInsertId } = this.#held;
+    if (forgotInsertId && asksAboutLast(operation.statement)) return forgotten();
     if (typeof route !== 'object' || checkout === undefined || !state.mustStay) return undefined;
     const { id } = checkout.endpoint.spec;
     if (id === route.endpoint) return undefined;
@@ -286,11 +292,13 @@ export class Runner {
     const { physical } = checkout;
     const { state } = this.#held;
     const isRead = statement.route !== 'primary' && Array.isArray(result);
+    this.#held.hasRun = true;
     if (isRead && session.sticky && typeof job.route !== 'object') freshness.hasRead(session, checkout.endpoint);
     let refusal: FairleadError | undefined;
     if (!isRead || !state.isUnchangedBy(statement, physical)) {
       const wasInTransaction = state.inTransaction;
       state.succeeded(statement, result, physical, session, () => cluster.clock.now());
+      if (state.hasInsertId) this.#held.forgotInsertId = false;
       if (state.hasOtherSchema) physical.retired = true;
       if (!wasInTransaction && state.inTransaction && statement.effect === 'none') refusal = this.#beganUnasked();
     }
@@ -315,6 +323,7 @@ export class Runner {
     const { statement } = job.operation;
     const { state } = this.#held;
     const { mustStay } = state;
+    const isBound = mustStay || (this.#held.hasRun && asksAboutLast(statement));
     // It may have written before it failed; or it failed because of what others wrote, which a
     // replica may not have. So may the end of a transaction, or what was sent there by its caller's
     // word.
@@ -328,7 +337,7 @@ export class Runner {
       // Several statements in one fail in the middle: what came before may have left something.
       state.hasState = true;
     } else if (meaning.demoted && !mustStay) this.#held.drop(Outcome.ApplicationError);
-    if (!mustStay && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning) && this.#context.repeats.take()) {
+    if (!isBound && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning) && this.#context.repeats.take()) {
       this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], number + 1);
       return;
     }

@@ -197,6 +197,50 @@ describe('a write that failed', () => {
   });
 });
 
+describe('what asks about the last statement', () => {
+  const closed = (): Error => new Error('Can’t add new command when connection is in closed state');
+  const INSERTED = { affectedRows: 1, insertId: 7, serverStatus: 2, warningStatus: 0 };
+  const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+  it('runs on no other connection, where it would answer something else', async () => {
+    const runner = new Runner(context);
+    runner.run(operation('INSERT INTO t VALUES (1)'));
+    end(null, INSERTED);
+    runner.run(operation('SELECT LAST_INSERT_ID()'));
+    end(closed());
+    expect(sent).toHaveLength(2);
+    runner.run(operation('SELECT LAST_INSERT_ID()'));
+    await settled();
+    expect(sent).toHaveLength(2);
+    expect(told.slice(1)).toEqual(Array(2).fill(expect.objectContaining({ code: 'PROTOCOL_CONNECTION_LOST' })));
+  });
+
+  it('fails where a read in between has lost the connection, until there is another insert', async () => {
+    const runner = new Runner(context);
+    runner.run(operation('INSERT INTO t VALUES (1)'));
+    end(null, INSERTED);
+    runner.run(operation('SELECT v FROM t'));
+    end(closed());
+    end(null, []);
+    runner.run(operation('SELECT LAST_INSERT_ID()'));
+    await settled();
+    expect(sent).toHaveLength(3);
+    expect(told.at(-1)).toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' });
+    runner.run(operation('INSERT INTO t VALUES (1)'));
+    end(null, INSERTED);
+    runner.run(operation('SELECT LAST_INSERT_ID()'));
+    end(null, [{ id: 7 }]);
+    expect(told.at(-1)).toEqual([{ id: 7 }]);
+  });
+
+  it('is sent again where nothing of its session was there yet', () => {
+    once('SELECT LAST_INSERT_ID()');
+    end(closed());
+    end(null, [{ id: 0 }]);
+    expect(told).toEqual([[{ id: 0 }]]);
+  });
+});
+
 describe('a read that failed', () => {
   it('is sent to another server, and gives the broken connection back once', () => {
     once('SELECT 1');
