@@ -1,9 +1,10 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createMesh, staticResolver, systemClock } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';
+import { ManualClock } from 'fairlead/testing';
 import { expect, it } from 'vitest';
 import { openConnection } from '../adapters/mysql/driver/driver.js';
-import { SQL_USERS, startMysql } from './harness/index.js';
+import { freePort, SQL_USERS, startMysql } from './harness/index.js';
 import { endpointsOf, startServers } from './redis/support.js';
 
 /** A time to connect in that a server on loopback accepts many times over. */
@@ -81,4 +82,17 @@ it('still gives up on a MySQL server that accepts and says nothing', async () =>
   await using mute = await muteServer();
   const options = { host: '127.0.0.1', port: mute.port, connectTimeout: CONNECT_MS };
   expect(await ended(openConnection(options, systemClock))).toBe('ETIMEDOUT');
+});
+
+it('keeps nothing of a MySQL connection that was refused, or was cut as it was made', async () => {
+  await using mute = await muteServer();
+  const clock = new ManualClock();
+  for (const port of [await freePort(), mute.port]) {
+    const connection = openConnection({ host: '127.0.0.1', port, connectTimeout: 60_000 }, clock);
+    connection.on('error', () => {});
+    const { stream } = connection as unknown as { stream: Socket };
+    if (port === mute.port) stream.once('connect', () => stream.destroy());
+    await new Promise((resolve) => stream.once('close', resolve));
+    expect(clock.pending).toBe(0);
+  }
 });

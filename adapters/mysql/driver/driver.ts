@@ -84,6 +84,7 @@ export interface DriverConnection extends EventEmitter {
     destroy?(error?: Error): void;
     on?(event: 'data', listener: (chunk: Buffer) => void): unknown;
     off?(event: 'data', listener: (chunk: Buffer) => void): unknown;
+    once?(event: 'close', listener: () => void): unknown;
   };
 }
 
@@ -104,7 +105,10 @@ export function openConnection(options: Record<string, unknown>, clock: Clock): 
   boundLogin(connection);
   if (connectTimeout > 0) {
     const timer = judgeAfter(clock, connectTimeout, () => connection.stream?.destroy?.(timedOut()), 'after');
-    connection.once('connect', () => timer.cancel());
+    const over = (): void => timer.cancel();
+    connection.once('connect', over);
+    // One that was refused, or was cut meanwhile, would be kept as long: half a MiB each.
+    connection.stream?.once?.('close', over);
   }
   return connection;
 }

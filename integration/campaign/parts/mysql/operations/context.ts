@@ -1,6 +1,6 @@
 import type { createPool } from 'fairlead/mysql/promise';
 import type { Random } from 'fairlead/testing';
-import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import type { RowDataPacket } from 'mysql2/promise';
 import type { ClientHistory } from '../../../history.js';
 import { judge } from '../judge.js';
 
@@ -79,4 +79,4 @@ export function record<T>(
   return history.run(worker, name, k, input ?? null, act, judge);
 }
 
-export type { ResultSetHeader, RowDataPacket };
+export type { RowDataPacket };

@@ -5,7 +5,7 @@ import { goOn, handOn, read, write } from './registers.js';
 import { memory, session } from './sessions.js';
 import { incr, load, snapshot, undone } from './transactions.js';
 
-export type { CampaignPool, OperationContext } from './context.js';
+export type { OperationContext } from './context.js';
 
 type Weighted = readonly (readonly [weight: number, act: Act])[];
 
