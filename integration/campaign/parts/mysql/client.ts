@@ -16,29 +16,35 @@ const LOGIN = { user: 'app', password: 'app', database: 'test' };
 const GIVEN_BACK_WITHIN_MS = 13_000;
 
 export const client: ClientPart = {
-  async start(context: ClientContext): Promise<RunningClient> {
-    const { history, keys, name } = context;
-    const { flavor, client: library, startsBehind: _, autocommit, ...given } = context.options as MysqlOptions;
-    const { consul, ports } = context.world as { consul: string; ports: readonly number[] };
+  async start(given: ClientContext): Promise<RunningClient> {
+    const { history, keys, name } = given;
+    const { flavor, client: library, startsBehind: _, autocommit, ...rest } = given.options as MysqlOptions;
+    const { consul, ports } = given.world as { consul: string; ports: readonly number[] };
     const autocommits = autocommit !== false;
     const own = { history, keys, name, flavor, autocommits, unique: 0, asNew: undefined };
     if (library === 'plain') {
-      const pool = plainPool(ports, LOGIN, given);
+      const pool = plainPool(ports, LOGIN, rest);
       return running({ ...own, pool: pool as never }, () => pool.end());
     }
     const mesh = createMesh({ resolver: consulResolver({ address: consul, env: {} }) });
-    const options = { ...given, ...LOGIN, sessionKeys: SESSION_KEYS, service: SERVICE };
+    const options = { ...rest, ...LOGIN, sessionKeys: SESSION_KEYS, service: SERVICE };
     const initStatements = autocommits ? [] : ['SET autocommit = 0'];
     const pool = createPool(mesh, { ...options, initStatements } as never);
     await mesh.service(SERVICE).ready();
     const inUse = (): unknown[] => Object.entries(pool.stats()).filter(([, { busy, waiting }]) => busy + waiting > 0);
-    return running({ ...own, pool }, async () => {
-      // What was released may be cleaned still, and the answer may have been lost.
-      for (let waitedMs = 0; inUse().length > 0 && waitedMs < GIVEN_BACK_WITHIN_MS; waitedMs += 50) await sleep(50);
-      if (inUse().length > 0) history.complain('connections are in use although nothing is asked for', inUse());
-      await pool.end();
-      await mesh.close({ deadlineMs: 2_000 });
-    });
+    const context = { ...own, pool };
+    return {
+      ...running(context, async () => {
+        await pool.end();
+        await mesh.close({ deadlineMs: 2_000 });
+      }),
+      async final() {
+        await readAll(context);
+        // What was released may be cleaned still, and the answer may have been lost.
+        for (let waitedMs = 0; inUse().length > 0 && waitedMs < GIVEN_BACK_WITHIN_MS; waitedMs += 50) await sleep(50);
+        if (inUse().length > 0) history.complain('connections are in use although nothing is asked for', inUse());
+      },
+    };
   },
 };
 

@@ -66,7 +66,8 @@ export const undone: Act = (context, worker, random) => {
         if (state !== 'disconnected') context.history.complain('a connection that was destroyed says', state);
       }
     } finally {
-      if (way !== 'destroy') connection.release();
+      if (way === 'destroy') connection.destroy();
+      else connection.release();
     }
   });
 };
