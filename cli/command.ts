@@ -1,5 +1,3 @@
-import { toError } from '../src/runtime/errors.js';
-
 /** What a process ends with. */
 export const Exit = { ok: 0, found: 1, usage: 2, unreachable: 3 } as const;
 
@@ -75,18 +73,4 @@ export function givenNumber(input: CommandInput, name: string, fallback: number,
 
 export function isJson({ values }: CommandInput): boolean {
   return values.json === true;
-}
-
-/**
- * Loads what needs a package that may not be there. Rejects with a sentence that names it.
- */
-export async function withPackage<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (thrown) {
-    const error = toError(thrown) as Error & { readonly code?: string };
-    const name = /Cannot find (?:package|module) '((?:@[^/']+\/)?[^/'.][^/']*)/.exec(error.message)?.[1];
-    if (name === undefined || !/MODULE_NOT_FOUND$/.test(error.code ?? '')) throw thrown;
-    throw new UsageError(`This command needs the package ${name}: npm install ${name}`);
-  }
 }

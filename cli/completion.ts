@@ -1,4 +1,4 @@
-import { COMMON, type Command, type Commands, Exit, UsageError } from './command.js';
+import { COMMON, type Command, type Commands, Exit, isJson, UsageError } from './command.js';
 
 export const command: Command = {
   usage: 'bash|zsh|fish',
@@ -18,13 +18,18 @@ export const command: Command = {
         Object.keys({ ...(await load()).options, ...COMMON }).map((option) => `--${option}`),
       );
     }
-    if (shell === 'bash') io.out(bash(flags));
-    else if (shell === 'zsh') io.out(zsh(flags, io.commands));
-    else if (shell === 'fish') io.out(fish(flags, io.commands));
-    else throw new UsageError('Which shell: bash, zsh or fish?');
+    const script = scriptOf(shell, flags, io.commands);
+    if (script === undefined) throw new UsageError('Which shell: bash, zsh or fish?');
+    io.out(isJson(input) ? `${JSON.stringify({ shell, script })}\n` : script);
     return Exit.ok;
   },
 };
+
+function scriptOf(shell: string | undefined, flags: Flags, commands: Commands): string | undefined {
+  if (shell === 'bash') return bash(flags);
+  if (shell === 'zsh') return zsh(flags, commands);
+  return shell === 'fish' ? fish(flags, commands) : undefined;
+}
 
 type Flags = ReadonlyMap<string, readonly string[]>;
 

@@ -1,6 +1,6 @@
 import { createConfigStore, fileSource } from '../src/config/index.js';
 import { createMesh } from '../src/index.js';
-import { type Command, Exit, given, givenNumber, isJson, UsageError, withPackage } from './command.js';
+import { type Command, Exit, given, givenNumber, isJson, UsageError } from './command.js';
 import { readDocument } from './document.js';
 import { styled } from './terminal.js';
 
@@ -19,7 +19,7 @@ export const command: Command = {
     if (file === undefined || input.words.length > 1) throw new UsageError('Which configuration?');
     const { document } = await readDocument(file, io.env);
     if (document.gateway === undefined) throw new UsageError(`${file} has no gateway.routes.`);
-    const { createGateway } = await withPackage(() => import('../adapters/gateway/index.js'));
+    const { createGateway } = await import('../adapters/gateway/index.js');
     const mesh = createMesh();
     const config = createConfigStore(mesh, { source: fileSource(), key: file });
     await config.ready();

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { toError } from '../src/runtime/errors.js';
 import { COMMON, Exit, type Io, UsageError } from './command.js';
 import { helpOf, overview } from './help.js';
+import { missingPackage } from './missing-package.js';
 import { styled } from './terminal.js';
 
 /** Runs what was typed. Resolves with the exit code, and rejects with nothing. */
@@ -38,6 +39,11 @@ export async function run(args: readonly string[], io: Io, version: string): Pro
     return await command.run({ values: values as never, words: positionals }, io);
   } catch (thrown) {
     const error = toError(thrown) as Error & { readonly code?: string };
+    const missing = missingPackage(error);
+    if (missing !== undefined) {
+      io.err(`${styled(io, 'red', 'fairlead')} This needs the package ${missing}: npm install ${missing}\n`);
+      return Exit.usage;
+    }
     const asked = error instanceof UsageError || error.code?.startsWith('ERR_PARSE_ARGS') === true;
     io.err(`${styled(io, 'red', 'fairlead')} ${error.message}\n`);
     if (asked) io.err(`fairlead ${name} --help says how.\n`);
