@@ -1,15 +1,18 @@
 import { consulResolver } from 'fairlead/consul';
 import { type ResolverStage, resolverChecks, type StagedInstance } from 'fairlead/testing';
 import { describe, it } from 'vitest';
-import { startConsul } from '../harness/index.js';
+import { type Fault, heal, inflict, ON_THE_WAY, Relay, startConsul } from '../harness/index.js';
 
 /**
  * A real agent that is told what to list, each instance with a check of its own that says how it
  * is.
  */
-async function stage(options: { readonly consistency?: 'stale' | 'default' } = {}): Promise<ResolverStage> {
+async function stage(fault: Fault = 'kill', slowMs = 0): Promise<ResolverStage> {
   const consul = await startConsul({ persist: true });
-  const resolver = consulResolver({ address: consul.url, env: {}, graceMs: 300, ...options });
+  const relay = await Relay.before(consul);
+  if (slowMs > 0) relay.delay(slowMs);
+  const timing = { graceMs: 300, waitMs: 1_000, requestTimeoutMs: 1_000 };
+  const resolver = consulResolver({ address: relay.address, env: {}, ...timing });
   let listed: readonly StagedInstance[] = [];
   let away = false;
   const sync = async (): Promise<void> => {
@@ -33,21 +36,36 @@ async function stage(options: { readonly consistency?: 'stale' | 'default' } = {
       if (!away) await sync();
     },
     fail: async () => {
-      away = true;
-      await consul.kill();
+      away = !ON_THE_WAY.includes(fault);
+      await inflict(fault, consul, relay);
     },
     restore: async () => {
-      await consul.restart();
+      await heal(fault, consul, relay);
       away = false;
+      await sync();
+    },
+    lie: async () => {
+      for (const { id } of listed) await consul.deregister(id);
       await sync();
     },
     close: async () => {
       resolver.close?.();
+      await relay[Symbol.asyncDispose]();
       await consul.stop();
     },
   };
 }
 
 describe('the Consul resolver at a real agent', () => {
-  for (const check of resolverChecks(stage)) it(check.name, check.run);
+  for (const check of resolverChecks(() => stage())) it(check.name, check.run);
+});
+
+describe('the Consul resolver, under other faults,', () => {
+  const checkOf = (name: RegExp, ...world: Parameters<typeof stage>) =>
+    resolverChecks(() => stage(...world)).find((check) => name.test(check.name))!;
+  const outage = /through an outage/;
+  it.each<Fault>(['pause', 'cut', 'hold', 'swallow', 'corrupt'])('keeps the list through them (%s)', (fault) =>
+    checkOf(outage, fault).run(),
+  );
+  it('reports changes while each answer takes a quarter of a second', () => checkOf(/arrivals/, 'kill', 250).run());
 });

@@ -1,13 +1,15 @@
 import { etcdResolver } from 'fairlead/etcd';
 import { type ResolverStage, resolverChecks, type StagedInstance } from 'fairlead/testing';
 import { describe, it } from 'vitest';
-import { type EtcdVersion, startEtcd } from '../harness/index.js';
+import { type EtcdVersion, type Fault, heal, inflict, ON_THE_WAY, Relay, startEtcd } from '../harness/index.js';
 
 /** A real etcd that is told what to list. */
-async function stage(version: EtcdVersion): Promise<ResolverStage> {
+async function stage(version: EtcdVersion, fault: Fault = 'kill', slowMs = 0): Promise<ResolverStage> {
   const etcd = await startEtcd({ version });
+  const relay = await Relay.before(etcd);
+  if (slowMs > 0) relay.delay(slowMs);
   const timing = { requestTimeoutMs: 1_000, progressMs: 500, confirmMs: 100, graceMs: 300 };
-  const resolver = etcdResolver({ address: etcd.address, layout: 'instance-json', ...timing });
+  const resolver = etcdResolver({ address: relay.address, layout: 'instance-json', ...timing });
   let listed: readonly StagedInstance[] = [];
   let away = false;
   const sync = async (): Promise<void> => {
@@ -32,16 +34,21 @@ async function stage(version: EtcdVersion): Promise<ResolverStage> {
       if (!away) await sync();
     },
     fail: async () => {
-      away = true;
-      await etcd.kill();
+      away = !ON_THE_WAY.includes(fault);
+      await inflict(fault, etcd, relay);
     },
     restore: async () => {
-      await etcd.restart();
+      await heal(fault, etcd, relay);
       away = false;
+      await sync();
+    },
+    lie: async () => {
+      await etcd.deleteAll('services/users/');
       await sync();
     },
     close: async () => {
       resolver.close?.();
+      await relay[Symbol.asyncDispose]();
       await etcd[Symbol.asyncDispose]();
     },
   };
@@ -49,4 +56,15 @@ async function stage(version: EtcdVersion): Promise<ResolverStage> {
 
 describe.each<EtcdVersion>(['3.4', '3.5'])('the etcd resolver at etcd %s', (version) => {
   for (const check of resolverChecks(() => stage(version))) it(check.name, check.run);
+});
+
+describe('the etcd resolver, under other faults,', () => {
+  const checkOf = (name: RegExp, ...world: Parameters<typeof stage>) =>
+    resolverChecks(() => stage(...world)).find((check) => name.test(check.name))!;
+  const outage = /through an outage/;
+  it.each<Fault>(['pause', 'cut', 'hold', 'swallow', 'corrupt'])('keeps the list through them (%s)', (fault) =>
+    checkOf(outage, '3.5', fault).run(),
+  );
+  it('reports changes while each answer takes a quarter of a second', () =>
+    checkOf(/arrivals/, '3.5', 'kill', 250).run());
 });

@@ -90,6 +90,11 @@ export class Etcd extends Server {
     await this.api('/v3/kv/deleterange', { key: btoa(key) });
   }
 
+  /** All keys that begin with `prefix`, in one change. */
+  async deleteAll(prefix: string): Promise<void> {
+    await this.api('/v3/kv/deleterange', { key: btoa(prefix), range_end: btoa(endOf(prefix)) });
+  }
+
   /** The values of the keys that begin with `prefix`, which may be ''. */
   async range(prefix: string): Promise<Record<string, string>> {
     const key = btoa(prefix === '' ? '\0' : prefix);

@@ -12,6 +12,7 @@ export {
 } from './consul.js';
 export { Dnsmasq, type DnsRecords, startDnsmasq } from './dnsmasq.js';
 export { Etcd, type EtcdCluster, type EtcdVersion, startEtcd, startEtcdCluster } from './etcd.js';
+export { type Fault, heal, inflict, ON_THE_WAY } from './faults.js';
 export { Mariadb, startMariadb } from './mariadb.js';
 export { Mysql, type SqlOptions, startMysql } from './mysql.js';
 export { type PeerProxy, startHaproxy, startNginx } from './peer-proxies.js';
