@@ -16,6 +16,7 @@ npm run campaign -- --schedule '<JSON that a failed round printed>' [--times N]
   --only           one part: ${parts.map(({ name }) => name).join(', ')}
   --round-seconds  how long the faults of a round go on. Default 20
   --keep-on        go on after a round that failed; the verdict comes at the end
+  --until          go on until a promise is broken whose name this regular expression finds
   --shrink-runs    how many smaller schedules are tried after a failure. Default 12; 0: none
   --set            options of the clients instead of those that are drawn, as JSON: --set '{"client":"plain"}'
   --times          how often a schedule is run again. Default 1
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     'round-seconds': { type: 'string', default: '20' },
     'keep-on': { type: 'boolean', default: false },
+    until: { type: 'string' },
     'shrink-runs': { type: 'string', default: '12' },
     set: { type: 'string', default: '{}' },
     schedule: { type: 'string' },
@@ -103,7 +105,14 @@ if (values.help) {
     const drawn = drawSchedule(part, seed, number('round-seconds') * 1_000);
     const schedule = { ...drawn, options: { ...drawn.options, ...(JSON.parse(values.set) as object) } };
     console.log(`begins: ${describeSchedule(schedule).split('\n').slice(0, 2).join('; ')}`);
-    await tell(part, await runRound(part, schedule));
+    const result = await runRound(part, schedule);
+    await tell(part, result);
+    if (values.until !== undefined) {
+      const sought = new RegExp(values.until);
+      if (!result.violations.some(({ promise }) => sought.test(promise))) continue;
+      console.log('until: found');
+      break;
+    }
     if (totals.violations > 0 && !values['keep-on']) break;
   }
 }
