@@ -77,12 +77,15 @@ function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
  * A server that is stopped in good order loses no call, not even one that must not be repeated:
  * what it had is answered, and what crossed its GOAWAY it has not done.
  */
-function lostToRestarts({ operations, faults }: RunRecord): Violation[] {
+function lostToRestarts({ operations, faults, schedule }: RunRecord): Violation[] {
+  // Where all that a client knows are being restarted, nobody can answer.
+  const known = (schedule.options.aperture as number | undefined) ?? LISTED;
   return operations
     .filter((operation) => {
       const { name, outcome, input, error, endedMs, invokedMs } = operation;
       if (name !== 'write' || outcome === 'ok' || !Number.isFinite(endedMs) || !error?.startsWith('14:')) return false;
       if ((input as { cancelMs?: number }).cancelMs !== undefined) return false;
+      if (touched(operation, faults).size >= known) return false;
       const felt = faults.filter(({ beganMs, overMs }) => beganMs <= endedMs && overMs + GRACE_MS >= invokedMs);
       return felt.some(({ kind }) => kind === 'stop') && felt.every(({ kind }) => ANNOUNCED.test(kind));
     })
