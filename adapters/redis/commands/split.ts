@@ -11,6 +11,14 @@ export interface Part {
   readonly args: RedisKey[];
 }
 
+interface SizedPart extends Part {
+  args: RedisKey[];
+  /** Of its arguments, when they are counted; then how many are there. */
+  size: number;
+}
+
+const NONE: RedisKey[] = [];
+
 /** A command with its keys placed. */
 export interface Split {
   /** In the order in which their shards first appear. */
@@ -33,25 +41,24 @@ export function splitOf(args: readonly RedisKey[], width: number, set: Places): 
   const count = args.length / width;
   const partOf: number[] = new Array(count).fill(0);
   const partAt: number[] = new Array(set.places).fill(-1);
-  const sizes: number[] = [];
-  const targets: Target[] = [];
+  const parts: SizedPart[] = [];
   for (let i = 0; i < count; i++) {
     const place = set.placeOf(args[i * width]!);
     let part = partAt[place]!;
     if (part === -1) {
-      part = partAt[place] = sizes.length;
-      sizes.push(0);
-      targets.push(set.targetAt(place));
+      part = partAt[place] = parts.length;
+      parts.push({ shard: set.targetAt(place), args: NONE, size: 0 });
     }
     partOf[i] = part;
-    sizes[part]! += width;
+    parts[part]!.size += width;
   }
-  const parts = targets.map((shard, i): Part => ({ shard, args: new Array(sizes[i]!) }));
-  const filled = sizes.fill(0);
+  for (const part of parts) {
+    part.args = new Array(part.size);
+    part.size = 0;
+  }
   for (let i = 0; i < count; i++) {
-    const part = partOf[i]!;
-    const own = parts[part]!.args;
-    for (let j = i * width; j < (i + 1) * width; j++) own[filled[part]!++] = args[j]!;
+    const part = parts[partOf[i]!]!;
+    for (let j = i * width; j < (i + 1) * width; j++) part.args[part.size++] = args[j]!;
   }
   return { parts, partOf };
 }

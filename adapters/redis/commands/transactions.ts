@@ -15,6 +15,8 @@ export interface TransactionRouter {
   objection(command: Command): string | undefined;
 }
 
+const MULTI = 'multi';
+
 /**
  * MULTI … EXEC in pipelines. A pipeline hands over its commands one after the other within one
  * tick; those of a transaction are held back until EXEC, checked, and sent to their one shard
@@ -25,6 +27,8 @@ export class Transactions {
   readonly #router: TransactionRouter;
   /** By the pipeline's stream object, which is one for each run of it. */
   readonly #open = new WeakMap<object, Command[]>();
+  /** How many there are. */
+  #held = 0;
 
   constructor(router: TransactionRouter) {
     this.#router = router;
@@ -32,16 +36,17 @@ export class Transactions {
 
   /** True where the command belongs to a transaction and was taken care of. */
   take(command: Command, pipeline: object): boolean {
-    const name = command.name.toLowerCase();
-    const held = this.#open.get(pipeline);
+    // Most pipelines have no transaction, and ask with each of their commands.
+    const held = this.#held === 0 ? undefined : this.#open.get(pipeline);
     if (held === undefined) {
-      if (name !== 'multi') return false;
+      if (command.name.length !== MULTI.length || command.name.toLowerCase() !== MULTI) return false;
       this.#begin(command, pipeline);
       return true;
     }
     held.push(command);
+    const name = command.name.toLowerCase();
     if (name === 'exec' || name === 'discard') {
-      this.#open.delete(pipeline);
+      this.#close(pipeline);
       this.#send(held);
     }
     return true;
@@ -50,11 +55,17 @@ export class Transactions {
   #begin(command: Command, pipeline: object): void {
     const held = [command];
     this.#open.set(pipeline, held);
+    this.#held++;
     process.nextTick(() => {
       if (this.#open.get(pipeline) !== held) return;
-      this.#open.delete(pipeline);
+      this.#close(pipeline);
       for (const each of held) each.reject(unroutable(this.#router.service, 'multi', 'its pipeline has no EXEC'));
     });
+  }
+
+  #close(pipeline: object): void {
+    this.#open.delete(pipeline);
+    this.#held--;
   }
 
   #send(held: readonly Command[]): void {
