@@ -111,12 +111,15 @@ export class VirtualConnection extends EventEmitter {
   /** As `beginTransaction`, where it may be read-only, or have an isolation level of its own. */
   begin({ readOnly, isolationLevel }: BeginSettings, callback: Callback): void {
     const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
+    const { queryTimeoutMs } = this.#context;
+    // They are statements without a timeout of their own, as any.
+    const timed = (sql: string): object => (queryTimeoutMs === 0 ? { sql } : { sql, timeout: queryTimeoutMs });
     const send = (connection: DriverConnection, done: Callback): void => {
-      if (isolationLevel === undefined) connection.query(start, [], done);
+      if (isolationLevel === undefined) connection.query(timed(start), [], done);
       else {
-        connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`, [], (error) => {
+        connection.query(timed(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`), [], (error) => {
           if (error) done(error);
-          else connection.query(start, [], done);
+          else connection.query(timed(start), [], done);
         });
       }
     };

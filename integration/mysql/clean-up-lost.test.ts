@@ -31,3 +31,23 @@ it.each([
   await pool.end();
   await mesh.close();
 });
+
+it('gives up a transaction whose beginning is not answered within queryTimeoutMs', async () => {
+  await using topology = await startMysql({ replicas: 0 });
+  await using relay = await Relay.before(topology.primary);
+  const mesh = createMesh({ resolver: staticResolver({ mysql: [{ id: 'db0', host: relay.host, port: relay.port }] }) });
+  const options = { ...SQL_USERS.app, database: 'test', queryTimeoutMs: 300, probeIntervalMs: 60_000 };
+  const pool = createPool(mesh, { ...options, service: 'mysql' });
+  await pool.query('SELECT 1');
+  relay.swallow();
+  for (const readOnly of [false, true]) {
+    const begun = pool.transaction(async () => {}, { readOnly, isolationLevel: 'READ COMMITTED' });
+    await expect(begun).rejects.toMatchObject({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' });
+    await relay.pass();
+    await pool.query('SELECT 1');
+    relay.swallow();
+  }
+  await relay.pass();
+  await pool.end();
+  await mesh.close();
+});

@@ -18,13 +18,13 @@ const GIVEN_BACK_WITHIN_MS = 13_000;
 export const client: ClientPart = {
   async start(given: ClientContext): Promise<RunningClient> {
     const { history, keys, name } = given;
-    const { flavor, client: library, startsBehind: _, autocommit, ...rest } = given.options as MysqlOptions;
+    const { flavor, client: library, operations, startsBehind: _, autocommit, ...rest } = given.options as MysqlOptions;
     const { consul, ports } = given.world as { consul: string; ports: readonly number[] };
     const autocommits = autocommit !== false;
     const own = { history, keys, name, flavor, autocommits, unique: 0, asNew: undefined };
     if (library === 'plain') {
       const pool = plainPool(ports, LOGIN, rest);
-      return running({ ...own, pool: pool as never }, () => pool.end());
+      return running({ ...own, pool: pool as never }, true, () => pool.end());
     }
     const mesh = createMesh({ resolver: consulResolver({ address: consul, env: {} }) });
     const options = { ...rest, ...LOGIN, sessionKeys: SESSION_KEYS, service: SERVICE };
@@ -34,7 +34,7 @@ export const client: ClientPart = {
     const inUse = (): unknown[] => Object.entries(pool.stats()).filter(([, { busy, waiting }]) => busy + waiting > 0);
     const context = { ...own, pool };
     return {
-      ...running(context, async () => {
+      ...running(context, operations === 'plain', async () => {
         await pool.end();
         await mesh.close({ deadlineMs: 2_000 });
       }),
@@ -52,12 +52,13 @@ interface MysqlOptions extends Readonly<Record<string, unknown>> {
   readonly flavor: 'mysql' | 'mariadb';
   /** `plain` is never drawn: mysql2's PoolCluster, to compare with. */
   readonly client?: 'plain';
+  /** Never drawn either: only what PoolCluster can do as well. */
+  readonly operations?: 'plain';
   readonly startsBehind?: boolean;
   readonly autocommit?: boolean;
 }
 
-function running(context: OperationContext, end: () => Promise<void>): RunningClient {
-  const plain = !('transaction' in context.pool);
+function running(context: OperationContext, plain: boolean, end: () => Promise<void>): RunningClient {
   return {
     step: async (worker, random) => void (await choose(random, plain)(context, worker, random)),
     final: () => readAll(context),

@@ -25,7 +25,7 @@ const OPERATIONS: Weighted = [
 ];
 
 /** What mysql2's PoolCluster can do as well. */
-const PLAIN: Weighted = OPERATIONS.filter(([, act]) => act === write || act === read || act === undone);
+const PLAIN: Weighted = OPERATIONS.filter(([, act]) => act === write || act === read);
 
 export function choose(random: Random, plain: boolean): Act {
   const operations = plain ? PLAIN : OPERATIONS;

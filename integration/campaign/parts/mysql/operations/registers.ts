@@ -20,12 +20,15 @@ type CallbackPool = ReturnType<typeof createCallbackPool>;
 /** The same pool with callbacks: mysql2's promise pool has it so. */
 const callbackPoolOf = (pool: CampaignPool): CallbackPool => (pool as unknown as { pool: CallbackPool }).pool;
 
+/** PoolCluster has none here. */
+const hasCallbacks = (pool: CampaignPool): boolean => 'pool' in pool;
+
 /** As text, prepared, or with a callback. */
 export const write: Act = (context, worker, random) => {
   const [k, v] = [key(context, random), fresh(context, random)];
   const way = pick(random, 'query', 'execute', 'callback');
   return record(context, worker, ['write', k, v], async () => {
-    if (way === 'callback' && context.autocommits) await writtenByCallback(context, k, v);
+    if (way === 'callback' && context.autocommits && hasCallbacks(context.pool)) await writtenByCallback(context, k, v);
     else await writing(context, (on) => (way === 'execute' ? on.execute(WRITE, [k, v]) : on.query(WRITE, [k, v])));
   });
 };
@@ -50,7 +53,7 @@ export const read: Act = (context, worker, random) => {
   const way = pick(random, 'pool', 'pool', 'execute', 'connection', 'callback');
   return record(context, worker, [name, k], async () => {
     const options = { sql: READ, values: [k], consistency };
-    if (way === 'pool') return registerOf(pool, k, { consistency });
+    if (way === 'pool' || !hasCallbacks(pool)) return registerOf(pool, k, { consistency });
     if (way === 'connection') return onConnection(context, (connection) => registerOf(connection, k, { consistency }));
     if (way === 'callback') {
       const rows = await history.called<RowDataPacket[]>((done) =>
