@@ -147,6 +147,30 @@ describe('the stream', () => {
     await until(() => admin.followers === 0);
   });
 
+  it('sends of 1,000 endpoints what changed, at most twice a second', async () => {
+    const list = Array.from({ length: 1_000 }, (_, i) => ({ id: `users-${i}`, host: '10.0.0.1', port: i + 1 }));
+    const mesh = makeMesh({ users: list });
+    const { port } = await startAdmin(mesh, { updateMs: 500 });
+    const follower = new Follower(port);
+    await until(() => follower.events > 0);
+    const whole = follower.bytes;
+    const startMs = performance.now();
+    await until(() => follower.events > 3);
+    // The moment, and what a window leaves.
+    expect((follower.bytes - whole) / (follower.events - 1)).toBeLessThan(500);
+    const [events, bytes] = [follower.events, follower.bytes];
+    for (const endpoint of mesh.service('users').endpoints.slice(0, 10)) {
+      mesh.service('users').acquire({ prefer: endpoint.spec.id }).done(Outcome.Success);
+    }
+    await until(() => follower.events > events + 1);
+    const each = (follower.bytes - bytes) / (follower.events - events);
+    expect(each).toBeLessThan(whole / 50);
+    expect(Object.keys(follower.state!.services.users!.endpoints)).toHaveLength(1_000);
+    // The first comes at once, the others by the clock, which a busy machine makes later alone.
+    expect(follower.events - 1).toBeLessThanOrEqual((performance.now() - startMs) / 500 + 1);
+    await follower.close();
+  });
+
   it('costs calls nothing while nobody follows it', async () => {
     const mesh = makeMesh();
     const { admin, port } = await startAdmin(mesh);

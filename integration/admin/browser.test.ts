@@ -381,6 +381,13 @@ describe('a thousand endpoints', () => {
       );
       expect(await page.getByLabel('Filter endpoints').inputValue()).toBe('zone:z3');
       expect((await names(page)).slice(0, 3)).toEqual(['e0013', 'e0083', 'e0153']);
+      for (const column of await page.locator('.head [data-column]').all()) {
+        const id = (await column.getAttribute('data-column'))!;
+        await column.getByRole('button').click();
+        if (id !== 'endpoint') expect(page.url()).toContain(`sort=${id}`);
+        expect(['ascending', 'descending']).toContain(await column.getAttribute('aria-sort'));
+        expect((await names(page)).length).toBeGreaterThan(10);
+      }
       await page.getByLabel('Filter endpoints').fill('e0042');
       await until('one is left', async () => (await names(page)).join() === 'e0042');
       expect(page.url()).toContain('filter=e0042');
