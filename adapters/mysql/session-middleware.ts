@@ -78,8 +78,13 @@ type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
 /** Runs `set` when the headers are about to go out, and those given with them are set. */
 function beforeHeaders(response: ServerResponse, set: () => void): void {
+  response.writeHead = writingHead(response, set);
+}
+
+/** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+function writingHead(response: ServerResponse, set: () => void): ServerResponse['writeHead'] {
   const writeHead = response.writeHead;
-  response.writeHead = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
+  return function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
     response.writeHead = writeHead;
     const message = typeof rest[0] === 'string' ? rest[0] : undefined;
     setAll(response, (message === undefined ? rest[0] : rest[1]) as Headers | undefined);

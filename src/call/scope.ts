@@ -58,7 +58,7 @@ export class CallScope {
     if (caller !== undefined) {
       if (caller.aborted) this.#cancel();
       else {
-        this.#onCallerAbort = () => this.#cancel();
+        this.#onCallerAbort = this.#cancelling();
         whenAborted(caller, this.#onCallerAbort);
       }
     }
@@ -216,6 +216,11 @@ export class CallScope {
   end(): void {
     this.#timer?.cancel();
     if (this.#onCallerAbort !== undefined) forgetAbort(this.#caller as AbortSignal, this.#onCallerAbort);
+  }
+
+  /** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+  #cancelling(): () => void {
+    return () => this.#cancel();
   }
 
   #cancel(): void {

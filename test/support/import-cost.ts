@@ -34,17 +34,17 @@ console.log(JSON.stringify({ cpuMs: (user + system) / 1000, builtins, files: [..
  * found.
  */
 export class BuiltPackage implements Disposable {
-  readonly #folder: string;
+  readonly folder: string;
 
   constructor() {
     const cache = join(ROOT, 'node_modules', '.cache');
     mkdirSync(cache, { recursive: true });
-    this.#folder = mkdtempSync(join(cache, 'import-cost-'));
+    this.folder = mkdtempSync(join(cache, 'import-cost-'));
     const rolldown = join(ROOT, 'node_modules', '.bin', 'rolldown');
-    execFileSync(rolldown, ['-c', '--dir', this.#folder], { cwd: ROOT, stdio: 'pipe' });
-    writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}');
-    writeFileSync(join(this.#folder, 'empty.js'), 'export {};');
-    writeFileSync(join(this.#folder, 'probe.js'), PROBE);
+    execFileSync(rolldown, ['-c', '--dir', this.folder], { cwd: ROOT, stdio: 'pipe' });
+    writeFileSync(join(this.folder, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(this.folder, 'empty.js'), 'export {};');
+    writeFileSync(join(this.folder, 'probe.js'), PROBE);
   }
 
   /** The same, and the modules of Node that it is the first to load. */
@@ -72,13 +72,13 @@ export class BuiltPackage implements Disposable {
   }
 
   #probe(module: string, ...more: string[]): { cpuMs: number; builtins: string[]; files: string[] } {
-    const args = [join(this.#folder, 'probe.js'), join(this.#folder, module), ...more];
+    const args = [join(this.folder, 'probe.js'), join(this.folder, module), ...more];
     return JSON.parse(
       execFileSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } }),
     );
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

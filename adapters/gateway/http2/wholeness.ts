@@ -6,10 +6,17 @@ import type { Http2Stream } from 'node:http2';
  */
 export function wholeness(stream: Http2Stream): () => boolean {
   let whole = false;
+  stream.push = pushing(stream, () => {
+    whole = true;
+  });
+  return () => whole;
+}
+
+/** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+function pushing(stream: Http2Stream, ended: () => void): Http2Stream['push'] {
   const { push } = stream;
-  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (chunk === null && !stream.closed) whole = true;
+  return (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && !stream.closed) ended();
     return push.call(stream, chunk, encoding);
   };
-  return () => whole;
 }

@@ -2,7 +2,7 @@ import { type experimental, status } from '@grpc/grpc-js';
 import type { Endpoint } from '../../../src/index.js';
 import type { MethodCounts } from '../common/method-counts.js';
 import type { AttemptFigures, ChannelTelemetry } from '../common/telemetry.js';
-import { connectionWith, type Stream } from './connection-with.js';
+import { connectionWith, type Stream, type StreamListener } from './connection-with.js';
 
 /** Each message is framed by a flag for compression and its length. */
 const FRAME_BYTES = 5;
@@ -47,11 +47,7 @@ export class AttemptRecord implements AttemptFigures {
    */
   over(subchannel: experimental.SubchannelInterface): experimental.SubchannelInterface {
     return connectionWith(subchannel, (metadata, host, method, listener, id) => {
-      const receive = listener.onReceiveMessage;
-      listener.onReceiveMessage = (message: Buffer) => {
-        this.received(message);
-        receive.call(listener, message);
-      };
+      listener.onReceiveMessage = this.#receiving(listener);
       try {
         const stream = subchannel.getRealSubchannel().createCall(metadata, host, method, listener, id);
         this.opened(stream);
@@ -77,10 +73,24 @@ export class AttemptRecord implements AttemptFigures {
       stream.sendMessageWithContext = sendCounted;
       return;
     }
+    stream.sendMessageWithContext = this.#sending(stream);
+  }
+
+  // Both are made here, and not where they are assigned: see `test/built-closures.test.ts`.
+
+  #sending(stream: Stream): Stream['sendMessageWithContext'] {
     const send = stream.sendMessageWithContext;
-    stream.sendMessageWithContext = (context, message) => {
+    return (context, message) => {
       this.sent(message);
       send.call(stream, context, message);
+    };
+  }
+
+  #receiving(listener: StreamListener): StreamListener['onReceiveMessage'] {
+    const receive = listener.onReceiveMessage;
+    return (message: Buffer) => {
+      this.received(message);
+      receive.call(listener, message);
     };
   }
 

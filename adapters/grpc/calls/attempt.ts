@@ -108,8 +108,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
       record === undefined || this.#counts ? subchannel : record.over(subchannel),
       context.pending.clock,
     );
-    // It captures nothing but this object, which has all: one is made per call.
-    this.onCallEnded = (code, details, metadata) => this.#ended(code, details, metadata);
+    this.onCallEnded = this.#whenEnded();
     this.#lease = lease;
     this.#leaf = leaf;
     this.#connection = leaf.connection;
@@ -118,6 +117,14 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     this.#record = record;
     this.#traced = call.trace?.attempt(lease.endpoint);
     this.sweep = context.pending.add(this);
+  }
+
+  /**
+   * It captures nothing but this object, which has all: one is made per call. Not where it is
+   * assigned: see `test/built-closures.test.ts`.
+   */
+  #whenEnded(): Attempt['onCallEnded'] {
+    return (code, details, metadata) => this.#ended(code, details, metadata);
   }
 
   // The same for all, so not in each.

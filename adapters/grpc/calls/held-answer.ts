@@ -65,8 +65,13 @@ class HeldAnswer implements StreamListener {
 
   follow(stream: Stream): void {
     this.#stream = stream;
-    const halfClose = stream.halfClose;
-    stream.halfClose = () => {
+    stream.halfClose = this.#ending(stream);
+  }
+
+  /** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+  #ending(stream: Stream): Stream['halfClose'] {
+    const { halfClose } = stream;
+    return () => {
       this.#requestsEnded = true;
       halfClose?.call(stream);
     };

@@ -72,17 +72,28 @@ export class CallShadow {
     if (this.#clock !== undefined) return;
     this.#clock = context.pending.clock;
     this.#beganMs = this.#clock.now();
-    const { sendMessageWithContext, halfClose } = stream;
-    stream.sendMessageWithContext = (how, message) => {
+    stream.sendMessageWithContext = this.#sending(stream);
+    stream.halfClose = this.#ending(stream, (request) => this.#copy(request, head, call, context), call);
+  }
+
+  // Both are made here, and not where they are assigned: see `test/built-closures.test.ts`.
+
+  #sending(stream: Stream): Stream['sendMessageWithContext'] {
+    const { sendMessageWithContext } = stream;
+    return (how, message) => {
       this.#requests++;
       this.#request = message.length <= MAX_REQUEST_BYTES ? message : undefined;
       sendMessageWithContext.call(stream, how, message);
     };
-    stream.halfClose = () => {
+  }
+
+  #ending(stream: Stream, copy: (request: Buffer) => void, call: Shadowed): Stream['halfClose'] {
+    const { halfClose } = stream;
+    return () => {
       halfClose.call(stream);
       const request = this.#requests === 1 ? this.#request : undefined;
       this.#request = undefined;
-      if (request !== undefined) call.runInAsyncScope(() => this.#copy(request, head, call, context));
+      if (request !== undefined) call.runInAsyncScope(() => copy(request));
     };
   }
 

@@ -41,8 +41,7 @@ export class WaitingCaller extends CallerContext {
     this.#host = host;
     this.#route = route;
     this.#tried = tried;
-    // What ends the wait is another caller's doing.
-    this.#callback = (error, checkout) => this.run(callback, undefined, error, checkout);
+    this.#callback = callback;
     const { clock, acquireTimeoutMs } = host;
     this.#deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + acquireTimeoutMs;
   }
@@ -51,14 +50,14 @@ export class WaitingCaller extends CallerContext {
   forServer(): void {
     const remainingMs = this.#remainingMs;
     if (remainingMs <= 0) {
-      this.#callback(this.#host.noServer(this.#route));
+      this.#tell(this.#host.noServer(this.#route));
       return;
     }
     this.#host.waiting.add(this);
     if (!Number.isFinite(remainingMs)) return;
     this.#timer = this.#host.clock.awaited(remainingMs, () => {
       this.#host.waiting.delete(this);
-      this.#callback(this.#host.noServer(this.#route));
+      this.#tell(this.#host.noServer(this.#route));
     });
   }
 
@@ -76,7 +75,7 @@ export class WaitingCaller extends CallerContext {
     const timeoutMs = Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0;
     pool.checkout(timeoutMs, (error, physical) => {
       if (physical === undefined) this.#connectFailed(lease, error);
-      else this.#callback(null, new Checkout(lease.endpoint, physical, pool, lease));
+      else this.#tell(null, new Checkout(lease.endpoint, physical, pool, lease));
     });
   }
 
@@ -84,8 +83,13 @@ export class WaitingCaller extends CallerContext {
     return this.#deadlineMs - this.#host.clock.now();
   }
 
+  /** What ends the wait is another caller's doing. */
+  #tell(error: unknown, checkout?: Checkout): void {
+    this.run(this.#callback, undefined, error, checkout);
+  }
+
   #searchAgain(): void {
-    this.#host.search(this.#route, this.#tried, this.#callback, this);
+    this.#host.search(this.#route, this.#tried, (error, checkout) => this.#tell(error, checkout), this);
   }
 
   #connectFailed(lease: Lease, error: unknown): void {
@@ -94,17 +98,17 @@ export class WaitingCaller extends CallerContext {
       lease.done(Outcome.Cancelled);
       // The server left discovery while this caller waited for it: there are others.
       if (error.code === 'FAIRLEAD_CLOSED' && this.#host.refusal() === undefined) this.#searchAgain();
-      else this.#callback(error);
+      else this.#tell(error);
       return;
     }
     lease.done(meaningOf(error, true).outcome);
-    if (!mayPass(error)) this.#callback(error);
+    if (!mayPass(error)) this.#tell(error);
     else if (this.#route === 'replica' && !this.#tried.includes(lease.endpoint)) {
       this.#tried = [...this.#tried, lease.endpoint];
       this.#searchAgain();
     } else if (this.#remainingMs > RETRY_PAUSE_MS) {
       this.#host.clock.awaited(RETRY_PAUSE_MS, () => this.#searchAgain());
-    } else this.#callback(error);
+    } else this.#tell(error);
   }
 }
 

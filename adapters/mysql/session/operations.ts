@@ -129,20 +129,21 @@ class QueryOperation implements Operation {
   send(checkout: Checkout, attempt: Attempt): void {
     const command = this.#wasSent ? newCommand(this.#context, this.#sql, this.#values) : this.command;
     this.#wasSent = true;
-    // A constant first: V8 allocates a function literal that is assigned to a property in the old
-    // space, as one that will stay. Each of these would keep its rows until the next major
-    // collection, at several times the cost of the rest.
-    const onResult: QueryCallback = (error, rows, fields) => {
-      this.#fields = fields;
-      attempt.ended(error, rows);
-    };
-    command.onResult = onResult;
+    command.onResult = this.#answerTo(attempt);
     checkout.physical.connection.query(command);
   }
 
   settle(error: unknown, rows?: unknown): void {
     if (error) this.#callback(error);
     else this.#callback(null, rows, this.#fields);
+  }
+
+  /** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+  #answerTo(attempt: Attempt): QueryCallback {
+    return (error, rows, fields) => {
+      this.#fields = fields;
+      attempt.ended(error, rows);
+    };
   }
 }
 

@@ -9,8 +9,13 @@ const QUEUED = Buffer.from('QUEUED');
  * ioredis reads from the socket.
  */
 export function onReply(command: Command, change: (reply: unknown) => unknown): void {
+  command.resolve = changing(command, change);
+}
+
+/** Made here, and not where it is assigned: see `test/built-closures.test.ts`. */
+function changing(command: Command, change: (reply: unknown) => unknown): (reply: unknown) => void {
   const { resolve } = command;
-  command.resolve = (reply: unknown) => {
+  return (reply) => {
     let changed: unknown;
     try {
       changed = Buffer.isBuffer(reply) && reply.equals(QUEUED) ? reply : change(reply);
