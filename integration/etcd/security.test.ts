@@ -40,10 +40,10 @@ describe.each(VERSIONS)('etcd %s with authentication', (version) => {
   });
 });
 
-describe('etcd with TLS', () => {
+describe.each(VERSIONS)('etcd %s with TLS', (version) => {
   it('is read and written with the right authority, and not with another', async () => {
     const certificates = await makeCertificates();
-    await using etcd = await startEtcd({ certificates });
+    await using etcd = await startEtcd({ version, certificates });
     const address = `https://127.0.0.1:${etcd.tlsPort}`;
     const tls = { ca: certificates.ca };
     await using registrar = etcdRegistrar({ address, tls });
@@ -56,6 +56,26 @@ describe('etcd with TLS', () => {
     const other = clientOf(etcd, { address, tls: { ca: await readFile(stranger.caFile) } });
     await until('an error', () => other.errors.some(({ message }) => /certificate/.test(message)));
     expect(other.ids()).toEqual([]);
+  });
+
+  it('asks for a certificate and a login: with both it is read and written, without either it is not', async () => {
+    const certificates = await makeCertificates();
+    await using etcd = await startEtcd({ version, certificates, asksForCertificates: true });
+    const password = await etcd.enableAuth('users/');
+    const address = `https://127.0.0.1:${etcd.tlsPort}`;
+    const own = { cert: await readFile(certificates.certFile), key: await readFile(certificates.keyFile) };
+    const tls = { ca: certificates.ca, ...own };
+    const login = { user: 'app', password };
+    await using registrar = etcdRegistrar({ address, tls, ...login });
+    await registrar.register({ service: 'users', id: 'a', host: '127.0.0.1', port: 5_001 });
+    const { lists, errors } = clientOf(etcd, { address, tls, ...login });
+    await lists('a');
+    const unnamed = clientOf(etcd, { address, tls });
+    await until('a refusal', () => unnamed.errors.some(({ message }) => /give `user`|permission denied/.test(message)));
+    const bare = clientOf(etcd, { address, tls: { ca: certificates.ca }, ...login });
+    await until('an error', () => bare.errors.length > 0);
+    expect([unnamed.ids(), bare.ids()]).toEqual([[], []]);
+    expect(inspect([errors, registrar], { depth: 9 })).not.toContain(own.key.toString().slice(40, 80));
   });
 });
 
