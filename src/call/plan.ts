@@ -4,6 +4,7 @@ import type { ResilienceSettings } from '../resilience/options.js';
 import { RetryBudget } from '../resilience/retry-budget.js';
 import type { Clock } from '../runtime/clock.js';
 import { type CallOptions, type CallPlan, readCallOptions } from './options.js';
+import type { CallScope } from './scope.js';
 import { CallScopes } from './scopes.js';
 
 /** What happened to the calls of one service since it was made. */
@@ -116,6 +117,12 @@ export class ServicePlan {
   deposit(nowMs: number): void {
     this.retryBudget.deposit(nowMs);
     this.hedgeBudget?.deposit(nowMs);
+  }
+
+  /** The work of a call is over. */
+  ended(scope: CallScope): void {
+    scope.end();
+    this.scopes.delete(scope);
   }
 
   /**
