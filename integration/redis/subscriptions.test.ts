@@ -48,6 +48,24 @@ describe('subscriptions, and commands that wait', () => {
     expect(heard.filter((each) => each === `${channels[0]}=meanwhile`)).toHaveLength(1);
   });
 
+  it('go on where the last sharded channel of a shard is left, and sharded ones where all others are', async () => {
+    const keys = keyOnEach(redis);
+    subscriber.on('smessage', (channel, message) => heard.push(`s${channel}=${message}`));
+    const [plain, sharded] = [keys, keys];
+    await subscriber.subscribe(...plain);
+    for (const channel of sharded) await subscriber.ssubscribe(channel);
+    await subscriber.sunsubscribe(...sharded);
+    await publish(plain, '1');
+    await expect.poll(() => [...heard].sort()).toEqual(plain.map((channel) => `${channel}=1`).sort());
+    heard.length = 0;
+    for (const channel of sharded) await subscriber.ssubscribe(channel);
+    await subscriber.unsubscribe(...plain);
+    for (const channel of sharded) {
+      await expect.poll(() => redis.spublish(channel, '2').catch(() => 0), { timeout: 5_000 }).toBe(1);
+    }
+    await expect.poll(() => [...heard].sort()).toEqual(sharded.map((channel) => `s${channel}=2`).sort());
+  });
+
   it('move with their channels when a shard comes and goes: each message once', async () => {
     const channels = Array.from({ length: 30 }, (_, i) => `topic:${i}`);
     await subscriber.subscribe(...channels);

@@ -148,6 +148,7 @@ export class Subscriber {
     }
     this.#step = undefined;
     if (this.#epoch !== epoch) return;
+    if (command !== kind && this.#wasDeafened(kind)) return this.#anew();
     if (error !== undefined) await this.#failed(step, error);
     else {
       if (command === kind) for (const name of names) this.#held[kind].add(name);
@@ -155,11 +156,27 @@ export class Subscriber {
     }
   }
 
+  /**
+   * A server counts sharded channels and all others apart, and ioredis (5 and 6) takes a count of 0
+   * for the end of all: what it is sent from then on it does not hear.
+   */
+  #wasDeafened(left: Kind): boolean {
+    const sharded = left === 'ssubscribe';
+    const isEmpty = (kind: Kind): boolean => this.#held[kind].size === 0;
+    const [same, others] = [KINDS.filter((kind) => (kind === 'ssubscribe') === sharded), KINDS];
+    return same.every(isEmpty) && !others.every(isEmpty);
+  }
+
+  /** By another connection, with all that is wanted. */
+  #anew(): void {
+    breakConnection(this.#connection);
+    this.#lost();
+  }
+
   async #failed({ kind, command, names }: Step, error: Error): Promise<void> {
     if (error.name !== 'ReplyError' || command !== kind) {
       // What it holds is not known: it may come to it yet.
-      breakConnection(this.#connection);
-      this.#lost();
+      this.#anew();
     } else if (names.length === 1) this.#refuse(kind, names[0]!, error);
     else for (const name of names) await this.#alone(kind, name);
   }
