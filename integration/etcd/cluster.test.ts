@@ -28,11 +28,8 @@ async function history(etcd: Etcd, key: string): Promise<string> {
   return `${kvs?.[0]?.create_revision}/${kvs?.[0]?.version}`;
 }
 
-describe.each<[EtcdVersion, 'kill' | 'pause']>([
-  ['3.4', 'kill'],
-  ['3.5', 'pause'],
-])('a cluster of three etcd %s', (version, fault) => {
-  it(`loses its leader (${fault}) under a watch and a lease, and no change; then its majority`, async () => {
+describe.each<EtcdVersion>(['3.4', '3.5'])('a cluster of three etcd %s', (version) => {
+  it('loses its leader under a watch and a lease, and no change; then its majority', async () => {
     await using cluster = await startEtcdCluster(version);
     const leader = await cluster.leader();
     const [second, third] = cluster.members.filter((member) => member !== leader) as [Etcd, Etcd];
@@ -45,7 +42,7 @@ describe.each<[EtcdVersion, 'kill' | 'pause']>([
     const before = await history(second, 'users/own');
     const departed: string[] = [];
     service.on('endpoints', (event) => departed.push(...event.departed.map(({ spec }) => spec.id)));
-    await leader[fault]();
+    await leader.kill();
     // As soon as there is a leader, the others change what was watched at the one that is gone.
     for (let at = 0; at < 20; at++) {
       const [key, value] = [`users/n${at}`, naming(`127.0.0.1:${6_000 + at}`)];
@@ -57,8 +54,7 @@ describe.each<[EtcdVersion, 'kill' | 'pause']>([
     expect(departed).toEqual(departed.includes('n0') ? ['n0'] : []);
     expect(await history(second, 'users/own')).toBe(before);
     expect(errors.length).toBeGreaterThan(0);
-    if (fault === 'kill') await leader.restart();
-    else await leader.resume();
+    await leader.restart();
 
     errors.length = 0;
     await Promise.all([second.kill(), third.kill()]);
