@@ -53,7 +53,6 @@ export {
   type TracedAttempt,
   type TracedCall,
   type Tracer,
-  tracerNamed,
   tracerOf,
   traceService,
 } from './telemetry/tracing.js';

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Outcome, Timer } from '../../src/index.js';
+import type { Endpoint, Outcome, Timer } from '../../src/index.js';
 import type { StableController } from './stable-controller.js';
 
 /** What an attempt may call of its exchange. */
@@ -7,6 +7,10 @@ export interface AttemptHost<Attempt> {
   readonly handler: Dispatcher.DispatchHandler;
   /** What handlers of the newer words hold. */
   readonly controller: StableController;
+  /** Undefined while nobody reads figures. */
+  readonly figures: { bytes(endpoint: Endpoint, sent: number, received: number): void } | undefined;
+  /** Of the request, where they are known before it is sent; else 0. */
+  readonly bodyBytes: number;
   /** Ends the exchange for the caller, who gave up, with all its attempts. */
   readonly abort: (reason?: Error) => void;
   /** Whether the request may be written. */

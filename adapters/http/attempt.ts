@@ -23,6 +23,8 @@ export abstract class Attempt {
   /** The head was about to be written: it may have been executed. */
   sent = false;
   status = 0;
+  /** Of the body of the response, so far. */
+  protected received = 0;
   /** For its exchange: `lost` while it goes on beside the one that was answered first. */
   stage: 'live' | 'lost' | 'over' = 'live';
   readonly endpoint: Endpoint;
@@ -59,6 +61,8 @@ export abstract class Attempt {
   /** Nothing that undici says of it counts from here on. */
   end(outcome: Outcome, error?: unknown): void {
     this.#finished = true;
+    const { figures } = this.exchange;
+    if (figures !== undefined) figures.bytes(this.endpoint, this.sent ? this.exchange.bodyBytes : 0, this.received);
     this.traced?.end(outcomeName(outcome), this.status || undefined);
     this.#read();
     this.#lease?.done(outcome);

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { Agent, Dispatcher } from 'undici';
-import { BoundedMap, callPlanning } from '../../src/adapter.js';
+import { BoundedMap, callCounter, callPlanning } from '../../src/adapter.js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { EndpointPools } from './endpoint-pools.js';
 import { Exchange } from './exchange.js';
@@ -121,6 +121,7 @@ class MeshDispatcher extends Dispatcher {
       settings: this.#settings,
       service,
       planning: callPlanning(service),
+      counter: callCounter(service, 'http'),
       pools: this.#pools,
       clock: this.#mesh.clock,
       ledger: this.#settings.ledger,

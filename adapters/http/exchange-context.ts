@@ -1,4 +1,4 @@
-import type { CallPlanning } from '../../src/adapter.js';
+import type { CallCounter, CallPlanning } from '../../src/adapter.js';
 import type { Clock, Service } from '../../src/index.js';
 import type { EndpointPools } from './endpoint-pools.js';
 import type { HttpSettings } from './options.js';
@@ -9,6 +9,7 @@ export interface ExchangeContext {
   readonly settings: HttpSettings;
   readonly service: Service;
   readonly planning: CallPlanning;
+  readonly counter: CallCounter;
   readonly pools: EndpointPools;
   readonly clock: Clock;
   readonly ledger: RepeatLedger;

@@ -8,6 +8,7 @@ import type { AttemptHost } from './attempt-host.js';
 import { Attempts } from './attempts.js';
 import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
+import { ExchangeFigures } from './exchange-figures.js';
 import { headerOf, withHeader, withoutHeaders } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
@@ -56,6 +57,8 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   #cancelled = false;
   #over = false;
   #pause: Timer | undefined;
+  /** Undefined while nobody reads figures. */
+  readonly figures: ExchangeFigures | undefined;
 
   constructor(
     context: ExchangeContext,
@@ -66,6 +69,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     super();
     const { settings, planning } = context;
     this.#context = context;
+    this.figures = context.counter.on ? new ExchangeFigures(context, options.method) : undefined;
     this.#origin = origin;
     this.handler = handler;
     this.#given = options;
@@ -167,6 +171,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   completing(attempt: Attempt): void {
     attempt.stage = 'over';
     attempt.end(this.outcomeOf(attempt.status));
+    this.figures?.answered(attempt.status);
     this.endLost();
     this.#close();
   }
@@ -305,6 +310,13 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     }
   }
 
+  /** Of a body that is not streamed; of one that is, nothing is known before. */
+  get bodyBytes(): number {
+    const { body } = this.#given;
+    if (typeof body === 'string') return Buffer.byteLength(body);
+    return ArrayBuffer.isView(body) ? body.byteLength : 0;
+  }
+
   #forAttempt(): Dispatcher.DispatchOptions {
     const options = this.#numbered();
     // undici closes the connection after each HEAD unless told otherwise.
@@ -372,6 +384,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   }
 
   #report(error: Error): void {
+    this.figures?.failed(error);
     if (this.#isNew) (this.handler as NewHandler).onResponseError?.(this.controller, error);
     else (this.handler as OldHandler).onError?.(error);
   }

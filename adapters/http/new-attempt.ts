@@ -75,7 +75,9 @@ export class NewAttempt extends Attempt {
   }
 
   onResponseData(_: Controller, chunk: Buffer): void {
-    if (!this.finished) this.#handler.onResponseData?.(this.exchange.controller, chunk);
+    if (this.finished) return;
+    this.received += chunk.length;
+    this.#handler.onResponseData?.(this.exchange.controller, chunk);
   }
 
   onResponseEnd(_: Controller, trailers: IncomingHttpHeaders): void {

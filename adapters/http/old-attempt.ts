@@ -85,6 +85,7 @@ export class OldAttempt extends Attempt {
 
   onData(chunk: Buffer): boolean {
     if (this.finished) return true;
+    this.received += chunk.length;
     const go = this.#handler.onData?.(chunk) ?? true;
     if (!go) this.paused();
     return go;

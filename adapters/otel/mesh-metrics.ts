@@ -17,6 +17,10 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
   const groups = groupEndpoints(services, maxEndpoints);
   const ofEndpoints = (read: (endpoint: EndpointSnapshot) => number): Values<number> =>
     groups.map(({ attributes, endpoints }) => [attributes, endpoints.reduce((all, one) => all + read(one), 0)]);
+  // What the others have together falls when one of them leaves: no counter.
+  const own = groups.filter(({ attributes }) => attributes['fairlead.endpoint'] !== OTHER);
+  const ofOwn = (read: (endpoint: EndpointSnapshot) => number): Values<number> =>
+    own.map(({ attributes, endpoints: [one] }) => [attributes, read(one!)]);
   return [
     histogram(
       {
@@ -84,6 +88,42 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
       services.flatMap(({ name, discovery }) =>
         discovery.ageMs === null ? [] : [[{ 'fairlead.service': name }, discovery.ageMs / MS_PER_S] as const],
       ),
+    ),
+    sum(
+      {
+        name: 'fairlead.endpoint.repeats',
+        description: 'Calls of an endpoint that were repeats or hedges of others',
+        unit: '{call}',
+      },
+      span,
+      own.flatMap(({ attributes, endpoints }) =>
+        (['retries', 'hedges'] as const).map(
+          (repeat) =>
+            [
+              { ...attributes, 'fairlead.repeat': repeat === 'retries' ? 'retry' : 'hedge' },
+              endpoints[0]![repeat],
+            ] as const,
+        ),
+      ),
+    ),
+    sum(
+      {
+        name: 'fairlead.endpoint.refused',
+        description: 'Calls that limits or the breaker of an endpoint did not let pass',
+        unit: '{call}',
+      },
+      span,
+      ofOwn(({ refused }) => refused),
+    ),
+    sum(
+      { name: 'fairlead.endpoint.sent', description: 'Payload that went to an endpoint', unit: 'By' },
+      span,
+      ofOwn(({ sentBytes }) => sentBytes),
+    ),
+    sum(
+      { name: 'fairlead.endpoint.received', description: 'Payload that came from an endpoint', unit: 'By' },
+      span,
+      ofOwn(({ receivedBytes }) => receivedBytes),
     ),
     sum(
       { name: 'fairlead.endpoint.inflight', description: 'Calls in progress on an endpoint', unit: '{call}' },

@@ -11,6 +11,8 @@ const QUANTILES = [
   ['0.99', 'p99Ms'],
 ] as const;
 
+const REPEATS = { retries: 'retry', hedges: 'hedge' } as const;
+
 /** Where families of services come from. */
 export interface Source {
   readonly snapshot: MeshSnapshot;
@@ -197,6 +199,9 @@ export function endpointFamilies(
   const failures: Sample[] = [];
   const ejections: Sample[] = [];
   const inflight: Sample[] = [];
+  const attempts: Sample[] = [];
+  const refused: Sample[] = [];
+  const bytes: Sample[] = [];
   const up: Sample[] = [];
   const weight: Sample[] = [];
   const latency: Sample[] = [];
@@ -217,6 +222,15 @@ export function endpointFamilies(
         }
       }
       ejections.push({ suffix: '_total', labels, value: endpoint.ejections });
+      for (const repeat of ['retries', 'hedges'] as const) {
+        const value = endpoint[repeat];
+        if (value > 0) attempts.push({ suffix: '_total', labels: [...labels, ['repeat', REPEATS[repeat]]], value });
+      }
+      if (endpoint.refused > 0) refused.push({ suffix: '_total', labels, value: endpoint.refused });
+      if (endpoint.sentBytes + endpoint.receivedBytes > 0) {
+        bytes.push({ suffix: '_total', labels: [...labels, ['direction', 'sent']], value: endpoint.sentBytes });
+        bytes.push({ suffix: '_total', labels: [...labels, ['direction', 'received']], value: endpoint.receivedBytes });
+      }
       inflight.push({ suffix: '', labels, value: endpoint.inflight });
       up.push({ suffix: '', labels, value: endpoint.state === 'ready' ? 1 : 0 });
       weight.push({ suffix: '', labels, value: endpoint.weight });
@@ -236,6 +250,25 @@ export function endpointFamilies(
       samples: failures,
     },
     { name: 'fairlead_endpoint_ejections', type: 'counter', help: 'Ejections of an endpoint.', samples: ejections },
+    {
+      name: 'fairlead_endpoint_repeats',
+      type: 'counter',
+      help: 'Calls of an endpoint that were repeats or hedges of others.',
+      samples: attempts,
+    },
+    {
+      name: 'fairlead_endpoint_refused',
+      type: 'counter',
+      help: 'Calls that limits or the breaker of an endpoint did not let pass.',
+      samples: refused,
+    },
+    {
+      name: 'fairlead_endpoint_payload_bytes',
+      type: 'counter',
+      unit: 'bytes',
+      help: 'Payload to an endpoint and from it, where its adapter knows it.',
+      samples: bytes,
+    },
     { name: 'fairlead_endpoint_inflight', type: 'gauge', help: 'Calls in progress on an endpoint.', samples: inflight },
     { name: 'fairlead_endpoint_ready', type: 'gauge', help: '1 where it is ready, else 0.', samples: up },
     { name: 'fairlead_endpoint_weight', type: 'gauge', help: 'Its weight as it counts now.', samples: weight },

@@ -24,6 +24,6 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   /** As OpenMetrics wants it, the name ends with it. */
-  readonly unit?: 'seconds';
+  readonly unit?: 'seconds' | 'bytes';
   readonly samples: readonly Sample[];
 }

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import {
+  type CallCounter,
   Connecting,
+  callCounter,
   callPlanning,
   currentRoutingKey,
   forgetAbort,
@@ -111,7 +113,7 @@ function connectTo(mesh: Mesh, settings: Settings): Promise<Socket> {
           reject(error);
           return;
         }
-        keep(lease!, socket!);
+        keep(lease!, socket!, callCounter(service, 'tcp'));
         // An ejection for connect failures ends here: a connection may live for days.
         if (lease!.endpoint.state === 'probing') service.reportRecovered(lease!.endpoint);
         resolve(socket!);
@@ -121,6 +123,9 @@ function connectTo(mesh: Mesh, settings: Settings): Promise<Socket> {
 }
 
 /** No listener for errors: an error that the caller does not hear must end the process as ever. */
-function keep(lease: Lease, socket: Socket): void {
-  socket.once('close', () => lease.done(outcomeOfEnd(socket.errored)));
+function keep(lease: Lease, socket: Socket, counter: CallCounter): void {
+  socket.once('close', () => {
+    counter.bytes(lease.endpoint, socket.bytesWritten, socket.bytesRead);
+    lease.done(outcomeOfEnd(socket.errored));
+  });
 }

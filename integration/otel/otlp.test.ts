@@ -3,8 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { createMesh, Outcome, staticResolver } from 'fairlead';
+import { createDispatcher } from 'fairlead/http';
+import { meshFigures } from 'fairlead/monitor';
 import { fairleadMetricProducer } from 'fairlead/otel';
 import { ShardedRedis } from 'fairlead/redis';
+import { request as undiciRequest } from 'undici';
 import { expect, it } from 'vitest';
 import { startRedis } from '../harness/index.js';
 
@@ -70,6 +73,63 @@ it('what the producer gives arrives at an OTLP receiver', async () => {
   producer.close();
   await mesh.close();
   await receiver.close();
+});
+
+it('requests arrive under the names of the HTTP conventions, with the bytes of their endpoint', async () => {
+  let answered = 0;
+  const backend = createServer((request, response) => {
+    request.resume();
+    if (++answered === 1) request.socket.destroy();
+    else response.writeHead(request.method === 'PUT' ? 404 : 200).end('four');
+  });
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+  const receiver = await startReceiver();
+  const port = (backend.address() as AddressInfo).port;
+  const mesh = createMesh({
+    resolver: staticResolver({ api: [`127.0.0.1:${port}`, `localhost:${port}`] }),
+    defaults: { policy: 'round_robin', health: [] },
+  });
+  using figures = meshFigures(mesh);
+  const producer = fairleadMetricProducer(mesh);
+  const exporter = new OTLPMetricExporter({ url: receiver.url });
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, metricProducers: [producer] })],
+  });
+  const dispatcher = createDispatcher(mesh);
+  const ask = async (method: 'GET' | 'PUT', body?: string): Promise<void> => {
+    const options = { dispatcher, method, ...(body !== undefined && { body }) };
+    const { body: answer } = await undiciRequest('http://api/', options);
+    await answer.text();
+  };
+  // The first attempt is broken off, repeated elsewhere, and part of one request.
+  await ask('GET');
+  await ask('GET');
+  await ask('PUT', 'ab');
+  await provider.forceFlush();
+  const duration = receiver.metrics.find(({ name }) => name === 'http.client.request.duration');
+  expect(pointsOf(duration)).toEqual([
+    [{ 'http.request.method': 'GET', 'server.address': 'api', 'http.response.status_code': 200 }, 2],
+    [
+      {
+        'http.request.method': 'PUT',
+        'server.address': 'api',
+        'http.response.status_code': 404,
+        'error.type': '404',
+      },
+      1,
+    ],
+  ]);
+  const { endpoints } = figures.read().services[0]!;
+  const sumOf = (figure: 'sentBytes' | 'receivedBytes' | 'retries'): number =>
+    endpoints.reduce((all, endpoint) => all + endpoint[figure], 0);
+  expect([sumOf('sentBytes'), sumOf('receivedBytes'), sumOf('retries')]).toEqual([2, 12, 1]);
+  expect(receiver.metrics.some(({ name }) => name === 'fairlead.endpoint.received')).toBe(true);
+  await provider.shutdown();
+  producer.close();
+  await dispatcher.close();
+  await mesh.close();
+  await receiver.close();
+  await new Promise((resolve) => backend.close(resolve));
 });
 
 it('commands of Redis arrive under the names of the database conventions', async () => {

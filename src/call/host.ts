@@ -14,6 +14,8 @@ export type Run<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T
 
 /** What a call needs of its service. */
 export interface CallHost {
+  /** Where this is a part of one. Default: this is the service itself. */
+  readonly service?: { readonly name: string };
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;

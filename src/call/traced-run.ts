@@ -1,15 +1,15 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { classifyError, type OutcomeName, outcomeName } from '../runtime/outcome.js';
-import { tracerNamed } from '../telemetry/tracing.js';
-import type { Run } from './host.js';
+import { tracerOf } from '../telemetry/tracing.js';
+import type { CallHost, Run } from './host.js';
 
 /**
  * Where the service is traced, each attempt runs in the context of its span, which ends with it or
  * with its signal.
  */
-export function tracedRun<T>(host: { readonly name: string }, run: Run<T>): Run<T> {
-  const tracer = tracerNamed(host.name);
+export function tracedRun<T>(host: Pick<CallHost, 'name' | 'service'>, run: Run<T>): Run<T> {
+  const tracer = tracerOf(host.service ?? host);
   if (tracer === undefined) return run;
   const call = tracer.call({ system: 'call', service: host.name });
   return (endpoint: Endpoint, signal: AbortSignal) => {

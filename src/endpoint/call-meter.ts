@@ -1,6 +1,10 @@
 import { LATENCY_BUCKETS } from '../runtime/latency-counts.js';
 import type { Outcome } from '../runtime/outcome.js';
 
+/** What else is counted of an endpoint: not of the service, and not by windows. */
+export const Extra = { retries: 0, hedges: 1, refused: 2, sentBytes: 3, receivedBytes: 4 } as const;
+const EXTRAS = 5;
+
 /** One for each outcome, and one for all of them. */
 const OUTCOMES = 8;
 const ALL = 7;
@@ -17,6 +21,9 @@ export class CallMeter {
   readonly latency: Uint32Array = new Uint32Array(LATENCY_BUCKETS);
   /** Their durations together, in microseconds, and how many were timed. */
   readonly timed: Float64Array = new Float64Array(2);
+
+  /** By `Extra`; copies and differences are without them. */
+  readonly extras: Float64Array = new Float64Array(EXTRAS);
 
   /** `bucket` is that of `micros`; both are -1 where the call was not timed. */
   add(outcome: Outcome, micros: number, bucket: number): void {

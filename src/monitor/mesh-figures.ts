@@ -19,8 +19,8 @@ export interface MeshFigures extends Disposable {
   /** Durations of the calls of a service, one histogram for each outcome that there was. */
   latency(service: string): readonly LatencyHistogram[];
   /**
-   * Durations of the operations that adapters know by name: gRPC methods, HTTP verbs, Redis
-   * commands, kinds of SQL statements. As callers see them, repeats included.
+   * Durations of the operations that adapters know by name: gRPC methods, HTTP methods, Redis
+   * commands. As callers see them, repeats included.
    */
   operations(service: string): readonly OperationHistogram[];
   /** Stops measuring, unless others read figures as well. What was counted stays. Idempotent. */

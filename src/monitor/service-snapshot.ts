@@ -1,3 +1,4 @@
+import { Extra } from '../endpoint/call-meter.js';
 import { addressOf, type Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Router } from '../picking/router.js';
@@ -46,6 +47,11 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       ejection,
       ejections: endpoint.ejections,
       inflight: endpoint.inflight,
+      retries: extra(endpoint, Extra.retries),
+      hedges: extra(endpoint, Extra.hedges),
+      refused: extra(endpoint, Extra.refused),
+      sentBytes: extra(endpoint, Extra.sentBytes),
+      receivedBytes: extra(endpoint, Extra.receivedBytes),
       ewmaMs: Number.isNaN(endpoint.latencyMs) ? null : endpoint.latencyMs,
       calls: windows === undefined ? null : callSnapshot(windows, nowMs),
     };
@@ -75,6 +81,8 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
     ],
   };
 }
+
+const extra = ({ meter }: LiveEndpoint, which: number): number => meter?.extras[which] ?? 0;
 
 /** How many of them calls of no lane may reach. */
 function openOf(router: Router | undefined, ready: readonly Endpoint[]): number {

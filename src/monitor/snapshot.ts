@@ -93,6 +93,15 @@ export interface EndpointSnapshot {
   /** Ejections since the endpoint was first seen. */
   readonly ejections: number;
   readonly inflight: number;
+  /** Of its calls: those made after another attempt failed. */
+  readonly retries: number;
+  /** Those made beside a slow attempt. */
+  readonly hedges: number;
+  /** Calls that its own limits or its breaker did not let pass; they may have gone elsewhere. */
+  readonly refused: number;
+  /** Payload, where its adapter knows it (gRPC, HTTP, TCP); 0 where none does. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
   /** The latency by which policies choose; null where none needs it. */
   readonly ewmaMs: number | null;
   /** Null where none of its calls was counted. */

@@ -62,6 +62,7 @@ interface Dated {
 export class EndpointGates {
   readonly #create: (endpoint: Endpoint) => Gate;
   readonly #renew: (endpoint: Endpoint, gate: Gate, madeBy: object) => void;
+  readonly #refused: (endpoint: Endpoint) => void;
   readonly #gates = new WeakMap<Endpoint, Dated>();
   /** The options that gates are to be made by. */
   #options: object;
@@ -71,16 +72,19 @@ export class EndpointGates {
   #freed: Endpoint | undefined;
 
   /**
-   * `renew` brings a gate up to date that was made by other options, when it is asked for.
+   * `renew` brings a gate up to date that was made by other options, when it is asked for;
+   * `refused` is told of each endpoint that did not let a call pass.
    */
   constructor(
     options: object,
     create: (endpoint: Endpoint) => Gate,
     renew: (endpoint: Endpoint, gate: Gate, madeBy: object) => void,
+    refused: (endpoint: Endpoint) => void,
   ) {
     this.#options = options;
     this.#create = create;
     this.#renew = renew;
+    this.#refused = refused;
   }
 
   /** Other options from now on. */
@@ -158,6 +162,7 @@ export class EndpointGates {
         if (waitMs === 0) return lease;
         found.add(gate.refusedBy, nowMs + waitMs);
         refusing.push(endpoint);
+        this.#refused(endpoint);
         if (tried !== refusing) tried.push(endpoint);
       } else if (tried === refusing) {
         lease.done(Outcome.Cancelled);

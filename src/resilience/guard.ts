@@ -24,6 +24,8 @@ export interface GuardHost {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where refusals of endpoints are counted. */
+  readonly meter: { refused(endpoint: Endpoint): void };
   /** A breaker changed its state; `endpoint` is undefined for the service's own. */
   breaker(endpoint: Endpoint | undefined, change: CircuitChange): void;
 }
@@ -90,6 +92,7 @@ export class Guard {
         (endpoint) => new Gate(this.#endpointParts(endpoint)),
         (endpoint, gate, madeBy) =>
           gate.reconfigure(this.#endpointParts(endpoint, madeBy as ResilienceSettings, gate.parts)),
+        (endpoint) => this.#host.meter.refused(endpoint),
       );
     }
     const old = before?.limits;

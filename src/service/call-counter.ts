@@ -17,6 +17,10 @@ export interface CallCounter {
    * microseconds, -1 where it was not timed. Allocates nothing.
    */
   record(endpoint: Endpoint, outcome: Outcome, micros: number): void;
+  /** Bytes of payload that went to an endpoint and came from it. */
+  bytes(endpoint: Endpoint, sent: number, received: number): void;
+  /** What would have been sent to it was refused, without a lease. */
+  refused(endpoint: Endpoint): void;
 }
 
 /** Of a service of a mesh, and of what is called there; keep it. */
@@ -28,5 +32,7 @@ export function callCounter(service: Service, system: OperationSystem): CallCoun
     },
     operations: meter.operationsOf(system),
     record: (endpoint, outcome, micros) => meter.record(endpoint as LiveEndpoint, outcome, micros),
+    bytes: (endpoint, sent, received) => meter.bytes(endpoint as LiveEndpoint, sent, received),
+    refused: (endpoint) => meter.refused(endpoint as LiveEndpoint),
   };
 }

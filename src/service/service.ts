@@ -120,7 +120,6 @@ export class LiveService implements Service, ViewHost {
     return this.removed === undefined ? this.#members.usable : [];
   }
 
-  /** The name of the resolver. */
   get source(): string {
     return this.resolver.name;
   }
@@ -189,7 +188,9 @@ export class LiveService implements Service, ViewHost {
   #tryAcquireFrom(view: View, request: AcquireRequest | undefined): Lease | undefined {
     const source = this.views.sourceOf(view, request);
     const lease = this.guard === undefined ? source.acquire(request) : this.guard.tryAcquire(request, source);
-    if (lease !== undefined) source.settle();
+    if (lease === undefined) return undefined;
+    source.settle();
+    if (request?.tried !== undefined) this.meter.granted(lease.endpoint as LiveEndpoint, request.tried, request.beside);
     return lease;
   }
 
@@ -263,7 +264,6 @@ export class LiveService implements Service, ViewHost {
     this.meter.turn(on && !this.closed);
   }
 
-  /** For figures. */
   get inner(): { readonly members: Members; readonly view: View } {
     return { members: this.#members, view: this.#view };
   }

@@ -33,6 +33,10 @@ export class SubsetCalls implements CallHost {
     this.random = service.random;
   }
 
+  get service(): SubsetCallHost {
+    return this.#service;
+  }
+
   get closed(): boolean {
     return this.#service.closed;
   }

@@ -1,4 +1,4 @@
-import { CallMeter } from '../endpoint/call-meter.js';
+import { CallMeter, Extra } from '../endpoint/call-meter.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Durations } from '../runtime/durations.js';
@@ -63,6 +63,26 @@ export class ServiceMeter {
     if (bucket < 0) return;
     this.#latency[outcome] ??= new Durations();
     this.#latency[outcome].add(micros);
+  }
+
+  /** A lease was given: after others that failed it is a retry, beside others a hedge. Hot path. */
+  granted(endpoint: LiveEndpoint, tried: readonly unknown[], beside: boolean | undefined): void {
+    if (tried.length > 0) this.#count(endpoint, beside === true ? Extra.hedges : Extra.retries, 1);
+  }
+
+  /** A limit or the breaker of an endpoint let a call not pass. */
+  refused(endpoint: LiveEndpoint): void {
+    this.#count(endpoint, Extra.refused, 1);
+  }
+
+  /** Bytes that an attempt, or a connection, had on its way. */
+  bytes(endpoint: LiveEndpoint, sent: number, received: number): void {
+    this.#count(endpoint, Extra.sentBytes, sent);
+    this.#count(endpoint, Extra.receivedBytes, received);
+  }
+
+  #count(endpoint: LiveEndpoint, extra: number, by: number): void {
+    if (this.on) (endpoint.meter ?? this.#meterFor(endpoint)).extras[extra]! += by;
   }
 
   /** Of the adapters that speak this protocol. */

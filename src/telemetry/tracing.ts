@@ -68,8 +68,3 @@ export function tracerOf(service: { readonly name: string }): Tracer | undefined
   if (tracers.size === 0) return undefined;
   return tracers.get(service.name)?.find((each) => each.service === service)?.tracer;
 }
-
-/** The same for those who know the name alone. */
-export function tracerNamed(service: string): Tracer | undefined {
-  return tracers.size === 0 ? undefined : tracers.get(service)?.[0]?.tracer;
-}

@@ -214,4 +214,37 @@ describe('figures of a mesh', () => {
       process.emitWarning = emitWarning;
     }
   });
+
+  it('count by endpoint the repeats that came to it, and the calls that its limits refused', async () => {
+    const { mesh, clock } = testMesh({ users: endpoints(3) });
+    using figures = meshFigures(mesh);
+    const users = mesh.service('users', {
+      policy: 'round_robin',
+      resilience: { limits: { maxInflightPerEndpoint: 1 }, retry: { maxAttempts: 2 } },
+    });
+    const seen: string[] = [];
+    const call = users.call(
+      (endpoint) => {
+        seen.push(endpoint.spec.id);
+        if (seen.length === 1) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+      },
+      { idempotent: true },
+    );
+    for (let turn = 0; turn < 50 && seen.length < 2; turn++) {
+      await Promise.resolve();
+      clock.advance(100);
+    }
+    await call;
+    const [failed, retried] = seen as [string, string];
+    const of = (id: string) => figures.read().services[0]!.endpoints.find((endpoint) => endpoint.id === id)!;
+    expect(of(failed)).toMatchObject({ retries: 0, hedges: 0, refused: 0, sentBytes: 0 });
+    expect(of(retried)).toMatchObject({ retries: 1, hedges: 0 });
+    const held = users.acquire({ prefer: failed });
+    users.acquire({ prefer: failed }).done(Outcome.Success);
+    held.done(Outcome.Success);
+    expect(of(failed).refused).toBe(1);
+    const [first] = users.endpoints;
+    users.acquire({ tried: [first!], beside: true }).done(Outcome.Success);
+    expect(figures.read().services[0]!.endpoints.reduce((all, { hedges }) => all + hedges, 0)).toBe(1);
+  });
 });

@@ -81,6 +81,8 @@ export class ChannelTelemetry {
     if (counts !== undefined) {
       if (code === undefined) counts.started[0]!++;
       else counts.attemptEnded(code, figures.durationMs * MICROS_PER_MS, figures.sentBytes, figures.receivedBytes);
+      if (code !== undefined && figures.endpoint !== undefined)
+        this.#counter.bytes(figures.endpoint, figures.sentBytes, figures.receivedBytes);
     }
     if (!attempts.hasSubscribers) return;
     const message: GrpcAttemptMessage = {

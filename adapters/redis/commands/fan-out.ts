@@ -18,7 +18,7 @@ export function sendToAll(
   service: string,
 ): void {
   const shards = set.everyone;
-  const { sent: replies, end } = tracedBatch(command, shards.length, service, () =>
+  const { sent: replies, end } = tracedBatch(command, shards.length, service, shards[0]?.shard, () =>
     shards.map((shard) => {
       const part = partOf(command, command.args);
       shard.send(part);

@@ -23,7 +23,9 @@ export function sendSplit(command: Command, merge: SplitMerge, set: ShardSet, se
     parts[0]!.shard.send(command);
     return;
   }
-  const { sent, end } = tracedBatch(command, parts.length, service, () => sendParts(command, parts));
+  const { sent, end } = tracedBatch(command, parts.length, service, parts[0]?.shard.shard, () =>
+    sendParts(command, parts),
+  );
   const fail = (error: Error): void => {
     end(error);
     command.reject(error);

@@ -1,4 +1,4 @@
-import { tracerNamed } from '../../../src/adapter.js';
+import { tracerOf } from '../../../src/adapter.js';
 import type { Command } from '../driver/driver.js';
 
 const untold = (): void => {};
@@ -11,9 +11,10 @@ export function tracedBatch<T>(
   { name }: Command,
   size: number,
   service: string,
+  shard: { readonly service: { readonly name: string } } | undefined,
   send: () => T,
 ): { readonly sent: T; end(error?: unknown): void } {
-  const tracer = size > 1 ? tracerNamed(service) : undefined;
+  const tracer = size > 1 && shard !== undefined ? tracerOf(shard.service) : undefined;
   if (tracer === undefined) return { sent: send(), end: untold };
   return tracer.batch({ system: 'redis', service, operation: name, size }, send);
 }

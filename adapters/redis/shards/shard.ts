@@ -15,7 +15,7 @@ import {
 import { farewell } from '../driver/farewell.js';
 import { copyOptions } from '../driver/secrets.js';
 import { BlockingPool } from './blocking-pool.js';
-import { commandCalls } from './command-calls.js';
+import { type CommandCalls, commandCalls } from './command-calls.js';
 import { DownListeners } from './down-listeners.js';
 import { ListedServer } from './listed-server.js';
 import { Prober } from './prober.js';
@@ -56,6 +56,7 @@ export class Shard implements Target {
   /** Its server is a replica itself: discovery knows no primary. */
   readonly readOnly: boolean;
   readonly #host: ShardHost;
+  readonly #calls: CommandCalls;
   readonly #replicas = new Replicas<Shard>();
   #inTransaction = false;
   #unhealthy = false;
@@ -73,11 +74,9 @@ export class Shard implements Target {
     this.#listed = new ListedServer(endpoint);
     this.address = this.#listed.address;
     this.#host = host;
+    this.#calls = commandCalls(this);
     this.readOnly = this.#listed.readOnly;
-    this.connection = this.#connect(
-      { retryStrategy: (times) => host.retries.delayMs(this, times) },
-      commandCalls(this),
-    );
+    this.connection = this.#connect({ retryStrategy: (times) => host.retries.delayMs(this, times) }, this.#calls);
     const demoted = (cause: Error): void => this.#demote(cause);
     this.#role = this.readOnly ? undefined : new PrimaryRole({ connection: this.connection, demoted });
     this.connection.on('ready', () => this.#ready());
@@ -211,7 +210,10 @@ export class Shard implements Target {
     const refusal = this.refusal();
     this.counts[refusal === undefined ? 'commands' : 'refused']++;
     if (refusal === undefined) this.connection.sendCommand(command);
-    else command.reject(refusal);
+    else {
+      this.#calls.refused();
+      command.reject(refusal);
+    }
   }
 
   /**

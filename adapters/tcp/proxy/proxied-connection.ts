@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Connecting, type ConnectingContext, resetSocket } from '../../../src/adapter.js';
+import { Connecting, type ConnectingContext, callCounter, resetSocket } from '../../../src/adapter.js';
 import { type Clock, type Lease, Outcome, type RoutingKey } from '../../../src/index.js';
 import { dial } from '../common/dial.js';
 import { unmapped } from '../common/networks.js';
@@ -162,6 +162,8 @@ export class ProxiedConnection {
     // An ejection for connect failures ends here: a connection may live for days.
     if (lease.endpoint.state === 'probing') this.#context!.service.reportRecovered(lease.endpoint);
     this.#tunnel = new Tunnel(this.#client, upstream, (outcome, error) => {
+      const { bytesWritten, bytesRead } = upstream;
+      callCounter(this.#context!.service, 'tcp').bytes(lease.endpoint, bytesWritten, bytesRead);
       lease.done(outcome, outcome === Outcome.Timeout ? this.#host.settings.idleTimeout : undefined);
       if (error !== undefined) this.#host.failed(error, this.#who);
       this.#host.closed(this, error !== undefined);
