@@ -45,9 +45,7 @@ describe('the figures of shards', () => {
     const [a, b, c] = keyOnEach(redis) as [string, string, string];
     await redis.get(a);
     using figures = meshFigures(mesh);
-    const began = performance.now();
     for (let i = 0; i < 20; i++) await redis.set(a, 'v');
-    const tookMs = performance.now() - began;
     await Promise.all(Array.from({ length: 300 }, () => redis.get(b)));
     await redis.mget(a, b, c);
     await redis.pipeline().del(c).lpush(c, 'x').exec();
@@ -63,7 +61,6 @@ describe('the figures of shards', () => {
     const [first] = service!.endpoints;
     expect(first!.calls!.timed.count).toBe(21);
     expect(first!.calls!.timed.sumMs).toBeGreaterThan(0);
-    expect(first!.calls!.timed.sumMs).toBeLessThanOrEqual(tookMs + 50);
     expect(first!.calls!.last1m.p50Ms).toBeGreaterThan(0);
     const operations = figures.operations('cache').map((each) => [each.operation, each.status, each.count]);
     expect(operations).toEqual([
