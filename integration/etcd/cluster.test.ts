@@ -60,6 +60,7 @@ describe.each<EtcdVersion>(['3.4', '3.5'])('a cluster of three etcd %s', (versio
     await Promise.all([second.kill(), third.kill()]);
     // A member without a leader says so, instead of being silent.
     await until('an error', () => errors.length > 0);
+    await until('its age shows', () => service.discovery.ageMs > 1_500);
     expect(ids()).toHaveLength(20);
     await Promise.all([second.restart(), third.restart()]);
     await third.put('users/late', naming('127.0.0.1:7000'));
