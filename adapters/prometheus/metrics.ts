@@ -6,6 +6,7 @@ import { Exemplars, type ReadExemplar } from './exemplars.js';
 import { endpointFamilies, serviceFamilies } from './families.js';
 import type { Family } from './family.js';
 import { handlerFor, type Respond } from './handler.js';
+import { policyFamilies } from './policy-families.js';
 import { joinRegistry, type RegistryLike } from './registry.js';
 import { CONTENT_TYPES, type Format, render } from './text.js';
 
@@ -145,6 +146,7 @@ class LiveMetrics implements PrometheusMetrics {
     };
     return [
       ...serviceFamilies(source),
+      ...policyFamilies(snapshot),
       ...endpointFamilies(snapshot, (service, endpoint) => this.#series.has(service, endpoint)),
       {
         name: 'fairlead_endpoints_without_series',

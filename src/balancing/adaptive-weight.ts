@@ -4,6 +4,7 @@ import { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { EndpointSlots } from './endpoint-slots.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
+import type { Oddities } from './oddities.js';
 import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
@@ -76,7 +77,7 @@ export const adaptiveWeight: PolicyFactory<AdaptiveWeightOptions> = definePolicy
       name: 'adaptive_weight',
       needsLatency: true,
       decayMs: read.decayMs,
-      create: ({ random }) => new AdaptiveWeightPicker(random, read),
+      create: ({ random, oddities }) => new AdaptiveWeightPicker(random, read, oddities),
     };
   },
   readAdaptiveWeight,
@@ -101,9 +102,9 @@ class AdaptiveWeightPicker implements Picker {
   /** When weights are computed next: in an array, as doubles in fields of their own are boxed. */
   readonly #next = new Float64Array([Number.NEGATIVE_INFINITY]);
 
-  constructor(random: Random, options: Settings) {
+  constructor(random: Random, options: Settings, oddities: Oddities | undefined) {
     this.#options = options;
-    this.#sampler = new WeightedSampler(random);
+    this.#sampler = new WeightedSampler(random, oddities);
   }
 
   update({ ready, members }: Rotation): void {

@@ -27,5 +27,5 @@ export const leastConnections: PolicyFactory<Record<string, never>> = definePoli
 const policy: Policy = {
   name: 'least_connections',
   needsLatency: false,
-  create: ({ random }) => new LeastLoadedPicker(random, ({ spec, weight }) => weight / spec.weight),
+  create: ({ random, oddities }) => new LeastLoadedPicker(random, ({ spec, weight }) => weight / spec.weight, oddities),
 };

@@ -2,6 +2,7 @@ import type { Endpoint, Rotation } from '../endpoint/endpoint.js';
 import { fields, integer } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
+import type { Oddities } from './oddities.js';
 import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
@@ -31,7 +32,7 @@ export const leastRequest: PolicyFactory<LeastRequestOptions> = definePolicy(
     return {
       name: 'least_request',
       needsLatency: false,
-      create: (context) => new LeastRequestPicker(context.random, choices),
+      create: ({ random, oddities }) => new LeastRequestPicker(random, choices, oddities),
     };
   },
   readLeastRequest,
@@ -41,8 +42,8 @@ class LeastRequestPicker implements Picker {
   readonly #sampler: WeightedSampler;
   readonly #choices: number;
 
-  constructor(random: Random, choices: number) {
-    this.#sampler = new WeightedSampler(random);
+  constructor(random: Random, choices: number, oddities: Oddities | undefined) {
+    this.#sampler = new WeightedSampler(random, oddities);
     this.#choices = choices;
   }
 

@@ -3,6 +3,7 @@ import { decayed, SMALL_RATIO } from '../runtime/decay.js';
 import { fields, integer, number } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
+import type { Oddities } from './oddities.js';
 import type { Description, Picker, PickRequest, Policy, Preview } from './policy.js';
 import { WeightedSampler } from './weighted-sampler.js';
 
@@ -72,7 +73,7 @@ export const peakEwma: PolicyFactory<PeakEwmaOptions> = definePolicy(
       name: 'peak_ewma',
       needsLatency: true,
       decayMs: read.decayMs,
-      create: (context) => new PeakEwmaPicker(context.random, read),
+      create: ({ random, oddities }) => new PeakEwmaPicker(random, read, oddities),
     };
   },
   readPeakEwma,
@@ -84,8 +85,8 @@ class PeakEwmaPicker implements Picker {
   readonly #decayMs: number;
   readonly #failurePenalty: number;
 
-  constructor(random: Random, options: Required<PeakEwmaOptions>) {
-    this.#sampler = new WeightedSampler(random);
+  constructor(random: Random, options: Required<PeakEwmaOptions>, oddities: Oddities | undefined) {
+    this.#sampler = new WeightedSampler(random, oddities);
     this.#choices = options.choices;
     this.#decayMs = options.decayMs;
     this.#failurePenalty = options.failurePenalty;

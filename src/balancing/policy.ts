@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import type { Oddities } from './oddities.js';
 
 /**
  * Contract: a load-balancing policy. The core owns the counters (calls in flight, latency, weight);
@@ -44,6 +45,10 @@ export interface PolicyContext {
    * throw.
    */
   readonly weighed?: ((weighing: Weighing) => void) | undefined;
+  /**
+   * Where the policies that come with fairlead count what `ServiceSnapshot.oddities` shows.
+   */
+  readonly oddities?: Oddities | undefined;
   /** To be called by a picker that was `building` and is no longer. Does not throw. */
   readonly built?: (() => void) | undefined;
 }

@@ -55,7 +55,7 @@ export const prequal: PolicyFactory<PrequalOptions> = definePolicy(
     return {
       name: 'prequal',
       needsLatency: false,
-      create: ({ random, probes, service, clock }) => {
+      create: ({ random, probes, service, clock, oddities }) => {
         if (probes === undefined) {
           throw new FairleadError(
             'FAIRLEAD_INVALID_OPTION',
@@ -64,7 +64,7 @@ export const prequal: PolicyFactory<PrequalOptions> = definePolicy(
             { service },
           );
         }
-        return new PrequalPicker({ random, clock, probes }, settings);
+        return new PrequalPicker({ random, clock, probes, oddities }, settings);
       },
     };
   },

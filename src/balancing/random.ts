@@ -25,7 +25,7 @@ const policy: Policy = {
   name: 'random',
   needsLatency: false,
   create: (context): Picker => {
-    const sampler = new WeightedSampler(context.random);
+    const sampler = new WeightedSampler(context.random, context.oddities);
     return {
       update: (rotation) => sampler.update(rotation.ready),
       pick: (request) => sampler.drawUntried(request.tried),

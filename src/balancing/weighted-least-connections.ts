@@ -25,5 +25,5 @@ export const weightedLeastConnections: PolicyFactory<Record<string, never>> = de
 const policy: Policy = {
   name: 'weighted_least_connections',
   needsLatency: false,
-  create: ({ random }) => new LeastLoadedPicker(random, ({ weight }) => weight),
+  create: ({ random, oddities }) => new LeastLoadedPicker(random, ({ weight }) => weight, oddities),
 };

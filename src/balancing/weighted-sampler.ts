@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Random } from '../runtime/random.js';
+import { type Oddities, Oddity } from './oddities.js';
 
 /**
  * Draws endpoints at random in proportion to their weights, in O(1): the alias method (Walker 1977)
@@ -10,6 +11,8 @@ export class WeightedSampler {
   /** Of the endpoints. */
   meanWeight = 1;
   readonly #random: Random;
+  /** Draws that came to nothing; undefined where they are not counted. */
+  readonly #oddities: Float64Array | undefined;
   #endpoints: readonly Endpoint[] = [];
   #equal = true;
   /** Probability of keeping column i, in 2^30ths. */
@@ -20,11 +23,12 @@ export class WeightedSampler {
   #scaled: Float64Array = new Float64Array(0);
   #columns: Int32Array = new Int32Array(0);
 
-  constructor(random: Random) {
+  constructor(random: Random, oddities?: Oddities) {
     this.#random = random;
+    this.#oddities = oddities?.counts;
   }
 
-  /** The same draws, until either changes, from another stream of random numbers. */
+  /** The same draws, until either changes, from another stream of random numbers; not counted. */
   over(random: Random): WeightedSampler {
     const copy = new WeightedSampler(random);
     copy.meanWeight = this.meanWeight;
@@ -76,6 +80,7 @@ export class WeightedSampler {
     for (let attempt = 0; attempt < MAX_REDRAWS; attempt++) {
       const endpoint = this.draw();
       if (!tried.includes(endpoint)) return endpoint;
+      this.#count(Oddity.tried);
     }
     return this.#scan(undefined, tried) ?? this.draw();
   }
@@ -89,6 +94,7 @@ export class WeightedSampler {
     for (let attempt = 0; attempt < MAX_REDRAWS; attempt++) {
       const endpoint = this.drawUntried(tried);
       if (endpoint !== first) return endpoint;
+      this.#count(Oddity.same);
     }
     return this.#scan(first, tried) ?? first;
   }
@@ -97,6 +103,7 @@ export class WeightedSampler {
    * One that is neither `other` nor tried, from a random place on; undefined where there is none.
    */
   #scan(other: Endpoint | undefined, tried: readonly Endpoint[] | undefined): Endpoint | undefined {
+    this.#count(Oddity.searched);
     const { length } = this.#endpoints;
     const start = this.#random.below(length);
     for (let step = 0; step < length; step++) {
@@ -104,6 +111,11 @@ export class WeightedSampler {
       if (endpoint !== other && !tried?.includes(endpoint)) return endpoint;
     }
     return undefined;
+  }
+
+  #count(oddity: number): void {
+    const counts = this.#oddities;
+    if (counts !== undefined) counts[oddity] = counts[oddity]! + 1;
   }
 
   #build(weights: Float64Array): void {

@@ -1,4 +1,5 @@
 /** `fairlead/monitor`: what a mesh does, as figures; alerts about it, and its health. */
+export type { OddityCounts, ProbingCounts } from '../balancing/oddities.js';
 export type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';

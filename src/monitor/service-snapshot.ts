@@ -74,6 +74,7 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
     measuredForMs: meter.on ? nowMs - meter.sinceMs : null,
     calls: callSnapshot(meter.windows ?? new Windows(meter.total, nowMs), nowMs),
     repeats: { ...callStats },
+    oddities: service.views.oddities.read(),
     ejections: Object.fromEntries(followed?.ejections ?? []),
     endpoints: [
       ...members.all.map((endpoint) => endpointSnapshot(endpoint, true)),

@@ -1,3 +1,4 @@
+import type { OddityCounts } from '../balancing/oddities.js';
 import type { EndpointState } from '../endpoint/endpoint.js';
 import type { OutcomeName } from '../runtime/outcome.js';
 import type { WindowName } from '../telemetry/windows.js';
@@ -32,6 +33,11 @@ export interface ServiceSnapshot {
   /** All its calls since they are counted, those on endpoints that left included: never falls. */
   readonly calls: CallSnapshot;
   readonly repeats: RepeatSnapshot;
+  /**
+   * Draws that came to nothing and probes of no use, since the service was made, by the name of the
+   * policy; of those that draw or ask.
+   */
+  readonly oddities: Readonly<Record<string, OddityCounts>>;
   /** Ejections carried out since these figures are read, by the signal that asked. */
   readonly ejections: Readonly<Record<string, number>>;
   /**

@@ -1,3 +1,4 @@
+import type { OddityBook } from '../balancing/oddities.js';
 import type {
   Description,
   Picker,
@@ -47,10 +48,22 @@ export class GroupPickers {
   constructor(
     policy: Policy,
     { clock, random, name, probes }: PickerHost,
-    { weighed, built }: Pick<PolicyContext, 'weighed' | 'built'> = {},
+    { weighed, built }: Pick<PolicyContext, 'weighed' | 'built'>,
+    book: OddityBook,
   ) {
     this.#policy = policy;
-    this.#context = { clock, random, service: name, probes, weighed, built };
+    this.#context = {
+      clock,
+      random,
+      service: name,
+      probes,
+      weighed,
+      built,
+      // Of policies that ask for them alone: others have none to show.
+      get oddities() {
+        return book.of(policy.name);
+      },
+    };
     // Made at once: what the policy refuses is refused when the service is made, not when endpoints
     // come.
     this.#only = policy.create(this.#context);

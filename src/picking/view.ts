@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import type { SessionPreview, StickyView } from '../affinity/sticky-sessions.js';
+import type { OddityBook } from '../balancing/oddities.js';
 import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
@@ -44,6 +45,7 @@ export class View implements StickyView {
   readonly options: ViewOptions;
   readonly #owner: LeaseHost<LiveEndpoint>;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
+  readonly #oddities: OddityBook;
   readonly #tells: Pick<PolicyContext, 'weighed' | 'built'>;
   #pickers: GroupPickers;
   #probingInList = false;
@@ -67,7 +69,8 @@ export class View implements StickyView {
   /** What the latest call's session is to be bound to, where it has just begun. */
   #begun: LiveEndpoint | undefined;
 
-  constructor(host: ViewHost, options: ViewOptions) {
+  constructor(host: ViewHost, options: ViewOptions, oddities: OddityBook) {
+    this.#oddities = oddities;
     const { policy, usable, weighed, sessions = '', owner = host, goesByService = true } = options;
     this.goesByService = goesByService;
     this.sessions = sessions;
@@ -77,7 +80,7 @@ export class View implements StickyView {
     this.#usable = usable;
     this.#tells = { weighed, built: () => this.#built() };
     this.#policy = policy;
-    this.#pickers = new GroupPickers(policy, host, this.#tells);
+    this.#pickers = new GroupPickers(policy, host, this.#tells, oddities);
     this.refresh();
   }
 
@@ -95,7 +98,7 @@ export class View implements StickyView {
    */
   prepare(policy: Policy, probes: ProbeSource | undefined): GroupPickers {
     const { name, clock, random } = this.#host;
-    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#tells);
+    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#tells, this.#oddities);
     const { ready, groups } = this.#held ?? this.#rotation;
     if (ready.length > 0) pickers.update(groups);
     return pickers;

@@ -1,3 +1,4 @@
+import { OddityBook } from '../balancing/oddities.js';
 import type { Policy } from '../balancing/policy.js';
 import type { PolicyRegistry } from '../balancing/registry.js';
 import type { PolicySpec } from '../balancing/spec.js';
@@ -23,6 +24,8 @@ export function sessionsOf(ofView: string, part: Part | undefined): string {
 export class ServiceViews extends Views {
   readonly #host: ViewHost & { readonly latestLatencyMs: number };
   readonly #registry: PolicyRegistry;
+  /** What the policies did that is odd, over all views that there were. */
+  readonly oddities: OddityBook = new OddityBook();
   /** Undefined while calls are not routed. */
   #parts: PartViews | undefined;
 
@@ -49,7 +52,7 @@ export class ServiceViews extends Views {
   }
 
   #open(options: ViewOptions): View {
-    const view = new View(this.#host, options);
+    const view = new View(this.#host, options, this.oddities);
     this.add(view);
     return view;
   }

@@ -1,6 +1,7 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Random } from '../../runtime/random.js';
 import { EndpointSlots } from '../endpoint-slots.js';
+import { type Oddities, Oddity } from '../oddities.js';
 import type { Description, Picker, PickRequest, Preview } from '../policy.js';
 import { ClassHeap } from './class-heap.js';
 import { CountBuckets } from './count-buckets.js';
@@ -20,13 +21,15 @@ import { CountBuckets } from './count-buckets.js';
 export class LeastLoadedPicker implements Picker {
   readonly #random: Random;
   readonly #weightOf: (endpoint: Endpoint) => number;
+  readonly #oddities: Oddities | undefined;
   #slots = new EndpointSlots();
   #classes: readonly WeightClass[] = [];
   #classOf: Int32Array = new Int32Array(0);
   #memberOf: Int32Array = new Int32Array(0);
   #heap: ClassHeap = new ClassHeap([], []);
 
-  constructor(random: Random, weightOf: (endpoint: Endpoint) => number) {
+  constructor(random: Random, weightOf: (endpoint: Endpoint) => number, oddities?: Oddities) {
+    this.#oddities = oddities;
     this.#random = random;
     this.#weightOf = weightOf;
   }
@@ -79,7 +82,9 @@ export class LeastLoadedPicker implements Picker {
         continue;
       }
       if (tried?.includes(endpoint)) {
+        this.#count(Oddity.tried);
         if (++refused < MAX_REDRAWS) continue;
+        this.#count(Oddity.searched);
         return this.#scanUntried(tried, endpoint);
       }
       heap.took(index, buckets.ties);
@@ -109,6 +114,11 @@ export class LeastLoadedPicker implements Picker {
     twin.#heap = this.#heap.copy();
     const endpoint = twin.pick(request);
     return { endpoint, drew: [endpoint] };
+  }
+
+  #count(oddity: number): void {
+    const counts = this.#oddities?.counts;
+    if (counts !== undefined) counts[oddity] = counts[oddity]! + 1;
   }
 
   /** A retry whose first endpoints are the least loaded: seldom, so it may look at all of them. */

@@ -1,6 +1,7 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
+import { type Oddities, Oddity } from '../oddities.js';
 import type { Description, Picker, PickRequest, Preview, ProbeSource } from '../policy.js';
 import { WeightedSampler } from '../weighted-sampler.js';
 import { type Candidate, ProbePool } from './probe-pool.js';
@@ -17,6 +18,7 @@ export interface PrequalContext {
   readonly random: Random;
   readonly clock: Clock;
   readonly probes: ProbeSource;
+  readonly oddities?: Oddities | undefined;
 }
 
 /** Sends the probes, keeps the pool, and picks from it. The pool says which answer is the best. */
@@ -39,8 +41,10 @@ export class PrequalPicker implements Picker {
   constructor(context: PrequalContext, settings: PrequalSettings) {
     this.#context = context;
     this.#settings = settings;
-    this.#sampler = new WeightedSampler(context.random);
-    this.#pool = new ProbePool(settings.poolSize, settings.hotQuantile, context.random);
+    const { random, oddities } = context;
+    if (oddities !== undefined) oddities.probing = true;
+    this.#sampler = new WeightedSampler(random, oddities);
+    this.#pool = new ProbePool(settings.poolSize, settings.hotQuantile, random, oddities);
   }
 
   update({ ready }: Rotation): void {
@@ -48,7 +52,7 @@ export class PrequalPicker implements Picker {
     this.#targets = ready.map((endpoint) => {
       const known = before.get(endpoint);
       before.delete(endpoint);
-      return known ?? new Target(endpoint, this.#pool, this.#pickedAtMs);
+      return known ?? new Target(endpoint, this.#pool, this.#pickedAtMs, this.#context.oddities);
     });
     for (const gone of before.values()) gone.listens = false;
     this.#pool.retain(this.#targets, usesPerAnswer(this.#settings, ready));
@@ -62,7 +66,10 @@ export class PrequalPicker implements Picker {
     pool.refresh(this.#pickedAtMs, this.#settings.maxAgeMs);
     this.#remove();
     const answer = pool.size < MIN_POOL ? -1 : pool.best(tried);
-    return answer === -1 ? this.#sampler.drawUntried(tried) : pool.use(answer);
+    if (answer !== -1) return pool.use(answer);
+    const { oddities } = this.#context;
+    if (oddities !== undefined) count(oddities, Oddity.unanswered);
+    return this.#sampler.drawUntried(tried);
   }
 
   /** What it answered last, where that may still be used; else its weight alone. */
@@ -77,7 +84,7 @@ export class PrequalPicker implements Picker {
 
   /** Asks no server: goes by the answers that there are. */
   preview(request: PickRequest, random: Random): Preview {
-    const twin = new PrequalPicker({ ...this.#context, random, probes: NO_PROBES }, this.#settings);
+    const twin = new PrequalPicker({ clock: this.#context.clock, random, probes: NO_PROBES }, this.#settings);
     twin.#targets = this.#targets;
     twin.#sampler = this.#sampler.over(random);
     twin.#pool = this.#pool.copy(random);
@@ -90,10 +97,11 @@ export class PrequalPicker implements Picker {
   #probe(): void {
     const due = this.#due;
     const targets = this.#targets;
-    const { probes, random } = this.#context;
+    const { probes, random, oddities } = this.#context;
     for (due[0] = due[0]! + this.#settings.probesPerCall; due[0] >= 1; due[0] = due[0]! - 1) {
       // Whatever its weight, which decides how often its answer is used.
       const { endpoint, reply } = targets[random.below(targets.length)]!;
+      if (oddities !== undefined) count(oddities, Oddity.probes);
       try {
         probes.probe(endpoint, reply);
       } catch {
@@ -126,14 +134,19 @@ class Target implements Candidate {
   listens = true;
   readonly reply: (inflight: number, latencyMs: number) => void;
 
-  constructor(endpoint: Endpoint, pool: ProbePool, pickedAtMs: Float64Array) {
+  constructor(endpoint: Endpoint, pool: ProbePool, pickedAtMs: Float64Array, oddities: Oddities | undefined) {
     this.endpoint = endpoint;
     this.reply = (inflight, latencyMs) => {
       // Nonsense is not an answer.
       if (!this.listens || !(inflight >= 0) || !(latencyMs >= 0)) return;
+      if (oddities !== undefined) count(oddities, Oddity.answers);
       pool.add(this, Math.min(inflight, MAX_INFLIGHT), latencyMs, pickedAtMs);
     };
   }
+}
+
+function count({ counts }: Oddities, oddity: number): void {
+  counts[oddity] = counts[oddity]! + 1;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Random } from '../../runtime/random.js';
+import { type Oddities, Oddity } from '../oddities.js';
 
 /** An endpoint that may be asked, and where its answer is. */
 export interface Candidate {
@@ -21,6 +22,7 @@ export interface Candidate {
  */
 export class ProbePool {
   readonly #random: Random;
+  readonly #oddities: Oddities | undefined;
   readonly #hotQuantile: number;
   /** As long as it may become; the first `size` count. */
   readonly #candidates: (Candidate | undefined)[];
@@ -43,8 +45,9 @@ export class ProbePool {
   #answersSince = 0;
   #usesPerAnswer = 1;
 
-  constructor(capacity: number, hotQuantile: number, random: Random) {
+  constructor(capacity: number, hotQuantile: number, random: Random, oddities?: Oddities) {
     this.#random = random;
+    this.#oddities = oddities;
     this.#hotQuantile = hotQuantile;
     this.#hotAbove = hotQuantile === 0 ? ALL_HOT : 0;
     this.#candidates = new Array<Candidate | undefined>(capacity).fill(undefined);
@@ -194,12 +197,15 @@ export class ProbePool {
 
   #expire(at: Float64Array, maxAgeMs: number): void {
     const nowMs = at[0]!;
+    const before = this.#size;
     let oldestMs = nowMs;
     for (let i = this.#size - 1; i >= 0; i--) {
       if (nowMs - this.#arrivedAtMs[i]! > maxAgeMs) this.#drop(i);
       else oldestMs = Math.min(oldestMs, this.#arrivedAtMs[i]!);
     }
     this.#oldestMs[0] = oldestMs;
+    const counts = this.#oddities?.counts;
+    if (counts !== undefined) counts[Oddity.stale] = counts[Oddity.stale]! + before - this.#size;
   }
 
   /**
