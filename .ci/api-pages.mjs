@@ -1,5 +1,5 @@
-// docs/api/: a page a door, of what its type declarations in dist/ say. `node .ci/api-pages.mjs` writes the pages anew after `npm run build`;
-// with --check it fails where one is not as it would be written.
+// docs/api/: a page a door, of what its type declarations in dist/ say. `npm run docs:api` writes the
+// pages anew after `npm run build`; with --check it fails where one is not as it would be written.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,9 @@ function readDoors(work) {
   });
 }
 
+/** What API Extractor writes by itself over a constructor that has no words of its own. */
+const GENERATED = /^Constructs a new instance of the `\w+` class$/;
+
 /** The text of a doc comment, without what makes it a comment. */
 function docOf(item) {
   const comment = item.tsdocComment?.emitAsTsdoc() ?? '';
@@ -78,15 +81,16 @@ function docOf(item) {
       .replace(/@(?:deprecated)\s*/g, '**Deprecated** ')
       .replace(/@(?:public|sealed|virtual|readonly|override|internal)\b\s*/g, '')
       .trim()
+      .replace(GENERATED, '')
   );
 }
 
-const signatureOf = (item) =>
+const declarationOf = (item) =>
   (item.excerpt?.text ?? item.displayName)
     .replace(/^export (declare )?/, '')
-    .replace(/\s+/g, ' ')
     .replace(/;$/, '')
     .trim();
+const signatureOf = (item) => declarationOf(item).replace(/\s+/g, ' ');
 
 /** In a list, of which it is one paragraph. */
 const inline = (text) => text.replace(/\s*\n\s*/g, ' ');
@@ -97,24 +101,17 @@ function memberLine(member) {
   return `- ${code(signatureOf(member))}${doc === '' ? '' : `: ${doc}`}`;
 }
 
-const KINDS = {
-  [ApiItemKind.Class]: 'class',
-  [ApiItemKind.Interface]: 'interface',
-  [ApiItemKind.Function]: 'function',
-  [ApiItemKind.TypeAlias]: 'type',
-  [ApiItemKind.Variable]: 'value',
-  [ApiItemKind.Enum]: 'enum',
-  [ApiItemKind.Namespace]: 'namespace',
-};
+/** A constant stands in a declaration without a word that says so; the members of a union may have comments of their own. */
+function headOf(item) {
+  if (item.kind === ApiItemKind.Namespace) return 'namespace';
+  const declaration = declarationOf(item).replace(/ +$/gm, '');
+  if (declaration.includes('/**')) return `\`\`\`ts no-check\n${declaration}\n\`\`\``;
+  return `${item.kind === ApiItemKind.Variable ? 'value · ' : ''}${code(signatureOf(item))}`;
+}
 
 function section(item) {
   const members = 'members' in item && item.kind !== ApiItemKind.Function ? item.members : [];
-  return [
-    `### ${item.displayName}`,
-    `${KINDS[item.kind] ?? item.kind} · ${code(signatureOf(item))}`,
-    docOf(item),
-    members.map(memberLine).join('\n'),
-  ]
+  return [`### ${item.displayName}`, headOf(item), docOf(item), members.map(memberLine).join('\n')]
     .filter((part) => part !== '')
     .join('\n\n');
 }

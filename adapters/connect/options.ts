@@ -33,7 +33,7 @@ export interface FairleadTransportOptions {
   readonly idempotent?: IdempotentMethod;
   /**
    * Milliseconds for calls that say none themselves, all attempts included. Default: the service's
-   * `deadlineMs`.
+   * `deadlineMs`; 1 to 9,007,199,254,740,991.
    */
   readonly defaultTimeoutMs?: number;
   /** Another judgement of an error than by its code; undefined leaves it to `outcomeOf`. */

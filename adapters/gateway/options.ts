@@ -53,11 +53,17 @@ export interface GatewayOptions {
   readonly upgrades?: readonly string[];
   /** All headers of a request together; bytes. Default 16,384; 1,024 to 1,048,576. */
   readonly maxHeaderBytes?: number;
-  /** A client may take so long for its headers; milliseconds. Default 10,000; 0 for ever. */
+  /**
+   * A client may take so long for its headers; milliseconds. Default 10,000; 0 (for ever) to
+   * 3,600,000.
+   */
   readonly headersTimeoutMs?: number;
-  /** And for the whole request; milliseconds. Default 300,000; 0 for ever. */
+  /** And for the whole request; milliseconds. Default 300,000; 0 (for ever) to 86,400,000. */
   readonly requestTimeoutMs?: number;
-  /** An idle connection of a client stays open so long; milliseconds. Default 75,000. */
+  /**
+   * An idle connection of a client stays open so long; milliseconds. Default 75,000; 1 to
+   * 3,600,000.
+   */
   readonly keepAliveTimeoutMs?: number;
   /**
    * After `close()`, connections that are idle stay open for so long, so that a request which is on

@@ -22,7 +22,10 @@ export interface TcpConnectionOptions {
    * endpoint's host. Default: plain.
    */
   readonly tls?: boolean | ConnectionOptions;
-  /** One attempt, TLS handshake included, may take so long; ms. Default 2,000; 1 to 86,400,000. */
+  /**
+   * One attempt, TLS handshake included, may take so long; milliseconds. Default 2,000; 1 to
+   * 86,400,000.
+   */
   readonly connectTimeout?: number;
   /** What to hash or be sticky by. Default: the key of `withRoutingKey`. */
   readonly key?: RoutingKey;

@@ -18,14 +18,16 @@ export interface LoadReport {
 export interface LoadReportOptions {
   /**
    * A newly reporting endpoint is left at the mean until it has reported for this long;
-   * milliseconds. Default 10,000.
+   * milliseconds. Default 10,000; 0 to 86,400,000.
    */
   readonly blackoutMs?: number;
-  /** A report older than this is no longer believed; milliseconds. Default 180,000. */
+  /**
+   * A report older than this is no longer believed; milliseconds. Default 180,000; 1 to 86,400,000.
+   */
   readonly expirationMs?: number;
   /** How often weights are recomputed; milliseconds. Default 1,000; 100 to 3,600,000. */
   readonly updateMs?: number;
-  /** How much errors count against an endpoint. Default 1; 0 not at all. */
+  /** How much errors count against an endpoint. Default 1; 0 (not at all) to 1,000. */
   readonly errorPenalty?: number;
 }
 

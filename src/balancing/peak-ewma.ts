@@ -60,8 +60,8 @@ const readPeakEwma = fields<Required<PeakEwmaOptions>>({
  *
  * Linkerd's scenario (11 servers of 167 ms, one answers in 2 s for 30 of 60 s, 1,000 calls a
  * second) has 2,727 calls over 1 s under round robin, 300 under least request, 43 under the
- * published formula and 23 under this one, means of 10 seeds: `bench/peak-ewma.ts` reproduces it
- * and the choice of the constants.
+ * published formula and 23 under this one, means of 10 seeds: `bench/chart/peak-ewma.ts` reproduces
+ * it and the choice of the constants.
  *
  * Cost: O(choices), two exponentials a comparison, and the clock.
  */

@@ -16,8 +16,8 @@ export interface PrequalOptions {
   /** An answer older than this is forgotten; milliseconds. Default 1,000; 1 to 60,000. */
   readonly maxAgeMs?: number;
   /**
-   * Endpoints above this quantile of calls in progress are hot. Default 0.84 (2^-1/4); 0 chooses by
-   * calls in progress alone, 1 by latency alone.
+   * Endpoints above this quantile of calls in progress are hot. Default 0.84 (2^-1/4); 0 (by calls
+   * in progress alone) to 1 (by latency alone).
    */
   readonly hotQuantile?: number;
 }

@@ -40,7 +40,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * The call, all waiting and repeating included, may last this long; milliseconds. Default: the
-   * service's, or none.
+   * service's, or none; 0 to 9,007,199,254,740,991.
    */
   readonly deadlineMs?: number | undefined;
   /**

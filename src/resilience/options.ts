@@ -42,7 +42,7 @@ export interface LimitOptions {
 export interface ResilienceOptions {
   /**
    * Every call, its waits and repeats included, may last this long unless it says otherwise;
-   * milliseconds. Default: no deadline.
+   * milliseconds. Default: no deadline; 0 to 31,536,000,000.
    */
   readonly deadlineMs?: number;
   /**

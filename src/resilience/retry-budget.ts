@@ -6,7 +6,7 @@ export interface RetryBudgetOptions {
   readonly ratio?: number;
   /**
    * Repeats allowed on top, per second, so that a service with few calls may repeat one at all.
-   * Default 10.
+   * Default 10; 0 to 1,000,000.
    */
   readonly minPerSecond?: number;
   /** Calls and repeats count for this long; milliseconds. Default 10,000; 100 to 3,600,000. */

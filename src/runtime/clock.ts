@@ -1,15 +1,15 @@
 import { forgetAbort, whenAborted } from './abort-audience.js';
 
-/**
- * The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test
- * can be one.
- */
+// The only file that reads time or arms a timer. Everything else is handed a Clock, so that a test
+// can be one.
 
+/** What a clock was asked to run later. */
 export interface Timer {
   /** Idempotent. A cancelled timer never fires. */
   cancel(): void;
 }
 
+/** Time, as everything here reads it: the machine's, or a test's. */
 export interface Clock {
   /**
    * Milliseconds since an arbitrary origin. Monotonic: it never goes back, whatever the wall clock

@@ -1,7 +1,6 @@
 /**
- * One error class, distinguished by `code`. Match on the code, not on the message: messages may be
- * reworded in any release, codes may not. Nothing that is secret (token, password, DSN) is ever put
- * into one.
+ * What distinguishes the errors of fairlead. Match on the code, not on the message: messages may be
+ * reworded in any release, codes may not.
  */
 export type FairleadErrorCode =
   /** An option, policy name, endpoint or configuration was refused. */
@@ -99,7 +98,9 @@ export function brandErrors(type: { readonly prototype: Error }, name: string): 
 }
 
 /**
- * What fairlead throws and rejects with. The message says what happened, to what, and what to do.
+ * What fairlead throws and rejects with: one class, distinguished by `code`. The message says what
+ * happened, to what, and what to do. Nothing that is secret (a token, a password, a DSN) is put into
+ * one.
  */
 export class FairleadError extends Error {
   override readonly name: string = 'FairleadError';

@@ -1,6 +1,8 @@
+// The only file that draws.
+
 /**
- * The only file that draws. Integers first: a double drawn through an injected function is boxed
- * (16 B per draw), an integer below 2^31 is not.
+ * Random numbers, not for secrets. Integers first: a double drawn through an injected function is
+ * boxed (16 B per draw), an integer below 2^31 is not.
  */
 export interface Random {
   /** A uniform integer in [0, bound). `bound` is an integer from 1 to 2^30. */

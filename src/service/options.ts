@@ -105,8 +105,8 @@ export interface ServiceOptions {
    */
   readonly maxEjectionRatio?: number | Partial<EjectionRatios>;
   /**
-   * Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0
-   * switches it off.
+   * Health is ignored while fewer than this share of the members are healthy. Default 0.5; 0 (off)
+   * to 1.
    */
   readonly panicThreshold?: number;
   /**
@@ -131,7 +131,7 @@ export interface ServiceOptions {
   readonly discovery?: Readonly<Record<string, unknown>>;
   /**
    * How long `call()` waits for the first endpoint to be found before it fails; milliseconds.
-   * Default 5,000; 0 fails at once.
+   * Default 5,000; 0 (fails at once) to 31,536,000,000.
    */
   readonly waitForReadyMs?: number;
   /**

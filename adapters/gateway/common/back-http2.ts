@@ -10,7 +10,10 @@ export interface BackHttp2Options {
   readonly pingIntervalMs?: number;
   /** So long it may take to answer one; milliseconds. Default 20,000; 100 to 3,600,000. */
   readonly pingTimeoutMs?: number;
-  /** A connection without requests stays open so long; milliseconds. Default 300,000. */
+  /**
+   * A connection without requests stays open so long; milliseconds. Default 300,000; 1 to
+   * 3,600,000.
+   */
   readonly idleMs?: number;
   /**
    * Requests that may wait for an endpoint whose connections are full; what comes then is refused.

@@ -46,7 +46,7 @@ export interface GrpcTargetOptions {
   readonly maxConnections?: number;
   /**
    * Default 100, which many servers allow on a connection at once
-   * (SETTINGS_MAX_CONCURRENT_STREAMS).
+   * (SETTINGS_MAX_CONCURRENT_STREAMS); 1 to 1,000,000.
    */
   readonly streamsPerConnection?: number;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
@@ -82,7 +82,7 @@ export interface GrpcOptions {
   readonly classify?: Classify;
   /**
    * How long the first calls wait for discovery to answer before they fail with UNAVAILABLE;
-   * milliseconds. Default 5,000. Calls that are `waitForReady` wait on.
+   * milliseconds. Default 5,000; 0 to 86,400,000. Calls that are `waitForReady` wait on.
    */
   readonly discoveryTimeoutMs?: number;
   /**

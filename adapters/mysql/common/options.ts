@@ -37,24 +37,27 @@ export interface MysqlPoolOptions {
   readonly maxLagMs?: number;
   /**
    * How long a read may wait for a replica to catch up before it goes to the primary; milliseconds.
-   * Default 100.
+   * Default 100; 0 to 86,400,000.
    */
   readonly consistencyWaitMs?: number;
   /**
    * How long a caller may wait for a connection, or for a primary to be found; milliseconds.
-   * Default 10,000; 0: no limit.
+   * Default 10,000; 0 (no limit) to 86,400,000.
    */
   readonly acquireTimeoutMs?: number;
   /**
    * A statement without its own `timeout` may run this long; milliseconds. Default 0: no limit, as
-   * in mysql2.
+   * in mysql2; 0 to 86,400,000.
    */
   readonly queryTimeoutMs?: number;
-  /** A connection is not used again after this long; milliseconds. Default 1,800,000. */
+  /**
+   * A connection is not used again after this long; milliseconds. Default 1,800,000; 1 to
+   * 86,400,000.
+   */
   readonly maxLifetimeMs?: number;
   /** Handshakes at once per server. Default 4; 1 to 1,000. */
   readonly maxConnecting?: number;
-  /** Connections made before a server is used. Default 0. */
+  /** Connections made before a server is used. Default 0; 0 to 10,000. */
   readonly minIdle?: number;
   /** Between two looks at a server; milliseconds. Default 1,000; 10 to 3,600,000. */
   readonly probeIntervalMs?: number;
@@ -83,7 +86,7 @@ export interface MysqlPoolOptions {
   readonly onTwoPrimaries?: 'refuse' | 'tagged' | 'any';
   /**
    * How long `end()` waits for connections in use before it cuts them; milliseconds. Default
-   * 10,000; 0 cuts at once.
+   * 10,000; 0 (cuts at once) to 86,400,000.
    */
   readonly endTimeoutMs?: number;
   /**

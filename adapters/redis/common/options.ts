@@ -102,7 +102,7 @@ export interface HandoverOptions {
   readonly maxMoves?: number | undefined;
   /**
    * A larger value stays where it is, and is served from there until the window is over; bytes.
-   * Default 8 MiB.
+   * Default 8 MiB; 1 to 512 MiB.
    */
   readonly maxValueBytes?: number | undefined;
   /**

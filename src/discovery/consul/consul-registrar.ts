@@ -23,8 +23,8 @@ export interface ConsulRegistrarOptions extends ConsulConnectionOptions {
   /** Consul Enterprise. Default: CONSUL_PARTITION. */
   readonly partition?: string;
   /**
-   * How often the agent is asked at least whether it still knows an instance; ms. Default 5,000;
-   * 100 to 86,400,000.
+   * How often the agent is asked at least whether it still knows an instance; milliseconds. Default
+   * 5,000; 100 to 86,400,000.
    */
   readonly verifyIntervalMs?: number;
   /** How long the agent may take to answer; milliseconds. Default 5,000; 100 to 600,000. */

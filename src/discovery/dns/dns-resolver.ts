@@ -47,7 +47,9 @@ export interface DnsResolverOptions extends DnsQueryOptions {
   readonly minRefreshMs?: number;
   /** Never less often than this; milliseconds. Default 60,000; 1,000 to 86,400,000. */
   readonly maxRefreshMs?: number;
-  /** How long a server may take for an answer at first; ms. Default 1,000; 10 to 60,000. */
+  /**
+   * How long a server may take for an answer at first; milliseconds. Default 1,000; 10 to 60,000.
+   */
   readonly timeoutMs?: number;
   /** Tries with each server, each with twice the time. Default 2; 1 to 10. */
   readonly tries?: number;

@@ -4,17 +4,23 @@ import { integer, number, type Schema } from '../../runtime/options.js';
 export interface AlertLimits {
   /** Share of the judged calls of a look that fail; 0 to 1. Default 0.05. */
   readonly errorRatio?: number;
-  /** Mean duration of the calls of a look; milliseconds. Default 1,000. */
+  /** Mean duration of the calls of a look; milliseconds. Default 1,000; 0 to Infinity. */
   readonly meanMs?: number;
-  /** 99th percentile of the last ten seconds; milliseconds. Default 5,000. */
+  /** 99th percentile of the last ten seconds; milliseconds. Default 5,000; 0 to Infinity. */
   readonly p99Ms?: number;
-  /** With fewer judged calls in a look, neither errors nor latency are judged. Default 20. */
+  /**
+   * With fewer judged calls in a look, neither errors nor latency are judged. Default 20; 1 to
+   * 9,007,199,254,740,991.
+   */
   readonly minCalls?: number;
-  /** Age of the list of endpoints while discovery fails; milliseconds. Default 60,000. */
+  /**
+   * Age of the list of endpoints while discovery fails; milliseconds. Default 60,000; 0 to
+   * Infinity.
+   */
   readonly discoveryAgeMs?: number;
-  /** Ejections of a service within a minute. Default 10. */
+  /** Ejections of a service within a minute. Default 10; 1 to Infinity. */
   readonly ejectionsPerMinute?: number;
-  /** How far a replica of MySQL is behind; milliseconds. Default 10,000. */
+  /** How far a replica of MySQL is behind; milliseconds. Default 10,000; 0 to Infinity. */
   readonly lagMs?: number;
 }
 

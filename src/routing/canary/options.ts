@@ -42,7 +42,10 @@ export interface CanaryOptions {
    * per cent. It fires at any bad day of both. Default: none; 0 to 100.
    */
   readonly maxErrorPercent?: number;
-  /** A step that waits for calls so long is told as `stalled`; milliseconds. Default 1,800,000. */
+  /**
+   * A step that waits for calls so long is told as `stalled`; milliseconds. Default 1,800,000; 1 to
+   * 604,800,000.
+   */
   readonly stalledAfterMs?: number;
 }
 
