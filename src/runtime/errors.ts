@@ -99,8 +99,8 @@ export function brandErrors(type: { readonly prototype: Error }, name: string): 
 
 /**
  * What fairlead throws and rejects with: one class, distinguished by `code`. The message says what
- * happened, to what, and what to do. Nothing that is secret (a token, a password, a DSN) is put into
- * one.
+ * happened, to what, and what to do. Nothing that is secret (a token, a password, a DSN) is put
+ * into one.
  */
 export class FairleadError extends Error {
   override readonly name: string = 'FairleadError';
