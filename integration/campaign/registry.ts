@@ -14,5 +14,4 @@ export function registryFaults(instances: number, kind: Registry['kind'] = 'cons
 /** Faults of the registry, and what is told by it: they touch no server. */
 export const AT_REGISTRY: RegExp = /^(consul-|etcd-|registrar-|reweigh|config)/;
 
-export { ConsulRegistry as CampaignRegistry } from './registry/consul-registry.js';
 export { REGISTRAR_FAULTS, type Registry, type RegistryAddress } from './registry/registry.js';

@@ -11,7 +11,7 @@ import type { ClientHistory } from '../../history.js';
 import { beginNetFault } from '../../net-faults.js';
 import type { Fault, PartWorld, Schedule } from '../../part.js';
 import { beginProcessFault } from '../../process-faults.js';
-import { CampaignRegistry } from '../../registry.js';
+import { ConsulRegistry } from '../../registry/consul-registry.js';
 
 export const SERVICE = 'campaign';
 
@@ -36,7 +36,7 @@ export class MysqlWorld implements PartWorld {
   readonly #topology: SqlTopology<SqlServer>;
   readonly #servers: readonly SqlServer[];
   readonly #relays: readonly Relay[];
-  readonly #registry: CampaignRegistry;
+  readonly #registry: ConsulRegistry;
   readonly #flavor: string;
   readonly #turns = new Map<SqlServer, Promise<void>>();
   readonly #lockedOut = new Set<SqlServer>();
@@ -47,7 +47,7 @@ export class MysqlWorld implements PartWorld {
   private constructor(
     topology: SqlTopology<SqlServer>,
     relays: readonly Relay[],
-    registry: CampaignRegistry,
+    registry: ConsulRegistry,
     flavor: string,
   ) {
     this.#topology = topology;
@@ -71,7 +71,7 @@ export class MysqlWorld implements PartWorld {
     await topology.primary.sql(TABLES);
     await topology.caughtUp();
     const relays = await Promise.all(topology.servers.map((server) => Relay.before(server)));
-    const world = new MysqlWorld(topology, relays, await CampaignRegistry.start(), flavor);
+    const world = new MysqlWorld(topology, relays, await ConsulRegistry.start(), flavor);
     for (const [i, { port }] of relays.entries())
       await world.#registry.register({ id: endpointOf(i), service: SERVICE, port });
     if (options.startsBehind === true) await world.#startBehind(keys);
