@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyPatch, type Json, patchOf } from '../../../adapters/admin/state/merge-patch.js';
+import { applyPatch, type Json, patchOf } from '../../../../adapters/admin/state/merge-patch.js';
 
 const values = fc.letrec((tie) => ({
   value: fc.oneof(

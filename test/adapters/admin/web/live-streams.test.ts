@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../../adapters/admin/state/merge-patch.js';
-import { LiveStreams } from '../../../adapters/admin/web/live-streams.js';
+import type { Json } from '../../../../adapters/admin/state/merge-patch.js';
+import { LiveStreams } from '../../../../adapters/admin/web/live-streams.js';
 
 /** A reader that keeps what was written to it, and reads it, or does not. */
 class Reader extends EventEmitter {

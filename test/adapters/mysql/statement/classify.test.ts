@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { classify } from '../../../adapters/mysql/statement/classify.js';
-import { threadNamedIn } from '../../../adapters/mysql/statement/one-server.js';
-import { Router } from '../../../adapters/mysql/statement/router.js';
+import { classify } from '../../../../adapters/mysql/statement/classify.js';
+import { threadNamedIn } from '../../../../adapters/mysql/statement/one-server.js';
+import { Router } from '../../../../adapters/mysql/statement/router.js';
 
 const options = { primaryFunctions: new Set(['charge_account']) };
 const of = (sql: string): string => {

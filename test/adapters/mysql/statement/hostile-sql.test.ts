@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classify } from '../../../adapters/mysql/statement/classify.js';
-import { Router } from '../../../adapters/mysql/statement/router.js';
+import { classify } from '../../../../adapters/mysql/statement/classify.js';
+import { Router } from '../../../../adapters/mysql/statement/router.js';
 
 const options = { primaryFunctions: new Set(['charge_account']) };
 const of = (sql: string): string => {
