@@ -14,7 +14,7 @@ export function overview(io: Io): string {
     ...lines,
     '',
     'fairlead <command> --help says more. --json prints JSON; NO_COLOR=1 leaves colours out.',
-    'Exit codes: 0 well, 1 something was found, 2 it was asked wrongly, 3 nobody answers.',
+    'Exit codes: 0 well, 1 something was found, 2 it was asked wrongly, 3 nothing answers.',
     '',
   ].join('\n');
 }

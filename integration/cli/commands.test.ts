@@ -174,7 +174,7 @@ describe('what looks into a process', () => {
     }
   });
 
-  it('says where nobody answers, by exit code 3', async () => {
+  it('says where nothing answers, by exit code 3', async () => {
     const { code, out } = await piped(['top', '--admin', 'http://127.0.0.1:1']);
     expect([code, out.includes('does not answer')]).toEqual([3, true]);
   });
