@@ -171,6 +171,7 @@ class LiveStore implements ConfigStore, FollowerHost {
       changes: current?.changes.length ?? 0,
       refused: this.#refused,
       refusing: Number(this.#refusing),
+      ...this.#comparison?.figures,
     };
   }
 
@@ -333,7 +334,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#removed = removed;
     this.#resolved = resolved;
     this.#versions = [...this.#versions, version].slice(-this.#options.history);
-    this.#comparison?.begin((services) => this.#events.emit('compared', { version, services }));
+    this.#comparison?.begin(version.number, (services) => this.#events.emit('compared', { version, services }));
     prepared.settle();
     this.#events.emit('applied', version);
     if (replaced !== resolver) replaced?.close?.();

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Outcome, type ValueSink, type ValueSource } from 'fairlead';
 import { type ConfigStoreOptions, createConfigStore } from 'fairlead/config';
+import { fairleadMetricProducer } from 'fairlead/otel';
+import { prometheusMetrics } from 'fairlead/prometheus';
 import { describe, expect, it } from 'vitest';
 import { awaitedTimers, endpoints, testMesh } from '../support/mesh.js';
 
@@ -408,7 +410,10 @@ services:
 
   it('reports how services did before and after a version', async () => {
     const { mesh, clock, config } = setUp({ compare: true });
+    using metrics = prometheusMetrics(mesh);
+    using producer = fairleadMetricProducer(mesh);
     const users = mesh.service('users');
+    mesh.service('idle');
     const drive = (outcome: Outcome): void => {
       for (let i = 0; i < 20; i++) users.acquire().done(outcome);
     };
@@ -418,10 +423,40 @@ services:
     await config.apply({ services: { users: { health: [] } } });
     await clock.advanceAsync(5_000);
     drive(Outcome.Failure);
+    const shown = (): Record<string, number> => {
+      const ofConfig = /^fairlead_part\{kind="config",part="code",figure="([^"]+)"\} (\S+)$/gm;
+      return Object.fromEntries(
+        [...metrics.metrics().matchAll(ofConfig)].map(([, name, value]) => [name, Number(value)]),
+      );
+    };
+    expect(shown()).not.toHaveProperty('comparedVersion');
     await clock.advanceAsync(5_000);
     expect(compared).toMatchObject([
-      [1, [{ service: 'users', before: { calls: 20, failureRatio: 0 }, after: { calls: 20, failureRatio: 1 } }]],
+      [
+        1,
+        [
+          { service: 'users', before: { calls: 20, failureRatio: 0 }, after: { calls: 20, failureRatio: 1 } },
+          { service: 'idle', before: { calls: 0 }, after: { calls: 0 } },
+        ],
+      ],
     ]);
+    const figures = {
+      version: 1,
+      comparedVersion: 1,
+      'callsBefore users': 20,
+      'callsAfter users': 20,
+      'failureRatioBefore users': 0,
+      'failureRatioAfter users': 1,
+      'p50MsBefore users': 0,
+      'p99MsAfter users': 0,
+    };
+    expect(shown()).toMatchObject(figures);
+    // Of services without calls there is nothing, not 0.
+    expect(Object.keys(shown()).filter((name) => name.endsWith(' idle'))).toEqual([]);
+    const { metrics: exported } = (await producer.collect()).resourceMetrics.scopeMetrics[0]!;
+    const part = exported.find(({ descriptor }) => descriptor.name === 'fairlead.part');
+    const values = part!.dataPoints.map(({ attributes, value }) => [attributes['fairlead.part.figure'], value]);
+    expect(Object.fromEntries(values)).toMatchObject(figures);
     await mesh.close();
   });
 
