@@ -249,12 +249,12 @@ class LiveMesh implements Mesh {
     if (this.closing.aborted) throw this.#closedError(`service '${name}'`, name);
     const { clock, random } = this.#options;
     const resolver = this.#configured.resolver ?? this.#options.resolver;
+    const removed = this.#configured.removed?.get(name);
     const service = new LiveService(
-      { name, resolver, clock, random, registry: this.policies, checks: this.#checks },
+      { name, resolver, removed, clock, random, registry: this.policies, checks: this.#checks },
       this.#optionsOf(name, options, this.#configured),
     );
     this.services.set(name, service);
-    service.removed = this.#configured.removed?.get(name);
     if (options !== undefined) this.#given.set(name, options);
     if (this.#readers.size > 0) service.measure(true);
     for (const { listener } of this.#followers) listener(service);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isRecord } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
+import type { ConfigDocument } from './document.js';
 import { type Path, pathText } from './path.js';
+import { namedIn } from './removed.js';
 
 /**
  * What becomes of a part of a service when its options change. `live`: it goes on by them, and
@@ -22,13 +24,30 @@ export interface ConfigChange {
 }
 
 /** All differences by path, in the order of the documents. A list differs as a whole. */
-export function diffDocuments(before: unknown, after: unknown, path: Path = []): ConfigChange[] {
+export function diffDocuments(before: ConfigDocument, after: ConfigDocument): ConfigChange[] {
+  const named = namedIn(after);
+  return differences(before, after, []).map(([path, was, is]) => ({
+    path: pathText(path),
+    before: was,
+    after: is,
+    effect: removes(path, was, is, named) ? 'removed' : effectOf(path),
+  }));
+}
+
+type Difference = readonly [path: Path, before: unknown, after: unknown];
+
+function differences(before: unknown, after: unknown, path: Path): Difference[] {
   if (isSame(before, after)) return [];
-  if (isRecord(before) && isRecord(after)) {
-    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-    return names.flatMap((name) => diffDocuments(before[name], after[name], [...path, name]));
-  }
-  return [{ path: pathText(path), before, after, effect: effectOf(path, after) }];
+  if (!isRecord(before) || !isRecord(after)) return [[path, before, after]];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return names.flatMap((name) => differences(before[name], after[name], [...path, name]));
+}
+
+/** Whether it takes a service out, or all of them at once. */
+function removes(path: Path, before: unknown, after: unknown, named: ReadonlySet<string>): boolean {
+  if (path[0] !== 'services' || path.length > 2 || after !== undefined) return false;
+  const names = path.length === 2 ? [String(path[1])] : Object.keys(before as object);
+  return names.some((name) => !named.has(name));
 }
 
 /**
@@ -41,7 +60,7 @@ export function diffReferences(document: unknown, before: unknown, after: unknow
       (at, name) => (at as Record<string | number, unknown> | undefined)?.[name],
       document,
     );
-    return { path: pathText(path), before: said, after: said, effect: effectOf(path, said) };
+    return { path: pathText(path), before: said, after: said, effect: effectOf(path) };
   });
 }
 
@@ -60,9 +79,8 @@ const KEPT = /^affinity\.(onUnavailable|drainMs|capacity|ttlMs)\b/;
 /** Of a routing: the counts of an arm that selects otherwise, a canary. */
 const REROUTED = /^(canary\b|split\.(name|baseline)\b|split\.arms\.[^.]+\.(tags|version|meta)\b|lanes\.label$)/;
 
-function effectOf(path: Path, after: unknown): ChangeEffect {
+function effectOf(path: Path): ChangeEffect {
   const [head, , ...rest] = path;
-  if (head === 'services' && path.length === 2 && after === undefined) return 'removed';
   if (head === 'resolver') return 'rebuild';
   if (head === 'routing') return REROUTED.test(path.slice(2).join('.')) ? 'rebuild' : 'live';
   if (head === 'gateway') return 'live';

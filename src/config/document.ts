@@ -31,7 +31,7 @@ export interface ConfigDocument {
   readonly defaults?: ServiceOptions;
   /**
    * Options by the name of the service. One that the document had and has no longer takes no more
-   * calls.
+   * calls, unless `routing` or a route of `gateway` still names it.
    */
   readonly services?: { readonly [name: string]: ServiceOptions };
   /** How calls are routed, by the name of the service: splits, canaries, lanes, shadows. */

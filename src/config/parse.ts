@@ -1,4 +1,5 @@
-import { FairleadError, toError } from '../runtime/errors.js';
+import { toError } from '../runtime/errors.js';
+import { loadYaml } from '../runtime/load-yaml.js';
 import { lineAndColumn, type NotJson, parseJson, refuseCycles, yamlMessage } from '../runtime/parse-text.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
 import { jsonOffset, repeatedName } from './json-positions.js';
@@ -42,7 +43,7 @@ export function parsedObject(value: unknown): Parsed {
 }
 
 async function parseYaml(text: string, source: string): Promise<Parsed> {
-  const yaml = await loadYaml();
+  const yaml = await loadYaml('A document');
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const position = (offset: number): { line: number; column: number } => {
@@ -82,15 +83,6 @@ async function parseYaml(text: string, source: string): Promise<Parsed> {
   } catch (thrown) {
     const message = `This YAML is refused: ${yamlMessage(toError(thrown).message)}.`;
     throw new ConfigError([{ source, line: 1, column: 1, path: '', message, nearest: undefined }]);
-  }
-}
-
-async function loadYaml(): Promise<typeof import('yaml')> {
-  try {
-    return await import('yaml');
-  } catch (cause) {
-    const message = "A document in YAML needs the package 'yaml': npm install yaml. JSON needs nothing.";
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { cause });
   }
 }
 

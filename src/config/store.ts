@@ -13,6 +13,7 @@ import type { ApplyOptions, ConfigStore } from './contract.js';
 import { type ConfigChange, diffDocuments, diffReferences, hashDocument } from './diff.js';
 import { type ConfigDocument, DocumentReaders } from './document.js';
 import { LastGood } from './last-good.js';
+import { RemovedServices } from './removed.js';
 import { type Routings, routingsOf } from './routings.js';
 import { type ConfigSections, type SectionUser, SectionUsers } from './sections.js';
 import { type FollowerHost, SourceFollower } from './source-follower.js';
@@ -56,7 +57,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   #refused = 0;
   #refusing = false;
   /** Services that documents had and have no longer, and why they take no calls. */
-  #removed: ReadonlyMap<string, string> = new Map();
+  #removed = new RemovedServices();
   /** Documents are applied one after another. */
   #queue: Promise<unknown> = Promise.resolve();
   /** What the references of the current document hold; shown nowhere. */
@@ -310,11 +311,11 @@ class LiveStore implements ConfigStore, FollowerHost {
     const number = (before?.number ?? 0) + 1;
     const atMs = this.#mesh.clock.wallMs();
     const version = { number, hash, author, atMs, source, revision, document, changes };
-    const removed = this.#removedBy(document, number);
+    const removed = this.#removed.after(document, number);
     const resolver = await this.#resolverFor(valid);
     let prepared: PreparedChange;
     try {
-      prepared = await this.#prepare(valid, resolver, removed);
+      prepared = await this.#prepare(valid, resolver, removed.reasons);
       try {
         this.#check(valid);
       } catch (thrown) {
@@ -361,15 +362,6 @@ class LiveStore implements ConfigStore, FollowerHost {
   async #resolverFor({ resolved }: ValidDocument): Promise<Resolver | undefined> {
     if (this.#resolved !== undefined && isSame(resolved.resolver, this.#resolved.resolver)) return this.#resolver;
     return this.#readers.makeResolver(resolved.resolver);
-  }
-
-  #removedBy(document: ConfigDocument, number: number): ReadonlyMap<string, string> {
-    const removed = new Map(this.#removed);
-    for (const name of Object.keys(this.current?.document.services ?? {})) {
-      removed.set(name, `version ${number} of the configuration removed it`);
-    }
-    for (const name of Object.keys(document.services ?? {})) removed.delete(name);
-    return removed;
   }
 
   #version(number: number): ConfigVersion {

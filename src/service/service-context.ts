@@ -9,6 +9,8 @@ import type { Random } from '../runtime/random.js';
 export interface ServiceContext {
   readonly name: string;
   readonly resolver: Resolver;
+  /** Why it takes no calls from the beginning; undefined where it takes them. */
+  readonly removed: string | undefined;
   readonly registry: PolicyRegistry;
   readonly checks: CheckHub;
   readonly clock: Clock;

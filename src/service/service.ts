@@ -87,6 +87,7 @@ export class LiveService implements Service, ViewHost {
     this.random = context.random;
     this.meter = new ServiceMeter(context.clock);
     this.resolver = context.resolver;
+    this.removed = context.removed;
     this.given = options ?? {};
     const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
@@ -96,8 +97,7 @@ export class LiveService implements Service, ViewHost {
     this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     context.resolver.check?.({ service: this.name, params: read.discovery });
     this.#signalsNeedLatency = needsLatency(read);
-    const timed = wantsLatency(read);
-    this.views = new ServiceViews(this, context.registry, timed, this.#failed);
+    this.views = new ServiceViews(this, context.registry, wantsLatency(read), this.#failed);
     this.views.admit(this.views.resolve(read.policy));
     const { name, clock, random } = this;
     const withdrawn = (endpoint: LiveEndpoint): void => this.sticky?.withdrawn(endpoint);

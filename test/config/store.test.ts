@@ -173,6 +173,46 @@ services:
     users.acquire().done(Outcome.Success);
   });
 
+  it.each([
+    ['routing', { routing: { users: { lanes: true } } }],
+    ['a route of a gateway', { gateway: { routes: [{ service: 'users' }] } }],
+  ])('takes calls of a service that left `services` and is still named in %s', async (_, named) => {
+    const { mesh, config } = setUp();
+    const users = mesh.service('users');
+    await config.apply({ services: { users: {}, orders: {} }, ...named });
+    const version = await config.apply({ services: { orders: {} }, ...named });
+    expect(version.changes).toMatchObject([{ path: 'services.users', effect: 'live' }]);
+    users.acquire().done(Outcome.Success);
+    await config.apply({ services: { orders: {} } });
+    expect(() => users.acquire()).toThrow(/version 3 of the configuration removed it/);
+    await config.apply({ services: {}, ...named });
+    users.acquire().done(Outcome.Success);
+    expect(() => mesh.service('orders').acquire()).toThrow(/version 4 of the configuration removed it/);
+  });
+
+  it('says that services are removed with the whole section, and refuses no service that it only routed', async () => {
+    const { mesh, config } = setUp();
+    await config.apply({ services: { users: {} }, routing: { orders: { lanes: true } } });
+    const version = await config.apply({});
+    expect(version.changes).toMatchObject([
+      { path: 'services', effect: 'removed' },
+      { path: 'routing', effect: 'live' },
+    ]);
+    expect(() => mesh.service('users').acquire()).toThrow(/version 2 of the configuration removed it/);
+    mesh.service('orders').acquire().done(Outcome.Success);
+  });
+
+  it('refuses calls of a service that is made after it was removed', async () => {
+    const { mesh, config } = setUp();
+    await config.apply({ services: { users: {} } });
+    await config.apply({ services: {} });
+    const users = mesh.service('users');
+    expect(users.rotation).toEqual([]);
+    expect(() => users.acquire()).toThrow(/version 2 of the configuration removed it/);
+    await config.apply({ services: { users: {} } });
+    users.acquire().done(Outcome.Success);
+  });
+
   it('goes back to a version as a new one, and does not let its source undo that', async () => {
     const { source, push } = pushed();
     const { clock, config, events } = setUp({ source });

@@ -12,6 +12,7 @@ import {
   optional,
   type Reader,
   readOptions,
+  type Schema,
   text,
 } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
@@ -40,7 +41,8 @@ export interface DnsResolverOptions extends DnsQueryOptions {
   readonly servers?: readonly string[];
   /**
    * How often to ask where TTLs do not say, or should not; milliseconds. Default: by the TTL of the
-   * addresses, those of the targets with `srv`; 1,000 to 86,400,000.
+   * addresses, those of the targets with `srv`; 1,000 to 86,400,000, and from `minRefreshMs` to
+   * `maxRefreshMs`.
    */
   readonly refreshMs?: number;
   /** Never more often than this; milliseconds. Default 1,000; 100 to 86,400,000. */
@@ -99,7 +101,7 @@ const querySchema = {
   port: optional(integer(0, 1, 65_535)),
 };
 
-export const dnsResolverOptions: Reader<Settings> = fields<Settings>({
+const schema: Schema<Settings> = {
   ...querySchema,
   servers,
   refreshMs: optional(number(0, 1_000, 86_400_000)),
@@ -111,7 +113,25 @@ export const dnsResolverOptions: Reader<Settings> = fields<Settings>({
   confirmMs: number(5_000, 0, 600_000),
   graceMs: number(10_000, 0, 600_000),
   ...contextSchema,
-});
+};
+
+export const dnsResolverOptions: Reader<Settings> = fields(
+  schema,
+  (read, name) => {
+    const { minRefreshMs, maxRefreshMs, refreshMs } = read;
+    const limits = (what: string): string => `${what} (minRefreshMs is ${minRefreshMs}, maxRefreshMs ${maxRefreshMs})`;
+    if (minRefreshMs > maxRefreshMs) {
+      throw invalidOption(`${name}.minRefreshMs`, minRefreshMs, limits('at most maxRefreshMs'));
+    }
+    // They win over it: it would be taken and not done.
+    if (refreshMs !== undefined && (refreshMs < minRefreshMs || refreshMs > maxRefreshMs)) {
+      throw invalidOption(`${name}.refreshMs`, refreshMs, limits('from minRefreshMs to maxRefreshMs'));
+    }
+    return read;
+  },
+  '`minRefreshMs` is at most `maxRefreshMs`',
+  '`refreshMs` lies between the two',
+);
 
 /** The servers as they are asked, and what is watched there. */
 interface Zone {

@@ -1,5 +1,6 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
-import { FairleadError, toError } from '../../runtime/errors.js';
+import { toError } from '../../runtime/errors.js';
+import { loadYaml } from '../../runtime/load-yaml.js';
 import { parseJson, refuseCycles, yamlMessage } from '../../runtime/parse-text.js';
 import { readEndpoint } from '../endpoint-input.js';
 import type { EndpointInput } from '../resolver.js';
@@ -33,25 +34,12 @@ export async function parseServices(text: string, format: FileFormat): Promise<S
 }
 
 async function parseYaml(text: string): Promise<unknown> {
-  const { parse } = await yaml();
+  const { parse } = await loadYaml('A file');
   try {
     const value: unknown = parse(text, { prettyErrors: false, logLevel: 'error' });
     refuseCycles(value);
     return value;
   } catch (thrown) {
     throw new Error(`it is not YAML: ${yamlMessage(toError(thrown).message)}`);
-  }
-}
-
-/** Loaded for YAML files alone: it is an optional peer. */
-async function yaml(): Promise<typeof import('yaml')> {
-  try {
-    return await import('yaml');
-  } catch (thrown) {
-    throw new FairleadError(
-      'FAIRLEAD_DISCOVERY',
-      'YAML needs the package `yaml` beside fairlead (npm install yaml), or write the file as JSON.',
-      { cause: toError(thrown) },
-    );
   }
 }

@@ -255,6 +255,13 @@ describe('dnsResolver', () => {
     [{ servers: ['dns.example'] }, /dnsResolver\.servers/],
     [{ servers: [] }, /dnsResolver\.servers/],
     [{ records: 'mx' }, /dnsResolver\.records is "mx": allowed is one of a, aaaa, both, srv/],
+    [
+      { minRefreshMs: 5_000, maxRefreshMs: 2_000 },
+      /dnsResolver\.minRefreshMs is 5000: allowed is at most maxRefreshMs \(minRefreshMs is 5000, maxRefreshMs 2000\)/,
+    ],
+    [{ minRefreshMs: 61_000 }, /minRefreshMs is 61000: .* maxRefreshMs 60000/],
+    [{ refreshMs: 300_000 }, /refreshMs is 300000: allowed is from minRefreshMs to maxRefreshMs .*60000/],
+    [{ refreshMs: 1_000, minRefreshMs: 2_000 }, /refreshMs is 1000: allowed is from minRefreshMs/],
     [{ misspelt: 1 }, /dnsResolver\.misspelt is not an option/],
   ])('refuses %j', (options, message) => {
     expect(() => dnsResolver(options as object)).toThrow(message);
