@@ -75,10 +75,9 @@ const BUILDS_ON: Readonly<Record<string, string>> = { 'adapters/gateway': 'adapt
 /** Packages each part of the house may import; a name also allows its subpaths. */
 const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/consul\//, ['consul']],
-  [/^src\/discovery\/sources\//, ['yaml']],
   [/^src\/discovery\/etcd\//, ['@grpc/grpc-js']],
   [/^src\/hashing\//, ['hashring']],
-  [/^src\/config\//, ['yaml']],
+  [/^src\/runtime\/load-yaml\.ts$/, ['yaml']],
   [/^src\/(affinity|resilience)\//, ['lru-cache']],
   [/^src\/resilience\//, ['rate-limiter-flexible']],
   [/^adapters\/grpc\//, ['@grpc/grpc-js']],
