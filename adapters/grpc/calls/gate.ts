@@ -1,6 +1,7 @@
-import { connectivityState, credentials, experimental, Metadata } from '@grpc/grpc-js';
+import { connectivityState, credentials, type experimental, Metadata } from '@grpc/grpc-js';
 import { holdProcess } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
+import { barePick } from './bare-pick.js';
 
 /** What a channel lets through: every call, none, or those that do not wait for better times. */
 export type GateState = 'open' | 'closed' | 'failing';
@@ -19,7 +20,7 @@ interface Place {
 /**
  * Where the calls of a channel wait while it has no connection. grpc-js would queue them, and pick
  * for them in the context of whatever ended the wait: what it asks for then, say the credentials
- * of a call, would run in the context of somebody else, the routing key included. Here each waits
+ * of a call, would run in another's context, its routing key included. Here each waits
  * by a promise of its own, and goes on in the context in which it was made.
  */
 export class CallGate {
@@ -95,21 +96,11 @@ export class CallGate {
  * Credentials of the call itself are asked for at each such pick.
  */
 export function waitingPick(turn: Promise<void>): experimental.PickResult {
-  const subchannel = {
+  return barePick({
     getCallCredentials: () =>
       credentials.createFromMetadataGenerator((_, done) => {
         void turn.then(() => done(null, new Metadata()));
       }),
     getConnectivityState: () => connectivityState.CONNECTING,
-    // Where grpc-js traces.
-    getChannelzRef: () => ({ id: 0 }),
-    getAddress: () => 'none',
-  };
-  return {
-    pickResultType: experimental.PickResultType.COMPLETE,
-    subchannel: subchannel as unknown as experimental.SubchannelInterface,
-    status: null,
-    onCallStarted: null,
-    onCallEnded: null,
-  };
+  });
 }

@@ -1,4 +1,5 @@
-import { connectivityState, credentials, experimental, type StatusObject } from '@grpc/grpc-js';
+import { connectivityState, credentials, type experimental, type StatusObject } from '@grpc/grpc-js';
+import { barePick } from './bare-pick.js';
 import type { CreateCall, Stream, StreamListener } from './connection-with.js';
 import type { Hedges } from './hedges.js';
 
@@ -33,19 +34,9 @@ export function unsentAttempt(hedges: Hedges): experimental.PickResult {
     queueMicrotask(() => hedges.endUnsent((ended) => listener.onReceiveStatus(ended)));
     return NOTHING;
   };
-  const subchannel = {
+  return barePick({
     getCallCredentials: () => credentials.createEmpty(),
     getConnectivityState: () => connectivityState.READY,
     getRealSubchannel: () => ({ createCall }),
-    // Where grpc-js traces.
-    getChannelzRef: () => ({ id: 0 }),
-    getAddress: () => 'none',
-  };
-  return {
-    pickResultType: experimental.PickResultType.COMPLETE,
-    subchannel: subchannel as unknown as experimental.SubchannelInterface,
-    status: null,
-    onCallStarted: null,
-    onCallEnded: null,
-  };
+  });
 }
