@@ -54,14 +54,14 @@ export interface GatewayOptions {
   /** All headers of a request together; bytes. Default 16,384; 1,024 to 1,048,576. */
   readonly maxHeaderBytes?: number;
   /**
-   * A client may take so long for its headers; milliseconds. Default 10,000; 0 (for ever) to
+   * How long a client may take for its headers; milliseconds. Default 10,000; 0 (for ever) to
    * 3,600,000.
    */
   readonly headersTimeoutMs?: number;
   /** And for the whole request; milliseconds. Default 300,000; 0 (for ever) to 86,400,000. */
   readonly requestTimeoutMs?: number;
   /**
-   * An idle connection of a client stays open so long; milliseconds. Default 75,000; 1 to
+   * An idle connection of a client stays open this long; milliseconds. Default 75,000; 1 to
    * 3,600,000.
    */
   readonly keepAliveTimeoutMs?: number;

@@ -10,7 +10,7 @@ export interface HttpAgentOptions {
   readonly service: string;
   /** For `https:`: `true`, or options of `tls.connect`. Default: plain. */
   readonly tls?: boolean | ConnectionOptions;
-  /** Connecting may take so long; milliseconds. Default 2,000; 1 to 3,600,000. */
+  /** How long connecting may take; milliseconds. Default 2,000; 1 to 3,600,000. */
   readonly connectTimeout?: number;
 }
 

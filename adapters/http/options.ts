@@ -54,7 +54,7 @@ export interface HttpOptions extends PoolOptions {
    * Default: host names without a dot, except `localhost`: `http://users/`.
    */
   readonly services?: HttpServices;
-  /** Connecting may take so long; milliseconds. Default 2,000; 1 to 3,600,000. */
+  /** How long connecting may take; milliseconds. Default 2,000; 1 to 3,600,000. */
   readonly connectTimeout?: number;
   /**
    * Whose name the server sees in Host, and in the TLS server name: that of the URL (default) or

@@ -80,7 +80,7 @@ export function serviceFamilies(source: Source): Family[] {
       ({ repeats }) => repeats.retriesOutOfBudget + repeats.hedgesOutOfBudget,
     ),
     counter('fairlead_refused', 'Calls refused by a limit or a breaker.', ({ repeats }) => repeats.refused),
-    counter('fairlead_fallbacks', 'Calls that nobody served, and that got their fallback.', (service) => {
+    counter('fairlead_fallbacks', 'Calls that no endpoint served, and that got their fallback.', (service) => {
       return service.repeats.fallbacks;
     }),
     counter('fairlead_broken_off', 'Calls that had not ended when their service closed.', (service) => {

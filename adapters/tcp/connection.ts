@@ -23,7 +23,7 @@ export interface TcpConnectionOptions {
    */
   readonly tls?: boolean | ConnectionOptions;
   /**
-   * One attempt, TLS handshake included, may take so long; milliseconds. Default 2,000; 1 to
+   * How long one attempt may take, its TLS handshake included; milliseconds. Default 2,000; 1 to
    * 86,400,000.
    */
   readonly connectTimeout?: number;

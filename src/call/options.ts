@@ -67,13 +67,13 @@ export interface CallOptions {
   classifyResult?(result: unknown): Outcome | Verdict | undefined;
 }
 
-/** For calls that have something to say where nobody answers. */
+/** For calls that have something to say where no endpoint serves them. */
 export interface FallbackOption<F> {
   /**
-   * What the call resolves with where nobody served it: a value, or a function of the error (which
-   * may be asynchronous; the call's deadline is over by then). Not for errors of the application,
-   * which are answers, nor where the caller gave up. Counted as `callStats.fallbacks`. Default:
-   * none, the call rejects.
+   * What the call resolves with where no endpoint served it: a value, or a function of the error
+   * (which may be asynchronous; the call's deadline is over by then). Not for errors of the
+   * application, which are answers, nor where the caller gave up. Counted as
+   * `callStats.fallbacks`. Default: none, the call rejects.
    */
   readonly fallback?: F | ((error: unknown) => F | Promise<F>);
 }

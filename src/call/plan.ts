@@ -21,7 +21,7 @@ export interface CallStats {
   readonly hedgesOutOfBudget: number;
   /** Calls refused here, by a limit or a breaker. */
   readonly refused: number;
-  /** Calls that nobody served, and that resolved with their `fallback`. */
+  /** Calls that no endpoint served, and that resolved with their `fallback`. */
   readonly fallbacks: number;
   /** Calls that had not ended when the service closed, and were broken off. */
   readonly brokenOff: number;

@@ -17,7 +17,7 @@ export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
    * Default 3; 1 to 1,000.
    */
   readonly factor?: number;
-  /** And by at least so much above it; milliseconds. Default 50; 0 to 3,600,000. */
+  /** And at least this much above it; milliseconds. Default 50; 0 to 3,600,000. */
   readonly minExcessMs?: number;
   /**
    * With fewer answers within the interval an endpoint is not judged. Default 20; 1 to 1,000,000.

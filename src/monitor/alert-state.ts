@@ -3,9 +3,9 @@ import type { Finding } from './rules/finding.js';
 
 /** When alerts are raised, cleared and told of again. */
 export interface Patience {
-  /** It is raised after so many looks in a row that find it so. */
+  /** It is raised after this many looks in a row that find it so. */
   readonly raiseAfter: number;
-  /** It is over after so many that find it not so. */
+  /** It is over after this many that find it not so. */
   readonly clearAfter: number;
   /** It is told of again after this long, then after twice as long, and so on; milliseconds. */
   readonly againMs: number;

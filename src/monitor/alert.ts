@@ -28,7 +28,7 @@ export interface Silence {
   /** One that there is: `error_rate`. */
   readonly rule?: string;
   readonly subject?: string;
-  /** For so long; milliseconds, 1 to 31,536,000,000 (a year). */
+  /** For how long; milliseconds, 1 to 31,536,000,000 (a year). */
   readonly forMs: number;
   /** Who wants it so, and why: for the others. */
   readonly by?: string;

@@ -66,7 +66,7 @@ export interface RepeatSnapshot {
   readonly hedgesWon: number;
   readonly hedgesOutOfBudget: number;
   readonly refused: number;
-  /** Calls that nobody served, and that got their `fallback`. */
+  /** Calls that no endpoint served, and that got their `fallback`. */
   readonly fallbacks: number;
   /** Calls that had not ended when the service closed, and were broken off. */
   readonly brokenOff: number;

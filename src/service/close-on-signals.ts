@@ -20,7 +20,7 @@ const signalNames: Reader<readonly NodeJS.Signals[]> = (value, name) => {
 };
 
 /**
- * Closes the mesh at the first of these signals, and then ends the process by it, as if nobody had
+ * Closes the mesh at the first of these signals, and then ends the process by it, as if nothing had
  * listened; the second ends it at once. A process with other listeners of the signal is left to
  * them. Returns a function that stops listening. Throws FAIRLEAD_INVALID_OPTION.
  *

@@ -10,7 +10,7 @@ export interface ByHandOptions {
    * week).
    */
   readonly forMs?: number;
-  /** Who does it, for displays. Default: nobody is named. */
+  /** Who does it, for displays. Default: none is named. */
   readonly by?: string;
   /** Why, for displays. Default: none is given. */
   readonly reason?: string;
@@ -60,7 +60,7 @@ const controls = new WeakMap<LiveService, LiveControl>();
 
 /**
  * Drains, ejects and restores endpoints of a service by hand. The same object for the same service,
- * so whoever asks sees what others did. Throws FAIRLEAD_INVALID_OPTION.
+ * so every caller sees what others did. Throws FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
  * endpointControl(mesh.service('users')).drain('users-3', { forMs: 3_600_000, reason: 'new disk' });

@@ -8,7 +8,7 @@ import type { Flight, FlightEndpoint, FlightLog } from './flight.js';
 export interface RecorderSettings {
   /** Decisions kept: a power of two. */
   readonly size: number;
-  /** One decision of so many is kept. */
+  /** One decision in this many is kept. */
   readonly every: number;
 }
 

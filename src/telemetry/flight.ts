@@ -21,7 +21,7 @@ export interface Flight {
   readonly service: string;
   /** The policy as it is when this is read. */
   readonly policy: string;
-  /** One decision of so many is in it. */
+  /** One decision in this many is in it. */
   readonly every: number;
   /** Why it was kept; null for what is read while it goes on. */
   readonly reason: string | null;

@@ -11,7 +11,7 @@ export interface BackHttp2Options {
   /** So long it may take to answer one; milliseconds. Default 20,000; 100 to 3,600,000. */
   readonly pingTimeoutMs?: number;
   /**
-   * A connection without requests stays open so long; milliseconds. Default 300,000; 1 to
+   * A connection without requests stays open this long; milliseconds. Default 300,000; 1 to
    * 3,600,000.
    */
   readonly idleMs?: number;

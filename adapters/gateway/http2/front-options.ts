@@ -16,7 +16,7 @@ export interface FrontHttp2Options {
    */
   readonly controlFramesPerSecond?: number;
   /**
-   * A response that its client takes nothing of for so long is broken off; milliseconds. Default
+   * A response that its client takes nothing of for this long is broken off; milliseconds. Default
    * 60,000; 0 (for ever) to 3,600,000.
    */
   readonly stalledMs?: number;

@@ -3,7 +3,7 @@ import { DAY_MS } from './options.js';
 
 /** How a proxy of this door is closed. */
 export interface CloseOptions {
-  /** What is left is ended after so long; milliseconds. Default 10,000; 0 to 86,400,000. */
+  /** What is left is ended after this long; milliseconds. Default 10,000; 0 to 86,400,000. */
   readonly deadlineMs?: number;
 }
 

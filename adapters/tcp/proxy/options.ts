@@ -20,7 +20,7 @@ export interface TcpProxyOptions {
   readonly service?: string;
   /** Where TLS connections go by the names that they ask for; TLS is not ended here. */
   readonly routes?: readonly TcpRoute[];
-  /** One attempt to connect may take so long; milliseconds. Default 2,000; 1 to 86,400,000. */
+  /** How long one attempt to connect may take; milliseconds. Default 2,000; 1 to 86,400,000. */
   readonly connectTimeout?: number;
   /**
    * A connection on which nothing moves for so long, up to a quarter longer, is reset;

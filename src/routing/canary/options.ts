@@ -14,9 +14,12 @@ import type { JudgeSettings } from './judge.js';
 export interface CanaryStep {
   /** Percent of the calls; above 0 to 100, and more than the step before. */
   readonly share: number;
-  /** The step lasts at least so long; milliseconds. Default 120,000; 1 to 604,800,000. */
+  /** The step lasts at least this long; milliseconds. Default 120,000; 1 to 604,800,000. */
   readonly minMs?: number;
-  /** And until the canary served so many calls. Default 20, from a share of 25 on 200. */
+  /**
+   * And until the canary served this many calls. Default 20, from a share of 25 on 200; 1 to
+   * 1,000,000.
+   */
   readonly minCalls?: number;
 }
 
@@ -43,8 +46,8 @@ export interface CanaryOptions {
    */
   readonly maxErrorPercent?: number;
   /**
-   * A step that waits for calls so long is told as `stalled`; milliseconds. Default 1,800,000; 1 to
-   * 604,800,000.
+   * A step that waits for calls this long is reported as `stalled`; milliseconds. Default
+   * 1,800,000; 1 to 604,800,000.
    */
   readonly stalledAfterMs?: number;
 }

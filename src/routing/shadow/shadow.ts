@@ -13,7 +13,7 @@ import type { ShadowComparison, ShadowSettings } from './options.js';
 
 const shadows = new AsyncLocalStorage<true>();
 
-/** Whether what runs now is the copy of a call, whose result nobody sees. */
+/** Whether what runs now is the copy of a call, whose result nothing reads. */
 export function isShadow(): boolean {
   return shadows.getStore() === true;
 }
