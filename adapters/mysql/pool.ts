@@ -31,6 +31,7 @@ import { Repeats } from './session/repeats.js';
 import { carrySessions, sessionCarriers } from './session/session-carriers.js';
 import { SessionTokens } from './session/session-token.js';
 import { Runner, type RunnerContext } from './session/statement-session.js';
+import { StatementTimes } from './session/statement-times.js';
 import { ConsistencySession, currentScope, withScope } from './session/write-history.js';
 import { Router } from './statement/router.js';
 import type { Statement } from './statement/verdicts.js';
@@ -126,6 +127,7 @@ export class ReplicatedPool extends EventEmitter {
       freshness: new Freshness(cluster, own.consistencyWaitMs),
       retryReads: own.retryReads,
       repeats: new Repeats(cluster.clock),
+      times: new StatementTimes(cluster.service, cluster.clock),
       consistency: own.consistency,
       resetOnRelease: pool.resetOnRelease,
       cleanWithinMs: this.#cleanWithinMs,

@@ -9,7 +9,8 @@ import { fairleadMetricProducer } from 'fairlead/otel';
 import { ShardedRedis } from 'fairlead/redis';
 import { request as undiciRequest } from 'undici';
 import { expect, it } from 'vitest';
-import { startRedis } from '../harness/index.js';
+import { startMysql, startRedis } from '../harness/index.js';
+import { poolOver } from '../mysql/support.js';
 
 interface OtlpMetric {
   readonly name: string;
@@ -130,6 +131,34 @@ it('requests arrive under the names of the HTTP conventions, with the bytes of t
   await mesh.close();
   await receiver.close();
   await new Promise((resolve) => backend.close(resolve));
+});
+
+it('statements of MySQL arrive under the names of the database conventions', async () => {
+  await using topology = await startMysql({ replicas: 1 });
+  const receiver = await startReceiver();
+  await using cluster = poolOver(topology, { probeIntervalMs: 50 });
+  const producer = fairleadMetricProducer(cluster.mesh);
+  const exporter = new OTLPMetricExporter({ url: receiver.url });
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, metricProducers: [producer] })],
+  });
+  for (let i = 0; i < 9; i++) await cluster.pool.query('/* page */ (SELECT 1)');
+  await cluster.pool.execute('select ?', [1]);
+  await expect(cluster.pool.query('SELECT * FROM nowhere.at_all')).rejects.toThrow();
+  await cluster.pool.query('/*!50000 DO 1 */').catch(() => undefined);
+  await provider.forceFlush();
+  const duration = receiver.metrics.find(({ name }) => name === 'db.client.operation.duration');
+  const common = { 'db.system.name': 'mysql', 'server.address': 'mysql' };
+  const select = { ...common, 'db.operation.name': 'SELECT' };
+  expect(pointsOf(duration)).toEqual([
+    [select, 10],
+    [{ ...select, 'error.type': expect.stringMatching(/^1\d{3}$/), 'db.response.status_code': expect.any(String) }, 1],
+    [{ ...common, 'db.operation.name': '_OTHER' }, 1],
+  ]);
+  expect(duration!.histogram!.dataPoints[0]!.sum).toBeGreaterThan(0);
+  await provider.shutdown();
+  producer.close();
+  await receiver.close();
 });
 
 it('commands of Redis arrive under the names of the database conventions', async () => {

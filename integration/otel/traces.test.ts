@@ -240,11 +240,30 @@ describe('statements of a MySQL pool', () => {
     instrument('mysql2');
     await using cluster = poolOver(topology, { probeIntervalMs: 50 });
     traced(cluster.mesh);
-    await cluster.pool.query('SELECT 1');
+    const texts = () =>
+      tracing.spans.map(({ attributes }) => attributes['db.statement'] ?? attributes['db.query.text']);
+    // The first opens its connections within the caller's trace.
+    await tracing.within(() => cluster.pool.query('SELECT 1'));
+    expect(texts()).toEqual(['SELECT 1']);
     tracing.reset();
     await tracing.within(() => cluster.pool.query('SELECT 7'));
     await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(texts()).toEqual(['SELECT 7']);
+  });
+
+  it('have no spans of what a pool sends by itself: settings, initStatements, clean-up', async () => {
+    await using topology = await startMysql({ replicas: 0 });
+    instrument('mysql2');
+    await using cluster = poolOver(topology, { probeIntervalMs: 50, initStatements: ["SET @began = 'yes'"] });
+    traced(cluster.mesh);
+    await tracing.within(async () => {
+      const connection = await cluster.pool.getConnection();
+      await connection.query('SET @mine = 1');
+      connection.release();
+      // On the same connection, once it is clean.
+      await cluster.pool.query('SELECT @began, @mine');
+    });
     const texts = tracing.spans.map(({ attributes }) => attributes['db.statement'] ?? attributes['db.query.text']);
-    expect(texts).toEqual(['SELECT 7']);
+    expect(texts).toEqual(['SET @mine = 1', 'SELECT @began, @mine']);
   });
 });

@@ -20,7 +20,7 @@ export interface MeshFigures extends Disposable {
   latency(service: string): readonly LatencyHistogram[];
   /**
    * Durations of the operations that adapters know by name: gRPC methods, HTTP methods, Redis
-   * commands. As callers see them, repeats included.
+   * commands, statements of MySQL by their first word. As callers see them, repeats included.
    */
   operations(service: string): readonly OperationHistogram[];
   /** Stops measuring, unless others read figures as well. What was counted stays. Idempotent. */

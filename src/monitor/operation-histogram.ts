@@ -9,7 +9,7 @@ import type { ServiceMeter } from '../telemetry/service-meter.js';
 export class OperationHistogram {
   /** Whose convention they follow. */
   readonly system: OperationSystem;
-  /** A method of gRPC or HTTP, the name of a command in upper case. */
+  /** A method of gRPC or HTTP; a command, or a statement's first word, in upper case. */
   readonly operation: string;
   /** `OK`, `503`, the code of an error; '' where the protocol has none for what went well. */
   readonly status: string;

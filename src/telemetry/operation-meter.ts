@@ -1,11 +1,11 @@
 import { Durations } from '../runtime/durations.js';
 
 /** What the operations of a service are calls of: which convention their metrics follow. */
-export type OperationSystem = 'grpc' | 'http' | 'redis' | 'tcp';
+export type OperationSystem = 'grpc' | 'http' | 'redis' | 'mysql' | 'tcp';
 
 /** Operations that ended in one way. */
 export class OperationSeries extends Durations {
-  /** A method, a command, a verb. */
+  /** A method, a command, a verb, the first word of a statement. */
   readonly operation: string;
   /** As its protocol says it: `OK`, `503`, an error's code; '' where it says nothing. */
   readonly status: string;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/index.js';
-import { askRow } from '../driver/ask-row.js';
+import { askUntraced } from '../driver/ask-row.js';
 import type { DriverConnection } from '../driver/driver.js';
 
 /** Looks a second that a server has to answer, from all processes together: 2 % of one core. */
@@ -36,7 +36,7 @@ export class Crowd {
    * as they were told to.
    */
   join(connection: DriverConnection): void {
-    askRow(connection, { sql: MARK }, () => {});
+    askUntraced(connection, { sql: MARK }, () => {});
     this.#nextCountMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -45,7 +45,7 @@ export class Crowd {
     const nowMs = this.#clock.now();
     if (nowMs < this.#nextCountMs) return;
     this.#nextCountMs = Number.POSITIVE_INFINITY;
-    askRow(connection, { sql: COUNT }, (error, { looking }) => {
+    askUntraced(connection, { sql: COUNT }, (error, { looking }) => {
       this.#looking = error ? 1 : Math.max(1, Number(looking) || 1);
       this.#nextCountMs = nowMs + Math.max(COUNT_EVERY_MS, this.#looking * COUNT_APART_MS);
     });

@@ -1,4 +1,4 @@
-import { askRow } from '../driver/ask-row.js';
+import { askUntraced } from '../driver/ask-row.js';
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
 import { GtidPosition } from './gtid.js';
 
@@ -77,6 +77,6 @@ function isUnknownVariable(error: unknown): boolean {
 
 function queryRow(connection: DriverConnection, sql: string): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
-    askRow(connection, { sql }, (error, row) => (error ? reject(error) : resolve(row)));
+    askUntraced(connection, { sql }, (error, row) => (error ? reject(error) : resolve(row)));
   });
 }

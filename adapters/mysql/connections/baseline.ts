@@ -1,5 +1,5 @@
 import { meaningOf } from '../common/errors.js';
-import { askRow } from '../driver/ask-row.js';
+import { askUntraced } from '../driver/ask-row.js';
 import { type DriverConnection, escaping, flavorOf } from '../driver/driver.js';
 
 /**
@@ -65,7 +65,8 @@ const SETTINGS = {
 export function readBaseline(connection: DriverConnection, done: (error: unknown, found?: Baseline) => void): void {
   const { charsetNumber } = connection.config;
   const { clientEncoding } = connection;
-  askRow(connection, { sql: `SELECT ${SETTINGS[flavorOf(connection)].join(', ')}` }, (error, row) => {
+  const sql = `SELECT ${SETTINGS[flavorOf(connection)].join(', ')}`;
+  askUntraced(connection, { sql }, (error, row) => {
     if (!error) done(null, { server: Object.values(row), driver: { charsetNumber, clientEncoding } });
     else if (meaningOf(error).connectionUsable) done(null);
     else done(error);

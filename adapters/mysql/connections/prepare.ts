@@ -1,3 +1,4 @@
+import { runUntraced } from '../../../src/adapter.js';
 import { type DriverConnection, flavorOf } from '../driver/driver.js';
 import { assignmentsOf, type Baseline, isRestorable, isSame, modeOf, readBaseline, restoreDriver } from './baseline.js';
 import type { Inbound } from './inbound.js';
@@ -112,11 +113,16 @@ export function changeUser(
   });
 }
 
-/** One after the other, until one fails. */
+/**
+ * One after the other, until one fails. What the pool itself wants is no part of a caller's trace.
+ */
 function runAll(connection: DriverConnection, statements: readonly string[], done: (error: unknown) => void): void {
   const [statement, ...rest] = statements;
   if (statement === undefined) done(null);
-  else connection.query(statement, [], (error) => (error ? done(error) : runAll(connection, rest, done)));
+  else {
+    const answered = (error: unknown): void => (error ? done(error) : runAll(connection, rest, done));
+    runUntraced(() => connection.query(statement, [], answered));
+  }
 }
 
 const TRACK_POSITIONS = {

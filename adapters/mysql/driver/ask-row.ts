@@ -1,3 +1,4 @@
+import { runUntraced } from '../../../src/adapter.js';
 import type { DriverConnection } from './driver.js';
 
 /** What the rows look like here: the application may have asked for others. */
@@ -23,4 +24,12 @@ export function askRow(
   connection.query({ ...PLAIN, ...question }, undefined, (error, rows) => {
     done(error, (rows as readonly Record<string, unknown>[] | undefined)?.[0] ?? {});
   });
+}
+
+/**
+ * As `askRow`, for what no caller asked for: the first look at servers, and the preparing of a
+ * connection, run in the context of a caller that waits for it, and are no part of its trace.
+ */
+export function askUntraced(...asked: Parameters<typeof askRow>): void {
+  runUntraced(() => askRow(...asked));
 }

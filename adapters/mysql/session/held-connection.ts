@@ -1,3 +1,4 @@
+import { runUntraced } from '../../../src/adapter.js';
 import { Outcome } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -87,7 +88,10 @@ export class HeldConnection {
     if (!(mustStay || resetOnRelease) || !isReusable(physical)) finish(true);
     // Without autocommit each session leaves a transaction, and most leave nothing else.
     else if (hasState || resetOnRelease || physical.autocommits) clean(checkout, finish);
-    else physical.connection.query({ sql: ROLLBACK, timeout: cleanWithinMs }, [], (error) => finish(!error));
+    else {
+      const rollback = { sql: ROLLBACK, timeout: cleanWithinMs };
+      runUntraced(() => physical.connection.query(rollback, [], (error) => finish(!error)));
+    }
   }
 
   /**

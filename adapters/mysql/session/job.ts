@@ -5,6 +5,7 @@ import type { Consistency, RouteChoice } from '../common/options.js';
 import { mayBeAsked } from '../statement/router.js';
 import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Operation } from './operation.js';
+import type { StatementTimes } from './statement-times.js';
 import type { ConsistencySession, Scope } from './write-history.js';
 
 /** What holds for jobs that set nothing themselves. */
@@ -12,6 +13,8 @@ export interface JobContext {
   readonly consistency: Consistency;
   /** The session of statements that belong to no other. */
   readonly session: ConsistencySession;
+  /** Of all sessions of a pool; undefined where none are taken. */
+  readonly times?: StatementTimes;
   scope(): Scope | undefined;
   /** Where the connection of that thread id is; an error where that cannot be known. */
   forThread(thread: number): RouteChoice | FairleadError | undefined;
@@ -38,12 +41,16 @@ export class Job extends CallerContext {
   /** Why it cannot be run, where that is known before anything is done. */
   readonly refusal: unknown;
   sent = false;
+  readonly #times: StatementTimes | undefined;
+  readonly #startMs: number;
 
   constructor(operation: Operation, context: JobContext) {
     super();
     const { call } = operation;
     const scope = context.scope();
     this.operation = operation;
+    this.#times = context.times;
+    this.#startMs = context.times === undefined ? Number.NaN : context.times.begin();
     this.session = scope?.session ?? context.session;
     this.consistency = call?.consistency ?? scope?.consistency ?? context.consistency;
     // A thread's server is not a choice, unless its caller names another one in the same call.
@@ -61,6 +68,7 @@ export class Job extends CallerContext {
    * listeners in place.
    */
   settle(error: unknown, result?: unknown): void {
+    this.#times?.ended(this.#startMs, this.operation.statement.operation, error);
     if (this.sent) this.run(tell, undefined, this.operation, error, result);
     else process.nextTick(() => this.run(tell, undefined, this.operation, error, result));
   }

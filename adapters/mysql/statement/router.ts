@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { classify } from './classify.js';
 import { isServerSchema } from './one-server.js';
+import { operationName } from './operation-name.js';
 import type { Statement } from './verdicts.js';
 
 export interface RouterOptions {
@@ -46,7 +47,7 @@ export class Router {
   route(sql: string): Statement {
     const known = this.#cache.get(sql);
     if (known !== undefined) return known;
-    const statement = this.#judge(sql);
+    const statement: Statement = { ...this.#judge(sql), operation: operationName(sql) };
     if (sql.length <= MAX_CACHED_LENGTH) this.#cache.set(sql, statement);
     return statement;
   }

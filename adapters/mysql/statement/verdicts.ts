@@ -38,6 +38,8 @@ export interface Statement {
   readonly forced?: 'replica' | 'primary';
   /** Where a comment at its head sends it. */
   readonly hint?: 'replica' | 'primary';
+  /** The word that it begins with, for metrics; undefined for what is not a statement. */
+  readonly operation?: string;
   /** Why, for people. */
   readonly reason: string;
 }

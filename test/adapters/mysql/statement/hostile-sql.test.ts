@@ -237,13 +237,14 @@ describe('Router', () => {
     ['several statements', 'SELECT 1; DELETE FROM t'],
     ['a comment that is executed', '/*!50000 DELETE FROM t */'],
   ])('sends nothing to a replica by a comment but what is known to read: %s', (_, sql) => {
-    expect(router().route(`/* fairlead:replica */ ${sql}`)).toEqual(classify(sql, { primaryFunctions: new Set() }));
+    const { operation: _name, ...routed } = router().route(`/* fairlead:replica */ ${sql}`);
+    expect(routed).toEqual(classify(sql, { primaryFunctions: new Set() }));
     expect(router().route('/* fairlead:replica */ SELECT 1').hint).toBe('replica');
   });
 
   it('takes comments for comments where hints are off', () => {
     const deaf = new Router({ primaryFunctions: [], override: undefined, hints: false });
-    expect(deaf.route('/* fairlead:primary */ SELECT 1')).toEqual(
+    expect(deaf.route('/* fairlead:primary */ SELECT 1')).toMatchObject(
       classify('SELECT 1', { primaryFunctions: new Set() }),
     );
   });
