@@ -232,10 +232,16 @@ function rowsOf(prefix: string, shape: ObjectShape, docs: Docs, queue: Queue): s
       `\`${path}\``,
       takes(about, name),
       fallbackOf(about),
-      (docs(name, names) ?? '').replaceAll('|', '\\|'),
+      withoutCells(docs(name, names) ?? '', name).replaceAll('|', '\\|'),
     ];
     return [`| ${cells.join(' | ')} |`, ...(about === undefined ? [] : below(path, about.shape, docs, queue))];
   });
+}
+
+/** The words of a comment without the default, the range and the unit that have cells of their own. */
+function withoutCells(words: string, name: string): string {
+  const alone = words.replace(/\. Default [\d.,]+; [\d.,]+ to (?:[\d.,]+|Infinity)\.$/, '.');
+  return name.endsWith('Ms') ? alone.replace(/; milliseconds\.$/, '.') : alone;
 }
 
 /** The rows of the options within an option; those under names get tables of their own. */
