@@ -4,14 +4,11 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../src/index.js';
-import { endGently } from './common/linger.js';
 import type { Tunnel } from './forward/tunnel.js';
 import { FrontSessions } from './http2/front-sessions.js';
 import { peekPreface } from './http2/preface.js';
 import type { GatewaySettings } from './options.js';
-import { plainHead } from './upgrades.js';
-
-const METHOD_NOT_ALLOWED = 'HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+import { plainHead, responseOn } from './upgrades.js';
 
 /** How often Node looks for clients that are too slow; milliseconds. */
 const SLOW_CHECK_MS = 1_000;
@@ -20,6 +17,12 @@ const SLOW_CHECK_MS = 1_000;
 const PROTOCOLS = ['h2', 'http/1.1'];
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Answers what no route may have, in the gateway's own words: it is logged and counted as any
+ * other.
+ */
+export type Refuse = (request: IncomingMessage, response: ServerResponse, status: number) => void;
 
 /**
  * One request of a pipeline after the other: what follows a POST may depend on it (RFC 9112,
@@ -50,6 +53,7 @@ export class FrontServer {
     clock: Clock,
     handle: Handle,
     upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean,
+    refuse: Refuse,
   ) {
     const { tls, http2, maxHeaderBytes, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = settings;
     const options: ServerOptions = {
@@ -69,7 +73,7 @@ export class FrontServer {
         ? createServer(options, inTurn(handle))
         : createSecureServer({ ...protocols, ...tls, ...options }, inTurn(handle));
     const timing = { maxHeaderBytes, keepAliveTimeoutMs, requestTimeoutMs };
-    this.#http2 = http2 && new FrontSessions({ clock, settings: http2, ...timing, handle });
+    this.#http2 = http2 && new FrontSessions({ clock, settings: http2, ...timing, handle, refuse });
     // Beyond a number of headers Node drops them without a word; their bytes are limited above.
     this.#server.maxHeadersCount = 0;
     const serve = this.#divert(tls === undefined ? 'connection' : 'secureConnection', headersTimeoutMs);
@@ -79,10 +83,9 @@ export class FrontServer {
       socket.unshift(Buffer.concat([Buffer.from(plainHead(request), 'latin1'), head]));
       serve(socket as Socket);
     });
-    this.#server.on('connect', (_request, socket: Socket) => {
+    this.#server.on('connect', (request, socket: Socket) => {
       socket.on('error', () => {});
-      socket.write(METHOD_NOT_ALLOWED);
-      endGently(socket, clock);
+      refuse(request, responseOn(request, socket, clock), 405);
     });
   }
 

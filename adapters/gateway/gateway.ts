@@ -13,7 +13,7 @@ import { forward, type Outgoing, outgoing } from './forward/forwarder.js';
 import { Passage, type PassageHost, type Upgraded } from './forward/passage.js';
 import { Tunnel } from './forward/tunnel.js';
 import { type Upstream, Upstreams } from './forward/upstreams.js';
-import { FrontServer } from './front-server.js';
+import { FrontServer, type Refuse } from './front-server.js';
 import { type Peer, Peers } from './head/client.js';
 import { isMisdirected } from './head/misdirected.js';
 import { isAnswer, type RequestHead, readHead } from './head/request-head.js';
@@ -130,7 +130,7 @@ class LiveGateway implements Gateway, PassageHost {
     // Made now, so that a wrong option is refused now.
     for (const service of Object.keys(upstreams)) this.#upstreams.of(service);
     this.#peers = new Peers(settings.trustedProxies);
-    this.#server = new FrontServer(settings, mesh.clock, this.handle, this.upgrade);
+    this.#server = new FrontServer(settings, mesh.clock, this.handle, this.upgrade, this.#refuse);
     this.#upgrades = settings.upgrades;
     this.#unregister = mesh.register({
       kind: 'gateway',
@@ -168,6 +168,11 @@ class LiveGateway implements Gateway, PassageHost {
     if (isAnswer(head)) passage.answer(head);
     else if (found === undefined) this.#unrouted(passage, head);
     else this.#routed(passage, head, found);
+  };
+
+  /** What is refused for its method or size alone: in the log as any other. */
+  readonly #refuse: Refuse = (request, response, status) => {
+    this.#passage(request, response, this.#peers.of(request.socket)).answer({ status });
   };
 
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {

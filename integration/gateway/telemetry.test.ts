@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { AccessEntry } from 'fairlead/gateway';
 import { describe, expect, it } from 'vitest';
 import { saysWho } from '../http/support.js';
+import { eventually, Http2Client, replyOf } from './http2-support.js';
 import { Origin } from './origin.js';
 import { figuresOf, gatewayOver, RawClient } from './support.js';
 
@@ -37,6 +38,33 @@ describe('the access log', () => {
     expect(JSON.stringify(first)).not.toContain('secret');
     expect(second).toMatchObject({ path: '/other', status: 404 });
     expect(second).not.toHaveProperty('route');
+  });
+
+  it('tells of what no route may have: CONNECT over both versions, heads that are too large over HTTP/2', async () => {
+    await using backend = await saysWho('a');
+    const entries: AccessEntry[] = [];
+    await using running = await gatewayOver([backend.port], {
+      maxHeaderBytes: 2_000,
+      accessLog: (entry) => void entries.push(entry),
+    });
+    await using http2 = new Http2Client(running.url);
+    const tunnel = http2.session.request({ ':method': 'CONNECT', ':authority': 'example.com:443' });
+    expect((await replyOf(tunnel)).status).toBe(405);
+    // Node holds a client to the limit once it has heard of it: a connection's first request may exceed it.
+    await using fresh = new Http2Client(running.url);
+    const large = { ':path': '/large?secret=1', 'x-large': 'x'.repeat(5_000) };
+    expect((await fresh.ask(large)).status).toBe(431);
+    using http1 = await RawClient.to(running.port);
+    const { head } = await http1.send('CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n').response();
+    expect(head).toMatch(/^HTTP\/1.1 405 /);
+    for (let i = 0; i < 400 && entries.length < 3; i++) await pause(5);
+    expect(entries).toMatchObject([
+      { method: 'CONNECT', host: 'example.com:443', protocol: 'HTTP/2.0', status: 405, bytes: 0, broken: false },
+      { method: 'GET', path: '/large', protocol: 'HTTP/2.0', status: 431, broken: false },
+      { method: 'CONNECT', host: 'a:443', protocol: 'HTTP/1.1', status: 405, broken: false },
+    ]);
+    expect(entries.every(({ client, route }) => client === '127.0.0.1' && route === undefined)).toBe(true);
+    await eventually(() => figuresOf(running).inflight === 0, 'nothing in flight');
   });
 
   it('is a logger such as pino as well, and stops nothing where it throws', async () => {

@@ -25,6 +25,8 @@ export interface FrontSessionHost {
   readonly requestTimeoutMs: number;
   readonly counts: FrontCounts;
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Answers what no route may have, in the gateway's own words. */
+  refuse(request: IncomingMessage, response: ServerResponse, status: number): void;
   closed(session: FrontSession): void;
 }
 
@@ -134,7 +136,7 @@ export class FrontSession {
     // What node:http2 holds a client to it knows only after it has said that it has heard.
     const refused = request.method === 'CONNECT' ? 405 : sizeOf(raw) > this.#host.maxHeaderBytes ? 431 : 0;
     if (refused > 0) {
-      response.writeHead(refused, []).end();
+      this.#host.refuse(request.asMessage(), response.asResponse(), refused);
       return;
     }
     if (headers.expect?.toLowerCase() === '100-continue') response.interim(100, []);
