@@ -8,6 +8,9 @@ import type { ConfigDocument } from './document.js';
  */
 export class LastGood {
   readonly #path: string;
+  /** What is to be written, once what is being written is. */
+  #next: ConfigDocument | undefined;
+  #writing: Promise<void> | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -23,7 +26,29 @@ export class LastGood {
     }
   }
 
-  async write(document: ConfigDocument): Promise<void> {
+  /** Resolves, or rejects, when this one or a later one is: one at a time, the latest last. */
+  write(document: ConfigDocument): Promise<void> {
+    this.#next = document;
+    this.#writing ??= this.#writeAll();
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      for (let document = this.#next; document !== undefined; document = this.#next) {
+        this.#next = undefined;
+        await this.#writeOne(document).catch((thrown: unknown) => {
+          // The next one may fare better, and then all is well.
+          if (this.#next === undefined) throw thrown;
+        });
+      }
+    } finally {
+      // In the turn of the last look at what is next: nothing comes between.
+      this.#writing = undefined;
+    }
+  }
+
+  async #writeOne(document: ConfigDocument): Promise<void> {
     const beside = `${this.#path}.${process.pid}.tmp`;
     await writeFile(beside, `${JSON.stringify(document, undefined, 2)}\n`, { mode: 0o600 });
     await rename(beside, this.#path);

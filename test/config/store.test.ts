@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Outcome, type ValueSink, type ValueSource } from 'fairlead';
@@ -66,12 +66,15 @@ services:
   });
 
   it('numbers versions, and says what each changed by path; the same document makes none', async () => {
-    const { config } = setUp();
+    const { config, clock } = setUp();
     await config.apply({ services: { users: { policy: 'random', waitForReadyMs: 1 } } });
+    clock.advance(1_000);
     const second = await config.apply({ services: { users: { policy: 'round_robin', waitForReadyMs: 1 } } });
     expect(second.changes).toEqual([
       { path: 'services.users.policy', before: 'random', after: 'round_robin', effect: 'rebuild' },
     ]);
+    expect(second).toMatchObject({ author: 'unknown', atMs: clock.wallMs(), revision: undefined });
+    expect(second.atMs - config.versions[0]!.atMs).toBe(1_000);
     const again = await config.apply('{"services":{"users":{"waitForReadyMs":1,"policy":"round_robin"}}}');
     expect(again).toBe(second);
     expect(config.versions.map(({ number }) => number)).toEqual([1, 2]);
@@ -387,6 +390,29 @@ services:
     expect(config.current?.number).toBe(2);
   });
 
+  it('spreads them evenly: no more than a few of a fleet change at once, and none late', async () => {
+    const fleet = Array.from({ length: 100 }, (_, seed) => {
+      const { source, push } = pushed();
+      const made = testMesh({ users: endpoints(1) }, { seed });
+      const config = createConfigStore(made.mesh, { compare: false, source, spreadMs: 60_000 });
+      return { ...made, config, push };
+    });
+    const changed = (): number => fleet.filter(({ config }) => config.current?.number === 2).length;
+    for (const { push } of fleet) push('{"services":{"users":{}}}');
+    await settled();
+    for (const { push } of fleet) push('{"services":{"users":{"waitForReadyMs":1}}}');
+    const perTenth: number[] = [];
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const before = changed();
+      for (const { clock } of fleet) clock.advance(6_000);
+      await settled();
+      perTenth.push(changed() - before);
+    }
+    expect(changed()).toBe(100);
+    expect(Math.max(...perTenth)).toBeLessThan(25);
+    expect(Math.min(...perTenth)).toBeGreaterThan(0);
+  });
+
   it('refuses a change on top of another version than was meant', async () => {
     const { config } = setUp();
     await config.apply({ services: { users: {} } }, { ifVersion: 0 });
@@ -411,12 +437,27 @@ services:
       const first = setUp({ lastGood });
       await first.config.apply({ services: { users: { waitForReadyMs: 7 } } });
       await expect.poll(() => readFile(lastGood, 'utf8').catch(() => '')).toContain('"waitForReadyMs": 7');
+      expect((await stat(lastGood)).mode & 0o777).toBe(0o600);
       const second = setUp({ lastGood, source: pushed().source });
       expect(await second.config.ready()).toMatchObject({ number: 1, source: 'last good' });
       await writeFile(lastGood, '{"services":3}');
       const third = setUp({ lastGood });
       await expect.poll(() => third.events).toHaveLength(1);
       expect(third.config.current).toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('keeps the latest of documents that follow each other faster than the disk', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+    const lastGood = join(folder, 'config.json');
+    try {
+      const { config, events } = setUp({ lastGood });
+      for (let i = 1; i <= 50; i++) await config.apply({ services: { users: { waitForReadyMs: i } } });
+      await expect.poll(() => readFile(lastGood, 'utf8').catch(() => '')).toContain('"waitForReadyMs": 50');
+      expect(await readdir(folder)).toEqual(['config.json']);
+      expect(events.filter((event) => event.startsWith('refused'))).toEqual([]);
     } finally {
       await rm(folder, { recursive: true });
     }
