@@ -194,10 +194,10 @@ function whyInvalid(spec: EndpointSpec, seen: boolean): string | undefined {
   if (!Number.isInteger(spec.priority) || spec.priority < 0 || spec.priority > MAX_PRIORITY) {
     return `its priority is ${spec.priority}`;
   }
-  if (typeof spec.zone !== 'string') return 'its zone is no string';
+  if (typeof spec.zone !== 'string') return 'its zone is not a string';
   if (!Array.isArray(spec.tags) || !spec.tags.every(isText)) return 'its tags are no list of strings';
   if (typeof spec.meta !== 'object' || spec.meta === null || !Object.values(spec.meta).every(isText)) {
-    return 'its meta is no object of strings';
+    return 'its meta is not an object of strings';
   }
   return undefined;
 }

@@ -87,7 +87,7 @@ export class ArraySplitter implements BodyReader {
         return false;
       }
     }
-    throw new Error('the answer is no list of instances');
+    throw new Error('the answer is not a list of instances');
   }
 
   /** Where the element ends, or -1 when it goes on after this chunk. */

@@ -172,7 +172,7 @@ export class HealthWatch {
 
   #commit(update: ListUpdate): readonly EndpointSpec[] {
     if (update.isForeign) {
-      throw this.#error('the answer is no list of instances: its elements have no Node or no Service');
+      throw this.#error('the answer is not a list of instances: its elements have no Node or no Service');
     }
     const specs = this.#table.commit(update);
     const { unreadable } = update;

@@ -123,7 +123,9 @@ export class ServiceWatch implements SharedWatch, RangeHearer {
       return typeof input === 'string' || input.id === undefined ? { ...spec, id } : spec;
     } catch (thrown) {
       const reason = toError(thrown).message;
-      this.audience.error(this.#error(`the value of '${key}' is left out, as it is no instance: ${reason}`, thrown));
+      this.audience.error(
+        this.#error(`the value of '${key}' is left out, as it is not an instance: ${reason}`, thrown),
+      );
       return undefined;
     }
   }
