@@ -101,7 +101,10 @@ function memberLine(member) {
   return `- ${code(signatureOf(member))}${doc === '' ? '' : `: ${doc}`}`;
 }
 
-/** A constant stands in a declaration without a word that says so; the members of a union may have comments of their own. */
+/**
+ * A constant stands in a declaration without a word that says so; the members of a union may have
+ * comments of their own.
+ */
 function headOf(item) {
   if (item.kind === ApiItemKind.Namespace) return 'namespace';
   const declaration = declarationOf(item).replace(/ +$/gm, '');

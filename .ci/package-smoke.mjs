@@ -1,5 +1,5 @@
-// Installs the packed package into an empty folder, as a stranger would, and loads it: by import and by require, without any peer; then every
-// subpath beside the peers it is for.
+// Installs the packed package into an empty folder, as a stranger would, and loads it: by import
+// and by require, without any peer; then every subpath beside the peers it is for.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
-// npm run quality [-- ROOM …]: what the unit tests see of src/. First coverage (95 % of lines), then mutation by Stryker, room by room, of the
-// rooms named or of all (80 % of mutants found). It takes hours for all, so it is not part of CI; .quality/ keeps what was found out, and a
-// second run asks only what changed. test/survivors.md says which survivors were read.
+// npm run quality [-- ROOM …]: what the unit tests see of src/. First coverage (95 % of lines),
+// then mutation by Stryker, room by room, of the rooms named or of all (80 % of mutants found). It
+// takes hours for all, so it is not part of CI; .quality/ keeps what was found out, and a second
+// run asks only what changed. test/survivors.md says which survivors were read.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +21,10 @@ for (const room of asked)
 
 const run = (program, ...args) => spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', shell: false }).status === 0;
 
-/** The tests that may find a mutant of a room: those that mirror it, and those of the rooms above it that play whole scenes. */
+/**
+ * The tests that may find a mutant of a room: its own, and those of the rooms above it that play
+ * whole scenes.
+ */
 function testsOf(room) {
   const own = `test/${room}/**/*.test.ts`;
   return [
@@ -53,7 +57,8 @@ function mutate(room) {
       concurrency: Number(process.env.QUALITY_CONCURRENCY ?? 2),
       ignorePatterns: ['.services', 'dist', 'docs', 'integration', 'bench', 'examples', 'ops'],
       ignoreStatic: true,
-      // Its own rewriting of a tsconfig needs the JavaScript API of TypeScript, which 7 has not; nothing here needs to be rewritten.
+      // Its own rewriting of a tsconfig needs the JavaScript API of TypeScript, which 7 has not;
+      // nothing here needs to be rewritten.
       tsconfigFile: '.quality/none.json',
       allowEmpty: true,
       timeoutMS: 20_000,

@@ -2,7 +2,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const conditions = ['fairlead-source', 'node', 'import', 'default'];
 
-/** The unit tests alone, as `npm run quality` measures them: all, or those that its variable names. */
+/** The unit tests alone, as `npm run quality` measures them: all, or those that are named. */
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },

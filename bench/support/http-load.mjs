@@ -1,4 +1,5 @@
-// Plays clients: so many GETs over kept connections, 64 at a time, whenever its parent says so. Ends with its parent.
+// Plays clients: so many GETs over kept connections, 64 at a time, whenever its parent says so.
+// Ends with its parent.
 import { Pool } from 'undici';
 
 const CONCURRENCY = 64;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const NS_PER_US = 1_000;
 const KIB_PER_MIB = 1_024;
 
-/** CPU of all threads of a process so far, microseconds: /proc/<pid>/task/<tid>/schedstat, in ns. */
+/** CPU of all threads of a process so far, microseconds: of /proc/<pid>/task/<tid>/schedstat. */
 export function cpuUsOf(pid: number): number {
   let ns = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`))
