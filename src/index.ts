@@ -106,4 +106,5 @@ export type { CloseOptions } from './service/shutdown.js';
 export type { Subset, SubsetOptions } from './service/subset.js';
 export type { CallMessage, EndpointMessage } from './telemetry/channels.js';
 export type { Flight, FlightEndpoint, FlightLog } from './telemetry/flight.js';
+export type { NewsMessage } from './telemetry/news.js';
 export { type EndpointStats, type ServiceStats, serviceStats } from './telemetry/stats.js';

@@ -27,6 +27,7 @@ import type { OnFailure } from './shards/on-failure.js';
 import { describe, type RingDescription } from './shards/ring-description.js';
 import type { Shard } from './shards/shard.js';
 import { shardFigures } from './shards/shard-figures.js';
+import { ShardNews } from './shards/shard-news.js';
 import type { ShardSet } from './shards/shard-set.js';
 import { type ShardStats, statsOf } from './shards/shard-stats.js';
 import { Topology } from './shards/topology.js';
@@ -59,6 +60,7 @@ export class ShardedRedis extends Redis {
   readonly #topology: Topology;
   readonly #dispatch: Dispatch;
   readonly #policy: OnFailure;
+  readonly #news = new ShardNews();
   readonly #handover: Handover | undefined;
   readonly #status: ClientStatus;
   readonly #remembered: Remembered;
@@ -334,6 +336,7 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     this.#policy.changed(shard);
     this.#handover?.changed(shard);
+    this.#news.changed(shard);
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     const { subscriptions } = this.#dispatch;
     if (subscriptions.active) subscriptions.follow(this.#set);

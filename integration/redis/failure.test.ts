@@ -1,3 +1,4 @@
+import { logMesh } from 'fairlead/monitor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../harness/index.js';
 import { endpointsOf, keyOnEach, type RedisServers, redisOver, startServers } from './support.js';
@@ -18,9 +19,14 @@ describe('when a shard fails', () => {
     await redis.mset(Object.fromEntries(keys.map((key) => [key, 'v'])));
     const states: string[] = [];
     redis.on('shard', ({ name, state }: { name: string; state: string }) => states.push(`${name} ${state}`));
+    const lines: string[] = [];
+    const log = (line: string): void => void lines.push(line);
+    const stopLog = logMesh(over.mesh, { info: log, warn: log, error: log }, { gatherMs: 0 });
 
     await servers.servers[1]!.kill();
     await expect.poll(() => states, { timeout: 15_000 }).toContain('s1 down');
+    await expect.poll(() => lines).toContainEqual(expect.stringMatching(/^fairlead: shard is down \(s1 of /));
+    stopLog();
     await expect(redis.get(keys[1]!)).rejects.toMatchObject({ code: 'FAIRLEAD_SHARD_UNAVAILABLE', endpoint: 's1' });
     expect(await redis.get(keys[0]!)).toBe('v');
     const partial = await redis.mget(keys).catch((error: unknown) => error);

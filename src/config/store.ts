@@ -13,6 +13,7 @@ import type { ApplyOptions, ConfigStore } from './contract.js';
 import { type ConfigChange, diffDocuments, diffReferences, hashDocument } from './diff.js';
 import { type ConfigDocument, DocumentReaders } from './document.js';
 import { LastGood } from './last-good.js';
+import { tellNews } from './news.js';
 import { RemovedServices } from './removed.js';
 import { type Routings, routingsOf } from './routings.js';
 import { type ConfigSections, type SectionUser, SectionUsers } from './sections.js';
@@ -83,6 +84,7 @@ class LiveStore implements ConfigStore, FollowerHost {
       figures: () => this.#figures(),
       close: () => void this.close(),
     });
+    tellNews(this, mesh);
     if (compare) this.#comparison = new Comparison(mesh);
     this.#sections = new SectionUsers(this.#failed);
     this.#routings = routingsOf(mesh);

@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
 import type { Timer } from '../runtime/clock.js';
 import { invalidOption, number, readOptions, withoutCredentials } from '../runtime/options.js';
 import type { Service } from '../service/contract.js';
+import type { NewsMessage } from '../telemetry/news.js';
 
 /** What is needed of a logger: pino's, winston's, or `console`. */
 export interface MeshLogger {
@@ -37,6 +39,7 @@ interface Cause {
 
 /** Causes that are remembered as logged; of texts that others make up there may be any number. */
 const MAX_REMEMBERED = 1_000;
+const NEWS = 'fairlead:news';
 const NAMED = 5;
 const MAX_TEXT = 300;
 // C0, DEL and C1: a text of a registry must not move a terminal's cursor, or begin a line.
@@ -46,8 +49,10 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 /**
  * Logs what an operator must know, a line each: discovery that fails and works again, endpoints
  * that are ejected and return, fail their check, come and go, breakers that open, services that
- * have no endpoint. What has one cause is one line, for all services. Returns a function that
- * stops it. Throws FAIRLEAD_INVALID_OPTION.
+ * have no endpoint; of MySQL another primary, replicas that serve no reads, pools that are full;
+ * shards of Redis that are out and return; configurations and the steps of canaries. What has one
+ * cause is one line, for all services. Returns a function that stops it. Throws
+ * FAIRLEAD_INVALID_OPTION.
  *
  * ```ts
  * const stop = logMesh(mesh, console);
@@ -82,6 +87,8 @@ class MeshLog {
     this.#logger = logger;
     this.#settings = settings;
     this.#stops.push(mesh.follow((service) => this.#follow(service)));
+    subscribe(NEWS, this.#heard);
+    this.#stops.push(() => unsubscribe(NEWS, this.#heard));
   }
 
   stop(): void {
@@ -89,6 +96,12 @@ class MeshLog {
     this.#log();
     for (const stop of this.#stops) stop();
   }
+
+  readonly #heard = (message: unknown): void => {
+    const { owner, level, text, subject } = message as NewsMessage;
+    const isOurs = owner === this.#mesh || this.#mesh.services.get((owner as Service).name) === owner;
+    if (isOurs) this.#say(level, text, subject);
+  };
 
   #follow(service: Service): void {
     const { name } = service;

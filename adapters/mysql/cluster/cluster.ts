@@ -17,6 +17,7 @@ import { Checkout, type CheckoutCallback } from './checkout.js';
 import { probersOf } from './probers.js';
 import { noServer, unknownServer } from './refusals.js';
 import type { Replication } from './replication.js';
+import { RoleNews } from './role-news.js';
 import type { Roles } from './roles.js';
 import type { ServerContext } from './server.js';
 import { ServerSet } from './server-set.js';
@@ -71,17 +72,24 @@ export class Cluster {
     const connectTo = { clock, service: service.name, connection, allowPublicKeyRetrieval };
     const probers = probersOf(mesh);
     const context: ServerContext = { ...options, clock, random, service, connectTo, probers };
+    const news = new RoleNews(service);
     this.#servers = new ServerSet(context, {
       changed: () => this.#changed(),
       opened: options.opened,
-      enqueued: options.enqueued,
+      enqueued: () => {
+        news.full();
+        options.enqueued();
+      },
     });
     const roles = this.#servers.roles;
     this.#roles = roles;
     const policy = own.policy === undefined ? {} : { policy: own.policy };
     this.#primaries = service.subset({ usable: (each) => roles.whyNotWritten(each) === undefined });
     this.#replicas = service.subset({ usable: (each) => roles.whyNotRead(each) === undefined, ...policy });
-    this.#rolesChanged = () => options.rolesChanged();
+    this.#rolesChanged = () => {
+      news.changed(statusOf(this.#statusContext()));
+      options.rolesChanged();
+    };
     this.#stopListening = [
       service.on('endpoints', ({ arrived, departed }) => this.#servers.apply(arrived, departed)),
       service.on('rotation', () => this.#told()),

@@ -7,6 +7,7 @@ import type { ArmPart } from '../split/arm-part.js';
 import { BASELINE } from '../split/options.js';
 import { BaselineLatency } from './baseline-latency.js';
 import { type CanarySignal, type Evidence, Judge } from './judge.js';
+import { canaryNews } from './news.js';
 import { type CanaryOptions, type CanarySettings, checkSteps, readCanary, type StepSettings } from './options.js';
 
 /**
@@ -125,6 +126,12 @@ class LiveCanary implements Canary {
     this.#latency = new BaselineLatency(routing.service.clock);
     this.#judge = new Judge(settings.judge, arm.counts, this.#baseline.counts);
     this.#begin(0);
+    const news = canaryNews(settings.arm, routing.service);
+    this.#events.on('changed', news.changed);
+    this.#events.on('passed', news.passed);
+    this.#events.on('rolledBack', news.rolledBack);
+    this.#events.on('stalled', news.stalled);
+    news.changed(this.status);
     this.#armTimer();
   }
 
