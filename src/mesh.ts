@@ -119,8 +119,13 @@ export interface Mesh extends AsyncDisposable {
    * the returned function is called. What it throws is thrown to whoever makes the service.
    */
   follow(listener: (service: Service) => void): () => void;
-  /** Aborts when the mesh begins to close: for what adapters run beside its services. */
+  /** Aborts when its services begin to close: for what adapters run beside them. */
   readonly closing: AbortSignal;
+  /**
+   * True from `close()` on, while `drain` still runs too: instances leave the registries, and this
+   * process wants no new work. `health()` of `fairlead/monitor` is `down` then.
+   */
+  readonly draining: boolean;
   /** Its time: resolvers and adapters use no other. */
   readonly clock: Clock;
   /** Its random numbers: resolvers and adapters use no other. Not for secrets. */
@@ -204,6 +209,7 @@ class LiveMesh implements Mesh {
   /** What each service was given when it was made. */
   readonly #given = new Map<string, ServiceOptions>();
   #configured: MeshTarget = {};
+  #draining = false;
   #closing: Promise<void> | undefined;
   /** Who read figures. */
   readonly #readers = new Set<object>();
@@ -338,8 +344,13 @@ class LiveMesh implements Mesh {
     return this.#abort.signal;
   }
 
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   close(options?: CloseOptions): Promise<void> {
     const settings = readClose(options);
+    this.#draining = true;
     this.#closing ??= this.#windDown(settings);
     return this.#closing;
   }

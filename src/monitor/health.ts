@@ -5,7 +5,7 @@ import type { MeshSnapshot, ServiceSnapshot } from './snapshot.js';
 export type HealthStatus = 'ready' | 'degraded' | 'down';
 
 export interface SubjectHealth {
-  /** A service, or a part of an adapter: `mysql orders`. */
+  /** A service, a part of an adapter (`mysql orders`), or `mesh` while it closes. */
   readonly name: string;
   readonly status: HealthStatus;
   /** Why it is not ready. */
@@ -44,6 +44,11 @@ export function meshHealth(
   const needed = needs === undefined ? subjects : subjects.filter(({ name }) => needs.includes(name));
   const worst = Math.max(0, ...needed.map(({ status }) => GRAVITY.indexOf(status)));
   return { status: GRAVITY[worst]!, subjects };
+}
+
+/** Whatever its services are like: a process that ends wants no new work. */
+export function whileDraining({ subjects }: MeshHealth): MeshHealth {
+  return { status: 'down', subjects: [{ name: 'mesh', status: 'down', reason: 'the mesh is closing' }, ...subjects] };
 }
 
 function serviceHealth(service: ServiceSnapshot, alerts: readonly Alert[]): SubjectHealth {

@@ -4,7 +4,7 @@ import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
-import { type MeshHealth, meshHealth } from './health.js';
+import { type MeshHealth, meshHealth, whileDraining } from './health.js';
 import { type MeshFigures, meshFigures } from './mesh-figures.js';
 import {
   type AlertOptions,
@@ -142,7 +142,8 @@ class LiveMonitor implements MeshMonitor {
   }
 
   health(needs?: readonly string[]): MeshHealth {
-    return meshHealth(this.#figures.read(), this.alerts, needs);
+    const health = meshHealth(this.#figures.read(), this.alerts, needs);
+    return this.#mesh.draining ? whileDraining(health) : health;
   }
 
   follow(config: AlertsSource): () => void {

@@ -366,6 +366,26 @@ describe('what is told of alerts', () => {
 });
 
 describe('health', () => {
+  it('is down from close() on, while drain still runs, whatever its services are like', async () => {
+    const { mesh, monitor } = setUp();
+    let drained = (): void => {};
+    const draining = new Promise<void>((resolve) => {
+      drained = resolve;
+    });
+    const ended = mesh.close({ drain: () => draining });
+    expect(monitor.health(['users'])).toEqual({
+      status: 'down',
+      subjects: [
+        { name: 'mesh', status: 'down', reason: 'the mesh is closing' },
+        { name: 'users', status: 'ready', reason: null },
+      ],
+    });
+    expect(mesh.closing.aborted).toBe(false);
+    drained();
+    await ended;
+    expect(monitor.health().status).toBe('down');
+  });
+
   it('is ready, degraded or down for each service, with the reason', () => {
     const { resolver, monitor, clock } = setUp();
     expect(monitor.health()).toEqual({ status: 'ready', subjects: [{ name: 'users', status: 'ready', reason: null }] });
