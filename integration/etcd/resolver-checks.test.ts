@@ -65,6 +65,6 @@ describe('the etcd resolver, under other faults,', () => {
   it.each<Fault>(['pause', 'cut', 'hold', 'swallow', 'corrupt'])('keeps the list through them (%s)', (fault) =>
     checkOf(outage, '3.5', fault).run(),
   );
-  it('reports changes while each answer takes a quarter of a second', () =>
-    checkOf(/arrivals/, '3.5', 'kill', 250).run());
+  it('reports changes while each answer takes a tenth of a second', () =>
+    checkOf(/arrivals/, '3.5', 'kill', 100).run());
 });
