@@ -169,13 +169,15 @@ describe('the Consul registrar, when things happen at the same time', () => {
     for (let port = 5_001; port < 5_006; port++) {
       const registration = await registrar.register({ ...u1, port });
       await consul.pause();
-      const ending = registration.deregister();
+      // Both may fail before they are awaited below.
+      const ending = registration.deregister().catch(() => {});
       const next = registrar.register({ ...u1, port: port + 100 });
+      next.catch(() => {});
       await wait(400);
       await consul.resume();
       // The agent was away for longer than a request may take: that failed, and left nothing behind.
       const second = await next.catch(() => registrar.register({ ...u1, port: port + 100 }));
-      await ending.catch(() => {});
+      await ending;
       await wait(500);
       expect((await listed(consul)).u1).toMatchObject({ Port: port + 100 });
       await second.deregister();

@@ -54,22 +54,23 @@ describe.each<EtcdVersion>(['3.4', '3.5'])('etcd %s, asked for more than a messa
     expect(list.entries.map(({ key }) => key)).toEqual(entries(2_100, 1).map(([key]) => key));
   });
 
-  it.runIf(version === '3.5')('is listed by smaller pages where one would be larger than 64 MiB', async () => {
-    await using etcd = await startEtcd({ version });
-    for (let at = 0; at < 52; at++) await etcd.put(keyAt(at), paddedTo(at, 1.3 * MIB));
-    const calls = callsTo(etcd);
-    const asked: number[] = [];
-    const watched: Pick<EtcdCalls, 'page' | 'address'> = {
-      address: calls.address,
-      page: (request) => {
-        asked.push(request.limit);
-        return calls.page(request);
-      },
-    };
-    const list = await readAll(watched as EtcdCalls, { key: 'users/', prefix: true }, 100_000);
-    expect(asked).toEqual([2_000, 20, 20, 20]);
-    expect(list.entries).toHaveLength(52);
-  });
+  if (version === '3.5')
+    it('is listed by smaller pages where one would be larger than 64 MiB', async () => {
+      await using etcd = await startEtcd({ version });
+      for (let at = 0; at < 52; at++) await etcd.put(keyAt(at), paddedTo(at, 1.3 * MIB));
+      const calls = callsTo(etcd);
+      const asked: number[] = [];
+      const watched: Pick<EtcdCalls, 'page' | 'address'> = {
+        address: calls.address,
+        page: (request) => {
+          asked.push(request.limit);
+          return calls.page(request);
+        },
+      };
+      const list = await readAll(watched as EtcdCalls, { key: 'users/', prefix: true }, 100_000);
+      expect(asked).toEqual([2_000, 20, 20, 20]);
+      expect(list.entries).toHaveLength(52);
+    });
 
   it('tells of 6 MiB of changes in pieces, which are taken in whole', async () => {
     await using etcd = await startEtcd({ version });

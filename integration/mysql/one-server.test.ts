@@ -36,6 +36,8 @@ async function sleeperWith(server: SqlServer, threadId?: number): Promise<{ slep
       continue;
     }
     const slept = connection.query<RowDataPacket[]>('SELECT SLEEP(2) AS s').then(([rows]) => rows[0]!.s as unknown);
+    // It may be ended before it is awaited.
+    slept.catch(() => {});
     return { slept, end: () => connection.destroy() };
   }
 }
