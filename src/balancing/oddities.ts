@@ -35,6 +35,11 @@ export class Oddities {
   /** Set by a picker that sends probes. */
   probing = false;
 
+  /** `oddity` is one of `Oddity`. */
+  count(oddity: number, times = 1): void {
+    this.counts[oddity] = this.counts[oddity]! + times;
+  }
+
   read(): OddityCounts {
     const [drewSame, drewTried, searched, probes, answers, stale, unanswered] = this.counts as unknown as number[];
     return {

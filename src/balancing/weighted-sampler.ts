@@ -12,7 +12,7 @@ export class WeightedSampler {
   meanWeight = 1;
   readonly #random: Random;
   /** Draws that came to nothing; undefined where they are not counted. */
-  readonly #oddities: Float64Array | undefined;
+  readonly #oddities: Oddities | undefined;
   #endpoints: readonly Endpoint[] = [];
   #equal = true;
   /** Probability of keeping column i, in 2^30ths. */
@@ -25,7 +25,7 @@ export class WeightedSampler {
 
   constructor(random: Random, oddities?: Oddities) {
     this.#random = random;
-    this.#oddities = oddities?.counts;
+    this.#oddities = oddities;
   }
 
   /** The same draws, until either changes, from another stream of random numbers; not counted. */
@@ -80,7 +80,7 @@ export class WeightedSampler {
     for (let attempt = 0; attempt < MAX_REDRAWS; attempt++) {
       const endpoint = this.draw();
       if (!tried.includes(endpoint)) return endpoint;
-      this.#count(Oddity.tried);
+      this.#oddities?.count(Oddity.tried);
     }
     return this.#scan(undefined, tried) ?? this.draw();
   }
@@ -94,7 +94,7 @@ export class WeightedSampler {
     for (let attempt = 0; attempt < MAX_REDRAWS; attempt++) {
       const endpoint = this.drawUntried(tried);
       if (endpoint !== first) return endpoint;
-      this.#count(Oddity.same);
+      this.#oddities?.count(Oddity.same);
     }
     return this.#scan(first, tried) ?? first;
   }
@@ -103,7 +103,7 @@ export class WeightedSampler {
    * One that is neither `other` nor tried, from a random place on; undefined where there is none.
    */
   #scan(other: Endpoint | undefined, tried: readonly Endpoint[] | undefined): Endpoint | undefined {
-    this.#count(Oddity.searched);
+    this.#oddities?.count(Oddity.searched);
     const { length } = this.#endpoints;
     const start = this.#random.below(length);
     for (let step = 0; step < length; step++) {
@@ -111,11 +111,6 @@ export class WeightedSampler {
       if (endpoint !== other && !tried?.includes(endpoint)) return endpoint;
     }
     return undefined;
-  }
-
-  #count(oddity: number): void {
-    const counts = this.#oddities;
-    if (counts !== undefined) counts[oddity] = counts[oddity]! + 1;
   }
 
   #build(weights: Float64Array): void {

@@ -82,9 +82,9 @@ export class LeastLoadedPicker implements Picker {
         continue;
       }
       if (tried?.includes(endpoint)) {
-        this.#count(Oddity.tried);
+        this.#oddities?.count(Oddity.tried);
         if (++refused < MAX_REDRAWS) continue;
-        this.#count(Oddity.searched);
+        this.#oddities?.count(Oddity.searched);
         return this.#scanUntried(tried, endpoint);
       }
       heap.took(index, buckets.ties);
@@ -114,11 +114,6 @@ export class LeastLoadedPicker implements Picker {
     twin.#heap = this.#heap.copy();
     const endpoint = twin.pick(request);
     return { endpoint, drew: [endpoint] };
-  }
-
-  #count(oddity: number): void {
-    const counts = this.#oddities?.counts;
-    if (counts !== undefined) counts[oddity] = counts[oddity]! + 1;
   }
 
   /** A retry whose first endpoints are the least loaded: seldom, so it may look at all of them. */

@@ -67,8 +67,7 @@ export class PrequalPicker implements Picker {
     this.#remove();
     const answer = pool.size < MIN_POOL ? -1 : pool.best(tried);
     if (answer !== -1) return pool.use(answer);
-    const { oddities } = this.#context;
-    if (oddities !== undefined) count(oddities, Oddity.unanswered);
+    this.#context.oddities?.count(Oddity.unanswered);
     return this.#sampler.drawUntried(tried);
   }
 
@@ -101,7 +100,7 @@ export class PrequalPicker implements Picker {
     for (due[0] = due[0]! + this.#settings.probesPerCall; due[0] >= 1; due[0] = due[0]! - 1) {
       // Whatever its weight, which decides how often its answer is used.
       const { endpoint, reply } = targets[random.below(targets.length)]!;
-      if (oddities !== undefined) count(oddities, Oddity.probes);
+      oddities?.count(Oddity.probes);
       try {
         probes.probe(endpoint, reply);
       } catch {
@@ -139,14 +138,10 @@ class Target implements Candidate {
     this.reply = (inflight, latencyMs) => {
       // Nonsense is not an answer.
       if (!this.listens || !(inflight >= 0) || !(latencyMs >= 0)) return;
-      if (oddities !== undefined) count(oddities, Oddity.answers);
+      oddities?.count(Oddity.answers);
       pool.add(this, Math.min(inflight, MAX_INFLIGHT), latencyMs, pickedAtMs);
     };
   }
-}
-
-function count({ counts }: Oddities, oddity: number): void {
-  counts[oddity] = counts[oddity]! + 1;
 }
 
 /**

@@ -204,8 +204,7 @@ export class ProbePool {
       else oldestMs = Math.min(oldestMs, this.#arrivedAtMs[i]!);
     }
     this.#oldestMs[0] = oldestMs;
-    const counts = this.#oddities?.counts;
-    if (counts !== undefined) counts[Oddity.stale] = counts[Oddity.stale]! + before - this.#size;
+    this.#oddities?.count(Oddity.stale, before - this.#size);
   }
 
   /**
