@@ -24,7 +24,7 @@ export const client: ClientPart = {
     const own = { history, keys, name, flavor, autocommits, unique: 0, asNew: undefined };
     if (library === 'plain') {
       const pool = plainPool(ports, LOGIN, rest);
-      return running({ ...own, pool: pool as never }, true, () => pool.end());
+      return running({ ...own, pool: pool as never }, 'plain', () => pool.end());
     }
     const mesh = createMesh({ resolver: consulResolver({ address: consul, env: {} }) });
     const options = { ...rest, ...LOGIN, sessionKeys: SESSION_KEYS, service: SERVICE };
@@ -34,7 +34,7 @@ export const client: ClientPart = {
     const inUse = (): unknown[] => Object.entries(pool.stats()).filter(([, { busy, waiting }]) => busy + waiting > 0);
     const context = { ...own, pool };
     return {
-      ...running(context, operations === 'plain', async () => {
+      ...running(context, operations, async () => {
         await pool.end();
         await mesh.close({ deadlineMs: 2_000 });
       }),
@@ -52,15 +52,19 @@ interface MysqlOptions extends Readonly<Record<string, unknown>> {
   readonly flavor: 'mysql' | 'mariadb';
   /** `plain` is never drawn: mysql2's PoolCluster, to compare with. */
   readonly client?: 'plain';
-  /** Never drawn either: only what PoolCluster can do as well. */
-  readonly operations?: 'plain';
+  /** Names; `plain` is never drawn either: only what PoolCluster can do as well. */
+  readonly operations?: Parameters<typeof choose>[1];
   readonly startsBehind?: boolean;
   readonly autocommit?: boolean;
 }
 
-function running(context: OperationContext, plain: boolean, end: () => Promise<void>): RunningClient {
+function running(
+  context: OperationContext,
+  operations: MysqlOptions['operations'],
+  end: () => Promise<void>,
+): RunningClient {
   return {
-    step: async (worker, random) => void (await choose(random, plain)(context, worker, random)),
+    step: async (worker, random) => void (await choose(random, operations)(context, worker, random)),
     final: () => readAll(context),
     end,
   };

@@ -11,7 +11,7 @@ function check(given: RunRecord): Violation[] {
   const record = { ...given, operations: [...firstWrites(given.schedule), ...given.operations] };
   const { operations } = record;
   return [
-    ...checkCounters(operations, { adds: ['incr'], reads: ['final-count'] }),
+    ...checkCounters(operations, { adds: ['incr', 'add'], reads: ['final-count'] }),
     ...checkRegisters(operations, { writes: ['write'], reads: ['read-strong', 'final-read'] }),
     ...checkRegisters(operations, { writes: ['write'], reads: ['read'], sees: 'own' }),
     ...checkRegisters(operations, { writes: ['write'], reads: ['read-old', 'token-read'], anyAge: () => true }),

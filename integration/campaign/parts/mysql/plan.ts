@@ -4,6 +4,7 @@ import type { FaultKind, Plan } from '../../part.js';
 import { processFaults } from '../../process-faults.js';
 import { registryFaults } from '../../registry.js';
 import { clientFaults } from '../../schedule.js';
+import { someOperations } from './operations/index.js';
 
 export const SERVERS = 3;
 const CLIENTS = 2;
@@ -26,6 +27,7 @@ export function plan(random: Random): Plan {
     charset: pick(undefined, 'UTF8MB4_BIN'),
     autocommit: pick(undefined, undefined, false),
     startsBehind: pick(undefined, true),
+    operations: someOperations(random),
   };
   const clean = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const faults = [

@@ -13,16 +13,32 @@ import {
   writing,
 } from './context.js';
 
+const ADD = 'INSERT INTO counters (k, n) VALUES (?, 1) ON DUPLICATE KEY UPDATE n = n + 1';
+
+/** One statement that must not be done twice, as text, prepared, or on a connection of its own. */
+export const add: Act = (context, worker, random) => {
+  const k = key(context, random);
+  const way = pick(random, 'query', 'query', 'execute', 'connection');
+  return record(context, worker, ['add', k, 1], async () => {
+    if (way !== 'connection')
+      return void (await writing(context, (on) => (way === 'execute' ? on.execute(ADD, [k]) : on.query(ADD, [k]))));
+    await onConnection(context, async (connection) => {
+      await connection.query(ADD, [k]);
+      if (!context.autocommits) await connection.commit();
+    });
+  });
+};
+
 /** In a transaction: adds one, and returns what became of it. */
 export const incr: Act = (context, worker, random) => {
   const k = key(context, random);
   const way = pick(random, 'by hand', 'run', 'run', 'without autocommit', 'denied');
   return record(context, worker, ['incr', k, 1], () => {
-    if (way === 'run') return context.pool.transaction((own) => add(own as never, k));
+    if (way === 'run') return context.pool.transaction((own) => added(own as never, k));
     return onConnection(context, async (connection) => {
       if (way === 'without autocommit') await connection.query('SET autocommit = 0');
       else await connection.beginTransaction();
-      const n = await add(connection, k);
+      const n = await added(connection, k);
       if (way === 'denied') await askForTooMuch(context, connection);
       await connection.commit();
       return n;
@@ -30,8 +46,8 @@ export const incr: Act = (context, worker, random) => {
   });
 };
 
-async function add(connection: Connection, k: string): Promise<unknown> {
-  await connection.query('INSERT INTO counters (k, n) VALUES (?, 1) ON DUPLICATE KEY UPDATE n = n + 1', [k]);
+async function added(connection: Connection, k: string): Promise<unknown> {
+  await connection.query(ADD, [k]);
   return (await row(connection, 'SELECT n FROM counters WHERE k = ?', [k])).n;
 }
 
