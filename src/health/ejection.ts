@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import { type EjectionRatios, mayGo } from './ejection-caps.js';
 import type { EjectionEvent, EjectionTerm } from './ejection-event.js';
 import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
 import {
@@ -14,6 +15,7 @@ import {
   type HealthTracker,
   isSameSignal,
 } from './health.js';
+import { KeptIn } from './kept-in.js';
 
 export interface EjectionHost {
   readonly clock: Clock;
@@ -38,6 +40,8 @@ interface Term {
   readonly grounds: Grounds;
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** When it was last asked before its time, or went out. */
+  askedMs: number;
   /** Until the ejection ends; from then on, until a probe that does not end is given up. */
   timer: Timer | undefined;
 }
@@ -48,22 +52,11 @@ interface Term {
  */
 const PROBE_PATIENCE_MS = 30_000;
 
-/** One that is out is asked at most so often while the last one left cannot be reached. */
+/** One that is out is asked at most so often while none of those left serves. */
 const ASK_AGAIN_MS = 1_000;
-
-/** An endpoint that should go but may not is reported so often at most. */
-const COMPLAIN_EVERY_MS = 1_000;
 
 /** The base by which past ejections of a signal without `EjectionTimes` are forgotten: Envoy's. */
 const DEFAULT_BASE_MS = 30_000;
-
-/** Of the members, the share that may be out at once. */
-export interface EjectionRatios {
-  /** For what they answered. */
-  readonly answers: number;
-  /** Because they could not be reached, or did not answer. */
-  readonly unreachable: number;
-}
 
 /**
  * Carries out what the health signals ask for: caps the share of ejected endpoints, times the
@@ -85,6 +78,10 @@ export interface EjectionRatios {
  * Once its time is over the endpoint takes one call as a probe. An answer returns it. After a
  * failure the signal that ejected it decides whether it stays out, and for how long. A probe that
  * is cancelled, or does not end within 30 s, says nothing: the next call is the probe.
+ *
+ * Where all that are left should go and the caps keep them, one that is out is asked before its
+ * time, each once a second at most: it may be back, and those left are known to fail. Failing then
+ * costs it nothing: it stays out for as long as it would have.
  */
 export class Ejection {
   readonly #host: EjectionHost;
@@ -96,8 +93,7 @@ export class Ejection {
    * Endpoints that left discovery while they were out: should they return, a probing call decides.
    */
   readonly #leftWhileOut = new WeakMap<LiveEndpoint, Term>();
-  /** When it was last reported that the cap kept an endpoint in. */
-  readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
+  readonly #kept: KeptIn;
   /** The base that the verdict now being given was computed with. */
   #baseMs = DEFAULT_BASE_MS;
 
@@ -105,6 +101,7 @@ export class Ejection {
     this.#host = host;
     this.#ratios = ratios;
     this.#history = new EjectionHistory(host.clock, host.random);
+    this.#kept = new KeptIn(host.clock);
     this.#watches = signals.map((signal) => this.#watch(signal));
   }
 
@@ -155,6 +152,7 @@ export class Ejection {
 
   /** A call that was not a probe ended. Hot path. */
   record(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number): void {
+    if (isAnswer(outcome)) this.#kept.delete(endpoint);
     let longestMs = 0;
     let by: Watch | undefined;
     for (let i = 0; i < this.#watches.length; i++) {
@@ -198,8 +196,9 @@ export class Ejection {
       this.#host.changed();
       return;
     }
+    const early = term.untilMs > this.#host.clock.now();
     // Time spent waiting for the probe was no time in service.
-    this.#history.end(endpoint);
+    if (ok || !early) this.#history.end(endpoint);
     let againMs = 0;
     for (const watch of this.#watches) {
       const forMs = this.#safely(() => watch.tracker.probed(endpoint, ok)) ?? 0;
@@ -207,10 +206,19 @@ export class Ejection {
     }
     this.#drop(endpoint);
     if (!ok && againMs > 0) {
-      this.#carryOut(endpoint, againMs, term.watch, groundsOf(outcome), { probes: 1 });
+      if (early) this.#stayOut(endpoint, term);
+      else this.#carryOut(endpoint, againMs, term.watch, groundsOf(outcome), { probes: 1 });
       return;
     }
     this.#host.returned(endpoint);
+    this.#host.changed();
+  }
+
+  /** It was asked before its time, and failed: it is out as if it had not been asked. */
+  #stayOut(endpoint: LiveEndpoint, term: Term): void {
+    const nowMs = this.#host.clock.now();
+    const timer = this.#host.clock.after(term.untilMs - nowMs, () => this.#beginProbing(endpoint));
+    this.#hold(endpoint, { ...term, askedMs: nowMs, timer }, 'ejected');
     this.#host.changed();
   }
 
@@ -237,6 +245,7 @@ export class Ejection {
 
   /** The endpoint left discovery. What is known of it stays known until `forget`. */
   depart(endpoint: LiveEndpoint): void {
+    this.#kept.delete(endpoint);
     const term = this.#terms.get(endpoint);
     if (term === undefined) return;
     this.#end(endpoint);
@@ -257,6 +266,7 @@ export class Ejection {
   /** The endpoint left the membership for good. */
   forget(endpoint: LiveEndpoint): void {
     this.#end(endpoint);
+    this.#kept.delete(endpoint);
     this.#leftWhileOut.delete(endpoint);
     this.#history.forget(endpoint);
     for (const { tracker } of this.#watches) this.#safely(() => tracker.forget(endpoint));
@@ -265,6 +275,7 @@ export class Ejection {
   close(): void {
     for (const { timer } of this.#terms.values()) timer?.cancel();
     this.#terms.clear();
+    this.#kept.clear();
     for (const { tracker } of this.#watches) this.#safely(() => tracker.close?.());
   }
 
@@ -301,53 +312,31 @@ export class Ejection {
     if (enforcementRatio < 1 && this.#host.random.float() >= enforcementRatio) {
       this.#safely(() => watch.tracker.confirmed(endpoint));
       refuse('enforcement');
-    } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
+    } else if (
+      mayGo(grounds, this.#terms, this.#host.members.length, this.#ratios) ||
+      (grounds === 'unreachable' && this.#makeRoom())
+    ) {
       this.#carryOut(endpoint, forMs, watch, grounds, evidence);
     } else {
-      if (grounds === 'unreachable') this.#askLongestOut();
-      if (this.#mayComplain(endpoint)) refuse('cap');
-    }
-  }
-
-  /** The last one left cannot be reached and has to stay: another may be back by now. */
-  #askLongestOut(): void {
-    if (this.#host.members.filter(({ state }) => state === 'ready').length > 1) return;
-    const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
-    for (const [endpoint, { sinceMs, timer, grounds }] of this.#terms) {
-      if (timer === undefined || grounds !== 'unreachable' || endpoint.withdrawn || sinceMs > beforeMs) continue;
-      timer.cancel();
-      this.#beginProbing(endpoint);
-      return;
+      this.#kept.add(endpoint);
+      this.#askLongestOut(grounds);
+      if (this.#kept.mayComplain(endpoint)) refuse('cap');
     }
   }
 
   /**
-   * What is out of bounds stays counted, so every further failure asks again: reported once in a
-   * while.
+   * None of those left serves, and all have to stay: another may be back by now. One that is out
+   * for the same, since one that hangs would hold up a call that others refuse at once.
    */
-  #mayComplain(endpoint: LiveEndpoint): boolean {
-    const nowMs = this.#host.clock.now();
-    if (nowMs - (this.#complainedMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;
-    this.#complainedMs.set(endpoint, nowMs);
-    return true;
-  }
-
-  #mayGo(grounds: Grounds): boolean {
-    const { answers, unreachable } = this.#ratios;
-    let out = 0;
-    let outForAnswers = 0;
-    for (const [endpoint, term] of this.#terms) {
-      // Those that discovery withdrew serve nothing that their ejection could keep from them.
-      if (endpoint.withdrawn) continue;
-      out++;
-      if (term.grounds === 'answers') outForAnswers++;
+  #askLongestOut(kept: Grounds): void {
+    if (!this.#kept.areAll(this.#host.members)) return;
+    const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
+    for (const [endpoint, { askedMs, timer, grounds }] of this.#terms) {
+      if (timer === undefined || grounds !== kept || endpoint.withdrawn || askedMs > beforeMs) continue;
+      timer.cancel();
+      this.#beginProbing(endpoint);
+      return;
     }
-    if (out >= this.#allowed(Math.max(answers, unreachable))) return false;
-    return grounds === 'unreachable' || outForAnswers < this.#allowed(answers);
-  }
-
-  #allowed(ratio: number): number {
-    return Math.max(1, Math.floor(this.#host.members.length * ratio));
   }
 
   /** Lets the one that has been out longest for its answers return. False where there is none. */
@@ -365,7 +354,8 @@ export class Ejection {
     this.#history.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
     const sinceMs = this.#host.clock.now();
-    this.#hold(endpoint, { watch, grounds, sinceMs, untilMs: sinceMs + forMs, timer }, 'ejected');
+    this.#kept.delete(endpoint);
+    this.#hold(endpoint, { watch, grounds, sinceMs, untilMs: sinceMs + forMs, askedMs: sinceMs, timer }, 'ejected');
     for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));
     this.#host.ejected({
       endpoint,

@@ -9,7 +9,7 @@ import type { ZoneOptions, ZoneSettings } from '../endpoint/rotation/zone.js';
 import type { ActiveCheck } from '../health/active-check.js';
 import { type CheckSpec, checkKinds, type SignalSpec, signalKinds } from '../health/by-name.js';
 import { consecutiveFailures } from '../health/consecutive-failures.js';
-import type { EjectionRatios } from '../health/ejection.js';
+import type { EjectionRatios } from '../health/ejection-caps.js';
 import type { HealthSignal } from '../health/health.js';
 import { type ResilienceOptions, type ResilienceSettings, readResilience } from '../resilience/options.js';
 import type { Classify } from '../resilience/verdict.js';
