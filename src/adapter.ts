@@ -45,6 +45,7 @@ export { type CallCounter, callCounter } from './service/call-counter.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
 export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
+export { isUnlisted } from './service/readiness.js';
 export { publishNews } from './telemetry/news.js';
 export type { OperationMeter, OperationSeries } from './telemetry/operation-meter.js';
 export {

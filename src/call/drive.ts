@@ -3,13 +3,13 @@ import { AttemptLog, rememberAttempts } from '../resilience/attempts.js';
 import type { Guard } from '../resilience/guard.js';
 import { retryDelayMs } from '../resilience/retry.js';
 import type { Wait } from '../resilience/waiting-line.js';
-import { judgeAfter } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { lazySignal } from '../runtime/lazy-signal.js';
 import { Outcome } from '../runtime/outcome.js';
 import { AttemptRace } from './attempt-race.js';
 import { fail } from './failed-attempt.js';
 import { callsForFallback, fallBack } from './fallback.js';
+import { firstEndpoint } from './first-endpoint.js';
 import { type CallHost, closedError, type Run } from './host.js';
 import { JudgedResult, judgeResult } from './judged-result.js';
 import type { CallPlan } from './options.js';
@@ -99,7 +99,11 @@ export function signalFor<T>(run: Run<T>, scope: CallScope): AbortSignal {
 async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<Lease> {
   const { guard } = host;
   if (host.rotation.length === 0 && !host.closed) {
-    if (!host.unlisted) await waitForReady(host, scope);
+    if (!host.unlisted) {
+      scope.waitsFor = () => host.explainUnready();
+      await firstEndpoint(host, scope.signal);
+      scope.waitsFor = undefined;
+    }
     scope.throwIfEnded();
     if (host.rotation.length === 0 && !host.closed) throw host.explainUnready();
   }
@@ -113,20 +117,6 @@ async function begin(host: CallHost, plan: CallPlan, scope: CallScope): Promise<
     }
   }
   return acquire(host, plan, scope);
-}
-
-async function waitForReady(host: CallHost, scope: CallScope): Promise<void> {
-  const patience = new AbortController();
-  const timer = judgeAfter(host.clock, host.options.waitForReadyMs, () => patience.abort());
-  scope.waitsFor = () => host.explainUnready();
-  try {
-    await host.ready(AbortSignal.any([scope.signal, patience.signal]));
-  } catch {
-    // Whatever it was, the caller says it better: closed, nothing registered, discovery failing.
-  } finally {
-    scope.waitsFor = undefined;
-    timer.cancel();
-  }
 }
 
 /** Takes its turn where the service's limits let calls wait. */

@@ -3,21 +3,20 @@ import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
 import type { Guard } from '../resilience/guard.js';
 import type { Classify } from '../resilience/verdict.js';
-import type { Clock } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { Random } from '../runtime/random.js';
+import type { FirstEndpointHost } from './first-endpoint.js';
 import type { ServicePlan } from './plan.js';
 
 /** What is called: once per attempt, each on another endpoint where there is one. */
 export type Run<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T> | T;
 
 /** What a call needs of its service. */
-export interface CallHost {
+export interface CallHost extends FirstEndpointHost {
   /** Where this is a part of one. Default: this is the service itself. */
   readonly service?: { readonly name: string };
   readonly name: string;
-  readonly clock: Clock;
   readonly random: Random;
   readonly closed: boolean;
   /** Aborts when the service begins to close. */
@@ -37,7 +36,6 @@ export interface CallHost {
    * endpoint.
    */
   tryAcquire(request: AcquireRequest): Lease | undefined;
-  ready(signal?: AbortSignal): Promise<void>;
   /** Why a call found no endpoint, although it waited for one. */
   explainUnready(): FairleadError;
   /**

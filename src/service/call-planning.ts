@@ -1,3 +1,4 @@
+import { firstEndpoint } from '../call/first-endpoint.js';
 import { type RetrySettings, retryDelayMs } from '../resilience/retry.js';
 import type { Repeat } from '../resilience/verdict.js';
 import type { Service } from './contract.js';
@@ -21,8 +22,11 @@ export interface CallPlanning {
   readonly idempotent: boolean;
   /** Attempts that the service allows a call in all; 1 where it does not repeat. */
   readonly maxAttempts: number;
-  /** The service's `waitForReadyMs`. */
-  readonly waitForReadyMs: number;
+  /**
+   * Resolves when a first attempt is to be made: there is an endpoint, `waitForReadyMs` passed, or
+   * waiting is in vain, which the attempt then says. Also when the signal aborts. Never rejects.
+   */
+  firstEndpoint(signal: AbortSignal): Promise<void>;
   /** A call begins: pays into the budget of repeats. */
   begun(): void;
   /** Something else was answered in place of the service. */
@@ -76,8 +80,8 @@ class LivePlanning implements CallPlanning {
     return this.#live.options.resilience.retry?.maxAttempts ?? 1;
   }
 
-  get waitForReadyMs(): number {
-    return this.#live.options.waitForReadyMs;
+  firstEndpoint(signal: AbortSignal): Promise<void> {
+    return firstEndpoint(this.#live, signal);
   }
 
   begun(): void {

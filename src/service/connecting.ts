@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
-import { type Clock, judgeAfter, type Timer } from '../runtime/clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { CallPlanning } from './call-planning.js';
@@ -62,16 +62,11 @@ export class Connecting<T> {
   }
 
   #wait(): void {
-    const { service, planning, clock } = this.#context;
     const patience = new AbortController();
     this.#patience = patience;
-    this.#timer = judgeAfter(clock, planning.waitForReadyMs, () => patience.abort());
-    // Whatever came of it, `acquire` says it better.
-    const go = (): void => {
-      this.#timer?.cancel();
+    void this.#context.planning.firstEndpoint(patience.signal).then(() => {
       if (!this.#over) this.#attempt(undefined);
-    };
-    service.ready(patience.signal).then(go, go);
+    });
   }
 
   #attempt(last: Error | undefined): void {

@@ -7,31 +7,35 @@ import { holdProcess } from '../runtime/hold-process.js';
 import type { Service } from './contract.js';
 
 /**
- * Resolves once the service has an endpoint to pick; rejects with the caller's reason, or when the
- * service stops. The process stays alive meanwhile.
+ * Resolves once the service has an endpoint to pick, or, for a call, once it is known that waiting
+ * is in vain; rejects with the caller's reason, or when the service stops. The process stays alive
+ * meanwhile.
  */
 export function whenReady(
-  service: Service & { readonly clock: Clock },
+  service: Service & { readonly clock: Clock; readonly unlisted: boolean },
   stopped: AbortSignal,
   caller: AbortSignal | undefined,
+  forCall: boolean,
 ): Promise<void> {
+  const over = (): boolean => service.rotation.length > 0 || (forCall && service.unlisted);
   if (stopped.aborted) return Promise.reject(closedError(service.name));
-  if (service.rotation.length > 0) return Promise.resolve();
+  if (over()) return Promise.resolve();
   if (caller?.aborted) return Promise.reject(caller.reason);
   return new Promise((resolve, reject) => {
     const held = holdProcess(service.clock);
     const end = (settle: () => void): void => {
       held.cancel();
-      stopListening();
+      for (const stop of stopListening) stop();
       if (caller !== undefined) forgetAbort(caller, onAbort);
       forgetAbort(stopped, onStop);
       settle();
     };
     const onAbort = (): void => end(() => reject(caller?.reason));
     const onStop = (): void => end(() => reject(closedError(service.name)));
-    const stopListening = service.on('rotation', () => {
-      if (service.rotation.length > 0) end(resolve);
-    });
+    const look = (): void => {
+      if (over()) end(resolve);
+    };
+    const stopListening = [service.on('rotation', look), service.on('error', look)];
     if (caller !== undefined) whenAborted(caller, onAbort);
     whenAborted(stopped, onStop);
   });

@@ -324,8 +324,8 @@ export class LiveService implements Service, ViewHost {
     return this.sticky?.prepare(sessionsOf(sessions, part), key);
   }
 
-  ready(signal?: AbortSignal): Promise<void> {
-    return whenReady(this, this.#stop.signal, signal);
+  ready(signal?: AbortSignal, forCall = false): Promise<void> {
+    return whenReady(this, this.#stop.signal, signal, forCall);
   }
 
   reportRecovered(endpoint: Endpoint): void {

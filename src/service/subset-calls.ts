@@ -74,8 +74,8 @@ export class SubsetCalls implements CallHost {
   }
 
   /** Of the service: where that has endpoints and the subset none, nothing is waited for. */
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.#service.ready(signal);
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#service.ready(signal, true);
   }
 
   explainUnready(): FairleadError {

@@ -109,13 +109,8 @@ export class StreamForwarding implements AttemptListener, RelayHost {
       return;
     }
     const patience = new AbortController();
-    this.#wait = judgeAfter(this.#passage.host.clock, planning.waitForReadyMs, () => patience.abort());
-    // Whatever came of it, `acquire` says it better.
-    const go = (): void => {
-      this.#wait?.cancel();
-      this.#next(undefined);
-    };
-    service.ready(patience.signal).then(go, go);
+    this.#wait = { cancel: () => patience.abort() };
+    void planning.firstEndpoint(patience.signal).then(() => this.#next(undefined));
   }
 
   /** Ends it in the gateway's own words, or breaks off what has begun. */

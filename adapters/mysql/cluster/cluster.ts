@@ -1,3 +1,4 @@
+import { isUnlisted } from '../../../src/adapter.js';
 import {
   type Clock,
   type Endpoint,
@@ -93,6 +94,7 @@ export class Cluster {
     this.#stopListening = [
       service.on('endpoints', ({ arrived, departed }) => this.#servers.apply(arrived, departed)),
       service.on('rotation', () => this.#told()),
+      service.on('error', () => void (isUnlisted(service.discovery) && this.#tellWaiting())),
     ];
   }
 
@@ -248,6 +250,7 @@ export class Cluster {
       return new FairleadError('FAIRLEAD_CLOSED', message, { service: this.service.name });
     }
     if (this.#closed) return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', { service: this.service.name });
+    if (isUnlisted(this.service.discovery)) return this.noServer('replica');
     return (this.primary === undefined ? this.#roles.tooManyPrimaries() : undefined) ?? this.#servers.refusedLogin;
   }
 
