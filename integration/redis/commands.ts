@@ -1,6 +1,6 @@
 import { FairleadError } from 'fairlead';
 import { CrossShardError, PartialResultError, type ShardedRedis } from 'fairlead/redis';
-import { Redis } from 'ioredis';
+import { Command, Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
 
@@ -83,6 +83,40 @@ export function describeCommands(version: string): void {
       expect(await redis.touch(...keys)).toBe(keys.length);
       expect(await redis.unlink(keys[0]!, keys[1]!, 'missing')).toBe(2);
       expect(await redis.del(...keys)).toBe(keys.length - 2);
+    });
+
+    it('applies transformers of arguments and replies once, also to what is split or asked of all', async () => {
+      const { argument, reply } = (Command as unknown as { _transformer: Transformers })._transformer;
+      const before = { argument: { ...argument }, reply: { ...reply } };
+      const keys = keyOnEach(redis);
+      try {
+        const json = (args: unknown[]): string[] =>
+          args.map((arg, i) => (i % 2 === 0 ? String(arg) : JSON.stringify(arg)));
+        Command.setArgumentTransformer('mset', json);
+        Command.setArgumentTransformer('subscribe', (names) => names.map((name) => `app:${name}`));
+        Command.setReplyTransformer('mget', (replies: string[]) => replies.map((each) => JSON.parse(each)));
+        for (const name of ['del', 'keys', 'scan', 'dbsize']) {
+          Command.setReplyTransformer(name, (whole: unknown) => ({ whole }));
+        }
+        await redis.mset(...keys.flatMap((key) => [key, { of: key }] as never[]));
+        expect(await redis.get(keys[1]!)).toBe(`{"of":"${keys[1]}"}`);
+        expect(await redis.mget(...keys)).toEqual(keys.map((of) => ({ of })));
+        expect(await redis.dbsize()).toEqual({ whole: 3 });
+        const { whole } = (await redis.keys('*')) as unknown as { whole: string[] };
+        expect(whole.sort()).toEqual([...keys].sort());
+        expect(await redis.scan('0', 'COUNT', 100)).toEqual({ whole: [expect.any(String), expect.any(Array)] });
+        expect(await redis.del(...keys)).toEqual({ whole: 3 });
+        const subscriber = redis.duplicate() as ShardedRedis;
+        await subscriber.subscribe('news');
+        expect(await redis.pubsub('CHANNELS')).toEqual(['app:news']);
+        subscriber.disconnect();
+      } finally {
+        for (const [kind, known] of Object.entries(before)) {
+          const now = kind === 'argument' ? argument : reply;
+          for (const name of Object.keys(now)) if (!(name in known)) delete now[name];
+          Object.assign(now, known);
+        }
+      }
     });
 
     it('refuses other commands over several shards before anything is sent', async () => {
@@ -292,4 +326,10 @@ export function describeCommands(version: string): void {
       await own.mesh.close();
     });
   });
+}
+
+/** Where ioredis keeps those of all its clients. */
+interface Transformers {
+  readonly argument: Record<string, unknown>;
+  readonly reply: Record<string, unknown>;
 }

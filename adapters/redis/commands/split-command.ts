@@ -1,5 +1,5 @@
 import { type KeyResult, PartialResultError, type RedisKey } from '../common/errors.js';
-import { type Command, partOf } from '../driver/driver.js';
+import { type Command, decoded, partOf } from '../driver/driver.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { mergeReplies, type Part, type Split, type SplitMerge, splitOf, widthOf } from './split.js';
 import { tracedBatch } from './traced-batch.js';
@@ -71,7 +71,7 @@ function resultsOf(
     const reply = outcome.status === 'fulfilled' ? outcome.value : undefined;
     const at = taken[number]!++;
     const one = merge === 'values' && error === undefined ? (reply as readonly unknown[])[at] : reply;
-    const value = one === undefined ? undefined : command.transformReply(one as Buffer);
+    const value = one === undefined ? undefined : decoded(command, one);
     return { key: command.args[i * width] as RedisKey, shard: parts[number]!.shard.name, value, error };
   });
 }

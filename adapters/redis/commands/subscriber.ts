@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../src/index.js';
-import { breakConnection, type Redis } from '../driver/driver.js';
+import { breakConnection, ownCommand, type Redis, rawCommand } from '../driver/driver.js';
 import type { Shard } from '../shards/shard.js';
 
 /** Channels, patterns, and channels of sharded publishing, by the command that joins them. */
@@ -142,7 +142,7 @@ export class Subscriber {
     if (command !== kind) for (const name of names) this.#held[kind].delete(name);
     let error: Error | undefined;
     try {
-      await this.#connection.call(command, names.map(toBuffer));
+      await this.#connection.sendCommand(rawCommand(command, names.map(toBuffer)));
     } catch (thrown) {
       error = thrown as Error;
     }
@@ -238,9 +238,11 @@ export class Subscriber {
     const answered = (): void => {
       if (this.#epoch === epoch) this.#silentLooks = undefined;
     };
-    this.#connection.call('ping').then(answered, (error: Error) => {
+    const ping = ownCommand('ping');
+    ping.promise.then(answered, (error: Error) => {
       if (error.name === 'ReplyError') answered();
     });
+    this.#connection.sendCommand(ping);
   }
 }
 

@@ -35,13 +35,6 @@ export function isBuiltin(name: string): boolean {
   return builtin.has(name);
 }
 
-/** A part of another command; its reply stays in buffers until the whole is put together. */
-export function partOf(command: Command, args: readonly unknown[]): Command {
-  return new Command(command.name, args as never, IN_BUFFERS);
-}
-
-const IN_BUFFERS = { replyEncoding: null } as never;
-
 /**
  * Commands of a pipeline are numbered so that ioredis can detect a torn one; split, the numbers
  * mean nothing.
