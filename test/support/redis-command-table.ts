@@ -17,6 +17,8 @@ function describe(rule: Rule): string {
       return 'one shard answers for all';
     case 'all':
       return 'sent to every shard; the first reply, when all have answered';
+    case 'kill':
+      return 'sent to every shard, also to those that are down, by a connection of its own; the reply of those that ran a script';
     case 'remembered':
       return 'sent to every shard, and repeated on later connections';
     case 'channel':

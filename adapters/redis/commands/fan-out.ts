@@ -28,8 +28,8 @@ export function sendToAll(
   const whole = Promise.allSettled(replies).then((settled) => {
     const failed = settled.some(({ status }) => status === 'rejected');
     if (failed) {
-      const results = settled.map((each, i) => toResult(shards[i]!, each));
-      const error = new PartialResultError(service, command.name, results);
+      const results = settled.map((each, i) => shardResult(shards[i]!.name, each));
+      const error = new PartialResultError(service, command.name, results, 'shards');
       end(error);
       command.reject(error);
       return;
@@ -46,7 +46,7 @@ export function sendToAll(
 }
 
 /** A command without keys: the shard's name stands in for one. */
-function toResult({ name }: Target, settled: PromiseSettledResult<unknown>): KeyResult {
+export function shardResult(name: string, settled: PromiseSettledResult<unknown>): KeyResult {
   return settled.status === 'fulfilled'
     ? { key: name, shard: name, value: settled.value, error: undefined }
     : { key: name, shard: name, value: undefined, error: settled.reason as Error };

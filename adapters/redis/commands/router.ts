@@ -6,6 +6,7 @@ import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { sendToAll } from './fan-out.js';
 import { KeySpecs } from './key-specs.js';
+import { sendKill } from './kill.js';
 import { hideReserved } from './listing.js';
 import { containerKey, hasOneKeyFirst, isBlocking, isSubscription, RULES, type Rule, ruleOf } from './rules.js';
 import { sendScan } from './scan.js';
@@ -79,7 +80,12 @@ export class Router implements TransactionRouter {
       this.#routeUnknown(command, name);
       return;
     }
-    if (ruleOf(name, command.args)?.to === 'remembered') this.#host.remember(command, name);
+    const rule = ruleOf(name, command.args);
+    if (rule?.to === 'kill' && !shard.shard.inTransaction) {
+      sendKill(command, this.#host.currentSet(), this.service);
+      return;
+    }
+    if (rule?.to === 'remembered') this.#host.remember(command, name);
     if (name === 'multi') shard.shard.beginTransaction();
     else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
     if (isBlocking(name, command.args)) shard.blocking.send(command);
@@ -183,6 +189,9 @@ export class Router implements TransactionRouter {
         return;
       case 'all':
         sendToAll(command, 'first', set, this.service);
+        return;
+      case 'kill':
+        sendKill(command, set, this.service);
         return;
       case 'merged':
         if (rule.merge === 'scan') sendScan(command, set);

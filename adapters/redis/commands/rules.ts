@@ -5,6 +5,7 @@
  * - `one`: one shard answers for all; the first that can be used, by name. Also for commands that
  *   always have a key: sent without one, they are malformed, and the server reports best how.
  * - `all`: sent to every shard; answered when all have answered, with the first one's reply.
+ * - `kill`: sent to every shard whatever its state; those that run no script have nothing to say.
  * - `remembered`: as `all`, and repeated on every later connection.
  * - `merged`: sent to every shard, the replies are put together.
  * - `split`: each shard gets its own keys, the replies are put together.
@@ -12,7 +13,7 @@
  * - `refused`: an error, and nothing is sent.
  */
 export type Rule =
-  | { readonly to: 'one' | 'all' | 'remembered' | 'channel' }
+  | { readonly to: 'one' | 'all' | 'remembered' | 'channel' | 'kill' }
   | { readonly to: 'merged'; readonly merge: Merge }
   | { readonly to: 'split'; readonly merge: 'values' | 'sum' | 'status' }
   /** `evenWithKeys`: although its keys would say where it belongs. */
@@ -24,6 +25,7 @@ export type Merge = 'sum' | 'concat' | 'union' | 'sections' | 'earliest' | 'ever
 const one: Rule = { to: 'one' };
 const all: Rule = { to: 'all' };
 const remembered: Rule = { to: 'remembered' };
+const kill: Rule = { to: 'kill' };
 const channel: Rule = { to: 'channel' };
 const merged = (merge: Merge): Rule => ({ to: 'merged', merge });
 const refused = (why: string): Rule => ({ to: 'refused', why });
@@ -86,11 +88,11 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['config rewrite', all],
   ['script load', all],
   ['script flush', all],
-  ['script kill', all],
+  ['script kill', kill],
   ['function load', all],
   ['function delete', all],
   ['function flush', all],
-  ['function kill', all],
+  ['function kill', kill],
   ['function restore', all],
   ['latency reset', all],
   ['slowlog reset', all],

@@ -63,20 +63,20 @@ export class PartialResultError extends FairleadError {
   /** Apart from what is printed of an error: they hold what the servers answered. */
   readonly #results: readonly KeyResult[];
 
-  constructor(service: string, command: string, results: readonly KeyResult[]) {
+  constructor(service: string, command: string, results: readonly KeyResult[], parts: 'keys' | 'shards' = 'keys') {
     const failed = results.filter(({ error }) => error !== undefined);
     const shards = [...new Set(failed.map(({ shard }) => shard))];
     super(
       'FAIRLEAD_PARTIAL_RESULT',
-      `${command.toUpperCase()} failed for ${failed.length} of ${results.length} keys, on ${shards.join(', ')}: ` +
-        `${failed[0]?.error?.message.replace(/\.$/, '')}. See results for each key.`,
+      `${command.toUpperCase()} failed for ${failed.length} of ${results.length} ${parts}, on ${shards.join(', ')}: ` +
+        `${failed[0]?.error?.message.replace(/\.$/, '')}. See results for each ${parts.slice(0, -1)}.`,
       { service, cause: failed[0]?.error },
     );
     this.command = command;
     this.#results = results;
   }
 
-  /** In the order of the command's keys. */
+  /** In the order of the command's keys; by shards where it names none. */
   get results(): readonly KeyResult[] {
     return this.#results;
   }
