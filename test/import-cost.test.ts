@@ -52,11 +52,11 @@ describe('a door', () => {
     ['src/hashing/index.js', 3, 45, []],
     ['src/adapter.js', 5, 290, []],
     ['src/routing/index.js', 6, 295, []],
-    ['src/config/index.js', 10, 357, []],
+    ['src/config/index.js', 10, 361, []],
     ['src/discovery/dns/index.js', 5, 265, []],
     ['src/testing/index.js', 6, 300, []],
     ['adapters/prometheus/index.js', 6, 310, []],
-    ['adapters/otel/index.js', 6, 316, ['@opentelemetry/api']],
+    ['adapters/otel/index.js', 6, 319, ['@opentelemetry/api']],
   ])('%s loads at most %i files of ours, %i KiB, and no packages but its own', (door, most, kib, packages) => {
     const files = built.filesLoadedBy(door);
     const own = ownOf(files);

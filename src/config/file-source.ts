@@ -4,6 +4,7 @@ import { tell } from '../discovery/tell.js';
 import type { ValueSource } from '../discovery/value-source.js';
 import { whenAborted } from '../runtime/abort-audience.js';
 import { systemClock } from '../runtime/clock.js';
+import { FairleadError } from '../runtime/errors.js';
 import { number, readOptions } from '../runtime/options.js';
 
 export interface FileSourceOptions {
@@ -30,15 +31,27 @@ export function fileSource(options?: FileSourceOptions): ValueSource {
     watch: (key, sink, signal, context) => {
       if (signal.aborted) return;
       const file = new WatchedFile({ path: resolve(key), pollMs }, context?.clock ?? systemClock, {
-        content: (bytes) => {
-          const text = bytes.toString('utf8');
+        isWhole: isJson,
+        content: (text) => {
           // It is being written: a second look follows.
-          if (text.trim() === '') throw new Error(`The file ${key} is empty.`);
+          if (text.trim() === '') throw new Error('it is empty');
           tell(() => sink.value(text));
         },
-        failed: (error) => tell(() => sink.error(error)),
+        failed: (cause) => {
+          const error = new FairleadError('FAIRLEAD_DISCOVERY', `${key}: ${cause.message}`, { cause });
+          tell(() => sink.error(error));
+        },
       });
       whenAborted(signal, () => file.stop());
     },
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

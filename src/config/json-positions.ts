@@ -1,26 +1,5 @@
 import type { Path } from './path.js';
 
-const NAMES = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g;
-
-/**
- * Where a name stands for the second time in one object, in a JSON text that `JSON.parse` takes: it
- * drops the first without a word. Undefined where none does. O(text).
- */
-export function repeatedName(text: string): number | undefined {
-  const open: Set<string>[] = [];
-  for (const { 0: token, 1: string, 2: colon, index } of text.matchAll(NAMES)) {
-    if (token === '{' || token === '[') open.push(new Set());
-    else if (token === '}' || token === ']') open.pop();
-    else if (colon !== undefined) {
-      const names = open.at(-1)!;
-      const name = JSON.parse(string!) as string;
-      if (names.has(name)) return index;
-      names.add(name);
-    }
-  }
-  return undefined;
-}
-
 /**
  * Where the value at `path` begins in a JSON text that `JSON.parse` takes; where `ofKey`, its name.
  * Undefined where there is none. O(text).

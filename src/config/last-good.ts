@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { toError } from '../runtime/errors.js';
+import { replaceFile } from '../runtime/replace-file.js';
 import type { ConfigDocument } from './document.js';
 
 /**
@@ -48,9 +49,7 @@ export class LastGood {
     }
   }
 
-  async #writeOne(document: ConfigDocument): Promise<void> {
-    const beside = `${this.#path}.${process.pid}.tmp`;
-    await writeFile(beside, `${JSON.stringify(document, undefined, 2)}\n`, { mode: 0o600 });
-    await rename(beside, this.#path);
+  #writeOne(document: ConfigDocument): Promise<void> {
+    return replaceFile(this.#path, `${JSON.stringify(document, undefined, 2)}\n`);
   }
 }

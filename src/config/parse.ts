@@ -1,8 +1,15 @@
 import { toError } from '../runtime/errors.js';
-import { loadYaml } from '../runtime/load-yaml.js';
-import { lineAndColumn, type NotJson, parseJson, refuseCycles, yamlMessage } from '../runtime/parse-text.js';
+import { readYaml } from '../runtime/load-yaml.js';
+import {
+  lineAndColumn,
+  type NotJson,
+  parseJson,
+  refuseUnlikeJson,
+  repeatedName,
+  withoutMark,
+} from '../runtime/parse-text.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
-import { jsonOffset, repeatedName } from './json-positions.js';
+import { jsonOffset } from './json-positions.js';
 import type { Path } from './path.js';
 
 /** A document, and where its values stand. */
@@ -21,7 +28,8 @@ const UNKNOWN = { value: undefined, at: () => undefined } as const;
  * Reads JSON, or YAML 1.2 by the package `yaml`, which is loaded when the first text comes that is
  * not JSON. Rejects with ConfigError, which has the place of each mistake.
  */
-export async function parseDocument(text: string, source: string): Promise<Parsed> {
+export async function parseDocument(given: string, source: string): Promise<Parsed> {
+  const text = withoutMark(given);
   let value: unknown;
   try {
     value = parseJson(text);
@@ -31,8 +39,12 @@ export async function parseDocument(text: string, source: string): Promise<Parse
   }
   const repeated = repeatedName(text);
   if (repeated !== undefined) {
-    const message = 'This name stands twice in one object.';
-    throw new ConfigError([{ source, ...lineAndColumn(text, repeated), path: '', message, nearest: undefined }]);
+    throw new ConfigError([problem(source, text, repeated, 'This name stands twice in one object.')]);
+  }
+  try {
+    refuseUnlikeJson(value);
+  } catch (thrown) {
+    throw new ConfigError([problem(source, text, 0, `This JSON is refused: ${toError(thrown).message}.`)]);
   }
   return { value, at: (path, ofKey) => place(text, path, ofKey) };
 }
@@ -43,23 +55,10 @@ export function parsedObject(value: unknown): Parsed {
 }
 
 async function parseYaml(text: string, source: string): Promise<Parsed> {
-  const yaml = await loadYaml('A document');
-  const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const position = (offset: number): { line: number; column: number } => {
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  };
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map(({ message, pos }) => ({
-        source,
-        ...position(pos[0]),
-        path: '',
-        message: `This is not YAML: ${yamlMessage(message)}.`,
-        nearest: undefined,
-      })),
-    );
+  const { yaml, document, value, isYaml, problems } = await readYaml(text, 'A document');
+  if (problems.length > 0) {
+    const what = isYaml ? 'This YAML is refused' : 'This is not YAML';
+    throw new ConfigError(problems.map(({ message, offset }) => problem(source, text, offset, `${what}: ${message}.`)));
   }
   const at = (path: Path, ofKey: boolean): { line: number; column: number } | undefined => {
     for (let length = path.length; length >= 0; length--) {
@@ -68,22 +67,15 @@ async function parseYaml(text: string, source: string): Promise<Parsed> {
         const parent = length === 1 ? document.contents : document.getIn(part.slice(0, -1), true);
         if (yaml.isMap(parent)) {
           const pair = parent.items.find(({ key }) => yaml.isScalar(key) && String(key.value) === part.at(-1));
-          if (yaml.isScalar(pair?.key) && pair.key.range) return position(pair.key.range[0]);
+          if (yaml.isScalar(pair?.key) && pair.key.range) return lineAndColumn(text, pair.key.range[0]);
         }
       }
       const node: unknown = length === 0 ? document.contents : document.getIn(part, true);
-      if (yaml.isNode(node) && node.range) return position(node.range[0]);
+      if (yaml.isNode(node) && node.range) return lineAndColumn(text, node.range[0]);
     }
     return undefined;
   };
-  try {
-    const value: unknown = document.toJS();
-    refuseCycles(value);
-    return { value, at };
-  } catch (thrown) {
-    const message = `This YAML is refused: ${yamlMessage(toError(thrown).message)}.`;
-    throw new ConfigError([{ source, line: 1, column: 1, path: '', message, nearest: undefined }]);
-  }
+  return { value, at };
 }
 
 function place(text: string, path: Path, ofKey: boolean): { line: number; column: number } | undefined {
@@ -96,4 +88,8 @@ function place(text: string, path: Path, ofKey: boolean): { line: number; column
 
 function syntax(source: string, { line, column }: NotJson): ConfigProblem {
   return { source, line, column, path: '', message: 'This is not JSON.', nearest: undefined };
+}
+
+function problem(source: string, text: string, offset: number, message: string): ConfigProblem {
+  return { source, ...lineAndColumn(text, offset), path: '', message, nearest: undefined };
 }

@@ -26,8 +26,13 @@ export async function validateDocument(
   const parsed: Parsed =
     typeof given === 'string' ? await parseDocument(given, source) : parsedObject(structuredCloneOf(given, source));
   const { value, at } = parsed;
+  // Taken for an empty one, what is cut off behind its first comment would take every service out.
+  if (value === undefined || value === null) {
+    const message = 'The document is empty: one that says nothing is written {}.';
+    throw new ConfigError([{ source, line: 1, column: 1, path: '', message, nearest: undefined }]);
+  }
   const check = new DocumentCheck(env);
-  const resolved = check.read(readers.document, value ?? {}, []);
+  const resolved = check.read(readers.document, value, []);
   if (check.findings.length > 0) {
     throw new ConfigError(
       check.findings
@@ -38,7 +43,7 @@ export async function validateDocument(
         .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)),
     );
   }
-  return { document: (value ?? {}) as ConfigDocument, resolved: resolved as ConfigDocument };
+  return { document: value as ConfigDocument, resolved: resolved as ConfigDocument };
 }
 
 function structuredCloneOf(given: object, source: string): unknown {

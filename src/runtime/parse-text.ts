@@ -39,15 +39,59 @@ export function yamlMessage(message: string): string {
 }
 
 /**
- * An anchor may hold an alias of itself (`&a [*a]`): no document means that, and walking it never
- * ends.
+ * Refuses what a document never means, and what code that walks one cannot take: values that JSON
+ * has not (YAML has sets, dates and bytes), an anchor that holds an alias of itself (`&a [*a]`),
+ * and more than 100 levels. Throws an Error that says which.
  */
-export function refuseCycles(value: unknown, above: readonly unknown[] = []): void {
+export function refuseUnlikeJson(value: unknown, above: readonly unknown[] = []): void {
   if (typeof value !== 'object' || value === null) return;
   if (above.includes(value)) throw new Error('an anchor holds an alias of itself');
   if (above.length >= MAX_DEPTH) throw new Error(`it is nested more than ${MAX_DEPTH} deep`);
+  const kind: unknown = Object.getPrototypeOf(value);
+  if (kind !== Object.prototype && kind !== Array.prototype) throw new Error('it holds a value that JSON has not');
   const path = [...above, value];
-  for (const each of Object.values(value)) refuseCycles(each, path);
+  for (const each of Object.values(value)) refuseUnlikeJson(each, path);
 }
 
-const MAX_DEPTH = 100;
+/** Levels that a document may have. */
+export const MAX_DEPTH = 100;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The text of a file in UTF-8, without a byte order mark. Throws an Error where it is not UTF-8:
+ * what cannot be read would stand as U+FFFD in names and addresses.
+ */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new Error('it is not UTF-8');
+  }
+}
+
+/** The text without a byte order mark, which JSON does not know. */
+export function withoutMark(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
+}
+
+const NAMES = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g;
+
+/**
+ * Where a name stands for the second time in one object, in a JSON text that `JSON.parse` takes: it
+ * drops the first without a word. Undefined where none does. O(text).
+ */
+export function repeatedName(text: string): number | undefined {
+  const open: Set<string>[] = [];
+  for (const { 0: token, 1: string, 2: colon, index } of text.matchAll(NAMES)) {
+    if (token === '{' || token === '[') open.push(new Set());
+    else if (token === '}' || token === ']') open.pop();
+    else if (colon !== undefined) {
+      const names = open.at(-1)!;
+      const name = JSON.parse(string!) as string;
+      if (names.has(name)) return index;
+      names.add(name);
+    }
+  }
+  return undefined;
+}

@@ -118,7 +118,9 @@ class ServiceFile {
     listener.audience.add(sink);
     if (known === undefined && this.#services !== undefined) this.#tell(service, listener, this.#services);
     this.#file ??= new WatchedFile(this.#settings, clock, {
-      content: (bytes) => this.#take(bytes),
+      // Half of a JSON text is not JSON.
+      isWhole: () => this.#format === 'json',
+      content: (text) => this.#take(text),
       failed: (error) => this.#failed(error),
     });
     whenAborted(signal, () => {
@@ -140,8 +142,8 @@ class ServiceFile {
     this.#services = undefined;
   }
 
-  async #take(bytes: Buffer): Promise<void> {
-    const services = await parseServices(bytes.toString('utf8'), this.#format);
+  async #take(text: string): Promise<void> {
+    const services = await parseServices(text, this.#format);
     this.#services = services;
     this.#reads++;
     for (const [service, listener] of [...this.#listeners]) this.#tell(service, listener, services);

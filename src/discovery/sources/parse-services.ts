@@ -1,7 +1,6 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
-import { toError } from '../../runtime/errors.js';
-import { loadYaml } from '../../runtime/load-yaml.js';
-import { parseJson, refuseCycles, yamlMessage } from '../../runtime/parse-text.js';
+import { readYaml } from '../../runtime/load-yaml.js';
+import { lineAndColumn, parseJson, repeatedName } from '../../runtime/parse-text.js';
 import { readEndpoint } from '../endpoint-input.js';
 import type { EndpointInput } from '../resolver.js';
 
@@ -18,7 +17,7 @@ export function formatOf(path: string): FileFormat {
  * takes them. Rejects with an Error that says what is wrong, and where.
  */
 export async function parseServices(text: string, format: FileFormat): Promise<Services> {
-  const document = format === 'yaml' ? await parseYaml(text) : parseJson(text);
+  const document = format === 'yaml' ? await parseYaml(text) : parseServicesJson(text);
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new Error('it is not an object of services');
   }
@@ -33,13 +32,19 @@ export async function parseServices(text: string, format: FileFormat): Promise<S
   return services;
 }
 
+function parseServicesJson(text: string): unknown {
+  const value = parseJson(text);
+  const repeated = repeatedName(text);
+  if (repeated === undefined) return value;
+  const { line, column } = lineAndColumn(text, repeated);
+  throw new Error(`a name stands twice in one object: see line ${line}, column ${column}`);
+}
+
 async function parseYaml(text: string): Promise<unknown> {
-  const { parse } = await loadYaml('A file');
-  try {
-    const value: unknown = parse(text, { prettyErrors: false, logLevel: 'error' });
-    refuseCycles(value);
-    return value;
-  } catch (thrown) {
-    throw new Error(`it is not YAML: ${yamlMessage(toError(thrown).message)}`);
-  }
+  const { value, isYaml, problems } = await readYaml(text, 'A file');
+  const [first] = problems;
+  if (first === undefined) return value;
+  const { line, column } = lineAndColumn(text, first.offset);
+  const what = isYaml ? 'its YAML is refused' : 'it is not YAML';
+  throw new Error(`${what}: ${first.message}: see line ${line}, column ${column}`);
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
 import { parseJson } from '../../runtime/parse-text.js';
+import { replaceFile, replaceFileSync } from '../../runtime/replace-file.js';
 import { readEndpoint } from '../endpoint-input.js';
 import type { EndpointInput, ServiceQuery } from '../resolver.js';
 
@@ -55,42 +56,13 @@ export class SnapshotFile {
 
   async write(endpoints: readonly EndpointSpec[], savedAtMs: number): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const temporary = `${this.#path}.${process.pid}`;
-    try {
-      // Removed first: what another left there might have other rights.
-      await rm(temporary, { force: true });
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writeFile(this.#text(endpoints, savedAtMs));
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#path);
-    } catch (thrown) {
-      await rm(temporary, { force: true }).catch(() => {});
-      throw thrown;
-    }
+    await replaceFile(this.#path, this.#text(endpoints, savedAtMs));
   }
 
   /** The same at once: for the end of the process. */
   writeSync(endpoints: readonly EndpointSpec[], savedAtMs: number): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const temporary = `${this.#path}.${process.pid}`;
-    try {
-      rmSync(temporary, { force: true });
-      const file = openSync(temporary, 'wx', 0o600);
-      try {
-        writeFileSync(file, this.#text(endpoints, savedAtMs));
-        fdatasyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, this.#path);
-    } catch (thrown) {
-      rmSync(temporary, { force: true });
-      throw thrown;
-    }
+    replaceFileSync(this.#path, this.#text(endpoints, savedAtMs));
   }
 
   #text(endpoints: readonly EndpointSpec[], savedAtMs: number): string {

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
+import { decodeText } from '../../runtime/parse-text.js';
 
 export interface WatchedFileSettings {
   readonly path: string;
@@ -11,8 +12,13 @@ export interface WatchedFileSettings {
 }
 
 export interface FileHearer {
+  /**
+   * Whether it can be no part of a longer text. Of what may be one (half of a YAML file is YAML) a
+   * change is reported once the file has held it for a moment.
+   */
+  isWhole(text: string): boolean;
   /** What the file holds, other than before. Throws where that is nothing to be used. */
-  content(bytes: Buffer): void | Promise<void>;
+  content(text: string): void | Promise<void>;
   /** It cannot be read, or what it holds is of no use, also after a second look. */
   failed(error: Error): void;
 }
@@ -22,6 +28,9 @@ const SETTLE_MS = 50;
 
 /** A file that is of no use may be half written: it is read again after this; milliseconds. */
 const HALF_WRITTEN_MS = 200;
+
+/** For so long a text that may be half of one has to be all that the file holds; milliseconds. */
+const STEADY_MS = 500;
 
 /** A longer file is no list of instances. */
 const MAX_BYTES = 16_777_216;
@@ -39,7 +48,13 @@ export class WatchedFile {
   #watcher: FSWatcher | undefined;
   #timer: Timer | undefined;
   #poll: Timer | undefined;
+  /** Of what was reported last; empty where that is to be reported once more. */
   #digest = '';
+  /** Of what was ever reported last. */
+  #reported = '';
+  /** Of what the file held at the last look, and since when it has. */
+  #held = '';
+  #heldSinceMs = 0;
   #stamp = '';
   #reading: Promise<void> | undefined;
   #stopped = false;
@@ -113,20 +128,40 @@ export class WatchedFile {
   }
 
   async #take(mayBeHalf: boolean): Promise<void> {
+    let digest = '';
     try {
       this.#stamp = await this.#stampNow();
       const bytes = await this.#bytes();
-      const digest = createHash('sha256').update(bytes).digest('base64');
+      digest = createHash('sha256').update(bytes).digest('base64');
+      if (digest !== this.#held) {
+        this.#held = digest;
+        this.#heldSinceMs = this.#clock.now();
+      }
       if (digest === this.#digest || this.#stopped) return;
+      const text = decodeText(bytes);
+      const waitMs = this.#steadyInMs(digest, text);
+      if (waitMs > 0) {
+        this.#look(waitMs);
+        return;
+      }
       // Before: it may ask to see the same again.
       this.#digest = digest;
-      await this.#hearer.content(bytes);
+      await this.#hearer.content(text);
+      this.#reported = digest;
     } catch (thrown) {
       if (this.#stopped) return;
       this.#digest = '';
+      if (digest === '') this.#held = '';
       if (!mayBeHalf) this.#hearer.failed(toError(thrown));
       else this.#timer = this.#clock.after(HALF_WRITTEN_MS, () => void this.#read(false));
     }
+  }
+
+  /** How long until the text is believed; 0 where it is now. */
+  #steadyInMs(digest: string, text: string): number {
+    const isFirst = this.#reported === '';
+    if (isFirst || digest === this.#reported || this.#hearer.isWhole(text)) return 0;
+    return Math.ceil(this.#heldSinceMs + STEADY_MS - this.#clock.now());
   }
 
   async #bytes(): Promise<Buffer> {
