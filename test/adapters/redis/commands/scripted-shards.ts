@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ManualClock } from 'fairlead/testing';
+import type { Command } from '../../../../adapters/redis/driver/driver.js';
 import { placeShards } from '../../../../adapters/redis/shards/placement.js';
 import type { Shard } from '../../../../adapters/redis/shards/shard.js';
 import { ShardSet } from '../../../../adapters/redis/shards/shard-set.js';
@@ -51,31 +52,31 @@ export class ScriptedConnection extends EventEmitter {
     this.emit('ready');
   }
 
-  call(name: string, names: readonly Buffer[] = []): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.status !== 'ready') {
-        reject(new Error('not connected'));
+  sendCommand(command: Command): Promise<unknown> {
+    const { name } = command;
+    const names = command.args as Buffer[];
+    if (this.status !== 'ready') {
+      command.reject(new Error('not connected'));
+      return command.promise;
+    }
+    const execute = (): void => {
+      const refused = this.#shard.refuses && name.includes('subscribe') && !name.includes('un');
+      if (refused && names.some((each) => this.#shard.refuses!(each.toString('latin1')))) {
+        command.reject(Object.assign(new Error('NOPERM'), { name: 'ReplyError' }));
         return;
       }
-      const execute = (): void => {
-        const refused = this.#shard.refuses && name.includes('subscribe') && !name.includes('un');
-        if (refused && names.some((each) => this.#shard.refuses!(each.toString('latin1')))) {
-          reject(Object.assign(new Error('NOPERM'), { name: 'ReplyError' }));
-          return;
-        }
-        const kind = name.replace('un', '');
-        for (const each of names) {
-          const held = `${kind} ${each.toString('latin1')}`;
-          if (name === kind) this.held.add(held);
-          else this.held.delete(held);
-        }
-        resolve('OK');
-      };
-      const asked = { execute, reject };
-      this.#asked.push(asked);
-      this.#shard.clock.after(COMMAND_TIMEOUT_MS, () => reject(new Error('Command timed out')));
-      this.#shard.clock.after(LATENCY_MS, () => this.answer());
-    });
+      const kind = name.replace('un', '');
+      for (const each of names) {
+        const held = `${kind} ${each.toString('latin1')}`;
+        if (name === kind) this.held.add(held);
+        else this.held.delete(held);
+      }
+      command.resolve(Buffer.from('OK'));
+    };
+    this.#asked.push({ execute, reject: (error) => command.reject(error) });
+    this.#shard.clock.after(COMMAND_TIMEOUT_MS, () => command.reject(new Error('Command timed out')));
+    this.#shard.clock.after(LATENCY_MS, () => this.answer());
+    return command.promise;
   }
 
   answer(): void {
