@@ -51,7 +51,7 @@ export type { OperationMeter, OperationSeries } from './telemetry/operation-mete
 export {
   type BatchAbout,
   type CallAbout,
-  type SetHeader,
+  type HeaderSetter,
   type TracedAttempt,
   type TracedCall,
   type Tracer,

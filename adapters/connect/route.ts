@@ -1,4 +1,4 @@
-import { routeOf, tracerOf } from '../../src/adapter.js';
+import { type HeaderSetter, routeOf, tracerOf } from '../../src/adapter.js';
 import type { AcquireRequest, RoutingKey, Service } from '../../src/index.js';
 import type { HeaderInput } from './routing-key.js';
 
@@ -26,11 +26,13 @@ export function routedHeaders(
   return { labels, header: read ?? header };
 }
 
+const HEADERS: HeaderSetter<Headers> = { set: (headers, name, value) => headers.set(name, value) };
+
 /** What one attempt sends: with what says whose part it is, where the service is traced. */
 export function attemptHeaders(service: Service, header: HeaderInput | undefined): HeaderInput | undefined {
   const tracer = tracerOf(service);
   if (tracer === undefined) return header;
   const headers = new Headers(header);
-  tracer.inject((name, value) => headers.set(name, value));
+  tracer.inject(headers, HEADERS);
   return headers;
 }

@@ -3,7 +3,6 @@ import {
   type Context,
   context,
   type Tracer as OtelTracer,
-  propagation,
   type Span,
   type SpanContext,
   SpanKind,
@@ -13,28 +12,43 @@ import {
 import type {
   BatchAbout,
   CallAbout,
+  HeaderSetter,
   OutcomeName,
-  SetHeader,
   TracedAttempt,
   TracedCall,
   Tracer,
 } from '../../src/adapter.js';
 import type { Endpoint } from '../../src/index.js';
+import { injectFrom } from './inject.js';
+import { attemptStart, CallStarts, FirstAttemptStarts, type SpanStart } from './span-starts.js';
+import { Unsampled } from './unsampled.js';
 
-/** Spans of attempts, in the words of OpenTelemetry's stable conventions and gRFC A72. */
+/**
+ * Spans of attempts, in the words of OpenTelemetry's stable conventions and gRFC A72. The sampler
+ * is asked once a call, where it does not want it: over gRPC for the call, elsewhere for its first
+ * attempt.
+ */
 export class SpanTracer implements Tracer {
   readonly #otel: OtelTracer;
+  readonly #calls = new CallStarts();
+  readonly #firsts = new FirstAttemptStarts();
 
   constructor(otel: OtelTracer) {
     this.#otel = otel;
   }
 
   call(about: CallAbout): TracedCall {
-    return new SpannedCall(this.#otel, about);
+    const active = context.active();
+    const { system, service, method = '', spanned } = about;
+    if (system !== 'grpc' || spanned === true) return new SpannedCall(this.#otel, about, active, this.#firsts);
+    const { name, options } = this.#calls.of(service, method);
+    const own = this.#otel.startSpan(name, options, active);
+    if (!own.isRecording()) return new Unsampled(active, own);
+    return new SpannedCall(this.#otel, about, trace.setSpan(active, own), this.#firsts, own);
   }
 
-  inject(set: SetHeader): void {
-    injectFrom(context.active(), set);
+  inject<C>(carrier: C, setter: HeaderSetter<C>): void {
+    injectFrom(context.active(), carrier, setter);
   }
 
   batch<T>({ system, service, operation, size }: BatchAbout, run: () => T): { sent: T; end(error?: unknown): void } {
@@ -45,8 +59,10 @@ export class SpanTracer implements Tracer {
       'db.operation.batch.size': size,
       'server.address': service,
     };
-    const span = this.#otel.startSpan(name, { kind: SpanKind.INTERNAL, attributes });
-    const sent = context.with(trace.setSpan(context.active(), span), run);
+    const active = context.active();
+    const span = this.#otel.startSpan(name, { kind: SpanKind.INTERNAL, attributes }, active);
+    if (!span.isRecording()) return { sent: new Unsampled(active, span).run(run), end: untold };
+    const sent = context.with(trace.setSpan(active, span), run);
     return {
       sent,
       end: (error) => {
@@ -57,53 +73,32 @@ export class SpanTracer implements Tracer {
   }
 }
 
-function injectFrom(from: Context, set: SetHeader): void {
-  propagation.inject(from, undefined, { set: (_, name, value) => set(name, value) });
-}
+const untold = (): void => {};
 
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** What is the same for all attempts on an endpoint. */
-const peers = new WeakMap<Endpoint, Attributes>();
-
-function peerOf(endpoint: Endpoint): Attributes {
-  let peer = peers.get(endpoint);
-  const { host, port } = endpoint.spec;
-  if (peer === undefined || peer['network.peer.address'] !== host || peer['network.peer.port'] !== port) {
-    peer = { 'network.peer.address': host, 'network.peer.port': port };
-    peers.set(endpoint, peer);
-  }
-  return peer;
-}
-
 class SpannedCall implements TracedCall {
   readonly #otel: OtelTracer;
   readonly #about: CallAbout;
+  readonly #parent: Context;
+  readonly #firsts: FirstAttemptStarts;
   /** Of the call itself, where nothing else makes one: gRPC's. */
   readonly #own: Span | undefined;
-  readonly #parent: Context;
   #attempts = 0;
   #open = 0;
   #last: SpanContext | undefined;
   #waited = false;
   #ended = false;
 
-  constructor(otel: OtelTracer, about: CallAbout) {
+  constructor(otel: OtelTracer, about: CallAbout, parent: Context, firsts: FirstAttemptStarts, own?: Span) {
     this.#otel = otel;
     this.#about = about;
-    const active = context.active();
-    const { system, service, method = '', spanned } = about;
-    if (system === 'grpc' && spanned !== true) {
-      const attributes = { 'rpc.system.name': system, 'rpc.method': method, 'server.address': service };
-      this.#own = otel.startSpan(`Sent.${method}`, { kind: SpanKind.INTERNAL, attributes }, active);
-      this.#parent = trace.setSpan(active, this.#own);
-    } else {
-      this.#own = undefined;
-      this.#parent = active;
-    }
+    this.#parent = parent;
+    this.#firsts = firsts;
+    this.#own = own;
   }
 
   waited(): void {
@@ -111,32 +106,27 @@ class SpannedCall implements TracedCall {
   }
 
   attempt(endpoint: Endpoint): TracedAttempt {
-    const number = this.#attempts++;
     const hedge = this.#open > 0;
+    const { name, options } = this.#start(endpoint, hedge);
+    this.#attempts++;
+    const span = this.#otel.startSpan(name, options, this.#parent);
+    if (!span.isRecording()) return new Unsampled(this.#parent, span);
     this.#open++;
-    const { system, service, method } = this.#about;
-    const attributes: Attributes = {
-      'server.address': service,
-      ...peerOf(endpoint),
-      'fairlead.endpoint': endpoint.spec.id,
-    };
-    if (system === 'grpc') {
-      attributes['rpc.system.name'] = system;
-      attributes['rpc.method'] = method;
-      attributes['previous-rpc-attempts'] = number;
-      attributes['transparent-retry'] = false;
-    } else if (system === 'http') attributes['http.request.method'] = method;
-    if (number > 0 && system !== 'grpc') attributes['http.request.resend_count'] = number;
-    if (hedge) attributes['fairlead.hedge'] = true;
-    const name = system === 'grpc' ? `Attempt.${method}` : `${service} attempt`;
-    const kind = this.#own === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT;
-    const links = this.#last === undefined ? [] : [{ context: this.#last }];
-    const span = this.#otel.startSpan(name, { kind, attributes, links }, this.#parent);
     if (this.#waited) span.addEvent('Delayed LB pick complete');
     if (hedge) (this.#own ?? trace.getSpan(this.#parent))?.addEvent('fairlead.hedge', { endpoint: endpoint.spec.id });
     this.#waited = false;
     this.#last = span.spanContext();
-    return new SpannedAttempt(span, trace.setSpan(this.#parent, span), system, () => this.#open--);
+    return new SpannedAttempt(span, trace.setSpan(this.#parent, span), this.#about.system, () => this.#open--);
+  }
+
+  #start(endpoint: Endpoint, hedge: boolean): SpanStart {
+    if (this.#own === undefined && this.#attempts === 0) return this.#firsts.of(this.#about, endpoint);
+    const kind = this.#own === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT;
+    const { name, options } = attemptStart(this.#about, endpoint, this.#attempts, kind);
+    if (hedge) options.attributes['fairlead.hedge'] = true;
+    return this.#last === undefined
+      ? { name, options }
+      : { name, options: { ...options, links: [{ context: this.#last }] } };
   }
 
   end(status: string): void {
@@ -166,8 +156,8 @@ class SpannedAttempt implements TracedAttempt {
     return context.with(this.#context, send);
   }
 
-  inject(set: SetHeader): void {
-    injectFrom(this.#context, set);
+  inject<C>(carrier: C, setter: HeaderSetter<C>): void {
+    injectFrom(this.#context, carrier, setter);
   }
 
   end(outcome: OutcomeName, status?: string | number): void {

@@ -1,14 +1,19 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { OutcomeName } from '../runtime/outcome.js';
 
-/** Takes a header that tells the server whose part its work is. */
-export type SetHeader = (name: string, value: string) => void;
+/**
+ * Adds a header, which tells the server whose part its work is, to what carries it. One for all
+ * calls, so that none has to make a closure.
+ */
+export interface HeaderSetter<C> {
+  set(carrier: C, name: string, value: string): void;
+}
 
 /** One attempt, as it is traced. */
 export interface TracedAttempt {
   /** Runs what sends it, in its context. */
   run<T>(send: () => T): T;
-  inject(set: SetHeader): void;
+  inject<C>(carrier: C, setter: HeaderSetter<C>): void;
   /** Idempotent: the first counts. `status` is that of its protocol, where it has one. */
   end(outcome: OutcomeName, status?: string | number): void;
 }
@@ -36,7 +41,7 @@ export interface CallAbout {
 export interface Tracer {
   call(about: CallAbout): TracedCall;
   /** What is active now, for the server. */
-  inject(set: SetHeader): void;
+  inject<C>(carrier: C, setter: HeaderSetter<C>): void;
   /** One command that several servers have a part in: `run` sends them. */
   batch<T>(about: BatchAbout, run: () => T): { readonly sent: T; end(error?: unknown): void };
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { type connectivityState, experimental, Metadata, status } from '@grpc/grpc-js';
-import { outcomeName, type TracedAttempt } from '../../../src/adapter.js';
+import { type HeaderSetter, outcomeName, type TracedAttempt } from '../../../src/adapter.js';
 import { type Endpoint, type Lease, Outcome } from '../../../src/index.js';
 import { carriesLoad, takeLoadTrailer } from '../common/orca.js';
 import {
@@ -178,7 +178,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
     this.#listener = listener;
     this.#hadMs = timeLeftMs(metadata);
     if (this.#hadMs === 0) return endUnsent(this, LATE);
-    this.#traced?.inject((name, value) => metadata.set(name, value));
+    this.#traced?.inject(metadata, METADATA);
     const authority = host === this.#context.authority ? (this.#leaf?.authority ?? host) : host;
     const stream = this.#open(metadata, authority, method, id);
     whenServerEnds(stream, (trailers) => this.#serverEnded(trailers));
@@ -301,6 +301,7 @@ export class Attempt implements experimental.PickResult, PendingAttempt, LiveAtt
 }
 
 const NO_METADATA = new Metadata();
+const METADATA: HeaderSetter<Metadata> = { set: (metadata, name, value) => metadata.set(name, value) };
 
 const BROKEN_OFF = 'FAIRLEAD_CLOSED: the call had not ended when the mesh closed, and was broken off';
 

@@ -119,7 +119,7 @@ export class ChannelTelemetry {
 const methods = new Map<string, string>();
 const MAX_METHODS = 4_000;
 
-function methodOf(path: string): string {
+export function methodOf(path: string): string {
   let method = methods.get(path);
   if (method !== undefined) return method;
   method = path.startsWith('/') ? path.slice(1) : path;
