@@ -193,7 +193,7 @@ export class ReplicatedPool extends EventEmitter {
       done(null);
     };
     const runner = new Runner({ ...this.#runnerContext, isSingle: true });
-    runner.run(new ConnectionOperation(LOGIN, logIn, callback));
+    runner.run(new ConnectionOperation(LOGIN, 0, logIn, callback));
     runner.release();
   }
 

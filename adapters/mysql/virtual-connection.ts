@@ -162,13 +162,13 @@ export class VirtualConnection extends EventEmitter {
       this.changeUser({}, options as Callback);
       return;
     }
-    const { initStatements } = this.#context;
+    const { initStatements, queryTimeoutMs } = this.#context;
     const send = ({ physical }: Checkout, done: Callback): void => changeUser(physical, options, initStatements, done);
     const settle = (error: unknown): void => {
       if (!error) Object.assign(this.config, namedIn(options));
       callback?.(error);
     };
-    this.#runner.run(new ConnectionOperation(USER, send, settle));
+    this.#runner.run(new ConnectionOperation(USER, queryTimeoutMs, send, settle));
   }
 
   /** As mysql2's, calls back with the connection itself. */
@@ -250,7 +250,8 @@ export class VirtualConnection extends EventEmitter {
 
   #on(statement: Statement, act: (connection: DriverConnection, done: Callback) => void, callback?: Callback): void {
     const send = (checkout: Checkout, done: Callback): void => act(checkout.physical.connection, done);
-    this.#runner.run(new ConnectionOperation(statement, send, (error, result) => callback?.(error, result)));
+    const settle = (error: unknown, result: unknown): void => callback?.(error, result as never);
+    this.#runner.run(new ConnectionOperation(statement, this.#context.queryTimeoutMs, send, settle));
   }
 }
 

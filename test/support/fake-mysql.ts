@@ -152,7 +152,19 @@ export class FakeConnection extends EventEmitter {
     this.ping(callback);
   }
 
-  changeUser(): void {}
+  changeUser(_options: unknown, callback: (error: unknown) => void): void {
+    this.ping(callback);
+  }
+
+  prepare(_sql: unknown, callback: (error: unknown, statement?: unknown) => void): void {
+    this.ping((error) => callback(error, { execute: () => {} }));
+  }
+
+  execute(_sql: unknown, _values: unknown, callback?: (error: unknown) => void): EventEmitter {
+    const command = new EventEmitter();
+    this.ping(callback ?? (() => command.emit('end')));
+    return command;
+  }
 }
 
 /** Lets everything that waits for nothing but its turn run. */

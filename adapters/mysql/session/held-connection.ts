@@ -12,7 +12,10 @@ export interface HeldContext {
   readonly freshness: Freshness;
   /** mysql2's resetOnRelease: clean even what holds no state. */
   readonly resetOnRelease: boolean;
-  /** An answer to a clean-up that takes longer is lost, and its connection too; milliseconds. */
+  /**
+   * An answer to what the session itself asks (a clean-up, a ping) that takes longer is lost, and
+   * its connection too; milliseconds.
+   */
   readonly cleanWithinMs: number;
   /**
    * Whether a session that got an insert id stays on the primary, where LAST_INSERT_ID() returns

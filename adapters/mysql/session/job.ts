@@ -1,11 +1,12 @@
-import { CallerContext } from '../../../src/adapter.js';
-import { type Endpoint, FairleadError, type Lease } from '../../../src/index.js';
+import { CallerContext, judgeAfter } from '../../../src/adapter.js';
+import { type Clock, type Endpoint, FairleadError, type Lease, type Timer } from '../../../src/index.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { Consistency, RouteChoice } from '../common/options.js';
 import { mayBeAsked } from '../statement/router.js';
 import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Operation } from './operation.js';
 import type { StatementTimes } from './statement-times.js';
+import { timedOut } from './time-limit.js';
 import type { ConsistencySession, Scope } from './write-history.js';
 
 /** What holds for jobs that set nothing themselves. */
@@ -95,6 +96,7 @@ export class JobAttempt implements Attempt {
   readonly number: number;
   /** Undefined once it is over. */
   #host: JobHost | undefined;
+  #limit: Timer | undefined;
 
   constructor(
     host: JobHost,
@@ -112,9 +114,16 @@ export class JobAttempt implements Attempt {
     this.number = number;
   }
 
+  /** It is about to be sent: its time limit begins. */
+  limit(clock: Clock): void {
+    const { timeoutMs = 0 } = this.job.operation;
+    if (timeoutMs > 0) this.#limit = judgeAfter(clock, timeoutMs, () => this.ended(timedOut(timeoutMs)));
+  }
+
   ended(error: unknown, result?: unknown): void {
     const host = this.#host;
     this.#host = undefined;
+    this.#limit?.cancel();
     host?.attemptEnded(this, error, result);
   }
 
@@ -122,6 +131,7 @@ export class JobAttempt implements Attempt {
   end(): boolean {
     const wasOpen = this.#host !== undefined;
     this.#host = undefined;
+    this.#limit?.cancel();
     return wasOpen;
   }
 }

@@ -23,6 +23,11 @@ export interface Operation {
   readonly repeatable: boolean;
   /** What its caller asked for with it: before what holds for the context or the pool. */
   readonly call: Call | undefined;
+  /**
+   * Milliseconds within which it must be over, or its connection is lost; 0 or undefined where the
+   * driver sees to that, or nothing limits it.
+   */
+  readonly timeoutMs?: number;
   /** Sends it. The attempt is notified once it is over; `result` is what the driver returned. */
   send(checkout: Checkout, attempt: Attempt): void;
   /** Settles the caller: with the rows it was handed, or with this error. */

@@ -7,6 +7,7 @@ import type { Router } from '../statement/router.js';
 import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Call, Operation } from './operation.js';
 import { StreamedOperation } from './streamed-operation.js';
+import { timeoutOf } from './time-limit.js';
 
 export interface OperationContext {
   readonly router: Router;
@@ -84,8 +85,12 @@ export function executeOperation(
   const call = callOf(statement, sql, values);
   const timed = withTimeout(sql, context);
   if (callback !== undefined) return new ExecuteOperation(context, statement, call, timed, values, callback);
-  return new StreamedOperation(statement, call, unsentCommand(context, sql), (connection, forward) =>
-    forward(connection.execute(withPlaceholders(timed, context, connection), values)),
+  return new StreamedOperation(
+    statement,
+    call,
+    unsentCommand(context, sql),
+    (connection, forward) => forward(connection.execute(withPlaceholders(timed, context, connection), values)),
+    timeoutOf(timed, 0),
   );
 }
 
@@ -177,6 +182,11 @@ class ExecuteOperation implements Operation {
     return true;
   }
 
+  /** The driver's own begins once the statement is prepared. */
+  get timeoutMs(): number {
+    return timeoutOf(this.#sql, 0);
+  }
+
   get command(): undefined {
     return undefined;
   }
@@ -198,15 +208,18 @@ class ExecuteOperation implements Operation {
 /** Anything else a connection can do, on the connection where its session is. */
 export class ConnectionOperation implements Operation {
   readonly statement: Statement;
+  readonly timeoutMs: number;
   readonly #send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown;
   readonly #settle: (error: unknown, result?: unknown) => void;
 
   constructor(
     statement: Statement,
+    timeoutMs: number,
     send: (checkout: Checkout, done: (error: unknown, result?: unknown) => void) => unknown,
     settle: (error: unknown, result?: unknown) => void,
   ) {
     this.statement = statement;
+    this.timeoutMs = timeoutMs;
     this.#send = send;
     this.#settle = settle;
   }

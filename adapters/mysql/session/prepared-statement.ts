@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Checkout } from '../cluster/checkout.js';
 import { isOpen } from '../connections/physical.js';
 import type { DriverConnection, PreparedStatement, QueryCallback, QueryCommand } from '../driver/driver.js';
@@ -5,6 +6,7 @@ import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Call, Operation } from './operation.js';
 import { callOf, type OperationContext, textOf, unsentCommand } from './operations.js';
 import { StreamedOperation } from './streamed-operation.js';
+import { timeoutOf } from './time-limit.js';
 
 /** What a prepared statement needs of its session. */
 export interface PreparingSession {
@@ -62,6 +64,7 @@ export function prepareStatement(
 class Plan {
   readonly statement: Statement;
   readonly call: Call | undefined;
+  readonly timeoutMs: number;
   readonly #context: OperationContext;
   readonly #session: PreparingSession;
   readonly #options: object;
@@ -69,6 +72,7 @@ class Plan {
   #closed = false;
 
   constructor(context: OperationContext, session: PreparingSession, sql: unknown) {
+    this.timeoutMs = timeoutOf(sql, context.queryTimeoutMs);
     this.#context = context;
     this.#session = session;
     this.#options = typeof sql === 'string' ? { sql } : (sql as object);
@@ -99,13 +103,12 @@ class Plan {
       process.nextTick(fail, unknownHandler());
       return command;
     }
-    const operation = new StreamedOperation(this.statement, this.call, command, (connection, forward) => {
+    const start = (connection: DriverConnection, forward: (from: EventEmitter) => void): void =>
       this.prepareOn(connection, (error, statement) => {
         if (error) fail(error);
         else forward(statement!.execute(values));
       });
-    });
-    this.#session.run(operation);
+    this.#session.run(new StreamedOperation(this.statement, this.call, command, start, this.timeoutMs));
     return command;
   }
 
@@ -120,12 +123,14 @@ class Plan {
 class PrepareOperation implements Operation {
   readonly statement: Statement;
   readonly call: Call | undefined;
+  readonly timeoutMs: number;
   readonly repeatable = true;
   readonly #plan: Plan;
   readonly #connection: object;
   readonly #done: Prepared;
 
   constructor(plan: Plan, connection: object, done: Prepared) {
+    this.timeoutMs = plan.timeoutMs;
     this.#plan = plan;
     this.#connection = connection;
     this.#done = done;
@@ -163,6 +168,10 @@ class Execution implements Operation {
 
   get call(): Call | undefined {
     return this.#plan.call;
+  }
+
+  get timeoutMs(): number {
+    return this.#plan.timeoutMs;
   }
 
   send({ physical }: Checkout, attempt: Attempt): void {

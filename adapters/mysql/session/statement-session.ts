@@ -9,6 +9,7 @@ import type { Operation } from './operation.js';
 import { placeOnReplica, unplaceable } from './placement.js';
 import type { Repeats } from './repeats.js';
 import { forgotten, isInterruption, isUnknownThread, markAmbiguous, rolledBack, withCode } from './session-errors.js';
+import { pingWithin } from './time-limit.js';
 
 export interface RunnerContext extends JobContext, HeldContext {
   readonly retryReads: boolean;
@@ -247,7 +248,8 @@ export class Runner {
   #beginFor(attempt: JobAttempt): void {
     const { job, checkout } = attempt;
     checkout.physical.inbound.caller = job;
-    checkout.physical.connection.query(BEGIN_READ_ONLY, [], (error) => {
+    const begin = { sql: BEGIN_READ_ONLY, timeout: this.#context.cleanWithinMs };
+    checkout.physical.connection.query(begin, [], (error) => {
       if (this.#job !== job) return;
       this.#held.state.inTransaction = true;
       if (error) this.#failed(attempt, error);
@@ -261,6 +263,7 @@ export class Runner {
     job.sent = true;
     checkout.physical.inbound.caller = job;
     try {
+      attempt.limit(this.#context.cluster.clock);
       job.operation.send(checkout, attempt);
     } catch (error) {
       // Refused by the driver before anything was sent: parameters of a wrong type.
@@ -280,7 +283,10 @@ export class Runner {
     } else if (isInterruption(error) && !this.#held.state.mustStay) {
       // A server that shuts down reports the same as one that was asked to kill this statement: it
       // answers no ping.
-      attempt.checkout.physical.connection.ping((gone) => attempt.job.run(this.#failed, this, attempt, gone ?? error));
+      const { cluster, cleanWithinMs } = this.#context;
+      pingWithin(attempt.checkout.physical.connection, cluster.clock, cleanWithinMs, (gone) =>
+        attempt.job.run(this.#failed, this, attempt, gone ?? error),
+      );
     } else this.#failed(attempt, error);
   }
 

@@ -19,15 +19,17 @@ export class StreamedOperation implements Operation {
   readonly statement: Statement;
   readonly call: Call | undefined;
   readonly command: QueryCommand;
+  readonly timeoutMs: number;
   readonly #start: Start;
   /** The driver has notified the listeners. */
   #failed = false;
 
-  constructor(statement: Statement, call: Call | undefined, command: QueryCommand, start: Start) {
+  constructor(statement: Statement, call: Call | undefined, command: QueryCommand, start: Start, timeoutMs = 0) {
     this.statement = statement;
     this.call = call;
     this.command = command;
     this.#start = start;
+    this.timeoutMs = timeoutMs;
   }
 
   get repeatable(): boolean {
