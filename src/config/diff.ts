@@ -23,14 +23,22 @@ export interface ConfigChange {
   readonly effect: ChangeEffect;
 }
 
-/** All differences by path, in the order of the documents. A list differs as a whole. */
-export function diffDocuments(before: ConfigDocument, after: ConfigDocument): ConfigChange[] {
+/**
+ * All differences by path, in the order of the documents. A list differs as a whole. `had`: the
+ * services that earlier documents had, which are removed where the last mention of them goes.
+ */
+export function diffDocuments(
+  before: ConfigDocument,
+  after: ConfigDocument,
+  had: ReadonlySet<string> = new Set(),
+): ConfigChange[] {
   const named = namedIn(after);
+  const removed = new Set([...had, ...Object.keys(before.services ?? {})].filter((name) => !named.has(name)));
   return differences(before, after, []).map(([path, was, is]) => ({
     path: pathText(path),
     before: was,
     after: is,
-    effect: removes(path, was, is, named) ? 'removed' : effectOf(path),
+    effect: mentions(path, was).some((name) => removed.has(name)) ? 'removed' : effectOf(path),
   }));
 }
 
@@ -43,11 +51,16 @@ function differences(before: unknown, after: unknown, path: Path): Difference[] 
   return names.flatMap((name) => differences(before[name], after[name], [...path, name]));
 }
 
-/** Whether it takes a service out, or all of them at once. */
-function removes(path: Path, before: unknown, after: unknown, named: ReadonlySet<string>): boolean {
-  if (path[0] !== 'services' || path.length > 2 || after !== undefined) return false;
-  const names = path.length === 2 ? [String(path[1])] : Object.keys(before as object);
-  return names.some((name) => !named.has(name));
+/** The services that a document names at this place. */
+function mentions(path: Path, value: unknown): readonly string[] {
+  const [head, name, ...deeper] = path;
+  if (deeper.length > 0 || value === undefined) return [];
+  if (head === 'gateway') {
+    const gateway = name === undefined ? value : { [name]: value };
+    return [...namedIn({ gateway } as ConfigDocument)];
+  }
+  if (head !== 'services' && head !== 'routing') return [];
+  return name === undefined ? Object.keys(value as object) : [String(name)];
 }
 
 /**

@@ -9,12 +9,15 @@ import type { ConfigDocument } from './document.js';
  */
 export class LastGood {
   readonly #path: string;
+  readonly #failed: (error: Error) => void;
   /** What is to be written, once what is being written is. */
   #next: ConfigDocument | undefined;
-  #writing: Promise<void> | undefined;
+  #writing = false;
 
-  constructor(path: string) {
+  /** `failed` is told why a document could not be written: once, however many waited for it. */
+  constructor(path: string, failed: (error: Error) => void) {
     this.#path = path;
+    this.#failed = failed;
   }
 
   /** Undefined where there is none. Rejects where it cannot be read. */
@@ -27,26 +30,26 @@ export class LastGood {
     }
   }
 
-  /** Resolves, or rejects, when this one or a later one is: one at a time, the latest last. */
-  write(document: ConfigDocument): Promise<void> {
+  /** In a while: one at a time, the latest last. */
+  write(document: ConfigDocument): void {
     this.#next = document;
-    this.#writing ??= this.#writeAll();
-    return this.#writing;
+    if (!this.#writing) void this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
-    try {
-      for (let document = this.#next; document !== undefined; document = this.#next) {
-        this.#next = undefined;
-        await this.#writeOne(document).catch((thrown: unknown) => {
-          // The next one may fare better, and then all is well.
-          if (this.#next === undefined) throw thrown;
-        });
-      }
-    } finally {
-      // In the turn of the last look at what is next: nothing comes between.
-      this.#writing = undefined;
+    this.#writing = true;
+    let failure: unknown;
+    for (let document = this.#next; document !== undefined; document = this.#next) {
+      this.#next = undefined;
+      // The next one may fare better, and then all is well.
+      failure = undefined;
+      await this.#writeOne(document).catch((thrown: unknown) => {
+        failure = thrown;
+      });
     }
+    // In the turn of the last look at what is next: nothing comes between.
+    this.#writing = false;
+    if (failure !== undefined) this.#failed(toError(failure));
   }
 
   #writeOne(document: ConfigDocument): Promise<void> {

@@ -6,18 +6,18 @@ import type { ConfigDocument } from './document.js';
  */
 export class RemovedServices {
   /** Those that any document had. */
-  readonly #had: ReadonlySet<string>;
+  readonly had: ReadonlySet<string>;
   /** Why each of them takes no calls. */
   readonly reasons: ReadonlyMap<string, string>;
 
   constructor(had: ReadonlySet<string> = new Set(), reasons: ReadonlyMap<string, string> = new Map()) {
-    this.#had = had;
+    this.had = had;
     this.reasons = reasons;
   }
 
   /** What the document, which becomes this version, makes of them. */
   after(document: ConfigDocument, version: number): RemovedServices {
-    const had = new Set([...this.#had, ...Object.keys(document.services ?? {})]);
+    const had = new Set([...this.had, ...Object.keys(document.services ?? {})]);
     const named = namedIn(document);
     const reasons = new Map<string, string>();
     for (const name of had) {

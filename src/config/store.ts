@@ -76,7 +76,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#readers = new DocumentReaders(mesh.policies, resolvers);
     this.#guards = new SourceGuards(mesh.clock);
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
-    if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood);
+    if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood, this.#failed);
     refuseSecond(mesh);
     this.#leave = mesh.register({
       kind: 'config',
@@ -192,7 +192,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   async plan(document: string | ConfigDocument): Promise<ConfigPlan> {
     try {
       const valid = await this.#validate(document, 'plan');
-      const changes = diffDocuments(this.current?.document ?? {}, valid.document);
+      const changes = diffDocuments(this.current?.document ?? {}, valid.document, this.#removed.had);
       const resolver = await this.#resolverFor(valid);
       try {
         (await this.#prepare(valid, resolver, new Map())).abandon();
@@ -209,7 +209,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   }
 
   diff(from: number, to: number): readonly ConfigChange[] {
-    return diffDocuments(this.#version(from).document, this.#version(to).document);
+    return diffDocuments(this.#version(from).document, this.#version(to).document, this.#removed.had);
   }
 
   routing(service: string): Routing | undefined {
@@ -309,7 +309,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     const changes =
       before?.hash === hash
         ? diffReferences(document, this.#resolved, resolved)
-        : diffDocuments(before?.document ?? {}, document);
+        : diffDocuments(before?.document ?? {}, document, this.#removed.had);
     const number = (before?.number ?? 0) + 1;
     const atMs = this.#mesh.clock.wallMs();
     const version = { number, hash, author, atMs, source, revision, document, changes };
@@ -341,7 +341,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     prepared.settle();
     this.#events.emit('applied', version);
     if (replaced !== resolver) replaced?.close?.();
-    if (source !== 'last good') void this.#lastGood?.write(document).catch(this.#failed);
+    if (source !== 'last good') this.#lastGood?.write(document);
     return version;
   }
 

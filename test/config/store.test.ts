@@ -193,6 +193,21 @@ services:
     expect(() => mesh.service('orders').acquire()).toThrow(/version 4 of the configuration removed it/);
   });
 
+  it.each([
+    ['routing', { routing: { users: { lanes: true } } }, 'routing'],
+    ['a route of a gateway', { gateway: { routes: [{ service: 'users' }] } }, 'gateway'],
+  ])('says that a service is removed with its last mention in %s', async (_, named, path) => {
+    const { mesh, config } = setUp();
+    const users = mesh.service('users');
+    await config.apply({ services: { users: {}, orders: {} } });
+    await config.apply({ services: { orders: {} }, ...named });
+    const next = { services: { orders: {} } };
+    expect((await config.plan(next)).changes).toMatchObject([{ path, effect: 'removed' }]);
+    expect((await config.apply(next)).changes).toMatchObject([{ path, effect: 'removed' }]);
+    expect(config.diff(2, 3)).toMatchObject([{ path, effect: 'removed' }]);
+    expect(() => users.acquire()).toThrow(/version 3 of the configuration removed it/);
+  });
+
   it('says that services are removed with the whole section, and refuses no service that it only routed', async () => {
     const { mesh, config } = setUp();
     await config.apply({ services: { users: {} }, routing: { orders: { lanes: true } } });
