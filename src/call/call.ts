@@ -31,24 +31,27 @@ export function runCall<T>(host: CallHost, run: Run<T>, options?: CallOptions): 
 /** All attempts of a call stay in the part that it was held to first. */
 function routed<T>(host: CallHost, router: Router, run: Run<T>, plan: CallPlan): Promise<T> {
   const held = { ...plan, part: router.route(plan) };
-  return mirrored(host, run, held, begun(host, run, held));
+  let call: Promise<T>;
+  try {
+    call = begun(host, run, held);
+  } catch (thrown) {
+    // The copy goes out nevertheless.
+    call = Promise.reject(thrown);
+  }
+  return mirrored(host, run, held, call);
 }
 
+/** May throw: the caller of this turns that into a rejection. */
 function begun<T>(host: CallHost, run: Run<T>, plan: CallPlan): Promise<T> {
-  try {
-    const { guard } = host;
-    if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0)
-      return conduct(host, run, plan, undefined);
-    if (!guard.admitKey(plan.clientKey)) return refused(host, guard, plan);
-    if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
-      return conduct(host, run, plan, undefined);
-    }
-    const lease = host.tryAcquire(plan);
-    if (lease === undefined && !guard.worthWaiting) return refused(host, guard, plan);
-    return conduct(host, run, plan, lease);
-  } catch (thrown) {
-    return Promise.reject(thrown);
+  const { guard } = host;
+  if (guard === undefined || plan.signal?.aborted || plan.deadlineMs === 0) return conduct(host, run, plan, undefined);
+  if (!guard.admitKey(plan.clientKey)) return refused(host, guard, plan);
+  if (!mayBeginAtOnce(host, plan) || guard.crowded || guard.distributed !== undefined) {
+    return conduct(host, run, plan, undefined);
   }
+  const lease = host.tryAcquire(plan);
+  if (lease === undefined && !guard.worthWaiting) return refused(host, guard, plan);
+  return conduct(host, run, plan, lease);
 }
 
 function conduct<T>(host: CallHost, run: Run<T>, plan: CallPlan, lease: Lease | undefined): Promise<T> {

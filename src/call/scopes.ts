@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.js';
+import { IdleWait } from '../runtime/idle-wait.js';
 import type { CallScope } from './scope.js';
 
 /**
@@ -7,7 +8,7 @@ import type { CallScope } from './scope.js';
  */
 export class CallScopes {
   #first: CallScope | undefined;
-  #idle: (() => void) | undefined;
+  readonly #idle = new IdleWait();
 
   /** A call begins. O(1). */
   add(scope: CallScope): void {
@@ -25,20 +26,12 @@ export class CallScopes {
     if (next !== undefined) next.previous = previous;
     scope.next = undefined;
     scope.previous = undefined;
-    if (this.#first === undefined) this.#idle?.();
+    if (this.#first === undefined) this.#idle.rested();
   }
 
   /** Resolves when none is left, or after `limitMs`. */
   async none(clock: Clock, limitMs: number): Promise<void> {
-    if (this.#first === undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = clock.awaited(limitMs, resolve);
-      this.#idle = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    this.#idle = undefined;
+    if (this.#first !== undefined) await this.#idle.wait(clock, limitMs);
   }
 
   /** Breaks off all of them, and returns how many that were. */

@@ -1,10 +1,11 @@
 import type { CallsHeld } from '../call/plan.js';
 import type { Clock } from '../runtime/clock.js';
+import { IdleWait } from '../runtime/idle-wait.js';
 
 /** The calls of a service that have not ended. */
 export class CallsInFlight implements CallsHeld {
   #count = 0;
-  #idle: (() => void) | undefined;
+  readonly #idle = new IdleWait();
 
   get count(): number {
     return this.#count;
@@ -18,19 +19,11 @@ export class CallsInFlight implements CallsHeld {
   /** Hot path. */
   ended(): void {
     this.#count--;
-    if (this.#count === 0) this.#idle?.();
+    if (this.#count === 0) this.#idle.rested();
   }
 
   /** Resolves when none is left, or after `limitMs`. */
   async none(clock: Clock, limitMs: number): Promise<void> {
-    if (this.#count === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = clock.awaited(limitMs, resolve);
-      this.#idle = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    this.#idle = undefined;
+    if (this.#count > 0) await this.#idle.wait(clock, limitMs);
   }
 }
