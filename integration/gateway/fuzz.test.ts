@@ -49,11 +49,13 @@ const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31)
 it(`sends on each request once, and none that hides in another (FUZZ_SEED=${SEED})`, async () => {
   await using origin = await Origin.of();
   await using running = await gatewayOver([origin.port]);
-  const heads = fc.tuple(start, fc.array(line, { maxLength: 4 }), fc.boolean(), body);
+  // Of those with odd lines one in twenty passes: enough others, whatever the seed, to hide behind.
+  const lines = fc.oneof(fc.constant([]), fc.array(line, { maxLength: 4 }), fc.array(line, { maxLength: 4 }));
+  const heads = fc.tuple(start, lines, fc.boolean(), body);
   const clients: RawClient[] = [];
-  for (const [first, lines, host, rest] of fc.sample(heads, { numRuns: 500, seed: SEED })) {
+  for (const [first, odd, host, rest] of fc.sample(heads, { numRuns: 500, seed: SEED })) {
     const client = await RawClient.to(running.port);
-    const head = [first, ...(host ? ['Host: h'] : []), ...lines].join('\r\n');
+    const head = [first, ...(host ? ['Host: h'] : []), ...odd].join('\r\n');
     client.send(`${head}\r\n\r\n${rest}`.replaceAll('#', String(clients.length)));
     clients.push(client);
   }
