@@ -38,6 +38,8 @@ import type { Statement } from './statement/verdicts.js';
 import { type TransactionHost, transaction } from './transaction.js';
 import { VirtualConnection } from './virtual-connection.js';
 
+type ConnectionCallback = (error: unknown, connection?: VirtualConnection) => void;
+
 /** On any server. */
 const LOGIN: Statement = { route: 'replica', effect: 'none', onReplica: 'yes', reason: 'asks for a login' };
 
@@ -65,6 +67,17 @@ export class ReplicatedPool extends EventEmitter {
   /** Run on every new connection, and again after a reset. */
   readonly #initStatements: string[];
   readonly #cleanWithinMs: number;
+  // Made once for all calls.
+  readonly #acquire = (done: ConnectionCallback): void => process.nextTick(this.#acquired, done);
+  readonly #acquired = (done: ConnectionCallback): void => {
+    if (this._closed) {
+      done(new Error('Pool is closed.'));
+      return;
+    }
+    const connection = new VirtualConnection(this.#operations, this.#runnerContext, this.#released);
+    this.#tell('acquire', connection);
+    done(null, connection);
+  };
   readonly #released = (connection: VirtualConnection): void => this.#tell('release', connection);
   _closed = false;
 
@@ -150,19 +163,8 @@ export class ReplicatedPool extends EventEmitter {
   }
 
   /** Calls back with a connection at once: it finds its server with its first statement. */
-  getConnection(callback: (error: unknown, connection?: VirtualConnection) => void): void {
-    const acquire = (done: (error: unknown, connection?: VirtualConnection) => void): void => {
-      process.nextTick(() => {
-        if (this._closed) {
-          done(new Error('Pool is closed.'));
-          return;
-        }
-        const connection = new VirtualConnection(this.#operations, this.#runnerContext, this.#released);
-        this.#tell('acquire', connection);
-        done(null, connection);
-      });
-    };
-    tracePoolConnect(this.#own.service, this.#operations.config.database, acquire, callback);
+  getConnection(callback: ConnectionCallback): void {
+    tracePoolConnect(this.#own.service, this.#operations.config.database, this.#acquire, callback);
   }
 
   #connect(): Promise<VirtualConnection> {
@@ -354,6 +356,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** A listener that throws is uncaught, as with mysql2, but stops nothing here. */
   #tell(event: string, what?: unknown): void {
+    if (this.listenerCount(event) === 0) return;
     try {
       this.emit(event, what);
     } catch (thrown) {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import type { Checkout } from './cluster/checkout.js';
+import { LateEmitter } from './common/late-emitter.js';
 import type { BeginSettings } from './common/transaction-options.js';
 import { changeUser } from './connections/prepare.js';
 import { type DriverConnection, escaping, type QueryCallback, type QueryCommand } from './driver/driver.js';
@@ -27,7 +28,7 @@ const USER: Statement = { route: 'primary', effect: 'user', onReplica: 'never', 
  * No ORM calls `pool.query`: they all take a connection, run a statement and release it, so this is
  * where their reads find the replicas.
  */
-export class VirtualConnection extends EventEmitter {
+export class VirtualConnection extends LateEmitter {
   #context: OperationContext;
   #ownsConfig = false;
   readonly #runner: Runner;

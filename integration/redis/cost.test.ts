@@ -1,9 +1,10 @@
 import { createMesh, staticResolver, systemClock } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allocated } from '../harness/allocated.js';
 import type { Redis as Server } from '../harness/index.js';
 import { startRedis } from '../harness/index.js';
-import { allocated, ByHand } from './allocated.js';
+import { ByHand } from './by-hand.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 /**
@@ -12,7 +13,7 @@ import { endpointsOf, redisOver, type TestRedis } from './support.js';
  * are measured by `npm run bench -- redis`, and hold nothing up.
  */
 const OWN = /\/(src|adapters)\/(?!.*\/node_modules\/).*\.ts/;
-const HAND = /\/integration\/redis\/allocated\.ts/;
+const HAND = /\/integration\/redis\/by-hand\.ts/;
 const KEYS = Array.from({ length: 100 }, (_, i) => `user:${i}:profile`);
 const VALUE = 'x'.repeat(100);
 const WARM_UPS = 8;

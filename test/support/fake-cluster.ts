@@ -6,6 +6,7 @@ import {
   type StaticResolver,
   staticResolver,
 } from 'fairlead';
+import { CallerContext } from 'fairlead/adapter';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import type { Checkout } from '../../adapters/mysql/cluster/checkout.js';
 import { Cluster } from '../../adapters/mysql/cluster/cluster.js';
@@ -68,10 +69,11 @@ export class FakeCluster {
 
   /** Asks for a connection; where it got one, or what it was refused for, is added to `results`. */
   checkout(route: RouteChoice = 'replica', tried: readonly Endpoint[] = []): void {
-    this.cluster.checkout(route, tried, (error, checkout) => {
+    const took = (error: unknown, checkout?: Checkout): void => {
       if (checkout !== undefined) this.checkouts.push(checkout);
       this.results.push(checkout?.endpoint.spec.id ?? (error as { code?: string }).code);
-    });
+    };
+    this.cluster.checkout(route, tried, { caller: new CallerContext(), took });
   }
 
   /** Lets time pass in steps, with what it causes. */

@@ -1,3 +1,4 @@
+import type { CallerContext } from '../../../src/adapter.js';
 import type { Endpoint, Lease } from '../../../src/index.js';
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import type { Physical } from '../connections/physical.js';
@@ -17,4 +18,10 @@ export class Checkout {
   }
 }
 
-export type CheckoutCallback = (error: unknown, checkout?: Checkout) => void;
+/** Whoever asks for a connection, once. */
+export interface Taker {
+  /** In whose context it is told where it had to wait: another caller ends the wait. */
+  readonly caller: CallerContext;
+  /** With a connection, or why there is none. */
+  took(error: unknown, checkout?: Checkout): void;
+}

@@ -14,7 +14,7 @@ import type { DriverPoolOptions } from '../common/driver-options.js';
 import type { EndpointRoute, PoolSettings, RouteChoice } from '../common/options.js';
 import type { EndpointPool } from '../connections/endpoint-pool.js';
 import type { DriverConnection } from '../driver/driver.js';
-import { Checkout, type CheckoutCallback } from './checkout.js';
+import { Checkout, type Taker } from './checkout.js';
 import { probersOf } from './probers.js';
 import { noServer, unknownServer } from './refusals.js';
 import type { Replication } from './replication.js';
@@ -131,20 +131,15 @@ export class Cluster {
 
   /**
    * A connection to the primary, or to a replica that `tried` does not list; where no replica can
-   * serve, to the primary. Calls back at once where there is an idle one; else waits for a server
+   * serve, to the primary. Reports at once where there is an idle one; else waits for a server
    * and for a connection, both within `acquireTimeoutMs`.
    */
-  checkout(route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback): void {
-    this.search(route, tried, callback, undefined);
+  checkout(route: RouteChoice, tried: readonly Endpoint[], taker: Taker): void {
+    this.search(route, tried, taker, undefined);
   }
 
   /** As `checkout`; `waiting` is the caller itself where it has waited before. */
-  search(
-    route: RouteChoice,
-    tried: readonly Endpoint[],
-    callback: CheckoutCallback,
-    waiting: WaitingCaller | undefined,
-  ): void {
+  search(route: RouteChoice, tried: readonly Endpoint[], taker: Taker, waiting: WaitingCaller | undefined): void {
     let lease: Lease | undefined;
     try {
       lease =
@@ -152,24 +147,24 @@ export class Cluster {
           ? this.#leaseAt(route)
           : this.#subsetFor(route, tried)?.acquire(tried.length === 0 ? undefined : { tried });
     } catch (error) {
-      callback(error);
+      taker.took(error);
       return;
     }
     if (lease === undefined) {
       const refusal = this.refusal();
-      if (refusal !== undefined) callback(refusal);
-      else (waiting ?? new WaitingCaller(this, route, tried, callback)).forServer();
+      if (refusal !== undefined) taker.took(refusal);
+      else (waiting ?? new WaitingCaller(this, route, tried, taker)).forServer();
       return;
     }
     const pool = this.#servers.get(lease.endpoint)?.pool;
     if (pool === undefined) {
       lease.done(Outcome.Cancelled);
-      callback(this.noServer(route));
+      taker.took(this.noServer(route));
       return;
     }
     const idle = pool.takeIdle();
-    if (idle !== undefined) callback(null, new Checkout(lease.endpoint, idle, pool, lease));
-    else (waiting ?? new WaitingCaller(this, route, tried, callback)).forConnection(pool, lease);
+    if (idle !== undefined) taker.took(null, new Checkout(lease.endpoint, idle, pool, lease));
+    else (waiting ?? new WaitingCaller(this, route, tried, taker)).forConnection(pool, lease);
   }
 
   /** Why which server; undefined where no server may serve this now. */

@@ -1,9 +1,10 @@
-import { CallerContext } from '../../../src/adapter.js';
+import type { CallerContext } from '../../../src/adapter.js';
 import { type Clock, type Endpoint, FairleadError, type Lease, Outcome, type Timer } from '../../../src/index.js';
 import { mayPass, meaningOf } from '../common/errors.js';
 import type { RouteChoice } from '../common/options.js';
-import type { EndpointPool } from '../connections/endpoint-pool.js';
-import { Checkout, type CheckoutCallback } from './checkout.js';
+import type { ConnectionWaiter, EndpointPool } from '../connections/endpoint-pool.js';
+import type { Physical } from '../connections/physical.js';
+import { Checkout, type Taker } from './checkout.js';
 
 /** What a waiting caller needs of its cluster. */
 export interface WaitingHost {
@@ -19,7 +20,7 @@ export interface WaitingHost {
   /** Why no server was found in time. */
   noServer(route: RouteChoice): FairleadError;
   /** Looks for a server once more, on behalf of a caller that has waited. */
-  search(route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback, waiting: WaitingCaller): void;
+  search(route: RouteChoice, tried: readonly Endpoint[], taker: Taker, waiting: WaitingCaller): void;
 }
 
 /**
@@ -27,37 +28,39 @@ export interface WaitingHost {
  * server where one cannot be connected to, all within `acquireTimeoutMs`. Nothing was sent yet, so
  * what is to be sent does not matter.
  */
-export class WaitingCaller extends CallerContext {
+export class WaitingCaller implements Taker, ConnectionWaiter {
+  /** Clock time at which its patience ends; infinite without a timeout. */
+  readonly deadlineMs: number;
   readonly #host: WaitingHost;
   readonly #route: RouteChoice;
-  readonly #callback: CheckoutCallback;
+  readonly #taker: Taker;
   #tried: readonly Endpoint[];
-  /** Clock time at which its patience ends; infinite without a timeout. */
-  readonly #deadlineMs: number;
   #timer: Timer | undefined;
+  /** The server that is chosen, while a connection to it is waited for. */
+  #pool: EndpointPool | undefined;
+  #lease: Lease | undefined;
 
-  constructor(host: WaitingHost, route: RouteChoice, tried: readonly Endpoint[], callback: CheckoutCallback) {
-    super();
+  constructor(host: WaitingHost, route: RouteChoice, tried: readonly Endpoint[], taker: Taker) {
     this.#host = host;
     this.#route = route;
     this.#tried = tried;
-    this.#callback = callback;
+    this.#taker = taker;
     const { clock, acquireTimeoutMs } = host;
-    this.#deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + acquireTimeoutMs;
+    this.deadlineMs = acquireTimeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + acquireTimeoutMs;
   }
 
   /** No server can serve it now. */
   forServer(): void {
     const remainingMs = this.#remainingMs;
     if (remainingMs <= 0) {
-      this.#tell(this.#host.noServer(this.#route));
+      this.took(this.#host.noServer(this.#route));
       return;
     }
     this.#host.waiting.add(this);
     if (!Number.isFinite(remainingMs)) return;
     this.#timer = this.#host.clock.awaited(remainingMs, () => {
       this.#host.waiting.delete(this);
-      this.#tell(this.#host.noServer(this.#route));
+      this.took(this.#host.noServer(this.#route));
     });
   }
 
@@ -71,25 +74,37 @@ export class WaitingCaller extends CallerContext {
 
   /** A server is chosen, and has no idle connection. */
   forConnection(pool: EndpointPool, lease: Lease): void {
-    const remainingMs = this.#remainingMs;
-    const timeoutMs = Number.isFinite(remainingMs) ? Math.max(remainingMs, 1) : 0;
-    pool.checkout(timeoutMs, (error, physical) => {
-      if (physical === undefined) this.#connectFailed(lease, error);
-      else this.#tell(null, new Checkout(lease.endpoint, physical, pool, lease));
-    });
+    this.#pool = pool;
+    this.#lease = lease;
+    pool.checkout(this);
+  }
+
+  connected(error: unknown, physical: Physical | undefined): void {
+    const pool = this.#pool!;
+    const lease = this.#lease!;
+    if (physical === undefined) this.#connectFailed(lease, error);
+    else this.took(null, new Checkout(lease.endpoint, physical, pool, lease));
+  }
+
+  get timeoutMs(): number {
+    return this.#host.acquireTimeoutMs;
+  }
+
+  get caller(): CallerContext {
+    return this.#taker.caller;
+  }
+
+  took(error: unknown, checkout?: Checkout): void {
+    const taker = this.#taker;
+    taker.caller.run(taker.took, taker, error, checkout);
   }
 
   get #remainingMs(): number {
-    return this.#deadlineMs - this.#host.clock.now();
-  }
-
-  /** What ends the wait is another caller's doing. */
-  #tell(error: unknown, checkout?: Checkout): void {
-    this.run(this.#callback, undefined, error, checkout);
+    return this.deadlineMs - this.#host.clock.now();
   }
 
   #searchAgain(): void {
-    this.#host.search(this.#route, this.#tried, (error, checkout) => this.#tell(error, checkout), this);
+    this.#host.search(this.#route, this.#tried, this, this);
   }
 
   #connectFailed(lease: Lease, error: unknown): void {
@@ -98,17 +113,17 @@ export class WaitingCaller extends CallerContext {
       lease.done(Outcome.Cancelled);
       // The server left discovery while this caller waited for it: there are others.
       if (error.code === 'FAIRLEAD_CLOSED' && this.#host.refusal() === undefined) this.#searchAgain();
-      else this.#tell(error);
+      else this.took(error);
       return;
     }
     lease.done(meaningOf(error, true).outcome);
-    if (!mayPass(error)) this.#tell(error);
+    if (!mayPass(error)) this.took(error);
     else if (this.#route === 'replica' && !this.#tried.includes(lease.endpoint)) {
       this.#tried = [...this.#tried, lease.endpoint];
       this.#searchAgain();
     } else if (this.#remainingMs > RETRY_PAUSE_MS) {
       this.#host.clock.awaited(RETRY_PAUSE_MS, () => this.#searchAgain());
-    } else this.#tell(error);
+    } else this.took(error);
   }
 }
 

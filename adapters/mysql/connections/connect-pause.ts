@@ -21,7 +21,8 @@ export class ConnectPause {
 
   /** Milliseconds until the next attempt; 0 or less: now. */
   get remainingMs(): number {
-    return this.#untilMs - this.#clock.now();
+    // Asked for every call that waits: the clock is not read where nothing failed.
+    return this.#untilMs === Number.NEGATIVE_INFINITY ? 0 : this.#untilMs - this.#clock.now();
   }
 
   failed(error: unknown): void {

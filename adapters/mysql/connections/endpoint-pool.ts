@@ -5,7 +5,7 @@ import { startsWithAutocommit } from './baseline.js';
 import { ConnectPause } from './connect-pause.js';
 import { type Opened, type OpeningHost, openPrepared } from './open-prepared.js';
 import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
-import { WaitingCallers } from './waiting-callers.js';
+import { type Waiter, WaitingCallers } from './waiting-callers.js';
 
 export interface EndpointPoolOptions {
   /** Connections to this endpoint at most. */
@@ -36,7 +36,15 @@ export interface EndpointPoolHost extends OpeningHost {
   enqueued(): void;
 }
 
-export type PhysicalCallback = (error: unknown, physical?: Physical) => void;
+/** Whoever waits for a connection, once. */
+export interface ConnectionWaiter extends Waiter {
+  /** How long it waits in all; milliseconds, for the error. */
+  readonly timeoutMs: number;
+  /** A connection is there, or there will be none. */
+  connected(error: unknown, physical: Physical | undefined): void;
+}
+
+type PhysicalCallback = (error: unknown, physical?: Physical) => void;
 
 /**
  * The connections to one server. Beyond mysql2's pool: waiting has a bound, handshakes in the
@@ -50,7 +58,7 @@ export class EndpointPool {
   readonly #busy = new Set<Physical>();
   /** Not logged in, or not prepared yet. */
   readonly #opening = new Set<DriverConnection>();
-  readonly #waiters: WaitingCallers<PhysicalCallback>;
+  readonly #waiters: WaitingCallers<ConnectionWaiter>;
   #connecting = 0;
   #sweep: Timer | undefined;
   readonly #pause: ConnectPause;
@@ -61,7 +69,7 @@ export class EndpointPool {
   constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
     this.#options = options;
     this.#host = host;
-    this.#waiters = new WaitingCallers(host.clock, (callback, timeoutMs) => this.#expire(callback, timeoutMs));
+    this.#waiters = new WaitingCallers(host.clock, (waiter) => this.#expire(waiter));
     this.#pause = new ConnectPause(host.clock, host.random);
   }
 
@@ -75,36 +83,36 @@ export class EndpointPool {
   }
 
   /**
-   * Calls back with a connection, at the latest after `timeoutMs` with an error. Never calls back
-   * synchronously twice.
+   * Tells `waiter` of a connection, or at its deadline at the latest of an error; once, at once
+   * where there is an idle one.
    */
-  checkout(timeoutMs: number, callback: PhysicalCallback): void {
+  checkout(waiter: ConnectionWaiter): void {
     if (this.#closed) {
-      callback(this.#closedError());
+      waiter.connected(this.#closedError(), undefined);
       return;
     }
     const idle = this.takeIdle();
     if (idle !== undefined) {
-      callback(null, idle);
+      waiter.connected(null, idle);
       return;
     }
     if (this.#pause.remainingMs > 0 && this.#busy.size === 0) {
-      callback(this.#pause.error);
+      waiter.connected(this.#pause.error, undefined);
       return;
     }
     const full = this.#size >= this.#options.connectionLimit;
     if (full && !this.#options.waitForConnections) {
-      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'No connections available.', this.#where));
+      waiter.connected(this.#noConnection('No connections available.'), undefined);
       return;
     }
     const { queueLimit } = this.#options;
     // Callers whose connections are being opened are not a queue, as in mysql2.
     if (full && queueLimit > 0 && this.#waiters.length - this.#connecting >= queueLimit) {
-      callback(new FairleadError('FAIRLEAD_NO_CONNECTION', 'Queue limit reached.', this.#where));
+      waiter.connected(this.#noConnection('Queue limit reached.'), undefined);
       return;
     }
     if (full) this.#host.enqueued();
-    this.#waiters.push(callback, timeoutMs);
+    this.#waiters.push(waiter);
     this.#connectForWaiters();
   }
 
@@ -138,7 +146,7 @@ export class EndpointPool {
     } else {
       const waiter = this.#waiters.shift();
       if (waiter !== undefined) {
-        waiter(null, physical);
+        waiter.connected(null, physical);
         return;
       }
       this.#busy.delete(physical);
@@ -174,7 +182,7 @@ export class EndpointPool {
       this.#closed = true;
       this.#sweep?.cancel();
       this.#resume?.cancel();
-      for (const waiter of this.#waiters.take()) waiter(this.#closedError());
+      for (const waiter of this.#waiters.take()) waiter.connected(this.#closedError(), undefined);
       for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
     }
     return new Promise((resolve) => {
@@ -224,12 +232,16 @@ export class EndpointPool {
     return new FairleadError('FAIRLEAD_CLOSED', 'Pool is closed.', this.#where);
   }
 
-  #expire(callback: PhysicalCallback, timeoutMs: number): void {
+  #noConnection(message: string): FairleadError {
+    return new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where);
+  }
+
+  #expire(waiter: ConnectionWaiter): void {
     const { busy, connecting } = this.stats;
     const message =
-      `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${timeoutMs}: ` +
+      `No connection to '${this.#host.endpointId}' within acquireTimeoutMs ${waiter.timeoutMs}: ` +
       `${busy} in use, ${connecting} in the making, limit ${this.#options.connectionLimit}.`;
-    callback(new FairleadError('FAIRLEAD_NO_CONNECTION', message, this.#where));
+    waiter.connected(this.#noConnection(message), undefined);
   }
 
   /** Opens as many connections as callers wait, within both limits. */
@@ -253,7 +265,7 @@ export class EndpointPool {
         if (waiter === undefined) {
           this.release(physical);
         } else {
-          waiter(null, physical);
+          waiter.connected(null, physical);
         }
       });
     }
@@ -273,8 +285,8 @@ export class EndpointPool {
     this.#pause.failed(error);
     const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
     if (full && this.#options.waitForConnections) this.#resumeLater();
-    else if (this.#connecting === 0) for (const waiter of this.#waiters.take()) waiter(error);
-    else this.#waiters.shift()?.(error);
+    else if (this.#connecting === 0) for (const waiter of this.#waiters.take()) waiter.connected(error, undefined);
+    else this.#waiters.shift()?.connected(error, undefined);
   }
 
   #resumeLater(): void {

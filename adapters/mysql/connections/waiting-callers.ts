@@ -1,34 +1,27 @@
 import type { Clock, Timer } from '../../../src/index.js';
 
-class Waiter<Callback> {
-  readonly callback: Callback;
+export interface Waiter {
+  /** Clock time at which its patience ends; infinite: never. */
   readonly deadlineMs: number;
-  readonly timeoutMs: number;
-
-  constructor(callback: Callback, deadlineMs: number, timeoutMs: number) {
-    this.callback = callback;
-    this.deadlineMs = deadlineMs;
-    this.timeoutMs = timeoutMs;
-  }
 }
 
 /**
  * Callers in the order they came, each with a deadline. One timer for all of them: a timer each
  * would cost as much as the rest of the wait.
  */
-export class WaitingCallers<Callback> {
+export class WaitingCallers<W extends Waiter> {
   readonly #clock: Clock;
-  readonly #expired: (callback: Callback, timeoutMs: number) => void;
+  readonly #expired: (waiter: W) => void;
   /**
    * Those before `#head` are served: moving the others up for each one would cost the square of a
    * long queue.
    */
-  #waiters: (Waiter<Callback> | undefined)[] = [];
+  #waiters: (W | undefined)[] = [];
   #head = 0;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, expired: (callback: Callback, timeoutMs: number) => void) {
+  constructor(clock: Clock, expired: (waiter: W) => void) {
     this.#clock = clock;
     this.#expired = expired;
   }
@@ -37,15 +30,14 @@ export class WaitingCallers<Callback> {
     return this.#waiters.length - this.#head;
   }
 
-  /** Waits for `timeoutMs`; 0 is no limit. */
-  push(callback: Callback, timeoutMs: number): void {
-    const deadlineMs = timeoutMs > 0 ? this.#clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
-    this.#waiters.push(new Waiter(callback, deadlineMs, timeoutMs));
+  push(waiter: W): void {
+    const { deadlineMs } = waiter;
+    this.#waiters.push(waiter);
     if (deadlineMs < this.#timerAtMs) this.#arm(deadlineMs);
   }
 
   /** Who came first. */
-  shift(): Callback | undefined {
+  shift(): W | undefined {
     if (this.length === 0) return undefined;
     const waiter = this.#waiters[this.#head];
     this.#waiters[this.#head++] = undefined;
@@ -54,18 +46,18 @@ export class WaitingCallers<Callback> {
       this.#head = 0;
     }
     if (this.length === 0) this.#empty();
-    return waiter?.callback;
+    return waiter;
   }
 
   /** All of them. */
-  take(): readonly Callback[] {
-    const taken = this.#waiting().map(({ callback }) => callback);
+  take(): readonly W[] {
+    const taken = this.#waiting();
     this.#empty();
     return taken;
   }
 
-  #waiting(): Waiter<Callback>[] {
-    return this.#waiters.slice(this.#head) as Waiter<Callback>[];
+  #waiting(): W[] {
+    return this.#waiters.slice(this.#head) as W[];
   }
 
   #empty(): void {
@@ -95,7 +87,7 @@ export class WaitingCallers<Callback> {
     this.#disarm();
     const earliestMs = this.#earliestMs();
     if (Number.isFinite(earliestMs)) this.#arm(earliestMs);
-    for (const { callback, timeoutMs } of late) this.#expired(callback, timeoutMs);
+    for (const waiter of late) this.#expired(waiter);
   }
 
   #earliestMs(): number {

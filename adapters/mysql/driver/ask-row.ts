@@ -15,13 +15,19 @@ interface Question {
  * Runs an internal query and calls back with the first row, by the names of its columns. Its shape
  * does not follow the `rowsAsArray`, `nestTables` and `typeCast` that the application chose for its
  * connections.
+ *
+ * Calls back once: of a connection that is lost the driver reports that, and later, as its own
+ * timer still runs, that the time is over.
  */
 export function askRow(
   connection: DriverConnection,
   question: Question,
   done: (error: unknown, row: Readonly<Record<string, unknown>>) => void,
 ): void {
+  let isOver = false;
   connection.query({ ...PLAIN, ...question }, undefined, (error, rows) => {
+    if (isOver) return;
+    isOver = true;
     done(error, (rows as readonly Record<string, unknown>[] | undefined)?.[0] ?? {});
   });
 }

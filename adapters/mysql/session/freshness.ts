@@ -1,6 +1,6 @@
-import { CallerContext } from '../../../src/adapter.js';
+import type { CallerContext } from '../../../src/adapter.js';
 import { type Endpoint, Outcome } from '../../../src/index.js';
-import type { Checkout, CheckoutCallback } from '../cluster/checkout.js';
+import type { Checkout, Taker } from '../cluster/checkout.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { GtidToken } from '../cluster/gtid.js';
 import type { Probe } from '../cluster/probe.js';
@@ -37,27 +37,25 @@ export class Freshness {
     return session.untoldWriteAtMs === Number.NEGATIVE_INFINITY && this.#has(endpoint, session);
   }
 
-  checkoutFresh(
-    session: ConsistencySession,
-    consistency: Consistency,
-    tried: readonly Endpoint[],
-    callback: CheckoutCallback,
-  ): void {
+  checkoutFresh(session: ConsistencySession, consistency: Consistency, tried: readonly Endpoint[], taker: Taker): void {
     const cluster = this.#cluster;
     if (consistency !== 'eventual') this.settle(session);
     if (consistency === 'eventual' || (!this.#owes(session) && session.replica === undefined)) {
-      cluster.checkout('replica', tried, callback);
+      cluster.checkout('replica', tried, taker);
       return;
     }
     if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY) {
       // A look shows where the primary is by now: then others may serve the reads that follow.
       cluster.lookSoon();
-      cluster.checkout('primary', tried, callback);
+      cluster.checkout('primary', tried, taker);
       return;
     }
-    cluster.checkout('replica', this.#avoid(session, tried), (error, checkout) => {
-      if (checkout === undefined) callback(error);
-      else this.#ensure(checkout, session, tried, callback);
+    cluster.checkout('replica', this.#avoid(session, tried), {
+      caller: taker.caller,
+      took: (error, checkout) => {
+        if (checkout === undefined) taker.took(error);
+        else this.#ensure(checkout, session, tried, taker);
+      },
     });
   }
 
@@ -69,6 +67,7 @@ export class Freshness {
     checkout: Checkout,
     session: ConsistencySession,
     consistency: Consistency,
+    caller: CallerContext,
     done: (isFresh: boolean) => void,
   ): void {
     const { replication } = this.#cluster;
@@ -76,7 +75,7 @@ export class Freshness {
     if (this.isFresh(checkout.endpoint, session, consistency)) done(true);
     else if (session.untoldWriteAtMs !== Number.NEGATIVE_INFINITY || lagMs > this.#waitMs) done(false);
     else
-      this.#waitOn(checkout, probe?.flavor ?? 'mysql', session.token.toString(), (error, reached) =>
+      this.#waitOn(checkout, caller, probe?.flavor ?? 'mysql', session.token.toString(), (error, reached) =>
         done(!error && reached),
       );
   }
@@ -166,38 +165,33 @@ export class Freshness {
     return this.#reached.get(endpoint) === session.token.toString();
   }
 
-  #ensure(
-    checkout: Checkout,
-    session: ConsistencySession,
-    tried: readonly Endpoint[],
-    callback: CheckoutCallback,
-  ): void {
+  #ensure(checkout: Checkout, session: ConsistencySession, tried: readonly Endpoint[], taker: Taker): void {
     const { role, probe } = this.#cluster.replication.stateOf(checkout.endpoint);
     if (role === 'primary' || this.#has(checkout.endpoint, session)) {
-      callback(null, checkout);
+      taker.took(null, checkout);
       return;
     }
     const { lagMs } = this.#cluster.replication.stateOf(checkout.endpoint);
     if (lagMs > this.#waitMs) {
       // It will not get there in time.
       this.#cluster.release(checkout, Outcome.Cancelled);
-      this.#checkoutPrimary(session, tried, callback);
+      this.#checkoutPrimary(session, tried, taker);
       return;
     }
     const token = session.token.toString();
-    this.#waitOn(checkout, probe?.flavor ?? 'mysql', token, (error, reached) => {
+    this.#waitOn(checkout, taker.caller, probe?.flavor ?? 'mysql', token, (error, reached) => {
       if (reached) {
-        callback(null, checkout);
+        taker.took(null, checkout);
         return;
       }
       this.#cluster.release(checkout, error ? meaningOf(error).outcome : Outcome.Success);
-      this.#checkoutPrimary(session, tried, callback);
+      this.#checkoutPrimary(session, tried, taker);
     });
   }
 
-  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], callback: CheckoutCallback): void {
+  #checkoutPrimary(session: ConsistencySession, tried: readonly Endpoint[], taker: Taker): void {
     this.#forgetLostWrites(session);
-    this.#cluster.checkout('primary', tried, callback);
+    this.#cluster.checkout('primary', tried, taker);
   }
 
   /**
@@ -216,6 +210,7 @@ export class Freshness {
   /** Lets the server itself wait until it has the position. */
   #waitOn(
     { endpoint, physical }: Checkout,
+    caller: CallerContext,
     flavor: 'mysql' | 'mariadb',
     token: string,
     done: (error: unknown, reached: boolean) => void,
@@ -224,7 +219,7 @@ export class Freshness {
     const timeout = this.#waitMs + ANSWER_GRACE_MS;
     const values = [token, this.#waitMs / 1000];
     // Whoever waits here, and not whom the last statement of this connection was for.
-    physical.inbound.caller = new CallerContext();
+    physical.inbound.caller = caller;
     askRow(physical.connection, { sql, values, timeout }, (error, row) => {
       physical.inbound.caller = undefined;
       if (error && !meaningOf(error).connectionUsable) physical.usable = false;

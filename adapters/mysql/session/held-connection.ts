@@ -79,18 +79,24 @@ export class HeldConnection {
 
   /** Gives it back as if it were new. */
   giveBack(): void {
-    const { cluster, clean, resetOnRelease, cleanWithinMs } = this.#context;
+    const { cluster, resetOnRelease } = this.#context;
     const { mustStay, hasState } = this.state;
     const checkout = this.#letGo();
     if (checkout === undefined) return;
+    const isAsNew = !(mustStay || resetOnRelease);
+    if (isAsNew || !isReusable(checkout.physical)) cluster.release(checkout, Outcome.Success);
+    else this.#cleanUp(checkout, hasState);
+  }
+
+  #cleanUp(checkout: Checkout, hasState: boolean): void {
+    const { cluster, clean, resetOnRelease, cleanWithinMs } = this.#context;
     const { physical } = checkout;
     const finish = (usable: boolean): void => {
       if (!usable) physical.usable = false;
       cluster.release(checkout, Outcome.Success);
     };
-    if (!(mustStay || resetOnRelease) || !isReusable(physical)) finish(true);
     // Without autocommit each session leaves a transaction, and most leave nothing else.
-    else if (hasState || resetOnRelease || physical.autocommits) clean(checkout, finish);
+    if (hasState || resetOnRelease || physical.autocommits) clean(checkout, finish);
     else {
       const rollback = { sql: ROLLBACK, timeout: cleanWithinMs };
       runUntraced(() => physical.connection.query(rollback, [], (error) => finish(!error)));

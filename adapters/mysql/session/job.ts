@@ -1,6 +1,6 @@
 import { CallerContext, judgeAfter } from '../../../src/adapter.js';
 import { type Clock, type Endpoint, FairleadError, type Lease, type Timer } from '../../../src/index.js';
-import type { Checkout } from '../cluster/checkout.js';
+import type { Checkout, Taker } from '../cluster/checkout.js';
 import type { Consistency, RouteChoice } from '../common/options.js';
 import { mayBeAsked } from '../statement/router.js';
 import type { Statement } from '../statement/verdicts.js';
@@ -21,8 +21,9 @@ export interface JobContext {
   forThread(thread: number): RouteChoice | FairleadError | undefined;
 }
 
-/** Told when an attempt ended. */
+/** Told what becomes of an attempt. */
 export interface JobHost {
+  attemptTook(attempt: JobAttempt, error: unknown, checkout: Checkout | undefined): void;
   attemptEnded(attempt: JobAttempt, error: unknown, result: unknown): void;
 }
 
@@ -86,51 +87,63 @@ function tell(operation: Operation, error: unknown, result: unknown): void {
   }
 }
 
-/** A job on one connection. */
-export class JobAttempt implements Attempt {
+/** A job on one connection, or on its way to one. */
+export class JobAttempt implements Attempt, Taker {
   readonly job: Job;
-  readonly checkout: Checkout;
-  readonly lease: Lease | undefined;
+  /** Once it has one. */
+  checkout!: Checkout;
+  lease: Lease | undefined;
+  /** Its session is in a read-only transaction, which is begun first where it is now. */
+  readonly inTransaction: boolean;
   readonly tried: readonly Endpoint[];
   /** 1 for the first. */
   readonly number: number;
-  /** Undefined once it is over. */
-  #host: JobHost | undefined;
+  readonly #host: JobHost;
+  #isOver = false;
   #limit: Timer | undefined;
 
-  constructor(
-    host: JobHost,
-    job: Job,
-    checkout: Checkout,
-    lease: Lease | undefined,
-    tried: readonly Endpoint[],
-    number: number,
-  ) {
+  constructor(host: JobHost, job: Job, tried: readonly Endpoint[], number: number, inTransaction: boolean) {
     this.#host = host;
     this.job = job;
-    this.checkout = checkout;
-    this.lease = lease;
     this.tried = tried;
     this.number = number;
+    this.inTransaction = inTransaction;
+  }
+
+  get caller(): Job {
+    return this.job;
+  }
+
+  took(error: unknown, checkout?: Checkout): void {
+    // Also where it is over, as the connection must be given back.
+    this.#host.attemptTook(this, error, checkout);
+  }
+
+  /** Where it is sent, and what it is counted by there. */
+  isOn(checkout: Checkout, lease: Lease | undefined): this {
+    this.checkout = checkout;
+    this.lease = lease;
+    return this;
   }
 
   /** It is about to be sent: its time limit begins. */
   limit(clock: Clock): void {
     const { timeoutMs = 0 } = this.job.operation;
-    if (timeoutMs > 0) this.#limit = judgeAfter(clock, timeoutMs, () => this.ended(timedOut(timeoutMs)));
+    if (timeoutMs > 0) this.#limit = this.#endingAfter(clock, timeoutMs);
+  }
+
+  #endingAfter(clock: Clock, timeoutMs: number): Timer {
+    return judgeAfter(clock, timeoutMs, () => this.ended(timedOut(timeoutMs)));
   }
 
   ended(error: unknown, result?: unknown): void {
-    const host = this.#host;
-    this.#host = undefined;
-    this.#limit?.cancel();
-    host?.attemptEnded(this, error, result);
+    if (this.end()) this.#host.attemptEnded(this, error, result);
   }
 
   /** Nothing more is reported. False where it was over already. */
   end(): boolean {
-    const wasOpen = this.#host !== undefined;
-    this.#host = undefined;
+    const wasOpen = !this.#isOver;
+    this.#isOver = true;
     this.#limit?.cancel();
     return wasOpen;
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/index.js';
 import { AUTOCOMMIT, IN_TRANSACTION } from '../connections/inbound.js';
 import type { Physical } from '../connections/physical.js';
 import type { Statement } from '../statement/verdicts.js';
@@ -62,7 +63,7 @@ export class SessionState {
     result: unknown,
     physical: Physical,
     session: ConsistencySession,
-    nowMs: () => number,
+    clock: Pick<Clock, 'now'>,
   ): void {
     const { route, effect } = statement;
     this.#applyEffect(statement);
@@ -95,8 +96,8 @@ export class SessionState {
     }
     if (this.hasWritten && !told) untold = true;
     this.hasWritten = false;
-    if (told) session.toldWriteAtMs = nowMs();
-    if (untold) session.untoldWriteAtMs = nowMs();
+    if (told) session.toldWriteAtMs = clock.now();
+    if (untold) session.untoldWriteAtMs = clock.now();
   }
 
   #applyEffect({ effect, seesItsBeginning }: Statement): void {

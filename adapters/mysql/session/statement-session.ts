@@ -190,7 +190,7 @@ export class Runner {
     if (placement === 'held') this.#sendOn(checkout, job, tried, number);
     else if (placement === 'refuse') this.#refuse(job, checkout);
     else if (placement === 'held_when_fresh') {
-      this.#context.freshness.waitFor(checkout, job.session, job.consistency, (isFresh) => {
+      this.#context.freshness.waitFor(checkout, job.session, job.consistency, job, (isFresh) => {
         if (this.#job !== job) return;
         if (isFresh) this.#sendOn(checkout, job, tried, number);
         else this.#refuse(job, checkout);
@@ -206,32 +206,38 @@ export class Runner {
   }
 
   #sendOn(checkout: Checkout, job: Job, tried: readonly Endpoint[], number: number): void {
-    this.#send(new JobAttempt(this, job, checkout, this.#context.cluster.leaseOn(checkout.endpoint), tried, number));
+    const lease = this.#context.cluster.leaseOn(checkout.endpoint);
+    this.#send(new JobAttempt(this, job, tried, number, false).isOn(checkout, lease));
   }
 
   /** `inTransaction`: its session is in a read-only transaction, which is begun first. */
   #checkOut(job: Job, tried: readonly Endpoint[], number: number, inTransaction = false): void {
     const { cluster, freshness } = this.#context;
-    const got = (error: unknown, checkout?: Checkout): void => {
-      if (this.#job !== job) {
-        // Destroyed meanwhile.
-        if (checkout !== undefined) cluster.release(checkout, Outcome.Cancelled);
-      } else if (checkout === undefined) {
-        if (inTransaction) this.#lost = error;
-        this.#finish(job, error);
-      } else if (this.#opensTransaction(job, checkout)) {
-        cluster.release(checkout, Outcome.Cancelled);
-        cluster.checkout('primary', tried, got);
-      } else {
-        this.#held.take(checkout);
-        const attempt = new JobAttempt(this, job, checkout, checkout.lease, tried, number);
-        if (inTransaction) this.#beginFor(attempt);
-        else this.#send(attempt);
-      }
-    };
-    if (inTransaction || job.route === 'same') cluster.checkout('primary', tried, got);
-    else if (job.route !== 'replica') cluster.checkout(job.route as RouteChoice, tried, got);
-    else freshness.checkoutFresh(job.session, job.consistency, tried, got);
+    const attempt = new JobAttempt(this, job, tried, number, inTransaction);
+    if (inTransaction || job.route === 'same') cluster.checkout('primary', tried, attempt);
+    else if (job.route !== 'replica') cluster.checkout(job.route as RouteChoice, tried, attempt);
+    else freshness.checkoutFresh(job.session, job.consistency, tried, attempt);
+  }
+
+  /** For its attempts. */
+  attemptTook(attempt: JobAttempt, error: unknown, checkout: Checkout | undefined): void {
+    const { job, inTransaction } = attempt;
+    const { cluster } = this.#context;
+    if (this.#job !== job) {
+      // Destroyed meanwhile.
+      if (checkout !== undefined) cluster.release(checkout, Outcome.Cancelled);
+    } else if (checkout === undefined) {
+      if (inTransaction) this.#lost = error;
+      this.#finish(job, error);
+    } else if (this.#opensTransaction(job, checkout)) {
+      cluster.release(checkout, Outcome.Cancelled);
+      cluster.checkout('primary', attempt.tried, attempt);
+    } else {
+      this.#held.take(checkout);
+      attempt.isOn(checkout, checkout.lease);
+      if (inTransaction) this.#beginFor(attempt);
+      else this.#send(attempt);
+    }
   }
 
   /**
@@ -303,7 +309,7 @@ export class Runner {
     let refusal: FairleadError | undefined;
     if (!isRead || !state.isUnchangedBy(statement, physical)) {
       const wasInTransaction = state.inTransaction;
-      state.succeeded(statement, result, physical, session, () => cluster.clock.now());
+      state.succeeded(statement, result, physical, session, cluster.clock);
       if (state.hasInsertId) this.#held.forgotInsertId = false;
       if (state.hasOtherSchema) physical.retired = true;
       if (!wasInTransaction && state.inTransaction && statement.effect === 'none') refusal = this.#beganUnasked();

@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { ManualClock } from 'fairlead/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EndpointPool, type EndpointPoolOptions } from '../../../../adapters/mysql/connections/endpoint-pool.js';
+import {
+  type ConnectionWaiter,
+  EndpointPool,
+  type EndpointPoolOptions,
+} from '../../../../adapters/mysql/connections/endpoint-pool.js';
 import type { Physical } from '../../../../adapters/mysql/connections/physical.js';
 import type { DriverConnection } from '../../../../adapters/mysql/driver/driver.js';
 
@@ -70,10 +74,16 @@ const record = (error: unknown, physical?: Physical): void => {
   results.push(physical ?? (error as { code?: string }).code);
 };
 
+const waiter = (timeoutMs: number, connected: ConnectionWaiter['connected']): ConnectionWaiter => ({
+  timeoutMs,
+  deadlineMs: timeoutMs > 0 ? clock.now() + timeoutMs : Number.POSITIVE_INFINITY,
+  connected,
+});
+
 /** Takes `count` connections, and lets what is opened connect. */
 async function take(pool: EndpointPool, count: number): Promise<Physical[]> {
   const before = results.length;
-  for (let i = 0; i < count; i++) pool.checkout(1_000, record);
+  for (let i = 0; i < count; i++) pool.checkout(waiter(1_000, record));
   for (let connected = 0; results.length < before + count; connected++) {
     await turn();
     for (const connection of opened) if (connection.listenerCount('connect') > 0) connection.emit('connect');
@@ -91,7 +101,7 @@ beforeEach(() => {
 describe('the connections to one server', () => {
   it('are made for callers, no more at a time than maxConnecting', async () => {
     const pool = create();
-    for (let i = 0; i < 3; i++) pool.checkout(0, record);
+    for (let i = 0; i < 3; i++) pool.checkout(waiter(0, record));
     await turn();
     expect(opened).toHaveLength(2);
     expect(pool.stats).toEqual({ idle: 0, busy: 0, connecting: 2, waiting: 3 });
@@ -101,8 +111,8 @@ describe('the connections to one server', () => {
     const pool = create();
     const [first, second] = await take(pool, 3);
     const order: number[] = [];
-    pool.checkout(0, () => order.push(1));
-    pool.checkout(0, () => order.push(2));
+    pool.checkout(waiter(0, () => order.push(1)));
+    pool.checkout(waiter(0, () => order.push(2)));
     await turn();
     expect(opened).toHaveLength(3);
     pool.release(first!);
@@ -114,8 +124,8 @@ describe('the connections to one server', () => {
     const pool = create({ connectionLimit: 1 });
     const [held] = await take(pool, 1);
     results.length = 0;
-    pool.checkout(500, record);
-    pool.checkout(200, record);
+    pool.checkout(waiter(500, record));
+    pool.checkout(waiter(200, record));
     clock.advance(200);
     expect(results).toEqual(['FAIRLEAD_NO_CONNECTION']);
     expect(pool.stats.waiting).toBe(1);
@@ -128,11 +138,11 @@ describe('the connections to one server', () => {
   it('are refused at once where nobody may wait, or too many do', async () => {
     const strict = create({ connectionLimit: 1, waitForConnections: false });
     await take(strict, 1);
-    strict.checkout(0, (error) => expect(error).toMatchObject({ message: 'No connections available.' }));
+    strict.checkout(waiter(0, (error) => expect(error).toMatchObject({ message: 'No connections available.' })));
     const queued = create({ connectionLimit: 1, queueLimit: 1 });
     await take(queued, 1);
-    queued.checkout(0, record);
-    queued.checkout(0, (error) => expect(error).toMatchObject({ message: 'Queue limit reached.' }));
+    queued.checkout(waiter(0, record));
+    queued.checkout(waiter(0, (error) => expect(error).toMatchObject({ message: 'Queue limit reached.' })));
     expect.assertions(2);
   });
 
@@ -153,7 +163,7 @@ describe('the connections to one server', () => {
   it('are cut, not kept, once they are not usable, and replaced for those who wait', async () => {
     const pool = create({ connectionLimit: 1 });
     const [broken] = await take(pool, 1);
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
     broken!.usable = false;
     pool.release(broken!);
     await turn();
@@ -165,7 +175,7 @@ describe('the connections to one server', () => {
     const pool = create();
     const [held] = await take(pool, 1);
     results.length = 0;
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
     await turn();
     opened.at(-1)!.emit('error', Object.assign(new Error('Too many connections'), { errno: 1040 }));
     expect(results).toEqual([]);
@@ -176,21 +186,21 @@ describe('the connections to one server', () => {
   it('are tried again after a rest that grows with each failure', async () => {
     const pool = create();
     const failOnce = async (): Promise<void> => {
-      pool.checkout(0, record);
+      pool.checkout(waiter(0, record));
       await turn();
       opened.at(-1)!.emit('error', Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
     };
     await failOnce();
     // Half of 50 ms, as nothing is added at random here.
     clock.advance(24);
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
     await turn();
     expect(opened).toHaveLength(1);
     clock.advance(1);
     await failOnce();
     expect(opened).toHaveLength(2);
     clock.advance(49);
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
     await turn();
     expect(opened).toHaveLength(2);
     expect(results).toEqual(Array.from({ length: 4 }, () => 'ECONNREFUSED'));
@@ -200,8 +210,8 @@ describe('the connections to one server', () => {
 
   it('do not hold their places for ever while a server that hangs lets them wait', async () => {
     const pool = create();
-    pool.checkout(0, record);
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
+    pool.checkout(waiter(0, record));
     await turn();
     expect(pool.stats.connecting).toBe(2);
     // Nobody answers; the prober gives the server up.
@@ -219,7 +229,7 @@ describe('the connections to one server', () => {
     const closing = pool.close().then(() => {
       closed = true;
     });
-    pool.checkout(0, record);
+    pool.checkout(waiter(0, record));
     expect(results.at(-1)).toBe('FAIRLEAD_CLOSED');
     pool.release(one!);
     await turn();

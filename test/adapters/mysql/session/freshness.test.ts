@@ -1,5 +1,7 @@
 import { Outcome } from 'fairlead';
+import { CallerContext } from 'fairlead/adapter';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Checkout } from '../../../../adapters/mysql/cluster/checkout.js';
 import { Freshness } from '../../../../adapters/mysql/session/freshness.js';
 import { ConsistencySession } from '../../../../adapters/mysql/session/write-history.js';
 import { FakeCluster } from '../../../support/fake-cluster.js';
@@ -13,12 +15,13 @@ let session: ConsistencySession;
 /** Where the session's next read goes; it is made there. */
 async function read(): Promise<string | undefined> {
   let at: string | undefined;
-  freshness.checkoutFresh(session, 'session', [], (_error, checkout) => {
+  const took = (_error: unknown, checkout?: Checkout): void => {
     if (checkout === undefined) return;
     at = checkout.endpoint.spec.id;
     freshness.hasRead(session, checkout.endpoint);
     test.cluster.release(checkout, Outcome.Success);
-  });
+  };
+  freshness.checkoutFresh(session, 'session', [], { caller: new CallerContext(), took });
   await test.pass(0);
   return at;
 }

@@ -27,7 +27,7 @@ const wrote = (gtid?: string): Record<string, unknown> =>
 /** `flags`: those that rows came with. */
 function run(sql: string, result: unknown, flags = AUTOCOMMIT): void {
   const physical = { inbound: { flags, usual: AUTOCOMMIT }, autocommits: true } as Physical;
-  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, physical, session, () => 100);
+  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, physical, session, { now: () => 100 });
 }
 
 /** What reads have to wait for. */

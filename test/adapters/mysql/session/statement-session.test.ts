@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ManualClock } from 'fairlead/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Checkout, type CheckoutCallback } from '../../../../adapters/mysql/cluster/checkout.js';
+import { Checkout, type Taker } from '../../../../adapters/mysql/cluster/checkout.js';
 import type { Cluster } from '../../../../adapters/mysql/cluster/cluster.js';
 import { GtidPosition } from '../../../../adapters/mysql/cluster/gtid.js';
 import { Replication } from '../../../../adapters/mysql/cluster/replication.js';
@@ -77,7 +77,7 @@ beforeEach(() => {
   released = [];
   sent = [];
   told = [];
-  const take = (endpoint: Endpoint, callback: CheckoutCallback): void => {
+  const take = (endpoint: Endpoint, taker: Taker): void => {
     const physical = {
       usable: true,
       retired: false,
@@ -86,7 +86,7 @@ beforeEach(() => {
       autocommits: true,
     } as unknown as Physical;
     const lease = service.acquire({ prefer: endpoint.spec.id });
-    callback(null, new Checkout(endpoint, physical, {} as EndpointPool, lease));
+    taker.took(null, new Checkout(endpoint, physical, {} as EndpointPool, lease));
   };
   const cluster = {
     clock,
@@ -101,8 +101,8 @@ beforeEach(() => {
     leaseOn: (endpoint: Endpoint) => service.acquire({ prefer: endpoint.spec.id }),
     demoted: () => {},
     lookSoon: () => {},
-    checkout: (route: string, tried: readonly Endpoint[], callback: CheckoutCallback) =>
-      take(route === 'primary' || tried.length > 0 ? primary() : service.endpoints[1]!, callback),
+    checkout: (route: string, tried: readonly Endpoint[], taker: Taker) =>
+      take(route === 'primary' || tried.length > 0 ? primary() : service.endpoints[1]!, taker),
     release: (checkout: Checkout, outcome: Outcome) => {
       checkout.lease.done(outcome);
       released.push(`${checkout.endpoint.spec.id} ${checkout.physical.usable ? 'usable' : 'cut'}`);
@@ -271,6 +271,24 @@ describe('a session that is destroyed', () => {
   });
 });
 
+describe('a connection that comes for an attempt that is over', () => {
+  it('is given back', () => {
+    let first: Taker | undefined;
+    const { cluster } = context;
+    const checkout: Cluster['checkout'] = (route, tried, taker) => {
+      first ??= taker;
+      cluster.checkout(route, tried, taker);
+    };
+    const watched = Object.assign(Object.create(cluster) as Cluster, { checkout });
+    new Runner({ ...context, cluster: watched }).run(operation('INSERT INTO t VALUES (1)'));
+    end(null, { affectedRows: 1, insertId: 0, serverStatus: 2, warningStatus: 0 });
+    const before = inflight();
+    // What looked for a connection on its behalf reports once more.
+    cluster.checkout('primary', [], first!);
+    expect([inflight(), released]).toEqual([before, ['e0 usable']]);
+  });
+});
+
 describe('a long queue of a session', () => {
   const many = 15_000;
 
@@ -287,7 +305,7 @@ describe('a long queue of a session', () => {
   it('fails as a whole where no connection is to be had, and runs in its order where one is', async () => {
     const runner = new Runner({
       ...context,
-      cluster: { checkout: (_route: string, _tried: unknown, callback: CheckoutCallback) => callback(LOST) } as never,
+      cluster: { checkout: (_route: string, _tried: unknown, taker: Taker) => taker.took(LOST) } as never,
     });
     const waiting = operation('INSERT INTO t VALUES (1)');
     for (let i = 0; i < many; i++) runner.run(waiting);

@@ -1,36 +1,5 @@
-import { Session } from 'node:inspector/promises';
 import { KeyRing } from 'fairlead/hashing';
 import { Redis } from 'ioredis';
-
-/** Bytes between two samples: a run of some hundred kilobytes has hundreds of them. */
-const SAMPLE_BYTES = 512;
-
-interface HeapNode {
-  readonly callFrame: { readonly url: string };
-  readonly selfSize: number;
-  readonly children: readonly HeapNode[];
-}
-
-/** Bytes that frames of these files allocate meanwhile, those of their callees not included. */
-export async function allocated(files: RegExp, run: () => Promise<unknown>): Promise<number> {
-  const session = new Session();
-  session.connect();
-  try {
-    await session.post('HeapProfiler.startSampling', {
-      samplingInterval: SAMPLE_BYTES,
-      includeObjectsCollectedByMajorGC: true,
-      includeObjectsCollectedByMinorGC: true,
-    });
-    await run();
-    const { profile } = await session.post('HeapProfiler.stopSampling');
-    const bytesOf = (node: HeapNode): number =>
-      (files.test(node.callFrame.url) ? node.selfSize : 0) +
-      node.children.reduce((sum, child) => sum + bytesOf(child), 0);
-    return bytesOf(profile.head);
-  } finally {
-    session.disconnect();
-  }
-}
 
 interface Part {
   readonly client: Redis;
