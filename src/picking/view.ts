@@ -193,17 +193,12 @@ export class View implements StickyView {
     pick.nowMs = nowMs;
     const endpoint = this.#choose(pick, request);
     endpoint.beginTimed(nowMs);
-    const lease = this.#lease(endpoint, toTick(nowMs));
+    const tick = toTick(nowMs);
+    const lease = this.#lease(endpoint, tick);
     const { recorder } = host;
     if (recorder !== undefined) {
       recorder.atMs[0] = nowMs;
-      recorder.decided(
-        endpoint,
-        toTick(nowMs),
-        this.#decidedBy(endpoint, lease, prefer),
-        key,
-        this.#rotation.ready.length,
-      );
+      recorder.decided(endpoint, tick, this.#decidedBy(endpoint, lease, prefer), key, this.#rotation.ready.length);
     }
     return lease;
   }

@@ -78,7 +78,7 @@ export interface AffinityOptions {
 
 export interface RecorderOptions {
   /**
-   * Decisions kept, rounded up to a power of two; 46 bytes each. Default 4,096; 64 to 1,048,576.
+   * Decisions kept, rounded up to a power of two; 48 bytes each. Default 4,096; 64 to 1,048,576.
    */
   readonly size?: number;
   /** One decision in this many is kept. Default 1, all; 1 to 1,000,000. */
