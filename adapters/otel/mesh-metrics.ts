@@ -1,27 +1,26 @@
-import type { Attributes } from '@opentelemetry/api';
 import type { EndpointSnapshot, MeshFigures, ServiceSnapshot } from '../../src/monitor/index.js';
 import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
+import { type EndpointAttributes, type KeptAttributes, STATES } from './endpoint-attributes.js';
 import { gauge, type HistogramValue, histogram, type Metric, type Span, sum, type Values } from './metric-data.js';
 import { policyMetrics } from './policy-metrics.js';
 
 const OTHER = 'other';
 /** Of one part: the bound that the SDK has for a metric. */
 const MAX_FIGURES = 2_000;
-const STATES = ['ready', 'unhealthy', 'ejected', 'probing', 'draining'] as const;
 const BOUNDARIES_MS = LATENCY_BOUNDARIES_S.map((seconds) => seconds * MS_PER_S);
 
 /** fairlead's own metrics, made of what was counted, as of now. */
-export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: number): Metric[] {
+export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: number, kept: KeptAttributes): Metric[] {
   const { services, parts } = figures.read();
   const each = (read: (service: ServiceSnapshot) => number): Values<number> =>
     services.map((service) => [{ 'fairlead.service': service.name }, read(service)]);
-  const groups = groupEndpoints(services, maxEndpoints);
+  const groups = groupEndpoints(services, maxEndpoints, kept);
   const ofEndpoints = (read: (endpoint: EndpointSnapshot) => number): Values<number> =>
-    groups.map(({ attributes, endpoints }) => [attributes, endpoints.reduce((all, one) => all + read(one), 0)]);
+    groups.map(({ attributes, endpoints }) => [attributes.own, endpoints.reduce((all, one) => all + read(one), 0)]);
   // What the others have together falls when one of them leaves: no counter.
-  const own = groups.filter(({ attributes }) => attributes['fairlead.endpoint'] !== OTHER);
+  const own = groups.filter(({ shared }) => !shared);
   const ofOwn = (read: (endpoint: EndpointSnapshot) => number): Values<number> =>
-    own.map(({ attributes, endpoints: [one] }) => [attributes, read(one!)]);
+    own.map(({ attributes, endpoints: [one] }) => [attributes.own, read(one!)]);
   return [
     histogram(
       {
@@ -98,15 +97,10 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
         unit: '{call}',
       },
       span,
-      own.flatMap(({ attributes, endpoints }) =>
-        (['retries', 'hedges'] as const).map(
-          (repeat) =>
-            [
-              { ...attributes, 'fairlead.repeat': repeat === 'retries' ? 'retry' : 'hedge' },
-              endpoints[0]![repeat],
-            ] as const,
-        ),
-      ),
+      own.flatMap(({ attributes, endpoints: [one] }) => [
+        [attributes.retry, one!.retries] as const,
+        [attributes.hedge, one!.hedges] as const,
+      ]),
     ),
     sum(
       {
@@ -141,13 +135,11 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
       },
       span,
       groups.flatMap(({ attributes, endpoints }) =>
-        STATES.map(
-          (state) =>
-            [
-              { ...attributes, 'fairlead.endpoint.state': state },
-              endpoints.filter((endpoint) => endpoint.state === state).length,
-            ] as const,
-        ),
+        STATES.map((state, i) => {
+          let count = 0;
+          for (const endpoint of endpoints) if (endpoint.state === state) count++;
+          return [attributes.states[i]!, count] as const;
+        }),
       ),
       false,
     ),
@@ -183,23 +175,25 @@ function durations(service: string, figures: MeshFigures): Values<HistogramValue
 }
 
 interface EndpointGroup {
-  readonly attributes: Attributes;
+  readonly attributes: EndpointAttributes;
+  /** Of those that have no series of their own. */
+  readonly shared: boolean;
   readonly endpoints: EndpointSnapshot[];
 }
 
 /** The first endpoints for themselves, the others of each service together. */
-function groupEndpoints(services: readonly ServiceSnapshot[], max: number): EndpointGroup[] {
+function groupEndpoints(services: readonly ServiceSnapshot[], max: number, kept: KeptAttributes): EndpointGroup[] {
+  kept.begin();
   const groups: EndpointGroup[] = [];
   let own = 0;
   for (const { name, endpoints } of services) {
     let others: EndpointGroup | undefined;
     for (const endpoint of endpoints) {
-      const labels = (id: string): Attributes => ({ 'fairlead.service': name, 'fairlead.endpoint': id });
       if (own < max) {
         own++;
-        groups.push({ attributes: labels(endpoint.id), endpoints: [endpoint] });
+        groups.push({ attributes: kept.of(name, endpoint.id), shared: false, endpoints: [endpoint] });
       } else if (others === undefined) {
-        others = { attributes: labels(OTHER), endpoints: [endpoint] };
+        others = { attributes: kept.of(name, OTHER), shared: true, endpoints: [endpoint] };
         groups.push(others);
       } else others.endpoints.push(endpoint);
     }

@@ -68,8 +68,9 @@ function common(info: MetricInfo): Common {
 
 export type Values<T> = readonly (readonly [attributes: Attributes, value: T])[];
 
-function points<T>(span: Span, values: Values<T>): Point<T>[] {
-  return values.map(([attributes, value]) => ({ ...span, attributes, value }));
+/** There may be many thousands: without a spread, which takes half the time of a collection. */
+function points<T>({ startTime, endTime }: Span, values: Values<T>): Point<T>[] {
+  return values.map(([attributes, value]) => ({ startTime, endTime, attributes, value }));
 }
 
 export function sum(info: MetricInfo, span: Span, values: Values<number>, isMonotonic = true): Metric {

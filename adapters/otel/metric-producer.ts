@@ -2,6 +2,7 @@ import { optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
 import { conventionMetrics } from './convention-metrics.js';
+import { KeptAttributes } from './endpoint-attributes.js';
 import { followChannels } from './followed-channels.js';
 import { GrpcCountedMetrics } from './grpc-counted-metrics.js';
 import { GrpcMetrics } from './grpc-metrics.js';
@@ -54,6 +55,7 @@ class Producer implements FairleadMetricProducer {
   readonly #maxEndpoints: number;
   readonly #figures: MeshFigures;
   readonly #meter = new OwnMeter();
+  readonly #attributes = new KeptAttributes();
   readonly #grpcCalls: GrpcCountedMetrics;
   readonly #watched: WatchedMesh;
   readonly #stopFollowing: () => void;
@@ -75,7 +77,7 @@ class Producer implements FairleadMetricProducer {
     const span = { startTime: hrTime(this.#startMs), endTime: hrTime(this.#mesh.clock.wallMs()) };
     const names = [...this.#mesh.services.keys()].sort();
     const metrics = [
-      ...meshMetrics(this.#figures, span, this.#maxEndpoints),
+      ...meshMetrics(this.#figures, span, this.#maxEndpoints, this.#attributes),
       ...conventionMetrics(this.#figures, names, span),
       ...this.#grpcCalls.collect(span),
       ...this.#meter.collect(span),

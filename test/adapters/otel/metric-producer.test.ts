@@ -58,6 +58,29 @@ function grpcPart(mesh: Mesh): GrpcCounts {
 }
 
 describe('the metric producer', () => {
+  it('makes the attributes of an endpoint once, and again where it was gone meanwhile', async () => {
+    const { mesh, producer, resolver, clock } = setUp({ users: endpoints(3) }, { maxEndpoints: 2 });
+    mesh.service('users');
+    const attributes = async (): Promise<object[]> => {
+      const { resourceMetrics } = await producer.collect();
+      const names = /^fairlead\.endpoint\.(inflight|state|repeats)$/;
+      const metrics = resourceMetrics.scopeMetrics[0]!.metrics.filter(({ descriptor }) => names.test(descriptor.name));
+      return metrics.flatMap(({ dataPoints }) => dataPoints.map((point) => point.attributes));
+    };
+    const [once, again] = [await attributes(), await attributes()];
+    // Two endpoints and the others: in flight and five states; of the two, two kinds of repeats.
+    expect(once).toHaveLength(3 + 15 + 4);
+    expect(new Set(once).size).toBe(once.length);
+    for (const [i, each] of again.entries()) expect(each).toBe(once[i]);
+    resolver.update('users', []);
+    clock.advance(600_000);
+    expect(await attributes()).toEqual([]);
+    resolver.update('users', endpoints(3));
+    const back = await attributes();
+    expect(back).toEqual(once);
+    expect(back[0]).not.toBe(once[0]);
+  });
+
   it('gives the SDK what was counted: durations by outcome, in the buckets of gRFC A66', async () => {
     const { run, collect } = setUp();
     run(3);
