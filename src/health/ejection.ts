@@ -152,7 +152,6 @@ export class Ejection {
 
   /** A call that was not a probe ended. Hot path. */
   record(endpoint: LiveEndpoint, outcome: Outcome, latencyMs: number): void {
-    if (isAnswer(outcome)) this.#kept.delete(endpoint);
     let longestMs = 0;
     let by: Watch | undefined;
     for (let i = 0; i < this.#watches.length; i++) {

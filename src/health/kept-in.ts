@@ -7,7 +7,11 @@ const COMPLAIN_EVERY_MS = 1_000;
 /** Endpoints that should be ejected, that a cap keeps in, and that have not answered since. */
 export class KeptIn {
   readonly #clock: Clock;
-  readonly #kept = new Set<LiveEndpoint>();
+  /**
+   * With the calls that had ended other than by a failure: more of them now, and it has answered.
+   * So an answer need not be told, which would cost every call.
+   */
+  readonly #kept = new Map<LiveEndpoint, number>();
   /** When it was last reported. */
   readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
 
@@ -16,12 +20,12 @@ export class KeptIn {
   }
 
   add(endpoint: LiveEndpoint): void {
-    this.#kept.add(endpoint);
+    this.#kept.set(endpoint, answers(endpoint));
   }
 
-  /** It answered, went out after all, or is gone. Hot path. */
+  /** It went out after all, or is gone. */
   delete(endpoint: LiveEndpoint): void {
-    if (this.#kept.size > 0) this.#kept.delete(endpoint);
+    this.#kept.delete(endpoint);
   }
 
   clear(): void {
@@ -30,7 +34,7 @@ export class KeptIn {
 
   /** Whether these are all that may be picked. */
   areAll(members: readonly LiveEndpoint[]): boolean {
-    return members.every((endpoint) => endpoint.state !== 'ready' || this.#kept.has(endpoint));
+    return members.every((endpoint) => endpoint.state !== 'ready' || this.#kept.get(endpoint) === answers(endpoint));
   }
 
   /** What is kept in stays counted, so every further failure asks again: reported now and then. */
@@ -40,4 +44,9 @@ export class KeptIn {
     this.#complainedMs.set(endpoint, nowMs);
     return true;
   }
+}
+
+/** Cancelled calls are among them: one that may have answered is not known to fail. */
+function answers({ calls, inflight, failures }: LiveEndpoint): number {
+  return calls - inflight - failures;
 }
