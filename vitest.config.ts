@@ -17,6 +17,8 @@ const config: ViteUserConfig = defineConfig({
           setupFiles: ['test/support/setup.ts'],
           include: ['test/**/*.test.ts'],
           testTimeout: 30_000,
+          // A second, the default, is what a busy machine may stall for.
+          expect: { poll: { timeout: 20_000 } },
           retry: process.env.CI === 'true' ? 1 : 0,
         },
       },
@@ -28,6 +30,7 @@ const config: ViteUserConfig = defineConfig({
           exclude: leftOutFiles(),
           globalSetup: './integration/harness/global-setup.ts',
           testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           // Real processes on machines shared with others: one that stalls for a second may have a second try, and it is reported.
           retry: process.env.CI === 'true' ? 1 : 0,
           hookTimeout: 240_000,

@@ -31,7 +31,8 @@ const options: MoveOptions = {
   service: 'store',
   reservedPrefix: 'fl:',
   maxValueBytes: 2 ** 20,
-  ticketMs: 15,
+  // No move is slower, however busy the machine: where time is to be over, `outdate` ends it.
+  ticketMs: 600_000,
   newTicket: () => String(++tickets),
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
@@ -145,6 +146,16 @@ describe('the move of a key', () => {
   const names = async (plain: Plain): Promise<string[]> =>
     (await plain.keys('*')).filter((name) => !name.startsWith('fl:'));
 
+  /** The time of the tickets that clients have is over. */
+  async function outdate(): Promise<void> {
+    for (const plain of plains) {
+      for (const key of await plain.keys('fl:move:*')) {
+        const note = await plain.get(key);
+        if (note !== null && !note.startsWith('put:')) await plain.del(key);
+      }
+    }
+  }
+
   /**
    * Moves by a client that dies at its n-th request: not sent any more, or sent and the answer not
    * read.
@@ -159,6 +170,7 @@ describe('the move of a key', () => {
       });
       void dying.there(key);
     });
+    await outdate();
   }
 
   const deaths = [1, 2, 3, 4, 5].flatMap((request) => [false, true].map((sent) => [request, sent] as const));
@@ -246,11 +258,18 @@ describe('the move of a key', () => {
       const waiting = new Promise<void>((resolve) => {
         go = resolve;
       });
-      const slow = client(plains, async (n, send) => {
-        if (n === held) await waiting;
-        return send();
+      let slowly: Promise<unknown> = Promise.resolve();
+      await new Promise<void>((isHeld) => {
+        const slow = client(plains, async (n, send) => {
+          if (n === held) {
+            isHeld();
+            await waiting;
+          }
+          return send();
+        });
+        slowly = slow.there('k');
       });
-      const slowly = slow.there('k');
+      await outdate();
       await client(plains).there('k');
       await plains[1].del('k');
       go();
@@ -285,9 +304,12 @@ describe('the move of a key', () => {
         }
         working--;
       });
+      let steps = 0;
+      const outdatedAt = random.below(40);
       while (working > 0) {
         await new Promise((resolve) => setImmediate(resolve));
         if (wanting.length === 0) continue;
+        if (steps++ === outdatedAt) await outdate();
         const [next] = wanting.splice(random.below(wanting.length), 1);
         next!();
         // Some are answered before the next is sent, some are not.
