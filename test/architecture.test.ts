@@ -126,6 +126,8 @@ describe('the checker', () => {
     ['nor makes a signal that has one', 'src/service/service.ts', `const signal = AbortSignal.timeout(10);`],
     ['nothing listens to a signal', 'src/service/service.ts', `signal.addEventListener('abort', end, { once: true });`],
     ['nothing draws', 'src/balancing/random.ts', `const i = Math.floor(Math.random() * 3);`],
+    ['nothing makes async resources', 'adapters/grpc/calls/call.ts', `const run = AsyncResource.bind(callback);`],
+    ['nothing takes snapshots of contexts', 'adapters/tcp/proxy.ts', `const run = AsyncLocalStorage.snapshot();`],
     ['nor makes identifiers by chance', 'src/picking/lease.ts', `import { randomUUID } from 'node:crypto';`],
     [
       'an adapter has no clock of its own',

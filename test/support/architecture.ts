@@ -176,6 +176,10 @@ function judgePackage(from: string, name: string): string | undefined {
 /** Runs in a browser, which has no clock but its own. */
 const BROWSER = 'adapters/admin/page/';
 
+const CALLER = 'src/runtime/caller-context.ts';
+/** A resource takes 80 bytes; a function bound to one takes 2.4 kB, and 10 µs or more. */
+const RESOURCE = /\bAsyncResource\b|\bAsyncLocalStorage\.(?:bind|snapshot)\b/;
+
 function judgeSenses(path: string, code: string): string[] {
   if (path.startsWith(BROWSER)) return [];
   const bare = withoutStrings(code);
@@ -186,6 +190,10 @@ function judgeSenses(path: string, code: string): string[] {
     problems.push(`uses ${TIME.exec(bare)![0]}; only ${CLOCK} reads time or arms timers`);
   if (path !== ABORT_AUDIENCE && ABORT.test(code))
     problems.push(`listens to an abort signal; only ${ABORT_AUDIENCE} does, by whenAborted`);
+  if (path !== CALLER && RESOURCE.test(bare))
+    problems.push(
+      `uses ${RESOURCE.exec(bare)![0]}; only ${CALLER} makes async resources, and nothing binds functions to them`,
+    );
   if (path !== 'src/runtime/random.ts' && CHANCE.test(bare))
     problems.push(`uses ${CHANCE.exec(bare)![0]}; only src/runtime/random.ts draws`);
   return problems;
