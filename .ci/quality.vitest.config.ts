@@ -2,13 +2,18 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const conditions = ['fairlead-source', 'node', 'import', 'default'];
 
-/** The unit tests alone, as `npm run quality` measures them: all, or those that are named. */
+/** What holds resolvers of files, health checks and webhooks: real files and sockets, seldom servers. */
+const NEAR = 'integration/{sources,health,monitor,dns}/**/*.test.ts';
+
+/** What `npm run quality` measures: the unit tests and those near them, or the tests that are named. */
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     setupFiles: ['test/support/setup.ts'],
-    include: JSON.parse(process.env.QUALITY_TESTS ?? '["test/**/*.test.ts"]') as string[],
+    include: JSON.parse(process.env.QUALITY_TESTS ?? `["test/**/*.test.ts", "${NEAR}"]`) as string[],
+    globalSetup: './integration/harness/global-setup.ts',
+    hookTimeout: 240_000,
     // What is counted in bytes and imports counts the counting too.
     exclude: [
       '**/node_modules/**',
