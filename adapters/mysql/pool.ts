@@ -140,7 +140,7 @@ export class ReplicatedPool extends EventEmitter {
       freshness: new Freshness(cluster, own.consistencyWaitMs),
       retryReads: own.retryReads,
       repeats: new Repeats(cluster.clock),
-      times: new StatementTimes(cluster.service, cluster.clock),
+      times: new StatementTimes(cluster.service, cluster.clock, () => cluster.replication.flavor),
       consistency: own.consistency,
       resetOnRelease: pool.resetOnRelease,
       cleanWithinMs: this.#cleanWithinMs,

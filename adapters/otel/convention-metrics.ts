@@ -49,7 +49,7 @@ const CONVENTIONS: readonly Convention[] = [
     name: 'db.client.operation.duration',
     description: 'Duration of database client operations.',
     boundariesS: DB_BOUNDARIES_S,
-    systems: ['redis', 'mysql'],
+    systems: ['redis', 'mysql', 'mariadb'],
     attributes: (service, { system, operation, status, failed }) => ({
       'db.system.name': system,
       'db.operation.name': operation,

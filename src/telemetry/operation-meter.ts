@@ -1,7 +1,7 @@
 import { Durations } from '../runtime/durations.js';
 
 /** What the operations of a service are calls of: which convention their metrics follow. */
-export type OperationSystem = 'grpc' | 'http' | 'redis' | 'mysql' | 'tcp';
+export type OperationSystem = 'grpc' | 'http' | 'redis' | 'mysql' | 'mariadb' | 'tcp';
 
 /** Operations that ended in one way. */
 export class OperationSeries extends Durations {

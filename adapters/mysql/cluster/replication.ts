@@ -34,6 +34,7 @@ export type TwoPrimaries = 'refuse' | 'tagged' | 'any';
  * is broken: a replica that stopped does not get new positions.
  */
 export class Replication {
+  #flavor: Probe['flavor'] = 'mysql';
   readonly #onTwoPrimaries: TwoPrimaries;
   /** What the latest look at each server showed, while it is believed. */
   readonly #probes = new Map<Endpoint, Probe>();
@@ -83,9 +84,15 @@ export class Replication {
     return writable.filter((endpoint) => endpoint !== newest && this.#probes.get(endpoint)!.atMs < sinceMs);
   }
 
+  /** Of the server that was looked at last: those of a service are all of one. */
+  get flavor(): Probe['flavor'] {
+    return this.#flavor;
+  }
+
   /** True when that changed the role or the lag of any server, or it had not answered before. */
   probed(endpoint: Endpoint, probe: Probe, nowMs: number): boolean {
     this.#failures.delete(endpoint);
+    this.#flavor = probe.flavor;
     const wasUnseen = this.#unseen.delete(endpoint);
     this.#probes.set(endpoint, probe);
     if (probe.readOnly) this.#accepting.delete(endpoint);

@@ -1,4 +1,4 @@
-import { callCounter } from '../../../src/adapter.js';
+import { type CallCounter, callCounter } from '../../../src/adapter.js';
 import type { Clock, Service } from '../../../src/index.js';
 
 const MICROS_PER_MS = 1_000;
@@ -8,12 +8,19 @@ const MICROS_PER_MS = 1_000;
  * repeats are part of one. Costs a comparison while nobody reads figures.
  */
 export class StatementTimes {
-  readonly #counter: ReturnType<typeof callCounter>;
+  readonly #counter: CallCounter;
+  /** Of MariaDB, made once a server is one. */
+  #mariadb: CallCounter | undefined;
+  readonly #service: Service;
   readonly #clock: Clock;
+  readonly #flavor: () => 'mysql' | 'mariadb';
 
-  constructor(service: Service, clock: Clock) {
+  /** `flavor` is that of the servers, as far as is known. */
+  constructor(service: Service, clock: Clock, flavor: () => 'mysql' | 'mariadb') {
     this.#counter = callCounter(service, 'mysql');
+    this.#service = service;
     this.#clock = clock;
+    this.#flavor = flavor;
   }
 
   /** The time of the beginning; NaN where nobody reads figures. */
@@ -26,7 +33,13 @@ export class StatementTimes {
     if (name === undefined || Number.isNaN(startMs) || !this.#counter.on) return;
     const micros = Math.max(0, Math.round((this.#clock.now() - startMs) * MICROS_PER_MS));
     const failed = error !== null && error !== undefined;
-    this.#counter.operations.of(name, failed ? statusOf(error) : '', failed).add(micros);
+    this.#ofFlavor.operations.of(name, failed ? statusOf(error) : '', failed).add(micros);
+  }
+
+  get #ofFlavor(): CallCounter {
+    if (this.#flavor() === 'mysql') return this.#counter;
+    this.#mariadb ??= callCounter(this.#service, 'mariadb');
+    return this.#mariadb;
   }
 }
 
