@@ -1,5 +1,6 @@
 import type { EndpointSnapshot, MeshFigures, ServiceSnapshot } from '../../src/monitor/index.js';
 import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
+import { configMetrics } from './config-metrics.js';
 import { type EndpointAttributes, type KeptAttributes, STATES } from './endpoint-attributes.js';
 import { gauge, type HistogramValue, histogram, type Metric, type Span, sum, type Values } from './metric-data.js';
 import { policyMetrics } from './policy-metrics.js';
@@ -11,7 +12,8 @@ const BOUNDARIES_MS = LATENCY_BOUNDARIES_S.map((seconds) => seconds * MS_PER_S);
 
 /** fairlead's own metrics, made of what was counted, as of now. */
 export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: number, kept: KeptAttributes): Metric[] {
-  const { services, parts } = figures.read();
+  const snapshot = figures.read();
+  const { services, parts } = snapshot;
   const each = (read: (service: ServiceSnapshot) => number): Values<number> =>
     services.map((service) => [{ 'fairlead.service': service.name }, read(service)]);
   const groups = groupEndpoints(services, maxEndpoints, kept);
@@ -72,6 +74,7 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
       ),
     ),
     ...policyMetrics(services, span),
+    ...configMetrics(snapshot, span),
     sum(
       { name: 'fairlead.service.usable', description: 'Endpoints that may be picked now', unit: '{endpoint}' },
       span,

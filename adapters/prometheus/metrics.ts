@@ -1,6 +1,7 @@
 import { optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
+import { configFamilies } from './config-families.js';
 import { EndpointSeries } from './endpoint-series.js';
 import { Exemplars, type ReadExemplar } from './exemplars.js';
 import { endpointFamilies, serviceFamilies } from './families.js';
@@ -147,6 +148,7 @@ class LiveMetrics implements PrometheusMetrics {
     return [
       ...serviceFamilies(source),
       ...policyFamilies(snapshot),
+      ...configFamilies(snapshot),
       ...endpointFamilies(snapshot, (service, endpoint) => this.#series.has(service, endpoint)),
       {
         name: 'fairlead_endpoints_without_series',

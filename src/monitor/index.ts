@@ -1,4 +1,5 @@
 /** `fairlead/monitor`: what a mesh does, as figures; alerts about it, and its health. */
+
 export type { OddityCounts, ProbingCounts } from '../balancing/oddities.js';
 export type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
@@ -12,6 +13,7 @@ export type { Severity } from './rules/finding.js';
 export type { AlertLimits } from './rules/limits.js';
 export type {
   CallSnapshot,
+  ConfigComparison,
   DiscoverySnapshot,
   EjectionSnapshot,
   EndpointSnapshot,

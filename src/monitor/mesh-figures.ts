@@ -2,6 +2,7 @@ import type { Mesh } from '../mesh.js';
 import { toError } from '../runtime/errors.js';
 import type { Service } from '../service/contract.js';
 import type { LiveService } from '../service/service.js';
+import { configComparisons } from './config-comparison.js';
 import { FollowedService } from './followed-service.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import { OperationHistogram } from './operation-histogram.js';
@@ -61,18 +62,20 @@ class LiveFigures implements MeshFigures {
 
   read(): MeshSnapshot {
     const services = [...this.#mesh.services.values()] as LiveService[];
+    const parts = [
+      ...[...this.#mesh.parts].map((part): PartSnapshot => {
+        const { kind, name } = part;
+        return { kind, name, figures: safely(() => part.figures?.()) ?? {} };
+      }),
+      ...services.flatMap((service) => routingPart(service) ?? []),
+    ];
     return {
       atMs: this.#mesh.clock.wallMs(),
       services: services
         .map((service) => serviceSnapshot(service, this.#followed.get(service)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
-      parts: [
-        ...[...this.#mesh.parts].map((part): PartSnapshot => {
-          const { kind, name } = part;
-          return { kind, name, figures: safely(() => part.figures?.()) ?? {} };
-        }),
-        ...services.flatMap((service) => routingPart(service) ?? []),
-      ],
+      parts,
+      comparisons: configComparisons(parts),
     };
   }
 

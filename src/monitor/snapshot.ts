@@ -14,6 +14,21 @@ export interface MeshSnapshot {
   readonly services: readonly ServiceSnapshot[];
   /** What adapters made over the mesh. */
   readonly parts: readonly PartSnapshot[];
+  /** Of the version that was compared last, services that had calls; empty before the first. */
+  readonly comparisons: readonly ConfigComparison[];
+}
+
+/** How a service did in the ten seconds before a version of the configuration, or after it. */
+export interface ConfigComparison {
+  /** Number of the version. */
+  readonly version: number;
+  readonly service: string;
+  readonly when: 'before' | 'after';
+  readonly calls: number;
+  /** Null where there was no call, as the times are. */
+  readonly failureRatio: number | null;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
 }
 
 export interface ServiceSnapshot {

@@ -553,6 +553,37 @@ services:
     const part = exported.find(({ descriptor }) => descriptor.name === 'fairlead.part');
     const values = part!.dataPoints.map(({ attributes, value }) => [attributes['fairlead.part.figure'], value]);
     expect(Object.fromEntries(values)).toMatchObject(figures);
+    // And as families, by service and when.
+    const lines = metrics.metrics().split('\n');
+    expect(lines.filter((line) => line.startsWith('fairlead_config_'))).toEqual([
+      'fairlead_config_compared_version 1',
+      'fairlead_config_compared_calls{service="users",when="before"} 20',
+      'fairlead_config_compared_calls{service="users",when="after"} 20',
+      'fairlead_config_compared_failure_ratio{service="users",when="before"} 0',
+      'fairlead_config_compared_failure_ratio{service="users",when="after"} 1',
+      ...['before', 'after'].flatMap((when) =>
+        ['0.5', '0.99'].map(
+          (quantile) =>
+            `fairlead_config_compared_latency_seconds{service="users",when="${when}",quantile="${quantile}"} 0`,
+        ),
+      ),
+    ]);
+    const series = exported
+      .filter(({ descriptor }) => descriptor.name.startsWith('fairlead.config.'))
+      .flatMap(({ descriptor, dataPoints }) =>
+        dataPoints.map(({ attributes, value }) => [descriptor.name, Object.values(attributes).join(), value]),
+      );
+    expect(series).toEqual([
+      ['fairlead.config.compared.version', '', 1],
+      ['fairlead.config.compared.calls', 'users,before', 20],
+      ['fairlead.config.compared.calls', 'users,after', 20],
+      ['fairlead.config.compared.failure_ratio', 'users,before', 0],
+      ['fairlead.config.compared.failure_ratio', 'users,after', 1],
+      ['fairlead.config.compared.latency', 'users,before,0.5', 0],
+      ['fairlead.config.compared.latency', 'users,after,0.5', 0],
+      ['fairlead.config.compared.latency', 'users,before,0.99', 0],
+      ['fairlead.config.compared.latency', 'users,after,0.99', 0],
+    ]);
     await mesh.close();
   });
 
