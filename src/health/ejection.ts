@@ -42,6 +42,8 @@ interface Term {
   readonly untilMs: number;
   /** When it was last asked before its time, or went out. */
   askedMs: number;
+  /** It is probing because it is asked before its time. */
+  early: boolean;
   /** Until the ejection ends; from then on, until a probe that does not end is given up. */
   timer: Timer | undefined;
 }
@@ -195,7 +197,7 @@ export class Ejection {
       this.#host.changed();
       return;
     }
-    const early = term.untilMs > this.#host.clock.now();
+    const early = term.early && term.untilMs > this.#host.clock.now();
     // Time spent waiting for the probe was no time in service.
     if (ok || !early) this.#history.end(endpoint);
     let againMs = 0;
@@ -217,7 +219,7 @@ export class Ejection {
   #stayOut(endpoint: LiveEndpoint, term: Term): void {
     const nowMs = this.#host.clock.now();
     const timer = this.#host.clock.after(term.untilMs - nowMs, () => this.#beginProbing(endpoint));
-    this.#hold(endpoint, { ...term, askedMs: nowMs, timer }, 'ejected');
+    this.#hold(endpoint, { ...term, askedMs: nowMs, early: false, timer }, 'ejected');
     this.#host.changed();
   }
 
@@ -259,7 +261,7 @@ export class Ejection {
     const term = this.#leftWhileOut.get(endpoint);
     if (term === undefined) return;
     this.#leftWhileOut.delete(endpoint);
-    this.#hold(endpoint, { ...term, timer: undefined }, 'probing');
+    this.#hold(endpoint, { ...term, early: false, timer: undefined }, 'probing');
   }
 
   /** The endpoint left the membership for good. */
@@ -330,9 +332,11 @@ export class Ejection {
   #askLongestOut(kept: Grounds): void {
     if (!this.#kept.areAll(this.#host.members)) return;
     const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
-    for (const [endpoint, { askedMs, timer, grounds }] of this.#terms) {
+    for (const [endpoint, term] of this.#terms) {
+      const { askedMs, timer, grounds } = term;
       if (timer === undefined || grounds !== kept || endpoint.withdrawn || askedMs > beforeMs) continue;
       timer.cancel();
+      term.early = true;
       this.#beginProbing(endpoint);
       return;
     }
@@ -354,7 +358,11 @@ export class Ejection {
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
     const sinceMs = this.#host.clock.now();
     this.#kept.delete(endpoint);
-    this.#hold(endpoint, { watch, grounds, sinceMs, untilMs: sinceMs + forMs, askedMs: sinceMs, timer }, 'ejected');
+    this.#hold(
+      endpoint,
+      { watch, grounds, sinceMs, untilMs: sinceMs + forMs, askedMs: sinceMs, early: false, timer },
+      'ejected',
+    );
     for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));
     this.#host.ejected({
       endpoint,
