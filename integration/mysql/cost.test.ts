@@ -84,11 +84,11 @@ describe('a statement', () => {
   // Each limit is what was measured and at most 200 bytes: an object or two more.
   it.each<[Method, 1 | 3, string, number]>([
     ['query', 1, "mysql2's pool", 500],
-    ['execute', 1, "mysql2's pool", 550],
-    ['getConnection', 1, "mysql2's pool", 1_400],
+    ['execute', 1, "mysql2's pool", 530],
+    ['getConnection', 1, "mysql2's pool", 1_330],
     ['query', 3, 'PoolCluster', 150],
-    ['execute', 3, 'PoolCluster', 100],
-    ['getConnection', 3, 'PoolCluster', 900],
+    ['execute', 3, 'PoolCluster', 60],
+    ['getConnection', 3, 'PoolCluster', 870],
   ])('%s over %i allocates no more than it must beyond %s', async (method, servers, _, limit) => {
     const { driver, ours } = pools[servers];
     const beyond = await bytesBeyond(calling(driver, method), calling(ours, method), OPTIONS);
