@@ -9,8 +9,11 @@ export const LateEmitter: new () => EventEmitter = bare();
 
 function bare(): new () => EventEmitter {
   function Emitter(): void {}
-  Emitter.prototype = Object.create(EventEmitter.prototype, {
-    constructor: { value: Emitter, writable: true, configurable: true },
-  });
+  const { prototype } = Object.assign(Emitter, { prototype: Object.create(EventEmitter.prototype) as object });
+  Object.defineProperty(prototype, 'constructor', { value: Emitter, writable: true, configurable: true });
+  // What else the constructor notes is the same for all; only the table must be each one's.
+  const fresh = new EventEmitter();
+  for (const note of Object.getOwnPropertySymbols(fresh))
+    Object.defineProperty(prototype, note, { ...Object.getOwnPropertyDescriptor(fresh, note), enumerable: false });
   return Emitter as unknown as new () => EventEmitter;
 }
