@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../src/index.js';
+import { expectsContinue } from './common/expectation.js';
 import type { Tunnel } from './forward/tunnel.js';
 import { FrontSessions } from './http2/front-sessions.js';
 import { peekPreface } from './http2/preface.js';
@@ -63,7 +64,8 @@ export class FrontServer {
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: SLOW_CHECK_MS,
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      // Refused with all other heads, in the gateway's words and its log.
+      requireHostHeader: false,
     };
     this.#clock = clock;
     this.#lameDuckMs = settings.lameDuckMs;
@@ -83,6 +85,17 @@ export class FrontServer {
       socket.unshift(Buffer.concat([Buffer.from(plainHead(request), 'latin1'), head]));
       serve(socket as Socket);
     });
+    this.#server.on(
+      'checkContinue',
+      inTurn((request, response) => {
+        expectsContinue(response);
+        handle(request, response);
+      }),
+    );
+    this.#server.on(
+      'checkExpectation',
+      inTurn((request, response) => refuse(request, response, 417)),
+    );
     this.#server.on('connect', (request, socket: Socket) => {
       socket.on('error', () => {});
       refuse(request, responseOn(request, socket, clock), 405);

@@ -237,6 +237,28 @@ describe('interim responses', () => {
     expect([origin.last.body, origin.values('expect')]).toEqual(['hello', []]);
   });
 
+  it('RFC 9110, 10.1.1: a client that waits with its body is not told to go on where the answer is there without it', async () => {
+    await using origin = await Origin.of();
+    await using running = await gatewayOver([origin.port], {
+      routes: [
+        { match: { path: '/short' }, service: 'users', maxBodyBytes: 1_000 },
+        { match: { path: '/moved' }, redirect: { status: 308, path: '/short' } },
+        { match: { path: '/nobody' }, service: 'nobody' },
+        { match: { path: '/limited' }, service: 'users', rateLimit: { requests: 1, by: 'route' } },
+      ],
+    });
+    using limited = await RawClient.to(running.port);
+    await limited.send('GET /limited HTTP/1.1\r\nHost: h\r\n\r\n').response();
+    const answers = { short: 413, moved: 308, other: 404, 'a/../b': 400, nobody: 503, limited: 429 };
+    for (const [path, status] of Object.entries(answers)) {
+      using client = await RawClient.to(running.port);
+      client.send(`POST /${path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n\r\n`);
+      const response = await client.response();
+      expect([path, response.status, /connection: close/i.test(response.head)]).toEqual([path, status, true]);
+    }
+    expect(origin.requests).toHaveLength(1);
+  });
+
   it('RFC 8297: 103 and 102 reach a client of HTTP/1.1, in their order and before the answer', async () => {
     const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n';
     await using origin = await Origin.of(hints + OK);
@@ -255,6 +277,14 @@ describe('interim responses', () => {
 });
 
 describe('responses without a body', () => {
+  it('RFC 9110, 8.6: 204 has no Content-Length, whatever its server says', async () => {
+    await using origin = await Origin.of('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-A: 1\r\n\r\n');
+    await using running = await gatewayOver([origin.port]);
+    using client = await RawClient.to(running.port);
+    const { status, head } = await client.send(GET).response(true);
+    expect([status, /content-length/i.test(head), /x-a: 1/i.test(head)]).toEqual([204, false, true]);
+  });
+
   it.each([
     ['9110, 9.3.2', 'HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n', 200, '42'],
     ['9110, 15.4.5', 'GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\nETag: "a"\r\n\r\n', 304, '42'],

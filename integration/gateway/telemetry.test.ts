@@ -67,6 +67,22 @@ describe('the access log', () => {
     await eventually(() => figuresOf(running).inflight === 0, 'nothing in flight');
   });
 
+  it('has what is refused for its Host or its expectation, in the words of other answers', async () => {
+    await using backend = await saysWho('a');
+    const entries: AccessEntry[] = [];
+    await using running = await gatewayOver([backend.port], { accessLog: (entry) => void entries.push(entry) });
+    const heads = ['GET /a HTTP/1.1', 'GET /b HTTP/1.1\r\nHost: h\r\nExpect: wonders'];
+    for (const head of heads) {
+      using client = await RawClient.to(running.port);
+      expect((await client.send(`${head}\r\n\r\n`).response()).head).toMatch(/\r\nx-request-id: /i);
+    }
+    await eventually(() => entries.length === 2, 'both are in the log');
+    expect(entries).toMatchObject([
+      { path: '/a', status: 400 },
+      { path: '/b', status: 417 },
+    ]);
+  });
+
   it('is a logger such as pino as well, and stops nothing where it throws', async () => {
     await using backend = await saysWho('a');
     const logged: unknown[] = [];

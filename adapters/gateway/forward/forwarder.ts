@@ -92,7 +92,7 @@ export function forward(
       method: head.method as never,
       path: out.path,
       headers: out.headers,
-      body: head.body ? (bodyOf(passage.request, maxBodyBytes, exceeded) as never) : null,
+      body: head.body ? (bodyOf(passage.request, passage.response, maxBodyBytes, exceeded) as never) : null,
       ...(upstream.servername !== undefined && { servername: upstream.servername }),
       ...(headersMs !== undefined && { headersTimeout: headersMs }),
       ...(idleMs !== undefined && { bodyTimeout: idleMs }),

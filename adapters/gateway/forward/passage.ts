@@ -10,6 +10,8 @@ import { CORS_HEADERS, corsHeaders } from '../routes/cors.js';
 import { dropped, edited } from '../routes/edits.js';
 import type { LiveRoute } from '../routes/live-route.js';
 
+const LENGTH: ReadonlySet<string> = new Set(['content-length']);
+
 /** What the passages of a gateway share. */
 export interface PassageHost {
   readonly clock: Clock;
@@ -120,7 +122,9 @@ export class Passage {
     this.status = status;
     const { via } = this.host;
     // What the route says takes the place of what the service says.
-    const own = this.route?.settings.cors === undefined ? headers : dropped(headers, CORS_HEADERS);
+    const said = this.route?.settings.cors === undefined ? headers : dropped(headers, CORS_HEADERS);
+    // RFC 9110, 8.6: a client that believed it would wait for a body that cannot come.
+    const own = status === 204 ? dropped(said, LENGTH) : said;
     if (via !== undefined) own.push('via', `${version} ${via}`);
     this.response.writeHead(status, statusText, this.#finish(own));
   }

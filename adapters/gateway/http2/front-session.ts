@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../src/index.js';
 import { TokenBucket } from '../../../src/resilience/index.js';
+import { expectsContinue } from '../common/expectation.js';
 import { isGrpc } from '../common/grpc.js';
 import type { FrontHttp2Settings } from './front-options.js';
 import { StreamRequest } from './stream-request.js';
@@ -139,7 +140,7 @@ export class FrontSession {
       this.#host.refuse(request.asMessage(), response.asResponse(), refused);
       return;
     }
-    if (headers.expect?.toLowerCase() === '100-continue') response.interim(100, []);
+    if (headers.expect?.toLowerCase() === '100-continue') expectsContinue(response.asResponse());
     this.#host.handle(request.asMessage(), response.asResponse());
   }
 

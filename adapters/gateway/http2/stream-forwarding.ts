@@ -4,6 +4,7 @@ import { type CallPlanning, judgeAfter, routeOf } from '../../../src/adapter.js'
 import { type Endpoint, Outcome, type Timer } from '../../../src/index.js';
 import { parseRetryAfter } from '../../../src/resilience/index.js';
 import { httpStatusOf, type RepeatLedger } from '../../http/index.js';
+import { sayContinue } from '../common/expectation.js';
 import { GrpcStatus, grpcMessage, isGrpc } from '../common/grpc.js';
 import type { Outgoing } from '../forward/forwarder.js';
 import { sendInterim } from '../forward/interim.js';
@@ -122,7 +123,10 @@ export class StreamForwarding implements AttemptListener, RelayHost {
   }
 
   sent(stream: ClientHttp2Stream): void {
-    this.#body?.to(stream);
+    if (this.#body !== undefined) {
+      sayContinue(this.#passage.response);
+      this.#body.to(stream);
+    }
     const { headersMs } = this.#route.settings.timeouts ?? {};
     const usual = this.#context.upstream.headersTimeoutMs ?? (this.#grpc ? 0 : PATIENCE_MS);
     const patienceMs = headersMs ?? usual;

@@ -79,6 +79,10 @@ export class StreamResponse extends EventEmitter {
     this.#stream.additionalHeaders(headerBlock(headers, { ':status': status }));
   }
 
+  writeContinue(): void {
+    this.interim(100, []);
+  }
+
   /** As a Writable does: false until 'drain'. */
   write(chunk: Uint8Array): boolean {
     this.#flush(false);

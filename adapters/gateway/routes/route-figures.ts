@@ -14,7 +14,8 @@ export class RouteFigures {
 
   ended(status: number): void {
     this.inflight--;
-    this.byClass[Math.floor(status / 100)]!++;
+    // RFC 9110, 15: a status of no class is one of 5xx.
+    this.byClass[Math.min(Math.floor(status / 100), 5)]!++;
   }
 
   /** By name, `prefix` in front. */
