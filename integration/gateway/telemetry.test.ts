@@ -129,6 +129,16 @@ describe('what belongs to a request', () => {
 });
 
 describe('figures', () => {
+  it('count a status of no class as 5xx (RFC 9110, 15)', async () => {
+    await using origin = await Origin.of('HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok');
+    await using running = await gatewayOver([origin.port], { routes: [{ name: 'api', service: 'users' }] });
+    using client = await RawClient.to(running.port);
+    expect((await client.send('GET / HTTP/1.1\r\nHost: h\r\n\r\n').response()).status).toBe(999);
+    await origin.until(() => figuresOf(running).inflight === 0);
+    expect(figuresOf(running)['api.5xx']).toBe(1);
+    expect(Object.values(figuresOf(running)).every(Number.isFinite)).toBe(true);
+  });
+
   it('count requests by route and class of status, also over a change of routes', async () => {
     await using origin = await Origin.of('HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy');
     const routes = [{ name: 'api', match: { path: '/api' }, service: 'users' }];
