@@ -48,11 +48,17 @@ export function drawFaults(kinds: readonly FaultKind[], lastsMs: number, random:
 /**
  * In two rounds of three only some kinds: where many faults go on, each failure has a cause, and what
  * one of them alone would show is hidden (Groce and others, "Swarm testing", 2012). `always` stay.
+ * `share`: of the others, so many; drawn where it is not given.
  */
-export function swarm(kinds: readonly FaultKind[], random: Random, always: RegExp = /^$/): readonly FaultKind[] {
+export function swarm<K extends { readonly kind: string }>(
+  kinds: readonly K[],
+  random: Random,
+  always: RegExp = /^$/,
+  share?: number,
+): readonly K[] {
   if (random.below(3) === 0) return kinds;
-  const share = 0.1 + 0.4 * random.float();
-  const some = kinds.filter(({ kind }) => always.test(kind) || random.float() < share);
+  const part = share ?? 0.1 + 0.4 * random.float();
+  const some = kinds.filter(({ kind }) => always.test(kind) || random.float() < part);
   return some.length > 1 ? some : kinds;
 }
 

@@ -1,4 +1,5 @@
 import type { Random } from 'fairlead/testing';
+import { swarm } from '../../../schedule.js';
 import { type Act, type OperationContext, type RowDataPacket, record, registerOf } from './context.js';
 import { hold, pinned } from './pinning.js';
 import { goOn, handOn, read, write } from './registers.js';
@@ -38,22 +39,22 @@ const OPERATIONS: Readonly<Record<OperationName, readonly [weight: number, act: 
   goOn: [2, goOn],
 };
 
+const NAMES = Object.keys(OPERATIONS) as OperationName[];
+
 /** What each client asks for in any case; mysql2's PoolCluster can do it as well. */
 const ALWAYS: readonly OperationName[] = ['write', 'read'];
 
-/**
- * The names of some operations: in two rounds of three not all, as one that is asked for all the
- * time meets what it meets seldom among twelve others (Groce et al., Swarm Testing, ISSTA 2012).
- */
+const SHARE = 0.35;
+
+/** The names of some operations: one that is asked for all the time meets what it meets seldom. */
 export function someOperations(random: Random): readonly OperationName[] {
-  const all = Object.keys(OPERATIONS) as OperationName[];
-  if (random.below(3) === 0) return all;
-  return all.filter((name) => ALWAYS.includes(name) || random.float() < 0.35);
+  const all = NAMES.map((kind) => ({ kind }));
+  return swarm(all, random, /^(write|read)$/, SHARE).map(({ kind }) => kind);
 }
 
 /** One of those named, or of all; `plain`: of what PoolCluster can do. */
 export function choose(random: Random, asked: 'plain' | readonly OperationName[] | undefined): Act {
-  const names = asked === 'plain' ? ALWAYS : (asked ?? (Object.keys(OPERATIONS) as OperationName[]));
+  const names = asked === 'plain' ? ALWAYS : (asked ?? NAMES);
   let left = random.float() * names.reduce((sum, name) => sum + OPERATIONS[name][0], 0);
   for (const name of names) {
     left -= OPERATIONS[name][0];
