@@ -6,20 +6,26 @@ import { keyOnEach, redisOver, startServers } from './support.js';
 
 const FOREVER = 'while true do end';
 
+/** A script that keeps the shard of `key` from answering, until it is killed. */
+async function hang(redis: ShardedRedis): Promise<{ key: string; script: Promise<unknown> }> {
+  const [key] = keyOnEach(redis) as [string];
+  await redis.config('SET', 'busy-reply-threshold', '100');
+  const script = redis.eval(FOREVER, 1, key).catch((error: Error) => error);
+  await until('the shard is down', () => redis.explain(key).state === 'down');
+  return { key, script };
+}
+
 describe('SCRIPT KILL', () => {
   for (const count of [1, 3]) {
     it(`ends a script that keeps its shard from answering, over ${count}`, async () => {
       await using all = await startServers(count);
       await using over = redisOver(all.servers);
       const { redis } = over;
-      const [key] = keyOnEach(redis);
-      await redis.config('SET', 'busy-reply-threshold', '100');
-      const script = redis.eval(FOREVER, 1, key!).catch((error: Error) => error);
-      await until('the shard is down', () => redis.explain(key!).state === 'down');
+      const { key, script } = await hang(redis);
       expect(await redis.script('KILL')).toBe('OK');
-      expect((await script) as Error).toMatchObject({ message: expect.stringContaining('killed') });
-      await until('the shard is up', () => redis.explain(key!).state === 'up');
-      expect(await redis.set(key!, 'x')).toBe('OK');
+      expect(await script).toMatchObject({ message: expect.stringContaining('killed') });
+      await until('the shard is up', () => redis.explain(key).state === 'up');
+      expect(await redis.set(key, 'x')).toBe('OK');
     });
   }
 
@@ -27,10 +33,7 @@ describe('SCRIPT KILL', () => {
     await using all = await startServers();
     await using over = redisOver(all.servers);
     const { redis } = over;
-    const [key] = keyOnEach(redis);
-    await redis.config('SET', 'busy-reply-threshold', '100');
-    const script = redis.eval(FOREVER, 1, key!).catch((error: Error) => error);
-    await until('the shard is down', () => redis.explain(key!).state === 'down');
+    const { script } = await hang(redis);
     const other = redis.duplicate() as ShardedRedis;
     other.on('error', () => {});
     expect(await other.script('KILL')).toBe('OK');
