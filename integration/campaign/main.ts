@@ -19,6 +19,7 @@ npm run campaign -- --schedule '<JSON that a failed round printed>' [--times N]
   --until          go on until a promise is broken whose name this regular expression finds
   --shrink-runs    how many smaller schedules are tried after a failure. Default 12; 0: none
   --set            options of the clients instead of those that are drawn, as JSON: --set '{"client":"plain"}'
+  --histories      a folder: the whole history of a round that failed is left there
   --times          how often a schedule is run again. Default 1
 `;
 
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     'shrink-runs': { type: 'string', default: '12' },
     set: { type: 'string', default: '{}' },
     schedule: { type: 'string' },
+    histories: { type: 'string' },
     times: { type: 'string', default: '1' },
     differential: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -93,7 +95,7 @@ if (values.help) {
   const schedule = JSON.parse(values.schedule) as Schedule;
   const part = partNamed(schedule.part);
   for (let i = 0; i < number('times'); i++) {
-    const result = await runRound(part, schedule);
+    const result = await runRound(part, schedule, values.histories);
     totals.add(result);
     if (result.violations.length > 0) console.log(reportRound(result));
   }
@@ -105,7 +107,7 @@ if (values.help) {
     const drawn = drawSchedule(part, seed, number('round-seconds') * 1_000);
     const schedule = { ...drawn, options: { ...drawn.options, ...(JSON.parse(values.set) as object) } };
     console.log(`begins: ${describeSchedule(schedule).split('\n').slice(0, 2).join('; ')}`);
-    const result = await runRound(part, schedule);
+    const result = await runRound(part, schedule, values.histories);
     await tell(part, result);
     if (values.until !== undefined) {
       const sought = new RegExp(values.until);

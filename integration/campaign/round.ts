@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,13 +31,24 @@ const STARTS_WITHIN_MS = 90_000;
 const LOOK_MS = 20;
 const STARVED_MS = 200;
 
-/** One round: a schedule over real servers, its history, and what was wrong with it. */
-export async function runRound(part: CampaignPart, schedule: Schedule): Promise<RoundResult> {
+/**
+ * One round: a schedule over real servers, its history, and what was wrong with it. Of a round that
+ * failed the whole history stays in `keepIn`.
+ */
+export async function runRound(part: CampaignPart, schedule: Schedule, keepIn?: string): Promise<RoundResult> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-campaign-'));
-  mkdirSync(join(folder, 'history'));
+  const history = join(folder, 'history');
+  mkdirSync(history);
   try {
     await using world = await part.start(schedule);
-    return await new Round(part, schedule, world, join(folder, 'history')).run();
+    const result = await new Round(part, schedule, world, history).run();
+    if (result.violations.length > 0 && keepIn !== undefined) {
+      const kept = join(keepIn, `${part.name}-${schedule.seed}`);
+      cpSync(history, kept, { recursive: true });
+      const { faults, violations } = result;
+      writeFileSync(join(kept, 'faults.json'), JSON.stringify({ schedule, faults, violations }, undefined, 1));
+    }
+    return result;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -74,12 +74,12 @@ export const read: Act = (context, worker, random) => {
   });
 };
 
-/** Writes, and hands its session on. */
+/** Writes in a session of its own, and hands that on: reads outside of it do not wait for it. */
 export const handOn: Act = (context, worker, random) => {
   const { pool } = context;
   const [k, v] = [key(context, random), fresh(context, random)];
   return pool.session(async () => {
-    const done = await record(context, worker, ['write', k, v], async () => {
+    const done = await record(context, worker, ['write-apart', k, v], async () => {
       await writing(context, (on) => on.execute(WRITE, [k, v]));
       return true;
     });
