@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Relay } from '../harness/index.js';
 import type { Fault, FaultKind } from './part.js';
 
@@ -46,11 +47,20 @@ export async function beginNetFault(fault: Fault, relay: Relay): Promise<(() => 
       return async () => {};
     case 'net-corrupt-answers':
       relay.corrupt('server');
-      return async () => {};
+      return () => corrupted(relay);
     case 'net-corrupt-requests':
       relay.corrupt('client');
-      return async () => {};
+      return () => corrupted(relay);
     default:
       return undefined;
   }
+}
+
+/** How long a connection may lie idle until it is left alone; ms. */
+const IDLE_MS = 1_000;
+
+/** The fault is over with the last connection: one that lies idle would feel it at any time. */
+async function corrupted(relay: Relay): Promise<void> {
+  for (let waitedMs = 0; relay.spared > 0 && waitedMs < IDLE_MS; waitedMs += 20) await sleep(20);
+  relay.spare();
 }

@@ -91,6 +91,9 @@ export interface FaultSpan extends Fault {
  */
 export const STARVED = 'machine-busy';
 
+/** The same of one server, by its own clock: `target` is the server. */
+export const SERVER_STARVED = 'server-busy';
+
 /** Whether the machine had too much else to do for this operation to succeed in its time. */
 export function isStarved({ invokedMs, endedMs }: Operation, faults: readonly FaultSpan[]): boolean {
   const near = ({ beganMs, overMs }: FaultSpan): boolean => beganMs <= endedMs && overMs + 5_000 >= invokedMs;
@@ -107,6 +110,8 @@ export interface PartWorld extends AsyncDisposable {
   heal(): Promise<void>;
   /** After the last client has ended: what the servers say themselves, added to the history. */
   finish?(history: ClientHistory): Promise<void>;
+  /** After `finish()`: what nobody made and servers felt all the same. */
+  readonly measured?: readonly FaultSpan[];
 }
 
 /** Runs in the client process. */

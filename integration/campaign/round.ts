@@ -147,6 +147,7 @@ class Round {
       if (client.stderr.trim() !== '') this.#violate('client: wrote to standard error', client.stderr);
     }
     await this.#world.finish?.(new ClientHistory(this.#folder, 'servers'));
+    this.#spans.push(...(this.#world.measured ?? []));
   }
 
   async #expect(client: ClientProcess, what: string, withinMs: number): Promise<void> {

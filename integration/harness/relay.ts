@@ -78,6 +78,16 @@ export class Relay implements AsyncDisposable {
     for (const pair of this.#pairs) pair.corrupt(from);
   }
 
+  /** Connections that `corrupt` was for and that carried nothing since. */
+  get spared(): number {
+    return [...this.#pairs].filter(({ isSpared }) => isSpared).length;
+  }
+
+  /** Leaves those alone from now on. */
+  spare(): void {
+    for (const pair of this.#pairs) pair.spare();
+  }
+
   async pass(): Promise<void> {
     if (this.#server === undefined) await this.#listen();
     this.#become('pass');
@@ -134,7 +144,16 @@ class Pair {
   }
 
   corrupt(from: 'server' | 'client'): void {
-    (from === 'server' ? this.#back : this.#there).corrupt();
+    (from === 'server' ? this.#back : this.#there).corrupts = true;
+  }
+
+  get isSpared(): boolean {
+    return this.#there.corrupts || this.#back.corrupts;
+  }
+
+  spare(): void {
+    this.#there.corrupts = false;
+    this.#back.corrupts = false;
   }
 
   end(): void {
@@ -150,11 +169,12 @@ class Lane {
   readonly #reset: () => void;
   #mode: Mode = 'pass';
   #delayMs = 0;
-  #corrupt = false;
   /** What was not forwarded yet, in order, with the time from which it may be. */
   #waiting: { readonly go: () => void; readonly atMs: number }[] = [];
   /** Whether bytes were forgotten. */
   lost = false;
+  /** Whether the next bytes arrive as others. */
+  corrupts = false;
 
   constructor(from: Socket, to: Socket, ended: () => void, reset: () => void) {
     this.#to = to;
@@ -174,10 +194,6 @@ class Lane {
     this.#delayMs = delayMs;
     if (mode === 'swallow') this.#waiting = [];
     else if (mode !== 'hold') this.#drain();
-  }
-
-  corrupt(): void {
-    this.#corrupt = true;
   }
 
   #act(go: () => void, bytes: boolean): void {
@@ -206,8 +222,8 @@ class Lane {
   }
 
   #forward(bytes: Buffer): void {
-    if (this.#corrupt) {
-      this.#corrupt = false;
+    if (this.corrupts) {
+      this.corrupts = false;
       // Neither a protocol's first byte nor a length: no parser may take it for an answer.
       this.#to.write(Buffer.alloc(bytes.length, 0xfe), () => setImmediate(this.#reset));
       return;

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { checkVersions } from '../../integration/campaign/checks/versions.js';
 import type { Operation, Outcome } from '../../integration/campaign/history.js';
-import type { FaultSpan, RunRecord, Schedule, Violation } from '../../integration/campaign/part.js';
+import {
+  type FaultSpan,
+  type RunRecord,
+  type Schedule,
+  SERVER_STARVED,
+  type Violation,
+} from '../../integration/campaign/part.js';
 import { grpc } from '../../integration/campaign/parts/grpc/part.js';
 import { checkHearing } from '../../integration/campaign/parts/redis/hearing.js';
 import { redis } from '../../integration/campaign/parts/redis/part.js';
@@ -130,5 +136,18 @@ describe('the checker of streams that were left', () => {
     expect(promises(grpc.check(record([left, later, over(50_000)])))).toEqual([promise]);
     expect(grpc.check(record([left, later, over(200)]))).toEqual([]);
     expect(grpc.check(record([left, later], [fault('pause', 50, 3_000)]))).toEqual([]);
+  });
+});
+
+describe('the checker of ejections', () => {
+  const ejected = op({ name: 'ejected', key: 'g0', input: 'timeouts in a row', invokedMs: 20_000, endedMs: 20_001 });
+
+  it('wants a cause at that server: a fault, or that it could not run', () => {
+    const check = (...faults: FaultSpan[]): string[] => promises(grpc.check(record([ejected], faults)));
+    const promise = 'a server without a fault was ejected';
+    expect(check()).toEqual([promise]);
+    expect(check(fault(SERVER_STARVED, 5_000, 6_000))).toEqual([promise]);
+    expect(check({ ...fault(SERVER_STARVED, 18_000, 19_000), target: 1 })).toEqual([promise]);
+    expect(check(fault(SERVER_STARVED, 18_000, 19_000))).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import grpc from '@grpc/grpc-js';
+import { watchDelays } from '../../delays.js';
 import { nowMs } from '../../history.js';
 import { decode, encode, type Request, SERVICE } from './messages.js';
 
@@ -26,6 +27,9 @@ const received = (method: string, id: string): void => {
 const over = (method: string, id: string): void => {
   writeSync(file, `${JSON.stringify({ server: settings.id, method, id, over: nowMs() })}\n`);
 };
+watchDelays((fromMs, overMs) => {
+  writeSync(file, `${JSON.stringify({ server: settings.id, busyMs: [fromMs, overMs] })}\n`);
+});
 const answer = ({ id, padding }: Request, n: number): object => ({ id, server: settings.id, n, padding });
 
 /** Waits, fails or answers: as the server's mood is, else as the request says. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { freePort, Relay } from '../../../harness/index.js';
 import type { ClientHistory } from '../../history.js';
 import { beginNetFault } from '../../net-faults.js';
-import type { Fault, PartWorld, Schedule } from '../../part.js';
+import { type Fault, type FaultSpan, type PartWorld, type Schedule, SERVER_STARVED } from '../../part.js';
 import { beginProcessFault } from '../../process-faults.js';
 import { Documents } from '../../registry/documents.js';
 import { type Registry, startRegistry } from '../../registry.js';
@@ -16,12 +16,16 @@ export const NAME = 'echo';
 
 export const serverOf = (target: number): string => `g${target}`;
 
-/** A line of a server: it received a call, or a stream that it sends is over since `over` (ms). */
+/**
+ * A line of a server: it received a call, or a stream that it sends is over since `over` (ms), or it
+ * could not run for a while.
+ */
 interface Received {
   readonly server: string;
   readonly method: string;
   readonly id: string;
   readonly over?: number;
+  readonly busyMs?: readonly [from: number, over: number];
 }
 
 /** gRPC servers in processes of their own, each behind a relay, listed by Consul or etcd. */
@@ -32,6 +36,7 @@ export class GrpcWorld implements PartWorld {
   readonly #documents: Documents | undefined;
   readonly #folder: string;
   readonly clients: unknown;
+  readonly measured: FaultSpan[] = [];
 
   private constructor(
     servers: readonly ServerProcess[],
@@ -107,8 +112,9 @@ export class GrpcWorld implements PartWorld {
     this.#documents?.finish(history);
     for (const line of readFileSync(join(this.#folder, 'received.jsonl'), 'utf8').split('\n')) {
       if (line === '') continue;
-      const { server, method, id, over } = JSON.parse(line) as Received;
-      if (over === undefined) history.invoke(0, 'received', id, method).ok(server);
+      const { server, method, id, over, busyMs } = JSON.parse(line) as Received;
+      if (busyMs !== undefined) this.#busy(server, busyMs);
+      else if (over === undefined) history.invoke(0, 'received', id, method).ok(server);
       else history.invoke(0, 'over', id, over).ok(server);
     }
   }
@@ -118,6 +124,11 @@ export class GrpcWorld implements PartWorld {
     await Promise.all(this.#relays.map((relay) => relay[Symbol.asyncDispose]()));
     await Promise.all(this.#servers.map((server) => server.kill()));
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #busy(server: string, [beganMs, overMs]: readonly [number, number]): void {
+    const target = this.#servers.findIndex(({ id }) => id === server);
+    this.measured.push({ kind: SERVER_STARVED, target, atMs: 0, lastsMs: overMs - beganMs, beganMs, overMs });
   }
 
   #register(i: number): Promise<void> {
