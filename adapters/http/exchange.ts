@@ -6,6 +6,7 @@ import type { Attempt, Settle } from './attempt.js';
 import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
 import { Attempts } from './attempts.js';
+import { notFromTheBeginning, repeatWithBody } from './body-let-go.js';
 import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { ExchangeFigures } from './exchange-figures.js';
@@ -14,7 +15,7 @@ import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
 import { conductOptions, isRepeatStatus, nextDelayMs, whyNotAgain } from './repeats.js';
-import { isStreamed, ReplayBody } from './replay-body.js';
+import { isStreamed, knownBytesOf, ReplayBody } from './replay-body.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
 import { aboutOf, withTrace } from './traced.js';
@@ -22,6 +23,7 @@ import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from 
 
 /** The header that says which attempt a request is; not sent with the first. */
 const ATTEMPT = 'x-fairlead-attempt';
+const ABORTED = { name: 'AbortError', code: 'UND_ERR_ABORTED' };
 
 /**
  * One request and its response: attempts on one endpoint after the other, of which the caller's
@@ -98,8 +100,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   /** Ends it for the caller, who gave up, with all its attempts. */
   readonly abort = (reason?: Error): void => {
     this.#cancelled = true;
-    const error =
-      reason ?? Object.assign(new Error('Request aborted'), { name: 'AbortError', code: 'UND_ERR_ABORTED' });
+    const error = reason ?? Object.assign(new Error('Request aborted'), ABORTED);
     this.#pause?.cancel();
     const { live } = this;
     for (const attempt of live) attempt.abort(error);
@@ -200,8 +201,9 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
       ? { outcome: Outcome.Cancelled, repeat: 'never' }
       : verdictOfError(error, attempt.sent);
     const committed = this.committed === attempt;
-    const repeat = committed || !this.#replayable ? 'never' : verdict.repeat;
-    if (!committed) this.#noteSkipped(verdict.repeat);
+    const beside = this.live.length;
+    const repeat = committed ? 'never' : repeatWithBody(error, verdict, this.#replayable, beside);
+    if (!committed && beside === 0) this.#noteSkipped(verdict.repeat);
     attempt.end(verdict.outcome, new AttemptFailed(error, { ...verdict, repeat }));
     if (committed) this.endLost();
     if (committed) this.#fail(error);
@@ -227,23 +229,29 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
   #traced: TracedCall | undefined;
 
   async #conduct(): Promise<void> {
-    const { service } = this.#context;
     this.#conducted = true;
     const options = conductOptions(this.#context, this.#call ?? {}, {
       key: this.#key,
       prefer: this.#prefer,
       ...(this.#route !== undefined && { labels: (name: string) => this.request.header(name) }),
       idempotent: this.#idempotent,
+      classify: (thrown) => {
+        const verdict = verdictOfError(thrown, true);
+        // Its own attempt is among those at work still.
+        return { ...verdict, repeat: repeatWithBody(thrown, verdict, this.#replayable, this.live.length - 1) };
+      },
     });
     const run = (endpoint: Endpoint, signal: AbortSignal): Promise<Outcome> =>
       new Promise((resolve, reject) => {
+        // A hedge: those that are at work go on.
+        if (this.count > 0 && !this.#replayable) return reject(notFromTheBeginning());
         const attempt = this.#launch(endpoint, undefined, { resolve, reject });
         const onAbort = (): void => this.#timedOut(attempt, signal.reason);
         if (signal.aborted) onAbort();
         else whenAborted(signal, onAbort);
       });
     try {
-      await (this.#call?.from ?? service).call(run, options);
+      await (this.#call?.from ?? this.#context.service).call(run, options);
     } catch (thrown) {
       this.#fail((thrown instanceof AttemptFailed ? thrown.cause : thrown) as Error);
     }
@@ -310,11 +318,8 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     }
   }
 
-  /** Of a body that is not streamed; of one that is, nothing is known before. */
   get bodyBytes(): number {
-    const { body } = this.#given;
-    if (typeof body === 'string') return Buffer.byteLength(body);
-    return ArrayBuffer.isView(body) ? body.byteLength : 0;
+    return knownBytesOf(this.#given.body);
   }
 
   #forAttempt(): Dispatcher.DispatchOptions {
@@ -327,8 +332,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
 
   /** Says which attempt it is, where that is wanted and it is not the first. */
   #numbered(): Dispatcher.DispatchOptions {
-    const attempt = this.#call?.attempt;
-    const number = attempt === undefined ? 1 : Math.max(attempt, this.count);
+    const number = this.#call?.attempt === undefined ? 1 : Math.max(this.#call.attempt, this.count);
     if (number === 1) return this.#options;
     return { ...this.#options, headers: withHeader(this.#options.headers, [ATTEMPT, String(number)]) as never };
   }

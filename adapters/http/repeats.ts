@@ -5,7 +5,6 @@ import type { HttpCall } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
 import type { SkippedRepeat } from './repeat-ledger.js';
 import type { ReplayBody } from './replay-body.js';
-import { verdictOfError } from './verdict.js';
 
 /** An attempt that failed, and those before it. */
 interface Failed {
@@ -41,11 +40,14 @@ export function isRepeatStatus({ settings }: ExchangeContext, call: HttpCall | u
   return (call?.retryStatus ?? settings.retryStatus).has(status);
 }
 
-/** How `service.call()` runs, judges and repeats the attempts of an exchange. */
+/**
+ * How `service.call()` runs, judges and repeats the attempts of an exchange. `own.classify` judges
+ * what none of them threw.
+ */
 export function conductOptions(
   { planning }: ExchangeContext,
   { maxAttempts = planning.maxAttempts }: HttpCall,
-  own: CallOptions,
+  own: CallOptions & { readonly classify: NonNullable<CallOptions['classify']> },
 ): CallOptions {
   return {
     ...own,
@@ -55,8 +57,7 @@ export function conductOptions(
     ...(maxAttempts < planning.maxAttempts && { retry: maxAttempts > 1 && { maxAttempts } }),
     // What was answered was answered: the caller has it.
     classifyResult: (outcome: unknown): Verdict => ({ outcome: outcome as Outcome, repeat: 'never' }),
-    classify: (thrown: unknown): Verdict =>
-      thrown instanceof AttemptFailed ? thrown.verdict : verdictOfError(thrown, true),
+    classify: (thrown: unknown) => (thrown instanceof AttemptFailed ? thrown.verdict : own.classify(thrown)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { BodyLetGo } from './body-let-go.js';
 import type { RepeatLedger } from './repeat-ledger.js';
 
 /**
@@ -5,6 +6,9 @@ import type { RepeatLedger } from './repeat-ledger.js';
  * gets that first and then the rest of the source. Streaming is not delayed. Above the limit, its
  * own or that of all bodies together, what was kept is let go, and no further attempt is possible
  * once a chunk was taken.
+ *
+ * Several attempts may read it side by side. One that lacks a chunk that was let go fails: what it
+ * sends must never look whole (RFC 9112, 8).
  */
 export class ReplayBody {
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
@@ -12,10 +16,14 @@ export class ReplayBody {
   readonly #ledger: RepeatLedger;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;
+  /** Chunks that came from the source, kept or not. */
+  #taken = 0;
   #overflow: 'body' | 'memory' | undefined;
   #touched = false;
   #pulling: Promise<IteratorResult<unknown>> | undefined;
-  #over = false;
+  /** The source has ended. */
+  #whole = false;
+  #closed = false;
 
   constructor(source: AsyncIterable<unknown> | Iterable<unknown>, limit: number, ledger: RepeatLedger) {
     this.#source =
@@ -36,11 +44,20 @@ export class ReplayBody {
     return this.#overflow ?? 'body';
   }
 
-  /** The body for one attempt. One that is left takes nothing more from the source. */
+  /**
+   * The body for one attempt. One that is left takes nothing more from the source. Throws
+   * BodyLetGo where it would have to leave something out.
+   */
   async *attempt(): AsyncGenerator<Uint8Array, void, undefined> {
     for (let at = 0; ; at++) {
-      while (at < this.#chunks.length) yield this.#chunks[at++]!;
-      if (this.#over) return;
+      if (at < this.#taken) {
+        const kept = this.#chunks[at];
+        if (kept === undefined) throw new BodyLetGo();
+        yield kept;
+        continue;
+      }
+      if (this.#whole) return;
+      if (this.#closed) throw new BodyLetGo();
       // An attempt that was left while it waited: what it waited for is this one's.
       this.#pulling ??= Promise.resolve(this.#source.next());
       this.#touched = true;
@@ -48,31 +65,28 @@ export class ReplayBody {
       const { done, value } = await pulling;
       if (this.#pulling === pulling) {
         this.#pulling = undefined;
-        if (done) this.#over = true;
+        if (done) this.#whole = !this.#closed;
         else this.#keep(bytesOf(value));
       }
-      // Also where the exchange ended meanwhile.
-      if (this.#over) return;
-      if (this.#overflow !== undefined) {
-        yield bytesOf(value);
-        // Nothing is kept from here on: the rest goes through.
-        at = -1;
-      } else {
-        yield this.#chunks[at]!;
-      }
+      // The exchange ended meanwhile: an end of the source is of its making.
+      if (this.#closed) throw new BodyLetGo();
+      if (done) return;
+      yield bytesOf(value);
     }
   }
 
   /** The exchange is over: the source is told, so that a file or a socket behind it is closed. */
   close(): void {
     this.#forget();
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#whole) return;
     void Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 
   #keep(chunk: Uint8Array): void {
-    if (this.#overflow !== undefined || this.#over) return;
+    this.#taken++;
+    if (this.#overflow !== undefined || this.#closed) return;
     if (this.#bytes + chunk.length > this.#limit) this.#overflow = 'body';
     else if (!this.#ledger.keep(chunk.length)) this.#overflow = 'memory';
     else {
@@ -102,4 +116,10 @@ export function isStreamed(body: unknown): body is AsyncIterable<unknown> {
   if (typeof body !== 'object' || body === null || body instanceof Uint8Array) return false;
   if ((body as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'FormData') return false;
   return Symbol.asyncIterator in body || Symbol.iterator in body;
+}
+
+/** Of a body that is not streamed; of one that is, nothing is known before. */
+export function knownBytesOf(body: unknown): number {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return ArrayBuffer.isView(body) ? body.byteLength : 0;
 }

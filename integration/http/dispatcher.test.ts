@@ -381,6 +381,40 @@ describe('a dispatcher', () => {
     silent.close();
   });
 
+  // The first server reads all, and is slow to answer. What is kept of the body was let go by then.
+  it.each([
+    ['its length said', { 'content-length': '200000' }, { hedge: { afterMs: 30 } }, 'a 200000'],
+    ['its length not said', {}, { hedge: { afterMs: 30 } }, 'a 200000'],
+    [
+      'an attempt given up',
+      {},
+      { hedge: { afterMs: 10_000 }, retry: { attemptTimeoutMs: 60 } },
+      'FAIRLEAD_DEADLINE_EXCEEDED',
+    ],
+  ])('never sends the rest of a long body as the whole of it: %s', async (_, headers, resilience, expected) => {
+    const answer = (id: string, afterMs: number): Promise<Backend> =>
+      new Backend(id, (_request, response, body) => {
+        setTimeout(() => response.end(`${id} ${body.length}`), afterMs);
+      }).listen();
+    await using slow = await answer('a', 300);
+    await using other = await answer('b', 0);
+    await using mesh = meshOf([slow.port, other.port], { policy: 'round_robin', resilience });
+    const dispatcher = createDispatcher(mesh);
+    for (let i = 0; i < 4; i++) {
+      const chunks = Array.from({ length: 20 }, () => Buffer.alloc(10_000, 'x'));
+      const asked = request('http://users/', { dispatcher, method: 'PUT', headers, body: Readable.from(chunks) });
+      const heard = await asked.then(
+        ({ body }) => body.text(),
+        (error: { code?: string }) => error.code,
+      );
+      if (heard !== 'b 200000') expect(heard).toBe(expected);
+    }
+    await pause(100);
+    expect([...slow.requests, ...other.requests].filter(({ body }) => body.length !== 200_000)).toEqual([]);
+    await until(() => inflight(mesh) === 0);
+    await dispatcher.destroy();
+  });
+
   it('refuses with a typed error where the service has no endpoint or a limit is reached', async () => {
     await using empty = meshOf([], { waitForReadyMs: 50 });
     const nowhere = createDispatcher(empty);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BodyLetGo } from '../../../adapters/http/body-let-go.js';
 import { RepeatLedger } from '../../../adapters/http/repeat-ledger.js';
 import { ReplayBody } from '../../../adapters/http/replay-body.js';
 
@@ -57,6 +58,49 @@ describe('a replayed body', () => {
     expect(body.replayable).toBe(true);
     expect(await all(body.attempt())).toBe(Buffer.concat(chunks).toString('hex'));
     expect(body.replayable).toBe(false);
+    // Nothing is left for another one, which must not look like an empty body.
+    await expect(all(body.attempt())).rejects.toBeInstanceOf(BodyLetGo);
+  });
+
+  it('is whole or an error for each of several attempts, however they take turns', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { maxLength: 12 }),
+        fc.nat(150),
+        fc.array(fc.nat(2), { maxLength: 60 }),
+        fc.option(fc.nat(60)),
+        async (chunks, limit, turns, closesAfter) => {
+          const body = new ReplayBody(from(chunks), limit, new RepeatLedger());
+          const attempts = Array.from({ length: 3 }, () => ({
+            from: body.attempt(),
+            read: [] as Uint8Array[],
+            end: '',
+          }));
+          const step = async (attempt: (typeof attempts)[number]): Promise<void> => {
+            if (attempt.end !== '') return;
+            try {
+              const { done, value } = await attempt.from.next();
+              if (done) attempt.end = 'whole';
+              else attempt.read.push(value);
+            } catch (error) {
+              attempt.end = error instanceof BodyLetGo ? 'let go' : 'failed';
+            }
+          };
+          for (const [i, turn] of turns.entries()) {
+            if (i === closesAfter) body.close();
+            await step(attempts[turn]!);
+          }
+          for (const attempt of attempts) while (attempt.end === '') await step(attempt);
+          const whole = Buffer.concat(chunks).toString('hex');
+          for (const { read, end } of attempts) {
+            const hex = Buffer.concat(read).toString('hex');
+            if (end === 'whole') expect(hex).toBe(whole);
+            else expect([end, whole.startsWith(hex)]).toEqual(['let go', true]);
+          }
+          if (closesAfter === null) expect(attempts.some(({ end }) => end === 'whole')).toBe(true);
+        },
+      ),
+    );
   });
 
   it('closes its source when the exchange is over', () => {
@@ -90,7 +134,7 @@ describe('a replayed body', () => {
     expect([third.overflow, ledger.replayBytes]).toEqual(['body', 0]);
   });
 
-  it('ends an attempt that waits for more when the exchange is over', async () => {
+  it('fails an attempt that waits for more when the exchange is over', async () => {
     let give: (chunk: Uint8Array) => void = () => {};
     const source = {
       async *[Symbol.asyncIterator]() {
@@ -105,7 +149,7 @@ describe('a replayed body', () => {
     body.close();
     await Promise.resolve();
     give(Buffer.from('late'));
-    expect((await waiting).done).toBe(true);
+    await expect(waiting).rejects.toBeInstanceOf(BodyLetGo);
     expect(ledger.replayBytes).toBe(0);
   });
 });
