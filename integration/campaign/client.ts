@@ -50,6 +50,10 @@ setTimeout(() => {
   heapAtFirst = Math.max(heapAtFirst, heapUsed());
 }, LOADED_AFTER_MS).unref();
 
+// Its runner is gone: nobody would ever stop it.
+const orphaned = (): void => process.exit(1);
+process.once('disconnect', orphaned);
+
 let working = true;
 const work = Array.from({ length: task.workers }, async (_, worker) => {
   const own = seededRandom(task.seed * 1_000 + worker);
@@ -80,6 +84,7 @@ const orders: Record<ClientOrder['order'], (order: ClientOrder) => Promise<void>
     const grownMiB = (heapUsed() - heapAtFirst) / 2 ** 20;
     if (grownMiB > MAX_GROWN_MIB) history.complain('the heap has grown', `${Math.round(grownMiB)} MiB`);
     say('ended');
+    process.off('disconnect', orphaned);
     process.disconnect();
     // What is left now keeps the process alive; unref'd, so that this look does not.
     setTimeout(() => history.complain('the process does not end', process.getActiveResourcesInfo()), 4_000).unref();

@@ -146,7 +146,11 @@ class Round {
       if (!(await client.ends(ENDS_WITHIN_MS))) this.#violate('client: its process does not end', client.task.name);
       if (client.stderr.trim() !== '') this.#violate('client: wrote to standard error', client.stderr);
     }
-    await this.#world.finish?.(new ClientHistory(this.#folder, 'servers'));
+    try {
+      await this.#world.finish?.(new ClientHistory(this.#folder, 'servers'));
+    } catch (error) {
+      this.#violate('world: not well in the end', String(error));
+    }
     this.#spans.push(...(this.#world.measured ?? []));
   }
 
@@ -161,7 +165,9 @@ class Round {
 
   async #fault(fault: Fault, beganMs: number): Promise<void> {
     await sleep(Math.max(0, fault.atMs - (performance.now() - beganMs)));
-    const place = `${fault.group} ${fault.target}`;
+    // Several targets may be one client: who is killed twice at a time begins twice.
+    const target = fault.group === 'client' ? fault.target % this.#clients.length : fault.target;
+    const place = `${fault.group} ${target}`;
     const before = fault.group === undefined ? undefined : this.#places.get(place);
     const after = (before ?? Promise.resolve()).then(() => this.#make(fault));
     this.#places.set(place, after);
