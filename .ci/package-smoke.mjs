@@ -1,9 +1,10 @@
 // Installs the packed package into an empty folder, as a stranger would, and loads it: by import
-// and by require, without any peer; then every subpath beside the peers it is for.
+// and by require, without any peer; bundled; then each door beside the driver that it is for.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { checkDoors } from './package-doors.mjs';
 
 const root = join(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -11,7 +12,6 @@ const folder = mkdtempSync(join(tmpdir(), 'fairlead-package-'));
 const run = (program, ...args) =>
   execFileSync(program, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const peers = Object.keys(manifest.peerDependencies ?? {});
-const subpaths = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'));
 
 try {
   const [{ filename, files }] = JSON.parse(
@@ -36,11 +36,6 @@ try {
     if (existsSync(join(folder, 'node_modules', peer)))
       throw new Error(`the peer ${peer} came along although nobody asked for it`);
   }
-
-  const ask = 'if (typeof m.createMesh !== "function") throw new Error("createMesh is missing");';
-  run('node', '--input-type=module', '-e', `const m = await import('fairlead'); ${ask}`);
-  run('node', '--input-type=commonjs', '-e', `const m = require('fairlead'); ${ask}`);
-  console.log('fairlead: import and require work without any peer');
 
   const help = run('npx', '--no-install', 'fairlead', '--help');
   if (!help.includes('fairlead <command>')) throw new Error(`npx fairlead --help says: ${help}`);
@@ -73,21 +68,7 @@ try {
     rmSync(bundled, { recursive: true, force: true });
   }
 
-  for (const peer of peers) {
-    const link = join(folder, 'node_modules', peer);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, 'node_modules', peer), link);
-  }
-  for (const subpath of subpaths) {
-    const name = join(manifest.name, subpath);
-    run(
-      'node',
-      '--input-type=module',
-      '-e',
-      `if (Object.keys(await import('${name}')).length === 0) throw new Error('${name} exports nothing')`,
-    );
-    console.log(`${name}: loads beside its peers`);
-  }
+  checkDoors(manifest, root, folder, run);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
