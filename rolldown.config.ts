@@ -3,9 +3,10 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 import { buildPage } from './adapters/admin/build-page.js';
 
 /**
- * The published JavaScript: one file for each subpath export and the chunks they share, with source maps, minified but for the names of functions and
- * classes, which stack traces show. Importing the sources file by file costs eight times as much as these (measure it: `npm run bench -- import`). The
- * declarations come from tsc.
+ * The published JavaScript: one file for each subpath export and the chunks they share, with source
+ * maps, minified but for the names of functions and classes, which stack traces show. Importing the
+ * sources file by file costs eight times as much as these (measure it: `npm run bench -- import`).
+ * The declarations come from tsc.
  */
 type Export = string | { readonly 'fairlead-source': string; readonly default: string };
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, Export> };
@@ -28,7 +29,8 @@ const adminPage = {
 const doors: RolldownOptions = defineConfig({
   input,
   platform: 'node',
-  // Every package stays outside: dependencies are installed beside us, and peers are the user's own.
+  // Every package stays outside: dependencies are installed beside us, and peers are the user's
+  // own.
   external: /^[^./]/,
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'es2023' },
@@ -40,7 +42,8 @@ const doors: RolldownOptions = defineConfig({
     minify: { compress: true, mangle: { toplevel: false }, codegen: { removeWhitespace: true } },
     entryFileNames: '[name].js',
     chunkFileNames: 'shared/[name].js',
-    // Left to itself every set of doors that shares some modules gets a file for them: 13 for `fairlead`.
+    // Left to itself every set of doors that shares some modules gets a file for them: 13 for
+    // `fairlead`.
     codeSplitting: {
       groups: [
         { name: 'runtime', test: /\/src\/runtime\//, priority: 3 },
@@ -57,7 +60,10 @@ const doors: RolldownOptions = defineConfig({
   },
 });
 
-/** The command has what it needs in files of its own: what it loads late would be in a file more for every door. */
+/**
+ * The command has what it needs in files of its own: what it loads late would be in a file more for
+ * every door.
+ */
 const command: RolldownOptions = defineConfig({
   input: { 'cli/main': './cli/main.ts' },
   platform: 'node',

@@ -31,10 +31,12 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: './integration/harness/global-setup.ts',
           testTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
-          // Real processes on machines shared with others: one that stalls for a second may have a second try, and it is reported.
+          // Real processes on machines shared with others: one that stalls for a second may have a
+          // second try, and it is reported.
           retry: process.env.CI === 'true' ? 1 : 0,
           hookTimeout: 240_000,
-          // Two cores: servers and clients of one file at a time, or timing assertions measure the neighbours.
+          // Two cores: servers and clients of one file at a time, or timing assertions measure the
+          // neighbours.
           fileParallelism: false,
         },
       },

@@ -1,5 +1,6 @@
-// docs/api/: a page a door, of what its type declarations in dist/ say. `npm run docs:api` writes the
-// pages anew after `npm run build`; with --check it fails where one is not as it would be written.
+// docs/api/: a page a door, of what its type declarations in dist/ say. `npm run docs:api` writes
+// the pages anew after `npm run build`; with --check it fails where one is not as it would be
+// written.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// node .ci/failed-tests.mjs REPORT: one line a failed test of vitest's JSON report, and the first lines of why.
+// node .ci/failed-tests.mjs REPORT: one line a failed test of vitest's JSON report, and the first
+// lines of why.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';

@@ -1,7 +1,7 @@
 // npm run quality [-- ROOM …]: what tests see of src/. First coverage (95 % of lines) by the unit
-// tests and those of files, health checks, webhooks and DNS, then mutation by Stryker, room by room,
-// of the rooms named or of all (80 % of mutants found). It takes hours for all, so it is not part of
-// CI; .quality/ keeps what was found out, and a second run asks only what changed.
+// tests and those of files, health checks, webhooks and DNS, then mutation by Stryker, room by
+// room, of the rooms named or of all (80 % of mutants found). It takes hours for all, so it is not
+// part of CI; .quality/ keeps what was found out, and a second run asks only what changed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,12 +2,17 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const conditions = ['fairlead-source', 'node', 'import', 'default'];
 
-/** What holds resolvers of files, health checks and webhooks: real files and sockets, seldom servers. */
+/**
+ * What holds resolvers of files, health checks and webhooks: real files and sockets, seldom
+ * servers.
+ */
 const NEAR = 'integration/{sources,health,monitor,dns}/**/*.test.ts';
 
 const named: string | undefined = process.env.QUALITY_TESTS;
 
-/** What `npm run quality` measures: the unit tests and those near them, or the tests that are named. */
+/**
+ * What `npm run quality` measures: the unit tests and those near them, or the tests that are named.
+ */
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },

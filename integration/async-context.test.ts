@@ -20,8 +20,8 @@ import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from './harness/i
 import { redisOver, startServers as startRedisServers } from './redis/support.js';
 
 /**
- * Every callback, event and continuation runs in the async context of the call it belongs to: traces
- * and tenants of callers that share connections, queues and pauses must not be mixed.
+ * Every callback, event and continuation runs in the async context of the call it belongs to:
+ * traces and tenants of callers that share connections, queues and pauses must not be mixed.
  */
 const caller = new AsyncLocalStorage<number>();
 

@@ -37,8 +37,8 @@ describe("import 'fairlead'", () => {
   });
 
   it('makes a process take less than 1.75 times the processor time of one that imports nothing', () => {
-    // The bench reports milliseconds. A process that imports nothing is cheaper in newer versions of
-    // Node, and the same import more of it: 1.9 to 2.0 times in Node 24.
+    // The bench reports milliseconds. A process that imports nothing is cheaper in newer versions
+    // of Node, and the same import more of it: 1.9 to 2.0 times in Node 24.
     const most = process.versions.node.startsWith('20.') ? 1.75 : 2.5;
     expect(built.costOverEmpty('src/index.js', 7)).toBeLessThan(most);
   });

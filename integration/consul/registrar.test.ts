@@ -175,7 +175,8 @@ describe('the Consul registrar, when things happen at the same time', () => {
       next.catch(() => {});
       await wait(400);
       await consul.resume();
-      // The agent was away for longer than a request may take: that failed, and left nothing behind.
+      // The agent was away for longer than a request may take: that failed, and left nothing
+      // behind.
       const second = await next.catch(() => registrar.register({ ...u1, port: port + 100 }));
       await ending;
       await wait(500);

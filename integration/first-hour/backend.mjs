@@ -1,5 +1,5 @@
-// One server of the tutorial's services, in a process of its own so that it can be killed: `grpc` or
-// `http`, and its name. Says its port.
+// One server of the tutorial's services, in a process of its own so that it can be killed: `grpc`
+// or `http`, and its name. Says its port.
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';

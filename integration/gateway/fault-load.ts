@@ -87,9 +87,9 @@ export function load(url: string, method: Method): Load {
 }
 
 /**
- * Load through a gateway while a fault lasts. GET and PUT: none fails. POST: delivered at most once,
- * and those fail alone that were on their way to a server that fell; the client is told as much.
- * `fault` returns the servers that have run all the time: what they got can be asked.
+ * Load through a gateway while a fault lasts. GET and PUT: none fails. POST: delivered at most
+ * once, and those fail alone that were on their way to a server that fell; the client is told as
+ * much. `fault` returns the servers that have run all the time: what they got can be asked.
  */
 export async function hold(
   method: Method,

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { Http2Client, Http2Origin } from './http2-support.js';
 import { gatewayOver } from './support.js';
 
-/** Two servers of HTTP/2 that say who they are; what a route says is held for both sides at once. */
+/**
+ * Two servers of HTTP/2 that say who they are; what a route says is held for both sides at once.
+ */
 async function world(route: Partial<Route>) {
   const servers = await Promise.all(
     ['a', 'b'].map((id) =>

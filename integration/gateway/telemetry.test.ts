@@ -50,7 +50,8 @@ describe('the access log', () => {
     await using http2 = new Http2Client(running.url);
     const tunnel = http2.session.request({ ':method': 'CONNECT', ':authority': 'example.com:443' });
     expect((await replyOf(tunnel)).status).toBe(405);
-    // Node holds a client to the limit once it has heard of it: a connection's first request may exceed it.
+    // Node holds a client to the limit once it has heard of it: a connection's first request may
+    // exceed it.
     await using fresh = new Http2Client(running.url);
     const large = { ':path': '/large?secret=1', 'x-large': 'x'.repeat(5_000) };
     expect((await fresh.ask(large)).status).toBe(431);

@@ -80,7 +80,9 @@ function packagesOf(major: PrometheusMajor): Promise<string> {
   return fetchPackages({ name: `prometheus${major}`, suite: SUITES[major], packages: ['prometheus'] });
 }
 
-/** A container of it has the network of this machine, and sees the repository under its own path. */
+/**
+ * A container of it has the network of this machine, and sees the repository under its own path.
+ */
 export async function startPrometheus({ major, targets, rules = [] }: PrometheusOptions): Promise<Prometheus> {
   const port = await freePort(HOST);
   const name = `prometheus-${major}`;
@@ -110,7 +112,9 @@ export async function startPrometheus({ major, targets, rules = [] }: Prometheus
   return await Prometheus.launch(instance, port);
 }
 
-/** Runs promtool; resolves with what it printed, rejects with that where it finds something wrong. */
+/**
+ * Runs promtool; resolves with what it printed, rejects with that where it finds something wrong.
+ */
 export async function promtool(major: PrometheusMajor, ...args: readonly string[]): Promise<string> {
   const backend = chooseBackend();
   if (backend.kind === 'container')

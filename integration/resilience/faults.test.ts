@@ -74,7 +74,8 @@ describe('an outage of all servers', () => {
   it('is multiplied by no more than the budget', async () => {
     await using fleet = await startFleet(2, {
       health: [],
-      // Hedges have a budget of their own, which a machine that is busy for half a second would use.
+      // Hedges have a budget of their own, which a machine that is busy for half a second would
+      // use.
       resilience: { idempotent: true, hedge: false, retry: { baseDelayMs: 1, budget: { minPerSecond: 1 } } },
     });
     const { service, servers } = fleet;

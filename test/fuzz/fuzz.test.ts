@@ -7,10 +7,14 @@ import { inputsFor } from './mutations.js';
 import { CANARY, type FuzzTarget } from './target.js';
 import { targets } from './targets/index.js';
 
-/** `FUZZ_RUNS=100000 FC_SEED=$RANDOM npm run fuzz -- -t sql` looks for longer, elsewhere, in one. */
+/**
+ * `FUZZ_RUNS=100000 FC_SEED=$RANDOM npm run fuzz -- -t sql` looks for longer, elsewhere, in one.
+ */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 
-/** Processor time: an input of some kilobytes that takes a second hangs a server with a few more. */
+/**
+ * Processor time: an input of some kilobytes that takes a second hangs a server with a few more.
+ */
 const HANG_MS = 1_000;
 
 /** Throws where a target does what none may do with any input. */

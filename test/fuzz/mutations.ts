@@ -10,7 +10,9 @@ type Edit =
 /** Longer than this nothing grows by repeating. */
 const MAX_BYTES = 100_000;
 
-/** `at` is a share of the input, so that an edit still means something when others are shrunk away. */
+/**
+ * `at` is a share of the input, so that an edit still means something when others are shrunk away.
+ */
 function apply(input: Buffer, edit: Edit): Buffer {
   const at = Math.floor(edit.at * (input.length + 1));
   const [before, after] = [input.subarray(0, at), input.subarray(at)];

@@ -29,7 +29,9 @@ export function literalsAssignedIn(code: string): string[] {
   return found;
 }
 
-/** How often each is assigned one, in all that is built into `folder` but the page and the command. */
+/**
+ * How often each is assigned one, in all that is built into `folder` but the page and the command.
+ */
 export function literalsAssignedBelow(folder: string): Record<string, number> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (name) => name.endsWith('.js') && !/^(cli|adapters\/admin)\//.test(name),

@@ -238,7 +238,9 @@ function rowsOf(prefix: string, shape: ObjectShape, docs: Docs, queue: Queue): s
   });
 }
 
-/** The words of a comment without the default, the range and the unit that have cells of their own. */
+/**
+ * The words of a comment without the default, the range and the unit that have cells of their own.
+ */
 function withoutCells(words: string, name: string): string {
   const alone = words.replace(/\. Default [\d.,]+; [\d.,]+ to (?:[\d.,]+|Infinity)\.$/, '.');
   return name.endsWith('Ms') ? alone.replace(/; milliseconds\.$/, '.') : alone;

@@ -20,7 +20,9 @@ export interface Program {
   readonly root: string | undefined;
 }
 
-/** A program of this machine, or one that the tests have fetched; undefined where it runs nowhere. */
+/**
+ * A program of this machine, or one that the tests have fetched; undefined where it runs nowhere.
+ */
 export async function findProgram(name: string, says: RegExp, tree: readonly string[]): Promise<Program | undefined> {
   const installed = (process.env.PATH ?? '').split(':').map((folder): Program => {
     return { command: [join(folder || '.', name)], root: undefined };

@@ -124,7 +124,8 @@ describe('a key of the KV store', () => {
     const kv = consulKv({ address: agent.address, env: {} });
     kv.watch('k', sink, stop.signal, { clock, random: seededRandom(5) });
     await pass(agent, clock, 60_000);
-    // Full jitter below 5 s is 24 a minute, and the first few come sooner; without a backoff it is 120.
+    // Full jitter below 5 s is 24 a minute, and the first few come sooner; without a backoff it is
+    // 120.
     expect(agent.connections).toBeGreaterThan(15);
     expect(agent.connections).toBeLessThan(50);
     expect(errors.length).toBeGreaterThan(15);

@@ -46,7 +46,8 @@ describe('an answer that is not what it should be', () => {
     };
     consul.cut();
     await passUntil(() => sent > 0, 3_000);
-    // It is inflated beside the event loop: that takes time, which the clock of the test does not count.
+    // It is inflated beside the event loop: that takes time, which the clock of the test does not
+    // count.
     await until(() => /answered 502/.test(service.discovery.error?.message ?? ''));
     expect(service.discovery.error!.message.length).toBeLessThan(500);
     // The rest was not waited for: the connection is closed by us.

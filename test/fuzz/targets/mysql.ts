@@ -57,7 +57,8 @@ export const mysql: readonly FuzzTarget[] = [
       const token = new GtidToken();
       token.add(text);
       expect(position.includes(position)).toBe(true);
-      // Servers count to 2^63; a number keeps 53 bits, which a transaction a microsecond fills in 285 years.
+      // Servers count to 2^63; a number keeps 53 bits, which a transaction a microsecond fills in
+      // 285 years.
       if (!/\d{16}/.test(text)) expect(GtidPosition.parse(position.newest).newest).toBe(position.newest);
     },
   },

@@ -41,7 +41,9 @@ describe('a canary that is no worse than the baseline', () => {
 });
 
 describe('a canary that is worse', () => {
-  /** Error rates, calls a second, and of how many of its 200 runs the table says that it was found. */
+  /**
+   * Error rates, calls a second, and of how many of its 200 runs the table says that it was found.
+   */
   const rows: [canaryRate: number, baselineRate: number, rps: number, of200: number][] = [
     [0.01, 0.001, 2, 3],
     [0.01, 0.001, 20, 140],
