@@ -101,6 +101,20 @@ describe('answers that fail', () => {
     for (let i = 0; i < 400; i++) test.users.acquire().done(Outcome.ConnectFailure);
     expect(test.out()).toBe(10);
   });
+
+  it('return one that is out where half are, and another cannot be reached', () => {
+    const test = service(4);
+    const outcomes: Record<string, Outcome> = {
+      e0: Outcome.Failure,
+      e1: Outcome.ConnectFailure,
+      e2: Outcome.ConnectFailure,
+    };
+    for (let i = 0; i < 200; i++) {
+      const lease = test.users.acquire();
+      lease.done(outcomes[lease.endpoint.spec.id] ?? Outcome.Success);
+    }
+    expect(test.users.endpoints.map(({ state }) => state)).toEqual(['ready', 'ejected', 'ejected', 'ready']);
+  });
 });
 
 describe('maxEjectionRatio', () => {
