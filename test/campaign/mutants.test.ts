@@ -14,7 +14,7 @@ describe('each mutant of the campaign', () => {
 
   it.each(patches)('%s says what it takes out, who should notice and by what, and still applies', (file) => {
     expect(readFileSync(folder + file, 'utf8')).toMatch(
-      /^[A-Z].{10,100}\npart: (redis|grpc|connect|mysql|mariadb|web)\n(breaks: .+\n)?diff --git /,
+      /^[A-Z].{10,100}\npart: (redis|grpc|connect|mysql|mariadb|web|calls)\n(breaks: .+\n)?diff --git /,
     );
     execFileSync('git', ['apply', '--check', folder + file], { cwd: root, stdio: 'pipe' });
   });
