@@ -44,6 +44,22 @@ export interface FaultKind {
    * kill). Those of different groups do. Default: none.
    */
   readonly group?: string;
+  /** How long nothing else of its group and target begins once it is over: what follows is seen. */
+  readonly restsMs?: readonly [min: number, max: number];
+}
+
+/**
+ * Faults that come in the moment in which what another one began is under way: drawn uniformly they
+ * seldom meet it.
+ */
+export interface Echo {
+  /** The kinds whose beginning and end are followed. */
+  readonly of: RegExp;
+  /** What follows, drawn from the faults of the round of these kinds. */
+  readonly by: RegExp;
+  readonly afterMs: readonly [min: number, max: number];
+  /** How often; 0 to 1. */
+  readonly chance: number;
 }
 
 /** What a round is about; the schedule keeps it, so it is plain JSON. */
@@ -51,6 +67,8 @@ export interface Plan {
   /** Options of the clients, as the client module reads them. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly faults: readonly FaultKind[];
+  /** Default: none. */
+  readonly echoes?: readonly Echo[];
   readonly clients: number;
   /** Workers of each client, which ask one thing at a time. */
   readonly workers: number;

@@ -1,5 +1,5 @@
 import { type Random, seededRandom } from 'fairlead/testing';
-import type { CampaignPart, Fault, FaultKind, Schedule } from './part.js';
+import type { CampaignPart, Echo, Fault, FaultKind, Schedule } from './part.js';
 
 /** The faults that the runner makes of the client processes. */
 export function clientFaults(clients: number): FaultKind[] {
@@ -18,31 +18,64 @@ export function drawSchedule(part: CampaignPart, seed: number, lastsMs: number):
   const random = seededRandom(seed);
   const plan = part.plan(random);
   const { options, clients, workers, keys } = plan;
-  const faults = drawFaults(plan.faults, lastsMs, random);
+  const faults = drawFaults(plan.faults, lastsMs, random, plan.echoes);
   return { part: part.name, seed, lastsMs, options, clients, workers, keys, faults };
 }
 
-export function drawFaults(kinds: readonly FaultKind[], lastsMs: number, random: Random): Fault[] {
-  const faults: Fault[] = [];
-  const between = (min: number, max: number): number => min + random.below(Math.max(1, Math.round(max - min)));
+const between = (random: Random, min: number, max: number): number =>
+  min + random.below(Math.max(1, Math.round(max - min)));
+
+export function drawFaults(
+  kinds: readonly FaultKind[],
+  lastsMs: number,
+  random: Random,
+  echoes: readonly Echo[] = [],
+): Fault[] {
+  const drawn = new DrawnFaults(lastsMs, random);
   // Some calm before the first and after the last: what it leaves behind is to be seen.
-  for (let atMs = between(300, 1_500); atMs < lastsMs - 1_500; ) {
-    const { kind, targets, lastsMs: range, group } = choose(kinds, random);
-    const fault = {
-      kind,
-      target: random.below(targets),
-      atMs,
-      lastsMs: between(...range),
-      ...(group !== undefined && { group }),
-    };
-    const endMs = Math.min(fault.atMs + fault.lastsMs, lastsMs - 1_000);
-    const now = faults.filter((other) => other.atMs + other.lastsMs + 100 > atMs);
-    const clash = now.some((other) => group !== undefined && other.group === group && other.target === fault.target);
-    if (!clash && now.length < AT_A_TIME) faults.push({ ...fault, lastsMs: endMs - atMs });
+  for (let atMs = between(random, 300, 1_500); atMs < lastsMs - 1_500; ) {
+    drawn.add(choose(kinds, random), atMs);
     // One in three comes within milliseconds of the one before, and often lies within it.
-    atMs += random.below(3) === 0 ? between(1, 60) : between(100, 2_500);
+    atMs += random.below(3) === 0 ? between(random, 1, 60) : between(random, 100, 2_500);
   }
-  return faults;
+  for (const { of, by, afterMs, chance } of echoes) {
+    const followers = kinds.filter(({ kind }) => by.test(kind));
+    const moments = drawn.faults
+      .filter(({ kind }) => of.test(kind))
+      .flatMap(({ atMs, lastsMs: ms }) => [atMs, atMs + ms]);
+    for (const moment of followers.length === 0 ? [] : moments) {
+      const atMs = moment + between(random, ...afterMs);
+      if (random.float() < chance && atMs > 0 && atMs < lastsMs - 1_500) drawn.add(choose(followers, random), atMs);
+    }
+  }
+  return drawn.faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+class DrawnFaults {
+  readonly faults: Fault[] = [];
+  readonly #lastsMs: number;
+  readonly #random: Random;
+  readonly #rests = new Map<Fault, number>();
+
+  constructor(lastsMs: number, random: Random) {
+    this.#lastsMs = lastsMs;
+    this.#random = random;
+  }
+
+  /** Unless it clashes with one of its group, or too many go on. */
+  add({ kind, targets, lastsMs, group, restsMs }: FaultKind, atMs: number): void {
+    const target = this.#random.below(targets);
+    const endMs = Math.min(atMs + between(this.#random, ...lastsMs), this.#lastsMs - 1_000);
+    const fault = { kind, target, atMs, lastsMs: endMs - atMs, ...(group !== undefined && { group }) };
+    const now = this.faults.filter((other) => other.atMs < endMs + 100 && other.atMs + other.lastsMs + 100 > atMs);
+    const mine = this.faults.filter((other) => group !== undefined && other.group === group && other.target === target);
+    const clash = mine.some(
+      (other) => other.atMs < endMs + 100 && other.atMs + other.lastsMs + (this.#rests.get(other) ?? 100) > atMs,
+    );
+    if (clash || now.length >= AT_A_TIME) return;
+    this.faults.push(fault);
+    if (restsMs !== undefined) this.#rests.set(fault, between(this.#random, ...restsMs));
+  }
 }
 
 /**

@@ -35,6 +35,34 @@ describe('a schedule', () => {
   });
 });
 
+describe('an echo', () => {
+  it('comes so long after another fault begins or ends, and not otherwise', () => {
+    const change = {
+      kind: 'join',
+      targets: 1,
+      lastsMs: [2_000, 3_000],
+      restsMs: [4_000, 5_000],
+      group: 'topology',
+    } as const;
+    const follower = { kind: 'cut', targets: 1, lastsMs: [10, 20], weight: 0 } as const;
+    const echoes = [{ of: /^join/, by: /^cut/, afterMs: [1_000, 1_200], chance: 1 }] as const;
+    let cuts = 0;
+    for (let seed = 1; seed <= 30; seed++) {
+      const faults = drawFaults([change, follower], 30_000, seededRandom(seed), echoes);
+      const joins = faults.filter(({ kind }) => kind === 'join');
+      for (const [i, join] of joins.entries())
+        if (i > 0) expect(join.atMs - joins[i - 1]!.atMs - joins[i - 1]!.lastsMs).toBeGreaterThanOrEqual(4_000);
+      const moments = joins.flatMap(({ atMs, lastsMs }) => [atMs, atMs + lastsMs]);
+      for (const { kind, atMs } of faults) {
+        if (kind !== 'cut') continue;
+        cuts++;
+        expect(moments.some((moment) => atMs >= moment + 1_000 && atMs <= moment + 1_200)).toBe(true);
+      }
+    }
+    expect(cuts).toBeGreaterThan(60);
+  });
+});
+
 describe('a swarm', () => {
   it('has all kinds in a third of the rounds, some in the others, and always what has to be there', () => {
     const kinds = Array.from({ length: 20 }, (_, i) => ({ kind: `f${i}`, targets: 1, lastsMs: [1, 2] as const }));

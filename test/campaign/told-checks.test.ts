@@ -10,6 +10,7 @@ import {
 } from '../../integration/campaign/part.js';
 import { grpc } from '../../integration/campaign/parts/grpc/part.js';
 import { checkHearing } from '../../integration/campaign/parts/redis/hearing.js';
+import { checkHeldUp } from '../../integration/campaign/parts/redis/held-up.js';
 import { redis } from '../../integration/campaign/parts/redis/part.js';
 import { checkPlaces } from '../../integration/campaign/parts/redis/places.js';
 
@@ -100,6 +101,34 @@ describe('the checker of places', () => {
     expect(promises(checkPlaces(record([op({ name: 'handed-over' }), ...both])))).toEqual(['a key is at two servers']);
     expect(checkPlaces(record(both))).toEqual([]);
     expect(checkPlaces(record([op({ name: 'handed-over' }), at('s0', 'a'), at('s1', 'b')]))).toEqual([]);
+  });
+});
+
+describe('the checker of what a server that hangs holds up', () => {
+  const options = { mode: 'moving', handover: { settleMs: 1_000 } };
+  const owners = (input: object): Operation => op({ name: 'owners', input });
+  const known = [
+    owners({ 'counter:0': 's0', 'counter:1': 's1', 'counter:2': 's2' }),
+    owners({ 'counter:0': 's3', 'counter:1': 's3', 'counter:2': 's2' }),
+  ];
+  const incr = (key: string, invokedMs: number, endedMs: number, worker: number): Operation =>
+    op({ name: 'incr', key, invokedMs, endedMs, worker });
+  const others = Array.from({ length: 25 }, (_, i) => incr('counter:2', 11_100 + i, 11_101 + i, 1));
+  const hang = { ...fault('swallow-amid', 10_000, 13_000), target: 1 };
+  const check = (faults: FaultSpan[], ...operations: Operation[]): string[] =>
+    promises(checkHeldUp(record([...known, ...operations], faults, { options })));
+  const promise = 'a server that hangs holds up keys of others';
+
+  it('finds a command of other servers that waits while others end', () => {
+    expect(check([hang], incr('counter:0', 11_000, 12_500, 0), ...others)).toEqual([promise]);
+  });
+
+  it('takes one of that server, one where nothing ends, and one that waits for a change to be heard of', () => {
+    expect(check([hang], incr('counter:1', 11_000, 12_500, 0), ...others)).toEqual([]);
+    expect(check([hang], incr('counter:0', 11_000, 12_500, 0))).toEqual([]);
+    const change = fault('join', 10_400, 20_000);
+    expect(check([hang, change], incr('counter:0', 11_000, 12_500, 0), ...others)).toEqual([]);
+    expect(check([hang, fault('kill', 9_000, 11_000)], incr('counter:0', 11_000, 12_500, 0), ...others)).toEqual([]);
   });
 });
 

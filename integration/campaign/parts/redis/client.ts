@@ -2,6 +2,7 @@ import { createMesh } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import { ShardedRedis, type ShardedRedisOptions } from 'fairlead/redis';
 import type { ClientContext, ClientPart, RunningClient } from '../../part.js';
+import { COLLECTIONS } from './collections.js';
 import type { OperationContext } from './context.js';
 import { Messages } from './messages.js';
 import { cacheOperations, choose, SCRIPTS, storeOperations } from './operations.js';
@@ -29,6 +30,7 @@ export const client: ClientPart = {
     await messages?.subscribe();
     const own: OperationContext = { redis, history, keys, name: context.name, unique: 0 };
     const operations = mode === 'cache' ? cacheOperations : storeOperations;
+    const watch = mode === 'moving' ? watchOwners(own) : undefined;
     return {
       async step(worker, random) {
         await choose(operations, random)(own, worker, random);
@@ -40,6 +42,7 @@ export const client: ClientPart = {
         await messages?.final();
       },
       async end() {
+        clearInterval(watch);
         await messages?.close();
         const left = redis.shardStats().filter(({ offline }) => offline > 0);
         if (left.length > 0) history.complain('commands wait although none is asked for', left);
@@ -49,6 +52,28 @@ export const client: ClientPart = {
     };
   },
 };
+
+const LOOK_MS = 100;
+
+/** Where this client sends which key, each time its list of servers is another one. */
+function watchOwners({ redis, history, keys }: OperationContext): NodeJS.Timeout {
+  let known = '';
+  const look = (): void => {
+    const shards = redis
+      .shardStats()
+      .map(({ name }) => name)
+      .sort()
+      .join();
+    if (shards === known) return;
+    known = shards;
+    const owners: Record<string, string> = {};
+    for (const kind of ['counter', 'register', ...COLLECTIONS])
+      for (let i = 0; i < keys; i++) owners[`${kind}:${i}`] = redis.shardFor(`${kind}:${i}`);
+    history.invoke(0, 'owners', shards, owners).ok();
+  };
+  look();
+  return setInterval(look, LOOK_MS);
+}
 
 /** Windows that are over within a round. */
 const handsOver = ({ handover }: Partial<ShardedRedisOptions>): boolean =>

@@ -7,6 +7,7 @@ import { checkRegisters } from '../../checks/registers.js';
 import type { Operation } from '../../history.js';
 import { type CampaignPart, type FaultSpan, isStarved, type RunRecord, type Violation } from '../../part.js';
 import { checkHearing } from './hearing.js';
+import { checkHeldUp } from './held-up.js';
 import { checkPlaces } from './places.js';
 import { plan } from './plan.js';
 import { RedisWorld, shardOf } from './world.js';
@@ -57,6 +58,7 @@ function check(record: RunRecord): Violation[] {
     ...checkLocks(operations, { acquires: ['acquire'], releases: ['release'] }),
     ...(cache ? [] : checkHearing(record)),
     ...checkPlaces(record),
+    ...checkHeldUp(record),
     ...(cache
       ? []
       : checkCauses(record.operations, faults, { graceMs: GRACE_MS, concerns: concerns(mode === 'moving') })),

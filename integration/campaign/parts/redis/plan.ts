@@ -1,10 +1,10 @@
 import type { Random } from 'fairlead/testing';
 import { netFaults } from '../../net-faults.js';
-import type { FaultKind, Plan } from '../../part.js';
+import type { Echo, FaultKind, Plan } from '../../part.js';
 import { processFaults } from '../../process-faults.js';
 import { REGISTRAR_FAULTS, registryFaults } from '../../registry.js';
 import { clientFaults, swarm } from '../../schedule.js';
-import { LISTED } from './world.js';
+import { LISTED, SERVERS } from './world.js';
 
 /**
  * - `store`: fixed servers with persistence, `onFailure: 'fail'`; every fault but a change of the
@@ -24,10 +24,10 @@ const FOR_GOOD_MS = 600_000;
 
 export function plan(random: Random): Plan {
   const pick = <T>(...values: readonly T[]): T => values[random.below(values.length)]!;
-  const mode = pick<Mode>('store', 'store', 'moving', 'moving', 'cache');
+  const mode = pick<Mode>('store', 'moving', 'moving', 'moving', 'cache');
   const settleMs = pick(1_500, 2_500);
-  const late = mode === 'moving' && random.below(4) === 0;
-  const windowMs = late ? FOR_GOOD_MS : pick(1, 1, 3_000, FOR_GOOD_MS);
+  const late = mode === 'moving' && random.below(5) === 0;
+  const windowMs = late ? FOR_GOOD_MS : pick(1, 1, 1, 3_000, FOR_GOOD_MS);
   const background = windowMs < FOR_GOOD_MS || (!late && random.below(2) === 0);
   const options = {
     mode,
@@ -54,8 +54,45 @@ export function plan(random: Random): Plan {
   if (mode === 'cache' && options.quarantine === 'flush') delete clean.keyPrefix;
   // Elsewhere docs/redis.md says that servers which join and leave again give old values back.
   const joins = mode === 'moving' || (mode === 'cache' && options.quarantine === 'generation');
-  const faults = late ? lateFaults(settleMs) : swarm(faultsOf(mode, settleMs, joins), random, /^join/);
-  return { ...sized, options: clean, faults };
+  const all = faultsOf(mode, settleMs, joins);
+  if (mode !== 'moving') return { ...sized, options: clean, faults: swarm(all, random, /^join/) };
+  if (late) return { ...sized, options: clean, faults: lateFaults(settleMs) };
+  // Often each change is seen to its end before the next one begins.
+  const endsMs = windowMs < FOR_GOOD_MS && random.below(3) > 0 ? settleMs + windowMs : undefined;
+  const faults = endsMs === undefined ? all : [...all.filter(({ kind }) => !/^join/.test(kind)), seenToItsEnd(endsMs)];
+  return { ...sized, options: clean, faults: swarm(faults, random, FOLLOWED), echoes: echoesOf(settleMs) };
+}
+
+/** What is there in any round in which keys move. */
+const FOLLOWED = /^(join|client-kill|net-delay|swallow-amid)/;
+
+/**
+ * Keys move, all at once, when `settleMs` are over: what dies, is cut off or hangs then is in the
+ * middle of it.
+ */
+function echoesOf(settleMs: number): Echo[] {
+  const dies = /^(client-kill|disconnect$|net-(reset|cut|delay)|kill|full)/;
+  return [
+    // It waits for the moment by itself.
+    { of: /^join/, by: /^swallow-amid/, afterMs: [settleMs - 700, settleMs - 200], chance: 0.7 },
+    { of: /^join/, by: dies, afterMs: [settleMs, settleMs + 700], chance: 0.6 },
+  ];
+}
+
+/** How long the sweeps of a window take once its time is over; ms. */
+const SWEPT_MS = 700;
+
+/** One server joins and leaves again and again, and holds keys each time. */
+function seenToItsEnd(endsMs: number): FaultKind {
+  const from = endsMs + SWEPT_MS;
+  return {
+    kind: 'join',
+    targets: 1,
+    lastsMs: [from, from + 2_500],
+    restsMs: [from, from + 1_500],
+    weight: 14,
+    group: 'topology',
+  };
 }
 
 function faultsOf(mode: Mode, settleMs: number, joins: boolean): FaultKind[] {
@@ -75,8 +112,17 @@ function faultsOf(mode: Mode, settleMs: number, joins: boolean): FaultKind[] {
     if (/^net-(swallow|half-open)$/.test(fault.kind)) return { ...fault, lastsMs: [min, 5_000] as const };
     return { ...fault, lastsMs: [Math.min(min, most), Math.min(max, most)] as const };
   });
-  return [...late, ...REGISTRAR_FAULTS, ...topologyFaults()];
+  return [...late, AMID, ...REGISTRAR_FAULTS, ...topologyFaults()];
 }
+
+/** From when keys come to the last server, or go from there: all bytes of one are forgotten. */
+const AMID: FaultKind = {
+  kind: 'swallow-amid',
+  targets: SERVERS,
+  lastsMs: [300, 3_500],
+  group: 'net',
+  weight: 0.3,
+};
 
 /** Later than `settleMs`, and than all others. */
 function lateFaults(settleMs: number): FaultKind[] {

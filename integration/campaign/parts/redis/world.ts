@@ -14,6 +14,10 @@ export const SERVICE = 'campaign';
 
 export const shardOf = (target: number): string => `s${target}`;
 
+/** Fewer than move by themselves as keys are written. */
+const SOME_KEYS = 4;
+const MOVES_WITHIN_MS = 2_500;
+
 /** Servers with persistence (a store) or without (a cache), each behind a relay, listed by Consul. */
 export class RedisWorld implements PartWorld {
   readonly #servers: readonly Server[];
@@ -71,6 +75,11 @@ export class RedisWorld implements PartWorld {
       await this.#register(LISTED);
       return async () => {};
     }
+    if (kind === 'swallow-amid') {
+      await this.#untilKeysMove();
+      this.#relays[target]!.swallow();
+      return () => this.#relays[target]!.pass();
+    }
     if (kind === 'late') {
       this.#lateRelay.hold();
       return () => this.#lateRelay.pass();
@@ -120,6 +129,22 @@ export class RedisWorld implements PartWorld {
     await this.#registry[Symbol.asyncDispose]();
     await Promise.all(this.#relays.map((relay) => relay[Symbol.asyncDispose]()));
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
+  }
+
+  /** Until the last server has some keys more, or fewer, than now; after a while in any case. */
+  async #untilKeysMove(): Promise<void> {
+    const { host, port } = this.#servers[LISTED]!;
+    const plain = new Plain(port, host, { retryStrategy: () => null, protocol: 2, enableReadyCheck: false });
+    plain.on('error', () => {});
+    try {
+      const first = await plain.dbsize();
+      const until = performance.now() + MOVES_WITHIN_MS;
+      while (performance.now() < until && Math.abs((await plain.dbsize()) - first) < SOME_KEYS) await sleep(2);
+    } catch {
+      // It is down: that is a fault already.
+    } finally {
+      plain.disconnect();
+    }
   }
 
   #register(i: number): Promise<void> {
