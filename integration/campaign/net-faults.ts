@@ -20,6 +20,11 @@ export function netFaults(servers: number): FaultKind[] {
   ];
 }
 
+/** What is there is forgotten, without a word; for clients whose every wait has an end. */
+export function forgetful(servers: number): FaultKind {
+  return { kind: 'net-forget', targets: servers, lastsMs: [1, 5], weight: 3, group: 'net' };
+}
+
 /** Undefined: not a fault of the network. */
 export async function beginNetFault(fault: Fault, relay: Relay): Promise<(() => Promise<void>) | undefined> {
   const pass = (): Promise<void> => relay.pass();
@@ -44,6 +49,9 @@ export async function beginNetFault(fault: Fault, relay: Relay): Promise<(() => 
       return pass;
     case 'net-reset':
       relay.reset();
+      return async () => {};
+    case 'net-forget':
+      relay.forget();
       return async () => {};
     case 'net-corrupt-answers':
       relay.corrupt('server');

@@ -8,8 +8,8 @@ type Mode = 'pass' | 'hold' | 'swallow' | 'swallow-answers' | 'delay' | 'crumble
  * resets connections and refuses new ones; `hold` takes connections and keeps all bytes back until
  * it passes again, in order; `swallow` takes connections and forgets all bytes, `swallowAnswers`
  * those of the server alone (half-open: requests arrive and no answer does); `delay` forwards each
- * byte later; `crumble` forwards pieces of three bytes. `reset` and `corrupt` happen once: to the
- * connections that there are, and to the next bytes of each.
+ * byte later; `crumble` forwards pieces of three bytes. `reset`, `forget` and `corrupt` happen once:
+ * to the connections that there are, and to the next bytes of each.
  *
  * A connection that lost bytes is reset when it passes again: TCP leaves nothing out.
  */
@@ -18,6 +18,7 @@ export class Relay implements AsyncDisposable {
   readonly port: number;
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
+  readonly #forgotten = new Set<Pair>();
   #server: Server | undefined;
   #mode: Mode = 'pass';
   #delayMs = 0;
@@ -43,6 +44,7 @@ export class Relay implements AsyncDisposable {
     const closed = new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve(undefined)));
     this.#server = undefined;
     this.reset();
+    for (const pair of this.#forgotten) pair.end();
     await closed;
   }
 
@@ -70,6 +72,18 @@ export class Relay implements AsyncDisposable {
   /** Resets the connections that there are; new ones are taken. */
   reset(): void {
     for (const pair of this.#pairs) pair.end();
+    this.#pairs.clear();
+  }
+
+  /**
+   * As a firewall that lost its table: nothing comes through any more on the connections that there
+   * are, and neither side hears of it, whatever the relay does later. New ones are taken.
+   */
+  forget(): void {
+    for (const pair of this.#pairs) {
+      this.#forgotten.add(pair);
+      pair.forget(() => this.#forgotten.delete(pair));
+    }
     this.#pairs.clear();
   }
 
@@ -154,6 +168,16 @@ class Pair {
   spare(): void {
     this.#there.corrupts = false;
     this.#back.corrupts = false;
+  }
+
+  /** Its server hears when the client has closed it: it does not keep connections for ever. */
+  forget(closed: () => void): void {
+    this.#there.become('swallow', 0);
+    this.#back.become('swallow', 0);
+    this.#client.once('close', () => {
+      this.#server.destroy();
+      closed();
+    });
   }
 
   end(): void {

@@ -97,7 +97,9 @@ const UNNOTICED = /^(client-|consul-|replication-stopped)/;
 const MET_ANOTHER = /^ER_(LOCK_|CHECKREAD)/;
 
 export function checkFailures({ operations, faults }: RunRecord): Violation[] {
-  return checkCauses(operations, faults, {
+  // A connection that was forgotten is found out when it is used, whenever that is.
+  const felt = faults.map((fault) => (fault.kind === 'net-forget' ? { ...fault, overMs: Infinity } : fault));
+  return checkCauses(operations, felt, {
     graceMs: GRACE_MS,
     concerns: (_, { kind }: FaultSpan) => !UNNOTICED.test(kind),
     refused: ({ error = '' }) => MET_ANOTHER.test(error),

@@ -1,5 +1,5 @@
 import type { Random } from 'fairlead/testing';
-import { netFaults } from '../../net-faults.js';
+import { forgetful, netFaults } from '../../net-faults.js';
 import type { FaultKind, Plan } from '../../part.js';
 import { processFaults } from '../../process-faults.js';
 import { registryFaults } from '../../registry.js';
@@ -41,7 +41,7 @@ export function plan(random: Random): Plan {
   const few = faults.filter(({ kind }) => FEW.has(kind));
   return {
     options: clean,
-    faults: pick(faults, few),
+    faults: pick(faults, few, [...few, forgetful(SERVERS)]),
     clients: 1 + random.below(CLIENTS),
     workers: pick(3, 6),
     keys: pick(4, 12),
