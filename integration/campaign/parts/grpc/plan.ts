@@ -27,15 +27,19 @@ export const planOf =
     };
     const clean = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     const sized = { clients: 1 + random.below(CLIENTS), workers: pick(6, 12, 24), keys: pick(4, 16) };
-    // Every fourth round knows only what is announced, to which no call may be lost.
+    // Every fourth round knows only what is announced, to which no call may be lost; every fifth only
+    // who is listed, while the registrar is kept from saying so.
     const all = [...faultsOf(registry), ...(config ? CONFIG_FAULTS : [])];
-    const faults =
-      random.below(4) === 0 ? all.filter(({ kind }) => ANNOUNCED.test(kind)) : swarm(all, random, /^config/);
+    const only = (kinds: RegExp): FaultKind[] => all.filter(({ kind }) => kinds.test(kind));
+    const draw = random.below(20);
+    const faults = draw < 5 ? only(ANNOUNCED) : draw < 9 ? only(LISTING) : swarm(all, random, /^config/);
     return { ...sized, options: clean, faults };
   };
 
 /** Changes that are announced, by GOAWAY or by the registry, and networks that are only slow. */
 export const ANNOUNCED: RegExp = /^(stop|leave|join|consul-|etcd-|registrar-|reweigh|config|net-delay)/;
+
+const LISTING = /^(join|leave|registrar-|critical)/;
 
 function faultsOf(registry: Registry['kind']): FaultKind[] {
   const answers = (kind: string, lastsMs: readonly [number, number], weight = 0.7): FaultKind => {

@@ -37,6 +37,7 @@ export class GrpcWorld implements PartWorld {
   readonly #folder: string;
   readonly clients: unknown;
   readonly measured: FaultSpan[] = [];
+  #joins = 0;
 
   private constructor(
     servers: readonly ServerProcess[],
@@ -81,8 +82,10 @@ export class GrpcWorld implements PartWorld {
       (await beginProcessFault(fault, server));
     if (end) return end;
     if (kind === 'join') {
-      await this.#register(LISTED);
-      return () => this.#registry.deregister(serverOf(LISTED));
+      // Under another id each time, as a program that begins anew: none is registered again.
+      const id = `${serverOf(LISTED)}-${this.#joins++}`;
+      await this.#register(LISTED, id);
+      return () => this.#registry.deregister(id);
     }
     if (kind === 'leave') {
       await this.#registry.deregister(serverOf(target));
@@ -131,7 +134,7 @@ export class GrpcWorld implements PartWorld {
     this.measured.push({ kind: SERVER_STARVED, target, atMs: 0, lastsMs: overMs - beganMs, beganMs, overMs });
   }
 
-  #register(i: number): Promise<void> {
-    return this.#registry.register({ id: serverOf(i), service: NAME, port: this.#relays[i]!.port });
+  #register(i: number, id = serverOf(i)): Promise<void> {
+    return this.#registry.register({ id, service: NAME, port: this.#relays[i]!.port });
   }
 }
