@@ -65,7 +65,7 @@ export type { CheckReport } from './health/reported-checks.js';
 export type { CheckEvent } from './health/service-checks.js';
 export { type SuccessRateOptions, successRate } from './health/success-rate.js';
 export { type TcpCheckOptions, tcpCheck } from './health/tcp-check.js';
-export { createMesh, type Mesh, type MeshOptions } from './mesh.js';
+export { createMesh, type Mesh } from './mesh.js';
 export type { AcquireRequest, Lease } from './picking/lease.js';
 export { type Attempt, attemptsOf } from './resilience/attempts.js';
 export type { HedgeOptions } from './resilience/hedging.js';
@@ -101,6 +101,7 @@ export {
   endpointControl,
 } from './service/endpoint-control.js';
 export type { Candidate, Exclusion, Explanation } from './service/explanation.js';
+export type { MeshOptions } from './service/mesh-options.js';
 export type { AffinityOptions, ServiceOptions } from './service/options.js';
 export type { CloseOptions } from './service/shutdown.js';
 export type { Subset, SubsetOptions } from './service/subset.js';

@@ -1,93 +1,19 @@
 import { builtinPolicies } from './balancing/builtin.js';
-import type { PolicyFactory } from './balancing/factory.js';
 import { PolicyRegistry } from './balancing/registry.js';
-import type { Registrar } from './discovery/registrar.js';
 import type { Resolver } from './discovery/resolver.js';
-import { staticResolver } from './discovery/static.js';
 import { CheckHub } from './health/check-hub.js';
-import { type Clock, systemClock } from './runtime/clock.js';
-import { FairleadError, toError } from './runtime/errors.js';
-import { checkName, invalidOption, type Reader, readOptions } from './runtime/options.js';
-import { type Random, systemRandom } from './runtime/random.js';
+import type { Clock } from './runtime/clock.js';
+import { FairleadError } from './runtime/errors.js';
+import { checkName } from './runtime/options.js';
+import type { Random } from './runtime/random.js';
 import { type PreparedChange, prepareChange } from './service/change.js';
 import type { Service } from './service/contract.js';
 import { overlayOptions } from './service/layers.js';
+import { type MeshOptions, readMeshOptions } from './service/mesh-options.js';
+import { endPart, type MeshPart } from './service/mesh-part.js';
 import { mergeServiceOptions, readServiceOptions, type ServiceOptions } from './service/options.js';
 import { LiveService } from './service/service.js';
-import { type CloseOptions, type CloseSettings, readClose, registrarList, windDown } from './service/shutdown.js';
-
-export interface MeshOptions {
-  /** Where endpoints come from. Default: an empty `staticResolver()`. */
-  readonly resolver?: Resolver;
-  /**
-   * Options by service name, for services that are asked for without any: a gRPC target, for
-   * instance.
-   */
-  readonly services?: Readonly<Record<string, ServiceOptions>>;
-  /** Options for all services, where their own say nothing. */
-  readonly defaults?: ServiceOptions;
-  /** Policies beside the built-in ones, to be named in options. */
-  readonly policies?: readonly PolicyFactory<never>[];
-  /**
-   * What this process is registered by: `mesh.close()` ends their registrations first, in at most
-   * half of its time, while calls still work. Default: none.
-   */
-  readonly registrars?: readonly Registrar<never, never>[];
-  /** For tests: `ManualClock` of `fairlead/testing`. */
-  readonly clock?: Clock;
-  /** For tests: `seededRandom`. */
-  readonly random?: Random;
-}
-
-/**
- * Contract: something that an adapter made over a mesh (a registration, a pool, a client), as the
- * mesh knows it. What it throws, or rejects with, is reported as a process warning.
- */
-export interface MeshPart {
-  /** Which adapter made it: `mysql`. */
-  readonly kind: string;
-  /** What it is for, for displays: a service, a scheme. */
-  readonly name: string;
-  /** Numbers by name, as of now, for displays. Cheap: called on every look. */
-  figures?(): Readonly<Record<string, number>>;
-  /**
-   * What it looks like beyond numbers, as plain values: servers with their roles, shards with their
-   * states. Called while somebody looks at it.
-   */
-  topology?(): object;
-  /** What it would do with something that is put to it, and why. */
-  readonly explains?: PartExplainer;
-  /**
-   * Takes no new work, and resolves when the work in progress has ended, which it sees to within
-   * `deadlineMs`. Called by `mesh.close()` beside the closing of the services.
-   */
-  drain?(deadlineMs: number): Promise<void>;
-  /**
-   * Releases what it holds. Called by `mesh.close()` at the end. A part without it outlives the
-   * mesh and is ended by its owner. Idempotent.
-   */
-  close?(): void;
-}
-
-/** How a part is asked what it would do: for forms and commands. */
-export interface PartExplainer {
-  /** What it is asked by, in the order of a form: `sql`, or `method`, `host`, `path`. */
-  readonly fields: readonly string[];
-  /** Whether headers matter to it. */
-  readonly takesHeaders: boolean;
-  /**
-   * Plain values; an `Explanation` among them is called `explanation`. Fields that were left empty
-   * are not there. Sends nothing and changes nothing. Throws a FairleadError for what it cannot
-   * read.
-   */
-  explain(asked: PartQuestion): object;
-}
-
-export interface PartQuestion {
-  readonly values: Readonly<Record<string, string>>;
-  /** By name in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { type CloseOptions, type CloseSettings, readClose, windDown } from './service/shutdown.js';
 
 /** Services by name, over one resolver. */
 export interface Mesh extends AsyncDisposable {
@@ -152,31 +78,6 @@ export function createMesh(options?: MeshOptions): Mesh {
   return new LiveMesh(options);
 }
 
-/** A reader for an object, ours or the user's, known by its methods; `make` returns the default. */
-function thing<T>(make: () => T, methods: readonly (keyof T & string)[], allowed: string): Reader<T> {
-  return (value, name) => {
-    if (value === undefined) return make();
-    const given = value as T | null;
-    if (methods.every((method) => typeof given?.[method] === 'function')) return value as T;
-    throw invalidOption(name, value, allowed);
-  };
-}
-
-const policies: Reader<readonly PolicyFactory<never>[]> = (value, name) => {
-  if (value === undefined) return [];
-  const isFactory = (each: unknown): boolean =>
-    typeof each === 'function' && typeof (each as PolicyFactory<never>).policyName === 'string';
-  if (Array.isArray(value) && value.every(isFactory)) return value;
-  throw invalidOption(name, value, 'an array of what definePolicy() gives');
-};
-
-const servicesByName: Reader<Readonly<Record<string, ServiceOptions>>> = (value, name) => {
-  if (value === undefined) return {};
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, ServiceOptions>;
-  throw invalidOption(name, value, 'an object of options by the name of the service');
-};
-
 /** What a configuration says of a mesh: over what its program says. */
 export interface MeshTarget {
   /** In place of the program's. */
@@ -216,16 +117,7 @@ class LiveMesh implements Mesh {
   readonly #followers = new Set<{ readonly listener: (service: Service) => void }>();
 
   constructor(options: MeshOptions | undefined) {
-    this.#options = readOptions<Required<MeshOptions>>('createMesh', options, {
-      resolver: thing<Resolver>(staticResolver, ['watch'], 'a resolver, such as staticResolver({ … })'),
-      services: servicesByName,
-      // What it says is read below, with the name of what it is for.
-      defaults: (value) => (value ?? {}) as ServiceOptions,
-      policies,
-      registrars: registrarList as Reader<Required<MeshOptions>['registrars']>,
-      clock: thing<Clock>(() => systemClock, ['now', 'after', 'awaited', 'wallMs'], 'a clock, such as a ManualClock'),
-      random: thing<Random>(systemRandom, ['below', 'float'], 'a source of random numbers, such as seededRandom(1)'),
-    });
+    this.#options = readMeshOptions(options);
     this.clock = this.#options.clock;
     this.random = this.#options.random;
     this.#checks = new CheckHub(this.#options.clock, this.#options.random);
@@ -373,22 +265,10 @@ class LiveMesh implements Mesh {
     const parts = [...this.parts];
     await Promise.all([
       ...[...this.services.values()].map((service) => service.close({ deadlineMs })),
-      ...parts.map((part) => safely(part, () => part.drain?.(deadlineMs))),
+      ...parts.map((part) => endPart(part, () => part.drain?.(deadlineMs))),
     ]);
-    for (const part of parts) if (this.parts.has(part)) await safely(part, () => part.close?.());
+    for (const part of parts) if (this.parts.has(part)) await endPart(part, () => part.close?.());
     this.#options.resolver.close?.();
     this.#configured.resolver?.close?.();
-  }
-}
-
-/** An adapter's part that fails to end keeps nothing else from ending. */
-async function safely({ kind, name }: MeshPart, run: () => Promise<void> | void | undefined): Promise<void> {
-  try {
-    await run();
-  } catch (thrown) {
-    process.emitWarning(`The ${kind} part '${name}' failed to end: ${toError(thrown).message}`, {
-      type: 'FairleadWarning',
-      code: 'FAIRLEAD_PART',
-    });
   }
 }
