@@ -4,7 +4,6 @@ import type { Canary } from '../routing/canary/canary.js';
 import type { Routing } from '../routing/routing.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError, toError } from '../runtime/errors.js';
-import { holdProcess } from '../runtime/hold-process.js';
 import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
 import type { PreparedChange } from '../service/change.js';
@@ -12,6 +11,7 @@ import { Comparison } from './comparison.js';
 import type { ApplyOptions, ConfigStore } from './contract.js';
 import { type ConfigChange, diffDocuments, diffReferences, hashDocument } from './diff.js';
 import { type ConfigDocument, DocumentReaders } from './document.js';
+import { FirstVersion } from './first-version.js';
 import { LastGood } from './last-good.js';
 import { tellNews } from './news.js';
 import { RemovedServices } from './removed.js';
@@ -46,6 +46,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   readonly #readers: DocumentReaders;
   readonly #guards: SourceGuards;
   readonly #events = new SafeEmitter<ConfigStoreEvents>();
+  readonly #first: FirstVersion;
   readonly #comparison: Comparison | undefined;
   readonly #lastGood: LastGood | undefined;
   readonly #abort = new AbortController();
@@ -75,6 +76,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     const { source, key, lastGood, compare, resolvers, spreadMs } = this.#options;
     this.#readers = new DocumentReaders(mesh.policies, resolvers);
     this.#guards = new SourceGuards(mesh.clock);
+    this.#first = new FirstVersion(mesh.clock);
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
     if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood, this.#failed);
     refuseSecond(mesh);
@@ -109,22 +111,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   ready(): Promise<ConfigVersion> {
     if (this.current !== undefined) return Promise.resolve(this.current);
     if (this.#abort.signal.aborted) return Promise.reject(this.#closedError());
-    const first = new Promise<ConfigVersion>((resolve, reject) => {
-      const held = holdProcess(this.#mesh.clock);
-      const end = (error: Error): void => {
-        held.cancel();
-        stop();
-        this.#unready.delete(end);
-        reject(error);
-      };
-      const stop = this.#events.on('applied', (version) => {
-        stop();
-        held.cancel();
-        this.#unready.delete(end);
-        resolve(version);
-      });
-      this.#unready.add(end);
-    });
+    const first = this.#first.wait();
     if (this.#options.source === undefined) void this.#endUnready();
     return first;
   }
@@ -138,10 +125,9 @@ class LiveStore implements ConfigStore, FollowerHost {
     }
     if (this.current !== undefined) return;
     const error = invalidOption('createConfigStore.source', undefined, 'a source, where nothing is applied by hand');
-    for (const end of [...this.#unready]) end(error);
+    this.#first.fail(error);
   }
 
-  readonly #unready = new Set<(error: Error) => void>();
   /** Ends listening to the routings, which outlive it. */
   readonly #deaf: readonly (() => void)[];
 
@@ -237,7 +223,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#leave();
     this.#follower.stopWaiting();
     this.#comparison?.close();
-    for (const end of [...this.#unready]) end(this.#closedError());
+    this.#first.fail(this.#closedError());
     if (this.#mesh.closing.aborted) this.#routings.end();
     for (const stop of this.#deaf) stop();
     await this.#queue;
@@ -339,6 +325,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#versions = [...this.#versions, version].slice(-this.#options.history);
     this.#comparison?.begin(version.number, (services) => this.#events.emit('compared', { version, services }));
     prepared.settle();
+    this.#first.is(version);
     this.#events.emit('applied', version);
     if (replaced !== resolver) replaced?.close?.();
     if (source !== 'last good') this.#lastGood?.write(document);
