@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http';
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { type CallPlanning, judgeAfter, routeOf } from '../../../src/adapter.js';
 import { type Endpoint, Outcome, type Timer } from '../../../src/index.js';
 import { parseRetryAfter } from '../../../src/resilience/index.js';
 import { httpStatusOf, type RepeatLedger } from '../../http/index.js';
 import { sayContinue } from '../common/expectation.js';
-import { GrpcStatus, grpcMessage, isGrpc } from '../common/grpc.js';
+import { GrpcStatus, isGrpc } from '../common/grpc.js';
 import type { Outgoing } from '../forward/forwarder.js';
 import { sendInterim } from '../forward/interim.js';
 import type { Passage } from '../forward/passage.js';
@@ -16,6 +16,8 @@ import { responseHeaders } from '../head/response-headers.js';
 import type { LiveRoute } from '../routes/live-route.js';
 import type { BackSessions } from './back-sessions.js';
 import { readGrpcTimeout } from './grpc-timeout.js';
+import { IdleWatch } from './idle-watch.js';
+import { answerOrBreak, type OwnWords, pairsOf } from './own-words.js';
 import { RelayedBody, type RelayHost } from './relayed-body.js';
 import { type AttemptListener, type Broken, StreamAttempt } from './stream-attempt.js';
 import { requestBlock, type StreamIntent } from './stream-headers.js';
@@ -69,8 +71,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
   #deadline: Timer | undefined;
   #response: Timer | undefined;
   #wait: Timer | undefined;
-  #idle: Timer | undefined;
-  #activeMs = 0;
+  #idle: IdleWatch | undefined;
 
   constructor(passage: Passage, head: RequestHead, route: LiveRoute, out: Outgoing, context: StreamContext) {
     const { request, response, host } = passage;
@@ -119,7 +120,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
     if (this.#over) return;
     this.#end();
     this.#attempt?.cancel(status === 504 ? Outcome.Timeout : Outcome.Cancelled);
-    this.#answer(status, grpc, detail, undefined);
+    this.#answer({ status, grpc, detail });
   }
 
   sent(stream: ClientHttp2Stream): void {
@@ -168,7 +169,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
 
   data(chunk: Buffer): boolean {
     this.#passage.bytes += chunk.length;
-    this.#activeMs = this.#passage.host.clock.now();
+    this.#idle?.moved();
     return this.#passage.response.write(chunk);
   }
 
@@ -275,7 +276,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
     const { clock } = this.#passage.host;
     const attempt = this.#attempt;
     attempt?.cancel(Outcome.Timeout, clock.now() - attempt.startMs);
-    this.#answer(504, GrpcStatus.DeadlineExceeded, 'Deadline Exceeded', undefined);
+    this.#answer({ status: 504, grpc: GrpcStatus.DeadlineExceeded, detail: 'Deadline Exceeded' });
   }
 
   #heard(fields: IncomingHttpHeaders): void {
@@ -299,45 +300,14 @@ export class StreamForwarding implements AttemptListener, RelayHost {
   #fail(error: Error, broken: Broken | undefined): void {
     if (this.#over) return;
     this.#end();
-    const { status } = httpStatusOf(error);
-    const grpc = broken === undefined ? undefined : grpcOfReset(broken.resetBy);
-    this.#answer(status === 500 ? 502 : status, grpc, undefined, broken?.resetBy, httpStatusOf(error).headers);
+    const { status, headers } = httpStatusOf(error);
+    const resetBy = broken?.resetBy;
+    const grpc = broken === undefined ? undefined : grpcOfReset(resetBy);
+    this.#answer({ status: status === 500 ? 502 : status, headers, grpc, resetBy });
   }
 
-  #answer(
-    status: number,
-    grpc: number | undefined,
-    detail: string | undefined,
-    resetBy: number | undefined,
-    headers: Readonly<Record<string, string>> = {},
-  ): void {
-    const passage = this.#passage;
-    if (!passage.response.headersSent) {
-      passage.fail({
-        status,
-        headers: Object.entries(headers).flat(),
-        ...(grpc !== undefined && { grpc }),
-        ...(detail !== undefined && { detail }),
-      });
-      return;
-    }
-    this.#break(grpc ?? GrpcStatus.Unavailable, detail ?? 'The service broke off', resetBy);
-  }
-
-  /** The client never takes what broke off for whole. */
-  #break(grpc: number, message: string, resetBy: number | undefined): void {
-    const passage = this.#passage;
-    const { request, response } = passage;
-    passage.broken = true;
-    if (!(response instanceof StreamResponse)) {
-      // A clean end of the connection would be the end of a body without length.
-      if (request.httpVersion === '1.0') request.socket.resetAndDestroy();
-      else response.destroy();
-    } else if (this.#grpc) {
-      passage.grpcStatus = grpc;
-      response.addTrailers(pairsOf(['grpc-status', String(grpc), 'grpc-message', grpcMessage(message)]));
-      response.end();
-    } else response.reset(resetBy ?? constants.NGHTTP2_INTERNAL_ERROR);
+  #answer(words: OwnWords): void {
+    answerOrBreak(this.#passage, this.#grpc, words);
   }
 
   #watchIdle(): void {
@@ -346,15 +316,7 @@ export class StreamForwarding implements AttemptListener, RelayHost {
     const usual = this.#context.upstream.bodyTimeoutMs ?? (this.#grpc || sse ? 0 : PATIENCE_MS);
     const idleMs = this.#route.settings.timeouts?.idleMs ?? usual;
     if (idleMs === 0) return;
-    this.#activeMs = clock.now();
-    const watch = (afterMs: number): void => {
-      this.#idle = clock.after(afterMs, () => {
-        const leftMs = this.#activeMs + idleMs - clock.now();
-        if (leftMs <= 0) this.refuse(504);
-        else watch(leftMs);
-      });
-    };
-    watch(idleMs);
+    this.#idle = new IdleWatch(clock, idleMs, () => this.refuse(504));
   }
 
   #closed(): void {
@@ -371,9 +333,3 @@ export class StreamForwarding implements AttemptListener, RelayHost {
 }
 
 function ignore(): void {}
-
-function pairsOf(flat: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
-  return pairs;
-}
