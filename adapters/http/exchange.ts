@@ -7,22 +7,21 @@ import { AttemptFailed } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
 import { Attempts } from './attempts.js';
 import { notFromTheBeginning, repeatWithBody } from './body-let-go.js';
-import { type HttpCall, intentOf, isControl, type MeshDispatchOptions } from './call.js';
+import { type HttpCall, intentOf, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { ExchangeFigures } from './exchange-figures.js';
-import { headerOf, withHeader, withoutHeaders } from './headers.js';
+import { headerOf } from './headers.js';
 import { NewAttempt, type NewHandler } from './new-attempt.js';
 import { OldAttempt, type OldHandler } from './old-attempt.js';
 import type { HttpRequest } from './options.js';
 import { conductOptions, isRepeatStatus, nextDelayMs, whyNotAgain } from './repeats.js';
 import { isStreamed, knownBytesOf, ReplayBody } from './replay-body.js';
+import { forAttempt, toSend } from './sent-request.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
 import { aboutOf, withTrace } from './traced.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
-/** The header that says which attempt a request is; not sent with the first. */
-const ATTEMPT = 'x-fairlead-attempt';
 const ABORTED = { name: 'AbortError', code: 'UND_ERR_ABORTED' };
 
 /**
@@ -86,15 +85,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
       (idempotent ?? (planning.idempotent || options.idempotent === true || isIdempotent(options.method)));
     const replayBytes = this.#call?.replayBytes ?? settings.replayBytes;
     this.#body = isStreamed(options.body) ? new ReplayBody(options.body, replayBytes, context.ledger) : undefined;
-    this.#options = this.#toSend(options, settings.controlHeaders);
-  }
-
-  #toSend(options: Dispatcher.DispatchOptions, controlled: boolean): Dispatcher.DispatchOptions {
-    const carried = this.#route?.carried;
-    if (!controlled && carried === undefined) return options;
-    const [name] = carried ?? [];
-    const kept = withoutHeaders(options.headers, (each) => each === name || (controlled && isControl(each)));
-    return { ...options, headers: (carried === undefined ? kept : withHeader(kept, carried)) ?? null };
+    this.#options = toSend(options, settings.controlHeaders, this.#route?.carried);
   }
 
   /** Ends it for the caller, who gave up, with all its attempts. */
@@ -303,14 +294,14 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     const { service } = this.#context;
     try {
       const tracer = tracerOf(service);
-      if (tracer === undefined) return pool.dispatch(this.#forAttempt(), attempt as Dispatcher.DispatchHandler);
+      if (tracer === undefined) return pool.dispatch(this.#toSend(), attempt as Dispatcher.DispatchHandler);
       // Attempts of `service.call()` have a span already, in whose context this runs.
       if (!this.#conducted) {
         this.#traced ??= tracer.call(aboutOf(service, this.#given));
         attempt.traced = this.#traced.attempt(attempt.endpoint);
       }
       const send = (): boolean =>
-        pool.dispatch(withTrace(tracer, this.#forAttempt()), attempt as Dispatcher.DispatchHandler);
+        pool.dispatch(withTrace(tracer, this.#toSend()), attempt as Dispatcher.DispatchHandler);
       return attempt.traced === undefined ? send() : attempt.traced.run(send);
     } catch (thrown) {
       this.failed(attempt, thrown as Error);
@@ -322,19 +313,8 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     return knownBytesOf(this.#given.body);
   }
 
-  #forAttempt(): Dispatcher.DispatchOptions {
-    const options = this.#numbered();
-    // undici closes the connection after each HEAD unless told otherwise.
-    const head = options.method === 'HEAD' && options.reset === undefined;
-    if (this.#body === undefined) return head ? { ...options, reset: false } : options;
-    return { ...options, ...(head && { reset: false }), body: this.#body.attempt() as never };
-  }
-
-  /** Says which attempt it is, where that is wanted and it is not the first. */
-  #numbered(): Dispatcher.DispatchOptions {
-    const number = this.#call?.attempt === undefined ? 1 : Math.max(this.#call.attempt, this.count);
-    if (number === 1) return this.#options;
-    return { ...this.#options, headers: withHeader(this.#options.headers, [ATTEMPT, String(number)]) as never };
+  #toSend(): Dispatcher.DispatchOptions {
+    return forAttempt(this.#options, this.#body, this.#call?.attempt, this.count);
   }
 
   /** Whether a status is one to repeat after, and a repeat is made. */
