@@ -1,24 +1,18 @@
 import { FairleadError } from 'fairlead';
 import { CrossShardError, PartialResultError, type ShardedRedis } from 'fairlead/redis';
 import { Command, Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { overThreeServers } from './suite.js';
+import { keyOnEach, type RedisServers, redisOver } from './support.js';
 
 /** The specification of the client, run for each version of ioredis. */
 export function describeCommands(version: string): void {
   describe(`over three servers, by ioredis ${version}`, () => {
-    let servers: RedisServers;
-    let over: TestRedis;
+    let servers: RedisServers['servers'];
     let redis: ShardedRedis;
-
-    beforeAll(async () => {
-      servers = await startServers();
-      over = redisOver(servers.servers);
-      redis = over.redis;
-    });
-    afterAll(async () => {
-      await over?.[Symbol.asyncDispose]();
-      await servers?.[Symbol.asyncDispose]();
+    overThreeServers((client, started) => {
+      redis = client;
+      servers = started;
     });
     beforeEach(async () => {
       await redis.flushall();
@@ -292,14 +286,14 @@ export function describeCommands(version: string): void {
     });
 
     it('applies the key prefix', async () => {
-      await using prefixed = redisOver(servers.servers, { keyPrefix: 'app:' });
+      await using prefixed = redisOver(servers, { keyPrefix: 'app:' });
       await prefixed.redis.mset('a', '1', 'b', '2', 'c', '3');
       expect(await redis.mget('app:a', 'app:b', 'app:c')).toEqual(['1', '2', '3']);
       expect(prefixed.redis.shardFor('a')).toBe(redis.shardFor('app:a'));
     });
 
     it('remembers SELECT for every shard', async () => {
-      await using selected = redisOver(servers.servers);
+      await using selected = redisOver(servers);
       expect(await selected.redis.select(3)).toBe('OK');
       await selected.redis.mset('a', '1', 'b', '2', 'c', '3', 'd', '4');
       expect(await selected.redis.dbsize()).toBe(4);
@@ -307,7 +301,7 @@ export function describeCommands(version: string): void {
     });
 
     it('refuses bad options by name', () => {
-      const make = (options: object) => () => redisOver(servers.servers, options);
+      const make = (options: object) => () => redisOver(servers, options);
       expect(make({ host: 'x' })).toThrow(/ShardedRedis\.host/);
       expect(make({ enableAutoPipelining: true })).toThrow(/enableAutoPipelining/);
       expect(make({ placement: 'modulo' })).toThrow(/placement/);
@@ -315,7 +309,7 @@ export function describeCommands(version: string): void {
     });
 
     it('quits once all is answered', async () => {
-      const own = redisOver(servers.servers);
+      const own = redisOver(servers);
       const events: string[] = [];
       for (const event of ['ready', 'close', 'end']) own.redis.on(event, () => events.push(event));
       const [set, bye] = await Promise.all([own.redis.set('last', '1'), own.redis.quit()]);

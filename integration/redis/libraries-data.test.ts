@@ -12,8 +12,9 @@ import { Keyv } from 'keyv';
 import { RedisStore as RateLimitStore, type RedisReply } from 'rate-limit-redis';
 // @ts-expect-error its package does not say where its types are
 import Redlock from 'redlock';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+import { describe, expect, it } from 'vitest';
+import { overThreeServers } from './suite.js';
+import { keyOnEach } from './support.js';
 
 /** Their types name the class of one version of ioredis. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -22,17 +23,9 @@ const names = Array.from({ length: 30 }, (_, i) => `name${i}`);
 
 /** docs/redis-libraries.md: a test for each of its lines. */
 describe('caches, sessions, limits and locks over three servers', () => {
-  let servers: RedisServers;
-  let over: TestRedis;
   let redis: ShardedRedis;
-  beforeAll(async () => {
-    servers = await startServers();
-    over = redisOver(servers.servers);
-    redis = over.redis;
-  });
-  afterAll(async () => {
-    await over?.[Symbol.asyncDispose]();
-    await servers?.[Symbol.asyncDispose]();
+  overThreeServers((client) => {
+    redis = client;
   });
   /** How many shards hold such keys. */
   const spread = async (pattern: string): Promise<number> => {

@@ -7,8 +7,9 @@ import { Queue } from 'bullmq';
 import type { ShardedRedis } from 'fairlead/redis';
 import { Server as SocketServer } from 'socket.io';
 import { io as connect, type Socket } from 'socket.io-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+import { describe, expect, it } from 'vitest';
+import { overThreeServers } from './suite.js';
+import { keyOnEach } from './support.js';
 
 /** Their types name the class of one version of ioredis. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -16,17 +17,9 @@ const as = (redis: unknown): any => redis;
 
 /** docs/redis-libraries.md: a test for each of its lines. */
 describe('queues and sockets over three servers', () => {
-  let servers: RedisServers;
-  let over: TestRedis;
   let redis: ShardedRedis;
-  beforeAll(async () => {
-    servers = await startServers();
-    over = redisOver(servers.servers);
-    redis = over.redis;
-  });
-  afterAll(async () => {
-    await over?.[Symbol.asyncDispose]();
-    await servers?.[Symbol.asyncDispose]();
+  overThreeServers((client) => {
+    redis = client;
   });
 
   it('Bull 4 needs a tag as its prefix, and createClient without a ready check', async () => {

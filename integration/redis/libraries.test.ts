@@ -1,21 +1,14 @@
 import { type ConnectionOptions, FlowProducer, Queue, QueueEvents, Worker } from 'bullmq';
 import type { ShardedRedis } from 'fairlead/redis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+import { describe, expect, it } from 'vitest';
+import { overThreeServers } from './suite.js';
+import { keyOnEach } from './support.js';
 
 describe('libraries that know nothing of it, over three servers', () => {
-  let servers: RedisServers;
-  let over: TestRedis;
   let redis: ShardedRedis;
-  beforeAll(async () => {
-    servers = await startServers();
-    over = redisOver(servers.servers);
-    redis = over.redis;
-  });
-  afterAll(async () => {
-    await over?.[Symbol.asyncDispose]();
-    await servers?.[Symbol.asyncDispose]();
+  overThreeServers((client) => {
+    redis = client;
   });
 
   it('BullMQ runs jobs of queues on different shards, with delays, retries and events', async () => {

@@ -2,25 +2,19 @@ import { systemClock } from 'fairlead';
 import type { ShardedRedis } from 'fairlead/redis';
 import { DistributedLimit } from 'fairlead/resilience';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keyOnEach, type RedisServers, redisOver, startServers, type TestRedis } from './support.js';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { overThreeServers } from './suite.js';
+import { keyOnEach, type RedisServers, redisOver } from './support.js';
 
 /** What well-known libraries call on an ioredis client, in the way they call it. */
 describe('the calls of libraries, over three servers', () => {
-  let servers: RedisServers;
-  let over: TestRedis;
+  let servers: RedisServers['servers'];
   let redis: ShardedRedis;
-
-  beforeAll(async () => {
-    servers = await startServers();
-    over = redisOver(servers.servers);
-    redis = over.redis;
-    await redis.ping();
+  overThreeServers((client, started) => {
+    redis = client;
+    servers = started;
   });
-  afterAll(async () => {
-    await over?.[Symbol.asyncDispose]();
-    await servers?.[Symbol.asyncDispose]();
-  });
+  beforeAll(async () => void (await redis.ping()));
   beforeEach(async () => {
     await redis.flushall();
   });
@@ -97,7 +91,7 @@ describe('the calls of libraries, over three servers', () => {
   });
 
   it('a distributed rate limit: one budget for two processes, open while Redis is gone', async () => {
-    const second = redisOver(servers.servers);
+    const second = redisOver(servers);
     const limitOver = (client: ShardedRedis, onError: () => void): DistributedLimit =>
       new DistributedLimit(
         {
@@ -118,7 +112,7 @@ describe('the calls of libraries, over three servers', () => {
       expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(10);
     }
     expect(failures).toBe(0);
-    const owner = servers.servers[Number(redis.shardFor('api:dan').slice(1))]!;
+    const owner = servers[Number(redis.shardFor('api:dan').slice(1))]!;
     await owner.kill();
     expect(await one.tryAcquire('dan')).toBe(0);
     expect(failures).toBe(1);
