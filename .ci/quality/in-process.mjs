@@ -1,0 +1,138 @@
+// The tests of a mutant, run in Stryker's own child process: modules of src/ are loaded once for
+// all mutants, a test's file once for each, and nothing is started. Vitest's own runner for Stryker
+// starts a worker for each mutant, which takes seconds; this takes milliseconds. What it costs:
+// what a mutant left in module state or in timers, the next one sees. So a process that holds more
+// timers or sockets than it began with is thrown away, and `QUALITY_RUNNER=vitest` asks the slow
+// way.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { register } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chosenTests } from './chosen-tests.mjs';
+import { MutantRunner } from './mutant-runner.mjs';
+
+const SUCCESS = 0;
+/** What a test may take that took nothing before: a machine that is busy with something else. */
+const PATIENCE_MS = 6000;
+/** CPU milliseconds of tests that are not asked, of other rooms and of the room itself. */
+const SLOW_MS = 250;
+const SLOW_OWN_MS = 800;
+const SETUP = 'test/support/setup.ts';
+
+/** A promise of a turn of the event loop, in which late rejections are told. */
+const turn = () => new Promise((done) => setImmediate(done));
+const held = () => process.getActiveResourcesInfo().filter((name) => /Timeout|TCP|Immediate|Pipe/.test(name)).length;
+
+class InProcessTestRunner {
+  static inject = ['options', 'logger'];
+  #log;
+  #room = process.env.QUALITY_ROOM ?? '';
+  /** Where the dry run notes the CPU milliseconds of each test, for the processes that follow. */
+  #notes = process.env.QUALITY_COSTS;
+  #costs = {};
+  /** The tests that found the last mutants: they may find the next, which lies beside them. */
+  #lately = [];
+  #namespace;
+  #runner;
+  #late = [];
+  #heldAtFirst;
+  #isClean = true;
+  #isNew = true;
+
+  constructor(_options, log) {
+    this.#log = log;
+    this.#namespace = globalThis.__stryker__ ??= {};
+  }
+
+  capabilities() {
+    return { reloadEnvironment: true };
+  }
+
+  async init() {
+    register(new URL('./fewer-cases.mjs', import.meta.url));
+    process.env.NODE_ENV = 'test';
+    process.env.VITEST = 'true';
+    this.#runner = await MutantRunner.create();
+    process.on('unhandledRejection', (reason) => this.#late.push(String(reason)));
+    process.on('uncaughtException', (error) => this.#late.push(String(error)));
+    await import(pathToFileURL(resolve(SETUP)).href);
+  }
+
+  async dryRun() {
+    this.#namespace.activeMutant = undefined;
+    const tests = [];
+    const costs = existsSync(this.#notes) ? JSON.parse(readFileSync(this.#notes, 'utf8')) : {};
+    const isOwn = (id) => id.startsWith(`test/${this.#room}`);
+    for (const file of JSON.parse(process.env.QUALITY_TESTS)) {
+      const results = await this.#runner.run(resolve(file), {
+        // What is known to be slow is asked only about its own room.
+        chosen: (id) => !(costs[id] > (isOwn(id) ? SLOW_OWN_MS : SLOW_MS)),
+        before: (id) => {
+          this.#namespace.currentTestId = id;
+        },
+        after: () => {
+          this.#namespace.currentTestId = undefined;
+        },
+        timeoutMs: 120_000,
+      });
+      for (const { id, state, duration, cost, message } of results.tests)
+        if (state === 'pass') {
+          tests.push({ id, name: id, status: SUCCESS, timeSpentMs: duration, fileName: resolve(file) });
+          costs[id] = cost;
+        } else if (state === 'fail') this.#log.warn(`left out, as it fails here: ${id}: ${message}`);
+      if (results.error) this.#log.warn(`left out, as it fails here: ${file}: ${results.error}`);
+    }
+    writeFileSync(this.#notes, JSON.stringify(costs));
+    return { status: 'complete', tests, mutantCoverage: this.#namespace.mutantCoverage ?? { static: {}, perTest: {} } };
+  }
+
+  async mutantRun({ testFilter, activeMutant, hitLimit }) {
+    if (!this.#isClean) throw new Error('the last mutant left something behind: another process, please');
+    this.#heldAtFirst ??= held();
+    if (this.#isNew) this.#costs = JSON.parse(readFileSync(this.#notes, 'utf8'));
+    this.#isNew = false;
+    this.#late.length = 0;
+    // Stryker's limit is a hundred times the passes of all tests; ten times is an endless loop too.
+    const limit = Math.min(hitLimit, hitLimit / 10 + 1000);
+    let ran = 0;
+    let verdict;
+    for (const [file, ids] of chosenTests(testFilter, { room: this.#room, costs: this.#costs, lately: this.#lately })) {
+      this.#namespace.hitCount = 0;
+      this.#namespace.hitLimit = limit;
+      const asked = new Set(ids);
+      const results = await this.#runner.run(resolve(file), {
+        chosen: (id) => asked.has(id),
+        bail: true,
+        before: () => {
+          this.#namespace.activeMutant = activeMutant.id;
+        },
+        after: () => {},
+        timeoutMs: PATIENCE_MS,
+      });
+      await turn();
+      ran += results.tests.length;
+      const failed = results.tests.find(({ state }) => state === 'fail');
+      if (this.#namespace.hitCount > limit) verdict = { status: 'timeout', reason: 'an endless loop' };
+      else if (failed?.message?.startsWith('Test timed out')) verdict = { status: 'timeout', reason: failed.id };
+      else if (failed)
+        verdict = { status: 'killed', killedBy: [failed.id], failureMessage: failed.message ?? '', nrOfTests: ran };
+      else if (/Cannot find module/.test(results.error)) throw new Error(results.error);
+      else if (results.error)
+        verdict = { status: 'killed', killedBy: [ids[0]], failureMessage: results.error, nrOfTests: ran };
+      else if (this.#late.length > 0)
+        verdict = { status: 'killed', killedBy: [ids[0]], failureMessage: this.#late[0], nrOfTests: ran };
+      if (verdict) break;
+    }
+    const [by] = verdict?.killedBy ?? [];
+    if (by) this.#lately = [by, ...this.#lately.filter((id) => id !== by)].slice(0, 12);
+    this.#namespace.activeMutant = undefined;
+    this.#namespace.hitCount = this.#namespace.hitLimit = undefined;
+    await turn();
+    this.#isClean = verdict?.status !== 'timeout' && this.#late.length === 0 && held() <= this.#heldAtFirst + 2;
+    return verdict ?? { status: 'survived', nrOfTests: ran };
+  }
+
+  async dispose() {}
+}
+
+export const strykerPlugins = [{ kind: 'TestRunner', name: 'in-process', injectableClass: InProcessTestRunner }];
