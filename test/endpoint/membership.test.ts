@@ -80,26 +80,54 @@ describe('membership', () => {
   });
 
   it.each([
-    ['no id', spec('')],
-    ['no host', spec('x', { host: '' })],
-    ['port 0', spec('x', { port: 0 })],
-    ['port 70000', spec('x', { port: 70_000 })],
-    ['weight 0', spec('x', { weight: 0 })],
-    ['weight NaN', spec('x', { weight: Number.NaN })],
-    ['weight 65536', spec('x', { weight: 65_536 })],
-    ['priority -1', spec('x', { priority: -1 })],
-    ['no zone', spec('x', { zone: undefined as never })],
-    ['tags that are no list', spec('x', { tags: 'v1' as never })],
-    ['tags of numbers', spec('x', { tags: [1] as never })],
-    ['meta of numbers', spec('x', { meta: { shard: 1 } as never })],
-    ['no meta', spec('x', { meta: null as never })],
-    ['null', null as never],
-  ])('leaves out a spec with %s, says so, and takes the others', (_, bad) => {
+    ['no id', spec(''), 'it has no id'],
+    ['an id that is no text', spec(7 as never), 'it has no id'],
+    ['no host', spec('x', { host: '' }), 'it has no host'],
+    ['a host that is no text', spec('x', { host: 7 as never }), 'it has no host'],
+    ['port 0', spec('x', { port: 0 }), 'its port is 0'],
+    ['port 65536', spec('x', { port: 65_536 }), 'its port is 65536'],
+    ['port 80.5', spec('x', { port: 80.5 }), 'its port is 80.5'],
+    ['weight 0', spec('x', { weight: 0 }), 'its weight is 0'],
+    ['weight NaN', spec('x', { weight: Number.NaN }), 'its weight is NaN'],
+    ['weight 65536', spec('x', { weight: 65_536 }), 'its weight is 65536'],
+    ['registered weight 0', spec('x', { registeredWeight: 0 }), 'its registered weight is 0'],
+    ['health that is neither', spec('x', { healthy: 'yes' as never }), 'its health is neither true nor false'],
+    ['priority -1', spec('x', { priority: -1 }), 'its priority is -1'],
+    ['priority 128', spec('x', { priority: 128 }), 'its priority is 128'],
+    ['priority 0.5', spec('x', { priority: 0.5 }), 'its priority is 0.5'],
+    ['no zone', spec('x', { zone: undefined as never }), 'its zone is not a string'],
+    ['tags that are no list', spec('x', { tags: 'v1' as never }), 'its tags are no list of strings'],
+    ['tags some of which are numbers', spec('x', { tags: ['v1', 1] as never }), 'its tags are no list of strings'],
+    ['meta some of which are numbers', spec('x', { meta: { a: 'b', c: 1 } as never }), 'its meta is not an object'],
+    ['no meta', spec('x', { meta: null as never }), 'its meta is not an object of strings'],
+    ['meta that is text', spec('x', { meta: 'a' as never }), 'its meta is not an object of strings'],
+    ['null', null as never, 'it is not an object'],
+    ['text', 'x:80' as never, 'it is not an object'],
+  ])('leaves out a spec with %s, says why, and takes the others', (_, bad, reason) => {
     const membership = new Membership('users');
     const change = membership.apply([spec('a'), bad, spec('b')]);
     expect(ids(membership.members)).toEqual(['a', 'b']);
     expect(change.refused).toHaveLength(1);
-    expect(change.refused[0]?.message).toMatch(/of service 'users' is left out/);
+    expect(change.refused[0]?.code).toBe('FAIRLEAD_INVALID_OPTION');
+    expect(change.refused[0]?.message).toContain(`of service 'users' is left out: ${reason}`);
+    // Said once, as long as it stays wrong in the same way.
+    expect(membership.apply([spec('a'), bad]).refused).toEqual([]);
+    membership.apply([spec('a')]);
+    expect(membership.apply([spec('a'), bad]).refused).toHaveLength(1);
+  });
+
+  it.each([
+    ['port 1', { port: 1 }],
+    ['port 65535', { port: 65_535 }],
+    ['weight 65535', { weight: 65_535 }],
+    ['priority 127', { priority: 127 }],
+    ['a registered weight', { registeredWeight: 65_535 }],
+    ['a verdict of its registry', { healthy: false }],
+    ['tags and meta', { tags: ['v1', 'v2'], meta: { shard: '1', region: 'eu' } }],
+  ])('takes a spec with %s', (_, more) => {
+    const change = new Membership('users').apply([spec('a', more)]);
+    expect(change.refused).toEqual([]);
+    expect(change.arrived[0]?.spec).toEqual(spec('a', more));
   });
 
   it('leaves out the second of two specs with the same id', () => {
