@@ -67,5 +67,5 @@ describe('the code in README.md and docs/', () => {
       .map((text) => text.replace(/^.*\.snippets-\w+\//, '').replace(/__\d+\.ts\((\d+),\d+\)/, ':$1'));
     expect(complaints, `see these lines of the pages\n${stderr}`).toEqual([]);
     expect(status).toBe(0);
-  }, 60_000);
+  }, 300_000);
 });
