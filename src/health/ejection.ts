@@ -206,9 +206,11 @@ export class Ejection {
       if (watch === term.watch) againMs = forMs;
     }
     this.#drop(endpoint);
-    if (!ok && againMs > 0) {
+    const grounds = groundsOf(outcome);
+    // One that could not be reached and answers now counts among those that are out for that.
+    if (!ok && againMs > 0 && (early || grounds === 'unreachable' || this.#mayGo(grounds))) {
       if (early) this.#stayOut(endpoint, term);
-      else this.#carryOut(endpoint, againMs, term.watch, groundsOf(outcome), { probes: 1 });
+      else this.#carryOut(endpoint, againMs, term.watch, grounds, { probes: 1 });
       return;
     }
     this.#host.returned(endpoint);
@@ -313,16 +315,17 @@ export class Ejection {
     if (enforcementRatio < 1 && this.#host.random.float() >= enforcementRatio) {
       this.#safely(() => watch.tracker.confirmed(endpoint));
       refuse('enforcement');
-    } else if (
-      mayGo(grounds, this.#terms, this.#host.members.length, this.#ratios) ||
-      (grounds === 'unreachable' && this.#makeRoom())
-    ) {
+    } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
       this.#carryOut(endpoint, forMs, watch, grounds, evidence);
     } else {
       this.#kept.add(endpoint);
       this.#askLongestOut(grounds);
       if (this.#kept.mayComplain(endpoint)) refuse('cap');
     }
+  }
+
+  #mayGo(grounds: Grounds): boolean {
+    return mayGo(grounds, this.#terms, this.#host.members.length, this.#ratios);
   }
 
   /**

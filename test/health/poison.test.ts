@@ -117,6 +117,27 @@ describe('answers that fail', () => {
   });
 });
 
+describe('a probe that is answered by a failure', () => {
+  it('keeps no endpoint out beyond the cap for answers, although it could not be reached before', async () => {
+    const test = service(4);
+    const fail = (id: string, outcome: Outcome): void => {
+      for (let i = 0; i < 40; i++) {
+        const lease = test.users.acquire();
+        lease.done(lease.endpoint.spec.id === id ? outcome : Outcome.Success);
+      }
+    };
+    const states = (): string[] => test.users.endpoints.map(({ state }) => state);
+    fail('e1', Outcome.ConnectFailure);
+    await test.clock.advanceAsync(20_000);
+    fail('e0', Outcome.Failure);
+    expect(states()).toEqual(['ejected', 'ejected', 'ready', 'ready']);
+    await test.clock.advanceAsync(14_000);
+    expect(states()[1]).toBe('probing');
+    fail('e1', Outcome.Failure);
+    expect(states()).toEqual(['ejected', 'ready', 'ready', 'ready']);
+  });
+});
+
 describe('maxEjectionRatio', () => {
   it('as a number holds for both', () => {
     const test = service(10, { maxEjectionRatio: 0.4 });
