@@ -23,10 +23,12 @@ export function checkHomes({ operations, schedule }: RunRecord): Violation[] {
     const places = new Places(calls);
     const most = limits?.maxInflightPerEndpoint ?? Number.POSITIVE_INFINITY;
     for (const [key, mine] of bySession(calls, client)) {
-      if (mine[0]!.operation.invokedMs >= fullMs) continue;
+      const all = attemptsOf(mine);
+      // It is bound as its first call goes out.
+      if (all[0] === undefined || all[0].atMs >= fullMs - READS_MS) continue;
       const steps = [...(moves.get(mine[0]!.asked.hash!) ?? [])];
       let home: string | undefined;
-      for (const { server, atMs, operation } of attemptsOf(mine)) {
+      for (const { server, atMs, operation } of all) {
         while (steps.length > 0 && steps[0]!.atMs < atMs) home = steps.shift()!.to;
         home ??= server;
         const isFull = places.mostAt(home, atMs - READS_MS, atMs + READS_MS) >= most;
