@@ -8,3 +8,12 @@ export class AttemptFailed extends Error {
     this.verdict = verdict;
   }
 }
+
+/** What a caller hears of it: the error of undici itself, also where `service.call()` tells of it. */
+export function unwrapped(thrown: unknown): Error {
+  if (thrown instanceof AttemptFailed) return thrown.cause as Error;
+  const error = thrown as Error;
+  if (error.cause instanceof AttemptFailed)
+    Object.defineProperty(error, 'cause', { value: error.cause.cause, configurable: true, writable: true });
+  return error;
+}

@@ -20,6 +20,6 @@ export function repeatWithBody(error: unknown, { repeat }: HttpVerdict, replayab
   return error instanceof BodyLetGo ? 'idempotent' : repeat;
 }
 
-/** Of an attempt that was not made, for want of its body. */
-export const notFromTheBeginning = (): AttemptFailed =>
-  new AttemptFailed(new BodyLetGo(), { outcome: Outcome.Cancelled, repeat: 'always' });
+/** Of a hedge that is not made: those that are at work go on. */
+export const notMade = (): AttemptFailed =>
+  new AttemptFailed(undefined, { outcome: Outcome.Cancelled, repeat: 'always' });

@@ -38,6 +38,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   FAIRLEAD_THROTTLED: 503,
   FAIRLEAD_SHARD_UNAVAILABLE: 503,
   FAIRLEAD_CANCELLED: 499,
+  FAIRLEAD_UNCERTAIN: 502,
 };
 /** gRPC's codes as google.rpc.Code maps them to HTTP. */
 const BY_GRPC: readonly number[] = [
@@ -50,8 +51,8 @@ const MS_PER_S = 1_000;
 /**
  * The status and headers with which a handler of Express, Fastify or node:http answers what
  * fairlead and gRPC throw: a refusal is 429 with `Retry-After` where one is known, no endpoint 503,
- * a deadline 504, gRPC's NOT_FOUND 404, a network error 502; anything else 500. An error that
- * carries a `status` or `statusCode` of its own keeps it.
+ * a deadline 504, gRPC's NOT_FOUND 404, a network error, also behind FAIRLEAD_UNCERTAIN, 502;
+ * anything else 500. An error that carries a `status` or `statusCode` of its own keeps it.
  */
 export function httpStatusOf(error: unknown): HttpStatus {
   if (typeof error !== 'object' || error === null) return { status: 500, headers: {} };

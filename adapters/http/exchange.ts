@@ -3,10 +3,10 @@ import { type CallRoute, routeOf, type TracedCall, tracerOf, whenAborted } from 
 import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
-import { AttemptFailed } from './attempt-failed.js';
+import { AttemptFailed, unwrapped } from './attempt-failed.js';
 import type { AttemptHost } from './attempt-host.js';
 import { Attempts } from './attempts.js';
-import { notFromTheBeginning, repeatWithBody } from './body-let-go.js';
+import { notMade, repeatWithBody } from './body-let-go.js';
 import { type HttpCall, intentOf, type MeshDispatchOptions } from './call.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { ExchangeFigures } from './exchange-figures.js';
@@ -234,8 +234,8 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     });
     const run = (endpoint: Endpoint, signal: AbortSignal): Promise<Outcome> =>
       new Promise((resolve, reject) => {
-        // A hedge: those that are at work go on.
-        if (this.count > 0 && !this.#replayable) return reject(notFromTheBeginning());
+        // A hedge whose body is let go, or of a response that is being read.
+        if (this.count > 0 && !(this.#replayable && this.committed === undefined)) return reject(notMade());
         const attempt = this.#launch(endpoint, undefined, { resolve, reject });
         const onAbort = (): void => this.#timedOut(attempt, signal.reason);
         if (signal.aborted) onAbort();
@@ -244,7 +244,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
     try {
       await (this.#call?.from ?? this.#context.service).call(run, options);
     } catch (thrown) {
-      this.#fail((thrown instanceof AttemptFailed ? thrown.cause : thrown) as Error);
+      this.#fail(unwrapped(thrown));
     }
   }
 

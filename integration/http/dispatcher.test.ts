@@ -381,6 +381,25 @@ describe('a dispatcher', () => {
     silent.close();
   });
 
+  it('begins no hedge for a response that is being read', async () => {
+    const slowly = (id: string): Promise<Backend> =>
+      new Backend(id, (_request, response) => {
+        response.write(id);
+        setTimeout(() => response.end(' whole'), 200);
+      }).listen();
+    await using a = await slowly('a');
+    await using b = await slowly('b');
+    const resilience = { hedge: { afterMs: 50, maxAttempts: 3 } };
+    await using mesh = meshOf([a.port, b.port], { policy: 'round_robin', resilience });
+    const dispatcher = createDispatcher(mesh);
+    for (let i = 0; i < 4; i++) {
+      const { body } = await request('http://users/', { dispatcher });
+      expect(await body.text()).toMatch(/^[ab] whole$/);
+    }
+    expect(a.requests.length + b.requests.length).toBe(4);
+    await dispatcher.destroy();
+  });
+
   // The first server reads all, and is slow to answer. What is kept of the body was let go by then.
   it.each([
     ['its length said', { 'content-length': '200000' }, { hedge: { afterMs: 30 } }, 'a 200000'],

@@ -10,6 +10,7 @@ describe('httpStatusOf', () => {
     [Object.assign(new Error('x'), { code: 14, details: 'gone' }), 503],
     [Object.assign(new Error('x'), { code: 'UND_ERR_SOCKET' }), 502],
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 502],
+    [new FairleadError('FAIRLEAD_UNCERTAIN', 'x'), 502],
     [Object.assign(new Error('x'), { code: 'UND_ERR_HEADERS_TIMEOUT' }), 504],
     [new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) }), 502],
     [Object.assign(new Error('x'), { statusCode: 418 }), 418],
