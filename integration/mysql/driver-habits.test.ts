@@ -1,8 +1,12 @@
 import { tracingChannel } from 'node:diagnostics_channel';
-import { createMesh, staticResolver } from 'fairlead';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createMesh, staticResolver, systemClock } from 'fairlead';
 import { createDriver } from 'fairlead/mysql';
 import type { Connection, PoolConnection, RowDataPacket } from 'mysql2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cutConnection } from '../../adapters/mysql/connections/physical.js';
+import { type DriverConnection, openConnection, type QueryCommand } from '../../adapters/mysql/driver/driver.js';
 import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
 import { endpointsOf, poolOver } from './support.js';
 
@@ -11,6 +15,37 @@ beforeAll(async () => {
   topology = await startMysql({ replicas: 0 });
 });
 afterAll(() => topology?.[Symbol.asyncDispose]());
+
+describe('a connection that is lost while a query with a timeout is under way', () => {
+  const asked = async (): Promise<{ connection: DriverConnection; command: QueryCommand; heard: unknown[] }> => {
+    const { host, port } = topology.primary;
+    const options = { host, port, ...SQL_USERS.app, database: 'test' };
+    const connection = openConnection(options, systemClock).on('error', () => {}) as DriverConnection;
+    await once(connection, 'connect');
+    const heard: unknown[] = [];
+    const command = connection.query({ sql: 'SELECT SLEEP(20)', timeout: 700 }, [], (error) => heard.push(error));
+    while (!command.queryTimeout) await pause(5);
+    expect(command.queryTimeout.hasRef()).toBe(true);
+    return { connection, command, heard };
+  };
+
+  it('says so once, and leaves no timer', async () => {
+    const { connection, heard } = await asked();
+    connection.stream!.destroy!(Object.assign(new Error('lost'), { code: 'ECONNRESET' }));
+    await pause(1_000);
+    expect(heard).toMatchObject([{ code: 'ECONNRESET' }]);
+  });
+
+  it('does not keep the process where nobody is told', async () => {
+    const { connection, command, heard } = await asked();
+    cutConnection(connection);
+    while (command.queryTimeout?.hasRef()) await pause(5);
+    expect(heard).toEqual([]);
+    // Nobody else tells whoever waits for it.
+    await pause(1_000);
+    expect(heard).toMatchObject([{ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }]);
+  });
+});
 
 describe('what users of mysql2 are used to', () => {
   it.each([

@@ -18,6 +18,8 @@ export interface QueryCommand extends EventEmitter {
   onResult: QueryCallback | undefined;
   namedPlaceholders: unknown;
   timeout: number | undefined;
+  /** The driver's own timer, from when it is sent. */
+  readonly queryTimeout?: NodeJS.Timeout | null;
   /** Whom its stream pauses and resumes. */
   _connection: DriverConnection | null;
   stream(options?: unknown): NodeJS.ReadableStream;
@@ -77,6 +79,10 @@ export interface DriverConnection extends EventEmitter {
   readonly _fatalError?: unknown;
   readonly _protocolError?: unknown;
   readonly _closing?: boolean;
+  /** What is under way on it. */
+  readonly _command?: QueryCommand | null;
+  /** Ends what is under way, and what waits, with this error. */
+  _notifyError?(error: unknown): void;
   /** The server's greeting. */
   readonly _handshakePacket?: { readonly serverVersion?: string };
   readonly stream?: {
@@ -103,6 +109,7 @@ export function openConnection(options: Record<string, unknown>, clock: Clock): 
   const untimed = { ...options, connectTimeout: 0 };
   const connection = mysql.createConnection(untimed as never) as unknown as DriverConnection;
   boundLogin(connection);
+  endTimersWith(connection);
   if (connectTimeout > 0) {
     const timer = judgeAfter(clock, connectTimeout, () => connection.stream?.destroy?.(timedOut()), 'after');
     const over = (): void => timer.cancel();
@@ -117,6 +124,23 @@ export function openConnection(options: Record<string, unknown>, clock: Clock): 
 function timedOut(): Error {
   const fields = { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' };
   return Object.assign(new Error('connect ETIMEDOUT'), fields);
+}
+
+/**
+ * The driver leaves the timer of a command whose connection is lost: the caller would hear a second
+ * time, and the process would live on for the command's `timeout`. What was cut without an error is
+ * told by that timer alone, which then holds no process.
+ */
+function endTimersWith(connection: DriverConnection): void {
+  const { _notifyError: notify } = connection;
+  if (notify !== undefined) {
+    connection._notifyError = (error) => {
+      const timer = connection._command?.queryTimeout;
+      if (connection._command?.onResult !== undefined) clearTimeout(timer ?? undefined);
+      notify.call(connection, error);
+    };
+  }
+  connection.stream?.once?.('close', () => void connection._command?.queryTimeout?.unref());
 }
 
 /**
