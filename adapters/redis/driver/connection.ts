@@ -5,7 +5,14 @@ import type { Clock, Timer } from '../../../src/index.js';
 import { coalesceWrites } from './coalesce.js';
 import { type CommandCounter, CommandTimes } from './command-times.js';
 import { Deadlines, timedOut } from './deadlines.js';
-import { type CommandItem, type DriverOptions, inside, unselect, type WriteableStream } from './inside.js';
+import {
+  type CommandItem,
+  type CommandQueue,
+  type DriverOptions,
+  inside,
+  unselect,
+  type WriteableStream,
+} from './inside.js';
 import { isOwn } from './own-command.js';
 import { callbackThrew } from './retries.js';
 import { concealCommand, concealOptions, describeAs } from './secrets.js';
@@ -154,8 +161,10 @@ class Connection extends Redis {
       if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
     };
     own.setStatus = (status, arg) => {
-      if (status === 'close') this.#justBroke = this.status === 'ready';
-      else if (status !== 'reconnecting') this.#justBroke = false;
+      if (status === 'close') {
+        this.#justBroke = this.status === 'ready';
+        nameAborted(own.offlineQueue, errors.unsent);
+      } else if (status !== 'reconnecting') this.#justBroke = false;
       setStatus.call(this, status, arg);
       // Before those that came later, which wait in the queue of ioredis.
       if (status === 'ready') for (const item of this.#again.splice(0)) this.#sendIn(item);
@@ -266,6 +275,22 @@ class Connection extends Redis {
     });
     const settled = (): void => timer.cancel();
     command.promise.then(settled, settled);
+  }
+}
+
+/**
+ * Where a connection breaks between MULTI and what follows it, that waits, and ioredis fails it by
+ * an error of its own, which has the arguments and does not say that nothing was sent.
+ */
+function nameAborted(queue: CommandQueue, name: (cause: Error) => Error): void {
+  for (let i = 0; i < queue.length; i++) {
+    const { command } = queue.peekAt(i)!;
+    const { reject } = command;
+    command.reject = (error) => {
+      if (error.name !== 'AbortError') return reject(error);
+      concealCommand(error);
+      reject(name(error));
+    };
   }
 }
 

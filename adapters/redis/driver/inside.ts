@@ -18,13 +18,19 @@ export interface CommandItem {
   select: number;
 }
 
+/** Commands in their order. */
+export interface CommandQueue {
+  readonly length: number;
+  peekAt(index: number): CommandItem | undefined;
+}
+
 /**
  * The parts of ioredis 5 and 6 that it does not declare. Everything that leans on its inside goes
  * through this room.
  */
 export interface Inside {
-  readonly offlineQueue: { readonly length: number };
-  readonly commandQueue: { readonly length: number; peekAt(index: number): CommandItem | undefined };
+  readonly offlineQueue: CommandQueue;
+  readonly commandQueue: CommandQueue;
   readonly stream: Socket | null | undefined;
   /** Of connections that this library made. */
   readonly unansweredSinceMs?: number | undefined;
