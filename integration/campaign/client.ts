@@ -4,6 +4,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import { seededRandom } from 'fairlead/testing';
+import { watchDelays } from './delays.js';
 import { ClientHistory } from './history.js';
 import type { ClientPart } from './part.js';
 
@@ -53,6 +54,8 @@ setTimeout(() => {
 // Its runner is gone: nobody would ever stop it.
 const orphaned = (): void => process.exit(1);
 process.once('disconnect', orphaned);
+
+watchDelays((fromMs) => history.late(fromMs));
 
 let working = true;
 const work = Array.from({ length: task.workers }, async (_, worker) => {

@@ -44,7 +44,7 @@ export interface Invoked {
 
 interface Line {
   readonly t: number;
-  readonly e: 'invoke' | Outcome | 'complaint';
+  readonly e: 'invoke' | Outcome | 'complaint' | 'late';
   readonly id?: string;
   readonly w?: number;
   readonly f?: string;
@@ -141,6 +141,11 @@ export class ClientHistory {
     this.#write({ t: nowMs(), e: 'complaint', f: what, v: details });
   }
 
+  /** Its event loop was kept from running until now. */
+  late(fromMs: number): void {
+    this.#write({ t: nowMs(), e: 'late', v: fromMs });
+  }
+
   #write(line: Line): void {
     writeSync(this.#file, `${JSON.stringify(line)}\n`);
   }
@@ -157,19 +162,24 @@ export function describe(error: unknown): string {
 export interface ReadHistory {
   readonly operations: readonly Operation[];
   readonly complaints: readonly { readonly client: string; readonly atMs: number; readonly says: string }[];
+  /** When clients could not run, by their own clocks. */
+  readonly delays: readonly { readonly client: string; readonly fromMs: number; readonly overMs: number }[];
 }
 
 /** All that the clients of one round wrote into `folder`. */
 export function readHistory(folder: string): ReadHistory {
   const operations = new Map<string, Operation>();
   const complaints: { client: string; atMs: number; says: string }[] = [];
+  const delays: { client: string; fromMs: number; overMs: number }[] = [];
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.jsonl'))) {
     const client = file.slice(0, -'.jsonl'.length);
     for (const text of readFileSync(join(folder, file), 'utf8').split('\n')) {
       const line = parse(text);
       if (line === undefined) continue;
       const { t, e, id, v } = line;
-      if (e === 'complaint') {
+      if (e === 'late') {
+        delays.push({ client, fromMs: Number(v), overMs: t });
+      } else if (e === 'complaint') {
         complaints.push({ client, atMs: t, says: `${line.f} ${v === undefined ? '' : JSON.stringify(v)}`.trim() });
       } else if (e === 'invoke') {
         const began = { id: id!, client, worker: line.w!, name: line.f!, key: line.k!, input: v, invokedMs: t };
@@ -182,7 +192,7 @@ export function readHistory(folder: string): ReadHistory {
       }
     }
   }
-  return { operations: [...operations.values()].sort((a, b) => a.invokedMs - b.invokedMs), complaints };
+  return { operations: [...operations.values()].sort((a, b) => a.invokedMs - b.invokedMs), complaints, delays };
 }
 
 /** The last line of a process that was killed may be half a line. */

@@ -112,6 +112,9 @@ export const STARVED = 'machine-busy';
 /** The same of one server, by its own clock: `target` is the server. */
 export const SERVER_STARVED = 'server-busy';
 
+/** The same of a client; what it was told to do all the time is in it, too (`client-busy`). */
+export const CLIENT_STARVED = 'client-late';
+
 /** Whether the machine had too much else to do for this operation to succeed in its time. */
 export function isStarved({ invokedMs, endedMs }: Operation, faults: readonly FaultSpan[]): boolean {
   const near = ({ beganMs, overMs }: FaultSpan): boolean => beganMs <= endedMs && overMs + 5_000 >= invokedMs;

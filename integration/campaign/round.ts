@@ -6,6 +6,7 @@ import { ClientProcess } from './client-process.js';
 import { ClientHistory, nowMs, type ReadHistory, readHistory } from './history.js';
 import {
   type CampaignPart,
+  CLIENT_STARVED,
   type Fault,
   type FaultSpan,
   type PartWorld,
@@ -95,7 +96,11 @@ class Round {
       clearInterval(this.#watch);
       await Promise.all(this.#clients.map((client) => client.kill()));
     }
-    const { operations, complaints } = readHistory(this.#folder);
+    const { operations, complaints, delays } = readHistory(this.#folder);
+    for (const { client, fromMs, overMs } of delays) {
+      const target = Number.parseInt(client.slice(1), 10);
+      this.#spans.push({ kind: CLIENT_STARVED, target, atMs: 0, lastsMs: overMs - fromMs, beganMs: fromMs, overMs });
+    }
     const record = { schedule: this.#schedule, operations, faults: this.#spans };
     const complained = complaints.map(({ client, says }) => ({
       promise: says.split(/ [{["]/)[0]!,

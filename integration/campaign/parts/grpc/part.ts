@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { checkDeliveries } from '../../checks/deliveries.js';
 import { checkVersions } from '../../checks/versions.js';
 import type { Operation } from '../../history.js';
-import { type CampaignPart, type FaultSpan, isStarved, type RunRecord, STARVED, type Violation } from '../../part.js';
+import {
+  type CampaignPart,
+  type FaultSpan,
+  isStarved,
+  type RunRecord,
+  type Schedule,
+  STARVED,
+  type Violation,
+} from '../../part.js';
 import { AT_REGISTRY as TOLD } from '../../registry.js';
 import { ANNOUNCED, planOf } from './plan.js';
 import { GrpcWorld, LISTED, serverOf } from './world.js';
@@ -12,6 +20,19 @@ const GRACE_MS = 5_000;
 /** Faults of the client itself: its deadlines pass while it does nothing. */
 const AT_CLIENT = /^client-/;
 const AT_REGISTRY = new RegExp(`${TOLD.source}|^join`);
+
+/** Of the servers, so many are known to a client that has an aperture, of its own or by a document. */
+const LEAST_APERTURE = 2;
+
+/** How many servers a client knows at least. */
+const knownTo = ({ options }: Schedule): number =>
+  options.config === true ? LEAST_APERTURE : ((options.aperture as number | undefined) ?? LISTED);
+
+/** By a limit of its own: calls of gRPC do not wait for one, as docs/grpc.md says. */
+const BY_LIMIT = /as many as resilience\.limits allows/;
+
+/** After so long without an answer an idempotent call is made elsewhere as well; ms. */
+const HEDGED_AFTER_MS = 500;
 
 const timeoutOf = ({ input }: Operation): number => (input as { timeoutMs: number }).timeoutMs;
 
@@ -56,7 +77,8 @@ function touched(operation: Operation, faults: readonly FaultSpan[]): Set<string
  * An idempotent call with time enough fails only when nobody could have answered, or the budget of
  * repeats was spent: which it is not with one bad server of three, at these numbers of calls.
  */
-function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
+function idempotentFailures({ operations, faults, schedule }: RunRecord): Violation[] {
+  const known = knownTo(schedule);
   const violations: Violation[] = [];
   for (const operation of operations) {
     const { name, outcome, input, endedMs, invokedMs, error } = operation;
@@ -66,7 +88,7 @@ function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
       ({ kind, beganMs, overMs }) => AT_CLIENT.test(kind) && beganMs <= endedMs && overMs + 1_000 >= invokedMs,
     );
     const servers = touched(operation, faults);
-    if (client || servers.size >= LISTED - 1 || /answer 5/.test(error ?? '')) continue;
+    if (client || servers.size >= known - 1 || /answer 5/.test(error ?? '') || BY_LIMIT.test(error ?? '')) continue;
     const says = `${operation.key} failed with ${error}, and only ${[...servers].join(', ') || 'no server'} had a fault`;
     violations.push({ promise: 'idempotent call failed although others could answer', says, operations: [operation] });
   }
@@ -79,12 +101,12 @@ function idempotentFailures({ operations, faults }: RunRecord): Violation[] {
  */
 function lostToRestarts({ operations, faults, schedule }: RunRecord): Violation[] {
   // Where all that a client knows are being restarted, nobody can answer.
-  const known = (schedule.options.aperture as number | undefined) ?? LISTED;
+  const known = knownTo(schedule);
   return operations
     .filter((operation) => {
       const { name, outcome, input, error, endedMs, invokedMs } = operation;
       if (name !== 'write' || outcome === 'ok' || !Number.isFinite(endedMs) || !error?.startsWith('14:')) return false;
-      if ((input as { cancelMs?: number }).cancelMs !== undefined) return false;
+      if ((input as { cancelMs?: number }).cancelMs !== undefined || BY_LIMIT.test(error)) return false;
       if (touched(operation, faults).size >= known) return false;
       const felt = faults.filter(({ beganMs, overMs }) => beganMs <= endedMs && overMs + GRACE_MS >= invokedMs);
       return felt.some(({ kind }) => kind === 'stop') && felt.every(({ kind }) => ANNOUNCED.test(kind));
@@ -99,15 +121,20 @@ function lostToRestarts({ operations, faults, schedule }: RunRecord): Violation[
 /** What leaves sessions where they are. */
 const QUIET = /^(config|reweigh)/;
 
-/** With affinity, calls of one key go to one server, as long as nothing happens to it. */
+/**
+ * With affinity, calls of one key go to one server, as long as nothing happens to it. What was slow
+ * may have been answered by another one.
+ */
 function strayed({ operations, faults, schedule }: RunRecord): Violation[] {
   if (schedule.options.affinity !== true) return [];
   const violations: Violation[] = [];
   const last = new Map<string, Operation>();
+  const ejected = operations.filter(({ name }) => name === 'ejected');
   for (const operation of operations) {
     const { key } = (operation.input ?? {}) as { key?: string };
     const { server } = (operation.output ?? {}) as { server?: string };
     if (key === undefined || server === undefined || operation.outcome !== 'ok') continue;
+    if (operation.endedMs - operation.invokedMs >= HEDGED_AFTER_MS) continue;
     const before = last.get(key);
     last.set(key, operation);
     const home = (before?.output as { server?: string } | undefined)?.server;
@@ -115,7 +142,11 @@ function strayed({ operations, faults, schedule }: RunRecord): Violation[] {
     const reason = faults.some(({ kind, beganMs, overMs }) => {
       return !QUIET.test(kind) && beganMs <= operation.endedMs && overMs + GRACE_MS >= before.invokedMs;
     });
-    if (reason) continue;
+    // Whether that was right is checked by itself.
+    const out = ejected.some(({ client, key: id, invokedMs }) => {
+      return client === operation.client && id === home && invokedMs <= operation.endedMs;
+    });
+    if (reason || out) continue;
     const says = `'${key}' went from ${home} to ${server}, and nothing had happened`;
     violations.push({ promise: 'a session left its server', says, operations: [before, operation] });
   }

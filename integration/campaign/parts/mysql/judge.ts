@@ -7,6 +7,8 @@ const NOT_DONE = new Set([
   'FAIRLEAD_TWO_PRIMARIES',
   'FAIRLEAD_NO_ENDPOINT',
   'FAIRLEAD_DEADLINE_EXCEEDED',
+  // Where the primary that a session is tied to has become a replica.
+  'FAIRLEAD_UNROUTABLE',
 ]);
 
 /** Answers of a server that did nothing: read-only, a duplicate key, a lock that is taken, a deadlock. */
