@@ -9,7 +9,7 @@ export class AttemptFailed extends Error {
   }
 }
 
-/** What a caller hears of it: the error of undici itself, also where `service.call()` tells of it. */
+/** What a caller hears: the error of undici itself, also where `service.call()` tells of it. */
 export function unwrapped(thrown: unknown): Error {
   if (thrown instanceof AttemptFailed) return thrown.cause as Error;
   const error = thrown as Error;

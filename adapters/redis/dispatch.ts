@@ -62,6 +62,12 @@ export class Dispatch {
     else if (stream === undefined || !this.#transactions.take(command, stream)) this.router.route(command);
   }
 
+  /** Decides anew where what was taken goes: a command, or a transaction as a whole. */
+  again(commands: readonly Command[]): void {
+    if (commands.length > 1) this.#transactions.route(commands);
+    else this.router.route(commands[0]!);
+  }
+
   /** There are other shards, or some at last. */
   follow(set: ShardSet): void {
     this.subscriptions.follow(set);

@@ -98,6 +98,7 @@ export class ShardedRedis extends Redis {
       own.handover &&
       new Handover({
         ...host,
+        again: (commands) => this.#dispatch.again(commands),
         routes: this.#policy,
         release: (shards) => this.#leave(shards),
         recall: (noted, named) => this.#topology.recall(noted, named),

@@ -62,6 +62,27 @@ export function describeHandover(version: string): void {
       expect(await countAt(servers[3]!)).toBe(0);
     });
 
+    it('what waits while the topology changes again goes where its keys are then, transactions too', async () => {
+      await using over = open({ settleMs: 200 });
+      const { redis } = over;
+      await fill(redis);
+      const before = keys.map((key) => redis.shardFor(key));
+      join(over);
+      const [a, b] = keys.filter((key, i) => redis.shardFor(key) !== before[i]) as [string, string];
+      const waiting = [redis.get(a), redis.multi().get(b).incr(b).exec()];
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(stats(over).waiting).toBe(2);
+      leave(over);
+      const value = keys.indexOf(b);
+      expect(await Promise.all(waiting)).toEqual([
+        String(keys.indexOf(a)),
+        [
+          [null, String(value)],
+          [null, value + 1],
+        ],
+      ]);
+    });
+
     it('commands that read and write find what they work on; DEL deletes it everywhere', async () => {
       await using over = open();
       const { redis } = over;

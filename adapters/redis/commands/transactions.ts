@@ -47,7 +47,7 @@ export class Transactions {
     const name = command.name.toLowerCase();
     if (name === 'exec' || name === 'discard') {
       this.#close(pipeline);
-      this.#send(held);
+      this.route(held);
     }
     return true;
   }
@@ -68,7 +68,8 @@ export class Transactions {
     this.#held--;
   }
 
-  #send(held: readonly Command[]): void {
+  /** From MULTI to EXEC or DISCARD: to the shard of their keys. */
+  route(held: readonly Command[]): void {
     const router = this.#router;
     const keys: RedisKey[] = [];
     for (const command of held.slice(1, -1)) {

@@ -17,8 +17,8 @@ export interface CarrierHost {
   readonly random: Random;
   current(): ShardSet;
   keysOf(command: Command): readonly RedisKey[];
-  /** Decides anew where a command goes. */
-  route(command: Command): void;
+  /** Decides anew where a command, or a transaction as a whole, goes. */
+  again(commands: readonly Command[]): void;
 }
 
 /**
@@ -116,25 +116,14 @@ export class KeyCarrier {
     const sent = ready.then(
       () => {
         if (change === this.#change) this.#sendTo(target, commands, keys, ids, send);
-        else this.#again(target, commands);
+        // The topology changed while they waited. Their order is that of what they waited for.
+        else this.#host.again(commands);
       },
       (error: Error) => {
         for (const command of commands) command.reject(error);
       },
     );
     this.#queue(ids, sent, () => this.waiting--);
-  }
-
-  /**
-   * The topology changed while they waited. Their order is that of the promises they waited for.
-   */
-  #again(target: Target, commands: readonly Command[]): void {
-    const [command] = commands;
-    if (commands.length === 1) this.#host.route(command!);
-    else {
-      const { service } = this.#host.own;
-      for (const each of commands) each.reject(shardUnavailable(service, target.name, 'has given its keys to another'));
-    }
   }
 
   /** For keys that no command names. How many of these are not where they belong yet. */
