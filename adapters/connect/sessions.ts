@@ -24,6 +24,9 @@ export class Sessions extends Http2SessionManager {
       this.#open.add(session);
       this.#latest = session.encrypted ? undefined : session;
       session.once('remoteSettings', () => this.#heard.add(session));
+      // connect-node stops listening when it is told to abort one that GOAWAY has ended in the same
+      // turn: its error would be an uncaught exception. It hears of each before.
+      session.on('error', () => {});
     }
     return stream;
   }

@@ -2,6 +2,7 @@ import { type Client, Code, ConnectError, createClient } from '@connectrpc/conne
 import { createMesh, type Mesh, type ServiceOptions, staticResolver } from 'fairlead';
 import { createFairleadTransport, type FairleadTransport, type FairleadTransportOptions } from 'fairlead/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Sessions } from '../../adapters/connect/sessions.js';
 import { Echo, type EchoServer, startEchoServers, until } from './support.js';
 
 let servers: EchoServer[];
@@ -82,4 +83,18 @@ describe.each(['grpc', 'connect'] as const)('over %s', (protocol) => {
     );
     expect(lost).toHaveLength(10);
   });
+});
+
+it('a session that ends by GOAWAY as its endpoint leaves throws at nobody', async () => {
+  const sessions = new Sessions(`http://127.0.0.1:${servers[0]!.endpoint.port}`);
+  const stream = await sessions.request('POST', '/', {}, {});
+  const session = stream.session!;
+  const streamClosed = new Promise((resolve) => stream.on('error', () => {}).once('close', resolve));
+  stream.close();
+  await streamClosed;
+  const closed = new Promise((resolve) => session.once('close', resolve));
+  // As connect-node does at a GOAWAY.
+  session.destroy(new ConnectError('received GOAWAY without any open streams', Code.Canceled));
+  sessions.abort();
+  await closed;
 });
