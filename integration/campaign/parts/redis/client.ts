@@ -15,7 +15,8 @@ export const client: ClientPart = {
     const { mode, late, ...given } = options as { mode: string; late?: boolean } & Partial<ShardedRedisOptions>;
     const { consul, lateConsul } = context.world as { consul: string; lateConsul: string };
     // The first client, and who takes its place.
-    const address = late === true && /^c0/.test(context.name) ? lateConsul : consul;
+    const hearsLate = late === true && /^c0/.test(context.name);
+    const address = hearsLate ? lateConsul : consul;
     const mesh = createMesh({ resolver: consulResolver({ address, env: {} }) });
     const redis = new ShardedRedis(mesh, {
       ...given,
@@ -28,7 +29,7 @@ export const client: ClientPart = {
     await mesh.service(SERVICE).ready();
     const messages = mode === 'cache' ? undefined : new Messages(redis, context);
     await messages?.subscribe();
-    const own: OperationContext = { redis, history, keys, name: context.name, unique: 0 };
+    const own: OperationContext = { redis, history, keys, name: context.name, hearsLate, unique: 0 };
     const operations = mode === 'cache' ? cacheOperations : storeOperations;
     const watch = mode === 'moving' ? watchOwners(own) : undefined;
     return {

@@ -8,6 +8,8 @@ export interface OperationContext {
   readonly history: ClientHistory;
   readonly keys: number;
   readonly name: string;
+  /** What it does meanwhile may be lost. */
+  readonly hearsLate: boolean;
   /** Counts up: makes values unique. */
   unique: number;
 }
