@@ -180,3 +180,42 @@ describe('the checker of ejections', () => {
     expect(check(fault(SERVER_STARVED, 18_000, 19_000))).toEqual([]);
   });
 });
+
+describe('the checker of restarts in good order', () => {
+  const lost = (error: string): Operation =>
+    op({ name: 'write', input: { timeoutMs: 3_000 }, outcome: 'unknown', error, invokedMs: 1_000, endedMs: 1_100 });
+  const check = (error: string, faults: FaultSpan[], options = {}): string[] =>
+    promises(grpc.check(record([lost(error)], faults, { options })));
+  const stopped = (target: number): FaultSpan => ({ ...fault('stop', 900, 2_000), target });
+
+  it('wants no call lost, unless all that a client knows are restarted, or its own limit refused it', () => {
+    const gone = '14: 14 UNAVAILABLE: Connection dropped';
+    expect(check(gone, [stopped(0)])).toEqual(['a call was lost to a restart in good order']);
+    expect(check(gone, [stopped(0), stopped(1)])).toEqual(['a call was lost to a restart in good order']);
+    expect(check(gone, [stopped(0), stopped(1)], { aperture: 2 })).toEqual([]);
+    expect(check(gone, [stopped(0), stopped(1)], { config: true })).toEqual([]);
+    expect(check('14: refused: as many as resilience.limits allows are in flight', [stopped(0)])).toEqual([]);
+  });
+});
+
+describe('the checker of sessions that stay', () => {
+  const at = (server: string, invokedMs: number, tookMs = 10): Operation =>
+    op({
+      name: 'read',
+      input: { timeoutMs: 3_000, key: 'k' },
+      output: { server },
+      invokedMs,
+      endedMs: invokedMs + tookMs,
+    });
+  const check = (...operations: Operation[]): string[] =>
+    promises(grpc.check(record(operations, [], { options: { affinity: true } }))).filter((each) =>
+      /session/.test(each),
+    );
+
+  it('finds one that left, and takes what a hedge may have answered, and an ejection', () => {
+    expect(check(at('g0', 1_000), at('g1', 2_000))).toEqual(['a session left its server']);
+    expect(check(at('g0', 1_000), at('g1', 2_000, 600), at('g0', 3_000))).toEqual([]);
+    const ejected = op({ name: 'ejected', key: 'g0', invokedMs: 1_500, endedMs: 1_501 });
+    expect(check(at('g0', 1_000), ejected, at('g1', 2_000))).toEqual([]);
+  });
+});
