@@ -256,20 +256,23 @@ export class EndpointPool {
       this.#connecting < Math.min(maxConnecting, this.#waiters.length) &&
       this.#size < connectionLimit
     ) {
-      this.#connect((error, physical) => {
-        if (physical === undefined) {
-          this.#connectFailed(error);
-          return;
-        }
-        const waiter = this.#waiters.shift();
-        if (waiter === undefined) {
-          this.release(physical);
-        } else {
-          waiter.connected(null, physical);
-        }
-      });
+      this.#connect(this.#connected);
     }
   }
+
+  /** Made once: who asks for a connection that is not idle makes no closure. */
+  readonly #connected = (error: unknown, physical?: Physical): void => {
+    if (physical === undefined) {
+      this.#connectFailed(error);
+      return;
+    }
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) {
+      this.release(physical);
+    } else {
+      waiter.connected(null, physical);
+    }
+  };
 
   /** The server is known to be well: no more rest between attempts. */
   resume(): void {

@@ -11,6 +11,12 @@ const EOF_MARK = 0xfe;
 const EOF_LENGTH = 5;
 const EOF_STATUS = 3;
 
+/** What a connection was asked. */
+export interface Question {
+  /** No code of the caller's runs while the answer is read: it is handed over at the end. */
+  readonly isQuiet?: boolean;
+}
+
 /** What arrives on a connection, seen before the driver reads it. */
 export class Inbound {
   /**
@@ -26,6 +32,8 @@ export class Inbound {
   usual: number = AUTOCOMMIT;
   /** Whom the answer is for: in its context the driver casts types, emits rows and calls back. */
   caller: CallerContext | undefined;
+  /** What the answer is to. Where it is quiet no context is entered. */
+  question: Question | undefined;
 
   constructor(connection: DriverConnection) {
     const { handlePacket } = connection;
@@ -53,7 +61,8 @@ export class Inbound {
     if (packetParser === undefined) return;
     const { execute } = packetParser;
     packetParser.execute = (data) => {
-      if (this.caller === undefined) execute.call(packetParser, data);
+      // Entering a context takes a third of a microsecond, and 150 bytes in Node 20.
+      if (this.caller === undefined || this.question?.isQuiet === true) execute.call(packetParser, data);
       else this.caller.run(execute, packetParser, data);
     };
   }

@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import { isReusable } from '../connections/physical.js';
 import type { Freshness } from './freshness.js';
 import type { Job } from './job.js';
-import { SessionState } from './session-state.js';
+import { NOTHING_HELD, SessionState } from './session-state.js';
 
 export interface HeldContext {
   readonly cluster: Cluster;
@@ -33,23 +33,36 @@ export interface HeldContext {
 
 /** The connection of a session, while it has one, and what the session holds on it. */
 export class HeldConnection {
-  readonly state: SessionState;
   checkout: Checkout | undefined;
+  /** It is to a replica. */
+  isOnReplica = false;
   /** A statement of the session ran on it: what asks about that one must not run elsewhere. */
   hasRun = false;
   /** A connection with a LAST_INSERT_ID() is gone: the next one would answer 0. */
   forgotInsertId = false;
   readonly #context: HeldContext;
+  /** Most sessions read, and hold nothing. */
+  #state: SessionState | undefined;
 
   constructor(context: HeldContext) {
     this.#context = context;
-    this.state = new SessionState(context.keepsInsertId);
+  }
+
+  /** What the session holds. */
+  get state(): Readonly<SessionState> {
+    return this.#state ?? NOTHING_HELD;
+  }
+
+  /** As `state`, for what changes it. */
+  get changing(): SessionState {
+    this.#state ??= new SessionState(this.#context.keepsInsertId);
+    return this.#state;
   }
 
   take(checkout: Checkout): void {
     this.checkout = checkout;
     this.hasRun = false;
-    this.state.isOnReplica = !this.#context.cluster.isPrimary(checkout.endpoint);
+    this.isOnReplica = !this.#context.cluster.isPrimary(checkout.endpoint);
     this.#context.acquired?.(checkout);
   }
 
@@ -108,7 +121,7 @@ export class HeldConnection {
    * still true. Never calls back where the connection was let go in the meantime.
    */
   reset(done: (kept: boolean) => void): void {
-    const { checkout, state } = this;
+    const { checkout } = this;
     this.forgotInsertId = false;
     if (checkout === undefined) {
       done(true);
@@ -118,10 +131,9 @@ export class HeldConnection {
     this.#context.clean(checkout, (usable, isClean) => {
       if (!usable) physical.usable = false;
       if (this.checkout !== checkout) return;
-      const { hasOtherUser, isOnReplica } = state;
-      state.clear();
-      state.isOnReplica = isOnReplica;
-      state.hasState = state.hasOtherUser = hasOtherUser;
+      const { hasOtherUser } = this.state;
+      this.#state = undefined;
+      if (hasOtherUser) this.changing.hasState = this.changing.hasOtherUser = true;
       const keeps = hasOtherUser ? usable && isClean : isReusable(physical);
       if (!keeps) this.drop(Outcome.Cancelled);
       done(keeps || !hasOtherUser);
@@ -132,7 +144,8 @@ export class HeldConnection {
     const { checkout } = this;
     if (checkout === undefined) return undefined;
     this.checkout = undefined;
-    this.state.clear();
+    this.isOnReplica = false;
+    this.#state = undefined;
     this.#context.released?.(checkout);
     return checkout;
   }

@@ -28,6 +28,8 @@ export interface Operation {
    * driver sees to that, or nothing limits it.
    */
   readonly timeoutMs?: number;
+  /** No code of its caller's runs while the driver reads the answer; asked when it arrives. */
+  readonly isQuiet?: boolean;
   /** Sends it. The attempt is notified once it is over; `result` is what the driver returned. */
   send(checkout: Checkout, attempt: Attempt): void;
   /** Settles the caller: with the rows it was handed, or with this error. */

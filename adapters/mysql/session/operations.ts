@@ -25,6 +25,12 @@ export function textOf(sql: unknown): string {
   return typeof text === 'string' ? text : '';
 }
 
+/** Node fires a longer timer at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** mysql2 ignores what it cannot compare with, and then nothing limits the statement. */
+const readTimeout = read.optional(read.number(0, 0, MAX_TIMER_MS));
+
 const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
 
 /** Where a statement goes by its caller's word. */
@@ -43,7 +49,8 @@ export function callOf({ threadAt }: Statement, sql: unknown, values: unknown): 
   const isPlain = typeof sql !== 'object' || sql === null;
   if (isPlain && threadAt === undefined) return undefined;
   const options = (isPlain ? {} : sql) as Readonly<Record<string, unknown>>;
-  const { consistency, route } = options;
+  const { consistency, route, timeout } = options;
+  if (timeout !== undefined && timeout !== null) readTimeout(timeout, 'query.timeout');
   const thread = threadAt === undefined ? undefined : threadNamedIn(textOf(sql), threadAt, values ?? options.values);
   if (consistency === undefined && route === undefined && thread === undefined) return undefined;
   return {
@@ -131,6 +138,17 @@ class QueryOperation implements Operation {
     return true;
   }
 
+  get isQuiet(): boolean {
+    const { command } = this;
+    // mysql2 emits these while it reads an answer.
+    const isHeard =
+      command.listenerCount('fields') > 0 ||
+      command.listenerCount('result') > 0 ||
+      command.listenerCount('end') > 0 ||
+      command.listenerCount('error') > 0;
+    return !isHeard && isQuietIn(this.#context, this.#sql);
+  }
+
   send(checkout: Checkout, attempt: Attempt): void {
     const command = this.#wasSent ? newCommand(this.#context, this.#sql, this.#values) : this.command;
     this.#wasSent = true;
@@ -180,6 +198,10 @@ class ExecuteOperation implements Operation {
 
   get repeatable(): boolean {
     return true;
+  }
+
+  get isQuiet(): boolean {
+    return isQuietIn(this.#context, this.#sql);
   }
 
   /** The driver's own begins once the statement is prepared. */
@@ -251,6 +273,21 @@ export class ConnectionOperation implements Operation {
   settle(error: unknown, result?: unknown): void {
     this.#settle(error, result);
   }
+}
+
+/** Options of mysql2 that may be functions, called while it reads an answer. */
+interface Callbacks {
+  readonly typeCast?: unknown;
+  readonly infileStreamFactory?: unknown;
+}
+
+/** Whether these options name no function that the driver calls while it reads an answer. */
+function isQuietIn({ config }: OperationContext, sql: unknown): boolean {
+  return !callsBack(config) && (typeof sql !== 'object' || sql === null || !callsBack(sql));
+}
+
+function callsBack({ typeCast, infileStreamFactory }: Callbacks): boolean {
+  return typeof typeCast === 'function' || typeof infileStreamFactory === 'function';
 }
 
 /** A command for its events alone: another one of the driver's is sent. */

@@ -3,6 +3,9 @@ import { mayBeAsked } from '../statement/router.js';
 import type { Job } from './job.js';
 import type { SessionState } from './session-state.js';
 
+/** What a session holds. */
+type Held = Readonly<SessionState>;
+
 /**
  * What becomes of a statement whose session holds something on a replica: it runs there (`held`);
  * there, once that replica has what the session wrote (`held_when_fresh`); on the primary, because
@@ -17,7 +20,7 @@ export type Placement = 'held' | 'held_when_fresh' | 'leave' | 'begin_on_primary
  * own `route`. Replicas accept locks and variables without a word, and answer reads with what they
  * have; so what must be right there is decided here and not by them.
  */
-export function placeOnReplica({ operation, consistency, saysReplica }: Job, state: SessionState): Placement {
+export function placeOnReplica({ operation, consistency, saysReplica }: Job, state: Held): Placement {
   const { statement } = operation;
   const { effect, onReplica, route } = statement;
   if (effect === 'user') return 'leave';
@@ -39,7 +42,7 @@ export function placeOnReplica({ operation, consistency, saysReplica }: Job, sta
 /** Why it runs nowhere, and what to do. */
 export function unplaceable(
   { operation, consistency }: Job,
-  { inTransaction }: SessionState,
+  { inTransaction }: Held,
   service: string,
   replica: string,
 ): FairleadError {

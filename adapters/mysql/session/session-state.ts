@@ -27,8 +27,6 @@ export class SessionState {
   hasOtherUser = false;
   /** In a read-only transaction that has read nothing yet: it may as well begin elsewhere. */
   isUntouched = false;
-  /** On a replica: nothing is written there. */
-  isOnReplica = false;
   /** Something was written in the open transaction. */
   hasWritten = false;
   readonly #keepsInsertId: boolean;
@@ -42,10 +40,10 @@ export class SessionState {
     return this.inTransaction || this.hasState;
   }
 
-  /** The connection is released, or was made as new. */
-  clear(): void {
+  /** As it was made: another user logs in, and nothing of the one before is left. */
+  #clear(): void {
     this.inTransaction = this.hasState = this.hasInsertId = this.hasOtherSchema = this.hasOtherUser = false;
-    this.isUntouched = this.hasWritten = this.isOnReplica = false;
+    this.isUntouched = this.hasWritten = false;
   }
 
   /** Whether an answer with these flags means only that a read outside of all is over. */
@@ -56,7 +54,7 @@ export class SessionState {
 
   /**
    * A statement succeeded: takes from its answer what it reports about the connection, and the
-   * position of a write.
+   * position of a write. `isOnReplica`: nothing is written there.
    */
   succeeded(
     statement: Statement,
@@ -64,6 +62,7 @@ export class SessionState {
     physical: Physical,
     session: ConsistencySession,
     clock: Pick<Clock, 'now'>,
+    isOnReplica: boolean,
   ): void {
     const { route, effect } = statement;
     this.#applyEffect(statement);
@@ -76,7 +75,7 @@ export class SessionState {
         if (!Array.isArray(part)) continue;
         // Rows, as RETURNING and functions that write return: nothing reports whether and where it
         // wrote.
-        untold ||= route === 'primary' && effect !== 'insert_id' && !this.isOnReplica;
+        untold ||= route === 'primary' && effect !== 'insert_id' && !isOnReplica;
         flags = physical.inbound.flags;
         continue;
       }
@@ -107,7 +106,7 @@ export class SessionState {
     else if (effect === 'session') this.hasState = true;
     else if (effect === 'insert_id') this.hasInsertId = true;
     else if (effect === 'user') {
-      this.clear();
+      this.#clear();
       this.hasState = this.hasOtherUser = true;
     }
   }
@@ -122,6 +121,9 @@ export class SessionState {
     if (stateChanges?.schema) this.hasOtherSchema = true;
   }
 }
+
+/** What a session holds before it has done anything: nothing. One for all of them. */
+export const NOTHING_HELD: Readonly<SessionState> = Object.freeze(new SessionState(false));
 
 /**
  * The results of a CALL, or of several statements in one. Rows are not searched: there may be many.

@@ -176,7 +176,7 @@ export class Runner {
   #attempt(job: Job, tried: readonly Endpoint[], number: number): void {
     const held = this.#held;
     const { checkout, state } = held;
-    if (checkout !== undefined && state.mustStay && state.isOnReplica && typeof job.route !== 'object') {
+    if (checkout !== undefined && state.mustStay && held.isOnReplica && typeof job.route !== 'object') {
       this.#attemptOnReplica(job, checkout, tried, number);
     } else if (checkout !== undefined && held.mayServe(job)) this.#sendOn(checkout, job, tried, number);
     else {
@@ -257,7 +257,7 @@ export class Runner {
     const begin = { sql: BEGIN_READ_ONLY, timeout: this.#context.cleanWithinMs };
     checkout.physical.connection.query(begin, [], (error) => {
       if (this.#job !== job) return;
-      this.#held.state.inTransaction = true;
+      this.#held.changing.inTransaction = true;
       if (error) this.#failed(attempt, error);
       else this.#send(attempt);
     });
@@ -267,7 +267,9 @@ export class Runner {
     const { job, checkout } = attempt;
     this.#attempted = attempt;
     job.sent = true;
-    checkout.physical.inbound.caller = job;
+    const { inbound } = checkout.physical;
+    inbound.caller = job;
+    inbound.question = job.operation;
     try {
       attempt.limit(this.#context.cluster.clock);
       job.operation.send(checkout, attempt);
@@ -282,18 +284,22 @@ export class Runner {
 
   /** For its attempts. */
   attemptEnded(attempt: JobAttempt, error: unknown, result: unknown): void {
-    attempt.checkout.physical.inbound.caller = undefined;
+    const { inbound } = attempt.checkout.physical;
+    inbound.caller = inbound.question = undefined;
     if (!error) {
       attempt.lease?.done(Outcome.Success);
       this.#succeeded(attempt, result);
-    } else if (isInterruption(error) && !this.#held.state.mustStay) {
-      // A server that shuts down reports the same as one that was asked to kill this statement: it
-      // answers no ping.
-      const { cluster, cleanWithinMs } = this.#context;
-      pingWithin(attempt.checkout.physical.connection, cluster.clock, cleanWithinMs, (gone) =>
-        attempt.job.run(this.#failed, this, attempt, gone ?? error),
-      );
-    } else this.#failed(attempt, error);
+    } else if (isInterruption(error) && !this.#held.state.mustStay) this.#interrupted(attempt, error);
+    // Whatever context the answer was read in: it may be sent once more.
+    else attempt.job.run(this.#failed, this, attempt, error);
+  }
+
+  /** As a statement that was killed, or by a server that shuts down: that answers no ping. */
+  #interrupted(attempt: JobAttempt, error: unknown): void {
+    const { cluster, cleanWithinMs } = this.#context;
+    pingWithin(attempt.checkout.physical.connection, cluster.clock, cleanWithinMs, (gone) =>
+      attempt.job.run(this.#failed, this, attempt, gone ?? error),
+    );
   }
 
   #succeeded({ job, checkout }: JobAttempt, result: unknown): void {
@@ -302,15 +308,16 @@ export class Runner {
     const { statement } = job.operation;
     const { cluster, freshness } = this.#context;
     const { physical } = checkout;
-    const { state } = this.#held;
+    const held = this.#held;
     const isRead = statement.route !== 'primary' && Array.isArray(result);
-    this.#held.hasRun = true;
+    held.hasRun = true;
     if (isRead && session.sticky && typeof job.route !== 'object') freshness.hasRead(session, checkout.endpoint);
     let refusal: FairleadError | undefined;
-    if (!isRead || !state.isUnchangedBy(statement, physical)) {
+    if (!isRead || !held.state.isUnchangedBy(statement, physical)) {
+      const state = held.changing;
       const wasInTransaction = state.inTransaction;
-      state.succeeded(statement, result, physical, session, cluster.clock);
-      if (state.hasInsertId) this.#held.forgotInsertId = false;
+      state.succeeded(statement, result, physical, session, cluster.clock, held.isOnReplica);
+      if (state.hasInsertId) held.forgotInsertId = false;
       if (state.hasOtherSchema) physical.retired = true;
       if (!wasInTransaction && state.inTransaction && statement.effect === 'none') refusal = this.#beganUnasked();
     }
@@ -322,7 +329,7 @@ export class Runner {
     const { isSingle, cluster } = this.#context;
     const isLost = isSingle === true && this.#held.state.hasWritten;
     // A snapshot on a replica is of no use to a transaction that may write.
-    if (this.#held.state.isOnReplica) this.#held.giveBack();
+    if (this.#held.isOnReplica) this.#held.giveBack();
     return isLost ? rolledBack(cluster.service.name) : undefined;
   }
 
@@ -333,8 +340,7 @@ export class Runner {
     if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
     if (this.#job !== job) return;
     const { statement } = job.operation;
-    const { state } = this.#held;
-    const { mustStay } = state;
+    const { mustStay } = this.#held.state;
     const isBound = mustStay || (this.#held.hasRun && asksAboutLast(statement));
     // It may have written before it failed; or it failed because of what others wrote, which a
     // replica may not have. So may the end of a transaction, or what was sent there by its caller's
@@ -347,7 +353,7 @@ export class Runner {
       this.#held.drop(meaning.outcome);
     } else if (meaning.effect === 'executed' && (statement.effect === 'session' || statement.effect === 'begin')) {
       // Several statements in one fail in the middle: what came before may have left something.
-      state.hasState = true;
+      this.#held.changing.hasState = true;
     } else if (meaning.demoted && !mustStay) this.#held.drop(Outcome.ApplicationError);
     if (!isBound && number < MAX_ATTEMPTS && this.#mayRepeat(job.operation, meaning) && this.#context.repeats.take()) {
       this.#attempt(job, meaning.demoted ? tried : [...tried, checkout.endpoint], number + 1);

@@ -26,6 +26,9 @@ const MAX_TEXTS = 2_000;
  */
 const MAX_CACHED_LENGTH = 8_192;
 
+/** Given with each look, or the cache makes an empty one. */
+const AS_IT_IS = {};
+
 /** A comment with fairlead:primary or fairlead:replica at the head of a statement. */
 const HINT = /^\s*\/\*\s*fairlead:(primary|replica)\s*\*\//i;
 
@@ -45,7 +48,7 @@ export class Router {
   }
 
   route(sql: string): Statement {
-    const known = this.#cache.get(sql);
+    const known = this.#cache.get(sql, AS_IT_IS);
     if (known !== undefined) return known;
     const statement: Statement = { ...this.#judge(sql), operation: operationName(sql) };
     if (sql.length <= MAX_CACHED_LENGTH) this.#cache.set(sql, statement);

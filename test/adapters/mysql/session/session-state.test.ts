@@ -27,7 +27,7 @@ const wrote = (gtid?: string): Record<string, unknown> =>
 /** `flags`: those that rows came with. */
 function run(sql: string, result: unknown, flags = AUTOCOMMIT): void {
   const physical = { inbound: { flags, usual: AUTOCOMMIT }, autocommits: true } as Physical;
-  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, physical, session, { now: () => 100 });
+  state.succeeded(classify(sql, { primaryFunctions: new Set() }), result, physical, session, { now: () => 100 }, false);
 }
 
 /** What reads have to wait for. */
@@ -106,8 +106,6 @@ describe('SessionState', () => {
     expect([state.hasInsertId, state.mustStay]).toEqual([true, false]);
     run('SET autocommit = 0', packet({ serverStatus: 0 }));
     expect(state.mustStay).toBe(true);
-    state.clear();
-    expect([state.hasInsertId, state.mustStay]).toEqual([false, false]);
     state = new SessionState(false);
     run('INSERT INTO t VALUES (1)', packet({ affectedRows: 1, insertId: 5 }));
     expect(state.hasInsertId).toBe(false);
