@@ -38,6 +38,7 @@ export {
 export { parseJson } from './runtime/parse-text.js';
 export { resetSocket } from './runtime/reset-socket.js';
 export { Semaphore } from './runtime/semaphore.js';
+export { tlsClient, tlsServer, tlsSwitch } from './runtime/tls-options.js';
 export { runUntraced, setUntraced } from './runtime/untraced.js';
 export { WireReader, WireType, WireWriter } from './runtime/wire.js';
 export { type CallCounter, callCounter } from './service/call-counter.js';

@@ -1,5 +1,5 @@
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
-import { optionReaders, type RouteSettings, readRoutes, tokenKeys } from '../../src/adapter.js';
+import { optionReaders, type RouteSettings, readRoutes, tlsServer, tlsSwitch, tokenKeys } from '../../src/adapter.js';
 import type { Route, TokenKey } from '../../src/index.js';
 import type { RateLimiterLike } from '../../src/resilience/index.js';
 import { type AccessEntry, type AccessLog, type AccessLogger, readAccessLog } from './access-log.js';
@@ -126,12 +126,6 @@ const TIB = 1_099_511_627_776;
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const tls: Reader<TlsOptions | undefined> = optional((value, name) => {
-  if (isObject(value)) return value as TlsOptions;
-  // A private key may be among what was given: it is not shown.
-  throw invalidOption(name, typeof value, 'an object of options for tls.createServer');
-});
-
 const upstream: Reader<UpstreamOptions> = (value, name) => {
   const keepsNames = (given: unknown): never => given as never;
   return readOptions<Record<keyof UpstreamOptions, never>>(name, value, {
@@ -141,7 +135,7 @@ const upstream: Reader<UpstreamOptions> = (value, name) => {
     bodyTimeout: keepsNames,
     keepAliveTimeout: keepsNames,
     maxHeaderSize: keepsNames,
-    tls: keepsNames,
+    tls: tlsSwitch as never,
     socketPath: keepsNames,
     host: keepsNames,
     protocol: oneOf('http/1.1', 'http/1.1', 'h2') as never,
@@ -185,7 +179,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   return readOptions<GatewaySettings>('createGateway', options ?? null, {
     routes: readRoutes,
     upstreams,
-    tls,
+    tls: optional(tlsServer),
     http2: readFrontHttp2,
     trustedProxies: readTrusted,
     forwarded: oneOf<ForwardedStyle>('both', 'x-forwarded', 'forwarded', 'both', 'none'),

@@ -1,7 +1,14 @@
 import { type ClientRequest, type Agent as HttpAgent, Agent as NodeAgent } from 'node:http';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
-import { Connecting, type ConnectingContext, callPlanning, judgeAfter, optionReaders } from '../../src/adapter.js';
+import {
+  Connecting,
+  type ConnectingContext,
+  callPlanning,
+  judgeAfter,
+  optionReaders,
+  tlsSwitch,
+} from '../../src/adapter.js';
 import { type Endpoint, type Lease, type Mesh, Outcome } from '../../src/index.js';
 import { outcomeOfStatus } from './verdict.js';
 
@@ -23,12 +30,6 @@ interface AgentSettings {
 const { invalidOption, number, readOptions, text } = optionReaders;
 type Reader<T> = optionReaders.Reader<T>;
 
-const tls: Reader<ConnectionOptions | undefined> = (value, name) => {
-  if (value === undefined || value === false) return undefined;
-  if (value === true) return {};
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConnectionOptions;
-  throw invalidOption(name, typeof value, 'true, false, or an object of options for tls.connect');
-};
 const service: Reader<string> = (value, name) => {
   const given = text(undefined)(value, name);
   if (given !== undefined && given !== '') return given;
@@ -46,7 +47,7 @@ const service: Reader<string> = (value, name) => {
 export function createAgent(mesh: Mesh, options: HttpAgentOptions): HttpAgent {
   const settings = readOptions<AgentSettings>('createAgent', options, {
     service,
-    tls,
+    tls: tlsSwitch,
     connectTimeout: number(2_000, 1, 3_600_000),
   });
   return new MeshAgent(mesh, settings);

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Pool } from 'undici';
-import { optionReaders } from '../../src/adapter.js';
+import { optionReaders, tlsClient } from '../../src/adapter.js';
 import { cookieKey, type Endpoint, type Outcome, type RoutingKey } from '../../src/index.js';
 import { RepeatLedger, readMaxReplayBytes } from './repeat-ledger.js';
 
@@ -182,17 +182,11 @@ const statuses: Reader<ReadonlySet<number>> = (value, name) => {
   throw invalidOption(name, value, 'an array of statuses from 400 to 599');
 };
 
-const tls: Reader<ConnectionOptions | undefined> = optional((value, name) => {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConnectionOptions;
-  // A private key may be among what was given: it is not shown.
-  throw invalidOption(name, typeof value, 'an object of options for tls.connect');
-});
-
 const schema = {
   services: serviceOf,
   connectTimeout: number(2_000, 1, HOUR_MS),
   hostHeader: oneOf<'url' | 'endpoint'>('url', 'url', 'endpoint'),
-  tls,
+  tls: optional(tlsClient),
   socketPath: callback<NonNullable<HttpOptions['socketPath']>>(),
   key: keys,
   controlHeaders: boolean(false),

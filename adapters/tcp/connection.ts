@@ -8,11 +8,12 @@ import {
   currentRoutingKey,
   forgetAbort,
   optionReaders,
+  tlsSwitch,
   whenAborted,
 } from '../../src/adapter.js';
 import { FairleadError, type Lease, type Mesh, type RoutingKey } from '../../src/index.js';
 import { type DialSettings, dial } from './common/dial.js';
-import { DAY_MS, serviceName, signal, tls } from './common/options.js';
+import { DAY_MS, serviceName, signal } from './common/options.js';
 import { outcomeOfEnd } from './common/verdict.js';
 
 export interface TcpConnectionOptions {
@@ -75,7 +76,7 @@ export function createConnection(mesh: Mesh, options: TcpConnectionOptions): Pro
 export function createConnection(mesh: Mesh, options: TcpConnectionOptions): Promise<Socket> {
   const settings = readOptions<Settings>('createConnection', options, {
     service: serviceName,
-    tls,
+    tls: tlsSwitch,
     connectTimeout: number(2_000, 1, DAY_MS),
     // Checked by `acquire`.
     key: unchecked<RoutingKey>(),

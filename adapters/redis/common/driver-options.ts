@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import { optionReaders as read } from '../../../src/adapter.js';
+import { optionReaders as read, tlsClient } from '../../../src/adapter.js';
 
 /** Options of ioredis that no value is taken for, as it would do nothing here, or harm. */
 export type RefusedOption =
@@ -137,6 +137,10 @@ export function checkDriverOption(key: string, value: unknown, ours: readonly st
   const word = OPTIONS[key as keyof RedisOptions];
   const shown = key === 'sentinelPassword' ? 'set' : value;
   if (word !== 'any' && value !== null) throw read.invalidOption(name, shown, word);
+  if (key === 'tls' && typeof value === 'object' && value !== null) {
+    const { profile: _, ...rest } = value as { readonly profile?: unknown };
+    tlsClient(rest, name);
+  }
   if (!Object.hasOwn(FIXED, key)) return;
   const allowed = FIXED[key as keyof FixedOptions];
   if (!allowed.includes(value)) throw read.invalidOption(name, value, allowed.map(String).join(' or '));

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import { optionReaders } from '../../../src/adapter.js';
 
 const { invalidOption, optional, text } = optionReaders;
@@ -12,14 +11,6 @@ export const serviceName: Reader<string> = (value, name) => {
   const given = text(undefined)(value, name);
   if (given !== undefined) return given;
   throw invalidOption(name, value, 'the name of a service');
-};
-
-/** `true`, or what `tls.connect` takes; a private key may be in it, so it is not shown. */
-export const tls: Reader<ConnectionOptions | undefined> = (value, name) => {
-  if (value === undefined || value === false) return undefined;
-  if (value === true) return {};
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConnectionOptions;
-  throw invalidOption(name, typeof value, 'true, false, or an object of options for tls.connect');
 };
 
 /** Anything that aborts. */

@@ -46,6 +46,7 @@ describe('options of ioredis', () => {
     ['connections that would be monitors', { monitor: true }, /monitor is true: .*redis.monitor\(\)/],
     ['subscriptions that would be lost', { autoResubscribe: false }, /autoResubscribe is false: allowed is true/],
     ['other numbers of retries', { maxRetriesPerRequest: 3 }, /is 3: allowed is null or 0/],
+    ['a misspelt option of TLS', { tls: { serverName: 'x' } }, /ShardedRedis\.tls\.serverName is not an option/],
     ['what would send a command twice', { autoResendUnfulfilledCommands: true }, /is true: allowed is false/],
   ])('refuse %s', (_, options, message) => {
     expect(() => read(options)).toThrow(message);
