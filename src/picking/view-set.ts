@@ -103,11 +103,6 @@ export class Views {
     this.#decide();
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#views.size;
-  }
-
   add(view: View): void {
     this.#views.add(view);
     this.#findObservers();
