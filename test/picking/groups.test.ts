@@ -207,4 +207,29 @@ describe('groups of a rotation', () => {
     groups.close();
     expect(made.map(({ closes }) => closes)).toEqual([1, 1]);
   });
+
+  it('ask nothing of pickers that only pick', () => {
+    const bare: Policy = {
+      name: 'bare',
+      needsLatency: false,
+      create: () => {
+        const full = new FirstUntried();
+        return { update: (rotation) => full.update(rotation), pick: (asked) => full.pick(asked) };
+      },
+    };
+    const host = { name: 's', clock: new ManualClock(), random: seededRandom(1), probes: undefined };
+    const groups = new GroupPickers(bare, host, { weighed: undefined, built: undefined }, new OddityBook());
+    const names = Array.from({ length: 300 }, (_, i) => `g${i}`);
+    groups.update(names.map((name) => group(name, 1 / 300, [name])));
+    const last = [group('a', 0, ['a']), group('b', 1, ['b'])] as const;
+    groups.update(last);
+    const [b] = last[1].rotation.ready;
+    expect(groups.observes).toBe(false);
+    expect(groups.building).toBe(false);
+    expect(groups.preview(request({ tried: [b!] }), seededRandom(1))).toBeUndefined();
+    expect(groups.describe(b!, request())).toBeUndefined();
+    groups.observe(b!, 0 as never, 1, 2);
+    expect(groups.pick(request())).toBe(b);
+    groups.close();
+  });
 });

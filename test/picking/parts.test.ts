@@ -114,6 +114,14 @@ describe('the part of a service that a call is held to', () => {
     expect(testParts(long, ['e']).ask('a')).toEqual({ picks: 'anywhere', said: ['anywhere', undefined] });
   });
 
+  it('is anywhere where the router has forgotten it and holds the call to none', () => {
+    const { owned, part, views, whole } = testParts(CHAIN, CHAIN);
+    owned.clear();
+    views.use({ ...views.router, route: () => undefined } as unknown as Router);
+    expect(views.of(whole, part('arm'), undefined)).toBe(whole);
+    expect(views.preview(whole, part('arm'), undefined, seededRandom(1))).toEqual({ view: whole, part: undefined });
+  });
+
   it('is routed anew where the router has forgotten it', () => {
     const { ask, owned, part, routed, views, whole } = testParts(CHAIN, ['lane', 'arm']);
     owned.delete(part('arm'));
