@@ -27,6 +27,7 @@ export { currentRoutingKey } from './runtime/context.js';
 export { Durations } from './runtime/durations.js';
 export { brandErrors } from './runtime/errors.js';
 export { holdProcess } from './runtime/hold-process.js';
+export { TOKEN, token } from './runtime/http-fields.js';
 export { parseIp } from './runtime/ip-address.js';
 export * as optionReaders from './runtime/options.js';
 export {

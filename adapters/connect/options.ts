@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
-import { type Authority, optionReaders, readAuthority } from '../../src/adapter.js';
+import { type Authority, optionReaders, readAuthority, token } from '../../src/adapter.js';
 import { addressOf, type EndpointSpec, FairleadError, type Outcome } from '../../src/index.js';
 import type { ConnectStatus } from './outcome.js';
 
@@ -59,7 +59,7 @@ export interface TransportSettings {
   readonly transport: NonNullable<FairleadTransportOptions['transport']>;
 }
 
-const { callback, invalidOption, number, oneOf, optional, readOptions, text } = optionReaders;
+const { callback, invalidOption, number, oneOf, optional, readOptions } = optionReaders;
 
 /**
  * Decided here, per endpoint or per call; given to every endpoint's transport they would do
@@ -78,7 +78,7 @@ export function readTransportOptions(options: FairleadTransportOptions): Transpo
     baseUrl: (value, name) =>
       callback<(endpoint: EndpointSpec) => string>()(value, name) ?? ((spec) => `http://${addressOf(spec)}`),
     authority: readAuthority,
-    keyHeader: text(undefined),
+    keyHeader: optional(token),
     idempotent: callback<IdempotentMethod>(),
     defaultTimeoutMs: optional(number(0, 1, Number.MAX_SAFE_INTEGER)),
     classify: callback<(error: ConnectStatus) => Outcome | undefined>(),

@@ -1,5 +1,13 @@
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
-import { optionReaders, type RouteSettings, readRoutes, tlsServer, tlsSwitch, tokenKeys } from '../../src/adapter.js';
+import {
+  optionReaders,
+  type RouteSettings,
+  readRoutes,
+  TOKEN,
+  tlsServer,
+  tlsSwitch,
+  tokenKeys,
+} from '../../src/adapter.js';
 import type { Route, TokenKey } from '../../src/index.js';
 import type { RateLimiterLike } from '../../src/resilience/index.js';
 import { type AccessEntry, type AccessLog, type AccessLogger, readAccessLog } from './access-log.js';
@@ -165,11 +173,9 @@ const fallbacks: Reader<Readonly<Record<string, GatewayFallback>>> = (value, nam
   throw invalidOption(name, value, 'an object of functions by name');
 };
 
-const TOKEN = /^[\w.!#$%&'*+^`|~-]+$/;
-
 const via: Reader<string | false | undefined> = (value, name) => {
-  if (value === undefined || value === false) return value;
   // RFC 9110, 7.6.3: a pseudonym is a token.
+  if (value === undefined || value === false) return value;
   if (typeof value === 'string' && TOKEN.test(value)) return value;
   throw invalidOption(name, value, 'a name without spaces, or false');
 };

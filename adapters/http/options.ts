@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Pool } from 'undici';
-import { optionReaders, tlsClient } from '../../src/adapter.js';
+import { optionReaders, tlsClient, token } from '../../src/adapter.js';
 import { cookieKey, type Endpoint, type Outcome, type RoutingKey } from '../../src/index.js';
 import { RepeatLedger, readMaxReplayBytes } from './repeat-ledger.js';
 
@@ -155,9 +155,12 @@ function oneKey(value: unknown, name: string): HttpSettings['keys'][number] {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1)
     throw invalidOption(name, value, KEY_SHAPES);
   const { header, cookie, query, segment } = value as Record<string, unknown>;
-  if (typeof header === 'string' && header !== '') return (request) => filled(request.header(header));
-  if (typeof cookie === 'string' && cookie !== '') {
-    const sessionOf = cookieKey(cookie);
+  if (header !== undefined) {
+    const named = token(header, `${name}.header`);
+    return (request) => filled(request.header(named));
+  }
+  if (cookie !== undefined) {
+    const sessionOf = cookieKey(token(cookie, `${name}.cookie`));
     return (request) => sessionOf({ cookie: request.header('cookie') });
   }
   if (typeof query === 'string' && query !== '')

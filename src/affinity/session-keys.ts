@@ -1,3 +1,4 @@
+import { token } from '../runtime/http-fields.js';
 import { maskIp, parseIp, V4_BYTES, V6_BYTES } from '../runtime/ip-address.js';
 import { integer, readOptions } from '../runtime/options.js';
 
@@ -22,9 +23,12 @@ export function firstKey<Request>(...sources: readonly SessionKey<Request>[]): S
   };
 }
 
-/** The value of a header, the first where there are several. An empty one is none. */
+/**
+ * The value of a header, the first where there are several. An empty one is none. Throws
+ * FAIRLEAD_INVALID_OPTION for what is not the name of a header.
+ */
 export function headerKey(name: string): SessionKey<HeaderSource> {
-  const lower = name.toLowerCase();
+  const lower = token(name, 'headerKey.name').toLowerCase();
   return (headers) => {
     const given = isGettable(headers) ? headers.get(lower) : ownHeader(headers, lower);
     const value = typeof given === 'string' ? given : given?.[0];
@@ -35,8 +39,10 @@ export function headerKey(name: string): SessionKey<HeaderSource> {
 
 /**
  * The value of a cookie in the Cookie header (RFC 6265), as it stands there. An empty one is none.
+ * Throws FAIRLEAD_INVALID_OPTION for what is not the name of a cookie.
  */
 export function cookieKey(name: string): SessionKey<HeaderSource> {
+  token(name, 'cookieKey.name');
   const cookies = headerKey('cookie');
   return (headers) => {
     for (const pair of cookies(headers)?.split(';') ?? []) {

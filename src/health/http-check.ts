@@ -1,13 +1,5 @@
-import {
-  described,
-  fields,
-  integer,
-  invalidOption,
-  isRecord,
-  oneOf,
-  optional,
-  type Reader,
-} from '../runtime/options.js';
+import { headersToSend } from '../runtime/http-fields.js';
+import { described, fields, integer, invalidOption, oneOf, optional, type Reader } from '../runtime/options.js';
 import {
   type ActiveCheck,
   type CheckTarget,
@@ -44,33 +36,12 @@ interface HttpCheckSettings extends CheckTiming, CheckTlsSettings {
 
 // What Node itself refuses to send is refused when the service is made.
 const PATH = /^\/[\x21-\x7e]*$/;
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-zA-Z-]+$/;
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 const path: Reader<string> = described({ shape: { type: 'text', pattern: PATH }, fallback: '/' }, (value, name) => {
   if (value === undefined) return '/';
   if (typeof value === 'string' && PATH.test(value)) return value;
   throw invalidOption(name, value, 'a path that begins with / and is encoded');
 });
-
-const headerValue: Reader<string> = described(
-  { shape: { type: 'text', pattern: HEADER_VALUE, mayBeEmpty: true } },
-  (value, name) => {
-    if (typeof value === 'string' && HEADER_VALUE.test(value)) return value;
-    throw invalidOption(name, value, 'the value of a header');
-  },
-);
-
-const headers: Reader<Readonly<Record<string, string>>> = described(
-  { shape: { type: 'map', values: headerValue, names: HEADER_NAME }, fallback: {} },
-  (value, name) => {
-    if (value === undefined) return {};
-    const isHeader = ([key, each]: [string, unknown]): boolean =>
-      HEADER_NAME.test(key) && typeof each === 'string' && HEADER_VALUE.test(each);
-    if (isRecord(value) && Object.entries(value).every(isHeader)) return value as Record<string, string>;
-    throw invalidOption(name, value, 'an object of header values by name');
-  },
-);
 
 const status: Reader<number> = integer(200, 100, 599);
 const statusRange: Reader<readonly [number, number]> = described(
@@ -103,7 +74,7 @@ export const readHttpCheck: Reader<HttpCheckSettings> = fields<HttpCheckSettings
   ...checkTiming,
   path,
   method: oneOf('GET', 'GET', 'HEAD', 'POST', 'OPTIONS'),
-  headers,
+  headers: headersToSend,
   expect: statuses,
   port: optional(integer(0, 1, 65_535)),
   ...checkTls,

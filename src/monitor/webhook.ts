@@ -1,7 +1,8 @@
 import { Backoff } from '../runtime/backoff.js';
 import { type Clock, sleep, withTimeout } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
-import { invalidOption, number, type Reader, readOptions } from '../runtime/options.js';
+import { headersToSend } from '../runtime/http-fields.js';
+import { number, type Reader, readOptions } from '../runtime/options.js';
 import type { Random } from '../runtime/random.js';
 import type { AlertEvent } from './alert.js';
 
@@ -28,14 +29,7 @@ export const readWebhook: Reader<WebhookSettings | undefined> = (value, name) =>
       if (typeof url === 'string' && /^https?:\/\/./.test(url) && URL.canParse(url)) return url;
       throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${at} is not an address of http or https (value not shown).`);
     },
-    headers: (headers, at) => {
-      if (headers === undefined) return {};
-      const isText = (each: unknown): boolean => typeof each === 'string';
-      if (typeof headers === 'object' && headers !== null && Object.values(headers).every(isText)) {
-        return headers as Record<string, string>;
-      }
-      throw invalidOption(at, headers, 'an object of texts');
-    },
+    headers: headersToSend,
     timeoutMs: number(5_000, 1, 600_000),
   });
 };

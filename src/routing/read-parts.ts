@@ -1,3 +1,4 @@
+import { FIELD_VALUE, TOKEN, token } from '../runtime/http-fields.js';
 import {
   boolean,
   described,
@@ -15,10 +16,6 @@ import {
 } from '../runtime/options.js';
 import type { HeaderEdits, RateKey, RouteKey, RouteKeyForm } from './route-parts.js';
 
-/** RFC 9110, 5.6.2. */
-export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110, 5.5: nothing that ends a line, nothing outside one byte. */
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const PATH = /^\/[\x21-\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*$/;
 
 export function matching(pattern: RegExp, allowed: string): Reader<string> {
@@ -41,7 +38,6 @@ export const texts: Reader<string> = described({ shape: { type: 'text', mayBeEmp
   throw invalidOption(name, value, 'a string');
 });
 
-export const token: Reader<string> = matching(TOKEN, 'a name of RFC 9110: letters, digits, - and the like');
 const fieldValue = matching(FIELD_VALUE, 'text of one line, of single bytes');
 const path = matching(PATH, "a path such as '/v2' or '/v2/{id}', without a query");
 const authority = matching(/^[^\s/?#@\\,]+$/, 'a host');

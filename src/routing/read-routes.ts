@@ -1,4 +1,5 @@
 import type { PolicySpec } from '../balancing/spec.js';
+import { TOKEN, token } from '../runtime/http-fields.js';
 import {
   boolean,
   checkName,
@@ -39,9 +40,7 @@ import {
   readRewrite,
   readTimeouts,
   type TimeoutsSettings,
-  TOKEN,
   texts,
-  token,
 } from './read-parts.js';
 import type { Route, RouteMatch, RouteSubset, ValueForm, ValueMatch } from './route.js';
 import type { RouteKey } from './route-parts.js';

@@ -176,6 +176,14 @@ function readService(value: unknown, name: string, unknownFields: UnknownFields)
   return { target, serviceConfig: readServiceConfig(serviceConfig, `${name}.serviceConfig`, unknownFields) };
 }
 
+/** What grpc-js takes for a key of Metadata; it throws for any other whenever it is read. */
+const METADATA_KEY = /^[0-9A-Za-z_.-]+$/;
+
+const metadataKey: optionReaders.Reader<string> = (value, name) => {
+  if (typeof value === 'string' && METADATA_KEY.test(value)) return value;
+  throw invalidOption(name, value, 'the name of a header of gRPC: letters, digits, _ . and -');
+};
+
 /**
  * Checks the names of all, and the values of those that the channel itself uses; the service checks
  * its own.
@@ -187,7 +195,7 @@ export function readTargetOptions(context: string, options: GrpcTargetOptions): 
   };
   const read = readOptions<Channel & OfService>(context, options, {
     policy: unchecked<PolicySpec>(),
-    keyHeader: optional(text(undefined)),
+    keyHeader: optional(metadataKey),
     authority: readAuthority,
     connectTimeoutMs: number(5_000, 10, 600_000),
     healthService: (value, name) => {

@@ -1,8 +1,9 @@
 import type { Labels } from '../../picking/router.js';
+import { TOKEN } from '../../runtime/http-fields.js';
 import { fields, invalidOption, optional, type Reader, required, text } from '../../runtime/options.js';
 import { isAs } from '../conditions.js';
 import { labelOf } from '../labels.js';
-import { listOf, TOKEN } from '../read-parts.js';
+import { listOf } from '../read-parts.js';
 import { headerName, values } from '../read-routes.js';
 import type { ValueMatch } from '../route.js';
 
