@@ -1,14 +1,11 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
 import { type Authority, optionReaders, readAuthority, token } from '../../src/adapter.js';
 import { addressOf, type EndpointSpec, FairleadError, type Outcome } from '../../src/index.js';
+import { type EndpointTransportOptions, readEndpointTransport } from './endpoint-transport.js';
 import type { ConnectStatus } from './outcome.js';
 
 /** Whether a call of this method may be made twice. */
 export type IdempotentMethod = (method: DescMethod) => boolean;
-
-/** What the transport of each endpoint is made with; where it goes is not for the user to say. */
-type EndpointTransportOptions<T> = Omit<T, 'baseUrl' | 'sessionManager' | 'httpVersion' | 'defaultTimeoutMs'>;
 
 export interface FairleadTransportOptions {
   /** The service of the mesh to call. */
@@ -40,11 +37,11 @@ export interface FairleadTransportOptions {
   readonly classify?: (error: ConnectStatus) => Outcome | undefined;
   /**
    * For the transports to the endpoints: interceptors (they run once per attempt), compression,
-   * formats, size limits, `pingIntervalMs` and its like, and `nodeOptions` (certificates). Default:
-   * connect-node's.
+   * formats, size limits (bytes), `pingIntervalMs` and its like, and `nodeOptions` (certificates);
+   * `useHttpGet` with the protocol `connect` alone. Default: connect-node's. A name or a value that
+   * connect-node has no use for is refused.
    */
-  readonly transport?: EndpointTransportOptions<GrpcTransportOptions> &
-    Partial<EndpointTransportOptions<ConnectTransportOptions & { httpVersion: '2' }>>;
+  readonly transport?: EndpointTransportOptions;
 }
 
 export interface TransportSettings {
@@ -56,7 +53,7 @@ export interface TransportSettings {
   readonly idempotent: IdempotentMethod | undefined;
   readonly defaultTimeoutMs: number | undefined;
   readonly classify: ((error: ConnectStatus) => Outcome | undefined) | undefined;
-  readonly transport: NonNullable<FairleadTransportOptions['transport']>;
+  readonly transport: EndpointTransportOptions;
 }
 
 const { callback, invalidOption, number, oneOf, optional, readOptions } = optionReaders;
@@ -69,7 +66,7 @@ const OURS = ['baseUrl', 'sessionManager', 'httpVersion', 'defaultTimeoutMs'];
 
 /** Throws FAIRLEAD_INVALID_OPTION. */
 export function readTransportOptions(options: FairleadTransportOptions): TransportSettings {
-  const read = readOptions<TransportSettings>('createFairleadTransport', options, {
+  return readOptions<TransportSettings>('createFairleadTransport', options, {
     service: (value, name) => {
       if (typeof value === 'string' && value !== '') return value;
       throw invalidOption(name, value, 'the name of a service');
@@ -83,15 +80,10 @@ export function readTransportOptions(options: FairleadTransportOptions): Transpo
     defaultTimeoutMs: optional(number(0, 1, Number.MAX_SAFE_INTEGER)),
     classify: callback<(error: ConnectStatus) => Outcome | undefined>(),
     transport: (value, name) => {
-      if (value === undefined) return {};
-      if (typeof value === 'object' && value !== null) return value;
-      throw invalidOption(name, value, 'an object of options of connect-node');
+      const ours = OURS.find((key) => typeof value === 'object' && value !== null && Object.hasOwn(value, key));
+      if (ours === undefined) return readEndpointTransport(value, name, options.protocol);
+      const message = `${name}.${ours} is not an option: fairlead sets it for each endpoint.`;
+      throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service: options.service });
     },
   });
-  for (const key of OURS) {
-    if (!Object.hasOwn(read.transport, key)) continue;
-    const message = `createFairleadTransport.transport.${key} is not an option: fairlead sets it for each endpoint.`;
-    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message, { service: read.service });
-  }
-  return read;
 }

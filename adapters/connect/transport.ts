@@ -13,7 +13,14 @@ import {
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect';
-import type { CallOptions, Endpoint, Mesh, Service, Verdict } from '../../src/index.js';
+import {
+  type CallOptions,
+  type Endpoint,
+  FairleadError,
+  type Mesh,
+  type Service,
+  type Verdict,
+} from '../../src/index.js';
 import { Connections } from './connections.js';
 import { DeferredResponse } from './deferred-response.js';
 import { toConnectError } from './errors.js';
@@ -27,7 +34,7 @@ import { StreamEnd } from './stream-end.js';
 
 /**
  * A transport for clients of Connect. Closing it, or disposing of it, ends its connections after
- * their last call.
+ * their last call; new calls are refused: UNAVAILABLE, with FAIRLEAD_CLOSED as its cause.
  */
 export interface FairleadTransport extends Transport, Disposable {
   close(): void;
@@ -61,6 +68,7 @@ class ServiceTransport implements FairleadTransport {
   readonly #options: TransportSettings;
   readonly #connections: Connections;
   readonly #unregister: () => void;
+  #closed = false;
 
   constructor(mesh: Mesh, service: Service, options: TransportSettings) {
     this.#mesh = mesh;
@@ -83,6 +91,7 @@ class ServiceTransport implements FairleadTransport {
     input: MessageInitShape<I>,
     contextValues?: ContextValues,
   ): Promise<UnaryResponse<I, O>> {
+    if (this.#closed) throw this.#closedError();
     const time = this.#time(timeoutMs);
     const key = routingKeyOf(contextValues, header, this.#options.keyHeader);
     const routed = routedHeaders(this.#service, key, header);
@@ -123,6 +132,7 @@ class ServiceTransport implements FairleadTransport {
     input: AsyncIterable<MessageInitShape<I>>,
     contextValues?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
+    if (this.#closed) return Promise.reject(this.#closedError());
     const time = this.#time(timeoutMs);
     const key = routingKeyOf(contextValues, header, this.#options.keyHeader);
     const routed = routedHeaders(this.#service, key, header);
@@ -180,12 +190,19 @@ class ServiceTransport implements FairleadTransport {
   }
 
   close(): void {
+    this.#closed = true;
     this.#unregister();
     this.#connections.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #closedError(): unknown {
+    const { name: service } = this.#service;
+    const message = `The transport to service '${service}' is closed and takes no more calls.`;
+    return toConnectError(new FairleadError('FAIRLEAD_CLOSED', message, { service }));
   }
 
   /**

@@ -56,6 +56,25 @@ describe.each(['grpc', 'connect'] as const)('a transport that speaks %s', (proto
     expect(inflight()).toBe(0);
   });
 
+  it('takes no call once it is closed, and finishes those that it has', async () => {
+    const client = connect({ policy: 'round_robin' }, { protocol });
+    const last = client.count({ value: '3' })[Symbol.asyncIterator]();
+    await last.next();
+    transport.close();
+    const closed = expect.objectContaining({
+      code: Code.Unavailable,
+      cause: expect.objectContaining({ code: 'FAIRLEAD_CLOSED' }),
+    });
+    await expect(client.read(request)).rejects.toEqual(closed);
+    const watching = async (): Promise<void> => {
+      for await (const _ of client.count(request)) expect.unreachable();
+    };
+    await expect(watching()).rejects.toEqual(closed);
+    while (!(await last.next()).done);
+    await until(() => servers.every((server) => server.sessions.size === 0), 'its connections are closed');
+    expect(servers.reduce((sum, server) => sum + server.calls, 0)).toBe(3);
+  });
+
   it('sends nothing for a caller whose time is over, once or more often', async () => {
     const client = connect({ policy: 'round_robin' }, { protocol });
     await client.read(request);
