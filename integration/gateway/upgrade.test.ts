@@ -51,6 +51,28 @@ describe('an upgrade to WebSocket', () => {
     await origin.until(({ bytes }) => bytes.endsWith('early'));
   });
 
+  it.each([
+    ['another protocol', 'Connection: Upgrade\r\nUpgrade: foo\r\n'],
+    ['more than was asked', 'Connection: Upgrade\r\nUpgrade: websocket, foo\r\n'],
+    ['no protocol', 'Connection: Upgrade\r\n'],
+    ['nothing', ''],
+  ])('RFC 9110, 7.8: is 502, and the connection closed, where the service switches to %s', async (_, headers) => {
+    let closed = false;
+    await using origin = await Origin.of((socket) => {
+      socket.on('close', () => {
+        closed = true;
+      });
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\nbytes of it`);
+    });
+    await using running = await gatewayOver([origin.port]);
+    using client = await RawClient.to(running.port);
+    expect((await client.send(ASK).response()).status).toBe(502);
+    await client.end();
+    expect(client.received).not.toMatch(/bytes of it|HTTP\/1.1 101/);
+    await origin.until(() => closed);
+    await leasesEnd(origin, running);
+  });
+
   it('RFC 6455, 4.2.2: passes a refusal on, with its body', async () => {
     await using origin = await Origin.of('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: 1\r\n\r\nno');
     await using running = await gatewayOver([origin.port]);

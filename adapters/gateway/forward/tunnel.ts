@@ -127,8 +127,13 @@ export class Tunnel {
     this.#timer?.cancel();
     socket.on('error', () => {});
     passage.endpoint = this.#lease?.endpoint;
+    const { upgrade } = response.headers;
+    if (upgrade?.trim().toLowerCase() !== this.#client.protocol) {
+      this.#unasked(socket);
+      return;
+    }
     const headers = passage.finished(101, responseHeaders(response.rawHeaders as RawHeaders, false));
-    headers.push('connection', 'Upgrade', 'upgrade', response.headers.upgrade ?? this.#client.protocol);
+    headers.push('connection', 'Upgrade', 'upgrade', upgrade);
     let text = `HTTP/1.1 101 ${response.statusMessage || 'Switching Protocols'}\r\n`;
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
     client.write(`${text}\r\n`, 'latin1');
@@ -140,11 +145,26 @@ export class Tunnel {
     this.#splice.begin(early, head);
   }
 
+  /**
+   * RFC 9110, 7.8: a server must not switch to a protocol that was not asked for. The client, which
+   * would take what follows for its own, does not hear of it.
+   */
+  #unasked(socket: Duplex): void {
+    socket.destroy();
+    this.#end(Outcome.Failure);
+    this.#passage.answer({ status: 502 });
+  }
+
   #declined(response: IncomingMessage): void {
     const passage = this.#passage;
     this.#timer?.cancel();
     passage.endpoint = this.#lease?.endpoint;
     const status = response.statusCode ?? 502;
+    // For Node a 101 whose headers say of no upgrade is an answer like others.
+    if (status === 101) {
+      this.#unasked(response.socket);
+      return;
+    }
     passage.begin(status, response.statusMessage ?? '', responseHeaders(response.rawHeaders as RawHeaders, false));
     response.on('data', (chunk: Buffer) => {
       passage.bytes += chunk.length;
