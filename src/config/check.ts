@@ -150,7 +150,7 @@ export class DocumentCheck {
     try {
       reader(resolved, pathText(path));
     } catch (thrown) {
-      const { message } = toError(thrown);
+      const message = forDocuments(toError(thrown).message, reader.about?.shape);
       const shown = holdsReference(raw) ? withoutValue(message, path) : message;
       const near =
         typeof raw === 'string' && reader.about?.shape.type === 'enum'
@@ -164,6 +164,15 @@ export class DocumentCheck {
   #find(path: Path, ofKey: boolean, message: string, near?: string): void {
     this.findings.push({ path, ofKey, message, nearest: near });
   }
+}
+
+/** What a reader says, without those of the options it lists that a program alone can give. */
+function forDocuments(message: string, shape: Shape | undefined): string {
+  if (shape?.type === 'choice') return shape.of.reduce((text, each) => forDocuments(text, each.about?.shape), message);
+  if (shape?.type !== 'object') return message;
+  const fields = Object.entries(shape.fields as Record<string, Reader<unknown>>);
+  const names = (of: typeof fields): string => `an object with ${of.map(([name]) => name).join(', ')}`;
+  return message.replace(names(fields), names(fields.filter(([, reader]) => !isForPrograms(reader))));
 }
 
 function holdsReference(value: unknown): boolean {

@@ -10,6 +10,9 @@ export function tellNews(store: Pick<ConfigStore, 'on'>, mesh: Mesh): void {
     const count = changes.length === 1 ? '1 change' : `${changes.length} changes`;
     publishNews(mesh, isBack ? 'warn' : 'info', `${what}, ${count}`, `version ${number}`);
   });
+  store.on('unkept', ({ path, error }) => {
+    publishNews(mesh, 'warn', `configuration: the last good document is not kept: ${error.message}`, path);
+  });
   store.on('refused', ({ source, error }) => {
     publishNews(mesh, 'warn', `configuration refused: ${error.message}`, source);
   });

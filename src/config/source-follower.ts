@@ -56,7 +56,8 @@ export class SourceFollower {
     if (changed) this.#adopted = undefined;
     this.#heard = text;
     this.#revision = revision;
-    const quietMs = this.#guards.delayMs(changed);
+    // What is in force is read again for what its references hold; no change waits with it.
+    const quietMs = !changed && this.#isInForce() ? 0 : this.#guards.delayMs(changed);
     // What is in force may be the last good one, which is older.
     const spreadMs = first || this.#host.current === undefined ? 0 : this.#mesh.random.float() * this.#spreadMs;
     if (quietMs > 0) this.#host.held({ hash: '', reason: 'storm' });
@@ -68,6 +69,10 @@ export class SourceFollower {
     };
     if (quietMs + spreadMs === 0) void adopt();
     else this.#timer = this.#mesh.clock.after(quietMs + spreadMs, () => void adopt());
+  }
+
+  #isInForce(): boolean {
+    return this.#adopted !== undefined && this.#adopted.hash === this.#host.current?.hash;
   }
 
   /** It came into force, and by a hand something else did since: it is no news. */

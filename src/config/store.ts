@@ -78,7 +78,7 @@ class LiveStore implements ConfigStore, FollowerHost {
     this.#guards = new SourceGuards(mesh.clock);
     this.#first = new FirstVersion(mesh.clock);
     this.#source = source === undefined ? 'code' : `${source.name} ${key}`;
-    if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood, this.#failed);
+    if (lastGood !== undefined) this.#lastGood = new LastGood(lastGood, this.#unkept);
     refuseSecond(mesh);
     this.#leave = mesh.register({
       kind: 'config',
@@ -254,7 +254,7 @@ class LiveStore implements ConfigStore, FollowerHost {
   }
 
   async #startFromLastGood(): Promise<void> {
-    const kept = await this.#lastGood?.read().catch(this.#failed);
+    const kept = await this.#lastGood?.read().catch(this.#unkept);
     if (typeof kept !== 'string' || this.current !== undefined) return;
     await this.#inTurn(async () => {
       if (this.current === undefined) await this.#apply(await this.#validate(kept, 'last good'), 'last good', {});
@@ -359,6 +359,10 @@ class LiveStore implements ConfigStore, FollowerHost {
     const kept = this.#versions.map((each) => each.number).join(', ') || 'none';
     throw invalidOption('version', number, `one that is kept: ${kept}`);
   }
+
+  readonly #unkept = (error: Error): void => {
+    this.#events.emit('unkept', { path: this.#options.lastGood!, error });
+  };
 
   readonly #failed = (error: Error): void => this.#events.emit('refused', { source: this.#source, error });
 

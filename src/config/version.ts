@@ -52,6 +52,8 @@ export interface ConfigStoreEvents {
   readonly applied: readonly [version: ConfigVersion];
   /** A document was refused, or its source failed: the one before stays in force. */
   readonly refused: readonly [event: { readonly source: string; readonly error: ConfigError | Error }];
+  /** `lastGood` could not be written, or read: what is in force goes on, and is not kept there. */
+  readonly unkept: readonly [event: { readonly path: string; readonly error: Error }];
   /**
    * A document from the source waits: there were too many lately (`storm`), or it was rolled back
    * (`rolled_back`) and is refused from the source for a while.

@@ -300,6 +300,25 @@ services:
     expect(events).toEqual(['applied 1', 'applied 2', 'applied 3', 'held storm']);
   });
 
+  it('holds nothing back where its source repeats what is in force, after a storm too', async () => {
+    const { source, push } = pushed();
+    const { config, events, clock } = setUp({ source });
+    const text = (waitForReadyMs: number): string => JSON.stringify({ services: { users: { waitForReadyMs } } });
+    for (const each of [1, 2, 3]) push(text(each));
+    await settled();
+    clock.advance(2_000);
+    await settled();
+    expect(config.current?.document).toEqual(JSON.parse(text(3)));
+    const before = [...events];
+    push(undefined);
+    push(text(3));
+    await settled();
+    expect(events).toEqual([...before, expect.stringContaining('There is no document')]);
+    push(text(4));
+    await settled();
+    expect(events.at(-1)).toBe('held storm');
+  });
+
   it('tries what its source repeats again where it was refused', async () => {
     const { source, push } = pushed();
     const env: Record<string, string> = {};
@@ -459,6 +478,24 @@ services:
       const third = setUp({ lastGood });
       await expect.poll(() => third.events).toHaveLength(1);
       expect(third.config.current).toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('says that the last good document could not be kept or read, and refuses nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+    try {
+      const { config, events } = setUp({ lastGood: join(folder, 'none', 'config.json') });
+      const unkept: object[] = [];
+      config.on('unkept', (event) => unkept.push(event));
+      await config.apply({ services: { users: { waitForReadyMs: 7 } } });
+      const path = join(folder, 'none', 'config.json');
+      await expect.poll(() => unkept).toMatchObject([{ path, error: { code: 'ENOENT' } }]);
+      const second = setUp({ lastGood: folder });
+      second.config.on('unkept', (event) => unkept.push(event));
+      await expect.poll(() => unkept.slice(1)).toMatchObject([{ path: folder, error: { code: 'EISDIR' } }]);
+      expect([...events, ...second.events]).toEqual(['applied 1']);
     } finally {
       await rm(folder, { recursive: true });
     }

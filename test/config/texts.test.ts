@@ -75,3 +75,12 @@ describe('the text of a document', () => {
     }
   });
 });
+
+it('an option that a program alone can give is not among those that a document may have', async () => {
+  for (const text of ['services:\n  users:\n', 'services: { users: 3 }', 'defaults: []']) {
+    const [problem, ...more] = await problemsOf(text);
+    expect(more).toEqual([]);
+    expect(problem).toMatch(/allowed is an object with policy, health, /);
+    expect(problem).not.toMatch(/classify|fallback,/);
+  }
+});
