@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
+import { ByHand } from './by-hand.js';
 import { type EjectionRatios, mayGo } from './ejection-caps.js';
 import type { EjectionEvent, EjectionTerm } from './ejection-event.js';
 import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
@@ -40,6 +41,8 @@ interface Term {
   readonly grounds: Grounds;
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** An operator said how long: it is not asked before its time. */
+  readonly firm: boolean;
   /** When it was last asked before its time, or went out. */
   askedMs: number;
   /** It is probing because it is asked before its time. */
@@ -83,7 +86,8 @@ const DEFAULT_BASE_MS = 30_000;
  *
  * Where all that are left should go and the caps keep them, one that is out is asked before its
  * time, each once a second at most: it may be back, and those left are known to fail. Failing then
- * costs it nothing: it stays out for as long as it would have.
+ * costs it nothing: it stays out for as long as it would have. One that is out by hand waits for
+ * the end of that.
  */
 export class Ejection {
   readonly #host: EjectionHost;
@@ -316,7 +320,7 @@ export class Ejection {
       this.#safely(() => watch.tracker.confirmed(endpoint));
       refuse('enforcement');
     } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
-      this.#carryOut(endpoint, forMs, watch, grounds, evidence);
+      this.#carryOut(endpoint, forMs, watch, grounds, evidence, watch.signal instanceof ByHand);
     } else {
       this.#kept.add(endpoint);
       this.#askLongestOut(grounds);
@@ -330,14 +334,15 @@ export class Ejection {
 
   /**
    * None of those left serves, and all have to stay: another may be back by now. One that is out
-   * for the same, since one that hangs would hold up a call that others refuse at once.
+   * for the same, since one that hangs would hold up a call that others refuse at once. Not one
+   * that an operator took out, who has not said that it is back.
    */
   #askLongestOut(kept: Grounds): void {
     if (!this.#kept.areAll(this.#host.members)) return;
     const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
     for (const [endpoint, term] of this.#terms) {
-      const { askedMs, timer, grounds } = term;
-      if (timer === undefined || grounds !== kept || endpoint.withdrawn || askedMs > beforeMs) continue;
+      const { askedMs, timer, grounds, firm } = term;
+      if (firm || timer === undefined || grounds !== kept || endpoint.withdrawn || askedMs > beforeMs) continue;
       timer.cancel();
       term.early = true;
       this.#beginProbing(endpoint);
@@ -355,7 +360,14 @@ export class Ejection {
     return false;
   }
 
-  #carryOut(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, evidence: Evidence): void {
+  #carryOut(
+    endpoint: LiveEndpoint,
+    forMs: number,
+    watch: Watch,
+    grounds: Grounds,
+    evidence: Evidence,
+    firm = false,
+  ): void {
     endpoint.ejections++;
     this.#history.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
@@ -363,7 +375,7 @@ export class Ejection {
     this.#kept.delete(endpoint);
     this.#hold(
       endpoint,
-      { watch, grounds, sinceMs, untilMs: sinceMs + forMs, askedMs: sinceMs, early: false, timer },
+      { watch, grounds, sinceMs, untilMs: sinceMs + forMs, firm, askedMs: sinceMs, early: false, timer },
       'ejected',
     );
     for (const { tracker } of this.#watches) this.#safely(() => tracker.confirmed(endpoint));

@@ -1,4 +1,4 @@
-import { Outcome, type Service } from 'fairlead';
+import { endpointControl, Outcome, type Service } from 'fairlead';
 import type { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 import { drive, ejections } from '../support/drive.js';
@@ -41,6 +41,21 @@ describe('of three servers, where those left fail and have to stay', () => {
     const served = await service.call(({ spec }) => spec.id);
     expect(served).toBe('e0');
     expect(service.endpoints[0]!.state).toBe('ready');
+  });
+
+  it('one that an operator took out is asked when that ends, or is restored', () => {
+    const { mesh, clock } = testMesh({ users: endpoints(3) });
+    const service = mesh.service('users', { policy: 'round_robin', panicThreshold: 0 });
+    const control = endpointControl(service);
+    control.eject('e0', { forMs: 60_000, by: 'mara', reason: 'a look at it' });
+    expect(askedFor(59_000, { service, clock }, Outcome.ConnectFailure)).toBe(0);
+    // Out again by the call that probed it, which is as by a signal.
+    expect(askedFor(5_000, { service, clock }, Outcome.ConnectFailure)).toBeGreaterThan(2);
+    control.restore('e0');
+    control.eject('e0', { forMs: 600_000 });
+    expect(askedFor(10_000, { service, clock }, Outcome.ConnectFailure)).toBe(0);
+    control.restore('e0');
+    expect(askedFor(1_000, { service, clock }, Outcome.ConnectFailure)).toBeGreaterThan(0);
   });
 
   it('a repeat of the call that found all of them out reaches it', async () => {
