@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { toError } from '../../runtime/errors.js';
 import { decodeText } from '../../runtime/parse-text.js';
@@ -48,6 +48,8 @@ export class WatchedFile {
   #watcher: FSWatcher | undefined;
   #timer: Timer | undefined;
   #poll: Timer | undefined;
+  /** Something else in the folder changed, and it is soon seen whether the file did too. */
+  #glance: Timer | undefined;
   /** Of what was reported last; empty where that is to be reported once more. */
   #digest = '';
   /** Of what was ever reported last. */
@@ -73,6 +75,7 @@ export class WatchedFile {
     this.#watcher?.close();
     this.#timer?.cancel();
     this.#poll?.cancel();
+    this.#glance?.cancel();
   }
 
   /** Without an event: something it holds is to be confirmed. */
@@ -83,13 +86,27 @@ export class WatchedFile {
 
   #listen(): void {
     try {
-      this.#watcher = watch(dirname(this.#settings.path), { persistent: false }, () => this.#look(SETTLE_MS));
+      this.#watcher = watch(dirname(this.#settings.path), { persistent: false }, (_, name) => this.#stir(name));
       // The folder itself may go: the poll finds it again.
       this.#watcher.on('error', () => this.#unlisten());
     } catch {
       // There is no such folder yet: the poll finds it.
       this.#watcher = undefined;
     }
+  }
+
+  /**
+   * An event of its folder. What else is written there, a log say, neither puts off a look at the
+   * file nor causes one: where the log is this process's own, each would cause the next. But a link
+   * on the way to the file may be called anything.
+   */
+  #stir(name: string | null): void {
+    if (name === null || name === basename(this.#settings.path)) this.#look(SETTLE_MS);
+    else
+      this.#glance ??= this.#clock.after(SETTLE_MS, () => {
+        this.#glance = undefined;
+        void this.#lookIfChanged();
+      });
   }
 
   #unlisten(): void {
@@ -107,6 +124,10 @@ export class WatchedFile {
 
   async #pollOnce(): Promise<void> {
     if (this.#watcher === undefined && !this.#stopped) this.#listen();
+    await this.#lookIfChanged();
+  }
+
+  async #lookIfChanged(): Promise<void> {
     const stamp = await this.#stampNow();
     if (stamp !== this.#stamp && !this.#stopped) this.#look(0);
   }
@@ -152,8 +173,12 @@ export class WatchedFile {
       if (this.#stopped) return;
       this.#digest = '';
       if (digest === '') this.#held = '';
-      if (!mayBeHalf) this.#hearer.failed(toError(thrown));
-      else this.#timer = this.#clock.after(HALF_WRITTEN_MS, () => void this.#read(false));
+      if (!mayBeHalf) {
+        this.#hearer.failed(toError(thrown));
+        return;
+      }
+      this.#timer?.cancel();
+      this.#timer = this.#clock.after(HALF_WRITTEN_MS, () => void this.#read(false));
     }
   }
 
