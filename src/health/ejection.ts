@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import type { Clock, Timer } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import { isAnswer, isFailure, type Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
@@ -8,15 +8,9 @@ import { ByHand } from './by-hand.js';
 import { type EjectionRatios, mayGo } from './ejection-caps.js';
 import type { EjectionEvent, EjectionTerm } from './ejection-event.js';
 import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
-import {
-  type Evidence,
-  type Grounds,
-  groundsOf,
-  type HealthSignal,
-  type HealthTracker,
-  isSameSignal,
-} from './health.js';
+import { type Evidence, type Grounds, groundsOf, type HealthSignal, isSameSignal } from './health.js';
 import { KeptIn } from './kept-in.js';
+import type { Term, Watch } from './running-term.js';
 
 export interface EjectionHost {
   readonly clock: Clock;
@@ -28,27 +22,6 @@ export interface EjectionHost {
   returned(endpoint: LiveEndpoint): void;
   /** A signal threw. */
   failed(error: Error): void;
-}
-
-interface Watch {
-  readonly signal: HealthSignal;
-  readonly tracker: HealthTracker;
-}
-
-/** An ejection that is going on, its probing included. */
-interface Term {
-  watch: Watch;
-  readonly grounds: Grounds;
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  /** An operator said how long: it is not asked before its time. */
-  readonly firm: boolean;
-  /** When it was last asked before its time, or went out. */
-  askedMs: number;
-  /** It is probing because it is asked before its time. */
-  early: boolean;
-  /** Until the ejection ends; from then on, until a probe that does not end is given up. */
-  timer: Timer | undefined;
 }
 
 /**
