@@ -38,6 +38,7 @@ export class Dispatch {
     this.#host = host;
     this.router = new Router({
       own,
+      clock,
       subscribe: (command, name) => this.subscriptions.handle(command, name, host.currentSet()),
       remember: (command, name) => host.remember(command, name),
       currentSet: () => host.currentSet(),

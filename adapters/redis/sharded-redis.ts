@@ -300,13 +300,16 @@ export class ShardedRedis extends Redis {
     else this.#leave(left);
     this.#policy.topologyChanged();
     this.#dispatch.follow(this.#set);
+    this.#dispatch.router.ownersChanged();
     this.#status.show(this.#set.shards);
   }
 
   #leave(shards: readonly Shard[]): void {
+    // Before it closes: what waits there is recalled.
+    this.#dispatch.router.ownersChanged();
     for (const shard of shards) {
       this.#policy.left(shard);
-      void shard.quit();
+      void shard.retire();
     }
   }
 
@@ -341,6 +344,7 @@ export class ShardedRedis extends Redis {
     this.emit('shard', { name: shard.name, address: shard.address, state: shard.state });
     const { subscriptions } = this.#dispatch;
     if (subscriptions.active) subscriptions.follow(this.#set);
+    this.#dispatch.router.ownersChanged();
     this.#status.show(this.#set.shards);
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/index.js';
 import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
 import { ReservedNames } from '../common/reserved.js';
@@ -13,10 +14,12 @@ import { sendScan } from './scan.js';
 import { widthOf } from './split.js';
 import { sendSplit } from './split-command.js';
 import type { TransactionRouter } from './transactions.js';
+import { WaitingCommands } from './waiting.js';
 
 /** What the router leaves to the client. */
 export interface RouterHost {
   readonly own: ShardedSettings;
+  readonly clock: Clock;
   currentSet(): ShardSet;
   /** SUBSCRIBE and its like. */
   subscribe(command: Command, name: string): void;
@@ -32,6 +35,7 @@ export class Router implements TransactionRouter {
   readonly #found = new WeakMap<Command, readonly RedisKey[]>();
   readonly #specs: KeySpecs;
   readonly #reserved: ReservedNames;
+  readonly #waiting: WaitingCommands;
   /** Whether keys have a namespace at the servers where there is one shard. */
   readonly #renames: boolean;
 
@@ -44,6 +48,11 @@ export class Router implements TransactionRouter {
     });
     this.service = host.own.service;
     this.#reserved = new ReservedNames(host.own);
+    this.#waiting = new WaitingCommands({
+      clock: host.clock,
+      ownerOf: (key) => this.ownerOf(key),
+      route: (command) => this.route(command),
+    });
     this.#renames = host.own.onFailure === 'next' && host.own.quarantine === 'generation';
   }
 
@@ -88,7 +97,7 @@ export class Router implements TransactionRouter {
     if (rule?.to === 'remembered') this.#host.remember(command, name);
     if (name === 'multi') shard.shard.beginTransaction();
     else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
-    if (isBlocking(name, command.args)) shard.blocking.send(command);
+    if (isBlocking(name, command.args)) this.#waiting.send(command, keys[0], shard);
     else shard.send(command);
   }
 
@@ -115,6 +124,11 @@ export class Router implements TransactionRouter {
   #namesReserved({ args }: Command, width: number): boolean {
     for (let i = 0; i < args.length; i += width) if (this.#reserved.has(args[i])) return true;
     return false;
+  }
+
+  /** Keys may have other owners now: what waits for them goes there. */
+  ownersChanged(): void {
+    if (this.#host.currentSet().shards.length > 0) this.#waiting.check();
   }
 
   /** What can be told without a server, and without a mistake in an option. */
@@ -144,7 +158,7 @@ export class Router implements TransactionRouter {
         return;
       }
     }
-    if (isBlocking(name, command.args)) shard.blocking.send(command);
+    if (isBlocking(name, command.args)) this.#waiting.send(command, keys[0], shard);
     else shard.send(command);
   }
 

@@ -87,6 +87,25 @@ function placesOf(args: readonly (string | Buffer)[], keys: readonly (string | B
 /** The same of a string and of a Buffer, byte by byte. */
 const bytesOf = (text: string | Buffer): string => Buffer.from(text as string).toString('latin1');
 
+/** What is changed of a command on its way to a server, as it was before. */
+export interface MadeCommand {
+  readonly reject: Command['reject'];
+  /** It may be sent once more. Must not be settled. */
+  restore(): void;
+}
+
+export function asMade(command: Command): MadeCommand {
+  const own = command as unknown as KeyedCommand;
+  const args = [...own.args];
+  const { resolve, reject } = command;
+  const restore = (): void => {
+    own.args.splice(0, own.args.length, ...args);
+    own.keys = undefined;
+    Object.assign(command, { resolve, reject });
+  };
+  return { reject, restore };
+}
+
 interface KeyedCommand {
   keys: readonly (string | Buffer)[] | undefined;
   readonly args: (string | Buffer)[];

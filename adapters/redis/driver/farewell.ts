@@ -12,6 +12,20 @@ export async function farewell(connection: Redis, clock: Clock): Promise<void> {
   }
   // A server that stops answering now must not keep the caller waiting.
   const cut = clock.after(QUIT_MS, () => endConnection(connection));
+  // ioredis sends QUIT within the handshake, ahead of what waits for its end.
+  if (connection.status !== 'ready') await readyOrOver(connection);
   await connection.quit().catch(() => endConnection(connection));
   cut.cancel();
+}
+
+function readyOrOver(connection: Redis): Promise<void> {
+  return new Promise((resolve) => {
+    const events = ['ready', 'close', 'end'];
+    const over = (): void => {
+      for (const event of events) connection.off(event, over);
+      // Behind what ioredis sends now of all that waited.
+      process.nextTick(resolve);
+    };
+    for (const event of events) connection.on(event, over);
+  });
 }

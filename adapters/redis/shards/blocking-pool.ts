@@ -1,7 +1,7 @@
 import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError } from '../../../src/index.js';
 import { timedOut } from '../driver/deadlines.js';
-import { type Command, endConnection, type Redis, type RedisOptions } from '../driver/driver.js';
+import { type Command, endConnection, ownCommand, type Redis, type RedisOptions } from '../driver/driver.js';
 import type { ShardCounts } from './shard-counts.js';
 
 /** What the connections are made by. */
@@ -11,9 +11,17 @@ interface Connector {
   readonly counts: ShardCounts;
   /** Why nothing can be sent now; undefined where it can. */
   refusal(): Error | undefined;
+  /** Ends the wait of the connection with this id. */
+  unblock(id: string): void;
   /** The error of a command that was not sent. */
   unsent(cause: Error): Error;
 }
+
+/** What waits at a server that left, and cannot be recalled, fails after this. */
+const RETIRE_MS = 1_000;
+
+/** As the server has it, for one that was recalled before it was sent. */
+const unblocked = (): Error => new Error('UNBLOCKED before it was sent');
 
 /** Kept for the next blocking command: a worker issues one after the other. */
 const MAX_IDLE = 4;
@@ -31,6 +39,14 @@ export class BlockingPool {
   readonly #idle: Redis[] = [];
   readonly #all = new Set<Redis>();
   readonly #outdated = new WeakSet<Redis>();
+  /** Commands that were sent, and by what. */
+  readonly #waiting = new Map<Command, Redis>();
+  /** Commands whose connection is being made. */
+  readonly #unsent = new Set<Command>();
+  readonly #recalled = new WeakSet<Command>();
+  /** As the server numbers its connections. */
+  readonly #ids = new WeakMap<Redis, Promise<unknown>>();
+  #drained: (() => void) | undefined;
   #closed = false;
 
   constructor(connector: Connector, limit: number, timeoutMs: number | undefined, clock: Clock) {
@@ -79,6 +95,53 @@ export class BlockingPool {
     for (const connection of this.#all) this.#outdated.add(connection);
   }
 
+  /**
+   * Ends its wait, so that it fails with UNBLOCKED unless it was answered before. False where it
+   * does not wait here. A user who may not ask for that (`client|id`, `client|unblock`) goes on
+   * waiting.
+   */
+  recall(command: Command): boolean {
+    const connection = this.#waiting.get(command);
+    if (connection === undefined && !this.#unsent.has(command)) return false;
+    this.#recalled.add(command);
+    if (connection === undefined) return true;
+    // Another command on it could be what the server ends.
+    this.#outdated.add(connection);
+    this.#ids.get(connection)?.then(
+      (id) => {
+        if (this.#waiting.has(command)) this.#connector.unblock(String(id));
+      },
+      () => {},
+    );
+    return true;
+  }
+
+  recalls(command: Command): boolean {
+    return this.#recalled.has(command);
+  }
+
+  /** It goes elsewhere, and is not settled here. */
+  leave(command: Command): void {
+    const connection = this.#waiting.get(command);
+    this.#recalled.delete(command);
+    if (connection !== undefined) this.#release(command, connection);
+  }
+
+  /** Closes as soon as nothing waits, and a second later at most. */
+  async retire(): Promise<void> {
+    this.#closed = true;
+    if (this.#waiting.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.after(RETIRE_MS, resolve);
+        this.#drained = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    this.close();
+  }
+
   /** The server does not answer: what waits there fails now. */
   abandon(): void {
     this.#idle.length = 0;
@@ -97,6 +160,7 @@ export class BlockingPool {
    */
   #sendByNew(command: Command): void {
     const connection = this.#open();
+    this.#unsent.add(command);
     let late = false;
     let cause: Error | undefined;
     const failed = (error: Error): void => {
@@ -114,12 +178,22 @@ export class BlockingPool {
       () => {
         timer?.cancel();
         connection.off('error', failed);
-        if (late) this.#release(connection);
-        else this.#issue(command, connection);
+        this.#unsent.delete(command);
+        if (late || this.#recalled.has(command)) {
+          this.#keep(connection);
+          if (!late) command.reject(unblocked());
+          return;
+        }
+        const id = ownCommand('client', ['id']);
+        id.promise.catch(() => {});
+        this.#ids.set(connection, id.promise);
+        connection.sendCommand(id);
+        this.#issue(command, connection);
       },
       (error: Error) => {
         timer?.cancel();
-        command.reject(this.#connector.unsent(cause ?? error));
+        this.#unsent.delete(command);
+        command.reject(this.#recalled.has(command) ? unblocked() : this.#connector.unsent(cause ?? error));
         this.#drop(connection);
       },
     );
@@ -127,7 +201,8 @@ export class BlockingPool {
 
   #issue(command: Command, connection: Redis): void {
     this.#connector.counts.commands++;
-    const back = (): void => this.#release(connection);
+    this.#waiting.set(command, connection);
+    const back = (): void => this.#release(command, connection);
     command.promise.then(back, back);
     connection.sendCommand(command);
   }
@@ -144,7 +219,15 @@ export class BlockingPool {
     return connection;
   }
 
-  #release(connection: Redis): void {
+  #release(command: Command, connection: Redis): void {
+    // It may wait elsewhere by now.
+    if (this.#waiting.get(command) !== connection) return;
+    this.#waiting.delete(command);
+    this.#keep(connection);
+    if (this.#waiting.size === 0) this.#drained?.();
+  }
+
+  #keep(connection: Redis): void {
     const usable = this.#all.has(connection) && !this.#outdated.has(connection) && connection.status === 'ready';
     if (usable && this.#idle.length < MAX_IDLE) this.#idle.push(connection);
     else this.#drop(connection);

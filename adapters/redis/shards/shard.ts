@@ -22,6 +22,7 @@ import { Prober } from './prober.js';
 import { refusalOf } from './refusal.js';
 import { Replicas } from './replicas.js';
 import { PrimaryRole } from './role.js';
+import { sendAside } from './send-aside.js';
 import { ShardCounts } from './shard-counts.js';
 import type { HostOf, WatchOf } from './shard-host.js';
 import { isOut, type ShardState } from './state.js';
@@ -67,6 +68,8 @@ export class Shard implements Target {
   readonly #prober: Prober;
   #cause: Error | undefined;
   #closed = false;
+  /** Closed by discovery, not by the caller. */
+  #retired = false;
 
   constructor(host: ShardHost, name: string, ordinal: number, endpoint: Endpoint) {
     this.name = name;
@@ -97,9 +100,9 @@ export class Shard implements Target {
     const { service, clock, driver, keepsUnsent } = this.#host;
     const errors: ConnectionErrors = {
       unsent: (cause) => this.unsent(cause),
-      lost: (cause) => (this.#closed ? cause : connectionLost(service.name, this.name, cause)),
+      lost: (cause) => (this.#closed && !this.#retired ? cause : connectionLost(service.name, this.name, cause)),
       answered: (error, command) => {
-        this.counts.answered(command);
+        if (!this.blocking.recalls(command)) this.counts.answered(command);
         this.#role?.refused(error);
       },
       broke: this.counts.broke,
@@ -266,6 +269,28 @@ export class Shard implements Target {
     this.blocking.close();
     if (this.state === 'down') endConnection(this.connection);
     else await farewell(this.connection, this.#host.clock);
+  }
+
+  /**
+   * Discovery lists it no longer: what is recalled of the commands that wait here comes back first,
+   * and what is under way finishes.
+   */
+  async retire(): Promise<void> {
+    if (this.#closed) return;
+    this.#retired = true;
+    this.#stop();
+    this.#replicas.quit();
+    await this.blocking.retire();
+    if (this.state === 'down') endConnection(this.connection);
+    else await farewell(this.connection, this.#host.clock);
+  }
+
+  /** Ends the wait of another connection; the server refuses, or answers that with UNBLOCKED. */
+  unblock(id: string): void {
+    const command = ownCommand('client', ['unblock', id, 'ERROR']);
+    command.promise.catch(() => {});
+    if (this.#inTransaction) sendAside(command, this);
+    else if (this.connection.status === 'ready') this.connection.sendCommand(command);
   }
 
   disconnect(): void {

@@ -1,0 +1,34 @@
+import type { Command } from '../driver/driver.js';
+
+const MS_PER_S = 1_000;
+const LEAST_S = 0.001;
+
+/** Where a command that blocks has its time limit, and in what unit. */
+function limitOf({ name, args }: Command): { readonly at: number; readonly unitMs: number } {
+  switch (name.toLowerCase()) {
+    case 'xread':
+    case 'xreadgroup':
+      return { at: args.findIndex((arg) => String(arg).toLowerCase() === 'block') + 1, unitMs: 1 };
+    case 'blmpop':
+    case 'bzmpop':
+      return { at: 0, unitMs: MS_PER_S };
+    case 'blmovem':
+      return { at: 4, unitMs: MS_PER_S };
+    default:
+      return { at: args.length - 1, unitMs: MS_PER_S };
+  }
+}
+
+/**
+ * Takes what has passed off its time limit; 0 is for ever. Whole seconds stay whole: servers before
+ * Redis 6 know no others.
+ */
+export function leftToWait(command: Command, passedMs: number): void {
+  const { at, unitMs } = limitOf(command);
+  const given = Number(command.args[at]);
+  if (!(given > 0)) return;
+  const left = given - passedMs / unitMs;
+  command.args[at] = String(
+    Number.isInteger(given) ? Math.max(1, Math.ceil(left)) : Math.max(LEAST_S, left).toFixed(3),
+  );
+}

@@ -1,0 +1,3 @@
+import { describeOwnersOfWaiting } from './owners-of-waiting.js';
+
+describeOwnersOfWaiting('6');
