@@ -309,7 +309,7 @@ export class ShardedRedis extends Redis {
     this.#dispatch.router.ownersChanged();
     for (const shard of shards) {
       this.#policy.left(shard);
-      void shard.retire();
+      void shard.quit(true);
     }
   }
 

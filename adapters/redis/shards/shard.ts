@@ -261,26 +261,17 @@ export class Shard implements Target {
     else if (this.state !== 'up') throw new Error('Connection is closed.');
   }
 
-  /** Lets the commands under way finish, then closes. */
-  async quit(): Promise<void> {
-    if (this.#closed) return;
-    this.#stop();
-    this.#replicas.quit();
-    this.blocking.close();
-    if (this.state === 'down') endConnection(this.connection);
-    else await farewell(this.connection, this.#host.clock);
-  }
-
   /**
-   * Discovery lists it no longer: what is recalled of the commands that wait here comes back first,
-   * and what is under way finishes.
+   * Lets the commands under way finish, then closes. `retired`: discovery lists it no longer, and
+   * what is recalled of those that wait comes back first.
    */
-  async retire(): Promise<void> {
+  async quit(retired = false): Promise<void> {
     if (this.#closed) return;
-    this.#retired = true;
+    this.#retired = retired;
     this.#stop();
     this.#replicas.quit();
-    await this.blocking.retire();
+    if (retired) await this.blocking.retire();
+    else this.blocking.close();
     if (this.state === 'down') endConnection(this.connection);
     else await farewell(this.connection, this.#host.clock);
   }
