@@ -39,6 +39,7 @@ export class Dispatch {
     this.router = new Router({
       own,
       clock,
+      take: (command) => this.take(command),
       subscribe: (command, name) => this.subscriptions.handle(command, name, host.currentSet()),
       remember: (command, name) => host.remember(command, name),
       currentSet: () => host.currentSet(),
@@ -58,7 +59,7 @@ export class Dispatch {
   }
 
   /** Settles the command one way or the other. */
-  take(command: Command, stream: WriteableStream | undefined): void {
+  take(command: Command, stream?: WriteableStream): void {
     if (this.#host.currentSet().shards.length === 0) this.#hold(command, stream);
     else if (stream === undefined || !this.#transactions.take(command, stream)) this.router.route(command);
   }

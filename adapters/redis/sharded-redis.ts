@@ -323,7 +323,7 @@ export class ShardedRedis extends Redis {
       current: () => this.#set,
       keysOf: (command) => this.#dispatch.router.keysOf(command),
       placesOf: (command) => this.#dispatch.router.placesOf(command),
-      route: (command) => this.#dispatch.router.route(command),
+      route: (command) => this.#dispatch.take(command),
       error: (error) => this.#heard('error', error),
     };
   }

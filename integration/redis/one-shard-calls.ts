@@ -266,6 +266,13 @@ export const CALLS: readonly (readonly [name: string, call: Call])[] = [
       return [queued, (await r.exec())[1]];
     },
   ],
+  [
+    'what blocks within a multi without a pipeline',
+    async (r) => {
+      await r.multi({ pipeline: false });
+      return [await r.blpop('nothing', 0), await r.exec()];
+    },
+  ],
   ['exec alone', (r) => r.exec()],
   ['discard alone', (r) => r.discard()],
   ['watch', async (r) => [await r.watch('t'), await r.multi().get('t').exec(), await r.unwatch()]],

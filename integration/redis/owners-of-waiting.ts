@@ -125,6 +125,64 @@ export function describeOwnersOfWaiting(version: string): void {
       expect(got.length).toBeGreaterThan(0);
     });
 
+    it('are recalled also where that overtakes them', async () => {
+      const two = all.servers.slice(0, 2);
+      await using over = redisOver(two);
+      const { redis, resolver } = over;
+      await redis.ping();
+      for (let turn = 0; turn < 10; turn++) {
+        // Connections that were used before: nothing comes before the command that waits.
+        await Promise.all(KEYS.slice(0, 4).map((key) => redis.blpop(key, 0.01)));
+        const got = new Map<string, unknown>();
+        for (const key of KEYS.slice(0, 4)) {
+          redis.blpop(key, FOREVER).then(
+            (reply) => got.set(key, reply?.[1]),
+            (error: unknown) => got.set(key, error),
+          );
+        }
+        resolver.update('cache', endpointsOf(turn % 2 === 0 ? all.servers : two));
+        await until('all wait', async () => (await blockedAt(turn % 2 === 0 ? all.servers : two, redis)) === 4);
+        for (const key of KEYS.slice(0, 4)) await redis.rpush(key, `job ${turn}`);
+        await until('all have one', () => got.size === 4);
+        expect([...new Set(got.values())]).toEqual([`job ${turn}`]);
+      }
+    });
+
+    it('are refused, as anew, where their keys have several owners by now', async () => {
+      await using over = redisOver(all.servers.slice(0, 1));
+      const { redis, resolver } = over;
+      const popped = redis.blpop(...KEYS, FOREVER).catch((error: unknown) => error);
+      const pushed = redis.blmove(KEYS[0]!, KEYS[0]!, 'LEFT', 'RIGHT', FOREVER);
+      await until('both wait', async () => (await blockedAt(all.servers.slice(0, 1), redis)) === 2);
+      resolver.update('cache', endpointsOf(all.servers));
+      expect(await popped).toMatchObject({ code: 'FAIRLEAD_CROSS_SHARD' });
+      await until('one waits', async () => (await blockedAt(all.servers, redis)) === 1);
+      await redis.rpush(KEYS[0]!, 'job');
+      expect(await pushed).toBe('job');
+    });
+
+    it('read a stream on as members of their group', async () => {
+      const two = all.servers.slice(0, 2);
+      await using over = redisOver(two);
+      const { redis, resolver } = over;
+      for (const key of KEYS) await redis.xgroup('CREATE', `stream:${key}`, 'block', '$', 'MKSTREAM');
+      const before = KEYS.filter((key) => redis.shardFor(`stream:${key}`) === 's1');
+      const read = before.map((key) =>
+        redis.xreadgroup('GROUP', 'block', '7', 'BLOCK', 60_000, 'STREAMS', `stream:${key}`, '>').catch(String),
+      );
+      await until('all wait', async () => (await blockedAt(two, redis)) === before.length);
+      resolver.update('cache', endpointsOf(all.servers));
+      const moved = before.map((key) => redis.shardFor(`stream:${key}`) !== 's1');
+      expect(new Set(moved).size).toBe(2);
+      await until('some stay', async () => (await blockedAt(two, redis)) === moved.filter((gone) => !gone).length);
+      for (const [i, key] of before.entries()) if (!moved[i]) await redis.xadd(`stream:${key}`, '*', 'f', 'v');
+      for (const [i, reply] of (await Promise.all(read)).entries()) {
+        // Without a hand-over the group is not there.
+        if (moved[i]) expect(reply).toContain('NOGROUP');
+        else expect(reply).toMatchObject([[`stream:${before[i]}`, [[expect.any(String), ['f', 'v']]]]]);
+      }
+    });
+
     it('return to a shard that is back, from those that stood in for it', async () => {
       await using over = redisOver(all.servers, { onFailure: 'next' });
       const { redis } = over;

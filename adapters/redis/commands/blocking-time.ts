@@ -7,8 +7,10 @@ const LEAST_S = 0.001;
 function limitOf({ name, args }: Command): { readonly at: number; readonly unitMs: number } {
   switch (name.toLowerCase()) {
     case 'xread':
+      return { at: behindBlock(args, 0), unitMs: 1 };
     case 'xreadgroup':
-      return { at: args.findIndex((arg) => String(arg).toLowerCase() === 'block') + 1, unitMs: 1 };
+      // GROUP, and two names that may be called anything.
+      return { at: behindBlock(args, 3), unitMs: 1 };
     case 'blmpop':
     case 'bzmpop':
       return { at: 0, unitMs: MS_PER_S };
@@ -17,6 +19,10 @@ function limitOf({ name, args }: Command): { readonly at: number; readonly unitM
     default:
       return { at: args.length - 1, unitMs: MS_PER_S };
   }
+}
+
+function behindBlock(args: Command['args'], from: number): number {
+  return args.findIndex((arg, i) => i >= from && String(arg).toLowerCase() === 'block') + 1;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface RouterHost {
   readonly own: ShardedSettings;
   readonly clock: Clock;
   currentSet(): ShardSet;
+  /** Routes it, as soon as there is a shard. */
+  take(command: Command): void;
   /** SUBSCRIBE and its like. */
   subscribe(command: Command, name: string): void;
   /** SELECT, AUTH, CLIENT SETNAME: for the connections to come. */
@@ -51,7 +53,7 @@ export class Router implements TransactionRouter {
     this.#waiting = new WaitingCommands({
       clock: host.clock,
       ownerOf: (key) => this.ownerOf(key),
-      route: (command) => this.route(command),
+      route: (command) => host.take(command),
     });
     this.#renames = host.own.onFailure === 'next' && host.own.quarantine === 'generation';
   }
@@ -97,7 +99,8 @@ export class Router implements TransactionRouter {
     if (rule?.to === 'remembered') this.#host.remember(command, name);
     if (name === 'multi') shard.shard.beginTransaction();
     else if (ENDS_TRANSACTION.has(name)) shard.shard.endTransaction();
-    if (isBlocking(name, command.args)) this.#waiting.send(command, keys[0], shard);
+    // Within MULTI it does not block, and is queued with the others.
+    if (isBlocking(name, command.args) && !shard.shard.inTransaction) this.#waiting.send(command, keys, shard);
     else shard.send(command);
   }
 
@@ -158,7 +161,7 @@ export class Router implements TransactionRouter {
         return;
       }
     }
-    if (isBlocking(name, command.args)) this.#waiting.send(command, keys[0], shard);
+    if (isBlocking(name, command.args)) this.#waiting.send(command, keys, shard);
     else shard.send(command);
   }
 

@@ -7,6 +7,7 @@ import { leftToWait } from './blocking-time.js';
 export interface WaitingHost {
   readonly clock: Clock;
   ownerOf(key: RedisKey): Target;
+  /** Decides anew where it goes. */
   route(command: Command): void;
 }
 
@@ -14,7 +15,7 @@ interface Waiting {
   /** As its caller made it: on its way keys may get other names. */
   readonly made: MadeCommand;
   readonly sinceMs: number;
-  readonly key: RedisKey;
+  readonly keys: readonly RedisKey[];
   shard: Shard;
   recalled: boolean;
 }
@@ -33,28 +34,29 @@ export class WaitingCommands {
     this.#host = host;
   }
 
-  /** Sends it to the owner of its keys, of which `key` is the first. */
-  send(command: Command, key: RedisKey | undefined, owner: Target): void {
-    if (key !== undefined) this.#add(command, key, owner.shard);
+  /** Sends it to the owner of its keys. */
+  send(command: Command, keys: readonly RedisKey[], owner: Target): void {
+    if (keys.length > 0) this.#add(command, keys, owner.shard);
     owner.blocking.send(command);
   }
 
   /** Keys may have other owners now. */
   check(): void {
     for (const [command, each] of this.#waiting) {
-      if (each.recalled || this.#host.ownerOf(each.key).shard === each.shard) continue;
+      // One key is enough: what has keys of several owners then is refused, as anew.
+      if (each.recalled || each.keys.every((key) => this.#host.ownerOf(key).shard === each.shard)) continue;
       each.recalled = each.shard.blocking.recall(command);
     }
   }
 
-  #add(command: Command, key: RedisKey, shard: Shard): void {
+  #add(command: Command, keys: readonly RedisKey[], shard: Shard): void {
     const known = this.#waiting.get(command);
     if (known !== undefined) {
       known.shard = shard;
       return;
     }
     const made = asMade(command);
-    const waiting = { made, sinceMs: this.#host.clock.now(), key, shard, recalled: false };
+    const waiting = { made, sinceMs: this.#host.clock.now(), keys, shard, recalled: false };
     this.#waiting.set(command, waiting);
     const over = (): void => void this.#waiting.delete(command);
     command.promise.then(over, over);

@@ -1,24 +1,30 @@
 import { judgeAfter } from '../../../src/adapter.js';
 import { type Clock, FairleadError } from '../../../src/index.js';
 import { timedOut } from '../driver/deadlines.js';
-import { type Command, endConnection, ownCommand, type Redis, type RedisOptions } from '../driver/driver.js';
+import {
+  type Command,
+  endConnection,
+  inflightOn,
+  ownCommand,
+  type Redis,
+  type RedisOptions,
+} from '../driver/driver.js';
 import type { ShardCounts } from './shard-counts.js';
+import { type Unblocker, unblock } from './unblock.js';
 
 /** What the connections are made by. */
-interface Connector {
+interface Connector extends Unblocker {
   readonly name: string;
-  connect(options?: RedisOptions): Redis;
   readonly counts: ShardCounts;
   /** Why nothing can be sent now; undefined where it can. */
   refusal(): Error | undefined;
-  /** Ends the wait of the connection with this id. */
-  unblock(id: string): void;
-  /** The error of a command that was not sent. */
-  unsent(cause: Error): Error;
 }
 
 /** What waits at a server that left, and cannot be recalled, fails after this. */
 const RETIRE_MS = 1_000;
+
+/** Between two attempts to end a wait that has not begun. */
+const UNBLOCK_AGAIN_MS = 20;
 
 /** As the server has it, for one that was recalled before it was sent. */
 const unblocked = (): Error => new Error('UNBLOCKED before it was sent');
@@ -107,13 +113,20 @@ export class BlockingPool {
     if (connection === undefined) return true;
     // Another command on it could be what the server ends.
     this.#outdated.add(connection);
-    this.#ids.get(connection)?.then(
-      (id) => {
-        if (this.#waiting.has(command)) this.#connector.unblock(String(id));
-      },
-      () => {},
-    );
+    // Refused: it goes on waiting.
+    this.#unblock(command, connection).catch(() => {});
     return true;
+  }
+
+  /**
+   * By another connection it may come before what it is to end, so it is said again until that was
+   * answered.
+   */
+  async #unblock(command: Command, connection: Redis): Promise<void> {
+    const id = String(await this.#ids.get(connection));
+    while (this.#waiting.get(command) === connection && !(await unblock(id, this.#connector))) {
+      await new Promise<void>((resolve) => void this.#clock.after(UNBLOCK_AGAIN_MS, resolve));
+    }
   }
 
   recalls(command: Command): boolean {
@@ -229,7 +242,8 @@ export class BlockingPool {
 
   #keep(connection: Redis): void {
     const usable = this.#all.has(connection) && !this.#outdated.has(connection) && connection.status === 'ready';
-    if (usable && this.#idle.length < MAX_IDLE) this.#idle.push(connection);
+    // By `blockingTimeout` ioredis may have given up what the server still has.
+    if (usable && inflightOn(connection) === 0 && this.#idle.length < MAX_IDLE) this.#idle.push(connection);
     else this.#drop(connection);
   }
 

@@ -1,7 +1,7 @@
 import type { Command, Redis, RedisOptions } from '../driver/driver.js';
 
 /** As much of a shard as it needs. */
-interface Connector {
+export interface AsideConnector {
   connect(options?: RedisOptions): Redis;
   /** The error of a command that was not sent. */
   unsent(cause: Error): Error;
@@ -12,7 +12,7 @@ interface Connector {
  * that runs a script answers nothing of what ioredis asks before it calls a connection ready, so
  * that is left out.
  */
-export function sendAside(command: Command, shard: Connector): void {
+export function sendAside(command: Command, shard: AsideConnector): void {
   const connection = shard.connect({ enableReadyCheck: false, retryStrategy: () => null } as RedisOptions);
   let cause: Error | undefined;
   connection.on('error', (error: Error) => {

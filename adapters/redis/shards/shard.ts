@@ -22,7 +22,6 @@ import { Prober } from './prober.js';
 import { refusalOf } from './refusal.js';
 import { Replicas } from './replicas.js';
 import { PrimaryRole } from './role.js';
-import { sendAside } from './send-aside.js';
 import { ShardCounts } from './shard-counts.js';
 import type { HostOf, WatchOf } from './shard-host.js';
 import { isOut, type ShardState } from './state.js';
@@ -274,14 +273,6 @@ export class Shard implements Target {
     else this.blocking.close();
     if (this.state === 'down') endConnection(this.connection);
     else await farewell(this.connection, this.#host.clock);
-  }
-
-  /** Ends the wait of another connection; the server refuses, or answers that with UNBLOCKED. */
-  unblock(id: string): void {
-    const command = ownCommand('client', ['unblock', id, 'ERROR']);
-    command.promise.catch(() => {});
-    if (this.#inTransaction) sendAside(command, this);
-    else if (this.connection.status === 'ready') this.connection.sendCommand(command);
   }
 
   disconnect(): void {

@@ -18,6 +18,12 @@ describe('the time limit of a command that waits', () => {
     ['blmpop', [3, 2, 'a', 'b', 'LEFT'], 1_000, '2 2 a b LEFT'],
     ['bzmpop', [0, 1, 'a', 'MIN'], 1_000, '0 1 a MIN'],
     ['xread', ['COUNT', 2, 'BLOCK', 500, 'STREAMS', 'block', '9'], 100, 'COUNT 2 BLOCK 400 STREAMS block 9'],
+    [
+      'xreadgroup',
+      ['GROUP', 'block', '7', 'BLOCK', 500, 'STREAMS', 'a', '>'],
+      100,
+      'GROUP block 7 BLOCK 400 STREAMS a >',
+    ],
     ['xreadgroup', ['GROUP', 'g', 'c', 'block', 500, 'STREAMS', 'a', '>'], 900, 'GROUP g c block 1 STREAMS a >'],
   ];
   for (const [name, args, passedMs, then] of cases) {
