@@ -1,8 +1,9 @@
-import type { Clock } from '../../src/index.js';
+import { isUnlisted } from '../../src/adapter.js';
+import type { Clock, Service } from '../../src/index.js';
 import { Router } from './commands/router.js';
 import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
-import { shardUnavailable, undiscovered } from './common/errors.js';
+import { shardUnavailable, undiscovered, unlisted } from './common/errors.js';
 import type { ShardedSettings } from './common/options.js';
 import type { Command, RedisOptions, WriteableStream } from './driver/driver.js';
 import { PendingCommands } from './shards/pending-commands.js';
@@ -11,6 +12,7 @@ import type { ShardSet } from './shards/shard-set.js';
 /** What it leaves to the client. */
 export interface DispatchHost {
   readonly own: ShardedSettings;
+  readonly service: Service;
   readonly options: RedisOptions;
   readonly clock: Clock;
   currentSet(): ShardSet;
@@ -77,6 +79,12 @@ export class Dispatch {
     for (const { commands, via } of this.#undiscovered.takeAll()) this.take(commands[0]!, via);
   }
 
+  /** Perhaps it knows that there is no such service: then nothing waits for it. */
+  discoveryFailed(): void {
+    if (!isUnlisted(this.#host.service.discovery)) return;
+    for (const { commands, via } of this.#undiscovered.takeAll()) this.#hold(commands[0]!, via);
+  }
+
   close(): void {
     this.subscriptions.close();
     this.#undiscovered.close(this.#host.own.service);
@@ -88,7 +96,9 @@ export class Dispatch {
   }
 
   #hold(command: Command, stream: WriteableStream | undefined): void {
-    if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
+    const { discovery, name } = this.#host.service;
+    if (isUnlisted(discovery)) command.reject(unlisted(name, discovery.error));
+    else if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
     else {
       const why = `is not known yet, and ${this.#limit} commands wait for discovery already`;
       command.reject(shardUnavailable(this.#host.own.service, 'of the key', why));

@@ -64,7 +64,7 @@ export class ShardedRedis extends Redis {
   readonly #handover: Handover | undefined;
   readonly #status: ClientStatus;
   readonly #remembered: Remembered;
-  #unlisten: (() => void) | undefined;
+  #listening: readonly (() => void)[] = [];
   #unregister: (() => void) | undefined;
   #started = false;
   #ended = false;
@@ -122,6 +122,7 @@ export class ShardedRedis extends Redis {
     );
     this.#dispatch = new Dispatch({
       own,
+      service: this.#service,
       options: this.options,
       clock,
       currentSet: () => this.#set,
@@ -286,7 +287,10 @@ export class ShardedRedis extends Redis {
   #start(): void {
     this.#started = true;
     setStatus(this, 'connecting');
-    this.#unlisten = this.#service.on('endpoints', () => this.#update());
+    this.#listening = [
+      this.#service.on('endpoints', () => this.#update()),
+      this.#service.on('error', () => this.#dispatch.discoveryFailed()),
+    ];
     this.#update();
   }
 
@@ -363,7 +367,7 @@ export class ShardedRedis extends Redis {
     if (this.#ended) return;
     this.#ended = true;
     this.#unregister?.();
-    this.#unlisten?.();
+    for (const stop of this.#listening) stop();
     this.#handover?.close();
     this.#policy.close();
     this.#dispatch.close();

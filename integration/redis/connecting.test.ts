@@ -56,6 +56,24 @@ describe('a client that connects', () => {
     redis.disconnect();
   });
 
+  it('refuses commands at once where discovery does not list the service, until it does', async () => {
+    const resolver = staticResolver({ cahce: [] });
+    const mesh = createMesh({ resolver });
+    const redis = new ShardedRedis(mesh, { service: 'cache', commandTimeout: 600_000 });
+    const said = { code: 'FAIRLEAD_NO_ENDPOINT', service: 'cache', message: expect.stringContaining("'cahce'") };
+    // The first waits for what discovery has to say.
+    await expect(redis.get('a')).rejects.toMatchObject(said);
+    await expect(redis.get('a')).rejects.toMatchObject(said);
+    await expect(redis.blpop('a', 0)).rejects.toMatchObject(said);
+    expect(await redis.pipeline().get('a').exec()).toMatchObject([[said]]);
+    await expect(redis.multi().get('a').exec()).rejects.toMatchObject({ code: 'FAIRLEAD_NO_ENDPOINT' });
+    await expect(redis.subscribe('news')).rejects.toMatchObject(said);
+    resolver.update('cache', endpointsOf(servers.servers));
+    expect(await redis.set('listed', '1')).toBe('OK');
+    redis.disconnect();
+    await mesh.close();
+  });
+
   it('rejects connect() when the servers accept and never answer', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');

@@ -141,6 +141,13 @@ export function undiscovered(service: string, timeoutMs: number | undefined): Fa
   return new FairleadError('FAIRLEAD_DEADLINE_EXCEEDED', message, { service });
 }
 
+/** Discovery knows of no such service: a misspelt name, most likely. Nothing was sent. */
+export function unlisted(service: string, cause?: Error): FairleadError {
+  const because = cause === undefined ? '' : ` (${cause.message.replace(/\.$/, '')})`;
+  const message = `Discovery does not list the service '${service}'${because}. Check the name. Nothing was sent.`;
+  return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service, cause });
+}
+
 /** There is no server to connect to, or to place a key on. `cause`: the error of discovery. */
 export function noShards(service: string, cause?: Error): FairleadError {
   const message = `Discovery has reported no server of '${service}' yet.`;
