@@ -142,8 +142,8 @@ export function describeHandover(version: string): void {
           );
         }
       });
-      for (let turn = 0; turn < 6; turn++) {
-        await new Promise((resolve) => setTimeout(resolve, 150));
+      for (let turn = 0; turn < 16; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 60));
         if (turn % 2 === 0) join(over);
         else leave(over);
       }

@@ -250,12 +250,16 @@ export class Handover implements RouteSource {
   #sweep(shard: Shard): void {
     const { signal } = this.#sweeps;
     const { ring } = this.#host.current();
+    const ended = this.#carrier.ended();
     const ready = async (): Promise<void> => {
+      await ended;
       while (this.#settling.over !== undefined) await this.#settling.over;
     };
     void this.#sweeper
       .run({ shard, ring, signal, ready, visit: (keys) => this.#carrier.bringAll(keys, shard) })
-      .then((clean) => {
+      .then(async (clean) => {
+        // Also where another client has swept it.
+        await ended;
         if (!clean || signal.aborted) return;
         this.#windows.markClean(shard);
         this.#closeWindows();

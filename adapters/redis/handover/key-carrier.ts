@@ -76,6 +76,14 @@ export class KeyCarrier {
     this.#settled.clear();
   }
 
+  /**
+   * Resolves when all that is under way now has ended. A move that was begun for the topology before
+   * may still put its key at a shard that owns it no longer.
+   */
+  async ended(): Promise<void> {
+    await Promise.all(this.#tails.values());
+  }
+
   /** No window is open any longer, or it was learnt of one before any key was looked for. */
   forget(): void {
     this.#settled.clear();
@@ -144,10 +152,13 @@ export class KeyCarrier {
     // Not by a change that is remembered: this client does not move it.
     if (!this.#windows.sourcesOf(key, owner).includes(from)) return true;
     const id = idOf(key);
+    const change = this.#change;
     let gone = false;
     const bring = async (): Promise<void> => {
       const known = this.#settled.has(id);
       await this.#bringHere(id, key);
+      // Or else it may belong where it is by now.
+      if (change !== this.#change) return;
       // Written there since it was brought, by a client that had not heard of the change.
       if (known && this.#settled.get(id) === undefined) await this.#move(key, from, owner);
       gone = this.#settled.get(id) !== from;
@@ -212,6 +223,7 @@ export class KeyCarrier {
     let stays: Shard | undefined;
     let found = false;
     for (const from of this.#windows.sourcesOf(key, to)) {
+      if (change !== this.#change) return;
       let move: Move;
       try {
         move = await this.#move(key, from, to);
