@@ -77,8 +77,8 @@ export class KeyCarrier {
   }
 
   /**
-   * Resolves when all that is under way now has ended. A move that was begun for the topology before
-   * may still put its key at a shard that owns it no longer.
+   * Resolves when all that is under way now has ended. A move that was begun for the topology
+   * before may still put its key at a shard that owns it no longer.
    */
   async ended(): Promise<void> {
     await Promise.all(this.#tails.values());

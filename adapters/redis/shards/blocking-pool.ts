@@ -173,13 +173,13 @@ export class BlockingPool {
    */
   #sendByNew(command: Command): void {
     const connection = this.#open();
-    this.#unsent.add(command);
     let late = false;
     let cause: Error | undefined;
     const failed = (error: Error): void => {
       cause = error;
     };
     connection.on('error', failed);
+    this.#unsent.add(command);
     const timer =
       this.#timeoutMs === undefined
         ? undefined
