@@ -12,24 +12,26 @@ interface MeasuredCall {
   readonly path: string;
   readonly telemetry: ChannelTelemetry;
   readonly counts: MethodCounts | undefined;
+  /** Since it began. */
+  elapsedMicros(): number;
   attemptEnded(attempt: AttemptRecord): void;
 }
 
 /** What is measured of one attempt of a call. */
 export class AttemptRecord implements AttemptFigures {
   readonly #call: MeasuredCall;
-  readonly #startMs: number;
+  /** Since its call began. */
+  readonly #startMicros: number;
   endpoint: Endpoint | undefined = undefined;
-  /** NaN while it goes on. */
-  durationMs: number = Number.NaN;
+  /** -1 while it goes on. */
+  durationMicros = -1;
   sentBytes = 0;
   receivedBytes = 0;
   #streaming = false;
-  #ended = false;
 
-  constructor(call: MeasuredCall, startMs: number) {
+  constructor(call: MeasuredCall, startMicros: number) {
     this.#call = call;
-    this.#startMs = startMs;
+    this.#startMicros = startMicros;
     call.telemetry.attempt(call.path, call.counts, undefined, this);
   }
 
@@ -38,7 +40,11 @@ export class AttemptRecord implements AttemptFigures {
    * could use it.
    */
   get awaitsStream(): boolean {
-    return !this.#streaming && !this.#ended;
+    return !this.#streaming && !this.hasEnded;
+  }
+
+  get hasEnded(): boolean {
+    return this.durationMicros >= 0;
   }
 
   /**
@@ -105,25 +111,26 @@ export class AttemptRecord implements AttemptFigures {
   }
 
   end(code: status): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.hasEnded) return;
     const { telemetry, path, counts } = this.#call;
-    this.durationMs = telemetry.clock.now() - this.#startMs;
+    this.durationMicros = this.#call.elapsedMicros() - this.#startMicros;
     telemetry.attempt(path, counts, code, this);
     this.#call.attemptEnded(this);
   }
 
-  get endMs(): number {
-    return this.#startMs + this.durationMs;
+  /** Since its call began. */
+  get endMicros(): number {
+    return this.#startMicros + this.durationMicros;
   }
 }
 
 const RECORD: unique symbol = Symbol('record');
 
+type Send = Stream['sendMessageWithContext'];
 type CountedStream = Stream & { [RECORD]?: AttemptRecord };
 
 /** In place of the method of its class. */
-function sendCounted(this: CountedStream, ...[context, message]: Parameters<Stream['sendMessageWithContext']>): void {
+function sendCounted(this: CountedStream, context: Parameters<Send>[0], message: Parameters<Send>[1]): void {
   this[RECORD]?.sent(message);
   (Object.getPrototypeOf(this) as Stream).sendMessageWithContext.call(this, context, message);
 }

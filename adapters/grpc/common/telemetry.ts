@@ -15,14 +15,15 @@ const MICROS_PER_MS = 1_000;
 /** What of an attempt is not the channel's; read at once. */
 export interface AttemptFigures {
   readonly endpoint: Endpoint | undefined;
-  readonly durationMs: number;
+  /** Negative while it goes on. */
+  readonly durationMicros: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
 
 export interface CallFigures extends Repeats {
-  readonly durationMs: number;
-  readonly retryDelayMs: number;
+  readonly durationMicros: number;
+  readonly retryDelayMicros: number;
 }
 
 /**
@@ -56,9 +57,9 @@ export class ChannelTelemetry {
 
   call(path: string, counts: MethodCounts | undefined, code: status, figures: CallFigures): void {
     if (counts !== undefined) {
-      const micros = figures.durationMs * MICROS_PER_MS;
-      counts.callEnded(code, micros, figures.retryDelayMs * MICROS_PER_MS, figures);
-      this.#counter.operations.of(counts.method, nameOf(code), code !== status.OK).add(micros);
+      const { durationMicros } = figures;
+      counts.callEnded(code, durationMicros, figures.retryDelayMicros, figures);
+      this.#counter.operations.of(counts.method, nameOf(code), code !== status.OK).add(durationMicros);
     }
     if (!calls.hasSubscribers) return;
     const message: GrpcCallMessage = {
@@ -67,11 +68,11 @@ export class ChannelTelemetry {
       target: this.#target,
       method: methodOf(path),
       status: nameOf(code),
-      durationMs: figures.durationMs,
+      durationMs: figures.durationMicros / MICROS_PER_MS,
       retries: figures.retries,
       hedges: figures.hedges,
       transparentRetries: figures.transparentRetries,
-      retryDelayMs: figures.retryDelayMs,
+      retryDelayMs: figures.retryDelayMicros / MICROS_PER_MS,
     };
     calls.publish(message);
   }
@@ -80,7 +81,7 @@ export class ChannelTelemetry {
   attempt(path: string, counts: MethodCounts | undefined, code: status | undefined, figures: AttemptFigures): void {
     if (counts !== undefined) {
       if (code === undefined) counts.started[0]!++;
-      else counts.attemptEnded(code, figures.durationMs * MICROS_PER_MS, figures.sentBytes, figures.receivedBytes);
+      else counts.attemptEnded(code, figures.durationMicros, figures.sentBytes, figures.receivedBytes);
       if (code !== undefined && figures.endpoint !== undefined)
         this.#counter.bytes(figures.endpoint, figures.sentBytes, figures.receivedBytes);
     }
@@ -93,7 +94,7 @@ export class ChannelTelemetry {
       endpoint: figures.endpoint,
       what: code === undefined ? 'started' : 'ended',
       status: code === undefined ? undefined : nameOf(code),
-      durationMs: figures.durationMs,
+      durationMs: code === undefined ? Number.NaN : figures.durationMicros / MICROS_PER_MS,
       sentBytes: figures.sentBytes,
       receivedBytes: figures.receivedBytes,
     };

@@ -47,8 +47,8 @@ function setUp(names: Parameters<typeof testMesh>[0] = { users: endpoints(2) }, 
   return { ...world, collect, run, producer };
 }
 
-const NO_ATTEMPT = { endpoint: undefined, durationMs: Number.NaN, sentBytes: 0, receivedBytes: 0 };
-const NO_REPEATS = { retries: 0, hedges: 0, transparentRetries: 0, retryDelayMs: 0 };
+const NO_ATTEMPT = { endpoint: undefined, durationMicros: -1, sentBytes: 0, receivedBytes: 0 };
+const NO_REPEATS = { retries: 0, hedges: 0, transparentRetries: 0, retryDelayMicros: 0 };
 
 /** As `registerGrpc` makes it. */
 function grpcPart(mesh: Mesh): GrpcCounts {
@@ -116,12 +116,12 @@ describe('the metric producer', () => {
     const counts = grpcPart(mesh);
     const telemetry = new ChannelTelemetry(upstream, common.target, mesh.clock, counts);
     const method = telemetry.countsOf('/a.B/C');
-    const attempt = { endpoint, durationMs: 11, sentBytes: 10, receivedBytes: 5_000 };
-    telemetry.attempt('/a.B/C', method, undefined, { ...attempt, durationMs: Number.NaN });
+    const attempt = { endpoint, durationMicros: 11_000, sentBytes: 10, receivedBytes: 5_000 };
+    telemetry.attempt('/a.B/C', method, undefined, { ...attempt, durationMicros: -1 });
     telemetry.attempt('/a.B/C', method, status.OK, attempt);
-    telemetry.attempt('/a.B/C', method, status.UNAVAILABLE, { ...attempt, durationMs: 0.9, sentBytes: 1_024 });
-    const repeats = { retries: 2, hedges: 1, transparentRetries: 0, retryDelayMs: 38 };
-    telemetry.call('/a.B/C', method, status.OK, { durationMs: 60, ...repeats });
+    telemetry.attempt('/a.B/C', method, status.UNAVAILABLE, { ...attempt, durationMicros: 900, sentBytes: 1_024 });
+    const repeats = { retries: 2, hedges: 1, transparentRetries: 0, retryDelayMicros: 38_000 };
+    telemetry.call('/a.B/C', method, status.OK, { durationMicros: 60_000, ...repeats });
     channel('fairlead:grpc:weighing').publish({
       ...common,
       weights: [1, 2],
@@ -167,7 +167,7 @@ describe('the metric producer', () => {
     const { mesh, collect } = setUp();
     const telemetry = new ChannelTelemetry(mesh.service('users'), 'fairlead:///users', mesh.clock, grpcPart(mesh));
     const end = (code: number): void =>
-      telemetry.call('/a.B/C', telemetry.countsOf('/a.B/C'), code, { ...NO_REPEATS, durationMs: 30 });
+      telemetry.call('/a.B/C', telemetry.countsOf('/a.B/C'), code, { ...NO_REPEATS, durationMicros: 30_000 });
     for (const code of [status.OK, status.OK, status.NOT_FOUND, 99]) end(code);
     const durations = (await collect()).get('rpc.client.call.duration')!;
     const of = { 'rpc.system.name': 'grpc', 'rpc.method': 'a.B/C', 'server.address': 'users' };
