@@ -48,6 +48,7 @@ export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
 export type { MeshPart, PartExplainer, PartQuestion } from './service/mesh-part.js';
 export { isUnlisted } from './service/readiness.js';
+export { callAbout } from './telemetry/call-about.js';
 export { publishNews } from './telemetry/news.js';
 export type { OperationMeter, OperationSeries } from './telemetry/operation-meter.js';
 export {

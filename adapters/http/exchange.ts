@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type CallRoute, routeOf, type TracedCall, tracerOf, whenAborted } from '../../src/adapter.js';
+import { type CallRoute, callAbout, routeOf, type TracedCall, tracerOf, whenAborted } from '../../src/adapter.js';
 import { type AcquireRequest, type Endpoint, type Lease, Outcome, type Timer } from '../../src/index.js';
 import { parseRetryAfter } from '../../src/resilience/index.js';
 import type { Attempt, Settle } from './attempt.js';
@@ -19,7 +19,7 @@ import { isStreamed, knownBytesOf, ReplayBody } from './replay-body.js';
 import { forAttempt, toSend } from './sent-request.js';
 import { shadowRequest } from './shadow.js';
 import { StableController } from './stable-controller.js';
-import { aboutOf, withTrace } from './traced.js';
+import { withTrace } from './traced.js';
 import { type HttpVerdict, isIdempotent, outcomeOfStatus, verdictOfError } from './verdict.js';
 
 const ABORTED = { name: 'AbortError', code: 'UND_ERR_ABORTED' };
@@ -297,7 +297,7 @@ export class Exchange extends Attempts implements AttemptHost<Attempt> {
       if (tracer === undefined) return pool.dispatch(this.#toSend(), attempt as Dispatcher.DispatchHandler);
       // Attempts of `service.call()` have a span already, in whose context this runs.
       if (!this.#conducted) {
-        this.#traced ??= tracer.call(aboutOf(service, this.#given));
+        this.#traced ??= tracer.call(callAbout('http', service.name, this.#given.method));
         attempt.traced = this.#traced.attempt(attempt.endpoint);
       }
       const send = (): boolean =>

@@ -1,12 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Dispatcher } from 'undici';
-import type { CallAbout, HeaderSetter, Tracer } from '../../src/adapter.js';
-import type { Service } from '../../src/index.js';
+import type { HeaderSetter, Tracer } from '../../src/adapter.js';
 import { withHeader, withoutHeaders } from './headers.js';
-
-export function aboutOf({ name }: Service, { method }: Dispatcher.DispatchOptions): CallAbout {
-  return { system: 'http', service: name, method };
-}
 
 /** Instrumentations of undici make a span of each request there, and tell the server of it. */
 const instrumented = channel('undici:request:create');

@@ -8,28 +8,20 @@ export interface SpanStart {
   readonly options: SpanOptions;
 }
 
-/** Methods may be named by callers: so many are kept, and the rest made each time. */
-const MAX_KEPT = 2_000;
-const MAX_KEPT_OF_ENDPOINT = 64;
-
-/** Of the calls themselves, by service and method: made once. */
+/**
+ * Of the calls themselves: made once for all that are alike, whose `CallAbout` is one object.
+ */
 export class CallStarts {
-  readonly #services = new Map<string, Map<string, SpanStart>>();
-  #kept = 0;
+  readonly #starts = new WeakMap<CallAbout, SpanStart>();
 
-  of(service: string, method: string): SpanStart {
-    let methods = this.#services.get(service);
-    const known = methods?.get(method);
-    if (known !== undefined) return known;
-    const attributes: Attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'server.address': service };
-    const start = { name: `Sent.${method}`, options: { kind: SpanKind.INTERNAL, attributes } };
-    if (this.#kept >= MAX_KEPT) return start;
-    this.#kept++;
-    if (methods === undefined) {
-      methods = new Map();
-      this.#services.set(service, methods);
+  of(about: CallAbout): SpanStart {
+    let start = this.#starts.get(about);
+    if (start === undefined) {
+      const { service, method = '' } = about;
+      const attributes: Attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'server.address': service };
+      start = { name: `Sent.${method}`, options: { kind: SpanKind.INTERNAL, attributes } };
+      this.#starts.set(about, start);
     }
-    methods.set(method, start);
     return start;
   }
 }
@@ -37,28 +29,24 @@ export class CallStarts {
 /** Of the first attempts on one endpoint, as `spec` has it. */
 interface FirstAttempts {
   readonly spec: Endpoint['spec'];
-  readonly service: string;
-  readonly grpc: Map<string | undefined, SpanStart>;
-  readonly http: Map<string | undefined, SpanStart>;
-  readonly call: Map<string | undefined, SpanStart>;
+  readonly starts: WeakMap<CallAbout, SpanStart>;
 }
 
-/** Of first attempts of calls that have no span of ours over them, by endpoint and method. */
+/** Of first attempts of calls that have no span of ours over them. */
 export class FirstAttemptStarts {
   readonly #endpoints = new WeakMap<Endpoint, FirstAttempts>();
 
   of(about: CallAbout, endpoint: Endpoint): SpanStart {
     const { spec } = endpoint;
     let firsts = this.#endpoints.get(endpoint);
-    if (firsts === undefined || firsts.spec !== spec || firsts.service !== about.service) {
-      firsts = { spec, service: about.service, grpc: new Map(), http: new Map(), call: new Map() };
+    if (firsts?.spec !== spec) {
+      firsts = { spec, starts: new WeakMap() };
       this.#endpoints.set(endpoint, firsts);
     }
-    const starts = firsts[about.system];
-    let start = starts.get(about.method);
+    let start = firsts.starts.get(about);
     if (start === undefined) {
       start = attemptStart(about, endpoint, 0, SpanKind.INTERNAL);
-      if (starts.size < MAX_KEPT_OF_ENDPOINT) starts.set(about.method, start);
+      firsts.starts.set(about, start);
     }
     return start;
   }

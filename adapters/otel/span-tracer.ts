@@ -39,9 +39,9 @@ export class SpanTracer implements Tracer {
 
   call(about: CallAbout): TracedCall {
     const active = context.active();
-    const { system, service, method = '', spanned } = about;
+    const { system, spanned } = about;
     if (system !== 'grpc' || spanned === true) return new SpannedCall(this.#otel, about, active, this.#firsts);
-    const { name, options } = this.#calls.of(service, method);
+    const { name, options } = this.#calls.of(about);
     const own = this.#otel.startSpan(name, options, active);
     if (!own.isRecording()) return new Unsampled(active, own);
     return new SpannedCall(this.#otel, about, trace.setSpan(active, own), this.#firsts, own);

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { classifyError, type OutcomeName, outcomeName } from '../runtime/outcome.js';
+import { callAbout } from '../telemetry/call-about.js';
 import { tracerOf } from '../telemetry/tracing.js';
 import type { CallHost, Run } from './host.js';
 
@@ -11,7 +12,7 @@ import type { CallHost, Run } from './host.js';
 export function tracedRun<T>(host: Pick<CallHost, 'name' | 'service'>, run: Run<T>): Run<T> {
   const tracer = tracerOf(host.service ?? host);
   if (tracer === undefined) return run;
-  const call = tracer.call({ system: 'call', service: host.name });
+  const call = tracer.call(callAbout('call', host.name));
   return (endpoint: Endpoint, signal: AbortSignal) => {
     const traced = call.attempt(endpoint);
     const end = (outcome: OutcomeName): void => {

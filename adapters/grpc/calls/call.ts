@@ -1,5 +1,5 @@
 import { status as Code, experimental, type Metadata, type MethodConfig, type StatusObject } from '@grpc/grpc-js';
-import { routeOf, type TracedCall, tracerOf } from '../../../src/adapter.js';
+import { callAbout, routeOf, type TracedCall, tracerOf } from '../../../src/adapter.js';
 import type { AcquireRequest, Clock, Endpoint, RoutingKey, Service } from '../../../src/index.js';
 import { REFUSED_STREAM } from '../common/status.js';
 import { type ChannelTelemetry, methodOf } from '../common/telemetry.js';
@@ -293,7 +293,7 @@ function traced(service: Service, path: string, metadata: Metadata): TracedCall 
   const tracer = tracerOf(service);
   if (tracer === undefined) return undefined;
   const spanned = metadata.get('traceparent').length > 0;
-  return tracer.call({ system: 'grpc', service: service.name, method: methodOf(path), spanned });
+  return tracer.call(callAbout('grpc', service.name, methodOf(path), spanned));
 }
 
 /** The first value of a name; of `baggage` all, which are one list (W3C Baggage, 3.2). */
