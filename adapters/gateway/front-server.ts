@@ -9,6 +9,7 @@ import type { Tunnel } from './forward/tunnel.js';
 import { FrontSessions } from './http2/front-sessions.js';
 import { peekPreface } from './http2/preface.js';
 import type { GatewaySettings } from './options.js';
+import { whenHeadRefused } from './refused-head.js';
 import { plainHead, responseOn } from './upgrades.js';
 
 /** How often Node looks for clients that are too slow; milliseconds. */
@@ -95,6 +96,13 @@ export class FrontServer {
     this.#server.on(
       'checkExpectation',
       inTurn((request, response) => refuse(request, response, 417)),
+    );
+    this.#server.on(
+      'clientError',
+      whenHeadRefused((request, socket, status) => {
+        socket.on('error', () => {});
+        refuse(request, responseOn(request, socket, clock), status);
+      }),
     );
     this.#server.on('connect', (request, socket: Socket) => {
       socket.on('error', () => {});

@@ -22,10 +22,12 @@ import { requestIdOf } from './head/request-id.js';
 import { BackServices } from './http2/back-services.js';
 import { StreamForwarding } from './http2/stream-forwarding.js';
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from './options.js';
+import { toldInstead } from './refused-head.js';
 import { preflightFor, preflightHeaders } from './routes/cors.js';
 import type { LiveRoute } from './routes/live-route.js';
 import type { Allowance, RouteLimit } from './routes/rate-limit.js';
 import { locationOf } from './routes/redirect.js';
+import { RouteFigures } from './routes/route-figures.js';
 import { RouteSet } from './routes/route-set.js';
 import { responseOn, upgradeOf } from './upgrades.js';
 
@@ -111,6 +113,8 @@ class LiveGateway implements Gateway, PassageHost {
   readonly #upgrades: readonly string[];
   readonly #tunnels = new Set<Tunnel>();
   #inflight = 0;
+  /** What no route had: 404, 405, heads that were refused. */
+  readonly #unroutedFigures = new RouteFigures();
   #closing: Promise<void> | undefined;
 
   constructor(mesh: Mesh, settings: GatewaySettings) {
@@ -230,9 +234,15 @@ class LiveGateway implements Gateway, PassageHost {
 
   ended(passage: Passage): void {
     this.#inflight--;
+    if (passage.status === 0) passage.status = toldInstead(passage.response);
     if (this.#accessLog !== undefined) logAccess(this.#accessLog, passage, this.clock);
     const { route, status, bytes, broken } = passage;
-    if (route === undefined) return;
+    if (route === undefined) {
+      this.#unroutedFigures.began();
+      this.#unroutedFigures.ended(status);
+      this.#unroutedFigures.responseBytes += bytes;
+      return;
+    }
     route.figures.responseBytes += bytes;
     if (broken) route.figures.broken++;
     this.#routes.ended(route, status);
@@ -343,6 +353,7 @@ class LiveGateway implements Gateway, PassageHost {
       ...this.#server.figures,
       ...this.#backs.figures,
     };
+    this.#unroutedFigures.into(figures, 'unrouted');
     for (const { settings, figures: own } of this.#routes.routes) own.into(figures, settings.name);
     return figures;
   }

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AccessEntry } from 'fairlead/gateway';
+import { fairleadMetricProducer } from 'fairlead/otel';
+import { prometheusMetrics } from 'fairlead/prometheus';
 import { describe, expect, it } from 'vitest';
 import { saysWho } from '../http/support.js';
 import { eventually, Http2Client, replyOf } from './http2-support.js';
@@ -84,6 +86,49 @@ describe('the access log', () => {
     ]);
   });
 
+  it('has heads that Node refuses, once each and without what was sent, and so have the figures', async () => {
+    await using backend = await saysWho('a');
+    const entries: AccessEntry[] = [];
+    await using running = await gatewayOver([backend.port], {
+      headersTimeoutMs: 1_000,
+      requestTimeoutMs: 1_000,
+      accessLog: (entry) => void entries.push(entry),
+    });
+    const cases: [sent: string, status: number][] = [
+      ['GET /secret HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+      // More than is read at once: the rest is not refused anew, and the answer is not lost to a reset.
+      [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2_000_000)}\r\n\r\n`, 431],
+      ['GET / HTTP/1.1\r\nHos', 408],
+    ];
+    for (const [sent, status] of cases) {
+      using client = await RawClient.to(running.port);
+      const answer = await client.send(sent).response();
+      expect(answer).toMatchObject({ status });
+      expect(answer.head).toMatch(/\r\nx-request-id: [0-9a-f]{32}\r\n[^]*connection: close/i);
+      expect(client.reset).toBe(false);
+    }
+    await eventually(() => entries.length === cases.length, 'all are in the log');
+    for (const [i, [, status]] of cases.entries())
+      expect(entries[i]).toMatchObject({ method: '', host: '', path: '', status, client: '127.0.0.1', broken: false });
+    expect(figuresOf(running)).toMatchObject({ inflight: 0, 'unrouted.requests': 3, 'unrouted.4xx': 3 });
+    const silent = await RawClient.to(running.port);
+    await eventually(() => silent.closed, 'a connection that says nothing is closed');
+    expect([silent.received, entries.length]).toEqual(['', cases.length]);
+  });
+
+  it('has a request once whose body is refused', async () => {
+    await using origin = await Origin.of();
+    const entries: AccessEntry[] = [];
+    await using running = await gatewayOver([origin.port], { accessLog: (entry) => void entries.push(entry) });
+    using client = await RawClient.to(running.port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+    await eventually(() => client.closed && entries.length > 0, 'the request has ended');
+    expect(client.received).toMatch(/^HTTP\/1\.1 400 /);
+    expect(entries).toMatchObject([{ method: 'POST', status: 400 }]);
+    await eventually(() => figuresOf(running).inflight === 0, 'nothing in flight');
+    expect(entries).toHaveLength(1);
+  });
+
   it('is a logger such as pino as well, and stops nothing where it throws', async () => {
     await using backend = await saysWho('a');
     const logged: unknown[] = [];
@@ -130,6 +175,25 @@ describe('what belongs to a request', () => {
 });
 
 describe('figures', () => {
+  it('are exported: requests in flight, of the gateway and by route, in both formats', async () => {
+    await using origin = await Origin.of(() => undefined);
+    await using running = await gatewayOver([origin.port], { routes: [{ name: 'api', service: 'users' }] });
+    const [prometheus, producer] = [prometheusMetrics(running.mesh), fairleadMetricProducer(running.mesh)];
+    using client = await RawClient.to(running.port);
+    client.send('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+    await origin.until(() => origin.requests.length === 1);
+    const text = prometheus.metrics();
+    const { resourceMetrics } = await producer.collect();
+    const points = resourceMetrics.scopeMetrics
+      .flatMap(({ metrics }) => metrics)
+      .flatMap(({ dataPoints }): { attributes: Record<string, unknown>; value: unknown }[] => dataPoints);
+    for (const figure of ['inflight', 'api.inflight']) {
+      expect(text).toContain(`fairlead_part{kind="gateway",part="gateway",figure="${figure}"} 1`);
+      const told = points.filter(({ attributes }) => attributes['fairlead.part.figure'] === figure);
+      expect(told.map(({ value }) => value)).toEqual([1]);
+    }
+  });
+
   it('count a status of no class as 5xx (RFC 9110, 15)', async () => {
     await using origin = await Origin.of('HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok');
     await using running = await gatewayOver([origin.port], { routes: [{ name: 'api', service: 'users' }] });

@@ -12,6 +12,11 @@ export class RouteFigures {
   broken = 0;
   responseBytes = 0;
 
+  began(): void {
+    this.requests++;
+    this.inflight++;
+  }
+
   ended(status: number): void {
     this.inflight--;
     // RFC 9110, 15: a status of no class is one of 5xx.

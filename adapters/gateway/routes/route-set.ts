@@ -75,8 +75,7 @@ export class RouteSet {
 
   began(route: LiveRoute): void {
     route.inflight++;
-    route.figures.requests++;
-    route.figures.inflight++;
+    route.figures.began();
   }
 
   /** `status` 0: the client went before there was one. */
