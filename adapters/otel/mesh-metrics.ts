@@ -1,9 +1,8 @@
 import type { EndpointSnapshot, MeshFigures, ServiceSnapshot } from '../../src/monitor/index.js';
 import { LATENCY_BOUNDARIES_S, MS_PER_S } from './boundaries.js';
-import { configMetrics } from './config-metrics.js';
+import { describedMetrics } from './described-metrics.js';
 import { type EndpointAttributes, type KeptAttributes, STATES } from './endpoint-attributes.js';
 import { gauge, type HistogramValue, histogram, type Metric, type Span, sum, type Values } from './metric-data.js';
-import { policyMetrics } from './policy-metrics.js';
 
 const OTHER = 'other';
 /** Of one part: the bound that the SDK has for a metric. */
@@ -73,8 +72,7 @@ export function meshMetrics(figures: MeshFigures, span: Span, maxEndpoints: numb
         ),
       ),
     ),
-    ...policyMetrics(services, span),
-    ...configMetrics(snapshot, span),
+    ...describedMetrics(snapshot, span),
     sum(
       { name: 'fairlead.service.usable', description: 'Endpoints that may be picked now', unit: '{endpoint}' },
       span,

@@ -1,13 +1,12 @@
 import { optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
-import { configFamilies } from './config-families.js';
+import { describedFamilies } from './described-families.js';
 import { EndpointSeries } from './endpoint-series.js';
 import { Exemplars, type ReadExemplar } from './exemplars.js';
 import { endpointFamilies, serviceFamilies } from './families.js';
 import type { Family } from './family.js';
 import { handlerFor, type Respond } from './handler.js';
-import { policyFamilies } from './policy-families.js';
 import { joinRegistry, type RegistryLike } from './registry.js';
 import { CONTENT_TYPES, type Format, render } from './text.js';
 
@@ -147,8 +146,7 @@ class LiveMetrics implements PrometheusMetrics {
     };
     return [
       ...serviceFamilies(source),
-      ...policyFamilies(snapshot),
-      ...configFamilies(snapshot),
+      ...describedFamilies(snapshot),
       ...endpointFamilies(snapshot, (service, endpoint) => this.#series.has(service, endpoint)),
       {
         name: 'fairlead_endpoints_without_series',

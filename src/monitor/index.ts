@@ -2,6 +2,7 @@
 
 export type { OddityCounts, ProbingCounts } from '../balancing/oddities.js';
 export type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
+export { type DescribedFigure, describedFigures, type FigureLabels } from './described-figures.js';
 export type { HealthStatus, MeshHealth, SubjectHealth } from './health.js';
 export type { LatencyHistogram } from './latency-histogram.js';
 export { type LogMeshOptions, logMesh, type MeshLogger } from './log-mesh.js';
