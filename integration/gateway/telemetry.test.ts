@@ -104,7 +104,7 @@ describe('the access log', () => {
       using client = await RawClient.to(running.port);
       const answer = await client.send(sent).response();
       expect(answer).toMatchObject({ status });
-      expect(answer.head).toMatch(/\r\nx-request-id: [0-9a-f]{32}\r\n[^]*connection: close/i);
+      expect(answer.head).toMatch(/\r\nx-request-id: [0-9a-f]{32}\r\n.*connection: close/is);
       expect(client.reset).toBe(false);
     }
     await eventually(() => entries.length === cases.length, 'all are in the log');
