@@ -139,7 +139,7 @@ const OPTIONS: Readonly<Record<string, Door>> = {
 
 /** Those that are given no options, but values of the program's own or of its callers. */
 const WITHOUT =
-  /^monitor\.meshFigures$|^admin\.applyPatch$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|endpointControl|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^config\.ConfigError$|^routing\.(canaryOf|currentLane|isShadow|laneOf|routingOf|withLane)$|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
+  /^monitor\.(describedFigures|meshFigures)$|^admin\.applyPatch$|^core\.(FairleadError|addressOf|attemptsOf|classifyError|clientIpKey|cookieKey|definePolicy|endpointControl|firstKey|headerKey|isRefusal|sessionHash|systemRandom|withRoutingKey)$|^resilience\.|^config\.ConfigError$|^routing\.(canaryOf|currentLane|isShadow|laneOf|routingOf|withLane)$|^http\.http\w+$|\.outcomeOf$|^grpc\.set|^redis\.\w+Error$/;
 
 function end(made: unknown): void {
   const thing = made as Record<string, ((...args: unknown[]) => unknown) | undefined> | null | undefined;
