@@ -55,8 +55,8 @@ describe('a door', () => {
     ['src/config/index.js', 10, 363, []],
     ['src/discovery/dns/index.js', 5, 265, []],
     ['src/testing/index.js', 6, 300, []],
-    ['adapters/prometheus/index.js', 6, 313, []],
-    ['adapters/otel/index.js', 6, 325, ['@opentelemetry/api']],
+    ['adapters/prometheus/index.js', 7, 326, []],
+    ['adapters/otel/index.js', 7, 341, ['@opentelemetry/api']],
   ])('%s loads at most %i files of ours, %i KiB, and no packages but its own', (door, most, kib, packages) => {
     const files = built.filesLoadedBy(door);
     const own = ownOf(files);
