@@ -87,6 +87,8 @@ function policyFigures({ services }: MeshSnapshot): DescribedFigure[] {
 
 const MS_PER_S = 1_000;
 
+const quantile = (labels: FigureLabels, ms: number | null): Series => (ms === null ? [] : [[labels, ms / MS_PER_S]]);
+
 /** Of the version that was compared last, by service. */
 function configFigures({ comparisons: compared }: MeshSnapshot): DescribedFigure[] {
   const gauge = (name: string, unit: string, help: string, series: Series): DescribedFigure => ({
@@ -96,12 +98,11 @@ function configFigures({ comparisons: compared }: MeshSnapshot): DescribedFigure
     help,
     series,
   });
-  const each = (read: (one: ConfigComparison) => number | null, more: FigureLabels = {}): Series =>
+  const each = (read: (one: ConfigComparison) => number | null): Series =>
     compared.flatMap((one) => {
       const value = read(one);
-      return value === null ? [] : [[{ service: one.service, when: one.when, ...more }, value] as const];
+      return value === null ? [] : [[{ service: one.service, when: one.when }, value] as const];
     });
-  const seconds = (ms: number | null): number | null => (ms === null ? null : ms / MS_PER_S);
   const version = compared[0]?.version;
   return [
     gauge(
@@ -122,9 +123,16 @@ function configFigures({ comparisons: compared }: MeshSnapshot): DescribedFigure
       'The share of these that failed, 0 to 1',
       each(({ failureRatio }) => failureRatio),
     ),
-    gauge('latency', 's', 'Quantiles of how long these took', [
-      ...each(({ p50Ms }) => seconds(p50Ms), { quantile: 0.5 }),
-      ...each(({ p99Ms }) => seconds(p99Ms), { quantile: 0.99 }),
-    ]),
+    gauge(
+      'latency',
+      's',
+      'Quantiles of how long these took',
+      compared.flatMap(
+        ({ service, when, p50Ms, p99Ms }): Series => [
+          ...quantile({ service, when, quantile: 0.5 }, p50Ms),
+          ...quantile({ service, when, quantile: 0.99 }, p99Ms),
+        ],
+      ),
+    ),
   ];
 }

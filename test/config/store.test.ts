@@ -617,8 +617,8 @@ services:
       ['fairlead.config.compared.failure_ratio', 'users,before', 0],
       ['fairlead.config.compared.failure_ratio', 'users,after', 1],
       ['fairlead.config.compared.latency', 'users,before,0.5', 0],
-      ['fairlead.config.compared.latency', 'users,after,0.5', 0],
       ['fairlead.config.compared.latency', 'users,before,0.99', 0],
+      ['fairlead.config.compared.latency', 'users,after,0.5', 0],
       ['fairlead.config.compared.latency', 'users,after,0.99', 0],
     ]);
     await mesh.close();
