@@ -220,13 +220,13 @@ export class View implements StickyView {
     const returning = this.#probe(pick, turns);
     if (returning !== undefined) return { endpoint: returning, by: 'probe', drew: [returning] };
     let session: SessionPreview | undefined;
-    if (key !== undefined && sticky !== undefined && beside !== true) {
+    const asks = key !== undefined && (sticky === undefined || beside !== true);
+    if (asks && sticky !== undefined) {
       session = sticky.peekSession(this, key, tried);
       const { endpoint } = session;
       if (endpoint !== undefined) return { endpoint, by: 'session', drew: [endpoint], session };
     }
-    const waiting = key !== undefined && beside !== true && this.#rotation.probing.length > 0;
-    const probed = waiting ? turns.takeForWantOfOwn(tried, this.#rotation) : undefined;
+    const probed = asks ? turns.takeForWantOfOwn(tried, this.#rotation) : undefined;
     if (probed !== undefined) return { endpoint: probed, by: 'probe', drew: [probed], session };
     return { by: 'policy', session, ...this.#previewPick(pick, random) };
   }
