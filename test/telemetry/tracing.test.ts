@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Tracer, traceService } from '../../src/telemetry/tracing.js';
+import { type Tracer, tracerOf, traceService } from '../../src/telemetry/tracing.js';
 import { endpoints, testMesh } from '../support/mesh.js';
 
 /** Notes whose calls it hears of. */
@@ -32,5 +32,24 @@ describe('the tracer of a service', () => {
     for (const stop of stops) stop();
     await two.service('users').call(() => {});
     expect(heard).toEqual(['two', 'two', 'one']);
+  });
+
+  it('is the first that was set, and the next once that is taken away; another of the name is none', () => {
+    const service = { name: 'users' };
+    expect(tracerOf(service)).toBeUndefined();
+    const [first, second] = [noting([], 'first'), noting([], 'second')];
+    const stops = [traceService(service, first), traceService(service, second)];
+    expect([tracerOf(service), tracerOf({ name: 'users' }), tracerOf({ name: 'orders' })]).toEqual([
+      first,
+      undefined,
+      undefined,
+    ]);
+    stops[0]!();
+    expect(tracerOf(service)).toBe(second);
+    stops[0]!();
+    expect(tracerOf(service)).toBe(second);
+    stops[1]!();
+    stops[1]!();
+    expect(tracerOf(service)).toBeUndefined();
   });
 });
