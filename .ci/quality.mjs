@@ -42,6 +42,7 @@ const NEAR = {
     'health/none',
     'resilience/endpoint',
     'routing/lanes',
+    'telemetry/flight-recorder',
   ],
   resilience: ['security/attempts'],
   routing: ['config/routing'],
