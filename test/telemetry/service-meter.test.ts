@@ -45,13 +45,13 @@ describe('the meter of a service', () => {
     expect(meter.endpoints.size).toBe(0);
     meter.granted(each, [1], undefined);
     meter.granted(each, [1, 2], false);
-    meter.granted(each, [1], true);
+    for (let hedge = 0; hedge < 3; hedge++) meter.granted(each, [1], true);
     meter.refused(each);
     meter.refused(each);
     meter.bytes(each, 10, 20);
     meter.bytes(each, 1, 2);
     const { extras } = each.meter!;
-    expect([extras[Extra.retries], extras[Extra.hedges], extras[Extra.refused]]).toEqual([2, 1, 2]);
+    expect([extras[Extra.retries], extras[Extra.hedges], extras[Extra.refused]]).toEqual([2, 3, 2]);
     expect([extras[Extra.sentBytes], extras[Extra.receivedBytes]]).toEqual([11, 22]);
     expect(each.meter!.calls).toBe(0);
   });
