@@ -15,10 +15,11 @@ describe('what is published assigns a function literal to a property', () => {
 
   it('only once for a process, a connection, a wait or an end; never for a call', () => {
     expect(literalsAssignedBelow(built.folder)).toEqual({
-      // Private: what is to be done when something stops listening, or is drained or closed.
-      '#': 10,
+      // Private: what is to be done when something stops listening, or is drained or closed, and a file that is read.
+      '#': 11,
       // For a process or a connection.
       _destroy: 1,
+      _notifyError: 1,
       changeUser: 1,
       closeIdleConnections: 1,
       end: 1,
@@ -35,8 +36,9 @@ describe('what is published assigns a function literal to a property', () => {
       // For an endpoint of `prequal`.
       reply: 1,
       // For a login or the choice of a database; a stream that was broken off; a socket that is
-      // refused; a wait.
+      // refused; a wait, also of a command that blocks; what a broken connection had to send.
       '[]': 1,
+      reject: 2,
       resolve: 1,
       emit: 1,
       destroySoon: 1,

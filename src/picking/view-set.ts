@@ -103,6 +103,11 @@ export class Views {
     this.#decide();
   }
 
+  /** How many there are: a test holds that changes leave none behind. */
+  get size(): number {
+    return this.#views.size;
+  }
+
   add(view: View): void {
     this.#views.add(view);
     this.#findObservers();
