@@ -38,4 +38,18 @@ describe('what the application asks of its rows', () => {
     }
     expect(cluster.pool.stats().db1?.idle).toBeGreaterThan(0);
   });
+
+  it('shows its typeCast nothing of what the pool asks for itself', async () => {
+    const shown = new Set<string>();
+    const typeCast = (field: { readonly name: string }, next: () => unknown) => {
+      shown.add(field.name);
+      return next();
+    };
+    await using cluster = poolOver(topology, { consistencyWaitMs: 5_000, typeCast } as object);
+    await cluster.pool.query("INSERT INTO t (v) VALUES ('y')");
+    // Two at once: each connection is asked for its settings when it is new.
+    const read = () => cluster.pool.query('SELECT v FROM t');
+    await Promise.all([read(), read()]);
+    expect([...shown]).toEqual(['v']);
+  });
 });
