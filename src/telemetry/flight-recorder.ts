@@ -51,6 +51,8 @@ export class FlightRecorder implements FlightLog {
   /** By ordinal: the number of the endpoint, and that of its latest decision; both from 1. */
   #numbers: Int32Array = new Int32Array(64);
   #latest: Int32Array = new Int32Array(64);
+  /** By ordinal: decisions whose end was not met yet, so that no other end looks for one. */
+  #open: Int32Array = new Int32Array(64);
   readonly #frozen: Frozen[] = [];
 
   constructor(service: string, policy: () => string, clock: Clock, salt: number, settings: RecorderSettings) {
@@ -87,26 +89,38 @@ export class FlightRecorder implements FlightLog {
       key === undefined ? 0 : typeof key === 'string' ? hash32(key, this.#salt) : hashBytes32(key, this.#salt);
     words[at + Word.end] = by;
     this.#latest[ordinal] = made + 1;
+    this.#open[ordinal]!++;
     if (slot === this.#mask) this.#full = true;
     this.#made = (made + 1) & WRAP;
   }
 
   /** A call that was begun at `tick` ended. Hot path. */
   ended(endpoint: LiveEndpoint, tick: number, outcome: Outcome, micros: number): void {
-    const { size, words } = this.#slots;
     const { ordinal } = endpoint;
-    if (ordinal >= this.#latest.length || this.#endpoints[this.#numbers[ordinal]! - 1] !== endpoint) return;
+    let open = ordinal < this.#open.length ? this.#open[ordinal]! : 0;
+    if (open === 0 || this.#endpoints[this.#numbers[ordinal]! - 1] !== endpoint) return;
+    const { size, words } = this.#slots;
     let decision = this.#latest[ordinal]!;
-    for (let look = 0; look < MAX_LOOK_BACK && decision > 0 && ((this.#made - decision) & WRAP) < size; look++) {
+    for (
+      let look = 0;
+      open > 0 && look < MAX_LOOK_BACK && decision > 0 && ((this.#made - decision) & WRAP) < size;
+      look++
+    ) {
       const at = wordOf((decision - 1) & this.#mask);
       const end = words[at + Word.end]!;
-      if (words[at + Word.tick] === tick && end <= DECIDED) {
-        words[at + Word.end] = end | ((outcome + 1) << OUTCOME_SHIFT);
-        words[at + Word.micros] = micros;
-        return;
+      if (end <= DECIDED) {
+        if (words[at + Word.tick] === tick) {
+          words[at + Word.end] = end | ((outcome + 1) << OUTCOME_SHIFT);
+          words[at + Word.micros] = micros;
+          this.#open[ordinal]!--;
+          return;
+        }
+        open--;
       }
       decision = words[at + Word.before]!;
     }
+    // Those that were not met are overwritten or lie too far back: no end finds them.
+    this.#open[ordinal]! -= open;
   }
 
   /** What it holds now. */
@@ -152,11 +166,13 @@ export class FlightRecorder implements FlightLog {
       };
       this.#numbers = grow(this.#numbers);
       this.#latest = grow(this.#latest);
+      this.#open = grow(this.#open);
     }
     const known = this.#endpoints.indexOf(endpoint);
     const number = known === -1 ? this.#endpoints.push(endpoint) : known + 1;
     this.#numbers[ordinal] = number;
     this.#latest[ordinal] = 0;
+    this.#open[ordinal] = 0;
     return number;
   }
 
@@ -178,6 +194,7 @@ export class FlightRecorder implements FlightLog {
     this.#endpoints = [...kept.keys()];
     this.#numbers.fill(0);
     this.#latest.fill(0);
+    this.#open.fill(0);
     for (const [named, index] of kept) this.#numbers[named.ordinal] = index + 1;
   }
 }
