@@ -141,6 +141,37 @@ describe('the page over a real run', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('asks for the token again where it was another, and stays live', async () => {
+    await using opened = await open(`${world.url}#/services?service=orders`);
+    const { page } = opened;
+    const input = page.locator('dialog.token input');
+    await page.locator('.row[data-key="orders-2"]').click();
+    await page.getByRole('button', { name: 'Drain' }).click();
+    await page.evaluate(`globalThis.said = new Set(); new MutationObserver(() =>
+      said.add(document.querySelector('.live').textContent)).observe(document.querySelector('.live'),
+      { childList: true, characterData: true, subtree: true })`);
+    await input.fill('a-token-of-somebody-else');
+    await page.getByRole('button', { name: 'Use' }).click();
+    await page.locator('.toast.failed', { hasText: 'This is not the token.' }).waitFor();
+    await page.locator('dialog.token[open]').waitFor();
+    expect(await input.inputValue()).toBe('');
+    await input.fill(TOKEN);
+    await page.getByRole('button', { name: 'Use' }).click();
+    await page.locator('.row[data-key="orders-2"] .state.drained').waitFor();
+    expect(await page.evaluate('[...said].filter((text) => text.startsWith("no answer"))')).toEqual([]);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.locator('.row[data-key="orders-2"] .state.ready').waitFor();
+  });
+
+  it('draws nothing before the label of a field', async () => {
+    await using opened = await open(`${world.url}#/services?service=orders`);
+    const drawn = await opened.page.evaluate(
+      `[...document.querySelectorAll('label')].filter((each) => getComputedStyle(each, '::before').content !== 'none')
+        .map((each) => each.textContent)`,
+    );
+    expect(drawn).toEqual([]);
+  });
+
   it('says where a statement, a key and a request would go', async () => {
     await using opened = await open(`${world.url}#/services?service=sql`);
     const { page, complaints } = opened;

@@ -56,7 +56,11 @@ export class Actions {
         const back = typeof undo === 'function' ? undo(answer) : undo;
         this.#toasts.say(done, 'done', back && (() => this.do(...back)));
       },
-      (error: Error) => this.#toasts.say(error.message, 'failed'),
+      (error: Error) => {
+        this.#toasts.say(error.message, 'failed');
+        // It was not the token.
+        if (this.#session.token === '') this.do(name, body, done, undo);
+      },
     );
   }
 }

@@ -81,7 +81,12 @@ export class ExplainPanel {
       this.#fields,
       ...fields.map((field) => {
         const [label, placeholder] = LABELS[field] ?? [shown(field), ''];
-        return h('label', { class: field }, label, h('input', { name: field, placeholder, autocomplete: 'off' }));
+        return h(
+          'label',
+          { class: `field-${field}` },
+          label,
+          h('input', { name: field, placeholder, autocomplete: 'off' }),
+        );
       }),
       headers && h('label', {}, 'Headers', h('textarea', { name: 'headers', rows: 1, placeholder: 'version: 2' })),
     );

@@ -125,7 +125,7 @@ export class ConfigurationView extends Redrawn {
           const show = h(
             'button',
             { type: 'button', class: 'quiet', 'aria-expanded': 'false', 'data-keep': `changes ${number}` },
-            `${changes} changes`,
+            changes === 1 ? '1 change' : `${changes} changes`,
           );
           show.addEventListener('click', () => this.#toggle(show, diff, versions[i + 1]?.number ?? 0, number));
           const back = (): void =>

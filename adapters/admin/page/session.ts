@@ -38,7 +38,10 @@ export class Session {
   async run(): Promise<never> {
     for (;;) {
       this.#abort = new AbortController();
-      await this.#follow(this.#abort.signal).catch(() => undefined);
+      const { signal } = this.#abort;
+      await this.#follow(signal).catch(() => undefined);
+      // There is another token: it is asked with that.
+      if (signal.aborted) continue;
       if (this.connection === 'live') this.#become('lost');
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
@@ -59,13 +62,17 @@ export class Session {
 
   async #answer<T>(response: Response): Promise<T> {
     const body = (await response.json()) as T & { readonly error?: { readonly message: string } };
+    if (response.status === 401) this.#forget();
     if (!response.ok) throw new Error(body.error?.message ?? `The process answered ${response.status}.`);
     return body;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
     const response = await fetch('api/stream', { headers: this.#headers(), signal });
-    if (response.status === 401) return this.#become('locked');
+    if (response.status === 401) {
+      this.#forget();
+      return this.#become('locked');
+    }
     if (!response.ok) return this.#become('lost');
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
@@ -78,6 +85,11 @@ export class Session {
         text = text.slice(at + 2);
       }
     }
+  }
+
+  /** What was refused is not sent again: the next change asks for the token. */
+  #forget(): void {
+    sessionStorage.removeItem(KEY);
   }
 
   #take(message: string): void {

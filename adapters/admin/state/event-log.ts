@@ -116,9 +116,10 @@ export class EventLog {
 
   #followConfig(config: ConfigStore): void {
     this.#stops.push(
-      config.on('applied', ({ number, author, changes }) =>
-        this.add('info', 'configuration', `version ${number} in force: ${changes.length} changes by ${author}`),
-      ),
+      config.on('applied', ({ number, author, changes: { length } }) => {
+        const changes = length === 1 ? '1 change' : `${length} changes`;
+        this.add('info', 'configuration', `version ${number} in force: ${changes} by ${author}`);
+      }),
       config.on('refused', ({ source, error }) =>
         this.add('error', 'configuration', `refused from ${source}: ${error.message.split('\n')[0]}`),
       ),
