@@ -38,6 +38,8 @@ export async function* follow(admin: string, io: Io): AsyncGenerator<AdminState>
 }
 
 async function open(admin: string, path: string, io: Io): Promise<Response> {
+  if (!/^https?:$/.test(URL.canParse(admin) ? new URL(admin).protocol : ''))
+    throw new UsageError(`--admin is '${admin}': allowed is an address such as http://127.0.0.1:9901.`);
   const token = io.env.FAIRLEAD_ADMIN_TOKEN;
   const headers = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
   try {

@@ -68,7 +68,8 @@ export function givenNumber(input: CommandInput, name: string, fallback: number,
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() !== '' && value >= min && value <= max) return value;
-  throw new UsageError(`--${name} is '${text}': allowed is a number from ${min} to ${max}.`);
+  const allowed = max === Number.POSITIVE_INFINITY ? `of ${min} or more` : `from ${min} to ${max}`;
+  throw new UsageError(`--${name} is '${text}': allowed is a number ${allowed}.`);
 }
 
 export function isJson({ values }: CommandInput): boolean {

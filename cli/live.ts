@@ -3,7 +3,7 @@ import { createAdmin } from '../adapters/admin/index.js';
 import { follow, statesOf } from './admin-client.js';
 import { type CommandInput, Exit, given, type Io, isJson, type OptionSpec, UsageError } from './command.js';
 import { meshOf } from './members.js';
-import { Screen } from './terminal.js';
+import { clean, Screen } from './terminal.js';
 
 export const LIVE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   admin: { type: 'string', value: 'URL', about: 'the page of the process to look into' },
@@ -11,7 +11,10 @@ export const LIVE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   once: { type: 'boolean', about: 'print it once and end' },
 };
 
-/** Shows what a process, or a resolver, says at every update. */
+/**
+ * Shows what a process, or a resolver, says at every update: of the services that are named, or of
+ * all. A resolver has no list of names, so all are those of the configuration.
+ */
 export async function live(
   input: CommandInput,
   io: Io,
@@ -20,13 +23,15 @@ export async function live(
   narrow: (state: AdminState) => unknown,
 ): Promise<number> {
   const [admin, config] = [given(input, 'admin'), given(input, 'config')];
-  if (admin !== undefined) return show(input, io, admin, draw, narrow);
+  if (admin !== undefined) return show(input, io, { admin, services, draw, narrow });
   if (config === undefined)
     throw new UsageError('Of which process? Give the address of its page by --admin, or a --config.');
-  const mesh = await meshOf(config, io);
+  const { mesh, named } = await meshOf(config, io);
   // mesh.close() closes it.
   const page = createAdmin(mesh);
-  for (const name of services) mesh.service(name);
+  const shown = services.length === 0 ? named : services;
+  if (shown.length === 0) throw new UsageError(`Which services? ${config} names none under services.`);
+  for (const name of shown) mesh.service(name);
   try {
     await page.listen();
     if (input.values.once === true) {
@@ -34,26 +39,30 @@ export async function live(
       const ended = new AbortController();
       const timer = mesh.clock.awaited(5_000, () => ended.abort());
       await Promise.allSettled(
-        services.map((name) => mesh.service(name).ready(AbortSignal.any([io.signal, ended.signal]))),
+        shown.map((name) => mesh.service(name).ready(AbortSignal.any([io.signal, ended.signal]))),
       );
       timer.cancel();
     }
-    return await show(input, io, page.address!, draw, narrow);
+    return await show(input, io, { admin: page.address!, services, draw, narrow });
   } finally {
     await mesh.close({ deadlineMs: 0 });
   }
 }
 
-async function show(
-  input: CommandInput,
-  io: Io,
-  admin: string,
-  draw: (state: AdminState) => readonly string[],
-  narrow: (state: AdminState) => unknown,
-): Promise<number> {
+interface Shown {
+  readonly admin: string;
+  readonly services: readonly string[];
+  draw(state: AdminState): readonly string[];
+  narrow(state: AdminState): unknown;
+}
+
+async function show(input: CommandInput, io: Io, { admin, services, draw, narrow }: Shown): Promise<number> {
   const print = (state: AdminState): void => io.out(`${JSON.stringify(narrow(state))}\n`);
   if (input.values.once === true) {
     const state = await statesOf(admin, io);
+    // It may come later: what is shown live waits for it.
+    const missing = services.find((name) => !Object.hasOwn(state.services, name));
+    if (missing !== undefined) throw new UsageError(noService(state, missing));
     if (isJson(input)) print(state);
     else io.out(`${draw(state).join('\n')}\n`);
     return Exit.ok;
@@ -70,4 +79,8 @@ async function show(
   if (io.signal.aborted) return Exit.ok;
   io.err(`${admin} ended.\n`);
   return Exit.unreachable;
+}
+
+export function noService({ services }: AdminState, name: string): string {
+  return `There is no service ${clean(name)}: there are ${Object.keys(services).map(clean).join(', ')}.`;
 }

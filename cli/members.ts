@@ -2,20 +2,21 @@ import { createMesh, type Endpoint, type Mesh } from '../src/index.js';
 import { type Io, UsageError } from './command.js';
 import { readDocument, readers } from './document.js';
 
-/** A mesh by the resolver and the services of a configuration. */
-export async function meshOf(config: string, io: Io): Promise<Mesh> {
+/** A mesh by the resolver and the services of a configuration, and the names of those. */
+export async function meshOf(config: string, io: Io): Promise<{ readonly mesh: Mesh; readonly named: string[] }> {
   const { resolved } = await readDocument(config, io.env);
   const resolver = await readers().makeResolver(resolved.resolver);
   if (resolver === undefined) throw new UsageError(`${config} names no resolver.`);
   const { defaults, services } = resolved;
-  return createMesh({ resolver, ...(defaults && { defaults }), ...(services && { services }) });
+  const mesh = createMesh({ resolver, ...(defaults && { defaults }), ...(services && { services }) });
+  return { mesh, named: Object.keys(services ?? {}) };
 }
 
 const PATIENCE_MS = 10_000;
 
 /** What its resolver lists now. */
 export async function endpointsOf(config: string, service: string, io: Io): Promise<readonly Endpoint[]> {
-  const mesh = await meshOf(config, io);
+  const { mesh } = await meshOf(config, io);
   try {
     await mesh.service(service).ready(AbortSignal.any([io.signal, timeout(mesh)]));
     return [...mesh.service(service).endpoints];

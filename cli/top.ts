@@ -5,19 +5,26 @@ import { LIVE_OPTIONS, live } from './live.js';
 import { stateStyle, styled, table } from './terminal.js';
 
 export const command: Command = {
-  usage: '--admin URL',
+  usage: '[SERVICE…] --admin URL | --config FILE',
   about: 'All services of a process as they are, live: the busiest first.',
   options: LIVE_OPTIONS,
-  examples: ['fairlead top --admin http://127.0.0.1:9901', 'fairlead top --admin http://127.0.0.1:9901 --once --json'],
-  run: (input, io) =>
-    live(
-      input,
-      io,
-      input.words,
-      (state) => draw(state, io),
-      (state) => state,
-    ),
+  examples: [
+    'fairlead top --admin http://127.0.0.1:9901',
+    'fairlead top --admin http://127.0.0.1:9901 --once --json',
+    'fairlead top users orders --config fairlead.yaml --once',
+  ],
+  run: (input, io) => {
+    const only = (state: AdminState): AdminState => narrowed(state, input.words);
+    return live(input, io, input.words, (state) => draw(only(state), io), only);
+  },
 };
+
+/** With the services that are named alone; with all where none is. */
+function narrowed(state: AdminState, words: readonly string[]): AdminState {
+  if (words.length === 0) return state;
+  const services = Object.entries(state.services).filter(([name]) => words.includes(name));
+  return { ...state, services: Object.fromEntries(services) };
+}
 
 function draw({ services, process, atMs, alerts = {}, health }: AdminState, io: Io): readonly string[] {
   const rows = Object.entries(services)

@@ -1,7 +1,7 @@
 import type { AdminState } from '../adapters/admin/index.js';
 import { type Command, type Io, UsageError } from './command.js';
 import { ms, percent, rate, span } from './figures.js';
-import { LIVE_OPTIONS, live } from './live.js';
+import { LIVE_OPTIONS, live, noService } from './live.js';
 import { clean, stateStyle, styled, table } from './terminal.js';
 
 export const command: Command = {
@@ -25,10 +25,10 @@ export const command: Command = {
   },
 };
 
-function draw({ services, atMs }: AdminState, name: string, io: Io): readonly string[] {
+function draw(state: AdminState, name: string, io: Io): readonly string[] {
+  const { services, atMs } = state;
   const service = Object.hasOwn(services, name) ? services[name] : undefined;
-  if (service === undefined)
-    return [`There is no service ${clean(name)}: there are ${Object.keys(services).map(clean).join(', ')}.`];
+  if (service === undefined) return [noService(state, name)];
   const { policy, source, seenAtMs, discoveryError, panic, endpoints } = service;
   const rows = Object.entries(endpoints)
     .sort(([a, x], [b, y]) => Number(x.state === 'ready') - Number(y.state === 'ready') || (a < b ? -1 : 1))

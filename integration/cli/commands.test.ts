@@ -140,6 +140,37 @@ describe('what looks into a process', () => {
     expect(out).toMatch(/127\.0\.0\.1:5001 +ready/);
   });
 
+  it('top asks a resolver for the services of a configuration, or those that are named', async () => {
+    const named = await piped(['top', 'users', '--config', good(), '--once']);
+    const all = await piped(['top', '--config', good(), '--once']);
+    for (const { code, out } of [named, all]) {
+      expect([code, out]).toEqual([0, expect.stringMatching(/\nusers +ready +1\/1 +random/)]);
+    }
+    const none = file('none.yaml', 'resolver: { static: { users: ["127.0.0.1:5001"] } }\n');
+    const { code, out } = await piped(['top', '--config', none, '--once']);
+    expect([code, out]).toEqual([2, expect.stringContaining('names none under services')]);
+  });
+
+  it('top shows the services that are named alone', async () => {
+    const { services } = JSON.parse((await piped(['top', 'cache', '--admin', url, '--once', '--json'])).out);
+    expect(Object.keys(services)).toEqual(['cache']);
+  });
+
+  it('refuses a service that is not there, and what is no address, by exit code 2', async () => {
+    for (const args of [
+      ['watch', 'none'],
+      ['watch', 'none', '--json'],
+      ['top', 'users', 'none'],
+    ]) {
+      const { code, out } = await piped([...args, '--admin', url, '--once']);
+      expect([code, out], args.join(' ')).toEqual([2, expect.stringContaining('There is no service none: there are')]);
+    }
+    for (const admin of ['foo', 'localhost:9901', '']) {
+      const { code, out } = await piped(['top', '--once', '--admin', admin]);
+      expect([code, out], admin).toEqual([2, expect.stringContaining('allowed is an address such as http://')]);
+    }
+  });
+
   it('explain says which endpoint, and why not the others', async () => {
     const { code, out } = await inTerminal(['explain', 'users', '--admin', url], { NO_COLOR: '1' });
     expect(code).toBe(0);
