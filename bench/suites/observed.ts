@@ -65,6 +65,13 @@ function tracing(): Tracer {
   );
   return trace.getTracer('bench');
 }
+/** What a program pays that has the SDK, before the mesh has part in it. */
+const sdk: Observe = () => void tracing();
+/** And once it traced anything: the first context makes Node follow all that is asynchronous. */
+const sdkInUse: Observe = () => {
+  tracing();
+  context.with(context.active(), () => {});
+};
 const spans: Observe = (mesh) => {
   tracing();
   traceMesh(mesh);
@@ -80,6 +87,8 @@ const WAYS: Readonly<Record<string, Observed>> = {
   'nothing looks on': { observe: () => {} },
   figures: { observe: figures },
   recorder: { observe: () => {}, options: RECORDED },
+  'OpenTelemetry SDK registered, without traceMesh': { observe: sdk },
+  'the same, and one context was made': { observe: sdkInUse },
   'spans of 1 %': { observe: spans },
   'everything: figures, spans of 1 %, recorder': {
     observe: (mesh) => {
