@@ -155,7 +155,11 @@ describe('what is said of a session in a store', () => {
       clear: () => {},
     };
     const { service } = sticky({ store });
+    const moves: unknown[] = [];
+    service.on('affinity', (event) => moves.push(event));
     expect(service.explain({ key: 'a' })).toMatchObject({ by: 'session', chosen: 'e2' });
+    // An id without an address is that of whichever process has it.
+    expect([call(service, 'a'), moves]).toEqual(['e2', []]);
     known.clear();
     expect(service.explain({ key: 'a' }).session?.state).toBe('begins');
   });
