@@ -1,0 +1,90 @@
+import { createMesh, type EndpointInput, type PolicyName, type ProbeSource } from 'fairlead';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { placeShards } from '../../adapters/redis/shards/placement.js';
+import { testMesh } from '../support/mesh.js';
+import { type WorkMeter, workMeter } from '../support/work.js';
+
+/**
+ * How long the event loop stands still while a list changes, in work done and not in milliseconds,
+ * which depend on what else the machine does. 15 million units took a millisecond where a ring of
+ * 5,000 was timed (2,000 million in 70 to 130 ms, compiled).
+ */
+const MS = 15_000_000;
+/** No turn may take longer. */
+const LONGEST_MS = 20;
+/** Without a table of its own a policy takes 2 to 3. */
+const PLAIN_MS = 6;
+
+const COUNT = 5_000;
+/** Slow where nothing is optimised, and no figure of it is time. */
+const SLOW_MS = 240_000;
+const endpoint = (i: number, weight = 1 + (i % 7)): EndpointInput => ({
+  id: `e${100_000 + i}`,
+  host: '127.0.0.1',
+  port: 1 + i,
+  weight,
+});
+const list = (from: number): EndpointInput[] => Array.from({ length: COUNT }, (_, i) => endpoint(from + i));
+const silent: ProbeSource = { probe: (_endpoint, reply) => reply(1, 10) };
+const { names } = createMesh().policies;
+const WITH_A_TABLE: readonly string[] = ['consistent_hash', 'ip_hash', 'maglev'];
+
+let meter: WorkMeter;
+beforeEach(() => {
+  meter = workMeter();
+});
+afterEach(() => meter[Symbol.dispose]());
+
+describe.each(names as PolicyName[])('with %s', (policy) => {
+  it(
+    `no turn takes long while a list of ${COUNT} comes and changes`,
+    () => {
+      const { mesh, clock, resolver } = testMesh({ users: list(0) });
+      const turns: number[] = [];
+      const { after } = clock;
+      clock.after = (delayMs, fire) =>
+        after.call(clock, delayMs, () => {
+          meter.taken();
+          fire();
+          turns.push(meter.taken());
+        });
+      const longestMs = (change: () => void): number => {
+        turns.length = 0;
+        meter.taken();
+        change();
+        turns.push(meter.taken());
+        clock.advance(0);
+        return Math.max(...turns) / MS;
+      };
+      const before = list(0);
+      const half = list(COUNT / 2);
+      const longest = {
+        first: longestMs(() => void mesh.service('users', { policy, probes: silent })),
+        weight: longestMs(() => resolver.update('users', before.with(2_500, endpoint(2_500, 9)))),
+        left: longestMs(() => resolver.update('users', before.toSpliced(2_500, 1))),
+        half: longestMs(() => resolver.update('users', half)),
+      };
+      expect(mesh.service('users').rotation).toHaveLength(COUNT);
+      const limit = WITH_A_TABLE.includes(policy) ? LONGEST_MS : PLAIN_MS;
+      expect(longest.first).toBeGreaterThan(0.1);
+      for (const [change, ms] of Object.entries(longest)) expect(ms, change).toBeLessThan(limit);
+    },
+    SLOW_MS,
+  );
+});
+
+/** Redis' keys are placed anew in one turn. */
+describe.each(['ketama', 'maglev', 'rendezvous'] as const)('500 shards', (placement) => {
+  it(
+    `are placed in a turn that is not long: ${placement}`,
+    () => {
+      const shards = Array.from({ length: 500 }, (_, i) => ({ name: `10.0.${i >> 8}.${i & 255}:6379`, weight: 1 }));
+      meter.taken();
+      placeShards(shards, { placement, compatibility: 'libketama' });
+      const ms = meter.taken() / MS;
+      expect(ms).toBeGreaterThan(0);
+      expect(ms).toBeLessThan(LONGEST_MS);
+    },
+    SLOW_MS,
+  );
+});
