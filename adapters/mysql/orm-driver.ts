@@ -57,12 +57,22 @@ export class OrmDriver {
     this.#shared ??= { pool: this.#newPool(options), connections: 0 };
     const shared = this.#shared;
     shared.connections++;
-    const connection = shared.pool.openConnection(() => {
+    let isOver = false;
+    const over = (): void => {
+      if (isOver) return;
+      isOver = true;
       shared.connections--;
       if (shared.connections > 0) return;
       if (this.#shared === shared) this.#shared = undefined;
       shared.pool.end();
-    });
+    };
+    const connection = shared.pool.openConnection(over);
+    // Which is no release; `close()` is the same.
+    const destroy = connection.destroy.bind(connection);
+    connection.destroy = () => {
+      destroy();
+      over();
+    };
     keepSettingsOut(connection, shared.pool);
     // As of a driver's own connection: the ORM learns now that a login is refused.
     shared.pool.verify((error) => {

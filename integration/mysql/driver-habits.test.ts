@@ -7,7 +7,7 @@ import type { Connection, PoolConnection, RowDataPacket } from 'mysql2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cutConnection } from '../../adapters/mysql/connections/physical.js';
 import { type DriverConnection, openConnection, type QueryCommand } from '../../adapters/mysql/driver/driver.js';
-import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
+import { type Mysql, SQL_USERS, type SqlTopology, startMysql, until } from '../harness/index.js';
 import { endpointsOf, poolOver } from './support.js';
 
 let topology: SqlTopology<Mysql>;
@@ -61,6 +61,19 @@ describe('what users of mysql2 are used to', () => {
     });
     expect(happened).toBe(expected);
     connection.end();
+  });
+
+  it.each(['end', 'destroy', 'close'] as const)('nothing is left after %s() of the last connection', async (way) => {
+    await using mesh = createMesh({ resolver: staticResolver({ mysql: endpointsOf(topology) }) });
+    const driver = createDriver(mesh, { service: 'mysql', ...SQL_USERS.app });
+    const [one, other] = [1, 2].map(() => (driver.createConnection as () => Connection)());
+    for (const each of [one!, other!]) await each.promise().query('SELECT 1');
+    one![way as 'end']();
+    one!.destroy();
+    expect((await other!.promise().query('SELECT 2 AS two'))[0]).toEqual([{ two: 2 }]);
+    other![way as 'end']();
+    const users = "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE user = 'app'";
+    await until('no connection is left', async () => (await topology.primary.sql(users))[0]?.n === 0);
   });
 
   it('connect() calls back with the connection', async () => {
