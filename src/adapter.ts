@@ -46,7 +46,7 @@ export { type CallCounter, callCounter } from './service/call-counter.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
 export { type CallRoute, routeOf } from './service/call-route.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
-export type { MeshPart, PartExplainer, PartQuestion } from './service/mesh-part.js';
+export type { MeshPart, PartExplainer, PartQuestion, Unreachable } from './service/mesh-part.js';
 export { isUnlisted } from './service/readiness.js';
 export { callAbout } from './telemetry/call-about.js';
 export { publishNews } from './telemetry/news.js';

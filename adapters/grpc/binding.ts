@@ -25,6 +25,7 @@ import { type GrpcSettings, readTargetOptions, type TargetSettings } from './con
 import { readChannelServiceConfig } from './config/service-config.js';
 import { parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
+import type { Leaves } from './connections/unreachable.js';
 import type { ExplainingChannels } from './explain.js';
 
 /** A key with this prefix is not part of a connection's identity. */
@@ -130,10 +131,14 @@ export class ChannelBinding {
     return { authority, connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
   }
 
-  /** From now on calls may be explained by these subsets, until the returned function is called. */
-  explains(subsets: ChannelSubsets): () => void {
+  /**
+   * From now on calls may be explained by these subsets, and these connections are known of, until
+   * the returned function is called.
+   */
+  explains(subsets: ChannelSubsets, leaves: Leaves): () => void {
     return this.#channels.add({
       service: this.service,
+      leaves,
       keyHeader: this.#target.keyHeader,
       policyOf: (method) => this.#methods.get(method).policy,
       explain: (policy, request) => subsets.of(policy).explain(request),

@@ -108,7 +108,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       this.#publishSoon();
     });
     this.#subsets = subsets;
-    const stopExplaining = binding.explains(subsets);
+    const stopExplaining = binding.explains(subsets, this.#leaves);
     const stopFollowing = binding.live?.onChange(() => subsets.forgetMethods());
     this.#stopListening = () => {
       stopExplaining();

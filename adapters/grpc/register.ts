@@ -87,6 +87,7 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     kind: 'grpc',
     name: scheme,
     counts,
+    unreachable: (service) => channels.unreachable(service),
     explains: callExplainer(mesh, explain),
     close: () => {
       close();

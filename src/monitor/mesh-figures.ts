@@ -1,6 +1,8 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Mesh } from '../mesh.js';
 import { toError } from '../runtime/errors.js';
 import type { Service } from '../service/contract.js';
+import type { Unreachable } from '../service/mesh-part.js';
 import type { LiveService } from '../service/service.js';
 import { configComparisons } from './config-comparison.js';
 import { FollowedService } from './followed-service.js';
@@ -72,11 +74,22 @@ class LiveFigures implements MeshFigures {
     return {
       atMs: this.#mesh.clock.wallMs(),
       services: services
-        .map((service) => serviceSnapshot(service, this.#followed.get(service)))
+        .map((service) => serviceSnapshot(service, this.#followed.get(service), this.#unreachable(service)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       parts,
       comparisons: configComparisons(parts),
     };
+  }
+
+  /** By the first part that says so. */
+  #unreachable(service: Service): ReadonlyMap<Endpoint, Unreachable> {
+    const found = new Map<Endpoint, Unreachable>();
+    for (const part of this.#mesh.parts) {
+      for (const [endpoint, why] of safely(() => part.unreachable?.(service)) ?? []) {
+        if (!found.has(endpoint)) found.set(endpoint, why);
+      }
+    }
+    return found;
   }
 
   latency(service: string): readonly LatencyHistogram[] {

@@ -3,6 +3,7 @@ import { addressOf, type Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Router } from '../picking/router.js';
 import { withoutCredentials } from '../runtime/options.js';
+import type { Unreachable } from '../service/mesh-part.js';
 import type { LiveService } from '../service/service.js';
 import { Windows } from '../telemetry/windows.js';
 import { callSnapshot } from './call-snapshot.js';
@@ -13,13 +14,19 @@ import type { EjectionSnapshot, EndpointSnapshot, ServiceSnapshot } from './snap
 const MAX_TEXT = 300;
 
 /** One service as plain values. O(endpoints): some microseconds each. */
-export function serviceSnapshot(service: LiveService, followed: FollowedService | undefined): ServiceSnapshot {
+export function serviceSnapshot(
+  service: LiveService,
+  followed: FollowedService | undefined,
+  unreachable: ReadonlyMap<Endpoint, Unreachable>,
+): ServiceSnapshot {
   const nowMs = service.clock.now();
   const { name, meter, discovery, callStats, closed, source } = service;
   const { members, view } = service.inner;
   const metered = meter.endpoints;
   const endpointSnapshot = (endpoint: LiveEndpoint, listed: boolean): EndpointSnapshot => {
-    const { spec, state } = endpoint;
+    const { spec } = endpoint;
+    // What calls, checks or discovery say of it is the graver reason.
+    const away = endpoint.state === 'ready' ? unreachable.get(endpoint) : undefined;
     const windows = metered.get(endpoint)?.windows;
     const term = members.ejection.termOf(endpoint);
     const ejection: EjectionSnapshot | null =
@@ -40,10 +47,13 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       meta: spec.meta,
       configuredWeight: spec.weight,
       weight: endpoint.weight,
-      state,
+      state: away === undefined ? endpoint.state : 'unhealthy',
       listed,
-      reason: reasonOf(endpoint, ejection, members.holds.has(spec.id)),
-      forMs: nowMs - (followed?.sinceMs(endpoint, nowMs) ?? nowMs),
+      reason:
+        away === undefined
+          ? reasonOf(endpoint, ejection, members.holds.has(spec.id))
+          : `not connected: ${plainText(away.reason)}`,
+      forMs: nowMs - (away?.sinceMs ?? followed?.sinceMs(endpoint, nowMs) ?? nowMs),
       ejection,
       ejections: endpoint.ejections,
       inflight: endpoint.inflight,
@@ -70,7 +80,10 @@ export function serviceSnapshot(service: LiveService, followed: FollowedService 
       error: discovery.error === undefined ? null : textOf(discovery.error),
     },
     panic: view.rotation.panic,
-    ready: openOf(service.router, view.rotation.ready),
+    ready: openOf(
+      service.router,
+      view.rotation.ready.filter((endpoint) => !unreachable.has(endpoint)),
+    ),
     measuredForMs: meter.on ? nowMs - meter.sinceMs : null,
     calls: callSnapshot(meter.windows ?? new Windows(meter.total, nowMs), nowMs),
     repeats: { ...callStats },
@@ -107,5 +120,9 @@ function reasonOf(
 
 /** Errors of others may be long, and hold the address they came from with what logs in there. */
 function textOf(error: Error): string {
-  return withoutCredentials(String(error.message)).slice(0, MAX_TEXT);
+  return plainText(String(error.message));
+}
+
+function plainText(text: string): string {
+  return withoutCredentials(text).slice(0, MAX_TEXT);
 }

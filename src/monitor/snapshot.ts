@@ -41,7 +41,10 @@ export interface ServiceSnapshot {
   readonly discovery: DiscoverySnapshot;
   /** So few endpoints are healthy that health is ignored. */
   readonly panic: boolean;
-  /** How many may be picked now, by calls of no lane. */
+  /**
+   * How many may be picked now, by calls of no lane. Those that gRPC cannot connect to do not
+   * count.
+   */
   readonly ready: number;
   /** How long its calls have been counted; null where they are not. */
   readonly measuredForMs: number | null;
@@ -99,12 +102,13 @@ export interface EndpointSnapshot {
   readonly configuredWeight: number;
   /** As it counts now: after slow start, and within this client's aperture. */
   readonly weight: number;
+  /** `unhealthy` also where gRPC cannot connect to it, though the service still offers it. */
   readonly state: EndpointState;
   /** False once it left discovery. */
   readonly listed: boolean;
   /**
-   * Why it is not ready: the signal that ejected it, the check that fails and what it says, or what
-   * discovery says. Null where it is ready.
+   * Why it is not ready: the signal that ejected it, the check that fails and what it says, what
+   * discovery says, or why gRPC is not connected to it. Null where it is ready.
    */
   readonly reason: string | null;
   /** How long it has been in this state, as far as was seen. */

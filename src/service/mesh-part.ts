@@ -1,4 +1,6 @@
+import type { Endpoint } from '../endpoint/endpoint.js';
 import { toError } from '../runtime/errors.js';
+import type { Service } from './contract.js';
 
 /**
  * Contract: something that an adapter made over a mesh (a registration, a pool, a client), as the
@@ -16,6 +18,12 @@ export interface MeshPart {
    * states. Called while somebody looks at it.
    */
   topology?(): object;
+  /**
+   * Endpoints of the service that it wants to be connected to and cannot be: no call is sent there,
+   * so no call says so. For displays and alerts; the service itself goes on offering them. Cheap:
+   * called on every look.
+   */
+  unreachable?(service: Service): ReadonlyMap<Endpoint, Unreachable>;
   /** What it would do with something that is put to it, and why. */
   readonly explains?: PartExplainer;
   /**
@@ -28,6 +36,14 @@ export interface MeshPart {
    * mesh and is ended by its owner. Idempotent.
    */
   close?(): void;
+}
+
+/** What is known of an endpoint that cannot be connected to. */
+export interface Unreachable {
+  /** What the last attempt said. */
+  readonly reason: string;
+  /** Time of the mesh's clock; milliseconds. */
+  readonly sinceMs: number;
 }
 
 /** How a part is asked what it would do: for forms and commands. */

@@ -32,6 +32,30 @@ describe('figures of a mesh', () => {
     ]);
   });
 
+  it('say which endpoints an adapter cannot connect to, though no call failed there', () => {
+    const { mesh, clock } = testMesh({ users: endpoints(3) }, { defaults: { policy } });
+    using figures = meshFigures(mesh);
+    const users = mesh.service('users');
+    const [, e1, e2] = users.endpoints;
+    const sinceMs = clock.now();
+    const away = new Map([[e1!, { reason: 'connect ECONNREFUSED', sinceMs }]]);
+    mesh.register({ kind: 'grpc', name: 'fairlead', unreachable: (of) => (of === users ? away : new Map()) });
+    mesh.service('others');
+    clock.advance(7_000);
+    const read = () => figures.read().services.find(({ name }) => name === 'users')!;
+    expect(read().ready).toBe(2);
+    const states = read().endpoints.map(({ id, state, reason }) => [id, state, reason]);
+    expect(states).toEqual([
+      ['e0', 'ready', null],
+      ['e1', 'unhealthy', 'not connected: connect ECONNREFUSED'],
+      ['e2', 'ready', null],
+    ]);
+    expect(read().endpoints[1]!.forMs).toBe(7_000);
+    away.clear();
+    away.set(e2!, { reason: 'closed', sinceMs });
+    expect(read().endpoints.map(({ state }) => state)).toEqual(['ready', 'ready', 'unhealthy']);
+  });
+
   it('are plain values that JSON holds, with null for what is not known', () => {
     const { mesh } = testMesh({ users: endpoints(2, { meta: { version: '1' } }) }, { defaults: { policy } });
     using figures = meshFigures(mesh);

@@ -65,7 +65,9 @@ export class StateReader {
     const live = this.#mesh.services.get(name)!;
     const nowMs = this.#mesh.clock.now();
     const holds = new Map(endpointControl(live).holds.map((hold) => [hold.id, hold]));
-    const since = new Map(live.endpoints.map((endpoint) => [endpoint.spec.id, this.#log.sinceMs(endpoint)]));
+    const since = new Map(
+      live.endpoints.map((endpoint) => [endpoint.spec.id, [endpoint.state, this.#log.sinceMs(endpoint)] as const]),
+    );
     const { last1s, last10s } = calls;
     return compact({
       policy,
@@ -99,8 +101,10 @@ export class StateReader {
       ejections,
       split: this.#split(live),
       endpoints: named(snapshot.endpoints, (endpoint) => {
-        const sinceMs = since.get(endpoint.id);
-        const forMs = sinceMs === undefined || !endpoint.listed ? endpoint.forMs : nowMs - sinceMs;
+        const [state, sinceMs] = since.get(endpoint.id) ?? [];
+        // The log does not hear of connections.
+        const isLogged = sinceMs !== undefined && endpoint.listed && endpoint.state === state;
+        const forMs = isLogged ? nowMs - sinceMs : endpoint.forMs;
         return [endpoint.id, this.#endpoint(name, endpoint, { atMs, nowMs, forMs }, holds.get(endpoint.id))];
       }),
     }) as AdminService;

@@ -54,6 +54,8 @@ export class Leaf implements PickableConnection {
   connection = 0;
   streams = 0;
   lastError = '';
+  /** Since when it cannot be used, from the first attempt that failed; milliseconds. */
+  failingSinceMs: number | undefined;
   readonly #owner: LeafHost;
   #settings: LeafSettings;
   readonly #connecting: Connecting;
@@ -254,6 +256,8 @@ export class Leaf implements PickableConnection {
     const to = this.#derive();
     this.state = to;
     this.subchannel = to === READY ? this.#connected : undefined;
+    if (to === READY) this.failingSinceMs = undefined;
+    else if (to === TRANSIENT_FAILURE) this.failingSinceMs ??= this.#settings.clock.now();
     this.#owner.leafChanged(this, from, to);
   }
 

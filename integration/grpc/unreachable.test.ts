@@ -1,0 +1,55 @@
+import { createAdmin } from 'fairlead/admin';
+import { type MeshMonitor, meshFigures, monitorMesh } from 'fairlead/monitor';
+import { afterEach, expect, it } from 'vitest';
+import { startServers, type TestServer, until } from './support.js';
+import { EchoMesh } from './support-mesh.js';
+
+let servers: TestServer[] = [];
+let echo: EchoMesh;
+afterEach(async () => {
+  await echo.close();
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+const reasonOf = (monitor: MeshMonitor): string | null => monitor.health(['echo']).subjects[0]!.reason;
+
+it('what gRPC cannot connect to is not ready in figures, health and on the page, until it is back', async () => {
+  servers = await startServers(2);
+  const [a, b] = servers as [TestServer, TestServer];
+  echo = new EchoMesh(servers);
+  using figures = meshFigures(echo.mesh);
+  using monitor = monitorMesh(echo.mesh);
+  const admin = createAdmin(echo.mesh);
+  const port = await admin.listen(0);
+  const client = echo.connect('fairlead:///echo');
+  await client.unary();
+  const states = (): string =>
+    figures
+      .read()
+      .services[0]!.endpoints.map(({ state }) => state)
+      .join();
+  expect([states(), monitor.health().status]).toEqual(['ready,ready', 'ready']);
+
+  await a.stop();
+  await until(() => states() === 'unhealthy,ready', 'a is seen to be gone');
+  expect(figures.read().services[0]).toMatchObject({ ready: 1, calls: { failures: 0 } });
+  expect(figures.read().services[0]!.endpoints[0]!.reason).toMatch(/^not connected: .*ECONNREFUSED/);
+  expect(monitor.health(['echo'])).toMatchObject({ status: 'degraded' });
+
+  await b.stop();
+  await until(() => states() === 'unhealthy,unhealthy', 'b is seen to be gone');
+  await client.unary().catch(() => {});
+  expect(monitor.health(['echo'])).toMatchObject({ status: 'down' });
+  expect(reasonOf(monitor)).toMatch(/^none of 2 endpoints is usable: not connected: .*ECONNREFUSED/);
+  const page = await fetch(`http://127.0.0.1:${port}/api/state`);
+  const { services } = (await page.json()) as { services: Record<string, { ready: number }> };
+  expect(services.echo!.ready).toBe(0);
+
+  await Promise.all([a.start(), b.start()]);
+  echo.list(servers);
+  await until(() => states() === 'ready,ready', 'both are back');
+  expect(monitor.health(['echo'])).toEqual({
+    status: 'ready',
+    subjects: [{ name: 'echo', status: 'ready', reason: null }],
+  });
+});
