@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
+import { createAdmin } from 'fairlead/admin';
 import { meshFigures } from 'fairlead/monitor';
 import { fairleadMetricProducer } from 'fairlead/otel';
 import { prometheusMetrics } from 'fairlead/prometheus';
@@ -29,6 +32,29 @@ const leases = (read: (mesh: Mesh) => unknown) => (): Contender => {
   };
 };
 
+/** The page of a mesh of 100, with somebody who follows it or without. */
+const page = (followed: boolean) => async (): Promise<Contender> => {
+  const mesh = meshOf(100);
+  const port = await createAdmin(mesh).listen();
+  const follower = followed ? get(`http://127.0.0.1:${port}/api/stream`) : undefined;
+  if (follower !== undefined) {
+    const [response] = (await once(follower, 'response')) as [IncomingMessage];
+    if (response.statusCode !== 200) throw new Error(`the page answers ${response.statusCode}`);
+    response.resume();
+  }
+  const users = mesh.service('users');
+  return {
+    run: (operations) => {
+      for (let i = 0; i < operations; i++) users.acquire().done(Outcome.Success);
+      return undefined;
+    },
+    close: () => {
+      follower?.destroy();
+      return mesh.close();
+    },
+  };
+};
+
 /** One operation is a scrape of a mesh whose 1,000 endpoints all had calls lately. */
 const scrapes = (open: (mesh: Mesh) => () => unknown) => (): Contender => {
   const mesh = meshOf(1_000);
@@ -47,7 +73,7 @@ const scrapes = (open: (mesh: Mesh) => () => unknown) => (): Contender => {
 };
 
 export const suite: Suite = {
-  about: 'what figures cost a call, and what a scrape costs',
+  about: 'what figures and the page cost a call, and what a scrape costs',
   rounds: 5,
   cases: [
     {
@@ -59,6 +85,8 @@ export const suite: Suite = {
         'figures are read': leases(meshFigures),
         prometheusMetrics: leases((mesh) => prometheusMetrics(mesh)),
         fairleadMetricProducer: leases((mesh) => fairleadMetricProducer(mesh)),
+        'the page, closed': page(false),
+        'the page, open': page(true),
       },
     },
     {
