@@ -227,14 +227,14 @@ export class LiveService implements Service, ViewHost {
     let counted = outcome;
     let micros = -1;
     if (startTick === UNTIMED) {
-      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs, toTick(this.clock.now()));
+      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs, latencyMs, this.clock.now());
       endpoint.end(counted);
     } else {
       nowMs = this.clock.now();
       const tick = toTick(nowMs);
       latencyMs = ticksToMs(startTick, tick);
       micros = (tick - startTick) | 0;
-      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs ?? latencyMs, tick);
+      if (outcome === Outcome.Timeout) counted = this.#timeouts.judge(endpoint, hadMs, latencyMs, nowMs);
       else if (outcome === Outcome.Success || outcome === Outcome.ApplicationError)
         this.#timeouts.answered(endpoint, startTick, tick);
       endpoint.endTimed(counted, startTick, nowMs, this.views.decayMs);

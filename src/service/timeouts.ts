@@ -1,6 +1,7 @@
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { TimeoutEvidence } from '../health/timeout-evidence.js';
 import { Outcome } from '../runtime/outcome.js';
+import { toTick } from '../runtime/ticks.js';
 
 /** Timers do not fire sooner; milliseconds. */
 const SHORTEST_WAIT_MS = 1;
@@ -25,11 +26,16 @@ export class Timeouts {
     this.#evidence.answered(endpoint, startTick, tick);
   }
 
-  judge(endpoint: LiveEndpoint, hadMs: number | undefined, tick: number): Outcome {
+  /**
+   * `hadMs` is less than 1 where a deadline of 1 ms began before the attempt. Where it is not said,
+   * the latency stands for it (NaN: not measured), unless it is too short for a wait: such a lease
+   * was acquired to report an end that was.
+   */
+  judge(endpoint: LiveEndpoint, hadMs: number | undefined, latencyMs: number, nowMs: number): Outcome {
     this.#measure();
+    const tick = toTick(nowMs);
     this.#evidence ??= new TimeoutEvidence(tick);
-    // No caller waits less than a millisecond: such a lease was acquired to report an end that was.
-    const known = hadMs !== undefined && hadMs >= SHORTEST_WAIT_MS ? hadMs : Number.NaN;
+    const known = hadMs ?? (latencyMs >= SHORTEST_WAIT_MS ? latencyMs : Number.NaN);
     return this.#evidence.counts(endpoint, known, tick) ? Outcome.Timeout : Outcome.Cancelled;
   }
 }
