@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { join } from 'node:path';
+import { canConnect } from '../harness/can-connect.js';
 import { freePort } from '../harness/index.js';
 import { NativeProcess } from '../harness/native/process.js';
 import { Server as HarnessServer } from '../harness/server.js';
@@ -43,15 +43,4 @@ export class ScriptServer extends HarnessServer {
     for (const port of this.ports)
       await this.untilUp(`a server of the campaign listens on ${port}`, () => canConnect(port));
   }
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, HOST);
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { chooseBackend } from './backend.js';
+import { canConnect } from './can-connect.js';
 import { ComposeProject } from './container/compose.js';
 import { fetchPackages } from './native/fetch.js';
 import { NativeProcess } from './native/process.js';
@@ -28,17 +28,6 @@ export class PeerProxy extends Server {
   protected async ready(): Promise<void> {
     await this.untilUp(`a proxy listens on ${this.address}`, () => canConnect(this.port));
   }
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, HOST);
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
 
 interface Peer {
