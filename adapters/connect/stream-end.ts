@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
-import { ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { lostStream } from './network-errors.js';
 
 /** The response that an HTTP/2 stream is being opened for: connect-node does not say. */
@@ -17,10 +17,19 @@ interface Heard {
  * no sooner.
  */
 export class StreamEnd {
+  readonly #isLate: () => boolean;
   #watching = false;
   #heard: Heard | undefined;
   /** What came before `listen`. */
   #ended: ((heard: Heard) => void) | undefined;
+
+  /**
+   * `isLate`: whether the deadline has passed. connect-node resets the stream then, which looks
+   * like one that the server or the network has reset.
+   */
+  constructor(isLate: () => boolean) {
+    this.#isLate = isLate;
+  }
 
   /** Opens the stream: the first one that is opened meanwhile. */
   during<T>(open: () => T): T {
@@ -48,8 +57,9 @@ export class StreamEnd {
     this.#watching = true;
     stream.once('trailers', (trailers: IncomingHttpHeaders) => this.#tell((heard) => judge(trailers, heard)));
     stream.once('close', () => {
-      const lost = stream.rstCode !== constants.NGHTTP2_NO_ERROR;
-      this.#tell((heard) => (lost ? heard.reject(lostStream()) : heard.resolve()));
+      if (stream.rstCode === constants.NGHTTP2_NO_ERROR) return this.#tell((heard) => heard.resolve());
+      const lost = this.#isLate() ? lateStream() : lostStream();
+      this.#tell((heard) => heard.reject(lost));
     });
   }
 
@@ -58,6 +68,10 @@ export class StreamEnd {
     this.#ended = ended;
     if (this.#heard !== undefined) ended(this.#heard);
   }
+}
+
+function lateStream(): ConnectError {
+  return new ConnectError('the operation timed out', Code.DeadlineExceeded);
 }
 
 /** Trailers are gRPC's; the Connect protocol has its own end among the messages. */

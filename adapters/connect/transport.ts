@@ -147,7 +147,7 @@ class ServiceTransport implements FairleadTransport {
         const reader = new AbortController();
         const any = [callSignal, reader.signal, ...(signal === undefined ? [] : [signal])];
         const either = AbortSignal.any(any);
-        const stream = new StreamEnd();
+        const stream = new StreamEnd(() => time.remainingMs() === 1);
         const opened = await stream.during(() =>
           transport.stream(
             method,
@@ -159,10 +159,7 @@ class ServiceTransport implements FairleadTransport {
           ),
         );
         // The reader learns why fairlead ended the call, not that it did.
-        const explain = (thrown: unknown): unknown => {
-          this.#connections.look(endpoint, thrown);
-          return toConnectError(callSignal.aborted ? callSignal.reason : thrown);
-        };
+        const explain = (thrown: unknown): unknown => toConnectError(callSignal.aborted ? callSignal.reason : thrown);
         const release = this.#connections.hold(endpoint);
         const left = (): void => reader.abort(new ConnectError('The response was left.', Code.Canceled));
         await handOver(opened, handover, explain, stream, (toItsEnd) => {
