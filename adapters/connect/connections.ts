@@ -2,7 +2,7 @@ import { ConnectError, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { ownName } from '../../src/adapter.js';
 import type { Clock, Endpoint, Service } from '../../src/index.js';
-import { isLoss, isRefusedStream, markOldNews, markUnheard } from './network-errors.js';
+import { isLoss, isRefusedStream, markOldNews } from './network-errors.js';
 import type { TransportSettings } from './options.js';
 import { Sessions } from './sessions.js';
 
@@ -15,11 +15,12 @@ export class Connection {
   readonly #sessions: Sessions;
   #calls = 0;
 
-  constructor({ spec }: Endpoint, { protocol, baseUrl: urlOf, transport, authority }: TransportSettings) {
+  constructor({ spec }: Endpoint, settings: TransportSettings, clock: Clock) {
+    const { protocol, baseUrl: urlOf, transport, authority } = settings;
     const name = typeof authority === 'string' ? authority : ownName(authority, spec);
     const { baseUrl, address } = called(urlOf(spec), name);
     const { nodeOptions, ...rest } = transport;
-    this.#sessions = new Sessions(baseUrl, rest, { ...nodeOptions, ...address });
+    this.#sessions = new Sessions(clock, baseUrl, rest, { ...nodeOptions, ...address });
     const options = { ...rest, baseUrl, sessionManager: this.#sessions };
     this.transport =
       protocol === 'grpc' ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: '2' });
@@ -35,13 +36,7 @@ export class Connection {
     return this.#sessions.gone;
   }
 
-  /** For the words of an error, before anybody makes some of it. */
-  look(thrown: unknown): void {
-    if (thrown instanceof ConnectError && this.#sessions.unheard) markUnheard(thrown);
-  }
-
   failed(thrown: unknown, begun: number): void {
-    this.look(thrown);
     if (isLoss(thrown) && !this.#sessions.isNews(begun)) markOldNews(thrown);
   }
 
@@ -109,7 +104,7 @@ export class Connections {
   async use<T>(endpoint: Endpoint, run: (transport: Transport) => Promise<T>, again: () => boolean): Promise<T> {
     let connection = this.#connections.get(endpoint);
     if (connection === undefined) {
-      connection = new Connection(endpoint, this.#options);
+      connection = new Connection(endpoint, this.#options, this.#clock);
       this.#connections.set(endpoint, connection);
     }
     const begun = connection.begin();
@@ -127,11 +122,6 @@ export class Connections {
       connection.end();
       this.#closeIfDone(endpoint);
     }
-  }
-
-  /** A response over the connection to the endpoint failed so. */
-  look(endpoint: Endpoint, thrown: unknown): void {
-    this.#connections.get(endpoint)?.look(thrown);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { FairleadError, type FairleadErrorCode } from '../../src/index.js';
-import { isLostConnection, isRefusedStream, isUnheard, isWithoutTls } from './network-errors.js';
+import { isLostConnection, isRefusedStream, isWithoutTls } from './network-errors.js';
 
 /** The codes by which a Connect client sees fairlead's errors; the FairleadError is the `cause`. */
 const CODES: Readonly<Partial<Record<FairleadErrorCode, Code>>> = {
@@ -27,9 +27,7 @@ export function toConnectError(thrown: unknown): unknown {
     return new ConnectError(message, Code.Unavailable, undefined, undefined, thrown);
   }
   if (thrown instanceof ConnectError && isLostConnection(thrown)) {
-    const message = isUnheard(thrown)
-      ? 'The server hung up before its first word of HTTP/2: if it speaks TLS, use https:// in `baseUrl`.'
-      : `The connection to the server was lost: ${thrown.rawMessage}`;
+    const message = `The connection to the server was lost: ${thrown.rawMessage}`;
     return new ConnectError(message, Code.Unavailable, undefined, undefined, thrown);
   }
   if (thrown instanceof ConnectError && isRefusedStream(thrown)) {

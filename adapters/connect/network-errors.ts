@@ -70,9 +70,12 @@ export function isOldNews(error: object): boolean {
 
 const unheard = new WeakSet<object>();
 
-/** The server hung up before it said a word of HTTP/2. */
-export function markUnheard(error: object): void {
+/** The connection ended before the server said a word of HTTP/2: the call was not sent. */
+export function unheardError(cause: unknown): ConnectError {
+  const message = 'The server hung up before its first word of HTTP/2: if it speaks TLS, use https:// in `baseUrl`.';
+  const error = new ConnectError(message, Code.Unavailable, undefined, undefined, cause);
   unheard.add(error);
+  return error;
 }
 
 export function isUnheard(error: object): boolean {

@@ -2,7 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { repeatAfter } from '../../src/adapter.js';
 import { classifyError, Outcome, type Verdict } from '../../src/index.js';
 import { parseRetryPushback } from '../../src/resilience/index.js';
-import { isOldNews, isRefusedStream, networkOutcome } from './network-errors.js';
+import { isOldNews, isRefusedStream, isUnheard, networkOutcome } from './network-errors.js';
 
 /**
  * What a status says about the endpoint. Connect's codes are gRPC's, and so is the judgement: codes
@@ -45,6 +45,7 @@ export function verdictOf(thrown: unknown, own: ((error: ConnectStatus) => Outco
   if (said !== undefined) return { outcome: said, repeat: repeatAfter(said), retryAfterMs };
   // As good as not sent, and no word against the server: one that says GOAWAY is about to restart.
   if (isRefusedStream(thrown)) return { outcome: Outcome.Cancelled, repeat: 'always', retryAfterMs };
+  if (isUnheard(thrown)) return { outcome: Outcome.ConnectFailure, repeat: 'always', retryAfterMs };
   const outcome = networkOutcome(thrown) ?? outcomeOf(thrown.code);
   const repeat = repeatAfter(outcome);
   // The connection was lost, and another call that was on it has reported that.

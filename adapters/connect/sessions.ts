@@ -1,6 +1,13 @@
-import type { ClientHttp2Stream, Http2Session } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, Http2Session } from 'node:http2';
 import { Http2SessionManager } from '@connectrpc/connect-node';
+import type { Clock } from '../../src/index.js';
+import { FirstWords } from './first-words.js';
 import { StreamEnd } from './stream-end.js';
+
+/** What is needed of connect-node's own, as it has been since its first version of this class. */
+interface Ready {
+  gotoReady?(): Promise<{ readonly conn?: ClientHttp2Session }>;
+}
 
 /**
  * The HTTP/2 sessions to one endpoint: connect-node's, which keeps one, and beside it those that
@@ -9,34 +16,60 @@ import { StreamEnd } from './stream-end.js';
  */
 export class Sessions extends Http2SessionManager {
   readonly #open = new Set<Http2Session>();
-  readonly #heard = new WeakSet<Http2Session>();
-  #latest: Http2Session | undefined;
+  readonly #firstWords: FirstWords;
+  /** The last one on which the server has spoken. */
+  #spoke: ClientHttp2Session | undefined;
+  /** Whether connect-node may find by a ping that it needs another session. */
+  readonly #pings: boolean;
   #gone = 0;
   /** As of when a loss was last reported. */
   #told = 0;
 
+  constructor(clock: Clock, ...options: ConstructorParameters<typeof Http2SessionManager>) {
+    super(...options);
+    this.#firstWords = new FirstWords(clock);
+    this.#pings = options[1]?.pingIntervalMs !== undefined;
+  }
+
+  /** Rejects with an error that is `isUnheard` where the server never spoke: nothing was sent. */
   override async request(...args: Parameters<Http2SessionManager['request']>): Promise<ClientHttp2Stream> {
+    if (!this.#isOpen()) await this.#spoken();
     const stream = await super.request(...args);
     StreamEnd.opened(stream);
-    const { session } = stream;
-    if (session !== undefined && !this.#open.has(session)) {
-      this.#forgetGone();
-      this.#open.add(session);
-      this.#latest = session.encrypted ? undefined : session;
-      session.once('remoteSettings', () => this.#heard.add(session));
-      // connect-node stops listening when it is told to abort one that GOAWAY has ended in the same
-      // turn: its error would be an uncaught exception. It hears of each before.
-      session.on('error', () => {});
-    }
+    if (stream.session !== undefined) this.#watch(stream.session);
     return stream;
   }
 
   /**
-   * Whether the latest one, without TLS, ended before the server's first word of HTTP/2, which are
-   * its settings (RFC 9113, 3.4).
+   * Until the session of now is one on which the server has spoken. Between its return and the
+   * request nothing can come but another microtask.
    */
-  get unheard(): boolean {
-    return this.#latest?.destroyed === true && !this.#heard.has(this.#latest);
+  async #spoken(): Promise<void> {
+    for (;;) {
+      const session = (await (this as unknown as Ready).gotoReady?.())?.conn;
+      if (session === undefined) return;
+      this.#watch(session);
+      const word = this.#firstWords.of(session);
+      if (word === undefined) {
+        this.#spoke = session;
+        return;
+      }
+      await word;
+    }
+  }
+
+  /** Costs the calls of an open session nothing. */
+  #isOpen(): boolean {
+    return this.#spoke !== undefined && !this.#spoke.closed && !this.#spoke.destroyed && !this.#pings;
+  }
+
+  #watch(session: Http2Session): void {
+    if (this.#open.has(session)) return;
+    this.#forgetGone();
+    this.#open.add(session);
+    // connect-node stops listening when it is told to abort one that GOAWAY has ended in the same
+    // turn: its error would be an uncaught exception. It hears of each before.
+    session.on('error', () => {});
   }
 
   /** Sessions that have ended so far, in any way. */

@@ -1,5 +1,5 @@
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
-import { createMesh, type Mesh, type ServiceOptions, staticResolver } from 'fairlead';
+import { createMesh, type Mesh, type ServiceOptions, staticResolver, systemClock } from 'fairlead';
 import { createFairleadTransport, type FairleadTransport, type FairleadTransportOptions } from 'fairlead/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Sessions } from '../../adapters/connect/sessions.js';
@@ -86,7 +86,7 @@ describe.each(['grpc', 'connect'] as const)('over %s', (protocol) => {
 });
 
 it('a session that ends by GOAWAY as its endpoint leaves throws at nobody', async () => {
-  const sessions = new Sessions(`http://127.0.0.1:${servers[0]!.endpoint.port}`);
+  const sessions = new Sessions(systemClock, `http://127.0.0.1:${servers[0]!.endpoint.port}`);
   const stream = await sessions.request('POST', '/', {}, {});
   const session = stream.session!;
   const streamClosed = new Promise((resolve) => stream.on('error', () => {}).once('close', resolve));
