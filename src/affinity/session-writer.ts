@@ -51,7 +51,8 @@ export interface SessionWriterHost {
 export class SessionWriter {
   readonly #host: SessionWriterHost;
   readonly #queue = new Map<string, Unwritten>();
-  readonly #writing = new Set<string>();
+  /** What is being written of each session. */
+  readonly #writing = new Map<string, Unwritten>();
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #resume: Timer | undefined;
   /** Set while the service closes: called once the last write is done. */
@@ -104,7 +105,11 @@ export class SessionWriter {
     this.#resume?.cancel();
     this.#resume = undefined;
     this.#pausedUntilMs = Number.NEGATIVE_INFINITY;
-    for (const [key, each] of unwritten) this.#queue.set(key, each);
+    for (const [key, each] of unwritten) {
+      if (this.#writing.get(key) !== each) this.#queue.set(key, each);
+      // What is on its way follows its own answer, as if it were the first.
+      else each.attempts = 0;
+    }
     return new Promise((resolve) => {
       this.#flushed = resolve;
       this.#drain();
@@ -130,7 +135,7 @@ export class SessionWriter {
       // One after the other for one session, or the older might win.
       if (this.#writing.has(key)) continue;
       this.#queue.delete(key);
-      this.#writing.add(key);
+      this.#writing.set(key, unwritten);
       void this.#send(key, unwritten);
     }
     if (this.#writing.size === 0) this.#flushed?.();

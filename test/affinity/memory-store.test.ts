@@ -28,6 +28,14 @@ describe('the session table', () => {
     expect(store.get('a')).toBeUndefined();
   });
 
+  it('forgets one that began when the clock did, too', () => {
+    const clock = new ManualClock(0);
+    const store = memoryStore({ clock, ttlMs: 1_000, capacity: 10, sliding: false });
+    store.set('a', 'e1');
+    clock.advance(1_001);
+    expect(store.get('a')).toBeUndefined();
+  });
+
   it('lets the least recently used go when it is full', () => {
     const store = memoryStore({ clock: new ManualClock(), ttlMs: 1_000, capacity: 2 });
     store.set('a', 'e1');

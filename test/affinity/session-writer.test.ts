@@ -217,6 +217,43 @@ describe('a writer that ends', () => {
     expect(isDone).toBe(true);
   });
 
+  it('sends nothing again that is on its way already, and waits for its answer', async () => {
+    const { writer, writes, bound, sent } = world();
+    const onItsWay = binding('e1');
+    const moved = binding('e1');
+    writer.write('a', onItsWay);
+    writer.write('b', moved);
+    moved.endpointId = 'e2';
+    const flushed = writer.flush([
+      ['a', onItsWay],
+      ['b', moved],
+      ['c', binding('e1')],
+    ]);
+    for (let i = 0; i < 4; i++) await writes[i]!.answer(writes[i]!.endpointId);
+    await flushed;
+    expect(sent()).toEqual([
+      ['a', 'e1', undefined],
+      ['b', 'e1', undefined],
+      ['c', 'e1', undefined],
+      ['b', 'e2', 'e1'],
+    ]);
+    expect(bound).toEqual([
+      ['a', 'e1'],
+      ['c', 'e1'],
+      ['b', 'e2'],
+    ]);
+  });
+
+  it('writes what another binding of the same session keeps waiting', async () => {
+    const { writer, writes, sent } = world();
+    writer.write('a', binding('e1'));
+    const flushed = writer.flush([['a', binding('e2')]]);
+    await writes[0]!.answer('e1');
+    await writes[1]!.answer('e2');
+    await flushed;
+    expect(sent().map(([, id]) => id)).toEqual(['e1', 'e2']);
+  });
+
   it('drops none for want of room', async () => {
     const { writer, writes } = world(1);
     const many = Array.from({ length: 30 }, (_, i) => [`s${i}`, binding('e1')] as const);
