@@ -16,6 +16,8 @@ export class WatchAudience {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #error: Error | undefined;
   #errorAtMs = Number.NEGATIVE_INFINITY;
+  readonly #notes = new Set<string>();
+  #notedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -63,6 +65,18 @@ export class WatchAudience {
     this.#error = error;
     if (known) return;
     this.#errorAtMs = nowMs;
+    for (const sink of this.#sinks) tell(() => sink.error(error));
+  }
+
+  /** What failed of a list that is confirmed: the same is not reported with each list. */
+  note(error: Error): void {
+    const nowMs = this.#clock.now();
+    if (nowMs - this.#notedAtMs >= REPEAT_ERROR_MS) {
+      this.#notes.clear();
+      this.#notedAtMs = nowMs;
+    }
+    if (this.#notes.has(error.message)) return;
+    this.#notes.add(error.message);
     for (const sink of this.#sinks) tell(() => sink.error(error));
   }
 

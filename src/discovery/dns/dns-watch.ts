@@ -7,7 +7,7 @@ import type { SharedWatch } from '../shared-watches.js';
 import { ShrinkGuard, type ShrinkGuardOptions } from '../shrink-guard.js';
 import { WatchAudience } from '../watch-audience.js';
 import { type DnsLookups, NoSuchName } from './lookups.js';
-import { type DnsQuery, readName, type Targets } from './read-name.js';
+import { type DnsQuery, type Known, readName } from './read-name.js';
 
 export interface DnsWatchContext extends DiscoveryContext {
   readonly lookups: DnsLookups;
@@ -47,7 +47,7 @@ export class DnsWatch implements SharedWatch {
   readonly #failures: Backoff;
   readonly #negatives: Backoff;
   readonly #stop = new AbortController();
-  readonly #targets: Targets = new Map();
+  readonly #known: Known = new Map();
   #specs: ReadonlyMap<string, EndpointSpec> = new Map();
   #answers = 0;
 
@@ -81,9 +81,9 @@ export class DnsWatch implements SharedWatch {
   /** One question and what follows from it: the milliseconds until the next. */
   async #ask(): Promise<number> {
     try {
-      const { endpoints, ttl, failures } = await readName(this.#query, this.#context.lookups, this.#targets);
+      const { endpoints, ttl, failures } = await readName(this.#query, this.#context.lookups, this.#known);
       if (this.#stop.signal.aborted) return 0;
-      for (const failure of failures) this.audience.error(this.#error(failure));
+      for (const failure of failures) this.audience.note(this.#error(failure));
       this.#failures.reset();
       this.#negatives.reset();
       return this.#tell(endpoints) || this.#refreshMs(ttl);

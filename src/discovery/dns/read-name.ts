@@ -24,73 +24,114 @@ export interface DnsAnswer {
   readonly failures: readonly Error[];
 }
 
-/** Addresses of the targets of service records, as of the last time each was known. */
-export type Targets = Map<string, readonly AddressRecord[]>;
+/**
+ * What DNS said last of each name and kind: it stands in where a question gets no answer, as some
+ * servers give none to questions for IPv6 addresses.
+ */
+export type Known = Map<string, readonly AddressRecord[]>;
 
 /** RFC 2782: among others with a weight, one with 0 has a very small chance. */
 const SMALLEST_WEIGHT = 0.01;
 
 const LAST_PRIORITY = 127;
 
-/** Rejects with a NoSuchName where DNS has no endpoint for it. */
-export function readName(query: DnsQuery, lookups: DnsLookups, targets: Targets): Promise<DnsAnswer> {
-  const { records } = query;
-  return records === 'srv' ? readService(query, lookups, targets) : readAddresses(query, records, lookups);
+/** Addresses of a name, and the kinds that gave no answer. */
+interface Addresses {
+  readonly found: readonly AddressRecord[];
+  readonly failures: readonly Error[];
 }
+
+const KINDS = { a: ['a'], aaaa: ['aaaa'], both: ['a', 'aaaa'] } as const;
+
+/** Rejects with a NoSuchName where DNS has no endpoint for it. */
+export async function readName(query: DnsQuery, lookups: DnsLookups, known: Known): Promise<DnsAnswer> {
+  const { records, name, port } = query;
+  const now: Known = new Map();
+  const ask = (target: string, kinds: Exclude<DnsRecords, 'srv'>): Promise<Addresses> =>
+    addressesOf(target, kinds, lookups, known, now);
+  const answer =
+    records === 'srv' ? await readService(name, lookups, ask) : await readAddresses(name, port, records, ask);
+  known.clear();
+  for (const [key, addresses] of now) known.set(key, addresses);
+  return answer;
+}
+
+type Ask = (target: string, records: Exclude<DnsRecords, 'srv'>) => Promise<Addresses>;
 
 async function readAddresses(
-  { name, port }: DnsQuery,
+  name: string,
+  port: number,
   records: Exclude<DnsRecords, 'srv'>,
-  lookups: DnsLookups,
+  ask: Ask,
 ): Promise<DnsAnswer> {
-  const found = await addressesOf(name, records, lookups);
+  const { found, failures } = await ask(name, records);
+  // Nothing was answered: what is known is not confirmed by that.
+  if (failures.length === KINDS[records].length) throw failures[0];
   const specs = found.map(({ address }) => specOf(address, port, {}));
-  return { endpoints: sorted(specs), ttl: shortest(found), failures: [] };
+  return { endpoints: sorted(specs), ttl: shortest(found), failures };
 }
 
-/** Of both kinds one may be missing; where one gave no answer, neither is an answer. */
+/**
+ * Of two kinds one may be missing. One that gives no answer is as it was before. Rejects where
+ * nothing is left.
+ */
 async function addressesOf(
   name: string,
   records: Exclude<DnsRecords, 'srv'>,
   lookups: DnsLookups,
-): Promise<readonly AddressRecord[]> {
-  if (records === 'a') return await lookups.a(name);
-  if (records === 'aaaa') return await lookups.aaaa(name);
+  known: Known,
+  now: Known,
+): Promise<Addresses> {
   const missing: NoSuchName[] = [];
-  const orNone = (thrown: unknown): readonly AddressRecord[] => {
-    if (!(thrown instanceof NoSuchName)) throw thrown;
-    missing.push(thrown);
-    return [];
-  };
-  const [v4, v6] = await Promise.all([lookups.a(name).catch(orNone), lookups.aaaa(name).catch(orNone)]);
-  if (missing.length === 2) throw missing[0];
-  return [...v4, ...v6];
+  const failures: Error[] = [];
+  const parts = await Promise.all(
+    KINDS[records].map(async (kind) => {
+      const key = `${kind} ${name}`;
+      let addresses = known.get(key) ?? [];
+      try {
+        addresses = await lookups[kind](name);
+      } catch (thrown) {
+        if (thrown instanceof NoSuchName) {
+          missing.push(thrown);
+          addresses = [];
+        } else failures.push(toError(thrown));
+      }
+      if (addresses.length > 0) now.set(key, addresses);
+      // A name that is another's, of which there is nothing.
+      else missing.push(new NoSuchName(`'${name}' has no ${kind.toUpperCase()} record`));
+      return addresses;
+    }),
+  );
+  const found = parts.flat();
+  if (found.length === 0) throw failures[0] ?? missing[0];
+  return { found, failures };
 }
 
-async function readService({ name }: DnsQuery, lookups: DnsLookups, targets: Targets): Promise<DnsAnswer> {
+async function readService(name: string, lookups: DnsLookups, ask: Ask): Promise<DnsAnswer> {
   // A target '.', which node:dns shows as '', says that the service is not offered here.
   const records = (await lookups.srv(name)).filter((record) => record.name !== '' && record.name !== '.');
   if (records.length === 0) throw new NoSuchName(`'${name}' says that this service is not offered`);
   const failures: Error[] = [];
-  const known = new Map<string, readonly AddressRecord[]>();
+  const targets = new Map<string, readonly AddressRecord[]>();
   await Promise.all(
     [...new Set(records.map((record) => record.name))].map(async (target) => {
       try {
-        known.set(target, await addressesOf(target, 'both', lookups));
+        const { found, failures: some } = await ask(target, 'both');
+        targets.set(target, found);
+        failures.push(...some);
       } catch (thrown) {
-        if (thrown instanceof NoSuchName) return;
-        failures.push(toError(thrown));
-        const before = targets.get(target);
-        if (before !== undefined) known.set(target, before);
+        if (!(thrown instanceof NoSuchName)) failures.push(toError(thrown));
       }
     }),
   );
-  targets.clear();
-  for (const [target, addresses] of known) targets.set(target, addresses);
+  const endpoints = endpointsOf(records, targets);
   // Nothing of it is known: that is a failure, and not an empty service.
-  if (known.size === 0 && failures.length > 0) throw failures[0];
-  return { endpoints: endpointsOf(records, known), ttl: shortest([...known.values()].flat()), failures };
+  if (endpoints.length === 0) throw failures[0] ?? new NoSuchName(`no target of '${name}' has an address and a port`);
+  return { endpoints, ttl: shortest([...targets.values()].flat()), failures };
 }
+
+/** Addresses of the targets of service records. */
+type Targets = ReadonlyMap<string, readonly AddressRecord[]>;
 
 /**
  * Of several addresses of a target each gets its share of the target's weight. Priorities become

@@ -143,6 +143,33 @@ describe('a name in DNS', () => {
     expect(idsOf(service)).toBe('10.0.0.1:80,[::1]:80');
   });
 
+  it('has the addresses of the kind that is answered where no question of the other kind ever is', async () => {
+    const { dns, start, pass, errors } = world({ records: 'both' });
+    dns.a4['users.test'] = addresses(1, '10.0.0.1');
+    dns.a6['users.test'] = dead;
+    const service = start();
+    await pass(0);
+    expect([idsOf(service), service.discovery.ageMs]).toEqual(['10.0.0.1:80', 0]);
+    dns.a4['users.test'] = addresses(1, '10.0.0.1', '10.0.0.2');
+    await pass(30_000);
+    expect(idsOf(service)).toBe('10.0.0.1:80,10.0.0.2:80');
+    expect(service.discovery.ageMs).toBeLessThanOrEqual(1_000);
+    // Said, and not with each answer.
+    expect(new Set(errors)).toEqual(new Set(["DNS, service 'users.test': A: ETIMEOUT."]));
+    expect(errors.length).toBeLessThanOrEqual(4);
+  });
+
+  it('that is another name without an address is a name without one', async () => {
+    const { dns, start, pass, errors } = world();
+    dns.a4['users.test'] = [];
+    const service = start();
+    await pass(0);
+    expect(errors[0]).toContain("'users.test' has no A record");
+    dns.a4['users.test'] = addresses(1, '10.0.0.1');
+    await pass(6_000);
+    expect(idsOf(service)).toBe('10.0.0.1:80');
+  });
+
   it('that is an address is that address, and nothing is asked', async () => {
     const { dns, mesh, pass } = world();
     const service = mesh.service('127.0.0.9');
@@ -215,6 +242,30 @@ describe('service records', () => {
     await pass(2_000);
     expect(idsOf(service)).toBe('10.0.0.1:5001,10.0.0.3:5003,10.0.0.4:5004');
     expect(errors.join()).toContain('A: ETIMEOUT');
+  });
+
+  it('are of use where questions for IPv6 addresses of their targets get no answer', async () => {
+    const { dns, start, pass, errors } = world({ records: 'srv' });
+    dns.services['users.test'] = [record('a.test', 5_001), record('b.test', 5_002)];
+    for (const name of ['a.test', 'b.test']) {
+      dns.a4[name] = addresses(1, name === 'a.test' ? '10.0.0.1' : '10.0.0.2');
+      dns.a6[name] = dead;
+    }
+    const service = start();
+    await pass(0);
+    expect(idsOf(service)).toBe('10.0.0.1:5001,10.0.0.2:5002');
+    expect(errors[0]).toContain('A: ETIMEOUT');
+  });
+
+  it('none of whose targets has an address are no instances yet, and are asked for again soon', async () => {
+    const { dns, start, pass, errors } = world({ records: 'srv' });
+    dns.services['users.test'] = [record('a.test', 5_001)];
+    const service = start();
+    await pass(0);
+    expect(errors[0]).toContain("no target of 'users.test' has an address");
+    dns.a4['a.test'] = addresses(1, '10.0.0.1');
+    await pass(6_000);
+    expect(idsOf(service)).toBe('10.0.0.1:5001');
   });
 
   it('are endpoints that a service takes, whatever DNS says', async () => {
