@@ -16,7 +16,7 @@ type Mode = 'pass' | 'hold' | 'swallow' | 'swallow-answers' | 'delay' | 'crumble
 export class Relay implements AsyncDisposable {
   readonly host = '127.0.0.1';
   readonly port: number;
-  readonly #target: number;
+  #target: number;
   readonly #pairs = new Set<Pair>();
   readonly #forgotten = new Set<Pair>();
   #server: Server | undefined;
@@ -38,6 +38,14 @@ export class Relay implements AsyncDisposable {
 
   get address(): string {
     return `${this.host}:${this.port}`;
+  }
+
+  /**
+   * New connections lead to another server, and those that there are stay where they are: as with a
+   * name that is moved.
+   */
+  turnTo(server: { readonly port: number }): void {
+    this.#target = server.port;
   }
 
   async cut(): Promise<void> {

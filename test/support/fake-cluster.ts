@@ -29,12 +29,17 @@ export class FakeCluster {
   readonly statuses: PoolStatus[] = [];
   readonly checkouts: Checkout[] = [];
   readonly #open: ReturnType<typeof fakeDriver>;
+  readonly #host: string;
+  /** What a new connection to each port leads to. */
+  readonly #ports: Map<number, FakeMysql>;
 
-  constructor(count: number, options: Record<string, unknown> = {}) {
+  constructor(count: number, options: Record<string, unknown> = {}, host = '127.0.0.1') {
+    this.#host = host;
     this.servers = Array.from({ length: count }, (_, i) => new FakeMysql(i > 0));
     this.resolver = staticResolver({ db: this.inputs() });
     this.mesh = createMesh({ resolver: this.resolver, clock: this.clock, random: seededRandom(1) });
-    this.#open = fakeDriver(new Map(this.servers.map((server, i) => [3_000 + i, server])));
+    this.#ports = new Map(this.servers.map((server, i) => [3_000 + i, server]));
+    this.#open = fakeDriver(this.#ports);
     this.cluster = this.another(options);
   }
 
@@ -56,7 +61,12 @@ export class FakeCluster {
 
   inputs(...ids: number[]): EndpointInput[] {
     const listed = ids.length > 0 ? ids : this.servers.map((_, i) => i);
-    return listed.map((i) => ({ id: `db${i}`, host: '127.0.0.1', port: 3_000 + i }));
+    return listed.map((i) => ({ id: `db${i}`, host: this.#host, port: 3_000 + i }));
+  }
+
+  /** New connections to an endpoint lead to another server: its name was moved. */
+  move(i: number, server: FakeMysql): void {
+    this.#ports.set(3_000 + i, server);
   }
 
   endpoint(i: number): Endpoint {

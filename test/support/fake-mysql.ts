@@ -14,6 +14,8 @@ export class FakeMysql {
   transactions = 1;
   /** Positions beyond those, as they are written. */
   further = '';
+  /** What it says of itself to whoever looks at it. */
+  identity = '';
   source = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
   /** Connections of other processes that look at it. */
   looking = 0;
@@ -46,6 +48,7 @@ export class FakeMysql {
         {
           readOnly: this.readOnly ? 1 : 0,
           innodbReadOnly: this.innodbReadOnly ? 1 : 0,
+          identity: this.identity,
           position: `${this.source}:1-${this.transactions}${this.further}`,
         },
       ];

@@ -219,7 +219,9 @@ export class Cluster {
   }
 
   /** A statement found out that this server refuses writes. */
-  demoted(endpoint: Endpoint): void {
+  demoted({ endpoint, physical }: Checkout): void {
+    // Its name may lead to the primary, and this connection to the one before.
+    if (this.#servers.get(endpoint)?.hasName === true) physical.retired = true;
     this.#servers.demoted(endpoint);
   }
 

@@ -12,6 +12,11 @@ export interface Probe {
   readonly flavor: 'mysql' | 'mariadb';
   readonly position: GtidPosition;
   readonly positionText: string;
+  /**
+   * Which server answered: another one than before where the endpoint's name, or its address, leads
+   * to another; '' where it does not say.
+   */
+  readonly identity: string;
   /** The look needed a new connection, and was not the first. */
   readonly reconnected: boolean;
   /**
@@ -44,17 +49,20 @@ export class ProbeQuestion {
   }
 }
 
+/** What no two servers that replicate from each other have in common, on either flavor. */
+const IDENTITY = "CONCAT(@@global.server_id, ' ', @@hostname, ' ', @@port) AS identity";
+
 /**
  * Aurora says by innodb_read_only which server is a reader, and may leave read_only alone. Where a
  * server lacks one of the variables (TiDB has no positions) it is asked for less.
  */
 const PROBES = {
   mysql: [
-    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_executed AS position',
+    `SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_executed AS position, ${IDENTITY}`,
     'SELECT @@global.read_only AS readOnly',
   ],
   mariadb: [
-    'SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_current_pos AS position',
+    `SELECT @@global.read_only AS readOnly, @@global.innodb_read_only AS innodbReadOnly, @@global.gtid_current_pos AS position, ${IDENTITY}`,
     'SELECT @@global.read_only AS readOnly',
   ],
 } as const;
@@ -62,7 +70,8 @@ const PROBES = {
 function readProbe(row: Readonly<Record<string, unknown>>, flavor: 'mysql' | 'mariadb'): Answer {
   const positionText = String(row.position ?? '');
   const readOnly = isOn(row.readOnly) || isOn(row.innodbReadOnly ?? 0);
-  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText };
+  const identity = String(row.identity ?? '');
+  return { readOnly, flavor, position: GtidPosition.parse(positionText), positionText, identity };
 }
 
 /** MariaDB 12 names more than two states of read_only; only 0 / OFF is writable. */

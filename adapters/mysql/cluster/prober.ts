@@ -12,6 +12,8 @@ export interface ProbeWatcher {
   connectOptions(): Promise<Record<string, unknown>> | Record<string, unknown>;
   /** True: it should be looked at again soon, because what was seen proves too little yet. */
   probed(probe: Probe): boolean;
+  /** Its name may lead to another server by now: asked before each look. */
+  mayHaveMoved?(): boolean;
   /** It could not be asked; called once per failed look. */
   failed(error: unknown): void;
 }
@@ -134,11 +136,12 @@ export class Prober {
     const intervalMs = this.#intervalMs;
     const timeoutMs = Math.max(intervalMs, MIN_TIMEOUT_MS);
     const atMs = clock.now();
+    const isRenewed = this.#renew();
     const connectionsBefore = this.#connections;
     let pauseMs = intervalMs;
     try {
       const row = await withTimeout(clock, timeoutMs, this.#ask(), () => noAnswer(timeoutMs));
-      const reconnected = connectionsBefore > 0 && this.#connections > connectionsBefore;
+      const reconnected = !isRenewed && connectionsBefore > 0 && this.#connections > connectionsBefore;
       pauseMs = this.#told({ ...row, reconnected, atMs });
     } catch (error) {
       this.#drop();
@@ -159,6 +162,20 @@ export class Prober {
     this.#soonMs = soon ? Math.max(FIRST_SOON_MS, this.#soonMs * 2) : 0;
     if (this.#connection !== undefined) this.#crowd.count(this.#connection);
     return this.#crowd.stretched(soon ? Math.min(this.#soonMs, intervalMs) : intervalMs, intervalMs);
+  }
+
+  /**
+   * A connection stays where its name led when it was made: leaves it where that may be another
+   * server now. True where there was one that worked.
+   */
+  #renew(): boolean {
+    if (this.#connection === undefined || !isOpen(this.#connection)) return false;
+    for (const watcher of this.#watchers) {
+      if (watcher.mayHaveMoved?.() !== true) continue;
+      this.#drop();
+      return true;
+    }
+    return false;
   }
 
   #lookBy(dueMs: number): void {

@@ -113,6 +113,7 @@ export class ServerSet {
     const server = new ClusterServer(endpoint, this.#context, {
       probed: (each, probe) => this.#probed(each, probe),
       failed: (each, error) => this.#lookFailed(each, error),
+      hasNoPrimary: () => this.#replication.writable.length === 0,
       warmed: () => this.#host.changed(),
       opened: (connection) => this.#host.opened(connection),
       enqueued: () => this.#host.enqueued(),

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Backoff } from '../../../src/adapter.js';
 import type { Clock, Endpoint, Lease, Random, Service, Subset } from '../../../src/index.js';
 import type { DriverPoolOptions } from '../common/driver-options.js';
@@ -31,6 +32,8 @@ export interface ServerHost {
   probed(server: ClusterServer, probe: Probe): boolean;
   /** A look at it failed; `error` is also kept in `probeError`. */
   failed(server: ClusterServer, error: unknown): void;
+  /** No server is known to accept writes. */
+  hasNoPrimary(): boolean;
   /** Its first connections are made: it may serve. */
   warmed(): void;
   opened(connection: DriverConnection): void;
@@ -49,6 +52,8 @@ export class ClusterServer {
   #warm: boolean;
   #looked = false;
   #gone = false;
+  /** Which server answered the latest look that told it. */
+  #identity = '';
   /** This server alone; made when a caller asks for it by name. */
   #only: Subset | undefined;
 
@@ -70,6 +75,14 @@ export class ClusterServer {
   /** A look at it has ended, well or not. */
   get looked(): boolean {
     return this.#looked;
+  }
+
+  /**
+   * It is known by a name, which may lead to another server later, as one that follows the primary
+   * does: connections stay with the one that they were made to.
+   */
+  get hasName(): boolean {
+    return isIP(this.endpoint.spec.host) === 0;
   }
 
   /** A lease on this server and no other, whatever is known of it. */
@@ -132,14 +145,23 @@ export class ClusterServer {
       probed: (probe) => {
         this.probeError = undefined;
         this.#looked = true;
+        this.#identify(probe);
         return this.#host.probed(this, probe);
       },
+      mayHaveMoved: () => this.hasName && this.#host.hasNoPrimary(),
       failed: (error) => {
         this.probeError = error;
         this.#looked = true;
         this.#host.failed(this, error);
       },
     });
+  }
+
+  /** What its connections lead to is not what is looked at any more. */
+  #identify({ identity }: Probe): void {
+    if (identity === '') return;
+    if (this.#identity !== '' && this.#identity !== identity) this.pool.retire();
+    this.#identity = identity;
   }
 
   /** Tries until it works: a server whose connections cannot be made must not serve. */

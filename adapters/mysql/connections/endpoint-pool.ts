@@ -208,6 +208,12 @@ export class EndpointPool {
     for (const connection of this.#opening) failConnection(connection);
   }
 
+  /** None of the connections there are serves another session: what is idle is closed. */
+  retire(): void {
+    for (const physical of this.#idle.splice(0)) this.#discard(physical);
+    for (const physical of this.#busy) physical.retired = true;
+  }
+
   /** Cuts what did not come back, and counts on it no more. */
   abandon(): void {
     this.cut();
@@ -267,11 +273,8 @@ export class EndpointPool {
       return;
     }
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) {
-      this.release(physical);
-    } else {
-      waiter.connected(null, physical);
-    }
+    if (waiter === undefined) this.release(physical);
+    else waiter.connected(null, physical);
   };
 
   /** The server is known to be well: no more rest between attempts. */

@@ -10,6 +10,12 @@ import { askRow } from '../driver/ask-row.js';
 import type { SessionMark } from './session-token.js';
 import type { ConsistencySession } from './write-history.js';
 
+interface Reached {
+  readonly token: string;
+  /** The server that its endpoint led to then. */
+  readonly by: string | undefined;
+}
+
 /**
  * Finds a server for a read that has everything its session wrote: a replica whose last probe shows
  * that it has; else one that gets there within `waitMs`; else the primary.
@@ -18,7 +24,7 @@ export class Freshness {
   readonly #cluster: Cluster;
   readonly #waitMs: number;
   /** Tokens that servers were seen to have reached since their last probe. */
-  readonly #reached = new WeakMap<Endpoint, string>();
+  readonly #reached = new WeakMap<Endpoint, Reached>();
 
   constructor(cluster: Cluster, waitMs: number) {
     this.#cluster = cluster;
@@ -162,7 +168,8 @@ export class Freshness {
   #has(endpoint: Endpoint, session: ConsistencySession): boolean {
     const { probe } = this.#cluster.replication.stateOf(endpoint);
     if (probe !== undefined && session.token.coveredBy(probe.position)) return true;
-    return this.#reached.get(endpoint) === session.token.toString();
+    const reached = this.#reached.get(endpoint);
+    return reached !== undefined && reached.by === probe?.identity && reached.token === session.token.toString();
   }
 
   #ensure(checkout: Checkout, session: ConsistencySession, tried: readonly Endpoint[], taker: Taker): void {
@@ -216,6 +223,7 @@ export class Freshness {
     done: (error: unknown, reached: boolean) => void,
   ): void {
     const sql = WAITS[flavor];
+    const by = this.#cluster.replication.stateOf(endpoint).probe?.identity;
     const timeout = this.#waitMs + ANSWER_GRACE_MS;
     const values = [token, this.#waitMs / 1000];
     // Whoever waits here, and not whom the last statement of this connection was for.
@@ -224,7 +232,7 @@ export class Freshness {
       physical.inbound.caller = undefined;
       if (error && !meaningOf(error).connectionUsable) physical.usable = false;
       const reached = !error && Number(Object.values(row)[0]) === 0;
-      if (reached) this.#reached.set(endpoint, token);
+      if (reached) this.#reached.set(endpoint, { token, by });
       done(error, reached);
     });
   }

@@ -337,7 +337,7 @@ export class Runner {
     const meaning = meaningOf(thrown);
     const error = withCode(thrown);
     lease?.done(meaning.outcome);
-    if (meaning.demoted) this.#context.cluster.demoted(checkout.endpoint);
+    if (meaning.demoted) this.#context.cluster.demoted(checkout);
     if (this.#job !== job) return;
     const { statement } = job.operation;
     const { mustStay } = this.#held.state;

@@ -29,6 +29,9 @@ class FakeConnection extends EventEmitter {
 let clock: ManualClock;
 let opened: FakeConnection[];
 let told: string[];
+/** Whether each look that was answered told that the server had been gone. */
+let wasGone: boolean[];
+let mayHaveMoved: boolean;
 let givePassword: (() => void)[];
 let shared: Prober;
 let prober: ProbeWatch;
@@ -39,6 +42,8 @@ beforeEach(() => {
   clock = new ManualClock();
   opened = [];
   told = [];
+  wasGone = [];
+  mayHaveMoved = false;
   soon = false;
   givePassword = [];
   shared = new Prober({
@@ -52,8 +57,10 @@ beforeEach(() => {
   prober = shared.watch({
     intervalMs: 1_000,
     connectOptions: () => new Promise((resolve) => givePassword.push(() => resolve({}))),
-    probed: () => {
+    mayHaveMoved: () => mayHaveMoved,
+    probed: ({ reconnected }) => {
       told.push('probed');
+      wasGone.push(reconnected);
       return soon;
     },
     failed: () => told.push('failed'),
@@ -93,6 +100,26 @@ describe('Prober', () => {
     clock.advance(999);
     for (let i = 0; i < 3; i++) await turn();
     expect(told.length).toBe(count);
+  });
+
+  it('looks over a new connection where its name may have moved: the server was not gone for that', async () => {
+    const answered = async (): Promise<void> => {
+      await turn();
+      givePassword.at(-1)!();
+      for (let i = 0; i < 3; i++) await turn();
+    };
+    await answered();
+    mayHaveMoved = true;
+    for (let i = 0; i < 2; i++) {
+      clock.advance(1_000);
+      await answered();
+    }
+    expect([wasGone, opened.length, open()]).toEqual([[false, false, false], 3, 1]);
+    // Now it was.
+    opened.at(-1)!.destroy();
+    clock.advance(1_000);
+    await answered();
+    expect([wasGone.at(-1), opened.length]).toEqual([true, 4]);
   });
 
   it('opens no connection once it is closed, even where it waited for its password', async () => {

@@ -20,6 +20,7 @@ function look(at: never, role: 'primary' | 'replica', transactions: number, atMs
     flavor: 'mysql',
     position: GtidPosition.parse(positionText),
     positionText,
+    identity: '',
     reconnected: false,
     atMs,
   };

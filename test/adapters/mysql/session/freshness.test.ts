@@ -5,6 +5,7 @@ import type { Checkout } from '../../../../adapters/mysql/cluster/checkout.js';
 import { Freshness } from '../../../../adapters/mysql/session/freshness.js';
 import { ConsistencySession } from '../../../../adapters/mysql/session/write-history.js';
 import { FakeCluster } from '../../../support/fake-cluster.js';
+import { FakeMysql } from '../../../support/fake-mysql.js';
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 
@@ -31,6 +32,32 @@ beforeEach(async () => {
   freshness = new Freshness(test.cluster, 100);
   session = new ConsistencySession(true, test.clock.now());
   await test.pass(10);
+});
+
+/** A server that has whatever it is asked to wait for. */
+function caughtUp(server: FakeMysql, identity: string): FakeMysql {
+  const answer = server.answer.bind(server);
+  server.identity = identity;
+  server.answer = (sql) => (sql.includes('WAIT_FOR') ? [{ late: 0 }] : answer(sql));
+  return server;
+}
+
+it('what a server was seen to have is not what the one has that its name leads to later', async () => {
+  test = new FakeCluster(2, { probeIntervalMs: 1_000 }, 'db.internal');
+  freshness = new Freshness(test.cluster, 100);
+  const before = caughtUp(test.servers[1]!, 'one');
+  await test.pass(10);
+  // Its latest look shows less than was written; asked, it has that.
+  session = new ConsistencySession(false, test.clock.now());
+  session.token.add(`${SOURCE}:1-3`);
+  const asked = (server: FakeMysql): number => server.statements.filter((sql) => /WAIT_FOR/.test(sql)).length;
+  for (let i = 0; i < 3; i++) expect(await read()).toBe('db1');
+  expect(asked(before)).toBe(1);
+  const later = caughtUp(new FakeMysql(true), 'two');
+  test.move(1, later);
+  before.kill();
+  await test.pass(1_100);
+  expect([await read(), asked(later)]).toEqual(['db1', 1]);
 });
 
 describe('a session that read from a replica', () => {

@@ -42,7 +42,15 @@ function probe(): void {
     const position = GtidPosition.parse(POSITION);
     replication.probed(
       endpoint,
-      { readOnly: i > 0, flavor: 'mysql', position, positionText: POSITION, reconnected: false, atMs: clock.now() },
+      {
+        readOnly: i > 0,
+        flavor: 'mysql',
+        position,
+        positionText: POSITION,
+        identity: '',
+        reconnected: false,
+        atMs: clock.now(),
+      },
       clock.now(),
     );
   });

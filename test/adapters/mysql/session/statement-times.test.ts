@@ -11,6 +11,7 @@ const probeOf = (flavor: Probe['flavor']): Probe => ({
   flavor,
   position: GtidPosition.parse('0-1-7'),
   positionText: '0-1-7',
+  identity: '',
   reconnected: false,
   atMs: 1_000,
 });
