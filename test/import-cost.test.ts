@@ -66,7 +66,7 @@ describe('a door', () => {
   });
 
   it.each([
-    ['adapters/grpc/index.js', 5, 310, '@grpc/grpc-js'],
+    ['adapters/grpc/index.js', 5, 312, '@grpc/grpc-js'],
     ['adapters/redis/index.js', 5, 370, 'ioredis'],
     ['adapters/mysql/index.js', 6, 360, 'mysql2'],
     ['adapters/http/index.js', 5, 285, 'undici'],

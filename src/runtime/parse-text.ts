@@ -1,3 +1,5 @@
+import { mistakeIn } from './json-mistake.js';
+
 /**
  * As JSON.parse. What V8 says of a text that is not JSON quotes the text, and that may hold a
  * secret; this says where the mistake is. Throws an Error with `line` and `column`, from 1.
@@ -5,9 +7,8 @@
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (thrown) {
-    const offset = Number(/position (\d+)/.exec((thrown as Error).message)?.[1] ?? text.length);
-    throw new NotJson(text, offset);
+  } catch {
+    throw new NotJson(text, mistakeIn(text));
   }
 }
 
