@@ -29,6 +29,40 @@ const fullName = (task) => {
 };
 const testsOf = (suite) => suite.tasks.flatMap((task) => (task.type === 'suite' ? testsOf(task) : [task]));
 
+/** Looks every 100 ms; so many looks in a row at a process that does nothing are a wait for ever. */
+const LOOK_MS = 100;
+const IDLE_LOOKS = 20;
+
+/**
+ * Whether this process waits, and for nothing: it uses no CPU, and not because others use all of
+ * it, as its own timer is on time. A test that hangs is known by it long before its time is over.
+ */
+class Idleness {
+  begun;
+  #timer;
+
+  constructor() {
+    let cpu = process.cpuUsage();
+    let atMs = performance.now();
+    let looks = 0;
+    this.begun = new Promise((done) => {
+      this.#timer = setInterval(() => {
+        const { user, system } = process.cpuUsage(cpu);
+        const nowMs = performance.now();
+        const isIdle = user + system < 5_000 && nowMs - atMs < 2 * LOOK_MS;
+        looks = isIdle ? looks + 1 : 0;
+        if (looks === IDLE_LOOKS) done();
+        cpu = process.cpuUsage();
+        atMs = nowMs;
+      }, LOOK_MS);
+    });
+  }
+
+  end() {
+    clearInterval(this.#timer);
+  }
+}
+
 export class MutantRunner {
   pool = 'forks';
   config = config;
@@ -62,14 +96,21 @@ export class MutantRunner {
     this.#expect = expect;
   }
 
-  /** The results of one file's tests: of all, or of those chosen up to the first that fails. */
+  /**
+   * The results of one file's tests: of all, or of those chosen up to the first that fails. `hangs`
+   * where they wait for what never comes: then this process is of no further use.
+   */
   async run(file, { chosen = () => true, bail = false, before, after, timeoutMs }) {
     this.#chosen = chosen;
     this.#callbacks = { before, after };
     this.#hasFailed = false;
     this.#bail = bail;
     config.testTimeout = config.hookTimeout = timeoutMs;
-    const [{ tasks, result }] = await this.#start([file], this);
+    const idle = new Idleness();
+    const files = await Promise.race([this.#start([file], this), idle.begun]);
+    idle.end();
+    if (files === undefined) return { tests: [], hangs: true };
+    const [{ tasks, result }] = files;
     const tests = testsOf({ tasks })
       .filter((test) => test.result && test.mode !== 'skip')
       .map((test) => ({
