@@ -22,8 +22,6 @@ it.each([
   ['a cache', 'redis-14'],
   ['gRPC, whose registry is etcd, and whose configuration changes', 'grpc-etcd'],
   ['Connect', 'connect-103'],
-  ['HTTP through a dispatcher and a gateway, with long bodies and hedges', 'web-8401'],
-  ['sessions in a store, waiting lines and rates', 'calls-2000'],
   ['MariaDB, whose replicas stand still before a client begins', 'mariadb-46'],
 ])('%s breaks no promise', { timeout: 120_000, retry: process.env.CI === 'true' ? 2 : 0 }, async (_, name) => {
   const file = join(import.meta.dirname, 'found', `${name}.json`);

@@ -106,7 +106,10 @@ export class GrpcCalls implements EtcdCalls {
           end(this.#unreadable(thrown));
         }
       });
-      stream.on('error', (error: ServiceError) => end(this.#judge(error, client)));
+      stream.on('error', (error: ServiceError) => {
+        // Our own hanging up is no fault of the member.
+        if (!closed) end(this.#judge(error, client));
+      });
       // A status of OK ends a stream without an error.
       stream.on('end', () => end(this.#unanswered('the watch ended')));
       stream.write(encodeWatchCreate(range, revision));
@@ -133,26 +136,29 @@ export class GrpcCalls implements EtcdCalls {
 
   /** With a token that may be over: another is asked for once, as nothing was carried out. */
   async #authorized(ask: (metadata: Metadata) => Promise<Buffer>): Promise<Buffer> {
-    const token = this.#token;
+    const login = this.#login();
     try {
-      return await ask(await this.#metadata());
+      return await ask(await this.#metadata(login));
     } catch (thrown) {
-      if (this.#user === undefined || !isTokenRefused(thrown)) throw thrown;
-      if (this.#token === token) this.#token = undefined;
+      if (login === undefined || !isTokenRefused(thrown)) throw thrown;
+      if (this.#token === login) this.#token = undefined;
       return await ask(await this.#metadata());
     }
   }
 
-  async #metadata(): Promise<Metadata> {
+  /** That of all calls, done or under way; none without a user. */
+  #login(): Promise<string> | undefined {
+    if (this.#user !== undefined) this.#token ??= this.#authenticate(this.#user);
+    return this.#token;
+  }
+
+  async #metadata(login: Promise<string> | undefined = this.#login()): Promise<Metadata> {
     const metadata = new Metadata();
-    if (this.#user === undefined) return metadata;
-    this.#token ??= this.#authenticate(this.#user);
-    const asked = this.#token;
     try {
-      const token = await asked;
+      const token = (await login) ?? '';
       if (token !== '') metadata.set('token', token);
     } catch (thrown) {
-      if (this.#token === asked) this.#token = undefined;
+      if (this.#token === login) this.#token = undefined;
       throw thrown;
     }
     return metadata;
@@ -186,11 +192,15 @@ export class GrpcCalls implements EtcdCalls {
     const client = this.#client();
     const stream = this.open(client, method, metadata);
     const answer = new Promise<Buffer>((resolve, reject) => {
+      let answered = false;
       stream.on('data', (bytes: Buffer) => {
+        answered = true;
         resolve(bytes);
         stream.cancel();
       });
-      stream.on('error', (error: ServiceError) => reject(this.#judge(error, client)));
+      stream.on('error', (error: ServiceError) => {
+        if (!answered) reject(this.#judge(error, client));
+      });
       stream.on('end', () => reject(this.#unanswered(`${method}: no answer`)));
     });
     stream.write(request);
