@@ -40,7 +40,8 @@ export class Mysql extends SqlServer {
     const { user, password } = SQL_USERS.replication;
     await this.sql(
       `STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST='${source.peerHost}', SOURCE_PORT=${source.peerPort}, SOURCE_USER='${user}',
-       SOURCE_PASSWORD='${password}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, SOURCE_HEARTBEAT_PERIOD=1; START REPLICA`,
+       SOURCE_PASSWORD='${password}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=86400,
+       SOURCE_HEARTBEAT_PERIOD=1; START REPLICA`,
     );
   }
 
