@@ -253,7 +253,7 @@ export class Cluster {
 
   /** Why no server was found in time. */
   noServer(route: RouteChoice): FairleadError {
-    return noServer(this.service, this.replication, route, this.#servers.probeError);
+    return noServer(this.service, this.replication, route, (each) => this.#servers.get(each)?.probeError);
   }
 
   /** On one server that its caller named, whatever is known of it. */

@@ -2,23 +2,29 @@ import { type DiscoveryStatus, type Endpoint, FairleadError, type Service } from
 import type { RouteChoice } from '../common/options.js';
 import type { Replication } from './replication.js';
 
-/** No server was found in time that could run it. */
+/**
+ * No server was found in time that could run it. `probeErrorOf`: why one could not be asked what it
+ * is, if that is so.
+ */
 export function noServer(
   { name, endpoints, discovery }: Service,
   replication: Replication,
   route: RouteChoice,
-  probeError: unknown,
+  probeErrorOf: (endpoint: Endpoint) => unknown,
 ): FairleadError {
   const who = route === 'primary' ? 'primary' : 'server';
-  const known = endpoints.map((each) => `${each.spec.id} is ${describe(each, replication)}`).join(', ');
+  const errors = endpoints.map(probeErrorOf);
+  const known = endpoints.map((each, i) => `${each.spec.id} is ${describe(each, replication, errors[i])}`).join(', ');
+  const probeError = errors.find((error) => error !== undefined);
   const message = `No ${who} of service '${name}' to run this on: ${known || nothingListed(discovery)}.`;
   return new FairleadError('FAIRLEAD_NO_ENDPOINT', message, { service: name, cause: discovery.error ?? probeError });
 }
 
-function describe(endpoint: Endpoint, replication: Replication): string {
+function describe(endpoint: Endpoint, replication: Replication, probeError: unknown): string {
   const { role } = replication.stateOf(endpoint);
+  const why = probeError instanceof Error ? ` (${probeError.message})` : '';
   // Known by its role, and not used: only the registry can say that it is well again.
-  return endpoint.spec.healthy === false ? `${role} and unhealthy in the registry` : role;
+  return (endpoint.spec.healthy === false ? `${role} and unhealthy in the registry` : role) + why;
 }
 
 /** A registry that was not reached has not said that there is nothing. */

@@ -72,12 +72,6 @@ export class ServerSet {
     for (const { prober } of this.all) void prober.look();
   }
 
-  /** Why one of them could not be asked for its role, if that is so. */
-  get probeError(): unknown {
-    for (const { probeError } of this.all) if (probeError !== undefined) return probeError;
-    return undefined;
-  }
-
   /** What the servers said, where all of them refused the login: waiting would change nothing. */
   get refusedLogin(): unknown {
     const errors = [...this.all].map(({ probeError }) => probeError);
