@@ -25,6 +25,7 @@ export { CallerContext, inCallerContext } from './runtime/caller-context.js';
 export { judgeAfter, sleep, withTimeout } from './runtime/clock.js';
 export { currentRoutingKey } from './runtime/context.js';
 export { Durations } from './runtime/durations.js';
+export { SafeEmitter } from './runtime/emitter.js';
 export { brandErrors } from './runtime/errors.js';
 export { holdProcess } from './runtime/hold-process.js';
 export { TOKEN, token } from './runtime/http-fields.js';

@@ -66,9 +66,9 @@ describe('a door', () => {
   });
 
   it.each([
-    ['adapters/grpc/index.js', 5, 312, '@grpc/grpc-js'],
+    ['adapters/grpc/index.js', 5, 316, '@grpc/grpc-js'],
     ['adapters/redis/index.js', 5, 370, 'ioredis'],
-    ['adapters/mysql/index.js', 6, 360, 'mysql2'],
+    ['adapters/mysql/index.js', 6, 362, 'mysql2'],
     ['adapters/http/index.js', 5, 285, 'undici'],
   ])('%s loads at most %i files of ours, %i KiB, and its driver', (door, most, kib, driver) => {
     const files = built.filesLoadedBy(door);

@@ -25,11 +25,19 @@ import { type GrpcSettings, readTargetOptions, type TargetSettings } from './con
 import { readChannelServiceConfig } from './config/service-config.js';
 import { parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
-import type { Leaves } from './connections/unreachable.js';
+import type { Connectivity, Reachability } from './connections/reachability.js';
 import type { ExplainingChannels } from './explain.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
+
+/** What the channels of one registration have in common. */
+export interface ChannelCommons {
+  readonly channels: ExplainingChannels;
+  readonly attempts: LiveAttempts;
+  readonly counts: GrpcCounts;
+  readonly connectivity: Connectivity;
+}
 
 /**
  * Ties one channel to one service: made with the channel, given by its resolver to its load
@@ -57,6 +65,8 @@ export class ChannelBinding {
   readonly #channels: ExplainingChannels;
   /** Those of all channels of the mesh. */
   readonly attempts: LiveAttempts;
+  /** The same: what they can connect to. */
+  readonly reachability: Reachability;
 
   /**
    * Throws a FairleadError that says what is wrong with the target or the channel's service config.
@@ -67,9 +77,7 @@ export class ChannelBinding {
     live: ServiceConfigs | undefined,
     uri: TargetUri,
     channelOptions: ChannelOptions,
-    channels: ExplainingChannels,
-    attempts: LiveAttempts,
-    counts: GrpcCounts,
+    { channels, attempts, counts, connectivity }: ChannelCommons,
   ) {
     this.#channels = channels;
     this.attempts = attempts;
@@ -91,6 +99,7 @@ export class ChannelBinding {
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
+    this.reachability = connectivity.of(this.service);
     this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock, counts);
     // A policy that is refused must be refused here, where the program that made the channel sees
     // it.
@@ -132,13 +141,11 @@ export class ChannelBinding {
   }
 
   /**
-   * From now on calls may be explained by these subsets, and these connections are known of, until
-   * the returned function is called.
+   * From now on calls may be explained by these subsets, until the returned function is called.
    */
-  explains(subsets: ChannelSubsets, leaves: Leaves): () => void {
+  explains(subsets: ChannelSubsets): () => void {
     return this.#channels.add({
       service: this.service,
-      leaves,
       keyHeader: this.#target.keyHeader,
       policyOf: (method) => this.#methods.get(method).policy,
       explain: (policy, request) => subsets.of(policy).explain(request),

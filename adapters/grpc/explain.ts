@@ -1,11 +1,10 @@
 import { Metadata } from '@grpc/grpc-js';
-import { optionReaders, type PartExplainer, type Unreachable } from '../../src/adapter.js';
-import type { AcquireRequest, Endpoint, Explanation, Mesh, Service } from '../../src/index.js';
+import { optionReaders, type PartExplainer } from '../../src/adapter.js';
+import type { AcquireRequest, Explanation, Mesh, Service } from '../../src/index.js';
 import { labelOf } from './calls/call.js';
 import { preferredOf, routingKeyOf } from './calls/routing-key.js';
 import type { MethodPolicy } from './config/method-configs.js';
 import type { GrpcSettings } from './config/options.js';
-import { type Leaves, unreachableOf } from './connections/unreachable.js';
 
 /** A call to be explained. */
 export interface ExplainedCall {
@@ -18,7 +17,6 @@ export interface ExplainedCall {
 /** What a connected channel picks from. */
 export interface ExplainingChannel {
   readonly service: Service;
-  readonly leaves: Leaves;
   /** The header whose value is the key. */
   readonly keyHeader: string | undefined;
   policyOf(method: string): MethodPolicy | undefined;
@@ -41,12 +39,6 @@ export class ExplainingChannels {
       return channel.explain(channel.policyOf(method), readRequest(metadata, channel.keyHeader));
     }
     return undefined;
-  }
-
-  /** See `MeshPart.unreachable`. */
-  unreachable(service: Service): ReadonlyMap<Endpoint, Unreachable> {
-    const own = [...this.#channels].filter((channel) => channel.service === service);
-    return unreachableOf(own.map(({ leaves }) => leaves));
   }
 }
 

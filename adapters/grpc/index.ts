@@ -3,6 +3,7 @@ export type { AttemptCounts, Counted, GrpcCounts, GrpcPart, MethodCounts } from 
 export { type CallStatus, type Classify, outcomeOf } from './common/status.js';
 export type { GrpcOptions, GrpcServiceOptions, GrpcTargetOptions } from './config/options.js';
 export type { GrpcMethodConfig, GrpcServiceConfig } from './config/service-config.js';
+export type { ConnectivityChange, GrpcEvents } from './connections/reachability.js';
 export type { ExplainedCall } from './explain.js';
 export type {
   GrpcAttemptMessage,

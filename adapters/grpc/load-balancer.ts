@@ -79,6 +79,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
   destroy(): void {
     this.#destroyed = true;
     for (const leaf of this.#leaves.values()) leaf.close();
+    this.#binding?.reachability.removed(this.#leaves.values());
     this.#leaves.clear();
     this.#refresh?.cancel();
     this.#stopListening?.();
@@ -94,6 +95,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     if (from === to || !this.#leaves.has(leaf.endpoint)) return;
     this.#count(from, -1);
     this.#count(to, 1);
+    this.#binding!.reachability.changed(leaf);
     if (from === READY) this.#refresh?.mustHappen();
     else if (to === READY) this.#refresh?.mayWait();
     else this.#publishSoon();
@@ -108,7 +110,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       this.#publishSoon();
     });
     this.#subsets = subsets;
-    const stopExplaining = binding.explains(subsets, this.#leaves);
+    const stopExplaining = binding.explains(subsets);
     const stopFollowing = binding.live?.onChange(() => subsets.forgetMethods());
     this.#stopListening = () => {
       stopExplaining();
@@ -143,9 +145,11 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
    * subset already.
    */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
-    const { clock, random, telemetry } = binding;
+    const { clock, random, telemetry, reachability } = binding;
     const settings = { ...binding.connections, clock, random, telemetry, options };
     const listed = new Set(binding.service.usedEndpoints);
+    const gone: Leaf[] = [];
+    const fresh: Leaf[] = [];
     for (const [endpoint, leaf] of this.#leaves) {
       // Another name is another connection: its certificate has not been looked at.
       const isSame = leaf.authority === ownName(settings.authority, endpoint.spec);
@@ -153,6 +157,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       this.#leaves.delete(endpoint);
       this.#count(leaf.state, -1);
       leaf.close();
+      gone.push(leaf);
     }
     for (const endpoint of listed) {
       const known = this.#leaves.get(endpoint);
@@ -164,8 +169,11 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       const leaf = new Leaf(endpoint, this, settings);
       this.#leaves.set(endpoint, leaf);
       this.#count(leaf.state, 1);
-      leaf.connect();
+      reachability.changed(leaf);
+      fresh.push(leaf);
     }
+    reachability.removed(gone);
+    for (const leaf of fresh) leaf.connect();
     this.#publishSoon();
   }
 

@@ -1,6 +1,6 @@
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { type Explanation, FairleadError, type Mesh } from '../../src/index.js';
-import { authorityOf, ChannelBinding } from './binding.js';
+import { authorityOf, ChannelBinding, type ChannelCommons } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { LiveAttempts } from './calls/live-attempts.js';
 import { GrpcCounts, type GrpcPart } from './common/method-counts.js';
@@ -8,6 +8,7 @@ import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
 import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
+import { Connectivity, type GrpcEvents } from './connections/reachability.js';
 import { callExplainer, type ExplainedCall, ExplainingChannels, requestOf } from './explain.js';
 import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
 import { ServiceResolver } from './resolver.js';
@@ -23,17 +24,18 @@ export interface GrpcRegistration extends Disposable {
    * where there is none, among all of the service.
    */
   explain(service: string, call?: ExplainedCall): Explanation;
+  /**
+   * Returns a function that stops listening. What a listener throws is reported as a warning and
+   * stops nothing.
+   */
+  on<Name extends keyof GrpcEvents & string>(name: Name, listener: (...args: GrpcEvents[Name]) => void): () => void;
   close(): void;
 }
 
-interface Registered {
+interface Registered extends ChannelCommons {
   readonly mesh: Mesh;
   readonly options: GrpcSettings;
   readonly configs: ServiceConfigs | undefined;
-  readonly channels: ExplainingChannels;
-  /** Of all of them. */
-  readonly attempts: LiveAttempts;
-  readonly counts: GrpcCounts;
 }
 
 /**
@@ -74,7 +76,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   const channels = new ExplainingChannels();
   const attempts = new LiveAttempts();
   const counts = new GrpcCounts();
-  const registered: Registered = { mesh, options: read, configs, channels, attempts, counts };
+  const connectivity = new Connectivity();
+  const registered: Registered = { mesh, options: read, configs, channels, attempts, counts, connectivity };
   schemes.set(scheme, registered);
   const close = (): void => {
     unregister();
@@ -87,7 +90,7 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     kind: 'grpc',
     name: scheme,
     counts,
-    unreachable: (service) => channels.unreachable(service),
+    unreachable: (service) => connectivity.of(service).unreachable,
     explains: callExplainer(mesh, explain),
     close: () => {
       close();
@@ -95,7 +98,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
     },
   };
   const unregister = mesh.register(part);
-  return { scheme, explain, close, [Symbol.dispose]: close };
+  const on: GrpcRegistration['on'] = (name, listener) => connectivity.events.on(name, listener);
+  return { scheme, explain, on, close, [Symbol.dispose]: close };
 }
 
 /** A policy that does not exist must not wait for the first channel that wants it. */
@@ -127,8 +131,9 @@ function find(scheme: string): Registered {
 function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
   return class extends ServiceResolver {
     constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const { mesh, options: read, configs, channels, attempts, counts } = find(scheme);
-      super(new ChannelBinding(mesh, read, configs, uri, options, channels, attempts, counts), listener);
+      const registered = find(scheme);
+      const { mesh, options: read, configs } = registered;
+      super(new ChannelBinding(mesh, read, configs, uri, options, registered), listener);
     }
 
     /**

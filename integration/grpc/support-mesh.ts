@@ -1,20 +1,21 @@
 import { createMesh, type Mesh, type ServiceOptions, type StaticResolver, staticResolver } from 'fairlead';
-import { type GrpcOptions, registerGrpc } from 'fairlead/grpc';
+import { type GrpcOptions, type GrpcRegistration, registerGrpc } from 'fairlead/grpc';
 import { EchoClient, type TestServer } from './support.js';
 
 /** A mesh over some servers, registered for gRPC, with clients that are closed with it. */
 export class EchoMesh {
   readonly mesh: Mesh;
   readonly resolver: StaticResolver;
+  readonly registration: GrpcRegistration;
   readonly #close: (() => unknown)[] = [];
 
   constructor(servers: readonly TestServer[], service: ServiceOptions = {}, grpc: GrpcOptions = {}) {
     this.resolver = staticResolver({ echo: servers.map((server) => server.endpoint) });
     this.mesh = createMesh({ resolver: this.resolver, services: { echo: service } });
-    const registration = registerGrpc(this.mesh, grpc);
+    this.registration = registerGrpc(this.mesh, grpc);
     this.#close.push(
       () => this.mesh.close({ deadlineMs: 100 }),
-      () => registration.close(),
+      () => this.registration.close(),
     );
   }
 

@@ -1,5 +1,5 @@
-import { createAdmin } from 'fairlead/admin';
-import { type MeshMonitor, meshFigures, monitorMesh } from 'fairlead/monitor';
+import { type AdminState, createAdmin } from 'fairlead/admin';
+import { logMesh, type MeshMonitor, meshFigures, monitorMesh } from 'fairlead/monitor';
 import { afterEach, expect, it } from 'vitest';
 import { startServers, type TestServer, until } from './support.js';
 import { EchoMesh } from './support-mesh.js';
@@ -12,6 +12,55 @@ afterEach(async () => {
 });
 
 const reasonOf = (monitor: MeshMonitor): string | null => monitor.health(['echo']).subjects[0]!.reason;
+
+const log: string[] = [];
+const logger = {
+  info: (line: string) => void log.push(`info ${line}`),
+  warn: (line: string) => void log.push(`warn ${line}`),
+  error: (line: string) => void log.push(`error ${line}`),
+};
+
+it('what gRPC cannot connect to is a line, an event of the registration and one of the page, once each', async () => {
+  servers = await startServers(2);
+  const [a, b] = servers as [TestServer, TestServer];
+  echo = new EchoMesh(servers);
+  const admin = createAdmin(echo.mesh);
+  const port = await admin.listen(0);
+  const stopLog = logMesh(echo.mesh, logger, { gatherMs: 0 });
+  const changes: string[] = [];
+  echo.registration.on('connectivity', ({ service, endpoint, connected }) =>
+    changes.push(`${service} ${endpoint.spec.id} ${connected}`),
+  );
+  const one = echo.connect('fairlead:///echo');
+  const another = echo.connect('fairlead:///echo?policy=random');
+  await Promise.all([one.unary(), another.unary()]);
+  log.length = 0;
+
+  await a.stop();
+  const lost = (which: TestServer): string =>
+    `warn fairlead: no usable connection: connect ECONNREFUSED (${which.endpoint.id} of echo)`;
+  await until(() => log.includes(lost(a)), 'a is told of');
+  await b.stop();
+  await until(() => log.includes('error fairlead: no endpoint has a usable connection (echo)'), 'none is left');
+  // Attempts go on, and say the same.
+  await one.unary().catch(() => {});
+  expect(log.filter((line) => line.includes('usable'))).toEqual([
+    lost(a),
+    lost(b),
+    'error fairlead: no endpoint has a usable connection (echo)',
+  ]);
+  expect(changes).toEqual([`echo ${a.endpoint.id} false`, `echo ${b.endpoint.id} false`]);
+
+  await Promise.all([a.start(), b.start()]);
+  echo.list(servers);
+  await until(() => changes.length === 4, 'both are back');
+  await until(() => log.includes('info fairlead: there are usable connections again (echo)'), 'that is logged');
+  const page = (await (await fetch(`http://127.0.0.1:${port}/api/state`)).json()) as AdminState;
+  const events = Object.values(page.events).map(({ level, subject, text }) => `${level} ${subject} ${text}`);
+  expect(events).toContain('error echo no endpoint has a usable connection');
+  expect(events).toContain('info echo there are usable connections again');
+  stopLog();
+});
 
 it('what gRPC cannot connect to is not ready in figures, health and on the page, until it is back', async () => {
   servers = await startServers(2);

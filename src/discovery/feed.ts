@@ -9,6 +9,10 @@ export interface FeedListener {
   /** A list other than the one before. */
   changed(specs: readonly EndpointSpec[]): void;
   failed(error: Error): void;
+  /**
+   * It failed, and reported a list since: before that list is passed on, where it is another one.
+   */
+  recovered(): void;
 }
 
 /** In a storm a list is in force this long after it came, and those in between are not. */
@@ -66,7 +70,9 @@ export class DiscoveryFeed implements ResolverSink {
   readonly snapshot = (specs: readonly EndpointSpec[], version: string, ageMs = 0): void => {
     if (this.#signal.aborted) return;
     this.#confirmedAtMs = this.#context.clock.now() - ageMs;
+    const hadFailed = this.#error !== undefined;
     this.#error = undefined;
+    if (hadFailed) this.#listener.recovered();
     if (version === this.#version && version !== '') return;
     this.#version = version;
     this.#newest = specs;

@@ -37,6 +37,10 @@ export class WarmFeed {
         if (this.#listener !== undefined) this.#listener.failed(error);
         else this.#error = error;
       },
+      recovered: () => {
+        if (this.#listener !== undefined) this.#listener.recovered();
+        else this.#error = undefined;
+      },
     };
     this.feed = new DiscoveryFeed(context, listener, this.#abort.signal);
   }

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
+import { BoundedMap } from '../runtime/bounded-map.js';
 import type { Timer } from '../runtime/clock.js';
 import { invalidOption, number, readOptions, withoutCredentials } from '../runtime/options.js';
 import type { Service } from '../service/contract.js';
@@ -18,7 +19,10 @@ export interface LogMeshOptions {
    * 60,000.
    */
   readonly gatherMs?: number;
-  /** The same is not logged again within this time; milliseconds. Default 60,000; up to a day. */
+  /**
+   * The same warning or error is not logged again within this time, unless it was over in between;
+   * milliseconds. Default 60,000; up to a day.
+   */
   readonly againMs?: number;
 }
 
@@ -77,8 +81,11 @@ class MeshLog {
   readonly #logger: MeshLogger;
   readonly #settings: LogSettings;
   readonly #gathered = new Map<string, Cause>();
-  /** When each cause was logged last, the oldest first. */
-  readonly #loggedAtMs = new Map<string, number>();
+  /** When each cause was logged last. */
+  readonly #logged = new BoundedMap<string, { readonly atMs: number; readonly line: number }>(MAX_REMEMBERED);
+  /** The last line that was no warning, by whom it concerns. */
+  readonly #wellAt = new BoundedMap<string, number>(MAX_REMEMBERED);
+  #lines = 0;
   readonly #stops: (() => void)[] = [];
   #timer: Timer | undefined;
 
@@ -105,13 +112,8 @@ class MeshLog {
 
   #follow(service: Service): void {
     const { name } = service;
-    let failing = false;
     let empty = false;
-    const works = (): void => {
-      if (failing && service.discovery.error === undefined) {
-        failing = false;
-        this.#say('info', 'discovery works again', name);
-      }
+    const look = (): void => {
       const isEmpty = service.rotation.length === 0;
       if (isEmpty !== empty) {
         empty = isEmpty;
@@ -121,13 +123,11 @@ class MeshLog {
     };
     const at = (id: string): string => `${id} of ${name}`;
     this.#stops.push(
-      service.on('error', (error) => {
-        failing = service.discovery.error !== undefined;
-        this.#say('warn', `discovery fails: ${error.message}`, name);
-      }),
-      service.on('rotation', works),
+      service.on('error', (error) => this.#say('warn', `discovery fails: ${error.message}`, name)),
+      service.on('recovered', () => this.#say('info', 'discovery works again', name)),
+      service.on('rotation', look),
       service.on('endpoints', ({ arrived, departed }) => {
-        works();
+        look();
         for (const { spec } of arrived) this.#say('info', 'endpoints arrived', at(spec.id));
         for (const { spec } of departed) this.#say('info', 'endpoints left', at(spec.id));
       }),
@@ -155,8 +155,13 @@ class MeshLog {
     const key = `${level} ${text}`;
     const cause = this.#gathered.get(key);
     if (cause !== undefined) {
-      cause.subjects.add(subject);
       cause.times++;
+      if (!cause.subjects.has(subject)) cause.subjects.add(subject);
+      else if (this.#gathered.size > 1) {
+        // Again: what was said in between must not stand last.
+        this.#gathered.delete(key);
+        this.#gathered.set(key, cause);
+      }
       return;
     }
     this.#gathered.set(key, { level, text, subjects: new Set([subject]), times: 1 });
@@ -169,12 +174,15 @@ class MeshLog {
     for (const [key, { level, text, subjects, times }] of this.#gathered) {
       // For other subjects the same cause is news; what comes and goes is, each time.
       const whom = [...subjects].sort();
-      const said = level === 'info' ? undefined : `${key} ${whom.join()}`;
-      if (said !== undefined) {
-        if (nowMs - (this.#loggedAtMs.get(said) ?? Number.NEGATIVE_INFINITY) < this.#settings.againMs) continue;
-        this.#loggedAtMs.delete(said);
-        this.#loggedAtMs.set(said, nowMs);
-        if (this.#loggedAtMs.size > MAX_REMEMBERED) this.#loggedAtMs.delete(this.#loggedAtMs.keys().next().value!);
+      const line = ++this.#lines;
+      if (level === 'info') for (const each of whom) this.#wellAt.set(each, line);
+      else {
+        const said = `${key} ${whom.join()}`;
+        const before = this.#logged.get(said);
+        const isRecent = before !== undefined && nowMs - before.atMs < this.#settings.againMs;
+        // What failed, works and fails again is news: else the last line would say that it works.
+        if (isRecent && !whom.some((each) => (this.#wellAt.get(each) ?? 0) > before.line)) continue;
+        this.#logged.set(said, { atMs: nowMs, line });
       }
       this.#write(level, `fairlead: ${text} (${listed(whom)}${times > whom.length ? `, ${times} times` : ''})`);
     }

@@ -36,6 +36,8 @@ export interface ServiceEvents {
    * Discovery failed, or reported an endpoint that was left out. The last good list stays in force.
    */
   readonly error: readonly [error: Error];
+  /** Discovery works again after it had failed, be its list another one or not. */
+  readonly recovered: readonly [];
 }
 
 export interface BreakerEvent extends CircuitChange {

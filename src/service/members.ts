@@ -1,3 +1,4 @@
+import type { FeedListener } from '../discovery/feed.js';
 import { AbsentEndpoints } from '../endpoint/absent.js';
 import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
 import { LiveEndpoint } from '../endpoint/live-endpoint.js';
@@ -34,7 +35,7 @@ export interface MembersHost {
  * among: membership, reach (aperture, slow start), active checks and ejection put together, each
  * informed of what the others find out.
  */
-export class Members {
+export class Members implements FeedListener {
   readonly ejection: Ejection;
   readonly #host: MembersHost;
   readonly #membership: Membership;
@@ -90,9 +91,17 @@ export class Members {
   }
 
   /** Discovery reported a new list. */
-  apply(specs: readonly EndpointSpec[]): void {
+  changed(specs: readonly EndpointSpec[]): void {
     this.#listed = specs;
     this.#admit(this.holds.apply(specs));
+  }
+
+  failed(error: Error): void {
+    this.#host.events.emit('error', error);
+  }
+
+  recovered(): void {
+    this.#host.events.emit('recovered');
   }
 
   /** An operator drains an endpoint, or does so no longer. False where that is so already. */

@@ -4,7 +4,6 @@ import { runCall } from '../call/call.js';
 import { closedError, type Run } from '../call/host.js';
 import type { CallOptions } from '../call/options.js';
 import { type CallStats, ServicePlan } from '../call/plan.js';
-import type { FeedListener } from '../discovery/feed.js';
 import type { DiscoveryStatus, Resolver } from '../discovery/resolver.js';
 import { WarmFeed } from '../discovery/warm-feed.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
@@ -69,7 +68,6 @@ export class LiveService implements Service, ViewHost {
   readonly #events = new SafeEmitter<ServiceEvents>();
   /** What goes wrong beside calls is reported, and stops nothing. */
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
-  readonly #feedListener: FeedListener = { changed: (specs) => this.#members.apply(specs), failed: this.#failed };
   readonly #view: View;
   /** Its own first, then those of the subsets. */
   readonly views: ServiceViews;
@@ -108,7 +106,7 @@ export class LiveService implements Service, ViewHost {
     this.#view = this.views.open({ policy: read.policy });
     this.recorder = recorderOf(this, read.recorder, undefined);
     this.#feed = new WarmFeed(this.name, this, this.#stop.signal);
-    this.#feed.adopt(this.#feedListener);
+    this.#feed.adopt(this.#members);
     this.#feed.follow(context.resolver, read.discovery);
   }
 
@@ -293,7 +291,7 @@ export class LiveService implements Service, ViewHost {
 
   /** What follows from a swap: rotations, and those who listen. */
   settle(): void {
-    this.#feed.adopt(this.#feedListener);
+    this.#feed.adopt(this.#members);
     this.#members.refresh();
     // Those that wait may have room by now, or nothing to wait for.
     this.guard?.roomMade();

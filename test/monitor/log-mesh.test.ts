@@ -46,6 +46,30 @@ describe('the log of a mesh', () => {
     expect(logged(10_000)).toHaveLength(1);
   });
 
+  it('warns again within the minute of what was over in between, so that no last line is wrong', () => {
+    const resolver = new FailingResolver();
+    const { mesh, logged } = setUp(resolver);
+    mesh.service('users');
+    const [sink] = resolver.sinks;
+    const fails = 'warn fairlead: discovery fails: no (users)';
+    sink!.error(new Error('no'));
+    expect(logged()).toEqual([fails]);
+    sink!.snapshot([], '1');
+    expect(logged()).toContain('info fairlead: discovery works again (users)');
+    sink!.error(new Error('no'));
+    expect(logged()).toEqual([fails]);
+    // Within one line's time too.
+    sink!.snapshot([], '2');
+    sink!.error(new Error('no'));
+    sink!.snapshot([], '3');
+    sink!.error(new Error('no'));
+    expect(logged().at(-1)).toBe('warn fairlead: discovery fails: no (users, 2 times)');
+    // Others that fail in between are no reason.
+    sink!.error(new Error('another'));
+    sink!.error(new Error('no'));
+    expect(logged()).toEqual(['warn fairlead: discovery fails: another (users)']);
+  });
+
   it('says when discovery works again, and when there is nothing to pick', () => {
     const resolver = new FailingResolver();
     const { mesh, logged } = setUp(resolver);
@@ -65,6 +89,21 @@ describe('the log of a mesh', () => {
     ]);
     resolver.sinks[0]!.snapshot([spec], '3');
     expect(logged()).toContain('info fairlead: there are endpoints to pick again (users)');
+  });
+
+  it('says that discovery works again with the same list as before, as the events of the service do', () => {
+    const resolver = new FailingResolver();
+    const { mesh, logged } = setUp(resolver);
+    const users = mesh.service('users');
+    let recovered = 0;
+    users.on('recovered', () => recovered++);
+    const [sink] = resolver.sinks;
+    const spec = { id: 'a', host: '10.0.0.1', port: 1, weight: 1, priority: 0, zone: '', tags: [], meta: {} };
+    sink!.snapshot([spec], '1');
+    sink!.error(new Error('no'));
+    logged();
+    for (let i = 0; i < 2; i++) sink!.snapshot([spec], '1');
+    expect([logged(), recovered]).toEqual([['info fairlead: discovery works again (users)'], 1]);
   });
 
   it('says who is ejected and returns, what checks say, and what breakers do', () => {

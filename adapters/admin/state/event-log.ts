@@ -3,6 +3,7 @@ import type { ConfigStore } from '../../../src/config/index.js';
 import type { Endpoint, Mesh, Service } from '../../../src/index.js';
 import type { MeshMonitor } from '../../../src/monitor/index.js';
 import type { AdminEvent } from './admin-state.js';
+import { GatheredNews, type WriteEvent } from './gathered-news.js';
 import { shortened } from './plain.js';
 
 /** Of a list that changed as a whole, so many are named. */
@@ -27,6 +28,8 @@ export class EventLog {
     this.#max = max;
     this.#stops.push(mesh.follow((service) => this.#follow(service)));
     if (config !== undefined) this.#followConfig(config);
+    const news = new GatheredNews(mesh, config === undefined, this.#write);
+    this.#stops.push(() => news.close());
     if (monitor === undefined) return;
     this.#stops.push(
       monitor.on('alert', ({ what, alert: { severity, subject, text } }) => {
@@ -43,7 +46,12 @@ export class EventLog {
   }
 
   add(level: AdminEvent['level'], subject: string, text: string, endpoint?: string): void {
-    if (this.#max === 0) return;
+    this.#write(undefined, level, subject, text, endpoint);
+  }
+
+  readonly #write: WriteEvent = (known, level, subject, text, endpoint) => {
+    const number = known ?? this.#next++;
+    if (this.#max === 0) return number;
     const event: AdminEvent = {
       atMs: this.#mesh.clock.wallMs(),
       level,
@@ -51,9 +59,11 @@ export class EventLog {
       ...(endpoint !== undefined && { endpoint: shortened(endpoint) }),
       text: shortened(optionReaders.withoutCredentials(text)),
     };
-    this.#events.set(this.#next++, event);
+    // It may be one that has left the list since.
+    if (known === undefined || this.#events.has(known)) this.#events.set(number, event);
     if (this.#events.size > this.#max) this.#events.delete(this.#events.keys().next().value!);
-  }
+    return number;
+  };
 
   /** Since when it is in its state, by the mesh's clock, as far as was seen. */
   sinceMs(endpoint: Endpoint): number {
@@ -101,6 +111,10 @@ export class EventLog {
         // A source that is down says the same at every attempt.
         if (message !== lastError) this.add('warn', name, `discovery: ${message}`);
         lastError = message;
+      }),
+      service.on('recovered', () => {
+        lastError = '';
+        this.add('info', name, 'discovery works again');
       }),
     );
   }
