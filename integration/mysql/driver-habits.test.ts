@@ -1,5 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createMesh, staticResolver, systemClock } from 'fairlead';
 import { createDriver } from 'fairlead/mysql';
@@ -108,6 +109,27 @@ describe('what users of mysql2 are used to', () => {
       await expect(ask(other)).rejects.toThrow();
     }
     for (const each of [one, other]) each.release();
+  });
+
+  it('a LOAD DATA LOCAL whose stream fails has loaded what came before, and says that it may have', async () => {
+    await topology.primary.sql('SET GLOBAL local_infile = ON');
+    await using cluster = poolOver(topology);
+    const load = (rows: number): Promise<unknown> => {
+      const failing = Readable.from(
+        (function* () {
+          for (let i = 0; i < rows; i++) yield Buffer.from('loaded\n');
+          throw new Error('the disk is gone');
+        })(),
+      );
+      const sql = "LOAD DATA LOCAL INFILE 'rows' INTO TABLE t (v)";
+      return cluster.pool.query({ sql, infileStreamFactory: () => failing }).catch((error: unknown) => error);
+    };
+    expect(await load(3)).toMatchObject({ message: 'the disk is gone', ambiguous: true });
+    const [rows] = await cluster.pool.query<RowDataPacket[]>("SELECT COUNT(*) AS n FROM t WHERE v = 'loaded'");
+    expect(rows[0]!.n).toBe(3);
+    const nothing = await load(0);
+    expect(nothing).toMatchObject({ message: 'the disk is gone' });
+    expect(nothing).not.toHaveProperty('ambiguous');
   });
 
   it("takes 'utc' for a time zone", async () => {

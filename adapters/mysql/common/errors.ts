@@ -86,6 +86,12 @@ const CONNECT_PHASE: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * The driver, or a plugin, Fairlead's or the user's, refused what the server asked for to log in:
+ * it will ask for the same again.
+ */
+const REFUSED_HERE: ReadonlySet<unknown> = new Set(['AUTH_SWITCH_PLUGIN_ERROR', 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED']);
+
+/**
  * The meaning of an error of a statement, or of connecting where `connecting`. A server's error for
  * a change of the user, which mysql2 marks `fatal`, is read as one for a login.
  */
@@ -94,9 +100,7 @@ export function meaningOf(thrown: unknown, connecting = false): ErrorMeaning {
   const number = typeof code === 'number' ? code : errno;
   const answered = typeof errno === 'number' && errno > 0 && code !== 'ETIMEDOUT';
   const listed = typeof number === 'number' ? BY_ERRNO.get(number) : undefined;
-  // A plugin, Fairlead's or the user's, refused what the server asked for: it will ask for the same
-  // again.
-  if (code === 'AUTH_SWITCH_PLUGIN_ERROR') return REFUSED_LOGIN;
+  if (REFUSED_HERE.has(code)) return REFUSED_LOGIN;
   // "WSREP has not yet prepared node for application use": of Galera, not in step with the others.
   if (number === 1047 && typeof message === 'string' && message.includes('WSREP')) return OFFLINE;
   if (listed !== undefined) return number === 1290 && !mentionsReadOnly(message) ? APPLICATION : listed;

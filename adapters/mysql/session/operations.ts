@@ -6,6 +6,7 @@ import { threadNamedIn } from '../statement/one-server.js';
 import type { Router } from '../statement/router.js';
 import type { Statement } from '../statement/verdicts.js';
 import type { Attempt, Call, Operation } from './operation.js';
+import { markPartlyLoaded } from './session-errors.js';
 import { StreamedOperation } from './streamed-operation.js';
 import { timeoutOf } from './time-limit.js';
 
@@ -165,7 +166,7 @@ class QueryOperation implements Operation {
   #answerTo(attempt: Attempt): QueryCallback {
     return (error, rows, fields) => {
       this.#fields = fields;
-      attempt.ended(error, rows);
+      attempt.ended(markPartlyLoaded(error, rows), rows);
     };
   }
 }

@@ -1,5 +1,6 @@
 import { FairleadError } from '../../../src/index.js';
 import { type ErrorMeaning, isClosedBefore } from '../common/errors.js';
+import { isPacket } from './ok-packet.js';
 
 interface WithErrno {
   readonly errno?: unknown;
@@ -36,6 +37,15 @@ export function markAmbiguous(error: unknown, meaning: ErrorMeaning): unknown {
   if (meaning.effect !== 'unknown' || !(error instanceof Error) || error instanceof FairleadError) return error;
   error.message += ' (the connection was lost while the statement ran: it may have been executed)';
   return Object.assign(error, { ambiguous: true });
+}
+
+/**
+ * Says of a LOAD DATA LOCAL whose stream failed that it was executed: the driver ends it there, so
+ * that what came before is loaded, and has the server's answer beside the stream's error.
+ */
+export function markPartlyLoaded(error: unknown, answer: unknown): unknown {
+  const isLoaded = error instanceof Error && isPacket(answer) && answer.affectedRows > 0;
+  return isLoaded ? Object.assign(error, { ambiguous: true }) : error;
 }
 
 /** A write that nothing can commit any more. */

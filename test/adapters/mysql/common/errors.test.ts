@@ -89,6 +89,16 @@ describe('errors of mysql2', () => {
       error({ code: 'ER_ACCESS_DENIED_ERROR', errno: 1045 }),
       'application_error close not_executed',
     ],
+    [
+      'a login in clear text that is not allowed',
+      error({ code: 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED', fatal: true }),
+      'application_error close not_executed',
+    ],
+    [
+      'a plugin that refused',
+      error({ code: 'AUTH_SWITCH_PLUGIN_ERROR', fatal: true }),
+      'application_error close not_executed',
+    ],
     ['no right to the database', error({ errno: 1044, fatal: true }), 'application_error close not_executed'],
     ['an exhausted quota', error({ errno: 1226, fatal: true }), 'overloaded close not_executed'],
     ['an unknown database', error({ code: 'ER_BAD_DB_ERROR', errno: 1049 }), 'application_error close not_executed'],
