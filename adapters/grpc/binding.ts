@@ -27,6 +27,7 @@ import { parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
 import type { Connectivity, Reachability } from './connections/reachability.js';
 import type { ExplainingChannels } from './explain.js';
+import { POLICY_NAME } from './schemes.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
@@ -127,7 +128,7 @@ export class ChannelBinding {
   get serviceConfig(): ServiceConfig {
     const retryThrottling = throttlingOf(this.#methods.sources);
     return {
-      loadBalancingConfig: [{ fairlead: {} }],
+      loadBalancingConfig: [{ [POLICY_NAME]: {} }],
       methodConfig: [],
       ...(retryThrottling === undefined ? {} : { retryThrottling }),
     };

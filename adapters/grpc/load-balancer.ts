@@ -7,11 +7,9 @@ import { ChannelSubsets } from './calls/method-subsets.js';
 import { PendingAttempts } from './calls/pending-attempts.js';
 import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
 import { Leaf, type LeafHost } from './connections/leaf.js';
+import { POLICY_NAME } from './schemes.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
-
-/** The name in service configs. */
-export const POLICY_NAME = 'fairlead';
 
 /**
  * The load-balancing policy that grpc-js knows: it keeps one connection per endpoint of the service

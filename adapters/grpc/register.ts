@@ -1,5 +1,5 @@
-import { type ChannelOptions, experimental } from '@grpc/grpc-js';
-import { type Explanation, FairleadError, type Mesh } from '../../src/index.js';
+import { experimental } from '@grpc/grpc-js';
+import type { Explanation, Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding, type ChannelCommons } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { LiveAttempts } from './calls/live-attempts.js';
@@ -10,8 +10,9 @@ import { checkMethodPolicies } from './config/service-config.js';
 import { shieldFromProxy } from './config/target.js';
 import { Connectivity, type GrpcEvents } from './connections/reachability.js';
 import { callExplainer, type ExplainedCall, ExplainingChannels, requestOf } from './explain.js';
-import { FairleadConfig, FairleadLoadBalancer, POLICY_NAME } from './load-balancer.js';
+import { FairleadConfig, FairleadLoadBalancer } from './load-balancer.js';
 import { ServiceResolver } from './resolver.js';
+import { isScheme, makeKnown, mayEndStreams, own, POLICY_NAME } from './schemes.js';
 
 /**
  * The scheme in use. Disposing frees it for another mesh; channels that exist go on as they are.
@@ -32,18 +33,6 @@ export interface GrpcRegistration extends Disposable {
   close(): void;
 }
 
-interface Registered extends ChannelCommons {
-  readonly mesh: Mesh;
-  readonly options: GrpcSettings;
-  readonly configs: ServiceConfigs | undefined;
-}
-
-/**
- * grpc-js keeps its registries per process and cannot forget; who may use which scheme is decided
- * here.
- */
-const schemes = new Map<string, Registered | undefined>();
-
 /**
  * Makes `fairlead:///service` a target of every grpc-js client in the process: calls go to the
  * endpoints that the mesh finds, balanced call by call, by the policy and the health of the
@@ -61,27 +50,26 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   const read = readGrpcOptions(options);
   const { scheme } = read;
   checkPolicies(mesh, read);
-  const before = schemes.get(scheme);
-  if (before !== undefined) {
-    throw new FairleadError(
-      'FAIRLEAD_CONFLICT',
-      `The scheme '${scheme}' is registered already: close() that registration first, or give this one another scheme.`,
-    );
-  }
-  if (schemes.size === 0) experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);
-  endAbandonedStreams((target) => schemes.has(target.slice(0, target.indexOf(':'))));
-  if (!schemes.has(scheme)) experimental.registerResolver(scheme, resolverClass(scheme));
   const configs =
     read.serviceConfigSource === undefined ? undefined : new ServiceConfigs(mesh.closing, mesh.policies, read, mesh);
   const channels = new ExplainingChannels();
   const attempts = new LiveAttempts();
   const counts = new GrpcCounts();
   const connectivity = new Connectivity();
-  const registered: Registered = { mesh, options: read, configs, channels, attempts, counts, connectivity };
-  schemes.set(scheme, registered);
+  const commons: ChannelCommons = { channels, attempts, counts, connectivity };
+  const free = own(scheme, {
+    resolver: (uri, listener, channelOptions) =>
+      new ServiceResolver(new ChannelBinding(mesh, read, configs, uri, channelOptions, commons), listener),
+    authority: (uri) => {
+      const authority = authorityOf(read, uri);
+      shieldFromProxy(uri);
+      return authority;
+    },
+  });
+  if (mayEndStreams()) endAbandonedStreams((target) => isScheme(target.slice(0, target.indexOf(':'))));
   const close = (): void => {
     unregister();
-    if (schemes.get(scheme) === registered) schemes.set(scheme, undefined);
+    free();
   };
   // A closed mesh frees its scheme for the next one.
   const explain = (service: string, call: ExplainedCall = {}): Explanation =>
@@ -97,7 +85,14 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
       attempts.breakOff();
     },
   };
-  const unregister = mesh.register(part);
+  let unregister: () => void;
+  try {
+    unregister = mesh.register(part);
+  } catch (thrown) {
+    // A mesh that is closed has no use for it.
+    free();
+    throw thrown;
+  }
   const on: GrpcRegistration['on'] = (name, listener) => connectivity.events.on(name, listener);
   return { scheme, explain, on, close, [Symbol.dispose]: close };
 }
@@ -113,38 +108,5 @@ function checkPolicies(mesh: Mesh, { services, defaults }: GrpcSettings): void {
 
 // So that a client made before `registerGrpc` learns of it: grpc-js would take its target for a
 // name of DNS. Other schemes are not known before.
-experimental.registerResolver(DEFAULT_SCHEME, resolverClass(DEFAULT_SCHEME));
-
-function find(scheme: string): Registered {
-  const registered = schemes.get(scheme);
-  if (registered !== undefined) return registered;
-  throw new FairleadError(
-    'FAIRLEAD_CLOSED',
-    `The scheme '${scheme}' is not registered: call registerGrpc(mesh) before a client of it is made.`,
-  );
-}
-
-/**
- * grpc-js makes resolvers by `new` and asks the class for the authority, so each scheme gets its
- * own class.
- */
-function resolverClass(scheme: string): Parameters<typeof experimental.registerResolver>[1] {
-  return class extends ServiceResolver {
-    constructor(uri: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
-      const registered = find(scheme);
-      const { mesh, options: read, configs } = registered;
-      super(new ChannelBinding(mesh, read, configs, uri, options, registered), listener);
-    }
-
-    /**
-     * Asked while a channel is made, before the proxy of the environment is considered, and for
-     * every connection.
-     */
-    static getDefaultAuthority(uri: experimental.GrpcUri): string {
-      const registered = schemes.get(scheme);
-      const authority = authorityOf((registered ?? find(scheme)).options, uri);
-      shieldFromProxy(uri);
-      return authority;
-    }
-  };
-}
+makeKnown(DEFAULT_SCHEME);
+experimental.registerLoadBalancerType(POLICY_NAME, FairleadLoadBalancer, FairleadConfig);

@@ -18,8 +18,6 @@ type Destroy = (this: Surface, error: Error | null, done: (error?: Error | null)
  */
 const ABANDONED = 'Its stream was destroyed on the client';
 
-let mended = false;
-
 /**
  * Makes `destroy()` of a call's stream end the call, for channels that `isOurs` names. A `for
  * await` that is left by `break`, `return` or an exception destroys its stream, and so does
@@ -30,8 +28,6 @@ let mended = false;
  * a channel. Other channels of the process keep what grpc-js does.
  */
 export function endAbandonedStreams(isOurs: (target: string) => boolean): void {
-  if (mended) return;
-  mended = true;
   for (const stream of surfaces()) mend(Object.getPrototypeOf(stream), isOurs);
 }
 
