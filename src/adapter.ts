@@ -39,6 +39,7 @@ export {
 } from './runtime/outcome.js';
 export { parseJson } from './runtime/parse-text.js';
 export { resetSocket } from './runtime/reset-socket.js';
+export { checkSecureContext } from './runtime/secure-context.js';
 export { Semaphore } from './runtime/semaphore.js';
 export { tlsClient, tlsServer, tlsSwitch } from './runtime/tls-options.js';
 export { runUntraced, setUntraced } from './runtime/untraced.js';

@@ -1,5 +1,5 @@
 import type { ConnectTransportOptions, GrpcTransportOptions } from '@connectrpc/connect-node';
-import { optionReaders } from '../../src/adapter.js';
+import { checkSecureContext, optionReaders } from '../../src/adapter.js';
 
 /** What the transport of each endpoint is made with; where it goes is not for the user to say. */
 type Free<T> = Omit<T, 'baseUrl' | 'sessionManager' | 'httpVersion' | 'defaultTimeoutMs'>;
@@ -43,6 +43,12 @@ const compressions: Reader<unknown> = (value, name) => {
 /** connect-node takes what a timer cannot count to for never. */
 const milliseconds = (min: number): Reader<unknown> => optional(number(min, min, Number.POSITIVE_INFINITY));
 
+const nodeOptions: Reader<unknown> = (value, name) => {
+  const given = object(value, name);
+  if (given !== undefined) checkSecureContext(name, given as object);
+  return given;
+};
+
 const ofBoth = {
   useBinaryFormat: optional(boolean(true)),
   interceptors,
@@ -53,7 +59,7 @@ const ofBoth = {
   compressMinBytes: optional(integer(1_024, 0, MAX_BYTES)),
   readMaxBytes: optional(integer(MAX_BYTES, 1, MAX_BYTES)),
   writeMaxBytes: optional(integer(MAX_BYTES, 1, MAX_BYTES)),
-  nodeOptions: object,
+  nodeOptions,
   pingIntervalMs: milliseconds(1),
   pingIdleConnection: optional(boolean(false)),
   pingTimeoutMs: milliseconds(1),

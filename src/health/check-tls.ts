@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
-import { FairleadError, toError } from '../runtime/errors.js';
-import { lazyCrypto } from '../runtime/lazy-modules.js';
+import { FairleadError } from '../runtime/errors.js';
 import { boolean, optional, type Schema, text } from '../runtime/options.js';
 import { type Pem, pem } from '../runtime/pem.js';
+import { secureContextOf } from '../runtime/secure-context.js';
 
 /**
  * How a check asks over TLS: the same options for every kind that can. All but `tls` itself only
@@ -76,24 +76,10 @@ export function connectOptions(context: string, read: CheckTlsSettings): TlsConn
   };
 }
 
-/**
- * Made once, so that what is wrong with it is known when the check is made and not only when it
- * asks.
- */
+/** Made once for all that are asked. */
 function secureContext(context: string, parts: Pick<CheckTlsSettings, 'ca' | 'cert' | 'key'>): SecureContext {
-  // Loaded where it is needed: programs without such checks need not pay for the module.
-  const { createSecureContext } = process.getBuiltinModule('node:tls');
   const given: Record<string, Buffer> = Object.fromEntries(
     Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [] : [[name, Buffer.from(part)]])),
   );
-  try {
-    // OpenSSL would pass over what is not an authority, and trust none.
-    if (given.ca !== undefined) new (lazyCrypto().X509Certificate)(given.ca);
-    return createSecureContext(given);
-  } catch (thrown) {
-    throw new FairleadError(
-      'FAIRLEAD_INVALID_OPTION',
-      `${context}: ca, cert or key is refused (values not shown): ${toError(thrown).message}.`,
-    );
-  }
+  return secureContextOf(`${context}: ca, cert or key`, given);
 }

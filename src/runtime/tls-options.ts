@@ -1,6 +1,7 @@
 import type { ServerOpts, SocketConstructorOpts, TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions, SecureContextOptions, TLSSocketOptions, TlsOptions } from 'node:tls';
 import { invalidOption, isRecord, type Reader, unknownOption } from './options.js';
+import { checkSecureContext } from './secure-context.js';
 
 /** Exactly the names of `T`: one that Node gains fails to compile until it stands here. */
 type Names<T> = Readonly<Record<keyof T, true>>;
@@ -87,15 +88,19 @@ const SERVER: Names<TlsOptions & ServerOpts> = {
   pskIdentityHint: true,
 };
 
-/** Node ignores a name that it does not know, so that a misspelt `servername` would pass unseen. */
+/**
+ * Node ignores a name that it does not know, so that a misspelt `servername` would pass unseen, and
+ * looks at certificates when it connects.
+ */
 function named<T>(value: unknown, name: string, names: object, allowed: string): T {
   if (!isRecord(value)) throw invalidOption(name, value, allowed);
   const unknown = Object.keys(value).find((each) => !Object.hasOwn(names, each));
   if (unknown !== undefined) throw unknownOption(`${name}.`, unknown, Object.keys(names).sort());
+  checkSecureContext(name, value);
   return value as T;
 }
 
-/** Options of `tls.connect`, by their names; their values are Node's to judge. */
+/** Options of `tls.connect`. */
 export const tlsClient: Reader<ConnectionOptions> = (value, name) =>
   named(value, name, CLIENT, 'an object of options for tls.connect');
 
@@ -106,6 +111,6 @@ export const tlsSwitch: Reader<ConnectionOptions | undefined> = (value, name) =>
   return named(value, name, CLIENT, 'an object of options for tls.connect, true or false');
 };
 
-/** Options of `tls.createServer`, by their names. */
+/** Options of `tls.createServer`. */
 export const tlsServer: Reader<TlsOptions> = (value, name) =>
   named(value, name, SERVER, 'an object of options for tls.createServer');

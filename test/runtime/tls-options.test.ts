@@ -3,9 +3,9 @@ import { tlsClient, tlsServer, tlsSwitch } from '../../src/runtime/tls-options.j
 
 describe('options of TLS', () => {
   it('are handed on as they are, where Node knows their names', () => {
-    const given = { servername: 'a', ca: 'CA', session: undefined, localAddress: '127.0.0.1' };
+    const given = { servername: 'a', ca: undefined, session: undefined, localAddress: '127.0.0.1' };
     expect(tlsClient(given, 'x.tls')).toBe(given);
-    const ours = { key: 'K', SNICallback: () => {}, handshakeTimeout: 1 };
+    const ours = { minVersion: 'TLSv1.3', SNICallback: () => {}, handshakeTimeout: 1 };
     expect(tlsServer(ours, 'x.tls')).toBe(ours);
   });
 
@@ -13,6 +13,29 @@ describe('options of TLS', () => {
     expect(() => tlsClient({ serverName: 'a' }, 'x.tls')).toThrow(/^x\.tls\.serverName is not an option: .*servername/);
     expect(() => tlsSwitch({ foo: 1 }, 'x.tls')).toThrow(/x\.tls\.foo/);
     expect(() => tlsServer({ servername: 'a' }, 'x.tls')).toThrow(/x\.tls\.servername/);
+  });
+
+  it.each([
+    [{ ca: 'garbage' }, /values not shown/],
+    [{ ca: ['garbage'] }, /values not shown/],
+    [{ cert: 'hunter2', key: 'hunter2' }, /values not shown/],
+    [{ key: '-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----' }, /: unsupported\.$/],
+    [{ pfx: Buffer.from('hunter2'), passphrase: 'hunter2' }, /values not shown/],
+    [{ key: { pem: 5, hunter2: 1 } }, /: ERR_INVALID_ARG_TYPE\.$/],
+    [{ ciphers: 'hunter2' }, /: no cipher match\.$/],
+    [{ minVersion: 'hunter2' }, /: ERR_TLS_INVALID_PROTOCOL_VERSION\.$/],
+  ])('are refused where OpenSSL refuses them, before a call meets them: %o', (given, reason) => {
+    for (const read of [tlsClient, tlsSwitch, tlsServer]) {
+      const attempt = (): unknown => read(given, 'x.tls');
+      expect(attempt).toThrow(/^x\.tls is refused/);
+      expect(attempt).toThrow(reason);
+      expect(attempt).not.toThrow(/hunter2/);
+    }
+  });
+
+  it('are not looked into where the program brings its own context', () => {
+    const given = { secureContext: {}, key: 'x' };
+    expect(tlsClient(given, 'x.tls')).toBe(given);
   });
 
   it('may be on or off', () => {

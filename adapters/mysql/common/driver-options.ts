@@ -1,4 +1,4 @@
-import { optionReaders as read } from '../../../src/adapter.js';
+import { checkSecureContext, optionReaders as read } from '../../../src/adapter.js';
 import { FairleadError } from '../../../src/index.js';
 
 /** A password, or a function that returns it for each new connection: for passwords that change. */
@@ -150,6 +150,7 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
   if (key === 'ssl' && typeof value === 'object' && value !== null) {
     const unknown = Object.keys(value).find((each) => !TLS_KEYS.has(each));
     if (unknown !== undefined) throw read.unknownOption(`${name}.`, unknown, [...TLS_KEYS]);
+    checkSecureContext(name, value);
     // mysql2 fills in defaults.
     return { ...value };
   }

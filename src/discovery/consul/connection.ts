@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { boolean, described, fields, optional, type Reader, secret, text } from '../../runtime/options.js';
 import { pem, pems } from '../../runtime/pem.js';
+import { checkSecureContext } from '../../runtime/secure-context.js';
 import { holdsCredentials } from '../../runtime/shown.js';
 import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './address.js';
 
@@ -55,7 +56,9 @@ export interface ConsulConnectionOptions {
 /** A connection as read. It holds secrets: it lives in #private fields only. */
 export interface Connection {
   readonly address: AgentAddress;
-  readonly tls: Readonly<Record<string, unknown>>;
+  readonly tls: TlsParts;
+  /** Reads `tls` again; undefined where nothing of it comes from files. May throw. */
+  readonly readTls: (() => TlsParts) | undefined;
   readonly auth: string | undefined;
   readonly compress: boolean;
   readonly namespace: string | undefined;
@@ -63,6 +66,9 @@ export interface Connection {
   /** The token, or undefined for none. */
   readonly token: Secret | undefined;
 }
+
+/** What `https.Agent` takes. */
+export type TlsParts = Readonly<Record<string, unknown>>;
 
 /** A secret that may be replaced while we run. */
 export interface Secret {
@@ -127,9 +133,12 @@ export function readConnection(context: string, options: ConnectionSettings): Co
   const parsed = parseAddress(source, secure === true, name);
   // As in the CLI: the switch also turns a written http:// into https.
   const address = secure === true && parsed.socketPath === undefined ? { ...parsed, secure: true } : parsed;
+  const given = typeof options.tls === 'object' ? options.tls : {};
+  const tls = (): TlsParts => readTls(context, given, setting);
   return {
     address,
-    tls: address.secure ? readTls(typeof options.tls === 'object' ? options.tls : {}, setting) : {},
+    tls: address.secure ? tls() : {},
+    readTls: address.secure && TLS_FILES.some((name) => setting(name) !== undefined) ? tls : undefined,
     auth: options.auth ?? setting('CONSUL_HTTP_AUTH'),
     compress: options.compress ?? !isLocal(address),
     namespace: setting('CONSUL_NAMESPACE'),
@@ -138,18 +147,27 @@ export function readConnection(context: string, options: ConnectionSettings): Co
   };
 }
 
-function readTls(
-  options: ConsulTlsOptions,
-  setting: (name: string) => string | undefined,
-): Readonly<Record<string, unknown>> {
-  const file = (name: string): string | undefined => {
+/** Variables that name files, or a folder of them. */
+const TLS_FILES = ['CONSUL_CACERT', 'CONSUL_CAPATH', 'CONSUL_CLIENT_CERT', 'CONSUL_CLIENT_KEY'] as const;
+
+function readTls(context: string, options: ConsulTlsOptions, setting: (name: string) => string | undefined): TlsParts {
+  const file = (name: (typeof TLS_FILES)[number]): string | undefined => {
     const path = setting(name);
     return path === undefined ? undefined : readText(path, name);
   };
+  const ca = options.ca ?? file('CONSUL_CACERT') ?? readFolder(setting('CONSUL_CAPATH'));
+  const cert = options.cert ?? file('CONSUL_CLIENT_CERT');
+  const key = options.key ?? file('CONSUL_CLIENT_KEY');
+  const name = `${context}.tls, or what ${TLS_FILES.join(', ')} name,`;
+  if ((cert === undefined) !== (key === undefined)) {
+    const [has, lacks] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', `${name} has a ${has} and no ${lacks}: they go together.`);
+  }
+  checkSecureContext(name, { ca, cert, key });
   const tls = {
-    ca: options.ca ?? file('CONSUL_CACERT') ?? readFolder(setting('CONSUL_CAPATH')),
-    cert: options.cert ?? file('CONSUL_CLIENT_CERT'),
-    key: options.key ?? file('CONSUL_CLIENT_KEY'),
+    ca,
+    cert,
+    key,
     servername: options.serverName ?? setting('CONSUL_TLS_SERVER_NAME'),
     rejectUnauthorized:
       options.verify ?? readSwitch(setting('CONSUL_HTTP_SSL_VERIFY'), 'CONSUL_HTTP_SSL_VERIFY') ?? true,

@@ -3,13 +3,14 @@ import http, { type ClientRequest, type IncomingMessage, type RequestOptions } f
 import https from 'node:https';
 import { PassThrough, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import Consul from 'consul';
 import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
 import { type Clock, judgeAfter, type Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { showAddress } from './address.js';
-import type { Connection } from './connection.js';
+import type { Connection, TlsParts } from './connection.js';
 import {
   type BodyReader,
   type ConsulRequest,
@@ -59,8 +60,9 @@ export class PackageTransport implements ConsulTransport {
   readonly hasToken: boolean;
   readonly #connection: Connection;
   readonly #clock: Clock;
-  readonly #client: PackageClient;
-  readonly #agent: http.Agent;
+  #tls: TlsParts;
+  #client: PackageClient;
+  #agent: http.Agent;
 
   constructor(connection: Connection, clock: Clock) {
     const { address, tls } = connection;
@@ -68,16 +70,9 @@ export class PackageTransport implements ConsulTransport {
     this.hasToken = connection.token !== undefined;
     this.#connection = connection;
     this.#clock = clock;
-    const options = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-    this.#agent = address.secure ? new https.Agent({ ...options, ...tls }) : new http.Agent(options);
-    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-    const client = new Consul({
-      ...tls,
-      baseUrl: `${address.secure ? 'https' : 'http'}://${host}:${address.port}${address.prefix}/v1`,
-      ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
-      agent: this.#agent,
-    } as ConstructorParameters<typeof Consul>[0]);
-    this.#client = client as unknown as PackageClient;
+    this.#tls = tls;
+    this.#agent = agentOf(connection, tls);
+    this.#client = clientOf(connection, tls, this.#agent);
   }
 
   async send(request: ConsulRequest): Promise<ConsulResponse> {
@@ -87,12 +82,32 @@ export class PackageTransport implements ConsulTransport {
       if (response.status === 403) this.#connection.token?.refresh();
       return { ...response, text: this.#redact(response.text) };
     } catch (thrown) {
-      throw this.#describe(request, exchange, thrown);
+      const error = this.#describe(request, exchange, thrown);
+      if (error instanceof UnansweredError) this.#renewTls();
+      throw error;
     }
   }
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Certificates that were replaced on disk are those of the next connection. */
+  #renewTls(): void {
+    let tls: TlsParts | undefined;
+    try {
+      tls = this.#connection.readTls?.();
+    } catch {
+      // They are being replaced right now: the next failure reads them again.
+    }
+    if (tls === undefined || isDeepStrictEqual(tls, this.#tls)) return;
+    const before = this.#agent;
+    this.#tls = tls;
+    this.#agent = agentOf(this.#connection, tls);
+    this.#client = clientOf(this.#connection, tls, this.#agent);
+    // What is on its way may end.
+    (before as http.Agent & { keepAlive: boolean }).keepAlive = false;
+    for (const socket of Object.values(before.freeSockets).flat()) socket?.destroy();
   }
 
   #headers(): Record<string, string> {
@@ -122,6 +137,22 @@ export class PackageTransport implements ConsulTransport {
     const secrets = [token?.value(), auth, auth && Buffer.from(auth).toString('base64')];
     return secrets.reduce<string>((shown, each) => (each ? shown.replaceAll(each, '[secret]') : shown), text);
   }
+}
+
+function agentOf({ address }: Connection, tls: TlsParts): http.Agent {
+  const options = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+  return address.secure ? new https.Agent({ ...options, ...tls }) : new http.Agent(options);
+}
+
+function clientOf({ address }: Connection, tls: TlsParts, agent: http.Agent): PackageClient {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const client = new Consul({
+    ...tls,
+    baseUrl: `${address.secure ? 'https' : 'http'}://${host}:${address.port}${address.prefix}/v1`,
+    ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
+    agent,
+  } as ConstructorParameters<typeof Consul>[0]);
+  return client as unknown as PackageClient;
 }
 
 /** One request and its answer. */

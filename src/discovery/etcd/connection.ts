@@ -11,6 +11,7 @@ import {
   text,
 } from '../../runtime/options.js';
 import { type Pem, pem } from '../../runtime/pem.js';
+import { checkSecureContext } from '../../runtime/secure-context.js';
 
 /** How to speak to etcd over TLS. Certificates and keys are PEM. */
 export interface EtcdTlsOptions {
@@ -140,6 +141,10 @@ export function readConnection(context: string, options: EtcdConnectionSettings)
     throw invalidOption(`${context}.tls`, tls, 'none with http:// addresses');
   }
   if (isSecure && tls === false) throw invalidOption(`${context}.tls`, tls, 'true or options with https:// addresses');
+  if (isSecure && typeof tls === 'object') {
+    const { ca, cert, key } = tls;
+    checkSecureContext(`${context}.tls`, { ca, cert, key });
+  }
   return {
     members: read.map(({ host, port }) => ({ host, port })),
     tls: isSecure ? (typeof tls === 'object' ? tls : NO_TLS) : undefined,

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,10 @@ const file = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
+
+/** Certificates of `integration/security`. */
+const pem = (name: string): string =>
+  readFileSync(new URL(`../../../integration/security/tls/${name}.pem`, import.meta.url), 'utf8');
 
 describe('the address of an agent', () => {
   it.each([
@@ -77,9 +81,9 @@ describe('the environment', () => {
       CONSUL_HTTP_SSL: 'true',
       CONSUL_HTTP_TOKEN: 'sesame',
       CONSUL_HTTP_AUTH: 'me:hunter2',
-      CONSUL_CACERT: file('ca.pem', 'CA'),
-      CONSUL_CLIENT_CERT: file('cert.pem', 'CERT'),
-      CONSUL_CLIENT_KEY: file('key.pem', 'KEY'),
+      CONSUL_CACERT: file('ca.pem', pem('ca')),
+      CONSUL_CLIENT_CERT: file('cert.pem', pem('good-cert')),
+      CONSUL_CLIENT_KEY: file('key.pem', pem('good-key')),
       CONSUL_TLS_SERVER_NAME: 'server.dc1.consul',
       CONSUL_HTTP_SSL_VERIFY: '0',
       CONSUL_NAMESPACE: 'team',
@@ -87,7 +91,13 @@ describe('the environment', () => {
     });
     expect(connection).toMatchObject({
       address: { secure: true, host: 'consul.internal', port: 8501 },
-      tls: { ca: 'CA', cert: 'CERT', key: 'KEY', servername: 'server.dc1.consul', rejectUnauthorized: false },
+      tls: {
+        ca: pem('ca'),
+        cert: pem('good-cert'),
+        key: pem('good-key'),
+        servername: 'server.dc1.consul',
+        rejectUnauthorized: false,
+      },
       auth: 'me:hunter2',
       namespace: 'team',
       partition: 'part',
@@ -106,16 +116,31 @@ describe('the environment', () => {
 
   it('gives way to options', () => {
     const env = { CONSUL_HTTP_ADDR: 'https://other:1', CONSUL_HTTP_TOKEN: 'theirs' };
-    const connection = read(env, { address: 'mine:8500', token: 'mine', tls: { ca: 'X', verify: false } });
+    const connection = read(env, { address: 'mine:8500', token: 'mine', tls: { ca: pem('ca'), verify: false } });
     expect(connection.token?.value()).toBe('mine');
-    expect(connection).toMatchObject({ address: { host: 'mine', secure: true }, tls: { ca: 'X' } });
+    expect(connection).toMatchObject({ address: { host: 'mine', secure: true }, tls: { ca: pem('ca') } });
   });
 
   it('trusts every certificate of CONSUL_CAPATH', () => {
     const path = mkdtempSync(join(tmpdir(), 'fairlead-capath-'));
-    writeFileSync(join(path, 'a.pem'), 'A');
-    writeFileSync(join(path, 'b.pem'), 'B');
-    expect(read({ CONSUL_HTTP_ADDR: 'https://x', CONSUL_CAPATH: path }).tls).toMatchObject({ ca: ['A', 'B'] });
+    writeFileSync(join(path, 'a.pem'), pem('ca'));
+    writeFileSync(join(path, 'b.pem'), pem('stranger-cert'));
+    const ca = [pem('ca'), pem('stranger-cert')];
+    expect(read({ CONSUL_HTTP_ADDR: 'https://x', CONSUL_CAPATH: path }).tls).toMatchObject({ ca });
+  });
+
+  it('has certificates that are looked at before a request needs them', () => {
+    const env = { CONSUL_HTTP_ADDR: 'https://x' };
+    const key = file('only.pem', pem('good-key'));
+    expect(() => read({ ...env, CONSUL_CLIENT_KEY: key })).toThrow(/has a key and no cert: they go together/);
+    const CONSUL_CLIENT_CERT = file('other.pem', pem('stranger-cert'));
+    expect(() => read({ ...env, CONSUL_CLIENT_KEY: key, CONSUL_CLIENT_CERT })).toThrow(/key values mismatch/);
+    expect(() => read({ ...env, CONSUL_CACERT: file('none.pem', 'hunter2') })).toThrow(
+      expect.objectContaining({
+        code: 'FAIRLEAD_INVALID_OPTION',
+        message: expect.not.stringContaining('hunter2') as string,
+      }),
+    );
   });
 
   it('prefers the token in a file, and reads it again when it was refused', async () => {

@@ -71,7 +71,7 @@ describe('the pools of one mesh', () => {
     ['another password', { password: 'a' }, { password: 'b' }],
     ['another function for the password', { password: () => 'a' }, { password: () => 'a' }],
     ['another probeUser', {}, { probeUser: { user: 'probe' } }],
-    ['other TLS', {}, { ssl: { ca: 'a' } }],
+    ['other TLS', {}, { ssl: { minVersion: 'TLSv1.3' } }],
     ['attributes of its own', {}, { connectAttributes: { team: 'b' } }],
   ])('look on connections of their own as %s', async (_what, one, other) => {
     const fake = fakeCluster(one);
@@ -83,7 +83,7 @@ describe('the pools of one mesh', () => {
   it.each<[string, Record<string, unknown>]>([
     ['probeUser', { probeUser: { user: 'probe', password: 'p' } }],
     ['function for the password', { password: () => 'a' }],
-    ['TLS', { ssl: { ca: 'a' } }],
+    ['TLS', { ssl: { minVersion: 'TLSv1.3' } }],
   ])('share a connection where they have the same %s', async (_what, options) => {
     const fake = fakeCluster(options);
     fake.another({ ...options, database: 'orders' });
