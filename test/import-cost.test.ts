@@ -52,7 +52,7 @@ describe('a door', () => {
     ['src/hashing/index.js', 3, 45, []],
     ['src/adapter.js', 5, 290, []],
     ['src/routing/index.js', 6, 295, []],
-    ['src/config/index.js', 10, 366, []],
+    ['src/config/index.js', 10, 368, []],
     ['src/discovery/dns/index.js', 5, 265, []],
     ['src/testing/index.js', 6, 300, []],
     ['adapters/prometheus/index.js', 7, 326, []],
