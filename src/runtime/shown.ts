@@ -7,8 +7,8 @@ export function show(value: unknown, name = ''): string {
   if (typeof value === 'string') return isSecretName(name) ? `a text of ${value.length} characters` : showText(value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   if (typeof value === 'function') return 'a function';
-  const hidden = isSecretName(name) && !COUNTS_TOKENS.test(name) && value !== undefined && value !== null;
-  return hidden ? `a ${typeof value}` : String(value);
+  const tellsNothing = value === undefined || value === null || typeof value === 'boolean';
+  return tellsNothing || !isSecretName(name) || COUNTS_TOKENS.test(name) ? String(value) : `a ${typeof value}`;
 }
 
 /**
