@@ -9,7 +9,7 @@ import { register } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chosenTests } from './chosen-tests.mjs';
-import { MutantRunner } from './mutant-runner.mjs';
+import { MutantRunner, WAITS_FOR_EVER } from './mutant-runner.mjs';
 
 const SUCCESS = 0;
 /** What a test may take that took nothing before: a machine that is busy with something else. */
@@ -17,6 +17,8 @@ const PATIENCE_MS = 6000;
 /** CPU milliseconds of tests that are not asked, of other rooms and of the room itself. */
 const SLOW_MS = 250;
 const SLOW_OWN_MS = 800;
+/** How often a test is asked without a mutant, to see that it passes in this process. */
+const CONTROL_EVERY = 20;
 const SETUP = 'test/support/setup.ts';
 
 /** A promise of a turn of the event loop, in which late rejections are told. */
@@ -35,9 +37,12 @@ class InProcessTestRunner {
   #namespace;
   #runner;
   #late = [];
+  /** When tests were given up that wait for ever. */
+  #hangs = [];
   #heldAtFirst;
   #isClean = true;
   #isNew = true;
+  #asked = 0;
 
   constructor(_options, log) {
     this.#log = log;
@@ -76,7 +81,6 @@ class InProcessTestRunner {
         },
         timeoutMs: 120_000,
       });
-      if (results.hangs) this.#log.warn(`left out, as it waits for real time: ${file}`);
       for (const { id, state, cost, message } of results.tests)
         if (state === 'pass') {
           costs[id] = cost;
@@ -101,6 +105,8 @@ class InProcessTestRunner {
     const limit = Math.min(hitLimit, hitLimit / 10 + 1000);
     let ran = 0;
     let verdict;
+    let hangs = false;
+    let isStuck = false;
     for (const [file, ids] of chosenTests(testFilter, { room: this.#room, costs: this.#costs, lately: this.#lately })) {
       this.#namespace.hitCount = 0;
       this.#namespace.hitLimit = limit;
@@ -117,10 +123,13 @@ class InProcessTestRunner {
       await turn();
       ran += results.tests.length;
       const failed = results.tests.find(({ state }) => state === 'fail');
-      if (results.hangs) verdict = { status: 'timeout', reason: `a test of ${file} waits for ever` };
+      hangs = failed?.message === WAITS_FOR_EVER;
+      if (hangs) verdict = { status: 'timeout', reason: `${failed.id}: ${failed.message}` };
       else if (this.#namespace.hitCount > limit) verdict = { status: 'timeout', reason: 'an endless loop' };
-      else if (failed?.message?.startsWith('Test timed out')) verdict = { status: 'timeout', reason: failed.id };
-      else if (failed)
+      else if (failed?.message?.startsWith('Test timed out')) {
+        isStuck = true;
+        verdict = { status: 'timeout', reason: failed.id };
+      } else if (failed)
         verdict = { status: 'killed', killedBy: [failed.id], failureMessage: failed.message ?? '', nrOfTests: ran };
       else if (/Cannot find module/.test(results.error)) throw new Error(results.error);
       else if (results.error)
@@ -134,8 +143,28 @@ class InProcessTestRunner {
     this.#namespace.activeMutant = undefined;
     this.#namespace.hitCount = this.#namespace.hitLimit = undefined;
     await turn();
-    this.#isClean = verdict?.status !== 'timeout' && this.#late.length === 0 && held() <= this.#heldAtFirst + 2;
+    // The timer of a test that hangs goes on, and does nothing.
+    if (hangs) this.#hangs.push(performance.now());
+    this.#hangs = this.#hangs.filter((atMs) => performance.now() - atMs < PATIENCE_MS);
+    this.#isClean = !isStuck && this.#late.length === 0 && held() <= this.#heldAtFirst + 2 + this.#hangs.length;
+    if (!this.#isClean) this.#log.debug(`another process, as mutant ${activeMutant.id} left something behind`);
+    if (hangs || ++this.#asked % CONTROL_EVERY === 0) await this.#control(testFilter);
     return verdict ?? { status: 'survived', nrOfTests: ran };
+  }
+
+  /** A test that fails without a mutant, after others, would count as one that finds all mutants. */
+  async #control([id]) {
+    const [file] = id.split('#');
+    const results = await this.#runner.run(resolve(file), {
+      chosen: (each) => each === id,
+      before: () => {},
+      after: () => {},
+      timeoutMs: PATIENCE_MS,
+    });
+    if (results.tests[0]?.state === 'pass') return;
+    this.#log.error(`${id} fails without a mutant: ${results.tests[0]?.message ?? results.error}`);
+    this.#isClean = false;
+    throw new Error('this process fails tests without a mutant: another one, please');
   }
 
   async dispose() {}

@@ -29,9 +29,14 @@ const fullName = (task) => {
 };
 const testsOf = (suite) => suite.tasks.flatMap((task) => (task.type === 'suite' ? testsOf(task) : [task]));
 
+/** Each run of a file imports it anew. */
+let imports = 0;
+
 /** Looks every 100 ms; so many looks in a row at a process that does nothing are a wait for ever. */
 const LOOK_MS = 100;
 const IDLE_LOOKS = 20;
+/** The message of a test that is given up for it. */
+export const WAITS_FOR_EVER = 'it waits for ever';
 
 /**
  * Whether this process waits, and for nothing: it uses no CPU, and not because others use all of
@@ -45,13 +50,13 @@ class Idleness {
     let cpu = process.cpuUsage();
     let atMs = performance.now();
     let looks = 0;
-    this.begun = new Promise((done) => {
+    this.begun = new Promise((_, fail) => {
       this.#timer = setInterval(() => {
         const { user, system } = process.cpuUsage(cpu);
         const nowMs = performance.now();
         const isIdle = user + system < 5_000 && nowMs - atMs < 2 * LOOK_MS;
         looks = isIdle ? looks + 1 : 0;
-        if (looks === IDLE_LOOKS) done();
+        if (looks === IDLE_LOOKS) fail(new Error(WAITS_FOR_EVER));
         cpu = process.cpuUsage();
         atMs = nowMs;
       }, LOOK_MS);
@@ -60,6 +65,7 @@ class Idleness {
 
   end() {
     clearInterval(this.#timer);
+    this.begun.catch(() => {});
   }
 }
 
@@ -67,8 +73,8 @@ export class MutantRunner {
   pool = 'forks';
   config = config;
   #start;
+  #fnOf;
   #expect;
-  #imports = 0;
   #chosen;
   #callbacks;
   #hasFailed = false;
@@ -88,29 +94,24 @@ export class MutantRunner {
     };
     const { startTests } = await import('vitest/internal/browser');
     const { expect } = await import('vitest');
-    return new MutantRunner(startTests, expect);
+    const { getFn } = await import('vitest/suite');
+    return new MutantRunner(startTests, expect, getFn);
   }
 
-  constructor(start, expect) {
+  constructor(start, expect, fnOf) {
     this.#start = start;
+    this.#fnOf = fnOf;
     this.#expect = expect;
   }
 
-  /**
-   * The results of one file's tests: of all, or of those chosen up to the first that fails. `hangs`
-   * where they wait for what never comes: then this process is of no further use.
-   */
+  /** The results of one file's tests: of all, or of those chosen up to the first that fails. */
   async run(file, { chosen = () => true, bail = false, before, after, timeoutMs }) {
     this.#chosen = chosen;
     this.#callbacks = { before, after };
     this.#hasFailed = false;
     this.#bail = bail;
     config.testTimeout = config.hookTimeout = timeoutMs;
-    const idle = new Idleness();
-    const files = await Promise.race([this.#start([file], this), idle.begun]);
-    idle.end();
-    if (files === undefined) return { tests: [], hangs: true };
-    const [{ tasks, result }] = files;
+    const [{ tasks, result }] = await this.#start([file], this);
     const tests = testsOf({ tasks })
       .filter((test) => test.result && test.mode !== 'skip')
       .map((test) => ({
@@ -128,7 +129,7 @@ export class MutantRunner {
   }
 
   importFile(filepath) {
-    return import(`${pathToFileURL(filepath).href}?run=${this.#imports++}`);
+    return import(`${pathToFileURL(filepath).href}?run=${imports++}`);
   }
 
   /** Leaves out what is not chosen, and the hooks of suites of which nothing is. */
@@ -159,6 +160,15 @@ export class MutantRunner {
     });
     this.#callbacks.before(this.#id(test));
     this.#startedAt = process.cpuUsage();
+  }
+
+  async runTask(test) {
+    const idle = new Idleness();
+    try {
+      await Promise.race([this.#fnOf(test)(), idle.begun]);
+    } finally {
+      idle.end();
+    }
   }
 
   onAfterRunTask(test) {
