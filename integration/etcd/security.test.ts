@@ -13,7 +13,7 @@ describe.each(VERSIONS)('etcd %s with authentication', (version) => {
     const password = await etcd.enableAuth('users/');
     const login = { user: 'app', password };
     const { lists, errors } = clientOf(etcd, login);
-    await using registrar = etcdRegistrar({ address: etcd.address, ...login, ttlMs: 2_000 });
+    await using registrar = etcdRegistrar({ address: etcd.address, ...login, ttlMs: 6_000 });
     await registrar.register({ service: 'users', id: 'a', host: '127.0.0.1', port: 5_001 });
     await lists('a');
     // Tokens live in its memory.
