@@ -1,7 +1,7 @@
 import type { Lease } from '../picking/lease.js';
 import type { AttemptLog } from '../resilience/attempts.js';
 import { retryAfterOf } from '../resilience/retry-after.js';
-import { type Classify, type FullVerdict, type Repeat, repeatAfter, type Verdict } from '../resilience/verdict.js';
+import { type Classify, completed, type FullVerdict, type Verdict } from '../resilience/verdict.js';
 import { classifyError, Outcome } from '../runtime/outcome.js';
 import type { CallHost } from './host.js';
 import { JudgedResult } from './judged-result.js';
@@ -34,16 +34,9 @@ export function outcomeOf(host: CallHost, plan: CallPlan, thrown: unknown): Outc
 
 function judge(host: CallHost, plan: CallPlan, thrown: unknown): FullVerdict {
   if (JudgedResult.is(thrown)) return thrown.verdict;
-  const { outcome, repeat, retryAfterMs } = classifySafely(plan.classify ?? host.options.classify, thrown);
-  return {
-    outcome,
-    repeat: repeat !== undefined && REPEATS.has(repeat) ? repeat : repeatAfter(outcome),
-    // False for NaN: what is not a number of milliseconds counts as not said.
-    retryAfterMs: retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : pauseSafely(host, thrown),
-  };
+  const said = completed(classifySafely(plan.classify ?? host.options.classify, thrown));
+  return said.retryAfterMs === undefined ? { ...said, retryAfterMs: pauseSafely(host, thrown) } : said;
 }
-
-const REPEATS: ReadonlySet<Repeat> = new Set(['always', 'idempotent', 'never']);
 
 /**
  * A classifier that throws is not asked again for that call. Neither is one that says nothing we

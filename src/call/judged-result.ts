@@ -1,5 +1,4 @@
-import type { FullVerdict, Verdict } from '../resilience/verdict.js';
-import { repeatAfter } from '../resilience/verdict.js';
+import { completed, type FullVerdict, type Verdict } from '../resilience/verdict.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { CallPlan } from './options.js';
 
@@ -32,9 +31,9 @@ export function judgeResult(plan: CallPlan, value: unknown): JudgedResult | unde
   } catch {
     return undefined;
   }
-  const { outcome, repeat, retryAfterMs }: Partial<Verdict> =
-    typeof said === 'number' ? { outcome: said } : (said ?? {});
+  const verdict: Partial<Verdict> = typeof said === 'number' ? { outcome: said } : (said ?? {});
+  const { outcome } = verdict;
   if (outcome === undefined || outcome === Outcome.Success || !Number.isInteger(outcome)) return undefined;
   if (outcome < 0 || outcome > Outcome.Overloaded) return undefined;
-  return new JudgedResult(value, { outcome, repeat: repeat ?? repeatAfter(outcome), retryAfterMs });
+  return new JudgedResult(value, completed({ ...verdict, outcome }));
 }

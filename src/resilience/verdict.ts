@@ -47,6 +47,20 @@ export function repeatAfter(outcome: Outcome): Repeat {
   }
 }
 
+const REPEATS: ReadonlySet<Repeat> = new Set(['always', 'idempotent', 'never']);
+
+/**
+ * A verdict with what it does not say, or says in words that we do not know, by its outcome. A
+ * pause that is no number of milliseconds counts as not said.
+ */
+export function completed({ outcome, repeat, retryAfterMs }: Verdict): FullVerdict {
+  return {
+    outcome,
+    repeat: repeat !== undefined && REPEATS.has(repeat) ? repeat : repeatAfter(outcome),
+    retryAfterMs: retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : undefined,
+  };
+}
+
 /**
  * True where a call that ended so may have changed something on the server without the caller
  * knowing.
