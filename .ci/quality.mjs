@@ -49,8 +49,11 @@ const NEAR = {
   runtime: ['resilience', 'health', 'config', 'security'],
   telemetry: ['monitor', 'adapters/otel'],
 };
-/** What counts bytes, closures or imports counts mutants too; one needs Vitest's mocks. */
-const COUNTING = /cost\.test|oddities|call-record|load-yaml/;
+/**
+ * What counts bytes, closures or imports counts mutants too; one needs Vitest's mocks, and one takes
+ * seconds for a million keys.
+ */
+const COUNTING = /cost\.test|oddities|call-record|load-yaml|million/;
 /** Seconds of statistics each, asked only about their own room. */
 const SLOW =
   /balancing\/(hashing|conformance|weights|key|adaptive)|security\/(tables|text)|scenarios|aperture|active-check|mesh-figures|split|canary|made-up|ip-address|schema|absence|replace-file/;
