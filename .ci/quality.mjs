@@ -48,6 +48,7 @@ const NEAR = {
   routing: ['config/routing'],
   runtime: ['resilience', 'health', 'config', 'security'],
   telemetry: ['monitor', 'adapters/otel'],
+  testing: ['discovery/resolver-checks', 'scenarios/sinkhole', 'telemetry/flight-recorder'],
 };
 /**
  * What counts bytes, closures or imports counts mutants too; one needs Vitest's mocks, and one takes
