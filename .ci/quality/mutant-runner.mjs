@@ -29,6 +29,10 @@ const fullName = (task) => {
 };
 const testsOf = (suite) => suite.tasks.flatMap((task) => (task.type === 'suite' ? testsOf(task) : [task]));
 
+// The machine's, where a test has others.
+const { setInterval, clearInterval } = globalThis;
+const now = performance.now.bind(performance);
+
 /** Each run of a file imports it anew. */
 let imports = 0;
 
@@ -48,12 +52,12 @@ class Idleness {
 
   constructor() {
     let cpu = process.cpuUsage();
-    let atMs = performance.now();
+    let atMs = now();
     let looks = 0;
     this.begun = new Promise((_, fail) => {
       this.#timer = setInterval(() => {
         const { user, system } = process.cpuUsage(cpu);
-        const nowMs = performance.now();
+        const nowMs = now();
         const isIdle = user + system < 5_000 && nowMs - atMs < 2 * LOOK_MS;
         looks = isIdle ? looks + 1 : 0;
         if (looks === IDLE_LOOKS) fail(new Error(WAITS_FOR_EVER));
