@@ -4,7 +4,8 @@
 // part of CI; .quality/ keeps what was found out, and a second run asks only what changed. A mutant
 // is asked by the tests of its room and of rooms near it, for 0.6 s of CPU (QUALITY_BUDGET_MS):
 // what only a longer look would find counts as not found. QUALITY_MUTATE=src/picking/view.ts
-// narrows a room, QUALITY_SAMPLE=4 to one function in four.
+// narrows a room, QUALITY_SAMPLE=4 to one function in four; QUALITY_NEAR=none asks the tests of
+// the room alone, QUALITY_NEAR=health those of health as well.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +62,8 @@ const SLOW =
 
 /** The files of tests that may find a mutant of a room. */
 function testsOf(room) {
-  const asked = [room, 'service', 'call', 'mesh', ...(NEAR[room] ?? [])].map((name) => `test/${name}`);
+  const near = process.env.QUALITY_NEAR?.split(',') ?? ['service', 'call', 'mesh', ...(NEAR[room] ?? [])];
+  const asked = [room, ...near].map((name) => `test/${name}`);
   return readdirSync(join(ROOT, 'test'), { recursive: true })
     .map((name) => `test/${name}`)
     .filter((name) => name.endsWith('.test.ts') && !COUNTING.test(name) && asked.some((path) => name.startsWith(path)))
