@@ -34,6 +34,7 @@ describe('the mistake in a text that is not JSON', () => {
     ['["a\nb"]', 1],
     ['{} {}', 3],
     ['1 2', 2],
+    ['1,2', 1],
     ['"a" x', 4],
     ['[1]]', 3],
     ['// comment\n{}', 0],
