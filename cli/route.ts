@@ -16,6 +16,7 @@ export const command: Command = {
   examples: ['fairlead route "SELECT * FROM users"', 'fairlead route "SELECT … FOR UPDATE" --json'],
   async run(input, io) {
     if (input.words.length === 0) throw new UsageError('Which statement? Give it in quotes.');
+    if (input.words.some((sql) => sql.trim() === '')) throw new UsageError('A statement is empty.');
     const primaryFunctions = given(input, 'primary-functions')?.split(',') ?? [];
     const router = new Router({ primaryFunctions, override: undefined, database: given(input, 'database') });
     const routed = input.words.map((sql) => ({ sql, ...router.route(sql) }));

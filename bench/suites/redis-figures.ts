@@ -1,14 +1,17 @@
 import { createMesh, type Endpoint, type Mesh, staticResolver } from 'fairlead';
 import { meshFigures } from 'fairlead/monitor';
 import { CommandTimes } from '../../adapters/redis/driver/command-times.js';
+import { Deadlines } from '../../adapters/redis/driver/deadlines.js';
 import { commandCalls } from '../../adapters/redis/shards/command-calls.js';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 
-const GET = { name: 'get' };
+const GET = { name: 'get', isSettled: true, reject: () => {} };
+/** As by default. */
+const TIMEOUT_MS = 5_000;
 
 /**
  * All that figures add to a command, and no socket: it is written, one of `together` in a write,
- * and answered, one of as many in a chunk.
+ * and answered, one of as many in a chunk. Its deadline is there with figures and without.
  */
 const commands = (together: number, observe: (mesh: Mesh) => unknown) => (): Contender => {
   const mesh = createMesh({ resolver: staticResolver({ cache: ['10.0.0.1:6379', '10.0.0.2:6379'] }) });
@@ -16,22 +19,25 @@ const commands = (together: number, observe: (mesh: Mesh) => unknown) => (): Con
   observe(mesh);
   let unanswered = 0;
   // Two shards in turn: with one alone every field would stay in a register.
-  const times = service.endpoints.map(
-    (endpoint: Endpoint) =>
-      new CommandTimes(mesh.clock, commandCalls({ service, endpoint, closed: false }), () => unanswered),
-  );
+  const shards = service.endpoints.map((endpoint: Endpoint) => {
+    const left = (): number => unanswered;
+    const deadlines = new Deadlines(TIMEOUT_MS, mesh.clock, left, () => {});
+    const counter = commandCalls({ service, endpoint, closed: false });
+    return { deadlines, times: new CommandTimes(mesh.clock, counter, left, deadlines.sentMs) };
+  });
   return {
     run: (operations) => {
       for (let done = 0, turn = 0; done < operations; done += together, turn++) {
-        const shard = times[turn & 1]!;
-        shard.joins(true);
+        const { deadlines, times } = shards[turn & 1]!;
+        times.joins(true);
         for (let i = 0; i < together; i++) {
           unanswered++;
-          shard.sent(GET);
+          deadlines.add(GET);
+          times.sent(GET);
         }
-        shard.joins(false);
+        times.joins(false);
         unanswered = 0;
-        shard.answered();
+        times.answered();
       }
       return undefined;
     },

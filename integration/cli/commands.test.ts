@@ -53,7 +53,15 @@ describe('the command', () => {
   });
 
   it('refuses what it does not know, by exit code 2', async () => {
-    for (const args of [['nothing'], ['ring', '--what'], ['check'], ['check', '/nowhere.yaml'], ['top'], ['route']]) {
+    for (const args of [
+      ['nothing'],
+      ['ring', '--what'],
+      ['check'],
+      ['check', '/nowhere.yaml'],
+      ['top'],
+      ['route'],
+      ['route', ''],
+    ]) {
       expect((await piped(args)).code, args.join(' ')).toBe(2);
     }
   });

@@ -26,9 +26,10 @@ const FIRST_SIZE = 64;
  * How long the commands of a connection take, from where they are written to where their answers
  * are read. A connection answers in order, so it is enough to know when each was sent: what is no
  * longer among the unanswered was answered by the chunk that has just been read, by one look at
- * the clock for all of them; and commands of one tick, which leave in one write, were sent by one
- * look. A look is 16 bytes, as V8 boxes what it returns, and nothing else is allocated: the times
- * are in a ring, whose length is a power of two and grows with the commands on the way.
+ * the clock for all of them; when one was sent its deadline has seen already. Without deadlines,
+ * commands of one tick, which leave in one write, were sent by one look. A look is 16 bytes, as V8
+ * boxes what it returns, and nothing else is allocated: the times are in a ring, whose length is a
+ * power of two and grows with the commands on the way.
  */
 export class CommandTimes {
   readonly #clock: Clock;
@@ -40,15 +41,19 @@ export class CommandTimes {
   #series: (OperationSeries | undefined)[] = new Array(FIRST_SIZE).fill(undefined);
   #head = 0;
   #size = 0;
-  /** When what is written now is sent: `#joined` while it is still so. */
-  readonly #nowMs = new Float64Array(1);
+  /** When what is written now is sent: by deadlines, or by itself, `#joined` while it is so. */
+  readonly #nowMs: Float64Array;
+  readonly #looks: boolean;
   #joining = false;
   #joined = false;
 
-  constructor(clock: Clock, counter: CommandCounter, unanswered: () => number) {
+  /** `sentMs`: of deadlines, which have looked before `sent` is called. */
+  constructor(clock: Clock, counter: CommandCounter, unanswered: () => number, sentMs?: Float64Array | undefined) {
     this.#clock = clock;
     this.#counter = counter;
     this.#unanswered = unanswered;
+    this.#nowMs = sentMs ?? new Float64Array(1);
+    this.#looks = sentMs === undefined;
   }
 
   /** What is written from now on leaves in one write, or no longer. */
@@ -68,7 +73,7 @@ export class CommandTimes {
     const at = (this.#head + this.#size++) & (this.#sentMs.length - 1);
     const series = command === undefined ? undefined : this.#counter.seriesOf(command);
     this.#series[at] = series;
-    if (!this.#joined) {
+    if (this.#looks && !this.#joined) {
       this.#nowMs[0] = this.#clock.now();
       this.#joined = this.#joining;
     }

@@ -97,7 +97,6 @@ class Connection extends Redis {
     this.#timeoutMs = commandTimeout;
     this.#late = errors.late;
     const unanswered = (): number => inside(this).commandQueue.length;
-    this.#times = counter && new CommandTimes(clock, counter, unanswered);
     concealOptions(this.options);
     this.#guardReconnectOnError();
     if (commandTimeout !== undefined) {
@@ -110,6 +109,7 @@ class Connection extends Redis {
         get: () => (this.#ownsDeadline ? undefined : commandTimeout),
       });
     }
+    this.#times = counter && new CommandTimes(clock, counter, unanswered, this.#deadlines?.sentMs);
     this.on('connect', () => {
       const socket = this.stream as Socket;
       coalesceWrites(socket, unanswered, this.#times?.joins);
@@ -195,11 +195,10 @@ class Connection extends Redis {
     const before = commandQueue.length;
     const result = deadlines === undefined ? super.sendCommand(command, stream) : this.#sendUntimed(command, stream);
     const sent = commandQueue.length > before;
+    if (sent && ready) deadlines?.add(command);
     // What is sent before it is ready is its handshake.
     if (sent) times?.sent(ready ? command : undefined);
-    if (!ready) return result;
-    if (sent) deadlines?.add(command);
-    else if (deadlines !== undefined) this.#timeAlone(command);
+    else if (ready && deadlines !== undefined) this.#timeAlone(command);
     return result;
   }
 

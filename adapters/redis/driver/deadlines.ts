@@ -27,6 +27,8 @@ export class Deadlines {
   readonly #late: (command: TimedCommand) => void;
   /** Undefined before `#head`: a command that was answered may hold a megabyte. */
   #commands: (TimedCommand | undefined)[] = [];
+  /** When the latest command was sent, for others who would look at the clock as well. */
+  readonly sentMs: Float64Array = new Float64Array(1);
   /** When each of them is overdue. */
   #dueMs: number[] = [];
   #head = 0;
@@ -53,8 +55,9 @@ export class Deadlines {
 
   /** The command was sent. O(1), amortized. */
   add(command: TimedCommand): void {
+    this.sentMs[0] = this.#clock.now();
     this.#commands.push(command);
-    this.#dueMs.push(this.#clock.now() + this.#timeoutMs);
+    this.#dueMs.push(this.sentMs[0]! + this.#timeoutMs);
     this.#dropAnswered();
     this.#timer ??= judgeAfter(this.#clock, this.#timeoutMs, this.#look, 'after');
   }

@@ -3,6 +3,7 @@ import { meshFigures } from 'fairlead/monitor';
 import { Command } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { type CommandCounter, CommandTimes } from '../../../../adapters/redis/driver/command-times.js';
+import { Deadlines } from '../../../../adapters/redis/driver/deadlines.js';
 import { commandCalls } from '../../../../adapters/redis/shards/command-calls.js';
 import { Outcome } from '../../../../src/index.js';
 import { OperationMeter } from '../../../../src/telemetry/operation-meter.js';
@@ -85,6 +86,37 @@ describe('the times of the commands of a connection', () => {
     clock.advance(1);
     answer(3);
     expect(recorded.map(([, micros]) => micros)).toEqual([2_000, 2_000, 1_000]);
+  });
+
+  it('have the look that a deadline had', () => {
+    const clock = new ManualClock();
+    const recorded: number[] = [];
+    const series = new OperationMeter('redis').of('get', '', false);
+    const counter = { on: true, seriesOf: () => series, failed: () => series };
+    let unanswered = 0;
+    let looks = 0;
+    const counted = { ...clock, now: () => (looks++, clock.now()), after: clock.after.bind(clock) } as ManualClock;
+    const deadlines = new Deadlines(
+      100,
+      counted,
+      () => unanswered,
+      () => {},
+    );
+    const record = (_: Outcome, micros: number): void => void recorded.push(micros);
+    const times = new CommandTimes(counted, { ...counter, record }, () => unanswered, deadlines.sentMs);
+    for (let i = 0; i < 3; i++) {
+      unanswered++;
+      deadlines.add({ isSettled: true, reject: () => {} });
+      const before = looks;
+      times.sent(GET);
+      expect(looks).toBe(before);
+      clock.advance(1);
+    }
+    unanswered = 0;
+    const before = looks;
+    times.answered();
+    expect(recorded).toEqual([3_000, 2_000, 1_000]);
+    expect(looks - before).toBe(1);
   });
 
   it('do not have those that the client sends itself, nor those of the handshake', () => {
