@@ -96,6 +96,7 @@ export class ServiceResolver implements experimental.Resolver {
 
   #publish(): void {
     this.#patience?.cancel();
+    this.#patience = undefined;
     this.#published = true;
     this.#binding.awaitsEndpoints = false;
     this.#aperture = this.#binding.service.usedEndpoints;

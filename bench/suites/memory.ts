@@ -1,31 +1,13 @@
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
 import { registerGrpc } from 'fairlead/grpc';
 import { createPool } from 'fairlead/mysql';
 import { ShardedRedis } from 'fairlead/redis';
 import { Redis } from 'ioredis';
 import mysql from 'mysql2';
-import type { Contender, Suite } from '../runner/suite.js';
-
-/** One operation makes one thing, which nothing is connected to. */
-declare const gc: (() => void) | undefined;
-
-function heapBytes(): number {
-  gc?.();
-  gc?.();
-  return process.memoryUsage().heapUsed;
-}
-
-/** Bytes each on the heap, while all of them are alive. `fill` keeps what it made in the list. */
-const filling = (fill: (count: number) => unknown[] | Promise<unknown[]>) => (): Contender => ({
-  run: async (operations) => {
-    const before = heapBytes();
-    const made = await fill(operations);
-    const heapBytesEach = (heapBytes() - before) / operations;
-    if (made.length === 0) throw new Error('nothing was made');
-    return { heapBytesEach };
-  },
-});
+import type { Case, Contender, Suite } from '../runner/suite.js';
+import { startGrpcPorts } from '../support/grpc-servers.js';
+import { filling } from '../support/heap.js';
 
 const address = (i: number): { id: string; host: string; port: number } => ({
   id: `e${i}`,
@@ -55,35 +37,97 @@ const lists = (count: number) => ({
   },
 });
 
-const channels = (target: (i: number) => string) => (count: number) =>
-  Array.from({ length: count }, (_, i) => {
-    const client = new Client(target(i), credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
+const NO_CHANNELZ = { 'grpc.enable_channelz': 0 };
+const EMPTY = Buffer.alloc(0);
+const same = (bytes: Buffer): Buffer => bytes;
+
+/** Channels of those targets; where `calls`, connected, and each has had one call. */
+async function channels(targets: readonly string[], calls: boolean): Promise<Client[]> {
+  const clients = targets.map((target) => {
+    const client = new Client(target, credentials.createInsecure(), NO_CHANNELZ);
     client.getChannel().getConnectivityState(false);
     return client;
   });
+  if (calls) await Promise.all(clients.map(called));
+  return clients;
+}
 
-export const suite: Suite = {
-  about: 'bytes on the heap per endpoint, gRPC channel, shard and MySQL server, with no connection',
+const called = (client: Client): Promise<void> =>
+  new Promise((resolve, reject) => {
+    client.makeUnaryRequest('/bench.Bench/Call', same, same, EMPTY, new Metadata(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+
+const CHANNELS = 100;
+/** What is made once for all channels is made by these. */
+const CHANNELS_BEFORE = 5;
+/** Turns of a contender, as no connection is to be one of a turn before: rounds, bytes, profile. */
+const TURNS = 3 + 5 + 1;
+
+/** In turn, none twice. */
+async function inTurn(targets: readonly string[], calls: boolean): Promise<Contender> {
+  let used = CHANNELS_BEFORE;
+  for (const client of await channels(targets.slice(0, used), calls)) client.close();
+  return filling(
+    (count) => {
+      used += count;
+      return channels(targets.slice(used - count, used), calls);
+    },
+    (client: Client) => client.close(),
+  )(undefined);
+}
+
+/** Each of a service of its own. */
+const channelsOf = (title: string, calls: boolean): Case<World> => ({
+  title,
+  operations: CHANNELS,
+  baseline: 'grpc-js',
+  measure: 'heapBytesEach',
+  warmups: 0,
+  targets: { fairlead: 1.1 },
+  contenders: {
+    'grpc-js': ({ addresses }) =>
+      inTurn(
+        addresses.map((each) => `ipv4:${each}`),
+        calls,
+      ),
+    fairlead: ({ addresses }) => {
+      registerGrpc(createMesh({ resolver: staticResolver(servicesOf(addresses)) }));
+      return inTurn(
+        addresses.map((_, i) => `fairlead:///s${i}`),
+        calls,
+      );
+    },
+    'fairlead, of services that there are': ({ addresses }) => {
+      const mesh = createMesh({ resolver: staticResolver(servicesOf(addresses)) });
+      registerGrpc(mesh);
+      const targets = addresses.map((_, i) => `fairlead:///s${i}`);
+      for (const i of addresses.keys()) mesh.service(`s${i}`);
+      return inTurn(targets, calls);
+    },
+  },
+});
+
+const servicesOf = (addresses: readonly string[]): Record<string, string[]> =>
+  Object.fromEntries(addresses.map((each, i) => [`s${i}`, [each]]));
+
+interface World {
+  /** Where gRPC is spoken. */
+  readonly addresses: readonly string[];
+}
+
+export const suite: Suite<World> = {
+  about: 'bytes on the heap per endpoint, service, gRPC channel, shard and MySQL server',
   rounds: 3,
+  start: async () => {
+    const { addresses, stop } = await startGrpcPorts(CHANNELS_BEFORE + TURNS * CHANNELS);
+    return { world: { addresses }, stop: async () => stop() };
+  },
   cases: [
     ...[100, 1_000, 10_000, 50_000].map(lists),
-    {
-      title: 'a gRPC channel',
-      operations: 50,
-      baseline: 'grpc-js',
-      measure: 'heapBytesEach',
-      warmups: 0,
-      contenders: {
-        'grpc-js': filling(channels((i) => `ipv4:127.0.0.1:${10_000 + i}`)),
-        fairlead: filling((count) => {
-          const services = Object.fromEntries(
-            Array.from({ length: count }, (_, i) => [`s${i}`, [`127.0.0.1:${10_000 + i}`]]),
-          );
-          registerGrpc(createMesh({ resolver: staticResolver(services) }));
-          return channels((i) => `fairlead:///s${i}`)(count);
-        }),
-      },
-    },
+    channelsOf('a gRPC channel, not connected', false),
+    channelsOf('a gRPC channel, connected, after a call', true),
     {
       title: 'a shard of Redis',
       operations: 100,

@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import type { Case, Contender, Suite } from '../runner/suite.js';
+import { filling } from '../support/heap.js';
 import { atOnce } from '../support/loop.js';
 import { byHashring, byOurRing, type Client, over, sharded } from '../support/redis-clients.js';
 import { idle } from '../support/redis-idle.js';
@@ -124,6 +125,38 @@ const idling: Case<World> = {
   ),
 };
 
+/** Many connections to one server, each of a shard of its own. */
+const CONNECTIONS = 100;
+const connected: Case<World> = {
+  title: 'a connection, bytes on the heap',
+  operations: CONNECTIONS,
+  rounds: 3,
+  warmups: 1,
+  baseline: 'ioredis',
+  measure: 'heapBytesEach',
+  contenders: {
+    ioredis: ({ servers }) =>
+      filling(
+        async (count) => {
+          const clients = Array.from({ length: count }, () => new Redis(servers[0]!.port, servers[0]!.host));
+          await Promise.all(clients.map((client) => client.get('a')));
+          return clients;
+        },
+        (client: Redis) => client.disconnect(),
+      )(undefined),
+    ShardedRedis: ({ servers }) =>
+      filling(
+        async (count) => {
+          const client = sharded(Array.from({ length: count }, () => servers[0]!));
+          // Of a hundred shards, each is asked.
+          await client.mget!(KEYS);
+          return [client];
+        },
+        (client: Client) => void client.close(),
+      )(undefined),
+  },
+};
+
 export const suite: Suite<World> = {
   about: 'GET, SET, MGET, pipelines and idleness over servers, beside ioredis, Cluster and sharding by hand',
   rounds: 8,
@@ -151,5 +184,6 @@ export const suite: Suite<World> = {
     ...singles(LARGE),
     many('DEL of 100', 10, (client, keys) => client.del!(keys)),
     idling,
+    connected,
   ],
 };

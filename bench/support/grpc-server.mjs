@@ -1,5 +1,5 @@
 // The cheapest gRPC server there is: one unary method that answers nothing, and a stream that returns
-// what it is sent. Ends with its parent.
+// what it is sent. Listens on as many ports as its argument says, or one. Ends with its parent.
 import grpc from '@grpc/grpc-js';
 
 const same = (bytes) => bytes;
@@ -34,8 +34,13 @@ server.addService(
     },
   },
 );
-server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
-  if (error) throw error;
-  process.send({ port });
-});
+const listen = () =>
+  new Promise((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(error) : resolve(port),
+    );
+  });
+const ports = [];
+for (let i = 0; i < Number(process.argv[2] ?? 1); i++) ports.push(await listen());
+process.send({ port: ports[0], ports });
 process.on('disconnect', () => process.exit(0));

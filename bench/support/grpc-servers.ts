@@ -16,3 +16,11 @@ export async function startGrpcServers(): Promise<{ readonly world: readonly str
     },
   };
 }
+
+/** One server in a process of its own that listens on so many ports; its addresses. */
+export async function startGrpcPorts(count: number): Promise<{ readonly addresses: readonly string[]; stop(): void }> {
+  const path = fileURLToPath(new URL('./grpc-server.mjs', import.meta.url));
+  const child = fork(path, [String(count)], { stdio: 'inherit', execArgv: [] });
+  const [{ ports }] = (await once(child, 'message')) as [{ ports: readonly number[] }];
+  return { addresses: ports.map((port) => `127.0.0.1:${port}`), stop: () => child.disconnect() };
+}

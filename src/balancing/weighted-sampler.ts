@@ -2,6 +2,9 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Random } from '../runtime/random.js';
 import { type Oddities, Oddity } from './oddities.js';
 
+const NO_COLUMNS = new Int32Array(0);
+const NO_WEIGHTS = new Float64Array(0);
+
 /**
  * Draws endpoints at random in proportion to their weights, in O(1): the alias method (Walker 1977)
  * as built by Vose ("A Linear Algorithm For Generating Random Numbers With a Given Distribution",
@@ -15,13 +18,13 @@ export class WeightedSampler {
   readonly #oddities: Oddities | undefined;
   #endpoints: readonly Endpoint[] = [];
   #equal = true;
-  /** Probability of keeping column i, in 2^30ths. */
-  #keep: Int32Array = new Int32Array(0);
+  /** Probability of keeping column i, in 2^30ths. With equal weights there are no columns. */
+  #keep: Int32Array = NO_COLUMNS;
   /** Who has the rest of column i. */
-  #alias: Int32Array = new Int32Array(0);
+  #alias: Int32Array = NO_COLUMNS;
   /** Room to build in. */
-  #scaled: Float64Array = new Float64Array(0);
-  #columns: Int32Array = new Int32Array(0);
+  #scaled: Float64Array = NO_WEIGHTS;
+  #columns: Int32Array = NO_COLUMNS;
 
   constructor(random: Random, oddities?: Oddities) {
     this.#random = random;
@@ -45,16 +48,15 @@ export class WeightedSampler {
 
   /** Takes endpoints with their weights in use, or with others. */
   update(endpoints: readonly Endpoint[], weights?: Float64Array): void {
-    const count = endpoints.length;
     this.#endpoints = endpoints;
-    this.#keep = new Int32Array(count);
-    this.#alias = new Int32Array(count);
-    this.#scaled = new Float64Array(count);
-    this.#columns = new Int32Array(count);
+    this.#keep = NO_COLUMNS;
     this.reweigh(weights ?? Float64Array.from(endpoints, ({ weight }) => weight));
   }
 
-  /** The same endpoints with other weights, in the same order. O(n); allocates nothing. */
+  /**
+   * The same endpoints with other weights, in the same order. O(n); allocates nothing, but for the
+   * first weights that are not equal.
+   */
   reweigh(weights: Float64Array): void {
     let total = 0;
     let equal = true;
@@ -114,9 +116,15 @@ export class WeightedSampler {
   }
 
   #build(weights: Float64Array): void {
+    const count = weights.length;
+    if (this.#keep.length !== count) {
+      this.#keep = new Int32Array(count);
+      this.#alias = new Int32Array(count);
+      this.#scaled = new Float64Array(count);
+      this.#columns = new Int32Array(count);
+    }
     const scaled = this.#scaled;
     const columns = this.#columns;
-    const count = weights.length;
     // Columns with less than the mean are stacked from the front of one array, the others from its
     // end.
     let small = 0;

@@ -1,5 +1,4 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
-import { whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
 import type { DiscoveryContext } from './context.js';
@@ -50,7 +49,6 @@ export class DiscoveryFeed implements ResolverSink {
     this.#context = context;
     this.#listener = listener;
     this.#signal = signal;
-    whenAborted(signal, () => this.#waiting?.cancel());
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
@@ -81,6 +79,11 @@ export class DiscoveryFeed implements ResolverSink {
     if (waitMs <= 0) this.#take(nowMs);
     else this.#waiting ??= this.#context.clock.after(waitMs, () => this.#take(this.#context.clock.now()));
   };
+
+  /** Its signal has aborted. */
+  stop(): void {
+    this.#waiting?.cancel();
+  }
 
   #take(nowMs: number): void {
     this.#waiting?.cancel();

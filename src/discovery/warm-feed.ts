@@ -8,25 +8,28 @@ import type { Resolver } from './resolver.js';
 
 /**
  * A feed that is to take the place of another one: it listens from the beginning, and passes on
- * what it heard once it is `adopt`ed. Ends with `outer`.
+ * what it heard once it is `adopt`ed. Ends with `outer`, where there is one.
  */
 export class WarmFeed {
   readonly feed: DiscoveryFeed;
   readonly #service: string;
   readonly #context: DiscoveryContext;
   readonly #abort = new AbortController();
-  readonly #end = (): void => this.#abort.abort();
-  readonly #outer: AbortSignal;
+  readonly #end = (): void => {
+    this.#abort.abort();
+    this.feed.stop();
+  };
+  readonly #outer: AbortSignal | undefined;
   #specs: readonly EndpointSpec[] | undefined;
   #error: Error | undefined;
   #heard: (() => void) | undefined;
   #listener: FeedListener | undefined;
 
-  constructor(service: string, context: DiscoveryContext, outer: AbortSignal) {
+  constructor(service: string, context: DiscoveryContext, outer?: AbortSignal) {
     this.#service = service;
     this.#context = context;
     this.#outer = outer;
-    whenAborted(outer, this.#end);
+    if (outer !== undefined) whenAborted(outer, this.#end);
     const listener: FeedListener = {
       changed: (specs) => {
         if (this.#listener !== undefined) this.#listener.changed(specs);
@@ -72,7 +75,7 @@ export class WarmFeed {
 
   /** Ends it. */
   close(): void {
-    forgetAbort(this.#outer, this.#end);
+    if (this.#outer !== undefined) forgetAbort(this.#outer, this.#end);
     this.#end();
   }
 

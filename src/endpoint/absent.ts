@@ -20,7 +20,7 @@ export class AbsentEndpoints {
   readonly #clock: Clock | undefined;
   readonly #forgotten: (endpoint: LiveEndpoint) => void;
   /** By identity; those that left first are in front. */
-  readonly #known = new Map<string, { readonly endpoint: LiveEndpoint; readonly untilMs: number }>();
+  #known: Map<string, { readonly endpoint: LiveEndpoint; readonly untilMs: number }> | undefined;
   #mostListed = 0;
 
   /** `forgotten`: should it return, it will be another object. */
@@ -31,12 +31,14 @@ export class AbsentEndpoints {
 
   /** Those whose last calls are still running. */
   get draining(): ReadonlySet<LiveEndpoint> {
-    return new Set([...this.#known.values()].map(({ endpoint }) => endpoint).filter(({ inflight }) => inflight > 0));
+    return new Set(
+      [...(this.#known?.values() ?? [])].map(({ endpoint }) => endpoint).filter(({ inflight }) => inflight > 0),
+    );
   }
 
   /** Takes the same instance (same id, same address) out again. */
   take(spec: EndpointSpec): LiveEndpoint | undefined {
-    if (this.#known.size === 0) return undefined;
+    if (this.#known === undefined || this.#known.size === 0) return undefined;
     const identity = identityOf(spec);
     const known = this.#known.get(identity);
     if (known === undefined || (this.#isOver(known.untilMs) && known.endpoint.inflight === 0)) return undefined;
@@ -46,12 +48,14 @@ export class AbsentEndpoints {
 
   add(endpoint: LiveEndpoint): void {
     const untilMs = this.#clock === undefined ? Number.NEGATIVE_INFINITY : this.#clock.now() + REMEMBERED_MS;
+    this.#known ??= new Map();
     this.#known.set(identityOf(endpoint.spec), { endpoint, untilMs });
   }
 
   /** Forgets those whose time is over, and those beyond the bound: O(1) for each that ever left. */
   prune(listed: number): void {
     this.#mostListed = Math.max(this.#mostListed, listed);
+    if (this.#known === undefined) return;
     const max = Math.max(MIN_REMEMBERED, this.#mostListed);
     for (const [identity, { endpoint, untilMs }] of this.#known) {
       if (!this.#isOver(untilMs) && this.#known.size <= max) return;

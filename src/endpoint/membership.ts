@@ -18,6 +18,8 @@ export interface MembershipChange {
   readonly refused: readonly FairleadError[];
 }
 
+const NONE = new Set<string>();
+
 /**
  * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id
  * and its address stay: an id that comes back at another address is a new process with nothing to
@@ -36,7 +38,7 @@ export class Membership {
   readonly #freeOrdinals: number[] = [];
   #ordinals = 0;
   /** What the last list had wrong: said once, not with every list. */
-  #complaints: ReadonlySet<string> = new Set();
+  #complaints: ReadonlySet<string> = NONE;
 
   constructor(service: string, absent: AbsentEndpoints = new AbsentEndpoints()) {
     this.#service = service;
@@ -73,7 +75,7 @@ export class Membership {
     const listed: LiveEndpoint[] = [];
     const came = new Map<string, LiveEndpoint>();
     const stayed = new Uint8Array(this.#ordinals);
-    const complaints = new Set<string>();
+    let complaints = NONE;
     const before = new ListBefore(this.#listed, this.#byId);
     for (const spec of specs) {
       const same = before.find(spec);
@@ -89,6 +91,7 @@ export class Membership {
       if (reason !== undefined) {
         const complaint = `${String(spec?.id)} ${reason}`;
         if (!this.#complaints.has(complaint) && !complaints.has(complaint)) refused.push(this.#refuse(spec, reason));
+        if (complaints === NONE) complaints = new Set();
         complaints.add(complaint);
         continue;
       }

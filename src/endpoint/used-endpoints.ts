@@ -12,6 +12,8 @@ export interface ReachOptions {
   readonly zone: ZoneSettings | undefined;
 }
 
+type Apertures = Map<string, { readonly aperture: Aperture; readonly members: readonly LiveEndpoint[] }>;
+
 /**
  * Which members this client uses, and with what weight: what is the same for all views of a
  * service. An aperture is chosen within each priority, and within each zone where calls go by zone,
@@ -23,7 +25,8 @@ export class UsedEndpoints {
   readonly #changed: () => void;
   /** Where the options give none: the same for as long as the process lives. */
   readonly #ownIdentity: string;
-  readonly #apertures = new Map<string, { aperture: Aperture; members: readonly LiveEndpoint[] }>();
+  /** Undefined while there is no aperture. */
+  #apertures: Apertures | undefined;
   #slowStart: SlowStart | undefined;
   /** The membership that the parts were made from. */
   #all: readonly LiveEndpoint[] = [];
@@ -47,11 +50,11 @@ export class UsedEndpoints {
     if (slowStart === undefined) this.#slowStart = undefined;
     else this.#slowStart ??= new SlowStart(this.#clock, slowStart, this.#changed);
     if (isSame(before.aperture, options.aperture) && isSame(before.zone, options.zone)) return;
-    for (const { members } of this.#apertures.values()) {
+    for (const { members } of this.#apertures?.values() ?? []) {
       for (const endpoint of members) endpoint.arcShare = 1;
       for (const endpoint of members) endpoint.updateWeight();
     }
-    this.#apertures.clear();
+    this.#apertures = undefined;
     this.#all = [];
   }
 
@@ -65,7 +68,8 @@ export class UsedEndpoints {
       this.#members = all;
       return;
     }
-    if (all !== this.#all || respecified) this.#divide(all, this.#options.aperture);
+    if (this.#apertures === undefined || all !== this.#all || respecified)
+      this.#apertures = this.#divide(all, this.#options.aperture);
     const chosen = new Set<LiveEndpoint>();
     for (const { aperture, members } of this.#apertures.values()) {
       for (const endpoint of aperture.choose(members)) chosen.add(endpoint);
@@ -89,7 +93,7 @@ export class UsedEndpoints {
     this.#slowStart?.close();
   }
 
-  #divide(all: readonly LiveEndpoint[], options: ApertureSettings): void {
+  #divide(all: readonly LiveEndpoint[], options: ApertureSettings): Apertures {
     const parts = new Map<string, LiveEndpoint[]>();
     for (const endpoint of all) {
       const { priority, zone } = endpoint.spec;
@@ -99,11 +103,12 @@ export class UsedEndpoints {
       else part.push(endpoint);
     }
     this.#all = all;
-    for (const key of this.#apertures.keys()) if (!parts.has(key)) this.#apertures.delete(key);
+    const apertures: Apertures = new Map();
     for (const [key, members] of parts) {
       const aperture =
-        this.#apertures.get(key)?.aperture ?? new Aperture(options, options.identity ?? this.#ownIdentity);
-      this.#apertures.set(key, { aperture, members });
+        this.#apertures?.get(key)?.aperture ?? new Aperture(options, options.identity ?? this.#ownIdentity);
+      apertures.set(key, { aperture, members });
     }
+    return apertures;
   }
 }

@@ -58,12 +58,13 @@ interface Row {
 class ConsecutiveFailures implements HealthTracker {
   readonly #options: Required<ConsecutiveFailuresOptions>;
   readonly #context: HealthContext;
-  readonly #rows = new Map<Endpoint, Row>();
+  /** Made by the first failure, as is the other: of a service without one there is neither. */
+  #rows: Map<Endpoint, Row> | undefined;
   /**
    * Rows long enough, but of timeouts while no endpoint answered; with the answers of the service
    * at that time.
    */
-  readonly #waiting = new Map<Endpoint, number>();
+  #waiting: Map<Endpoint, number> | undefined;
   #answers = 0;
 
   constructor(options: Required<ConsecutiveFailuresOptions>, context: HealthContext) {
@@ -75,11 +76,12 @@ class ConsecutiveFailures implements HealthTracker {
     if (!isFailure(outcome)) {
       if (outcome === Outcome.Cancelled) return 0;
       this.#answers++;
-      if (this.#rows.size > 0) this.#forgetRow(endpoint);
-      if (this.#waiting.size > 0) this.#convict();
+      if (this.#rows !== undefined && this.#rows.size > 0) this.#forgetRow(endpoint);
+      if (this.#waiting !== undefined && this.#waiting.size > 0) this.#convict(this.#waiting);
       return 0;
     }
     if (outcome === Outcome.ConnectFailure && !this.#options.countConnectFailures) return 0;
+    this.#rows ??= new Map();
     let row = this.#rows.get(endpoint);
     if (row === undefined) {
       row = { failures: 0, timeouts: 0, unconnected: 0, answersBefore: this.#answers };
@@ -91,18 +93,21 @@ class ConsecutiveFailures implements HealthTracker {
     const othersAnswer = this.#answers > row.answersBefore;
     // Calls begun together at a hung server expire together, before another could be seen to
     // answer.
-    if (!othersAnswer && row.failures >= this.#options.failures) this.#waiting.set(endpoint, this.#answers);
+    if (!othersAnswer && row.failures >= this.#options.failures) {
+      this.#waiting ??= new Map();
+      this.#waiting.set(endpoint, this.#answers);
+    }
     const counted = othersAnswer ? row.failures : row.failures - row.timeouts;
     return counted >= this.#options.failures ? this.#context.nextEjectionMs(endpoint, this.#options) : 0;
   }
 
   explain(endpoint: Endpoint): Evidence {
-    const row = this.#rows.get(endpoint);
+    const row = this.#rows?.get(endpoint);
     return { failures: row?.failures ?? 0, timeouts: row?.timeouts ?? 0, threshold: this.#options.failures };
   }
 
   grounds(endpoint: Endpoint): Grounds {
-    const row = this.#rows.get(endpoint);
+    const row = this.#rows?.get(endpoint);
     return row !== undefined && 2 * (row.timeouts + row.unconnected) > row.failures ? 'unreachable' : 'answers';
   }
 
@@ -120,8 +125,8 @@ class ConsecutiveFailures implements HealthTracker {
   }
 
   #forgetRow(endpoint: Endpoint): void {
-    this.#rows.delete(endpoint);
-    this.#waiting.delete(endpoint);
+    this.#rows?.delete(endpoint);
+    this.#waiting?.delete(endpoint);
   }
 
   /**
@@ -129,11 +134,11 @@ class ConsecutiveFailures implements HealthTracker {
    * After an outage of all, each would have had its turn by then: the chance that one had none is
    * e^-failures, 0.7 % for five.
    */
-  #convict(): void {
+  #convict(waiting: Map<Endpoint, number>): void {
     const enough = this.#options.failures * this.#context.members().length;
-    for (const [endpoint, answers] of this.#waiting) {
+    for (const [endpoint, answers] of waiting) {
       if (this.#answers - answers < enough) continue;
-      this.#waiting.delete(endpoint);
+      waiting.delete(endpoint);
       const forMs = this.#context.nextEjectionMs(endpoint, this.#options);
       this.#context.eject(endpoint, forMs, this.explain(endpoint), this.grounds(endpoint));
     }

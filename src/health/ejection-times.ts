@@ -41,8 +41,8 @@ interface Past {
 export class EjectionHistory {
   readonly #clock: Clock;
   readonly #random: Random;
-  /** Endpoints that were never ejected have no entry. */
-  readonly #pasts = new Map<Endpoint, Past>();
+  /** Endpoints that were never ejected have no entry; where none was, there is no map. */
+  #pasts: Map<Endpoint, Past> | undefined;
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -59,21 +59,22 @@ export class EjectionHistory {
   /** An ejection begins that was computed with these times. */
   begin(endpoint: Endpoint, forMs: number, baseEjectionMs: number): void {
     const ejections = this.#counted(endpoint, baseEjectionMs) + 1;
+    this.#pasts ??= new Map();
     this.#pasts.set(endpoint, { ejections, sinceMs: this.#clock.now() + forMs });
   }
 
   /** It is back in service as of now. */
   end(endpoint: Endpoint): void {
-    const past = this.#pasts.get(endpoint);
+    const past = this.#pasts?.get(endpoint);
     if (past !== undefined) past.sinceMs = this.#clock.now();
   }
 
   forget(endpoint: Endpoint): void {
-    this.#pasts.delete(endpoint);
+    this.#pasts?.delete(endpoint);
   }
 
   #counted(endpoint: Endpoint, baseEjectionMs: number): number {
-    const past = this.#pasts.get(endpoint);
+    const past = this.#pasts?.get(endpoint);
     if (past === undefined) return 0;
     const servedMs = Math.max(0, this.#clock.now() - past.sinceMs);
     return Math.max(0, past.ejections - Math.floor(servedMs / baseEjectionMs));

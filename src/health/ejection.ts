@@ -71,7 +71,7 @@ export class Ejection {
   /**
    * Endpoints that left discovery while they were out: should they return, a probing call decides.
    */
-  readonly #leftWhileOut = new WeakMap<LiveEndpoint, Term>();
+  #leftWhileOut: WeakMap<LiveEndpoint, Term> | undefined;
   readonly #kept: KeptIn;
   /** The base that the verdict now being given was computed with. */
   #baseMs = DEFAULT_BASE_MS;
@@ -229,6 +229,7 @@ export class Ejection {
     const term = this.#terms.get(endpoint);
     if (term === undefined) return;
     this.#end(endpoint);
+    this.#leftWhileOut ??= new WeakMap();
     this.#leftWhileOut.set(endpoint, term);
   }
 
@@ -237,9 +238,9 @@ export class Ejection {
    * probing call does.
    */
   arrive(endpoint: LiveEndpoint): void {
-    const term = this.#leftWhileOut.get(endpoint);
+    const term = this.#leftWhileOut?.get(endpoint);
     if (term === undefined) return;
-    this.#leftWhileOut.delete(endpoint);
+    this.#leftWhileOut?.delete(endpoint);
     this.#hold(endpoint, { ...term, early: false, timer: undefined }, 'probing');
   }
 
@@ -247,7 +248,7 @@ export class Ejection {
   forget(endpoint: LiveEndpoint): void {
     this.#end(endpoint);
     this.#kept.delete(endpoint);
-    this.#leftWhileOut.delete(endpoint);
+    this.#leftWhileOut?.delete(endpoint);
     this.#history.forget(endpoint);
     for (const { tracker } of this.#watches) this.#safely(() => tracker.forget(endpoint));
   }

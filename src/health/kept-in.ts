@@ -11,36 +11,38 @@ export class KeptIn {
    * With the calls that had ended other than by a failure: more of them now, and it has answered.
    * So an answer need not be told, which would cost every call.
    */
-  readonly #kept = new Map<LiveEndpoint, number>();
+  #kept: Map<LiveEndpoint, number> | undefined;
   /** When it was last reported. */
-  readonly #complainedMs = new WeakMap<LiveEndpoint, number>();
+  #complainedMs: WeakMap<LiveEndpoint, number> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   add(endpoint: LiveEndpoint): void {
+    this.#kept ??= new Map();
     this.#kept.set(endpoint, answers(endpoint));
   }
 
   /** It went out after all, or is gone. */
   delete(endpoint: LiveEndpoint): void {
-    this.#kept.delete(endpoint);
+    this.#kept?.delete(endpoint);
   }
 
   clear(): void {
-    this.#kept.clear();
+    this.#kept?.clear();
   }
 
   /** Whether these are all that may be picked. */
   areAll(members: readonly LiveEndpoint[]): boolean {
-    return members.every((endpoint) => endpoint.state !== 'ready' || this.#kept.get(endpoint) === answers(endpoint));
+    return members.every((endpoint) => endpoint.state !== 'ready' || this.#kept?.get(endpoint) === answers(endpoint));
   }
 
   /** What is kept in stays counted, so every further failure asks again: reported now and then. */
   mayComplain(endpoint: LiveEndpoint): boolean {
     const nowMs = this.#clock.now();
-    if (nowMs - (this.#complainedMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;
+    if (nowMs - (this.#complainedMs?.get(endpoint) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return false;
+    this.#complainedMs ??= new WeakMap();
     this.#complainedMs.set(endpoint, nowMs);
     return true;
   }

@@ -20,7 +20,7 @@ export interface CheckReport {
 export class ReportedChecks {
   readonly #host: ChecksHost;
   /** Those who say of an endpoint that it is not well. */
-  readonly #against = new WeakMap<LiveEndpoint, Set<object>>();
+  #against: WeakMap<LiveEndpoint, Set<object>> | undefined;
 
   constructor(host: ChecksHost) {
     this.#host = host;
@@ -28,10 +28,11 @@ export class ReportedChecks {
 
   /** Cheap where it says nothing new. */
   report(endpoint: LiveEndpoint, { by, check, healthy, reason }: CheckReport): void {
-    const against = this.#against.get(endpoint);
+    const against = this.#against?.get(endpoint);
     const isFailing = against?.has(by) === true;
     if (isFailing === (healthy === false)) return;
     if (healthy === false) {
+      this.#against ??= new WeakMap();
       if (against === undefined) this.#against.set(endpoint, new Set([by]));
       else against.add(by);
     } else against?.delete(by);

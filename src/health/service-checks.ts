@@ -29,7 +29,7 @@ export class Checks {
   #checks: readonly ActiveCheck[];
   readonly #host: ChecksHost;
   /** The checks of each endpoint. */
-  readonly #watched = new Map<LiveEndpoint, Map<ActiveCheck, Watched>>();
+  #watched: Map<LiveEndpoint, Map<ActiveCheck, Watched>> | undefined;
   #closed = false;
 
   constructor(hub: CheckHub, checks: readonly ActiveCheck[], host: ChecksHost) {
@@ -40,7 +40,8 @@ export class Checks {
 
   /** Those that this client uses are these from now on. */
   follow(members: readonly LiveEndpoint[]): void {
-    if (this.#closed || (this.#checks.length === 0 && this.#watched.size === 0)) return;
+    if (this.#closed || (this.#checks.length === 0 && this.#watched === undefined)) return;
+    this.#watched ??= new Map();
     const kept = new Set(members);
     for (const [endpoint, watched] of this.#watched) {
       if (kept.has(endpoint)) continue;
@@ -61,7 +62,7 @@ export class Checks {
     const before = this.#checks;
     // A check that stays is the object that there is: what it says keeps its place.
     this.#checks = checks.map((check) => before.find((each) => isSameCheck(each, check)) ?? check);
-    for (const [endpoint, watched] of this.#watched) {
+    for (const [endpoint, watched] of this.#watched ?? []) {
       const added = this.#checks
         .filter((check) => !watched.has(check))
         .map((check) => {
@@ -74,14 +75,14 @@ export class Checks {
         watched.delete(check);
       }
       for (const [check, watch] of added) watched.set(check, watch);
-      if (watched.size === 0) this.#watched.delete(endpoint);
+      if (watched.size === 0) this.#watched?.delete(endpoint);
     }
   }
 
   close(): void {
     this.#closed = true;
-    for (const watched of this.#watched.values()) stopAll(watched);
-    this.#watched.clear();
+    for (const watched of this.#watched?.values() ?? []) stopAll(watched);
+    this.#watched = undefined;
   }
 
   #watch(endpoint: LiveEndpoint): Map<ActiveCheck, Watched> {

@@ -1,4 +1,4 @@
-import type { OddityBook } from '../balancing/oddities.js';
+import type { Oddities, OddityBook } from '../balancing/oddities.js';
 import type {
   Description,
   Picker,
@@ -29,6 +29,11 @@ export interface PickerHost {
   readonly probes: ProbeSource | undefined;
 }
 
+type Tells = Pick<PolicyContext, 'weighed' | 'built'>;
+
+/** Of one group: the only one has all calls. */
+const NO_SHARES = new Int32Array(0);
+
 /**
  * One picker per group of the rotation: where priorities or zones share the calls, a draw chooses
  * the group and its picker the endpoint. As one group is the rule, its pick costs a comparison more
@@ -38,40 +43,27 @@ export interface PickerHost {
 export class GroupPickers {
   readonly #policy: Policy;
   readonly #context: PolicyContext;
-  readonly #byKey = new Map<string, Picker>();
+  /** The picker that exists in all cases: whatever group is the first has it. */
+  readonly #first: Picker;
+  /** Those of the groups after the first. */
+  #others: Map<string, Picker> | undefined;
   /** Those of the groups in use, in their order, and up to which drawn number each is chosen. */
   #pickers: readonly Picker[] = [];
-  #upTo: Int32Array = new Int32Array(0);
+  #upTo: Int32Array = NO_SHARES;
   #groups: readonly RotationGroup[] = [];
   #only: Picker | undefined;
 
-  constructor(
-    policy: Policy,
-    { clock, random, name, probes }: PickerHost,
-    { weighed, built }: Pick<PolicyContext, 'weighed' | 'built'>,
-    book: OddityBook,
-  ) {
+  constructor(policy: Policy, host: PickerHost, tells: Tells, book: OddityBook) {
     this.#policy = policy;
-    this.#context = {
-      clock,
-      random,
-      service: name,
-      probes,
-      weighed,
-      built,
-      // Of policies that ask for them alone: others have none to show.
-      get oddities() {
-        return book.of(policy.name);
-      },
-    };
+    this.#context = new ContextOf(policy, book, host, tells);
     // Made at once: what the policy refuses is refused when the service is made, not when endpoints
     // come.
     this.#only = policy.create(this.#context);
-    this.#byKey.set(FIRST, this.#only);
+    this.#first = this.#only;
   }
 
   get observes(): boolean {
-    return this.#byKey.get(FIRST)!.observe !== undefined;
+    return this.#first.observe !== undefined;
   }
 
   /** Whether one of those in use is not prepared yet for its first rotation. */
@@ -82,15 +74,15 @@ export class GroupPickers {
   /** `groups` is not empty. */
   update(groups: readonly RotationGroup[]): void {
     this.#groups = groups;
-    if (this.#byKey.size > MAX_PICKERS) this.#forgetOthers(groups);
+    if (this.#others !== undefined && this.#others.size >= MAX_PICKERS) this.#forgetOthers(this.#others, groups);
     this.#pickers = groups.map((group, index) => {
-      // The first group's picker is the same whatever the group: it is the one that exists in all
-      // cases.
-      const picker = this.#pickerOf(index === 0 ? FIRST : group.key);
+      const picker = index === 0 ? this.#first : this.#pickerOf(group.key);
       picker.update(group.rotation);
       return picker;
     });
     this.#only = groups.length === 1 ? this.#pickers[0] : undefined;
+    this.#upTo = NO_SHARES;
+    if (groups.length === 1) return;
     let sum = 0;
     this.#upTo = Int32Array.from(groups, ({ share }) => {
       sum += share;
@@ -133,11 +125,14 @@ export class GroupPickers {
   }
 
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
-    for (const picker of this.#byKey.values()) picker.observe?.(endpoint, outcome, latencyMs, nowMs);
+    this.#first.observe?.(endpoint, outcome, latencyMs, nowMs);
+    if (this.#others === undefined) return;
+    for (const picker of this.#others.values()) picker.observe?.(endpoint, outcome, latencyMs, nowMs);
   }
 
   close(): void {
-    for (const picker of this.#byKey.values()) picker.close?.();
+    this.#first.close?.();
+    for (const picker of this.#others?.values() ?? []) picker.close?.();
   }
 
   #draw({ key }: PickRequest, random: Random): number {
@@ -150,22 +145,49 @@ export class GroupPickers {
   }
 
   #pickerOf(key: string): Picker {
-    let picker = this.#byKey.get(key);
+    this.#others ??= new Map();
+    let picker = this.#others.get(key);
     if (picker === undefined) {
       picker = this.#policy.create(this.#context);
-      this.#byKey.set(key, picker);
+      this.#others.set(key, picker);
     }
     return picker;
   }
 
-  #forgetOthers(groups: readonly RotationGroup[]): void {
-    const kept = new Set([FIRST, ...groups.map(({ key }) => key)]);
-    for (const [key, picker] of this.#byKey) {
+  #forgetOthers(others: Map<string, Picker>, groups: readonly RotationGroup[]): void {
+    const kept = new Set(groups.map(({ key }) => key));
+    for (const [key, picker] of others) {
       if (kept.has(key)) continue;
       picker.close?.();
-      this.#byKey.delete(key);
+      others.delete(key);
     }
   }
 }
 
-const FIRST = '(first)';
+/** A class, as an object literal with a getter is kept as a dictionary. */
+class ContextOf implements PolicyContext {
+  readonly clock: PolicyContext['clock'];
+  readonly random: Random;
+  readonly service: string;
+  readonly probes: ProbeSource | undefined;
+  readonly weighed: PolicyContext['weighed'];
+  readonly built: PolicyContext['built'];
+  readonly #policy: Policy;
+  readonly #book: OddityBook;
+
+  constructor(policy: Policy, book: OddityBook, { clock, random, name, probes }: PickerHost, tells: Tells) {
+    this.#policy = policy;
+    this.#book = book;
+    this.clock = clock;
+    this.random = random;
+    this.service = name;
+    this.probes = probes;
+    this.weighed = tells.weighed;
+    this.built = tells.built;
+  }
+
+  /** Of policies that ask for them alone: others have none to show. */
+  get oddities(): Oddities {
+    return this.#book.of(this.#policy.name);
+  }
+}

@@ -29,34 +29,42 @@ export class RetryBudget {
   readonly windowMs: number;
   readonly #ratio: number;
   readonly #reserve: number;
-  readonly #counts: RollingCounts;
+  /** Made by the first call: there are more services, and channels, than such as repeat. */
+  #counts: RollingCounts | undefined;
 
   /** `before`: a budget that it takes the place of, whose calls and repeats go on counting. */
   constructor(options?: RetryBudgetOptions, before?: RetryBudget) {
     const read = readRetryBudget(options, 'budget');
     this.#ratio = read.ratio;
     this.#reserve = (read.minPerSecond * read.windowMs) / 1_000;
-    this.#counts = before?.windowMs === read.windowMs ? before.#counts : new RollingCounts(read.windowMs);
     this.windowMs = read.windowMs;
+    if (before?.windowMs === read.windowMs) this.#counts = before.#counted();
   }
 
   /** A call is made (not a repeat of one). */
   deposit(nowMs: number): void {
-    this.#counts.advance(nowMs);
-    this.#counts.add(1, 0);
+    const counts = this.#counted();
+    counts.advance(nowMs);
+    counts.add(1, 0);
   }
 
   /** Takes one repeat out; false where there is none left. */
   tryWithdraw(nowMs: number): boolean {
     if (this.balance(nowMs) < 1) return false;
-    this.#counts.add(0, 1);
+    this.#counted().add(0, 1);
     return true;
   }
 
   /** How many repeats are left. Less than 0 after calls that paid for repeats have expired. */
   balance(nowMs: number): number {
-    this.#counts.advance(nowMs);
-    return this.#reserve + this.#ratio * this.#counts.first - this.#counts.secondWithOldest;
+    const counts = this.#counted();
+    counts.advance(nowMs);
+    return this.#reserve + this.#ratio * counts.first - counts.secondWithOldest;
+  }
+
+  #counted(): RollingCounts {
+    this.#counts ??= new RollingCounts(this.windowMs);
+    return this.#counts;
   }
 }
 

@@ -2,6 +2,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { OperationMeter, OperationSystem } from '../telemetry/operation-meter.js';
+import type { ServiceMeter } from '../telemetry/service-meter.js';
 import type { Service } from './contract.js';
 import type { LiveService } from './service.js';
 
@@ -25,14 +26,37 @@ export interface CallCounter {
 
 /** Of a service of a mesh, and of what is called there; keep it. */
 export function callCounter(service: Service, system: OperationSystem): CallCounter {
-  const { meter } = service as LiveService;
-  return {
-    get on() {
-      return meter.on;
-    },
-    operations: meter.operationsOf(system),
-    record: (endpoint, outcome, micros) => meter.record(endpoint as LiveEndpoint, outcome, micros),
-    bytes: (endpoint, sent, received) => meter.bytes(endpoint as LiveEndpoint, sent, received),
-    refused: (endpoint) => meter.refused(endpoint as LiveEndpoint),
-  };
+  return new ServiceCallCounter((service as LiveService).meter, system);
+}
+
+class ServiceCallCounter implements CallCounter {
+  readonly #meter: ServiceMeter;
+  readonly #system: OperationSystem;
+  #operations: OperationMeter | undefined;
+
+  constructor(meter: ServiceMeter, system: OperationSystem) {
+    this.#meter = meter;
+    this.#system = system;
+  }
+
+  get on(): boolean {
+    return this.#meter.on;
+  }
+
+  get operations(): OperationMeter {
+    this.#operations ??= this.#meter.operationsOf(this.#system);
+    return this.#operations;
+  }
+
+  record(endpoint: Endpoint, outcome: Outcome, micros: number): void {
+    this.#meter.record(endpoint as LiveEndpoint, outcome, micros);
+  }
+
+  bytes(endpoint: Endpoint, sent: number, received: number): void {
+    this.#meter.bytes(endpoint as LiveEndpoint, sent, received);
+  }
+
+  refused(endpoint: Endpoint): void {
+    this.#meter.refused(endpoint as LiveEndpoint);
+  }
 }

@@ -7,9 +7,10 @@ import { RotationPace } from '../endpoint/rotation-pace.js';
 import { UsedEndpoints } from '../endpoint/used-endpoints.js';
 import { ByHand } from '../health/by-hand.js';
 import type { CheckHub } from '../health/check-hub.js';
-import { Ejection } from '../health/ejection.js';
+import { Ejection, type EjectionHost } from '../health/ejection.js';
+import type { EjectionEvent } from '../health/ejection-event.js';
 import { type CheckReport, ReportedChecks } from '../health/reported-checks.js';
-import { Checks, type ChecksHost } from '../health/service-checks.js';
+import { type CheckEvent, Checks, type ChecksHost } from '../health/service-checks.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SafeEmitter } from '../runtime/emitter.js';
 import type { Outcome } from '../runtime/outcome.js';
@@ -60,10 +61,10 @@ export class Members implements FeedListener {
     this.#membership = new Membership(host.name, absent);
     this.#pace = new RotationPace(host.clock, () => this.#refresh());
     this.#reach = new UsedEndpoints(host.clock, host.random, options, () => this.#pace.request());
-    this.ejection = this.#createEjection(options);
-    const checksHost = this.#checksHost();
-    this.#checks = new Checks(hub, options.checks, checksHost);
-    this.#reported = new ReportedChecks(checksHost);
+    const reactions = new Reactions(host, this, this.#reach, this.#pace);
+    this.ejection = new Ejection(reactions, options.health, options.maxEjectionRatio);
+    this.#checks = new Checks(hub, options.checks, reactions);
+    this.#reported = new ReportedChecks(reactions);
   }
 
   /** All that discovery lists now, those that it calls unhealthy included. */
@@ -202,45 +203,58 @@ export class Members implements FeedListener {
     this.#usable = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
     this.#host.changed();
   }
+}
 
-  #createEjection({ health, maxEjectionRatio }: ServiceSettings): Ejection {
-    const { name, clock, random, events } = this.#host;
-    const members = (): readonly LiveEndpoint[] => this.#usable;
-    return new Ejection(
-      {
-        clock,
-        random,
-        get members() {
-          return members();
-        },
-        changed: () => this.#pace.request(),
-        ejected: (event) => {
-          publishEndpoint(name, event.endpoint, 'ejected', event);
-          events.emit('ejected', event);
-        },
-        failed: (error) => events.emit('error', error),
-        returned: (endpoint) => {
-          this.#reach.warmUp(endpoint);
-          publishEndpoint(name, endpoint, 'returned');
-          events.emit('returned', endpoint);
-        },
-      },
-      health,
-      maxEjectionRatio,
-    );
+/** What follows when endpoints go out, return, or fail a check. */
+class Reactions implements EjectionHost, ChecksHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly #host: MembersHost;
+  readonly #members: Members;
+  readonly #reach: UsedEndpoints;
+  readonly #pace: RotationPace;
+
+  constructor(host: MembersHost, members: Members, reach: UsedEndpoints, pace: RotationPace) {
+    this.clock = host.clock;
+    this.random = host.random;
+    this.#host = host;
+    this.#members = members;
+    this.#reach = reach;
+    this.#pace = pace;
   }
 
-  #checksHost(): ChecksHost {
-    return {
-      changed: () => this.#pace.request(),
-      vouched: (endpoint) => this.ejection.release(endpoint),
-      checked: (event, endpoint) => {
-        if (!event.healthy) endpoint.failing = event;
-        else if (endpoint.failing?.check === event.check) endpoint.failing = undefined;
-        if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
-        this.#host.events.emit('checked', event);
-      },
-    };
+  get members(): readonly LiveEndpoint[] {
+    return this.#members.usable;
+  }
+
+  changed(): void {
+    this.#pace.request();
+  }
+
+  failed(error: Error): void {
+    this.#host.events.emit('error', error);
+  }
+
+  ejected(event: EjectionEvent): void {
+    publishEndpoint(this.#host.name, event.endpoint, 'ejected', event);
+    this.#host.events.emit('ejected', event);
+  }
+
+  returned(endpoint: LiveEndpoint): void {
+    this.#reach.warmUp(endpoint);
+    publishEndpoint(this.#host.name, endpoint, 'returned');
+    this.#host.events.emit('returned', endpoint);
+  }
+
+  checked(event: CheckEvent, endpoint: LiveEndpoint): void {
+    if (!event.healthy) endpoint.failing = event;
+    else if (endpoint.failing?.check === event.check) endpoint.failing = undefined;
+    if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
+    this.#host.events.emit('checked', event);
+  }
+
+  vouched(endpoint: LiveEndpoint): void {
+    this.#members.ejection.release(endpoint);
   }
 }
 

@@ -310,7 +310,13 @@ export const serviceSchema: Schema<ServiceSettings> = {
   resilience: readResilience,
 };
 
+/** Of a service without options: the same for all of them. */
+let defaults: ServiceSettings | undefined;
+
 /** `context` leads every message: `service 'users'`. */
 export function readServiceOptions(context: string, options: ServiceOptions | undefined): ServiceSettings {
-  return readOptions<ServiceSettings>(context, options, serviceSchema);
+  if (options !== undefined && (!isRecord(options) || Reflect.ownKeys(options).length > 0))
+    return readOptions<ServiceSettings>(context, options, serviceSchema);
+  defaults ??= readOptions<ServiceSettings>(context, {}, serviceSchema);
+  return defaults;
 }

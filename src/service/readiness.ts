@@ -12,15 +12,20 @@ import type { Service } from './contract.js';
  * meanwhile.
  */
 export function whenReady(
-  service: Service & { readonly clock: Clock; readonly unlisted: boolean },
-  stopped: AbortSignal,
+  service: Service & {
+    readonly clock: Clock;
+    readonly unlisted: boolean;
+    readonly closed: boolean;
+    readonly stopping: AbortSignal;
+  },
   caller: AbortSignal | undefined,
   forCall: boolean,
 ): Promise<void> {
   const over = (): boolean => service.rotation.length > 0 || (forCall && service.unlisted);
-  if (stopped.aborted) return Promise.reject(closedError(service.name));
+  if (service.closed) return Promise.reject(closedError(service.name));
   if (over()) return Promise.resolve();
   if (caller?.aborted) return Promise.reject(caller.reason);
+  const stopped = service.stopping;
   return new Promise((resolve, reject) => {
     const held = holdProcess(service.clock);
     const end = (settle: () => void): void => {

@@ -71,7 +71,9 @@ export class LiveService implements Service, ViewHost {
   readonly #view: View;
   /** Its own first, then those of the subsets. */
   readonly views: ServiceViews;
-  readonly #stop = new AbortController();
+  /** Made when somebody is to hear of its end. */
+  #stop: AbortController | undefined;
+  closed = false;
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
   #signalsNeedLatency: boolean;
   readonly #timeouts = new Timeouts(() => this.views.measure());
@@ -105,7 +107,7 @@ export class LiveService implements Service, ViewHost {
     this.sticky = createSticky(this, read.affinity, this.#events);
     this.#view = this.views.open({ policy: read.policy });
     this.recorder = recorderOf(this, read.recorder, undefined);
-    this.#feed = new WarmFeed(this.name, this, this.#stop.signal);
+    this.#feed = new WarmFeed(this.name, this);
     this.#feed.adopt(this.#members);
     this.#feed.follow(context.resolver, read.discovery);
   }
@@ -146,11 +148,9 @@ export class LiveService implements Service, ViewHost {
     return this.plan.stats;
   }
 
-  get closed(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
   get stopping(): AbortSignal {
+    this.#stop ??= new AbortController();
+    if (this.closed) this.#stop.abort();
     return this.#stop.signal;
   }
 
@@ -323,7 +323,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   ready(signal?: AbortSignal, forCall = false): Promise<void> {
-    return whenReady(this, this.#stop.signal, signal, forCall);
+    return whenReady(this, signal, forCall);
   }
 
   reportRecovered(endpoint: Endpoint): void {
@@ -378,7 +378,9 @@ export class LiveService implements Service, ViewHost {
 
   async #drain(deadlineMs: number): Promise<void> {
     const endMs = this.clock.now() + deadlineMs;
-    this.#stop.abort();
+    this.closed = true;
+    this.#feed.close();
+    this.#stop?.abort();
     this.views.close();
     this.guard?.line.end();
     await this.plan.end(this.clock, this.#calls, deadlineMs);

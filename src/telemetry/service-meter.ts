@@ -18,6 +18,8 @@ export interface MeteredEndpoint {
   idleSinceMs: number | undefined;
 }
 
+const NONE: ReadonlyMap<LiveEndpoint, MeteredEndpoint> = new Map();
+
 /**
  * Counts the calls of one service while it is on: for the service as a whole, for each outcome and
  * for each endpoint. Endpoints that left are forgotten five minutes after their last call; what
@@ -27,11 +29,12 @@ export class ServiceMeter {
   /** Whether calls are to be counted: every call asks. */
   on = false;
   readonly #clock: Clock;
-  readonly #total = new CallMeter();
+  /** Made when it is first on, or read; so are the rest: most services are not looked at. */
+  #total: CallMeter | undefined;
   /** By outcome, made by the first call that ended so. */
   readonly #latency: (Durations | undefined)[] = [];
-  readonly #endpoints = new Map<LiveEndpoint, MeteredEndpoint>();
-  readonly #operations = new Map<OperationSystem, OperationMeter>();
+  #endpoints: Map<LiveEndpoint, MeteredEndpoint> | undefined;
+  #operations: Map<OperationSystem, OperationMeter> | undefined;
   #windows: Windows | undefined;
   #ticks = 0;
   #timer: Timer | undefined;
@@ -49,8 +52,8 @@ export class ServiceMeter {
     if (!on) return;
     const nowMs = this.#clock.now();
     this.#sinceMs = nowMs;
-    this.#windows = new Windows(this.#total, nowMs);
-    for (const metered of this.#endpoints.values()) this.#add(metered.endpoint, nowMs);
+    this.#windows = new Windows(this.total, nowMs);
+    for (const metered of this.#endpoints?.values() ?? []) this.#add(metered.endpoint, nowMs);
     this.#tickLater();
   }
 
@@ -59,7 +62,7 @@ export class ServiceMeter {
     const bucket = micros < 0 ? -1 : bucketOf(micros);
     const meter = endpoint.meter ?? this.#meterFor(endpoint);
     meter.add(outcome, micros, bucket);
-    this.#total.add(outcome, micros, bucket);
+    this.total.add(outcome, micros, bucket);
     if (bucket < 0) return;
     this.#latency[outcome] ??= new Durations();
     this.#latency[outcome].add(micros);
@@ -87,6 +90,7 @@ export class ServiceMeter {
 
   /** Of the adapters that speak this protocol. */
   operationsOf(system: OperationSystem): OperationMeter {
+    this.#operations ??= new Map();
     let meter = this.#operations.get(system);
     if (meter === undefined) {
       meter = new OperationMeter(system);
@@ -96,7 +100,7 @@ export class ServiceMeter {
   }
 
   get operations(): Iterable<OperationMeter> {
-    return this.#operations.values();
+    return this.#operations?.values() ?? [];
   }
 
   /** Since when it has been on; NaN where it never was. */
@@ -105,6 +109,7 @@ export class ServiceMeter {
   }
 
   get total(): CallMeter {
+    this.#total ??= new CallMeter();
     return this.#total;
   }
 
@@ -121,7 +126,7 @@ export class ServiceMeter {
   /** Those that had calls, but for those that left long ago. */
   get endpoints(): ReadonlyMap<LiveEndpoint, MeteredEndpoint> {
     this.#forget();
-    return this.#endpoints;
+    return this.#endpoints ?? NONE;
   }
 
   #meterFor(endpoint: LiveEndpoint): CallMeter {
@@ -132,10 +137,12 @@ export class ServiceMeter {
 
   #add(endpoint: LiveEndpoint, nowMs: number): void {
     const windows = new Windows(endpoint.meter!, nowMs);
+    this.#endpoints ??= new Map();
     this.#endpoints.set(endpoint, { endpoint, windows, idleSinceMs: undefined });
   }
 
   #forget(): void {
+    if (this.#endpoints === undefined) return;
     const nowMs = this.#clock.now();
     for (const [endpoint, metered] of this.#endpoints) {
       if (endpoint.state !== 'draining' || endpoint.inflight > 0) {
@@ -155,7 +162,7 @@ export class ServiceMeter {
       const nowMs = this.#clock.now();
       this.#windows?.tick(this.#ticks, nowMs);
       this.#forget();
-      for (const { windows } of this.#endpoints.values()) windows.tick(this.#ticks, nowMs);
+      for (const { windows } of this.#endpoints?.values() ?? []) windows.tick(this.#ticks, nowMs);
       this.#tickLater();
     });
   }

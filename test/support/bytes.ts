@@ -33,3 +33,17 @@ export function bytesPer(turn: () => void, turns = 5_000): number {
   }
   return least;
 }
+
+/** Bytes more that are alive after `make` than before: what it made and keeps. */
+export function bytesHeld(make: () => void): number {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  const held = (): number => {
+    gc();
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = held();
+  make();
+  return held() - before;
+}

@@ -17,6 +17,8 @@ interface Place {
   readonly go: () => void;
 }
 
+const notBegun = (): string => 'the channel has not begun to connect';
+
 /**
  * Where the calls of a channel wait while it has no connection. grpc-js would queue them, and pick
  * for them in the context of whatever ended the wait: what it asks for then, say the credentials
@@ -25,9 +27,10 @@ interface Place {
  */
 export class CallGate {
   readonly #clock: Clock;
-  readonly #places = new Map<GatedCall, Place>();
+  /** Undefined until one waits. */
+  #places: Map<GatedCall, Place> | undefined;
   #state: GateState = 'closed';
-  #explain: () => string = () => 'the channel has not begun to connect';
+  #explain = notBegun;
   #keepAlive: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -42,6 +45,7 @@ export class CallGate {
    * Resolves at the next turn of the call: it may have to wait again. All its attempts share it.
    */
   wait(call: GatedCall): Promise<void> {
+    this.#places ??= new Map();
     let place = this.#places.get(call);
     if (place === undefined) {
       let go!: () => void;
@@ -58,7 +62,7 @@ export class CallGate {
 
   /** The call is over: returns what it waited for; undefined where it did not wait. */
   leave(call: GatedCall): string | undefined {
-    if (!this.#places.delete(call)) return undefined;
+    if (this.#places?.delete(call) !== true) return undefined;
     this.#letGo();
     return this.#explain();
   }
@@ -67,24 +71,24 @@ export class CallGate {
   turn(state: GateState, explain: () => string): void {
     this.#state = state;
     this.#explain = explain;
-    for (const [call, place] of this.#places) if (this.lets(call)) this.#admit(call, place);
+    for (const [call, place] of this.#places ?? []) if (this.lets(call)) this.#admit(call, place);
     this.#letGo();
   }
 
   /** The channel is closed, or idle: all get their turn, and new ones wait. */
   close(): void {
     this.#state = 'closed';
-    for (const [call, place] of this.#places) this.#admit(call, place);
+    for (const [call, place] of this.#places ?? []) this.#admit(call, place);
     this.#letGo();
   }
 
   #admit(call: GatedCall, place: Place): void {
-    this.#places.delete(call);
+    this.#places?.delete(call);
     place.go();
   }
 
   #letGo(): void {
-    if (this.#places.size > 0) return;
+    if (this.#places !== undefined && this.#places.size > 0) return;
     this.#keepAlive?.cancel();
     this.#keepAlive = undefined;
   }

@@ -9,7 +9,7 @@ export class ChannelSubsets {
   readonly #open: (policy?: PolicySpec) => Subset;
   readonly #own: Subset;
   /** Opened by the first call of such a method. */
-  readonly #byPolicy = new Map<unknown, Subset>();
+  #byPolicy: Map<unknown, Subset> | undefined;
 
   constructor(open: (policy?: PolicySpec) => Subset) {
     this.#open = open;
@@ -18,19 +18,19 @@ export class ChannelSubsets {
 
   of(policy: MethodPolicy | undefined): Subset {
     if (policy === undefined) return this.#own;
-    return this.#byPolicy.get(policy.key) ?? this.#add(policy);
+    return this.#byPolicy?.get(policy.key) ?? this.#add(policy);
   }
 
   /** Connections came or went. */
   refresh(): void {
     this.#own.refresh();
-    for (const subset of this.#byPolicy.values()) if (subset !== this.#own) subset.refresh();
+    for (const subset of this.#byPolicy?.values() ?? []) if (subset !== this.#own) subset.refresh();
   }
 
   /** The configs of methods changed; policies no longer in use must not stay. */
   forgetMethods(): void {
-    for (const subset of this.#byPolicy.values()) if (subset !== this.#own) subset.close();
-    this.#byPolicy.clear();
+    for (const subset of this.#byPolicy?.values() ?? []) if (subset !== this.#own) subset.close();
+    this.#byPolicy = undefined;
   }
 
   close(): void {
@@ -48,6 +48,7 @@ export class ChannelSubsets {
       const message = error instanceof Error ? error.message : String(error);
       process.emitWarning(`${message} The channel's own policy picks.`, { type: 'FairleadWarning' });
     }
+    this.#byPolicy ??= new Map();
     this.#byPolicy.set(key, subset);
     return subset;
   }

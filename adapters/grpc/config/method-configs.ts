@@ -169,7 +169,7 @@ export interface LiveConfig {
 export class MethodConfigs {
   readonly #given: readonly GrpcServiceConfig[];
   readonly #live: LiveConfig | undefined;
-  readonly #known = new Map<string, MethodPlan>();
+  #known: Map<string, MethodPlan> | undefined;
   #sources: readonly GrpcServiceConfig[] = [];
   #throttling: GrpcServiceConfig['retryThrottling'];
   #version = -1;
@@ -189,7 +189,7 @@ export class MethodConfigs {
   /** The live config changed: what was merged from the one before is forgotten. */
   #refresh(version: number): void {
     this.#version = version;
-    this.#known.clear();
+    this.#known = undefined;
     this.#throttling = throttlingOf(this.sources);
     this.#sources = this.sources.filter((source) => (source.methodConfig?.length ?? 0) > 0);
   }
@@ -199,6 +199,7 @@ export class MethodConfigs {
     const version = this.#live?.version ?? 0;
     if (version !== this.#version) this.#refresh(version);
     if (this.#sources.length === 0) return NO_PLAN;
+    this.#known ??= new Map();
     const known = this.#known.get(path);
     if (known !== undefined) return known;
     const [, service = '', method = ''] = path.split('/');

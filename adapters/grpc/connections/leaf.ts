@@ -36,6 +36,43 @@ export interface LeafSettings {
   readonly options: ChannelOptions;
 }
 
+/**
+ * What the connection of one endpoint sees of its channel. A class of its own: the helper that
+ * grpc-js would make of another one binds five functions for each connection.
+ */
+class LeafHelper implements experimental.ChannelControlHelper {
+  readonly updateState: experimental.ChannelControlHelper['updateState'];
+  readonly #parent: experimental.ChannelControlHelper;
+  readonly #connecting: Connecting;
+
+  constructor(
+    parent: experimental.ChannelControlHelper,
+    connecting: Connecting,
+    updateState: experimental.ChannelControlHelper['updateState'],
+  ) {
+    this.#parent = parent;
+    this.#connecting = connecting;
+    this.updateState = updateState;
+  }
+
+  createSubchannel(...args: Parameters<experimental.ChannelControlHelper['createSubchannel']>) {
+    const subchannel = this.#parent.createSubchannel(...args);
+    this.#connecting.watch(subchannel);
+    return subchannel;
+  }
+
+  /** Discovery pushes; asking it again would bring nothing new. */
+  requestReresolution(): void {}
+
+  addChannelzChild(...args: Parameters<experimental.ChannelControlHelper['addChannelzChild']>): void {
+    this.#parent.addChannelzChild(...args);
+  }
+
+  removeChannelzChild(...args: Parameters<experimental.ChannelControlHelper['removeChannelzChild']>): void {
+    this.#parent.removeChannelzChild(...args);
+  }
+}
+
 /** Options that differ make connections that differ; grpc-js passes them by otherwise. */
 const GENERATION = 'fairlead.generation';
 const CONNECTION = 'fairlead.connection';
@@ -164,17 +201,8 @@ export class Leaf implements PickableConnection {
   }
 
   #createBalancer(): experimental.LeafLoadBalancer {
-    const { helper: parent } = this.#owner;
-    const helper = experimental.createChildChannelControlHelper(parent, {
-      createSubchannel: (address, args) => {
-        const subchannel = parent.createSubchannel(address, args);
-        this.#connecting.watch(subchannel);
-        return subchannel;
-      },
-      updateState: (state, picker, error) => this.#update(state, picker, error),
-      // Discovery pushes; asking it again would bring nothing new.
-      requestReresolution: () => {},
-    });
+    const update: LeafHelper['updateState'] = (state, picker, error) => this.#update(state, picker, error);
+    const helper = new LeafHelper(this.#owner.helper, this.#connecting, update);
     const { host, port } = this.endpoint.spec;
     const own: ChannelOptions = { ...this.#settings.options };
     if (this.#generation > 0) Object.assign(own, { [GENERATION]: this.#generation });
