@@ -146,16 +146,18 @@ export const suite: Suite<World> = {
     },
     {
       title: 'a server of MySQL',
-      operations: 20,
+      operations: 100,
       baseline: 'PoolCluster',
       measure: 'heapBytesEach',
-      warmups: 0,
+      // What is made once for all.
+      warmups: 1,
       contenders: {
         PoolCluster: filling((count) => {
           const cluster = mysql.createPoolCluster();
           for (const { id, host, port } of addresses(count)) cluster.add(id, { host, port });
           return [cluster];
         }),
+        // With the connection, about to be made, that asks each for its role.
         fairlead: filling((count) => {
           const mesh = createMesh({ resolver: staticResolver({ sql: addresses(count) }) });
           return [mesh, createPool(mesh, { service: 'sql', user: 'a' })];
