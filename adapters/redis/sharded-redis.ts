@@ -236,8 +236,7 @@ export class ShardedRedis extends Redis {
     if (this.#ended) this.#begin();
     if (!this.#started) this.#start();
     else await Promise.any(this.#set.shards.map((shard) => shard.reconnect())).catch(throwClosed);
-    const { connectTimeout } = this.options;
-    await untilReady(this, this.#mesh.clock, connectTimeout || undefined, () =>
+    await untilReady(this, this.#mesh.clock, this.options.connectTimeout || undefined, () =>
       this.#set.shards.length > 0 ? undefined : noShards(this.#own.service, this.#service.discovery.error),
     );
   }
@@ -287,11 +286,12 @@ export class ShardedRedis extends Redis {
   #start(): void {
     this.#started = true;
     setStatus(this, 'connecting');
+    const take = (): void => this.#topology.prepare(this.#service.endpoints, () => this.#update());
     this.#listening = [
-      this.#service.on('endpoints', () => this.#update()),
+      this.#service.on('endpoints', take),
       this.#service.on('error', () => this.#dispatch.discoveryFailed()),
     ];
-    this.#update();
+    take();
   }
 
   #update(): void {
@@ -368,6 +368,7 @@ export class ShardedRedis extends Redis {
     this.#ended = true;
     this.#unregister?.();
     for (const stop of this.#listening) stop();
+    this.#topology.close();
     this.#handover?.close();
     this.#policy.close();
     this.#dispatch.close();

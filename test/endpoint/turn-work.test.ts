@@ -1,6 +1,7 @@
 import { createMesh, type EndpointInput, type PolicyName, type ProbeSource } from 'fairlead';
+import { ManualClock } from 'fairlead/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { placeShards } from '../../adapters/redis/shards/placement.js';
+import { Placements } from '../../adapters/redis/shards/placements.js';
 import { testMesh } from '../support/mesh.js';
 import { type WorkMeter, workMeter } from '../support/work.js';
 
@@ -73,17 +74,61 @@ describe.each(names as PolicyName[])('with %s', (policy) => {
   );
 });
 
-/** Redis' keys are placed anew in one turn. */
-describe.each(['ketama', 'maglev', 'rendezvous'] as const)('500 shards', (placement) => {
+/** Redis' keys: of 500 shards in one turn, of thousands in many. */
+describe.each(['ketama', 'maglev', 'rendezvous'] as const)('%s of Redis', (placement) => {
+  it.each([500, COUNT])(
+    'places %i shards, and then one less, in turns that are not long',
+    (count) => {
+      const shards = Array.from({ length: count }, (_, i) => ({ name: `s${100_000 + i}`, weight: 1 }));
+      const clock = new ManualClock();
+      const turns: number[] = [];
+      const { after } = clock;
+      clock.after = (delayMs, fire) =>
+        after.call(clock, delayMs, () => {
+          meter.taken();
+          fire();
+          turns.push(meter.taken());
+        });
+      const placements = new Placements({ placement, compatibility: 'none' }, clock);
+      for (const wanted of [shards, shards.toSpliced(count / 2, 1)]) {
+        turns.length = 0;
+        let placed = false;
+        meter.taken();
+        placements.prepare(wanted, () => {
+          placements.of(wanted);
+          placed = true;
+        });
+        turns.push(meter.taken());
+        clock.advance(0);
+        expect(placed).toBe(true);
+        expect(Math.max(...turns) / MS).toBeGreaterThan(0);
+        expect(Math.max(...turns) / MS).toBeLessThan(LONGEST_MS);
+      }
+    },
+    SLOW_MS,
+  );
+});
+
+describe("maglev's largest table", () => {
   it(
-    `are placed in a turn that is not long: ${placement}`,
+    'is filled in turns that are not long',
     () => {
-      const shards = Array.from({ length: 500 }, (_, i) => ({ name: `10.0.${i >> 8}.${i & 255}:6379`, weight: 1 }));
+      const { mesh, clock } = testMesh({ users: list(0) });
+      const turns: number[] = [];
+      const { after } = clock;
+      clock.after = (delayMs, fire) =>
+        after.call(clock, delayMs, () => {
+          meter.taken();
+          fire();
+          turns.push(meter.taken());
+        });
       meter.taken();
-      placeShards(shards, { placement, compatibility: 'libketama' });
-      const ms = meter.taken() / MS;
-      expect(ms).toBeGreaterThan(0);
-      expect(ms).toBeLessThan(LONGEST_MS);
+      mesh.service('users', { policy: { maglev: { tableSize: 655_373 } } });
+      turns.push(meter.taken());
+      clock.advance(0);
+      expect(mesh.service('users').rotation).toHaveLength(COUNT);
+      expect(turns.length).toBeGreaterThan(5);
+      for (const turn of turns) expect(turn / MS).toBeLessThan(LONGEST_MS);
     },
     SLOW_MS,
   );

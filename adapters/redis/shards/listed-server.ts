@@ -24,12 +24,15 @@ export class ListedServer {
 
   /** Its share of the keys, which does not change with its health. */
   get weight(): number {
-    const { registeredWeight, weight } = this.endpoint.spec;
-    return registeredWeight ?? weight;
+    return shareOf(this.endpoint);
   }
 
   /** True for an endpoint that is the same server. */
   is({ spec }: Endpoint): boolean {
     return spec.id === this.endpoint.spec.id && addressOf(spec) === this.address && isReplica(spec) === this.readOnly;
   }
+}
+
+export function shareOf({ spec }: Endpoint): number {
+  return spec.registeredWeight ?? spec.weight;
 }

@@ -1,4 +1,4 @@
-import { fillMaglev, KeyRing, murmur3, RendezvousTable } from '../../../src/hashing/index.js';
+import { fillMaglev, KeyRing, murmur3, RendezvousTable, type Ring } from '../../../src/hashing/index.js';
 import type { KetamaCompatibility, RoutingKey } from '../../../src/index.js';
 import type { PlacementName } from '../common/options.js';
 
@@ -27,7 +27,11 @@ export interface PlacementOptions {
 
 /** Places shards that are sorted by name. Keys are hashed by their tag, where they have one. */
 export function placeShards(shards: readonly PlacedShard[], options: PlacementOptions): Placement {
-  if (options.placement === 'ketama') return new KetamaPlacement(shards, options.compatibility);
+  if (options.placement === 'ketama') {
+    const keys = new KeyRing({ compatibility: options.compatibility });
+    keys.update(shards.map(({ name, weight }) => ({ id: name, weight })));
+    return new KetamaPlacement(keys);
+  }
   const ids = shards.map(({ name }) => name);
   const weights = shards.map(({ weight }) => weight);
   return options.placement === 'maglev'
@@ -38,20 +42,28 @@ export function placeShards(shards: readonly PlacedShard[], options: PlacementOp
 /** The paper's smaller table: shares within 1 % up to 650 shards. */
 const MAGLEV_ENTRIES = 65_537;
 
-class KetamaPlacement implements Placement {
-  readonly #ring: KeyRing;
+/** That of a ring as it is now: the ring may take other shards afterwards. */
+export class KetamaPlacement implements Placement {
+  readonly #keys: KeyRing;
+  readonly #ring: Ring;
 
-  constructor(shards: readonly PlacedShard[], compatibility: KetamaCompatibility) {
-    this.#ring = new KeyRing({ compatibility });
-    this.#ring.update(shards.map(({ name, weight }) => ({ id: name, weight })));
+  constructor(keys: KeyRing) {
+    this.#keys = keys;
+    this.#ring = keys.ring;
   }
 
   ownerOf(key: RoutingKey): number {
-    return this.#ring.lookup(tagOf(key));
+    return this.#ring.owners[this.#ring.find(this.#keys.hash(tagOf(key)))]!;
   }
 
   acceptedOf(key: RoutingKey, accept: (shard: number) => boolean): number {
-    return this.#ring.lookupAccepted(tagOf(key), accept);
+    const { owners } = this.#ring;
+    let position = this.#ring.find(this.#keys.hash(tagOf(key)));
+    for (let steps = 0; steps < owners.length; steps++) {
+      if (accept(owners[position]!)) return owners[position]!;
+      position = this.#ring.next(position);
+    }
+    return -1;
   }
 }
 

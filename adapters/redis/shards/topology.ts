@@ -1,8 +1,10 @@
 import type { Endpoint } from '../../../src/index.js';
+import { shareOf } from './listed-server.js';
 import { Looks } from './looks.js';
 import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
-import { type PlacementOptions, placeShards } from './placement.js';
+import { type PlacedShard, type Placement, type PlacementOptions, placeShards } from './placement.js';
+import { Placements } from './placements.js';
 import { isReplica } from './role.js';
 import { Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
@@ -30,6 +32,7 @@ export class Topology {
   readonly #options: PlacementOptions;
   readonly #replicaHost: ShardHost;
   readonly #ordinals = new Map<string, number>();
+  readonly #placements: Placements;
   #set: ShardSet;
 
   constructor(host: TopologyHost, options: PlacementOptions) {
@@ -38,11 +41,30 @@ export class Topology {
     this.#replicaHost = { ...this.#host, watch: admitAtOnce, shardChanged: () => {} };
     const { placement, compatibility } = options;
     this.#options = { placement, compatibility };
+    this.#placements = new Placements(this.#options, host.clock);
     this.#set = this.#makeSet(0, []);
   }
 
   get set(): ShardSet {
     return this.#set;
+  }
+
+  /**
+   * Makes ready to take these endpoints, and calls back then: at once, unless they are many. Not at
+   * all where others are to be taken before.
+   */
+  prepare(endpoints: readonly Endpoint[], ready: () => void): void {
+    const named = this.#byName(endpoints);
+    const shards = [...named.keys()].sort(byCodeUnits).map((name): PlacedShard => {
+      const { primary, replicas } = named.get(name)!;
+      return { name, weight: shareOf(primary ?? replicas[0]!) };
+    });
+    this.#placements.prepare(shards, ready);
+  }
+
+  /** Nothing more is to be made ready. */
+  close(): void {
+    this.#placements.close();
   }
 
   /** Takes the endpoints as they are now. Returns the shards that are left behind. */
@@ -84,6 +106,7 @@ export class Topology {
       0,
       shards,
       noted.map(({ weight }) => weight),
+      (placed) => placeShards(placed, this.#options),
     );
   }
 
@@ -91,10 +114,15 @@ export class Topology {
     return new Shard(this.#host, name, this.#ordinal(name), endpoint);
   }
 
-  #makeSet(generation: number, shards: readonly Shard[], weights = shards.map(({ weight }) => weight)): ShardSet {
+  #makeSet(
+    generation: number,
+    shards: readonly Shard[],
+    weights = shards.map(({ weight }) => weight),
+    place: (placed: readonly PlacedShard[]) => Placement = (placed) => this.#placements.of(placed),
+  ): ShardSet {
     const { routes, leaving } = this.#host;
     const placed = shards.map(({ name, address }, i) => ({ name, address, weight: weights[i]! }));
-    const placement = shards.length === 0 ? undefined : placeShards(placed, this.#options);
+    const placement = shards.length === 0 ? undefined : place(placed);
     const ring = ringDigest(this.#options, placed);
     return new ShardSet({ generation, shards, placement, ring, weights, routes, leaving });
   }

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
-import { fillMaglev } from '../../hashing/maglev.js';
+import { maglevInSteps } from '../../hashing/maglev.js';
+import { finish, type Steps } from '../../hashing/steps.js';
 import type { HashTableBuilder } from './hash-table.js';
 
 /** Maglev's table over the members of a service; `fillMaglev` has the algorithm. */
@@ -13,13 +14,13 @@ export class MaglevTableBuilder implements HashTableBuilder {
   }
 
   build(endpoints: readonly Endpoint[]): HashTable {
-    return new MaglevTable(
-      fillMaglev(
-        endpoints.map(({ spec }) => spec.id),
-        endpoints.map(({ spec }) => spec.weight),
-        this.#size,
-      ),
-    );
+    return finish(this.steps(endpoints));
+  }
+
+  *steps(endpoints: readonly Endpoint[]): Steps<HashTable> {
+    const ids = endpoints.map(({ spec }) => spec.id);
+    const weights = endpoints.map(({ spec }) => spec.weight);
+    return new MaglevTable(yield* maglevInSteps(ids, weights, this.#size));
   }
 }
 
