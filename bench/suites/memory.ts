@@ -62,8 +62,8 @@ const called = (client: Client): Promise<void> =>
 const CHANNELS = 100;
 /** What is made once for all channels is made by these. */
 const CHANNELS_BEFORE = 5;
-/** Turns of a contender, as no connection is to be one of a turn before: rounds, bytes, profile. */
-const TURNS = 3 + 5 + 1;
+/** Turns of a contender at most, as no connection is to be one of a turn before. */
+const TURNS = 16;
 
 /** In turn, none twice. */
 async function inTurn(targets: readonly string[], calls: boolean): Promise<Contender> {
