@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   connectionSchema,
@@ -9,8 +10,12 @@ import { readOptions } from '../../../src/runtime/options.js';
 
 const read = (options: EtcdConnectionOptions) =>
   readConnection('it', readOptions<EtcdConnectionSettings>('it', options, connectionSchema as never));
-const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
-const KEY = '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n';
+
+/** Certificates of `integration/security`. */
+const pem = (name: string): string =>
+  readFileSync(new URL(`../../../integration/security/tls/${name}.pem`, import.meta.url), 'utf8');
+const PEM = pem('good-cert');
+const KEY = pem('good-key');
 
 describe('the address of a member', () => {
   it.each<[address: string | readonly string[] | undefined, members: readonly [string, number][], isSecure: boolean]>([
