@@ -77,9 +77,11 @@ export class Mariadb extends SqlServer {
     return row!.gtids;
   }
 
-  async waitFor(position: string): Promise<void> {
+  protected override readonly replicaStatus = 'SHOW ALL SLAVES STATUS';
+
+  protected async reaches(position: string): Promise<boolean> {
     const [row] = await this.sql<{ late: number }>('SELECT MASTER_GTID_WAIT(?, 20) AS late', [position]);
-    if (Number(row?.late) !== 0) throw new Error(`${this.address} did not catch up with ${position} within 20 s`);
+    return Number(row?.late) === 0;
   }
 }
 

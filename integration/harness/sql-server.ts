@@ -120,7 +120,18 @@ export abstract class SqlServer extends Server {
   /** The transactions this server has, as a GTID set. */
   abstract position(): Promise<string>;
   /** Waits until this server has all transactions of `position`. */
-  abstract waitFor(position: string): Promise<void>;
+  async waitFor(position: string): Promise<void> {
+    if (await this.reaches(position)) return;
+    const [status = {}] = await this.sql(this.replicaStatus);
+    const told = Object.entries(status).filter(
+      ([name, value]) => /_Running$|_Error$|_Host$|_Port$|Gtid/.test(name) && value !== '',
+    );
+    throw new Error(`${this.address} did not catch up with ${position} within 20 s: ${JSON.stringify(told)}`);
+  }
+  /** Whether it has all transactions of `position` within 20 s. */
+  protected abstract reaches(position: string): Promise<boolean>;
+  /** Shows what its replication does. */
+  protected abstract readonly replicaStatus: string;
 }
 
 /** One server that takes writes, and others that copy from it. */
