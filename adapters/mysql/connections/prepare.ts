@@ -48,7 +48,8 @@ export function cleanConnection(
   initStatements: readonly string[],
   done: (error: unknown, clean: boolean) => void,
 ): void {
-  if (!isRestorable(login)) {
+  // mysql2 resets connections from 3.22 on.
+  if (connection.reset === undefined || !isRestorable(login)) {
     done(null, false);
     return;
   }

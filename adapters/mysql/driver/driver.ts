@@ -68,7 +68,8 @@ export interface DriverConnection extends EventEmitter {
   unprepare(sql: unknown): unknown;
   changeUser(options: unknown, callback?: QueryCallback): void;
   ping(callback: (error: unknown) => void): void;
-  reset(callback: (error: unknown) => void): void;
+  /** From 3.22 on. */
+  reset?(callback: (error: unknown) => void): void;
   end(callback?: (error: unknown) => void): void;
   destroy(): void;
   pause(): void;

@@ -8,17 +8,25 @@ const REACHING_IN = ['close', 'escape', 'escapeId', 'format', 'pause', 'resume',
 
 type Reached = Record<(typeof REACHING_IN)[number], (...args: unknown[]) => unknown>;
 
-interface Cancellable {
+interface OfFairlead {
   cancel(callback: (error: unknown, cancelled?: boolean) => void): void;
+  reset(callback: (error: unknown) => void): void;
 }
 
 class PromisePoolConnection extends promiseWrappers.PromisePoolConnection {
-  declare readonly connection: Reached & Cancellable;
+  declare readonly connection: Reached & OfFairlead;
   declare readonly Promise: PromiseConstructor;
 
   cancel(): Promise<boolean> {
     return new this.Promise((resolve, reject) => {
       this.connection.cancel((error, cancelled) => (error ? reject(error) : resolve(cancelled === true)));
+    });
+  }
+
+  /** mysql2's own has it from 3.22 on. */
+  reset(): Promise<void> {
+    return new this.Promise((resolve, reject) => {
+      this.connection.reset((error) => (error ? reject(error) : resolve()));
     });
   }
 }
