@@ -1,9 +1,12 @@
+import { createRequire } from 'node:module';
 import { createMesh, type Mesh, staticResolver } from 'fairlead';
 import { createDriver } from 'fairlead/mysql';
+import knexFactory, { type Knex } from 'knex';
 import { DataTypes, Sequelize } from 'sequelize';
 import { DataSource, EntitySchema } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Mysql, SQL_USERS, type SqlTopology, startMysql } from '../harness/index.js';
+import { type Mysql, SQL_USERS, type SqlTopology, startMysql, until } from '../harness/index.js';
+import { connectionsAt, killConnections } from './load.js';
 import { endpointsOf, selectsOf } from './support.js';
 
 let topology: SqlTopology<Mysql>;
@@ -99,5 +102,38 @@ describe('Sequelize with an injected driver', () => {
     ).rejects.toThrow('roll back');
     expect(await read()).toBe('changed');
     await sequelize.close();
+  });
+});
+
+describe('knex with an injected driver, as before it took a pool', () => {
+  it('selects from replicas, writes, runs a transaction over a lost connection, and closes', async () => {
+    const Mysql2 = createRequire(import.meta.url)('knex/lib/dialects/mysql2') as typeof Knex.Client;
+    const driver = newDriver();
+    class Client extends Mysql2 {
+      _driver(): unknown {
+        return driver;
+      }
+    }
+    const knex = knexFactory({ client: Client, connection: {} });
+    await knex('t').insert({ id: 5001, v: 'knex' });
+    const before = await replicaSelects();
+    for (let i = 0; i < 10; i++) {
+      expect(await knex('t').select('v').where({ id: 5001 })).toEqual([{ v: 'knex' }]);
+    }
+    expect((await replicaSelects()) - before).toBeGreaterThanOrEqual(10);
+    for (const server of topology.servers) await killConnections(server);
+    await knex.transaction(async (trx) => {
+      await trx('t').where({ id: 5001 }).update({ v: 'changed' });
+      expect(await trx('t').select('v').where({ id: 5001 })).toEqual([{ v: 'changed' }]);
+    });
+    await expect(
+      knex.transaction(async (trx) => {
+        await trx('t').where({ id: 5001 }).update({ v: 'lost' });
+        throw new Error('roll back');
+      }),
+    ).rejects.toThrow('roll back');
+    expect(await knex('t').select('v').where({ id: 5001 })).toEqual([{ v: 'changed' }]);
+    await knex.destroy();
+    await until('no connection is left', async () => (await connectionsAt(topology.primary)) === 0);
   });
 });
