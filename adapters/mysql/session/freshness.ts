@@ -246,10 +246,14 @@ function isAfter(probe: Probe | undefined, atMs: number): probe is Probe {
   return probe !== undefined && probe.positionText !== '' && probe.atMs > atMs;
 }
 
-/** Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. */
+/**
+ * Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. Without a name of
+ * its own the column's is the text with its values, and mysql2 would compile a reader of rows for
+ * each, and keep 15,000 of them.
+ */
 const WAITS = {
-  mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)',
-  mariadb: 'SELECT MASTER_GTID_WAIT(?, ?)',
+  mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS waited',
+  mariadb: 'SELECT MASTER_GTID_WAIT(?, ?) AS waited',
 } as const;
 
 /** A server that does not even answer that it has waited in vain is hung: its connection is cut. */
