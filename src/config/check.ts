@@ -1,7 +1,7 @@
 import { FairleadError, toError } from '../runtime/errors.js';
 import { isRecord, type Reader, type Schema } from '../runtime/options.js';
 import type { Shape } from '../runtime/shape.js';
-import { holdsCredentials, isSecretName } from '../runtime/shown.js';
+import { holdsCredentials, isSecretName, showText } from '../runtime/shown.js';
 import { isForPrograms } from '../service/layers.js';
 import { nearest } from './nearest.js';
 import { type Path, pathText } from './path.js';
@@ -112,7 +112,7 @@ export class DocumentCheck {
       return value;
     }
     if (!Object.hasOwn(names, name)) {
-      const message = `${pathText(path)} is ${JSON.stringify(name.slice(0, 60))}: allowed is one of ${known.join(', ')}.`;
+      const message = `${pathText(path)} is ${showText(name)}: allowed is one of ${known.join(', ')}.`;
       this.#find(isRecord(value) ? [...path, name] : path, isRecord(value), message, nearest(name, known));
       return value;
     }

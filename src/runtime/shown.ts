@@ -31,7 +31,8 @@ export function holdsCredentials(text: string): boolean {
 
 const SHOWN_LENGTH = 80;
 
-function showText(text: string): string {
+/** Always in quotes, for what may hold anything. */
+export function showText(text: string): string {
   const safe = withoutCredentials(text);
   return JSON.stringify(safe.length > SHOWN_LENGTH ? `${safe.slice(0, SHOWN_LENGTH)}…` : safe);
 }

@@ -4,7 +4,7 @@ import { FairleadError, toError } from '../../runtime/errors.js';
 import { boolean, described, fields, optional, type Reader, secret, text } from '../../runtime/options.js';
 import { pem, pems } from '../../runtime/pem.js';
 import { checkSecureContext } from '../../runtime/secure-context.js';
-import { holdsCredentials } from '../../runtime/shown.js';
+import { holdsCredentials, showKind } from '../../runtime/shown.js';
 import { type AgentAddress, DEFAULT_ADDRESS, isLocal, parseAddress } from './address.js';
 
 /** How to speak to the agent over TLS. Certificates and keys are PEM texts. */
@@ -256,6 +256,6 @@ function readSwitch(value: string | undefined, name: string): boolean | undefine
   if (FALSE.includes(value)) return false;
   throw new FairleadError(
     'FAIRLEAD_INVALID_OPTION',
-    `${name} is ${JSON.stringify(value)}: allowed is ${[...TRUE, ...FALSE].join(', ')}.`,
+    `${name} is ${showKind(value)}: allowed is ${[...TRUE, ...FALSE].join(', ')}.`,
   );
 }
