@@ -1,9 +1,9 @@
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
-import type { LeaseHost } from './lease.js';
-import type { Part, RouteRequest, Router } from './router.js';
-import type { View } from './view.js';
+import type { AcquireRequest, LeaseHost } from './lease.js';
+import type { Part, Router } from './router.js';
+import { serves, type View } from './view.js';
 
 /** What the views of parts need of their service. */
 export interface PartsHost extends LeaseHost<LiveEndpoint> {
@@ -40,12 +40,12 @@ export class PartViews {
   }
 
   /** The view that a call is to pick from. Hot path. */
-  of(view: View, part: Part | undefined, request: RouteRequest | undefined): View {
+  of(view: View, part: Part | undefined, request: AcquireRequest | undefined): View {
     let held = part;
     // An arm spills to the baseline, and that to anywhere; a lane to an arm first.
     for (let turn = 0; held !== undefined && turn < MAX_SPILLS; turn++) {
       const own = this.viewOf(view, held);
-      if (own?.servable) return own;
+      if (own?.servable && !isUsedUp(own, request)) return own;
       const next = own === undefined ? this.#router.route(request) : held.spill(request);
       // The last resort of the part itself: what is not well may answer, and what is not is told.
       if (next === undefined && own !== undefined) return own;
@@ -55,11 +55,11 @@ export class PartViews {
   }
 
   /** As `of`, and which part that is; counts nothing. */
-  preview(view: View, part: Part | undefined, request: RouteRequest | undefined, dry: Random): PartView {
+  preview(view: View, part: Part | undefined, request: AcquireRequest | undefined, dry: Random): PartView {
     let held = part;
     for (let turn = 0; held !== undefined && turn < MAX_SPILLS; turn++) {
       const own = this.viewOf(view, held);
-      if (own?.servable) return { view: own, part: held };
+      if (own?.servable && !isUsedUp(own, request)) return { view: own, part: held };
       const next = own === undefined ? this.#router.route(request, dry) : held.spill(request, dry);
       if (next === undefined && own !== undefined) return { view: own, part: held };
       held = next;
@@ -122,6 +122,17 @@ export class PartViews {
 }
 
 const MAX_SPILLS = 4;
+
+/**
+ * This call has tried all of it that may be picked: its repeat goes where a part of which nothing
+ * is well sends its calls, or each call of an arm with one endpoint would fail until that is
+ * ejected. What failed is counted for the part. Not a hedge: that would hide a slow version.
+ */
+function isUsedUp(view: View, request: AcquireRequest | undefined): boolean {
+  const tried = request?.tried;
+  if (tried === undefined || tried.length === 0 || request?.beside === true) return false;
+  return view.members.every((member) => !serves(member) || tried.includes(member));
+}
 
 /** Whom the leases of a part tell of their end: no lease is larger for it. */
 class PartOwner implements LeaseHost<LiveEndpoint> {

@@ -25,8 +25,9 @@ export interface Part {
   /** Which endpoints belong to it. Asked for every member on every refresh, never per call. */
   has(endpoint: Endpoint): boolean;
   /**
-   * No endpoint of it is well: where the call goes instead; undefined: nowhere. Counts it, unless
-   * `dry` is given: then nothing changes, and what is drawn comes from there.
+   * No endpoint of it is well, or the call has tried them all: where it goes instead; undefined:
+   * nowhere. Counts it, unless `dry` is given: then nothing changes, and what is drawn comes from
+   * there.
    */
   spill(request: RouteRequest | undefined, dry?: Random): Part | undefined;
   /** The split and the arm that it is; undefined for another kind of part. */

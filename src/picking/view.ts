@@ -18,6 +18,9 @@ import { ProbeTurns } from './probe-turns.js';
 import { SessionLease } from './session-lease.js';
 import type { ViewHost, ViewOptions, ViewPreview } from './view-host.js';
 
+/** Whether it is well, or about to be asked whether it is. */
+export const serves = ({ state }: LiveEndpoint): boolean => state === 'ready' || state === 'probing';
+
 const NO_REQUEST: AcquireRequest = {};
 
 /** A number would be taken for bytes of no length: all numbers for one key. */
@@ -124,7 +127,7 @@ export class View implements StickyView {
     return this.#rotation.members;
   }
 
-  /** Whether an endpoint of it is well, or about to be asked whether it is. */
+  /** Whether an endpoint of it serves. */
   get servable(): boolean {
     return this.#servable;
   }
@@ -150,7 +153,7 @@ export class View implements StickyView {
       probingInList: this.#probingInList,
     });
     this.#healthy = undefined;
-    this.#servable = this.#rotation.members.some(({ state }) => state === 'ready' || state === 'probing');
+    this.#servable = this.#rotation.members.some(serves);
     this.#turns.restart();
     if (this.#rotation.ready.length === 0) return;
     this.#pickers.update(this.#rotation.groups);

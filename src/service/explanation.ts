@@ -82,7 +82,7 @@ export interface Explanation {
     | undefined;
   /** The arm of a split that the call is held to. */
   readonly split: { readonly split: string; readonly name: string } | undefined;
-  /** The arm that it was given first, where nothing of that one is well. */
+  /** The arm that it was given first, where nothing of that one is well, or left to try. */
   readonly spilledFrom: { readonly split: string; readonly name: string } | undefined;
   /** The lane that the call is of. */
   readonly lane: string | undefined;

@@ -155,27 +155,6 @@ describe('a split by label', () => {
   });
 });
 
-describe('an attempt after a failed one', () => {
-  it('stays in the arm of the first, with and without a key', async () => {
-    const { service } = world(split(50), undefined, { defaults: { resilience: { retry: { maxAttempts: 2 } } } });
-    for (let i = 0; i < 200; i++) {
-      const seen: string[] = [];
-      const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
-      await service
-        .call(
-          (endpoint) => {
-            seen.push(endpoint.spec.id.slice(0, 3));
-            if (seen.length === 1) throw refused;
-            return 1;
-          },
-          i % 2 === 0 ? {} : { key: `k${i}` },
-        )
-        .catch(() => {});
-      expect(new Set(seen).size).toBe(1);
-    }
-  });
-});
-
 describe('an arm without an endpoint that is well', () => {
   it('spills to the baseline, which is counted and not judged', () => {
     const { service, routing, resolver } = world(split(100));

@@ -87,8 +87,9 @@ class LanePart implements Part {
   }
 
   spill(request: RouteRequest | undefined, dry?: Random): Part | undefined {
-    if (dry === undefined) this.spilled++;
-    return this.#otherwise(request, dry);
+    const next = this.#otherwise(request, dry);
+    if (dry === undefined && next !== undefined) this.spilled++;
+    return next;
   }
 
   ended(): void {
