@@ -51,8 +51,8 @@ export interface Routing extends Disposable {
  * Routes the calls of a service: a split by weight, headers or keys among versions, and lanes.
  * Every way to call it is routed, `call()`, `acquire()`, subsets and adapters; what fails is
  * repeated in the same arm, so that a bad version does not hide behind a good one. An arm none of
- * whose endpoints is well, or left to try, spills to the baseline. From then on the service's calls are timed.
- * Throws FAIRLEAD_INVALID_OPTION; FAIRLEAD_CONFLICT where the service is routed already.
+ * whose endpoints is well, or left to try, spills to the baseline. From then on the service's calls
+ * are timed. Throws FAIRLEAD_INVALID_OPTION; FAIRLEAD_CONFLICT where the service is routed already.
  *
  * ```ts
  * const routing = routeCalls(mesh.service('users'), {
