@@ -49,7 +49,7 @@ describe('a door', () => {
   it.each<[door: string, files: number, kib: number, packages: readonly string[]]>([
     ['src/index.js', 5, 260, []],
     ['src/resilience/index.js', 4, 257, []],
-    ['src/hashing/index.js', 3, 45, []],
+    ['src/hashing/index.js', 3, 46, []],
     ['src/adapter.js', 5, 293, []],
     ['src/routing/index.js', 6, 295, []],
     ['src/config/index.js', 10, 370, []],

@@ -247,9 +247,9 @@ function isAfter(probe: Probe | undefined, atMs: number): probe is Probe {
 }
 
 /**
- * Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. Without a name of
- * its own the column's is the text with its values, and mysql2 would compile a reader of rows for
- * each, and keep 15,000 of them.
+ * Both give 0 when the position was reached; on timeout MySQL gives 1, MariaDB -1. Without a name
+ * of its own the column's is the text with its values, and mysql2 would compile a reader of rows
+ * for each, and keep 15,000 of them.
  */
 const WAITS = {
   mysql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS waited',
