@@ -30,6 +30,7 @@ export function tcpCheck(options?: TcpCheckOptions): ActiveCheck {
 async function ask(host: string, port: number, signal: AbortSignal): Promise<void> {
   // Loaded on the first check: programs without any need not pay for the module.
   const { connect } = await import('node:net');
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port });
     const giveUp = (): void => void socket.destroy(signal.reason);
