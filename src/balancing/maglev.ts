@@ -1,4 +1,5 @@
 import { murmur3 } from '../hashing/murmur3.js';
+import { isPrime } from '../hashing/prime.js';
 import { described, fields, invalidOption, type Reader } from '../runtime/options.js';
 import { definePolicy, type PolicyFactory } from './factory.js';
 import { boundedLoad, maxLoadRatioReader } from './hashing/bounded-load.js';
@@ -62,14 +63,7 @@ interface Settings {
 function prime(fallback: number, min: number, max: number): Reader<number> {
   return described({ shape: { type: 'integer', min, max, only: isPrime }, fallback }, (value, name) => {
     if (value === undefined) return fallback;
-    if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max && isPrime(value as number)) {
-      return value as number;
-    }
+    if (typeof value === 'number' && value >= min && value <= max && isPrime(value)) return value;
     throw invalidOption(name, value, `a prime number from ${min} to ${max}, such as 65537 or 655373`);
   });
-}
-
-function isPrime(value: number): boolean {
-  for (let divisor = 2; divisor * divisor <= value; divisor++) if (value % divisor === 0) return false;
-  return value > 1;
 }

@@ -1,4 +1,6 @@
+import { invalidOption } from '../runtime/options.js';
 import { murmur3 } from './murmur3.js';
+import { isPrime } from './prime.js';
 import { finish, type Steps } from './steps.js';
 import { checkWeights } from './weights.js';
 
@@ -9,6 +11,8 @@ const FREE = 0xffffffff;
  */
 const OFFSET_SEED = 0x6d61676c;
 const SKIP_SEED = 0x65763230;
+/** 2^31 - 1, which is prime. */
+const MAX_SIZE = 0x7fffffff;
 /** Entries looked at in a step, a millisecond or two. Of the last ones most are taken. */
 const STEP_ENTRIES = 2 ** 17;
 /** A table of so many is filled in one step. */
@@ -21,7 +25,9 @@ const SMALL = 2 ** 17;
  * Envoy does it: in each round an id claims one entry if its weight times the round has caught up
  * with its target.
  *
- * Returns the table: for each entry the number of the id that owns it. `size` must be prime.
+ * Returns the table: for each entry the number of the id that owns it. Throws
+ * FAIRLEAD_INVALID_OPTION where there is no id, or not a weight for each, or `size` is no prime
+ * from 2 to 2,147,483,647: with another, entries are out of reach of some ids.
  */
 export function fillMaglev(ids: readonly string[], weights: readonly number[], size: number): Uint32Array {
   return finish(maglevInSteps(ids, weights, size));
@@ -29,7 +35,13 @@ export function fillMaglev(ids: readonly string[], weights: readonly number[], s
 
 /** The same in steps of a millisecond or two; one of 65,537 entries in a single step of 2 to 4. */
 export function* maglevInSteps(ids: readonly string[], weights: readonly number[], size: number): Steps<Uint32Array> {
+  const count = ids.length;
+  if (count === 0) throw invalidOption('maglev table: ids', ids, 'one or more');
+  if (weights.length !== count) throw invalidOption('maglev table: weights', weights, `as many as ids, ${count}`);
   checkWeights(weights, 'maglev table');
+  if (size > MAX_SIZE || !isPrime(size)) {
+    throw invalidOption('maglev table: size', size, `a prime number from 2 to ${MAX_SIZE}`);
+  }
   const filling = new Filling(ids, weights, size);
   const entries = size > SMALL ? STEP_ENTRIES : Number.POSITIVE_INFINITY;
   while (!filling.goOn(entries)) yield;
