@@ -74,6 +74,26 @@ it('a real service that fails and recovers is alerted about by the webhook, once
   expect(told().filter((each) => each.endsWith('error_rate'))).toEqual(['raised error_rate', 'cleared error_rate']);
 });
 
+it('a webhook that does not answer keeps no process that closes its mesh', async () => {
+  let attempts = 0;
+  const hook = await listen((_, response) => {
+    attempts++;
+    response.writeHead(503).end();
+  });
+  const mesh = createMesh({ resolver: staticResolver({ users: [] }) });
+  const monitor = monitorMesh(mesh, { intervalMs: 100, webhook: { url: `http://127.0.0.1:${hook.port}/` } });
+  endings.push(() => monitor.close());
+  mesh.service('users');
+  await until('it is turned away', () => attempts === 1);
+  const failed = new Promise<Error>((resolve) => monitor.on('error', resolve));
+  await mesh.close({ deadlineMs: 0 });
+  // No pause any more, and one attempt.
+  expect((await failed).message).toBe(
+    'The webhook for alerts did not take them before the mesh was closed: it answered 503.',
+  );
+  expect(attempts).toBe(2);
+});
+
 it('a webhook that takes nothing is an error of the monitor, without its address', async () => {
   const hook = await listen((_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end());
   const mesh = createMesh({ resolver: staticResolver({ users: [] }) });

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
+import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
 import type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
@@ -113,6 +114,8 @@ class LiveMonitor implements MeshMonitor {
     const failed = (error: Error): void => this.#events.emit('error', error);
     this.#webhook = settings.webhook && new Webhook(settings.webhook, mesh.clock, mesh.random, failed);
     this.#lookLater();
+    if (mesh.closing.aborted) this.#meshCloses();
+    else whenAborted(mesh.closing, this.#meshCloses);
   }
 
   get alerts(): readonly Alert[] {
@@ -157,17 +160,24 @@ class LiveMonitor implements MeshMonitor {
     const { intervalMs } = this.#settings;
     this.#settings = settings;
     for (const state of this.#states.values()) state.patience = settings;
-    if (settings.intervalMs === intervalMs) return;
+    if (settings.intervalMs === intervalMs || this.#mesh.closing.aborted) return;
     this.#timer?.cancel();
     this.#lookLater();
   }
 
   close(): void {
+    forgetAbort(this.#mesh.closing, this.#meshCloses);
     this.#timer?.cancel();
     this.#figures.close();
     this.#webhook?.close();
     this.#events.clear();
   }
+
+  /** Services that end are no news, and nothing is over because its process ends. */
+  readonly #meshCloses = (): void => {
+    this.#timer?.cancel();
+    this.#webhook?.end();
+  };
 
   [Symbol.dispose](): void {
     this.close();

@@ -41,6 +41,7 @@ export class Webhook {
   readonly #backoff: Backoff;
   readonly #failed: (error: Error) => void;
   readonly #stop = new AbortController();
+  readonly #end = new AbortController();
   #waiting: AlertEvent[] = [];
   #sending = false;
 
@@ -59,6 +60,12 @@ export class Webhook {
 
   close(): void {
     this.#stop.abort();
+    this.#end.abort();
+  }
+
+  /** What it holds has one more attempt and no pause: a process that ends does not wait for it. */
+  end(): void {
+    this.#end.abort();
   }
 
   async #sendAll(): Promise<void> {
@@ -80,13 +87,13 @@ export class Webhook {
         this.#backoff.reset();
         return;
       }
-      if (attempt < ATTEMPTS) await sleep(this.#clock, this.#backoff.next(), this.#stop.signal).catch(() => {});
+      if (attempt === ATTEMPTS || this.#end.signal.aborted) break;
+      await sleep(this.#clock, this.#backoff.next(), this.#end.signal).catch(() => {});
+      if (this.#stop.signal.aborted) return;
     }
+    const attempts = this.#end.signal.aborted ? 'before the mesh was closed' : `after ${ATTEMPTS} attempts`;
     this.#failed(
-      new FairleadError(
-        'FAIRLEAD_WEBHOOK',
-        `The webhook for alerts did not take them after ${ATTEMPTS} attempts: ${why}.`,
-      ),
+      new FairleadError('FAIRLEAD_WEBHOOK', `The webhook for alerts did not take them ${attempts}: ${why}.`),
     );
   }
 

@@ -41,7 +41,7 @@ export function recorderOf(
 ): FlightRecorder | undefined {
   if (settings === undefined || isSame(settings, before?.settings)) return settings === undefined ? undefined : before;
   const { name, clock, random } = service;
-  return new FlightRecorder(name, () => service.inner.view.policyName, clock, random.below(2 ** 30), settings);
+  return new FlightRecorder(name, () => service.inner.view.policyName, clock, random.below(2 ** 30), settings, before);
 }
 
 interface RecordedService {

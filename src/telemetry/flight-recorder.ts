@@ -55,7 +55,15 @@ export class FlightRecorder implements FlightLog {
   #open: Int32Array = new Int32Array(64);
   readonly #frozen: Frozen[] = [];
 
-  constructor(service: string, policy: () => string, clock: Clock, salt: number, settings: RecorderSettings) {
+  /** `before`: the one whose place it takes; what that has kept is evidence, and stays. */
+  constructor(
+    service: string,
+    policy: () => string,
+    clock: Clock,
+    salt: number,
+    settings: RecorderSettings,
+    before?: FlightRecorder | undefined,
+  ) {
     this.settings = settings;
     this.#service = service;
     this.#policy = policy;
@@ -63,6 +71,7 @@ export class FlightRecorder implements FlightLog {
     this.#salt = salt;
     this.#slots = new FlightSlots(settings.size);
     this.#mask = settings.size - 1;
+    if (before !== undefined) this.#frozen.push(...before.#frozen);
   }
 
   /** A call was given to an endpoint, at `atMs`. Hot path. */

@@ -440,6 +440,22 @@ describe('health', () => {
 });
 
 describe('a monitor', () => {
+  it('looks no more when its mesh closes: what ends with a process is not over', async () => {
+    const { monitor, clock, mesh, resolver, look, told } = setUp();
+    const config = createConfigStore(mesh);
+    monitor.follow(config);
+    resolver.update('users', []);
+    for (let i = 0; i < 3; i++) look();
+    expect(told()).toEqual(['raised no_endpoint users']);
+    await mesh.close({ deadlineMs: 0 });
+    await config.apply({ alerts: { intervalMs: 1_000 } }).catch(() => {});
+    clock.advance(600_000);
+    expect(told()).toEqual([]);
+    expect([monitor.health().status, clock.pending]).toEqual(['down', 0]);
+    using late = monitorMesh(mesh);
+    expect([late.health().status, clock.pending]).toEqual(['down', 0]);
+  });
+
   it('arms nothing once it is closed, and refuses options that it does not know', () => {
     const { monitor, clock, mesh } = setUp();
     monitor.close();

@@ -1,4 +1,5 @@
 import { consecutiveFailures, type Flight, Outcome, type Service, type ServiceOptions } from 'fairlead';
+import { createConfigStore } from 'fairlead/config';
 import { monitorMesh } from 'fairlead/monitor';
 import { normal, poisson, replayFlight, servers, simulate } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
@@ -158,14 +159,27 @@ describe('the flight recorder', () => {
     expect(frozen?.atMs).toHaveLength(5);
   });
 
-  it('keeps four frozen flights, and is made anew where its options change', () => {
-    const { service } = world(true);
+  it('keeps four frozen flights, through other options as well: they are evidence', async () => {
+    const { service, mesh } = world(undefined);
+    const config = createConfigStore(mesh);
+    await config.apply({ services: { users: { recorder: true } } });
     for (let i = 0; i < 6; i++) service.flight!.freeze(`reason ${i}`);
     expect(service.flight!.frozen.map(({ reason }) => reason)).toEqual([
       'reason 2',
       'reason 3',
       'reason 4',
       'reason 5',
+    ]);
+    service.acquire().done(Outcome.Success);
+    await config.apply({ services: { users: { recorder: { size: 64 } } } });
+    expect(service.flight!.frozen.map(({ reason }) => reason)).toHaveLength(4);
+    expect(service.flight!.read().atMs).toEqual([]);
+    service.flight!.freeze('reason 6');
+    expect(service.flight!.frozen.map(({ reason }) => reason)).toEqual([
+      'reason 3',
+      'reason 4',
+      'reason 5',
+      'reason 6',
     ]);
   });
 
