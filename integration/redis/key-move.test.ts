@@ -175,6 +175,27 @@ describe('the move of a key', () => {
 
   const deaths = [1, 2, 3, 4, 5].flatMap((request) => [false, true].map((sent) => [request, sent] as const));
 
+  it('takes a key whose time runs out on the way for what it is then: absent', async () => {
+    await using lazy = await startRedis({ args: ['--enable-debug-command', 'yes'] });
+    const from = new Plain(lazy.port, lazy.host);
+    // What is over stays in its memory until it is asked for.
+    await from.call('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    const to = plains[1];
+    const move = client([from, to], async (request, send) => {
+      if (request === 3) {
+        await from.pexpire('key', 1);
+        await expect.poll(() => from.pttl('other')).toBe(-2);
+      }
+      return await send();
+    });
+    await from.set('key', 'value');
+    await from.set('other', 'value', 'PX', 20);
+    expect(await move.there('key')).toEqual({ how: 'absent' });
+    expect(move.requests()).toBeGreaterThan(3);
+    expect(await to.exists('key')).toBe(0);
+    from.disconnect();
+  });
+
   it('takes five requests, so a client can die at ten moments', async () => {
     await plains[0].set('k', 'v');
     const mover = client(plains);

@@ -104,6 +104,22 @@ export function moveRefused(service: string, shard: string, cause: Error): Fairl
   );
 }
 
+/** A command that may name any key with a tag, of which one has to stay. Nothing was sent. */
+export function tagSplit(service: string, key: RedisKey, shard: string): FairleadError {
+  const message =
+    `A script may name any key with the tag of ${showKey(key)}, which is larger than handover.maxValueBytes and stays ` +
+    `at shard '${shard}' while keys are handed over. Nothing was sent.`;
+  return new FairleadError('FAIRLEAD_HANDOVER', message, { service, endpoint: shard });
+}
+
+/** It waited for the keys with its tag. Nothing was sent. */
+export function tagLate(service: string, command: string, waitedMs: number): FairleadError {
+  const message =
+    `${command.toUpperCase()} waited ${waitedMs} ms for all keys with the tag of its own to be handed over ` +
+    '(handover.settleMs and handover.windowMs). Nothing was sent.';
+  return new FairleadError('FAIRLEAD_HANDOVER', message, { service });
+}
+
 /** The shard's primary is down, and the command is not known to read only. Nothing was sent. */
 export function shardReadOnly(service: string, shard: string): FairleadError {
   return new FairleadError(

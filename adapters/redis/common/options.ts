@@ -106,6 +106,13 @@ export interface HandoverOptions {
    */
   readonly maxValueBytes?: number | undefined;
   /**
+   * What is brought before a script (EVAL, EVALSHA, FCALL), and SORT with patterns, whose keys have
+   * a `{tag}`. Default `tag`: all keys with that tag, as a script may make up names of keys. `keys`:
+   * those that it declares; for scripts that name no others. Costs one look over all names of the
+   * owner before for the tags that are wanted meanwhile.
+   */
+  readonly scripts?: 'tag' | 'keys' | undefined;
+  /**
    * Also brings keys that no command names; one client at a time does so for each shard. Default
    * true.
    */
@@ -158,6 +165,7 @@ const handoverSchema: read.Schema<HandoverSettings> = {
   settleMs: read.integer(1_000, 0, MINUTE_MS),
   maxMoves: read.integer(64, 1, 10_000),
   maxValueBytes: read.integer(MAX_VALUE_BYTES, 1, 512 * 2 ** 20),
+  scripts: read.oneOf('tag', 'tag', 'keys'),
   background: read.boolean(true),
 };
 

@@ -240,7 +240,7 @@ export class Handover implements RouteSource {
     this.#recheck?.cancel();
     const { leaving } = this;
     this.#windows.clear();
-    this.#carrier.forget();
+    this.#carrier.close();
     this.#acquaintance.close();
     this.#notes.forget();
     this.#host.release(leaving);

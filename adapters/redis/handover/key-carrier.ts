@@ -1,13 +1,16 @@
 import type { Clock, Random } from '../../../src/index.js';
-import { CrossShardError, type RedisKey, shardUnavailable } from '../common/errors.js';
-import type { ShardedSettings } from '../common/options.js';
+import { CrossShardError, type RedisKey, shardUnavailable, tagLate, tagSplit } from '../common/errors.js';
+import { MAX_TIMER_MS, type ShardedSettings } from '../common/options.js';
 import { ReservedNames } from '../common/reserved.js';
-import type { Command } from '../driver/driver.js';
+import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { type Move, moveKey } from './key-move.js';
+import { makesUpNames, tagOf, tagsOf } from './made-up-names.js';
 import { MoveSlots } from './move-slots.js';
 import type { SettlingKeys } from './settling.js';
+import { TagCarrier } from './tag-carrier.js';
+import { WaitingOrder } from './waiting-order.js';
 import { haveSameData, type Windows } from './windows.js';
 
 /** What it leaves to the client. */
@@ -35,7 +38,8 @@ const TICKET_MS = 5_000;
 
 /**
  * Brings keys to where they belong before the commands that name them are sent. Commands of one key
- * keep their order.
+ * keep their order. A command that may name keys that are not among its arguments names all keys
+ * with the tags of those that are.
  */
 export class KeyCarrier {
   readonly counts = { moved: 0, movedBytes: 0, absent: 0, present: 0, tooLarge: 0, conflict: 0, failed: 0 };
@@ -52,8 +56,8 @@ export class KeyCarrier {
    * should be.
    */
   readonly #settled = new Map<string, Shard | undefined>();
-  /** The last command that waits for a key. */
-  readonly #tails = new Map<string, Promise<void>>();
+  readonly #order = new WaitingOrder();
+  readonly #tags: TagCarrier;
   /** Counts the changes of the topology. */
   #change = 0;
 
@@ -63,6 +67,8 @@ export class KeyCarrier {
     this.#settling = settling;
     this.#reserved = new ReservedNames(host.own);
     this.#slots = new MoveSlots(host.own.handover!.maxMoves);
+    const bring = (key: Buffer, from: Shard): Promise<void> => this.#bringTagged(key, from);
+    this.#tags = new TagCarrier({ ...host, bring }, windows, settling);
   }
 
   /** There is something to bring. */
@@ -73,6 +79,7 @@ export class KeyCarrier {
   /** The topology changed: keys may be anywhere again. */
   changed(): void {
     this.#change++;
+    this.#tags.changed(this.ended());
     this.#settled.clear();
   }
 
@@ -81,12 +88,19 @@ export class KeyCarrier {
    * before may still put its key at a shard that owns it no longer.
    */
   async ended(): Promise<void> {
-    await Promise.all(this.#tails.values());
+    await Promise.all([this.#tags.ended(), ...this.#order.all]);
+  }
+
+  /** The client ends. */
+  close(): void {
+    this.forget();
+    this.#tags.close();
   }
 
   /** No window is open any longer, or it was learnt of one before any key was looked for. */
   forget(): void {
     this.#settled.clear();
+    this.#tags.forget();
   }
 
   /**
@@ -95,14 +109,23 @@ export class KeyCarrier {
    */
   bring(target: Target, commands: readonly Command[], send: (to: Shard | undefined) => void): void {
     let keys: readonly RedisKey[] = [];
+    let tags: readonly string[] = [];
     try {
-      if (this.active) keys = commands.flatMap((command) => this.#host.keysOf(command));
+      if (this.active) {
+        keys = commands.flatMap((command) => this.#host.keysOf(command));
+        tags = this.#tagsOf(commands, keys);
+      }
     } catch (error) {
       for (const command of commands) command.reject(error as Error);
       return;
     }
     const ids = keys.map(idOf);
-    if (ids.every((id, i) => !this.#tails.has(id) && this.#isSettled(id, keys[i]!, target.shard))) {
+    const earlier = this.#order.before({ ids, tagsOfKeys: () => tagsOf(keys), tags });
+    if (
+      earlier.length === 0 &&
+      tags.every((tag) => this.#tags.has(tag)) &&
+      ids.every((id, i) => this.#isSettled(id, keys[i]!, target.shard))
+    ) {
       this.#sendTo(target, commands, keys, ids, send);
       return;
     }
@@ -110,28 +133,27 @@ export class KeyCarrier {
     // At the start as many may wait as for the connections.
     const times = this.#settling.unknown ? this.#host.current().shards.length : 1;
     if (this.waiting >= Math.max(maxOfflineCommands, 1) * times) {
-      const error = shardUnavailable(
-        service,
-        target.name,
-        `takes over keys, and ${this.waiting} commands wait already`,
-      );
-      for (const command of commands) command.reject(error);
+      const why = `takes over keys, and ${this.waiting} commands wait already`;
+      refuseAll(commands, () => shardUnavailable(service, target.name, why));
       return;
     }
     this.waiting++;
     const change = this.#change;
-    const ready = Promise.all(keys.map((key, i) => this.#after(ids[i]!, () => this.#bringCounted(ids[i]!, key))));
+    const isLate = this.#limit(commands, tags);
+    const ready = this.#ready(keys, ids, tags, earlier);
     const sent = ready.then(
       () => {
+        if (isLate()) return;
         if (change === this.#change) this.#sendTo(target, commands, keys, ids, send);
         // The topology changed while they waited. Their order is that of what they waited for.
         else this.#host.again(commands);
       },
       (error: Error) => {
+        if (isLate()) return;
         for (const command of commands) command.reject(error);
       },
     );
-    this.#queue(ids, sent, () => this.waiting--);
+    this.#order.add(ids, tags, sent, () => this.waiting--);
   }
 
   /** For keys that no command names. How many of these are not where they belong yet. */
@@ -148,38 +170,82 @@ export class KeyCarrier {
 
   /** True where the key, which was seen at `from`, is not there any longer. */
   async #bringOne(key: Buffer, from: Shard): Promise<boolean> {
-    const owner = this.#host.current().shardOf(key);
-    // Not by a change that is remembered: this client does not move it.
-    if (!this.#windows.sourcesOf(key, owner).includes(from)) return true;
     const id = idOf(key);
-    const change = this.#change;
     let gone = false;
     const bring = async (): Promise<void> => {
-      const known = this.#settled.has(id);
-      await this.#bringHere(id, key);
-      // Or else it may belong where it is by now.
-      if (change !== this.#change) return;
-      // Written there since it was brought, by a client that had not heard of the change.
-      if (known && this.#settled.get(id) === undefined) await this.#move(key, from, owner);
-      gone = this.#settled.get(id) !== from;
+      await this.#order.of(id);
+      gone = await this.#bringSeen(id, key, from);
     };
-    const done = this.#after(id, bring).catch(() => {});
-    this.#queue([id], done, () => {});
+    const done = bring().catch(() => {});
+    this.#order.add([id], [], done, () => {});
     await done;
     return gone;
   }
 
-  #queue(ids: readonly string[], done: Promise<void>, over: () => void): void {
-    for (const id of ids) this.#tails.set(id, done);
-    void done.then(() => {
-      over();
-      for (const id of ids) if (this.#tails.get(id) === done) this.#tails.delete(id);
-    });
+  /** For a command that may name it: the command is what others wait for, so this waits for none. */
+  async #bringTagged(key: Buffer, from: Shard): Promise<void> {
+    if (this.#reserved.has(key)) return;
+    const id = idOf(key);
+    await this.#bringSeen(id, key, from);
+    const stays = this.#settled.get(id);
+    if (stays !== undefined) throw tagSplit(this.#host.own.service, key, stays.name);
   }
 
-  #after(id: string, bring: () => Promise<void>): Promise<void> {
-    const tail = this.#tails.get(id);
-    return tail === undefined ? bring() : tail.then(bring);
+  /** The same as `#bringOne`, at once, and rejects where it cannot be brought. */
+  async #bringSeen(id: string, key: Buffer, from: Shard): Promise<boolean> {
+    const owner = this.#host.current().shardOf(key);
+    // Not by a change that is remembered: this client does not move it.
+    if (!this.#windows.sourcesOf(key, owner).includes(from)) return true;
+    const change = this.#change;
+    const known = this.#settled.has(id);
+    await this.#bringHere(id, key);
+    // It may belong where it is by now.
+    if (change !== this.#change) return false;
+    // Written there since it was brought, by a client that had not heard of the change.
+    if (known && this.#settled.get(id) === undefined) await this.#move(key, from, owner);
+    return this.#settled.get(id) !== from;
+  }
+
+  /** The tags of which each key has to be here; none for commands that name all their keys. */
+  #tagsOf(commands: readonly Command[], keys: readonly RedisKey[]): readonly string[] {
+    const { scripts } = this.#host.own.handover!;
+    return scripts === 'tag' && commands.some(makesUpNames) ? tagsOf(keys) : [];
+  }
+
+  /** Resolves when all has been sent that has to be, and all keys are here. */
+  #ready(
+    keys: readonly RedisKey[],
+    ids: readonly string[],
+    tags: readonly string[],
+    earlier: readonly Promise<void>[],
+  ): Promise<unknown> {
+    const { signal } = this.#tags;
+    const bring = (): Promise<unknown> =>
+      Promise.all([
+        ...keys.map((key, i) => this.#counted(this.#bringHere(ids[i]!, key))),
+        ...tags.map((tag) => this.#counted(this.#tags.bring(tag, signal))),
+      ]);
+    return earlier.length === 0 ? bring() : Promise.all(earlier).then(bring);
+  }
+
+  /**
+   * Rejects commands that wait for too long for all keys of a tag. Returns what ends that, and
+   * tells whether they were.
+   */
+  #limit(commands: readonly Command[], tags: readonly string[]): () => boolean {
+    if (tags.length === 0) return () => false;
+    const { service, handover } = this.#host.own;
+    const forMs = Math.min(handover!.settleMs + handover!.windowMs, MAX_TIMER_MS);
+    let over = false;
+    const timer = this.#host.clock.after(forMs, () => {
+      over = true;
+      this.counts.failed++;
+      for (const command of commands) command.reject(tagLate(service, command.name, forMs));
+    });
+    return () => {
+      timer.cancel();
+      return over;
+    };
   }
 
   #sendTo(
@@ -201,13 +267,15 @@ export class KeyCarrier {
 
   #isSettled(id: string, key: RedisKey, owner: Shard): boolean {
     if (this.#settling.unknown) return false;
-    return this.#settled.has(id) || this.#windows.sourcesOf(key, owner).length === 0;
+    if (this.#settled.has(id) || this.#windows.sourcesOf(key, owner).length === 0) return true;
+    const tag = tagOf(key);
+    return tag !== undefined && this.#tags.has(tag);
   }
 
   /** For a command. */
-  async #bringCounted(id: string, key: RedisKey): Promise<void> {
+  async #counted(bringing: Promise<void>): Promise<void> {
     try {
-      await this.#bringHere(id, key);
+      await bringing;
     } catch (error) {
       this.counts.failed++;
       throw error;
@@ -228,8 +296,9 @@ export class KeyCarrier {
       try {
         move = await this.#move(key, from, to);
       } catch (error) {
-        // What is there is older than what was found.
-        if (found) continue;
+        // What is there is older than what was found, or nothing that counts: it was given up, or
+        // swept, and is closed.
+        if (found || !this.#windows.sourcesOf(key, to).includes(from)) continue;
         throw error;
       }
       if (move.how === 'tooLarge') {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { moveRefused, type RedisKey, shardUnavailable } from '../common/errors.js';
-import { ask } from '../shards/ask.js';
+import { type RedisKey, shardUnavailable } from '../common/errors.js';
 import type { Shard } from '../shards/shard.js';
+import { askForMove } from './ask-for-move.js';
 
 /**
  * How the move of one key ended. Except for `tooLarge`, nothing is at the old owner by its name any
@@ -72,11 +72,11 @@ return 1`;
 
 /**
  * The value and the time it has left as one, if it is not too large. An estimate of its size will
- * do.
+ * do, which a key whose time is over has as well: MEMORY does not look at that.
  */
 const READ = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local size = redis.call('MEMORY', 'USAGE', KEYS[1])
-if not size then return {} end
 if size > tonumber(ARGV[1]) then return {size} end
 return {redis.call('DUMP', KEYS[1]), redis.call('PTTL', KEYS[1])}`;
 
@@ -145,7 +145,7 @@ return 1`;
 export async function moveKey(key: RedisKey, from: Shard, to: Shard, options: MoveOptions): Promise<Move> {
   const { service } = options;
   if (from.readOnly) throw shardUnavailable(service, from.name, 'has no primary, so a key cannot be taken from it');
-  if (Number(await askFor(service, from, 'exists', [key])) === 0) return { how: 'absent' };
+  if (Number(await askForMove(service, from, 'exists', [key])) === 0) return { how: 'absent' };
   const move = new KeyMove(key, from, to, options);
   for (let turn = 0; turn < MAX_TURNS; turn++) {
     const how = await move.run();
@@ -235,16 +235,7 @@ class KeyMove {
   }
 
   #script(shard: Shard, source: string, keys: readonly RedisKey[], ...args: readonly RedisKey[]): Promise<unknown> {
-    return askFor(this.#options.service, shard, 'eval', [source, String(keys.length), ...keys, ...args]);
-  }
-}
-
-/** The keys of a shard that refuses this must not be taken for missing. */
-async function askFor(service: string, shard: Shard, name: string, args: readonly RedisKey[]): Promise<unknown> {
-  try {
-    return await ask(service, shard, name, args);
-  } catch (error) {
-    throw (error as Error).name === 'ReplyError' ? moveRefused(service, shard.name, error as Error) : error;
+    return askForMove(this.#options.service, shard, 'eval', [source, String(keys.length), ...keys, ...args]);
   }
 }
 

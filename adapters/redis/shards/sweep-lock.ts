@@ -10,7 +10,7 @@ export const LOCK_MS = 3_000;
  * How long it is noted how far a sweep has come; milliseconds. Afterwards the next sweep looks
  * again.
  */
-const NOTE_MS = 86_400_000;
+export const NOTE_MS = 86_400_000;
 
 /**
  * - `done`: the shard was swept for this ring, by any client.
@@ -22,13 +22,27 @@ export type Claim = 'done' | 'mine' | 'taken';
 /** What the names of notes are made of. */
 export type SweepNames = Pick<ShardedSettings, 'service' | 'reservedPrefix'>;
 
-/** A sweep for another ring is of no use any longer, and neither is its lock. */
+/** The names of what is noted at a shard. */
+export interface SweepKeys {
+  readonly note: string;
+  readonly lock: string;
+  /** Of tags of which the shard has no key left, and who looks for some. */
+  readonly tags: string;
+  readonly tagLock: string;
+}
+
+export function sweepKeys({ service, reservedPrefix }: SweepNames): SweepKeys {
+  const [note, tags] = [`${reservedPrefix}sweep:${service}`, `${reservedPrefix}tags:${service}`];
+  return { note, lock: `${note}:lock`, tags, tagLock: `${tags}:lock` };
+}
+
+/** What is noted for another ring is of no use any longer, and neither is its lock. */
 const CLAIM = `
 local note = redis.call('GET', KEYS[1])
 if note == 'done:' .. ARGV[1] then return 2 end
 if note ~= 'open:' .. ARGV[1] then
   redis.call('SET', KEYS[1], 'open:' .. ARGV[1], 'PX', ARGV[4])
-  redis.call('DEL', KEYS[2])
+  for i = 2, 4 do redis.call('DEL', KEYS[i]) end
 end
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[2] then return 0 end
@@ -71,15 +85,18 @@ export class SweepLock {
 
   /** Takes the lock, renews it, or returns why not. */
   async claim(): Promise<Claim> {
+    const { note, lock, tags, tagLock } = sweepKeys(this.#own);
+    const keys = [note, lock, tags, tagLock];
     const args = [this.#ring, this.#holder, String(LOCK_MS), String(NOTE_MS)];
-    const reply = Number(await ask(this.#own.service, this.#shard, 'eval', [CLAIM, '2', ...this.#keys, ...args]));
+    const reply = Number(await ask(this.#own.service, this.#shard, 'eval', [CLAIM, '4', ...keys, ...args]));
     return reply === 2 ? 'done' : reply === 1 ? 'mine' : 'taken';
   }
 
   /** Nothing is left to do here, for any client. */
   async finish(): Promise<void> {
     const args = [this.#ring, this.#holder, String(NOTE_MS)];
-    await ask(this.#own.service, this.#shard, 'eval', [FINISH, '2', ...this.#keys, ...args]);
+    const { note, lock } = sweepKeys(this.#own);
+    await ask(this.#own.service, this.#shard, 'eval', [FINISH, '2', note, lock, ...args]);
   }
 
   /**
@@ -88,13 +105,8 @@ export class SweepLock {
    */
   release(): void {
     if (this.#shard.refusal() !== undefined) return;
-    const command = rawCommand('eval', [RELEASE, '1', this.#keys[1], this.#holder]);
+    const command = rawCommand('eval', [RELEASE, '1', sweepKeys(this.#own).lock, this.#holder]);
     command.promise.catch(() => {});
     this.#shard.issue(command);
-  }
-
-  get #keys(): readonly [note: string, lock: string] {
-    const note = `${this.#own.reservedPrefix}sweep:${this.#own.service}`;
-    return [note, `${note}:lock`];
   }
 }

@@ -11,6 +11,7 @@ describe('options about failure and change', () => {
     expect(read({ handover: { windowMs: 5 } }).own.handover).toEqual({
       windowMs: 5,
       settleMs: 1_000,
+      scripts: 'tag',
       maxMoves: 64,
       maxValueBytes: 8 * 1024 * 1024,
       background: true,
@@ -32,6 +33,7 @@ describe('options about failure and change', () => {
     ['a mistyped wait', { onFailure: 'next', quarantine: { waitMs: 5, wait: 5 } }, /quarantine\.wait is not an option/],
     ['a window without its length', { handover: {} }, /handover\.windowMs/],
     ['a mistyped option of the window', { handover: { windowMs: 5, moves: 1 } }, /handover\.moves is not an option/],
+    ['scripts that are none', { handover: { windowMs: 5, scripts: 'all' } }, /handover\.scripts is "all"/],
     ['a time to settle that is none', { handover: { windowMs: 5, settleMs: -1 } }, /handover\.settleMs is -1/],
     ['a hand-over in a cache', { onFailure: 'next', handover: { windowMs: 5 } }, /handover/],
   ])('refuse %s', (_, options, message) => {
