@@ -5,7 +5,7 @@ import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
 import { shardUnavailable, undiscovered, unlisted } from './common/errors.js';
 import type { ShardedSettings } from './common/options.js';
-import type { Command, RedisOptions, WriteableStream } from './driver/driver.js';
+import { type Command, type RedisOptions, refuse, type WriteableStream } from './driver/driver.js';
 import { PendingCommands } from './shards/pending-commands.js';
 import type { ShardSet } from './shards/shard-set.js';
 
@@ -97,11 +97,11 @@ export class Dispatch {
 
   #hold(command: Command, stream: WriteableStream | undefined): void {
     const { discovery, name } = this.#host.service;
-    if (isUnlisted(discovery)) command.reject(unlisted(name, discovery.error));
+    if (isUnlisted(discovery)) refuse(command, unlisted(name, discovery.error));
     else if (!this.#undiscovered.full) this.#undiscovered.add([command], stream);
     else {
       const why = `is not known yet, and ${this.#limit} commands wait for discovery already`;
-      command.reject(shardUnavailable(this.#host.own.service, 'of the key', why));
+      refuse(command, shardUnavailable(this.#host.own.service, 'of the key', why));
     }
   }
 }

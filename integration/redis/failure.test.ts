@@ -38,12 +38,45 @@ describe('when a shard fails', () => {
         { key: keys[2], shard: 's2', value: 'v', error: undefined },
       ],
     });
+    const info = await redis.info('server');
+    expect(info.match(/^(# Shard .*|redis_version|unavailable)/gm)).toEqual([
+      ...['# Shard s0', 'redis_version', '# Shard s1', 'unavailable', '# Shard s2', 'redis_version'],
+    ]);
     const slots = (await redis.pipeline(keys.map((key) => ['get', key])).exec())!;
     expect(slots.map(([error, value]) => (error === null ? value : 'error'))).toEqual(['v', 'error', 'v']);
 
     await servers.servers[1]!.restart();
     await expect.poll(() => states, { timeout: 15_000 }).toContain('s1 up');
     expect(await redis.get(keys[1]!)).toBeNull();
+  });
+
+  it('leaves room for all else while callers try again at once, and again', async () => {
+    await using over = redisOver(servers.servers, { commandTimeout: 60_000 });
+    const { redis } = over;
+    const keys = keyOnEach(redis);
+    await redis.mset(Object.fromEntries(keys.map((key) => [key, 'v'])));
+    await servers.servers[1]!.pause();
+    try {
+      await expect.poll(() => redis.describeRing().shards[1]!.state, { timeout: 15_000, interval: 20 }).toBe('down');
+      const calls: (() => Promise<unknown>)[] = [
+        () => redis.get(keys[1]!),
+        () => redis.blpop(keys[1]!, 1),
+        () => redis.multi().get(keys[1]!).exec(),
+        () => redis.mget(keys),
+        () => redis.pipeline().get(keys[1]!).exec(),
+        () => redis.eval('return 1', 2, keys[0]!, keys[1]!),
+      ];
+      for (const call of calls) {
+        let heard = false;
+        setImmediate(() => setImmediate(() => (heard = true)));
+        let tries = 0;
+        for (; !heard && tries < 10_000; tries++) await call().catch(() => {});
+        expect(tries, String(call)).toBeLessThan(10_000);
+      }
+    } finally {
+      await servers.servers[1]!.resume();
+    }
+    await expect.poll(() => redis.describeRing().shards[1]!.state, { timeout: 15_000 }).toBe('up');
   });
 
   it('knows of a server that hangs, and of its waking', async () => {

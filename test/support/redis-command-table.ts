@@ -42,7 +42,7 @@ const MERGED = {
   sum: 'numbers are added up',
   concat: 'lists are joined',
   union: 'lists are joined, each item once',
-  sections: 'texts are joined under the names of the shards',
+  sections: 'texts are joined under the names of the shards, with the error of one that failed',
   earliest: 'the earliest time',
   every: '1 for what all have',
   any: 'the first that is not null',

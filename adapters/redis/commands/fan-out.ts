@@ -8,8 +8,8 @@ import { tracedBatch } from './traced-batch.js';
 
 /**
  * Sends a command to every shard and settles it with one reply. Where some shard fails it is
- * rejected: with that error where all failed alike there is only one shard, else with a
- * PartialResultError that has a result per shard.
+ * rejected with a PartialResultError that has a result per shard; except for a text about each
+ * shard, which says of one that it failed, unless all did.
  */
 export function sendToAll(
   command: Command,
@@ -26,8 +26,8 @@ export function sendToAll(
     }),
   );
   const whole = Promise.allSettled(replies).then((settled) => {
-    const failed = settled.some(({ status }) => status === 'rejected');
-    if (failed) {
+    const failed = settled.filter(({ status }) => status === 'rejected').length;
+    if (failed > (merge === 'sections' ? shards.length - 1 : 0)) {
       const results = settled.map((each, i) => shardResult(shards[i]!.name, each));
       const error = new PartialResultError(service, command.name, results, 'shards');
       end(error);
@@ -35,7 +35,7 @@ export function sendToAll(
       return;
     }
     end();
-    const values = settled.map((each) => (each as PromiseFulfilledResult<unknown>).value);
+    const values = settled.map((each) => (each.status === 'fulfilled' ? each.value : failedText(each.reason)));
     command.resolve(merges[merge](values, shards));
   });
   // A reply that is not what the command's should be.
@@ -44,6 +44,9 @@ export function sendToAll(
     command.reject(error);
   });
 }
+
+/** As INFO writes a field. A library that looks for one in it is served by the others. */
+const failedText = (error: Error): string => `unavailable:${error.message.replace(/\s+/g, ' ')}\r\n`;
 
 /** A command without keys: the shard's name stands in for one. */
 export function shardResult(name: string, settled: PromiseSettledResult<unknown>): KeyResult {

@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/index.js';
 import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
 import type { ShardedSettings } from '../common/options.js';
 import { ReservedNames } from '../common/reserved.js';
-import { type Command, isBuiltin, keysOf, ownCommand } from '../driver/driver.js';
+import { type Command, isBuiltin, keysOf, ownCommand, refuse } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
 import { sendToAll } from './fan-out.js';
@@ -157,7 +157,7 @@ export class Router implements TransactionRouter {
     for (let i = 1; i < keys.length; i++) {
       if (set.ownerOf(keys[i]!) !== shard) {
         const shards = keys.map((key) => set.ownerOf(key).name);
-        command.reject(new CrossShardError(this.service, name, keys, shards));
+        refuse(command, new CrossShardError(this.service, name, keys, shards));
         return;
       }
     }
@@ -218,7 +218,7 @@ export class Router implements TransactionRouter {
         set.ownerOf(command.args[0] as RedisKey).send(command);
         return;
       case 'refused':
-        command.reject(unroutable(this.service, showName(name, command, rule), rule.why));
+        refuse(command, unroutable(this.service, showName(name, command, rule), rule.why));
         return;
       default:
         // Sent without its key it is malformed, and the server reports best how.

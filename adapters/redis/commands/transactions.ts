@@ -1,5 +1,5 @@
 import { CrossShardError, type RedisKey, unroutable } from '../common/errors.js';
-import type { Command } from '../driver/driver.js';
+import { type Command, refuse } from '../driver/driver.js';
 import type { Target } from '../shards/shard.js';
 
 /** How a transaction asks where its commands go. */
@@ -80,7 +80,7 @@ export class Transactions {
       const why = router.objection(command);
       if (why !== undefined) {
         // An error object for each: ioredis writes the others into that of EXEC.
-        for (const each of held) each.reject(unroutable(router.service, command.name, why));
+        for (const each of held) refuse(each, unroutable(router.service, command.name, why));
         return;
       }
       keys.push(...router.keysOf(command));
@@ -89,7 +89,7 @@ export class Transactions {
     const shard = owners[0] ?? router.any();
     if (owners.some((owner) => owner !== shard)) {
       const names = owners.map(({ name }) => name);
-      for (const each of held) each.reject(new CrossShardError(router.service, 'multi', keys, names));
+      for (const each of held) refuse(each, new CrossShardError(router.service, 'multi', keys, names));
       return;
     }
     shard.sendTogether(held);

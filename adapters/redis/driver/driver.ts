@@ -116,12 +116,5 @@ export type { ConnectionErrors } from './connection.js';
 export { connectTo } from './connection.js';
 export * from './inside.js';
 export * from './own-command.js';
+export { refuse, refuseAll } from './refuse.js';
 export { Command, Redis, type RedisOptions };
-
-/**
- * Rejects each with its own error object: in a transaction, ioredis writes the others into that of
- * EXEC.
- */
-export function refuseAll(commands: readonly Command[], refusal: () => Error): void {
-  for (const command of commands) command.reject(refusal());
-}

@@ -1,5 +1,5 @@
 import { shardUnavailable, unroutable } from '../common/errors.js';
-import { type Command, refuseAll } from '../driver/driver.js';
+import { type Command, refuse, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
 import type { Held } from './held.js';
 import { enterNamespace, type KeyFinder } from './key-names.js';
@@ -71,11 +71,11 @@ export class NamespacedTarget implements Target {
   #send(command: Command, blocking: boolean): void {
     const namespace = this.#namespace();
     const refusal = this.refusal();
-    if (refusal !== undefined) command.reject(refusal);
+    if (refusal !== undefined) refuse(command, refusal);
     else if (namespace === undefined) this.#held.add([command], { target: this, blocking }, !blocking);
     else {
       const why = this.#enter(command, namespace);
-      if (why !== undefined) command.reject(unroutable(this.#host.service, command.name, why));
+      if (why !== undefined) refuse(command, unroutable(this.#host.service, command.name, why));
       else if (blocking) this.shard.blocking.send(command);
       else this.shard.send(command);
       if (empties(command)) this.#host.emptied(this.shard);

@@ -1,5 +1,5 @@
 import { shardReadOnly, shardUnavailable } from '../common/errors.js';
-import { type Command, refuseAll } from '../driver/driver.js';
+import { type Command, refuse, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';
 import { isOut, type ShardState } from '../shards/state.js';
 import { isRead } from './read-commands.js';
@@ -51,13 +51,13 @@ export class ReplicaTarget implements Target {
   #send(command: Command, blocking: boolean): void {
     if (this.#standing) to(this.shard, command, blocking);
     else if (!isRead(command.name.toLowerCase(), command.args)) {
-      command.reject(shardReadOnly(this.#service, this.name));
+      refuse(command, shardReadOnly(this.#service, this.name));
     } else {
       const replica = this.#inState('up') ?? this.#inState('connecting');
       if (replica !== undefined) to(replica, command, blocking);
       // It is a replica itself now.
       else if (this.shard.state === 'demoted') toDemoted(this.shard, command, blocking);
-      else command.reject(shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
+      else refuse(command, shardUnavailable(this.#service, this.name, 'is down, and none of its replicas answers'));
     }
   }
 }

@@ -13,7 +13,8 @@ export function ask(service: string, shard: Shard, name: string, args: readonly 
     };
     const refusal = shard.refusal();
     if (refusal !== undefined) {
-      refuse(refusal);
+      // A caller may try again at once.
+      setImmediate(refuse, refusal);
       return;
     }
     const command = rawCommand(name, args);

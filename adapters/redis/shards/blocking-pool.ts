@@ -8,6 +8,7 @@ import {
   ownCommand,
   type Redis,
   type RedisOptions,
+  refuse,
 } from '../driver/driver.js';
 import type { ShardCounts } from './shard-counts.js';
 import { type Unblocker, unblock } from './unblock.js';
@@ -78,7 +79,7 @@ export class BlockingPool {
       return;
     }
     this.#connector.counts.refused++;
-    command.reject(refusal);
+    refuse(command, refusal);
   }
 
   /** The same, whatever the state of the shard: for reads of one that is a replica now. */
@@ -91,7 +92,7 @@ export class BlockingPool {
       const message =
         `${this.#limit} blocking commands wait on shard '${this.#connector.name}' already ` +
         '(maxBlockingConnections). Nothing was sent.';
-      command.reject(new FairleadError('FAIRLEAD_NO_CONNECTION', message, { endpoint: this.#connector.name }));
+      refuse(command, new FairleadError('FAIRLEAD_NO_CONNECTION', message, { endpoint: this.#connector.name }));
     }
   }
 

@@ -9,6 +9,7 @@ import {
   ownCommand,
   type Redis,
   type RedisOptions,
+  refuse,
   refuseAll,
   waitingOn,
 } from '../driver/driver.js';
@@ -214,7 +215,7 @@ export class Shard implements Target {
     if (refusal === undefined) this.connection.sendCommand(command);
     else {
       this.#calls.refused();
-      command.reject(refusal);
+      refuse(command, refusal);
     }
   }
 
