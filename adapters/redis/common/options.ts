@@ -107,9 +107,9 @@ export interface HandoverOptions {
   readonly maxValueBytes?: number | undefined;
   /**
    * What is brought before a script (EVAL, EVALSHA, FCALL), and SORT with patterns, whose keys have
-   * a `{tag}`. Default `tag`: all keys with that tag, as a script may make up names of keys. `keys`:
-   * those that it declares; for scripts that name no others. Costs one look over all names of the
-   * owner before for the tags that are wanted meanwhile.
+   * a `{tag}`. Default `tag`: all keys with that tag, as a script may make up names of keys.
+   * `keys`: those that it declares; for scripts that name no others. Costs one look over all names
+   * of the owner before for the tags that are wanted meanwhile.
    */
   readonly scripts?: 'tag' | 'keys' | undefined;
   /**

@@ -182,7 +182,7 @@ export class KeyCarrier {
     return gone;
   }
 
-  /** For a command that may name it: the command is what others wait for, so this waits for none. */
+  /** For a command that may name it. The command is what others wait for: this waits for none. */
   async #bringTagged(key: Buffer, from: Shard): Promise<void> {
     if (this.#reserved.has(key)) return;
     const id = idOf(key);

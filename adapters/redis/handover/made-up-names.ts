@@ -5,7 +5,7 @@ import { hashedPart } from '../shards/placement.js';
 
 const SCRIPTS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'eval_ro', 'evalsha_ro', 'fcall', 'fcall_ro']);
 
-/** Whether the command may name keys that are none of its arguments: a script, a pattern of SORT. */
+/** Whether it may name keys that are none of its arguments: a script, a pattern of SORT. */
 export function makesUpNames({ name, args }: Command): boolean {
   // The longest of them is `evalsha_ro`; most commands are shorter than the shortest, or longer.
   if (name.length < 4 || name.length > 10) return false;
