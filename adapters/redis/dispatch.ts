@@ -3,9 +3,9 @@ import type { Clock, Service } from '../../src/index.js';
 import { Router } from './commands/router.js';
 import { Subscriptions } from './commands/subscriptions.js';
 import { Transactions } from './commands/transactions.js';
-import { shardUnavailable, undiscovered, unlisted } from './common/errors.js';
+import { noShards, shardUnavailable, undiscovered, unlisted } from './common/errors.js';
 import type { ShardedSettings } from './common/options.js';
-import { type Command, type RedisOptions, refuse, type WriteableStream } from './driver/driver.js';
+import { type Command, type RedisOptions, refuse, refuseAll, type WriteableStream } from './driver/driver.js';
 import { PendingCommands } from './shards/pending-commands.js';
 import type { ShardSet } from './shards/shard-set.js';
 
@@ -68,8 +68,9 @@ export class Dispatch {
 
   /** Decides anew where what was taken goes: a command, or a transaction as a whole. */
   again(commands: readonly Command[]): void {
-    if (commands.length > 1) this.#transactions.route(commands);
-    else this.router.route(commands[0]!);
+    if (commands.length === 1) this.take(commands[0]!);
+    else if (this.#host.currentSet().shards.length > 0) this.#transactions.route(commands);
+    else refuseAll(commands, () => noShards(this.#host.own.service, this.#host.service.discovery.error));
   }
 
   /** There are other shards, or some at last. */

@@ -98,7 +98,6 @@ export class ShardedRedis extends Redis {
       own.handover &&
       new Handover({
         ...host,
-        again: (commands) => this.#dispatch.again(commands),
         routes: this.#policy,
         release: (shards) => this.#leave(shards),
         recall: (noted, named) => this.#topology.recall(noted, named),
@@ -327,7 +326,7 @@ export class ShardedRedis extends Redis {
       current: () => this.#set,
       keysOf: (command) => this.#dispatch.router.keysOf(command),
       placesOf: (command) => this.#dispatch.router.placesOf(command),
-      route: (command) => this.#dispatch.take(command),
+      again: (commands) => this.#dispatch.again(commands),
       error: (error) => this.#heard('error', error),
     };
   }

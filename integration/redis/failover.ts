@@ -53,7 +53,14 @@ export function describeFailover(version: string): void {
       await allUp(over);
       await servers.servers[2]!.kill();
       await expect.poll(() => stateOf(over, 's2'), { interval: 1 }).not.toBe('up');
-      expect(await redis.get(key)).toBeNull();
+      const [alone, together] = await Promise.all([redis.get(key), redis.multi().set(key, 'm').get(key).exec()]);
+      expect([alone, together]).toEqual([
+        null,
+        [
+          [null, 'OK'],
+          [null, 'm'],
+        ],
+      ]);
       expect(await redis.set(key, 'x')).toBe('OK');
       await servers.servers[2]!.restart();
       await reached(over, 's2', 'up');

@@ -94,8 +94,8 @@ export class CacheShard implements Routes {
 
   /** What waits goes where the ring leads now. */
   rerouteHeld(): void {
-    const { own, route } = this.#host;
-    reroute(this.#held, own.service, this.listing, route);
+    const { own, again } = this.#host;
+    reroute(this.#held, own.service, this.listing, again);
   }
 
   /** It is not part of the client any longer. */

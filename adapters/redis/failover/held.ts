@@ -21,14 +21,15 @@ export function release(held: Held): void {
   }
 }
 
-/**
- * Sends all elsewhere. What is for this shard alone (`keyless`), or belongs to a transaction that
- * was checked as a whole, cannot go elsewhere and fails.
- */
-export function reroute(held: Held, service: string, keyless: Target, route: (command: Command) => void): void {
+/** Sends all elsewhere, a transaction as a whole. What is for this shard alone (`keyless`) fails. */
+export function reroute(
+  held: Held,
+  service: string,
+  keyless: Target,
+  again: (commands: readonly Command[]) => void,
+): void {
   for (const { commands, via } of held.takeAll()) {
-    const [command] = commands;
-    if (via.target !== keyless && commands.length === 1) route(command!);
+    if (via.target !== keyless) again(commands);
     else refuseAll(commands, () => shardUnavailable(service, via.target.name, 'is down'));
   }
 }

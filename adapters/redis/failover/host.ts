@@ -11,7 +11,7 @@ export interface FailoverHost extends KeyFinder {
   readonly random: Random;
   readonly commandTimeoutMs: number | undefined;
   current(): ShardSet;
-  /** Decides anew where a command goes. */
-  route(command: Command): void;
+  /** Decides anew where a command, or a transaction as a whole, goes. */
+  again(commands: readonly Command[]): void;
   error(error: Error): void;
 }

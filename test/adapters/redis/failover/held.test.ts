@@ -55,7 +55,7 @@ describe('commands that are held', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('go elsewhere, except for transactions and what is for this shard alone', async () => {
+  it('go elsewhere, transactions as a whole, except for what is for this shard alone', async () => {
     const held = holding(10, undefined, new ManualClock());
     const { target } = recorder();
     const listing = recorder().target;
@@ -66,11 +66,9 @@ describe('commands that are held', () => {
     held.add(block, { target, blocking: false });
     held.add([command('get', 'b')], { target, blocking: false });
     const routed: string[] = [];
-    reroute(held, 'cache', listing, (each) => void routed.push(String(each.args[0])));
-    expect(routed).toEqual(['a', 'b']);
-    for (const each of [alone, ...block]) {
-      await expect(each.promise).rejects.toMatchObject({ code: 'FAIRLEAD_SHARD_UNAVAILABLE', endpoint: 's1' });
-    }
+    reroute(held, 'cache', listing, (all) => void routed.push(all.map(({ name, args }) => name + args[0]).join(' ')));
+    expect(routed).toEqual(['geta', 'multiundefined seta execundefined', 'getb']);
+    await expect(alone.promise).rejects.toMatchObject({ code: 'FAIRLEAD_SHARD_UNAVAILABLE', endpoint: 's1' });
   });
 
   it('fail at once when the client is closed, and leave no timer', async () => {

@@ -32,7 +32,7 @@ class Client {
       current: () => this.#set,
       keysOf,
       placesOf: () => undefined,
-      route: (command) => this.#set.ownerOf(command.args[0] as string).send(command),
+      again: ([command]) => this.#set.ownerOf(command!.args[0] as string).send(command!),
       error: (error) => void this.errors.push(error),
     });
     this.#set = setOf(0, [], this.failover);
