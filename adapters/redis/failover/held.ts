@@ -21,7 +21,7 @@ export function release(held: Held): void {
   }
 }
 
-/** Sends all elsewhere, a transaction as a whole. What is for this shard alone (`keyless`) fails. */
+/** Sends all elsewhere, transactions as a whole. What is for this shard alone (`keyless`) fails. */
 export function reroute(
   held: Held,
   service: string,
