@@ -129,7 +129,13 @@ export class TokenDialog extends Dialog {
     const form = h(
       'form',
       { onsubmit: take },
-      h('p', {}, 'What createAdmin() was given as `token`. It stays in this tab, and is sent with changes.'),
+      h(
+        'p',
+        {},
+        'What createAdmin() was given as ',
+        h('code', {}, 'token'),
+        '. It stays in this tab, and is sent with changes.',
+      ),
       h('label', {}, 'Token', input),
       h('footer', {}, h('button', { type: 'submit', class: 'main' }, 'Use')),
     );
