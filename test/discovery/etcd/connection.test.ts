@@ -40,7 +40,7 @@ describe('the address of a member', () => {
     expect(tls !== undefined).toBe(isSecure);
   });
 
-  it.each(['', 'ftp://a:1', 'a b', 'http://', 'a:1/path', 'a:1?x=1', 'a:1#x', 'a:99999999'])(
+  it.each(['', 'ftp://a:1', 'xhttp://a:1', 'a b', 'http://', 'a:1/path', 'a:1?x=1', 'a:1#x', 'a:99999999'])(
     'is refused where it is %j',
     (address) => {
       expect(() => read({ address })).toThrow(/it\.address is .*: allowed is (host:port, http|an address)/);
