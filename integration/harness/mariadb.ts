@@ -171,6 +171,9 @@ function serverArgs(id: number, port: number): string[] {
     '--log-bin=binlog',
     '--log-slave-updates=ON',
     '--gtid-strict-mode=ON',
+    // Otherwise the end of a session that has a temporary table is written to the binary log, also by
+    // a server that was demoted meanwhile: it could not follow its successor any more.
+    '--binlog-format=ROW',
     '--max-connections=200',
     // Without last_gtid, which is not tracked by default, a client cannot read its own writes from
     // a replica.

@@ -43,6 +43,8 @@ export class MysqlWorld implements PartWorld {
   #behind: NodeJS.Timeout | undefined;
   /** Changes of roles, one at a time. */
   #changes: Promise<unknown> = Promise.resolve();
+  /** The one that is not over, also where nothing waits for it any more. */
+  #change: Promise<void> | undefined;
 
   private constructor(
     topology: SqlTopology<SqlServer>,
@@ -134,7 +136,7 @@ export class MysqlWorld implements PartWorld {
         return nothing;
       case 'full':
         await this.#tell(server, 'SET GLOBAL max_connections = 5');
-        return () => this.#tell(server, 'SET GLOBAL max_connections = 200');
+        return () => this.#makeRoom(server);
       default:
         // Who is logged in stays; who is not is refused. A replica's users cannot be changed.
         return this.#lockOut(this.#topology.primary);
@@ -198,9 +200,25 @@ export class MysqlWorld implements PartWorld {
     await within(server.sql(sql), 3_000).catch(() => {});
   }
 
+  /** Until it is done: where a server is full, its administrator may be refused as well. */
+  async #makeRoom(server: SqlServer): Promise<void> {
+    for (let tries = 0; tries < 100 && server.running; tries++) {
+      const made = within(server.sql('SET GLOBAL max_connections = 200'), 3_000);
+      if (await made.then(isDone, isNotDone)) return;
+      await sleep(100);
+    }
+  }
+
   #exclusively(act: () => Promise<void>): Promise<void> {
-    // One that is not over goes on in the background, and would make a second primary.
-    const done = this.#changes.then(() => within(act(), 25_000)).catch(() => {});
+    const change = async (): Promise<void> => {
+      // It goes on in the background: another one beside it would make a second primary.
+      if (this.#change !== undefined) return;
+      this.#change = act().finally(() => {
+        this.#change = undefined;
+      });
+      await within(this.#change, 25_000);
+    };
+    const done = this.#changes.then(change).catch(() => {});
     this.#changes = done;
     return done;
   }
@@ -212,8 +230,10 @@ export class MysqlWorld implements PartWorld {
       if (!server.running) await server.restart();
       await server.resume();
       await this.#relays[i]!.pass();
-      await this.#tell(server, 'SET GLOBAL max_connections = 200');
+      await this.#makeRoom(server);
     }
+    // What a frozen server held up can end now.
+    if (this.#change !== undefined) await within(this.#change, 30_000).catch(() => {});
     const { primary, replicas } = this.#topology;
     await primary.setReadOnly(false);
     for (const server of this.#lockedOut) {
@@ -254,6 +274,9 @@ export class MysqlWorld implements PartWorld {
     await this.#topology[Symbol.asyncDispose]();
   }
 }
+
+const isDone = (): boolean => true;
+const isNotDone = (): boolean => false;
 
 function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
