@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type RolldownOptions } from 'rolldown';
+import { shortLines } from './.ci/break-lines.js';
 import { buildPage } from './adapters/admin/build-page.js';
 
 /**
  * The published JavaScript: one file for each subpath export and the chunks they share, with source
- * maps, minified but for the names of functions and classes, which stack traces show. Importing the
- * sources file by file costs eight times as much as these (measure it: `npm run bench -- import`).
+ * maps, minified but for the names of functions and classes, which stack traces show, and for some
+ * ends of lines. Importing the sources file by file costs eight times as much as these (measure it: `npm run bench -- import`).
  * The declarations come from tsc.
  */
 type Export = string | { readonly 'fairlead-source': string; readonly default: string };
@@ -34,7 +35,7 @@ const doors: RolldownOptions = defineConfig({
   external: /^[^./]/,
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'es2023' },
-  plugins: [adminPage],
+  plugins: [adminPage, shortLines()],
   output: {
     dir: 'dist',
     format: 'esm',
@@ -68,7 +69,7 @@ const command: RolldownOptions = defineConfig({
   input: { 'cli/main': './cli/main.ts' },
   platform: 'node',
   external: /^[^./]/,
-  plugins: [adminPage],
+  plugins: [adminPage, shortLines()],
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'es2023' },
   output: {
