@@ -27,6 +27,22 @@ describe.each(VERSIONS)('etcd %s with authentication', (version) => {
     );
   });
 
+  it('may begin to ask for a login while programs that have one are at work', async () => {
+    await using etcd = await startEtcd({ version });
+    const { lists } = clientOf(etcd, etcd.login);
+    await using registrar = etcdRegistrar({ address: etcd.address, ...etcd.login, ttlMs: 2_000 });
+    const registration = await registrar.register({ service: 'users', id: 'a', host: '127.0.0.1', port: 5_001 });
+    const failures: Error[] = [];
+    registration.on('error', (error) => failures.push(error));
+    await lists('a');
+    await etcd.enableAuth('users/');
+    await etcd.endLeases();
+    await until('it is put anew', async () => 'users/a' in (await etcd.range('users/')));
+    await etcd.put('users/b', naming('127.0.0.1:5002'));
+    await lists('a', 'b');
+    expect([registration.status, failures]).toEqual(['registered', []]);
+  });
+
   it('says what is missing: a user, the password, the right', async () => {
     await using etcd = await startEtcd({ version });
     const password = await etcd.enableAuth('users/');

@@ -121,6 +121,9 @@ export class Etcd extends Server {
       });
   }
 
+  /** What `app` logs in with once `enableAuth` was called. */
+  readonly login: { readonly user: 'app'; readonly password: string } = { user: 'app', password: ETCD_USERS.app };
+
   /** From now on it asks who calls; the harness calls as root. The password of `app`. */
   async enableAuth(prefix: string): Promise<string> {
     for (const [name, password] of Object.entries(ETCD_USERS)) {

@@ -269,10 +269,14 @@ function pathOf(method: string): string {
   return `/etcdserverpb.${method}`;
 }
 
-/** The token is over, or older than the last change of users and roles. */
+/**
+ * The token is over, or older than the last change of users and roles, or there was none: the
+ * cluster wanted no login when it was asked for one.
+ */
 function isTokenRefused(thrown: unknown): boolean {
   if (!(thrown instanceof RefusedByEtcd)) return false;
-  return thrown.status === Status.unauthenticated || /revision of auth store is old/.test(thrown.message);
+  if (thrown.status === Status.unauthenticated) return true;
+  return /revision of auth store is old|user name is empty/.test(thrown.message);
 }
 
 function hint(details: string, user: string | undefined): string {
