@@ -4,6 +4,12 @@ import { type Command, Exit, given, givenNumber, isJson, UsageError } from './co
 import { readDocument } from './document.js';
 import { styled } from './terminal.js';
 
+/** Why the version before stays in force, though the file says another. */
+const HELD = {
+  storm: 'the file changed three times within a minute: it is read when it has not for 2 s',
+  rolled_back: 'the file has a version that was rolled back: it is left alone for 10 minutes',
+} as const;
+
 export const command: Command = {
   usage: 'FILE [--port N] [--host ADDRESS] [--page N]',
   about:
@@ -25,6 +31,7 @@ export const command: Command = {
     await config.ready();
     config.on('refused', ({ error }) => io.err(`${error.message}\n`));
     config.on('applied', ({ number }) => io.err(`version ${number} is in force\n`));
+    config.on('held', ({ reason }) => io.err(`${HELD[reason]}\n`));
     const gateway = createGateway(mesh, { routes: [] });
     gateway.follow(config);
     const host = given(input, 'host') ?? '127.0.0.1';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { consecutiveFailures, createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
 import { createAdmin } from 'fairlead/admin';
 import { createGateway } from 'fairlead/gateway';
@@ -318,5 +318,21 @@ describe('gateway', () => {
     expect((await ended).code).toBe(130);
     const { code, out } = await piped(['gateway', good()]);
     expect([code, out.includes('has no gateway.routes')]).toEqual([2, true]);
+  });
+
+  it('says why a file that changed is not in force yet', async () => {
+    const route = (path: string): string =>
+      JSON.stringify({
+        resolver: { static: { users: [] } },
+        gateway: { routes: [{ match: { path }, service: 'users' }] },
+      });
+    const path = file('gateway.json', route('/1'));
+    const child = startInTerminal(['gateway', path, '--port', '0']);
+    const said = untilSaid(child, /three times within a minute: it is read when it has not for 2 s.*version 3/s);
+    let next = 2;
+    child.stdout!.on('data', (chunk: Buffer) => {
+      if (/listening|in force/.test(chunk.toString()) && next < 4) writeFileSync(path, route(`/${next++}`));
+    });
+    expect((await said).code).toBe(130);
   });
 });

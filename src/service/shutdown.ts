@@ -59,9 +59,8 @@ export async function windDown(
   );
   if (drain === undefined) return;
   const leftMs = Math.max(0, endMs - clock.now());
-  await orWarn('drain() of close() failed', () =>
-    withTimeout(clock, leftMs, Promise.resolve().then(drain), () => new Error(`it was not ready within ${leftMs} ms`)),
-  );
+  const late = (): Error => new Error(`it was not ready within ${Math.round(leftMs)} ms`);
+  await orWarn('drain() of close() failed', () => withTimeout(clock, leftMs, Promise.resolve().then(drain), late));
 }
 
 /** A registrar takes no longer deadline. */
