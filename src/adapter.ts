@@ -47,6 +47,7 @@ export { WireReader, WireType, WireWriter } from './runtime/wire.js';
 export { type CallCounter, callCounter } from './service/call-counter.js';
 export { type CallPlanning, callPlanning } from './service/call-planning.js';
 export { type CallRoute, routeOf } from './service/call-route.js';
+export { checkMesh } from './service/check-mesh.js';
 export { Connecting, type ConnectingContext } from './service/connecting.js';
 export type { MeshPart, PartExplainer, PartQuestion, Unreachable } from './service/mesh-part.js';
 export { isUnlisted } from './service/readiness.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import { optionReaders } from '../../src/adapter.js';
+import { checkMesh, optionReaders } from '../../src/adapter.js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { LiveAdmin, type Respond } from './live-admin.js';
 import { type AdminOptions, readAdminOptions } from './options.js';
@@ -40,6 +40,7 @@ export interface Admin extends AsyncDisposable {
  * ```
  */
 export function createAdmin(mesh: Mesh, options?: AdminOptions): Admin {
+  checkMesh('createAdmin', mesh);
   return new ListeningAdmin(mesh, options);
 }
 

@@ -13,6 +13,7 @@ import {
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect';
+import { checkMesh } from '../../src/adapter.js';
 import {
   type CallOptions,
   type Endpoint,
@@ -52,6 +53,7 @@ export interface FairleadTransport extends Transport, Disposable {
  * cause is a FairleadError.
  */
 export function createFairleadTransport(mesh: Mesh, options: FairleadTransportOptions): FairleadTransport {
+  checkMesh('createFairleadTransport', mesh);
   const read = readTransportOptions(options);
   return new ServiceTransport(mesh, mesh.service(read.service), read);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Matched, type RouteSettings, readRoutes } from '../../src/adapter.js';
+import { checkMesh, type Matched, type RouteSettings, readRoutes } from '../../src/adapter.js';
 import type { ConfigStore } from '../../src/config/index.js';
 import { type Clock, FairleadError, type Mesh, type Random, type Route } from '../../src/index.js';
 import { RepeatLedger } from '../http/index.js';
@@ -87,6 +87,7 @@ export interface Gateway extends AsyncDisposable {
  * Throws FAIRLEAD_INVALID_OPTION.
  */
 export function createGateway(mesh: Mesh, options: GatewayOptions): Gateway {
+  checkMesh('createGateway', mesh);
   return new LiveGateway(mesh, readGatewayOptions(options));
 }
 

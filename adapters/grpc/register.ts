@@ -1,4 +1,5 @@
 import { experimental } from '@grpc/grpc-js';
+import { checkMesh } from '../../src/adapter.js';
 import type { Explanation, Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding, type ChannelCommons } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
@@ -47,6 +48,7 @@ export interface GrpcRegistration extends Disposable {
  * that is wrong makes the constructor of the client throw.
  */
 export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistration {
+  checkMesh('registerGrpc', mesh);
   const read = readGrpcOptions(options);
   const { scheme } = read;
   checkPolicies(mesh, read);

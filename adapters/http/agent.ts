@@ -5,6 +5,7 @@ import {
   Connecting,
   type ConnectingContext,
   callPlanning,
+  checkMesh,
   judgeAfter,
   optionReaders,
   tlsSwitch,
@@ -45,6 +46,7 @@ const service: Reader<string> = (value, name) => {
  * repeat. Throws FAIRLEAD_INVALID_OPTION.
  */
 export function createAgent(mesh: Mesh, options: HttpAgentOptions): HttpAgent {
+  checkMesh('createAgent', mesh);
   const settings = readOptions<AgentSettings>('createAgent', options, {
     service,
     tls: tlsSwitch,

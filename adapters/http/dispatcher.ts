@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { Agent, Dispatcher } from 'undici';
-import { BoundedMap, callCounter, callPlanning } from '../../src/adapter.js';
+import { BoundedMap, callCounter, callPlanning, checkMesh } from '../../src/adapter.js';
 import { FairleadError, type Mesh } from '../../src/index.js';
 import { EndpointPools } from './endpoint-pools.js';
 import { Exchange } from './exchange.js';
@@ -27,6 +27,7 @@ const MAX_ORIGINS = 1_000;
  * FAIRLEAD_INVALID_OPTION.
  */
 export function createDispatcher(mesh: Mesh, options?: HttpOptions): Dispatcher {
+  checkMesh('createDispatcher', mesh);
   return new MeshDispatcher(mesh, readHttpOptions(options));
 }
 

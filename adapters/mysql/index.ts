@@ -1,4 +1,5 @@
 import type { Pool, PoolConnection, PoolOptions, SslOptions } from 'mysql2';
+import { checkMesh } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import type { ReplicatedPoolApi, RoutedConnection, RoutedQueries } from './api.js';
 import type { Password } from './common/driver-options.js';
@@ -55,6 +56,7 @@ export type ReplicatedMysqlPool = ReplicatedPoolApi &
  * Sequelize: `dialectModule`.
  */
 export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<string, unknown> {
+  checkMesh('createDriver', mesh);
   return new OrmDriver(mesh, options as unknown as Readonly<Record<string, unknown>>).module();
 }
 
@@ -67,5 +69,6 @@ export function createDriver(mesh: Mesh, options: CreatePoolOptions): Record<str
  * ```
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPool {
+  checkMesh('createPool', mesh);
   return new ReplicatedPool(mesh, options) as unknown as ReplicatedMysqlPool;
 }

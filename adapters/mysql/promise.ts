@@ -1,4 +1,5 @@
 import type { Pool, PoolConnection } from 'mysql2/promise';
+import { checkMesh } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import type { ReplicatedPoolApi, RoutedPromiseConnection, RoutedPromiseQueries } from './api.js';
 import type { Consistency, RouteChoice } from './common/options.js';
@@ -38,6 +39,7 @@ export type ReplicatedMysqlPromisePool = ReplicatedPoolApi &
  * `createPool` of `fairlead/mysql`.
  */
 export function createPool(mesh: Mesh, options: CreatePoolOptions): ReplicatedMysqlPromisePool {
+  checkMesh('createPool', mesh);
   const callbackPool = createCallbackPool(mesh, options);
   const pool = promisePool(callbackPool, Promise) as ReplicatedMysqlPromisePool;
   callbackPool.on('status', (status) => pool.emit('status', status));

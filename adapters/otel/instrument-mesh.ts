@@ -1,5 +1,5 @@
 import type { MeterProvider } from '@opentelemetry/api';
-import { optionReaders } from '../../src/adapter.js';
+import { checkMesh, optionReaders } from '../../src/adapter.js';
 import type { CallMessage, Mesh } from '../../src/index.js';
 import { followChannels } from './followed-channels.js';
 import { GrpcMetrics } from './grpc-metrics.js';
@@ -21,6 +21,7 @@ export interface InstrumentMeshOptions {
  * ```
  */
 export function instrumentMesh(mesh: Mesh, options: InstrumentMeshOptions): () => void {
+  checkMesh('instrumentMesh', mesh);
   const { meterProvider } = optionReaders.readOptions<InstrumentMeshOptions>('instrumentMesh', options, {
     meterProvider: (value, name) => {
       if (typeof (value as MeterProvider | undefined)?.getMeter === 'function') return value as MeterProvider;

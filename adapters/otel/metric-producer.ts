@@ -1,4 +1,4 @@
-import { optionReaders } from '../../src/adapter.js';
+import { checkMesh, optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
 import { conventionMetrics } from './convention-metrics.js';
@@ -43,6 +43,7 @@ export interface FairleadMetricProducer extends Disposable {
  * ```
  */
 export function fairleadMetricProducer(mesh: Mesh, options?: MetricProducerOptions): FairleadMetricProducer {
+  checkMesh('fairleadMetricProducer', mesh);
   const { integer, readOptions } = optionReaders;
   const { maxEndpoints } = readOptions<Required<MetricProducerOptions>>('fairleadMetricProducer', options, {
     maxEndpoints: integer(100, 0, 100_000),

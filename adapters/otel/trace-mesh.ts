@@ -6,7 +6,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
-import { optionReaders, setUntraced, traceService } from '../../src/adapter.js';
+import { checkMesh, optionReaders, setUntraced, traceService } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { SpanTracer } from './span-tracer.js';
 
@@ -34,6 +34,7 @@ export interface TraceMeshOptions {
  * ```
  */
 export function traceMesh(mesh: Mesh, options?: TraceMeshOptions): () => void {
+  checkMesh('traceMesh', mesh);
   const { tracerProvider } = optionReaders.readOptions<{ tracerProvider: TracerProvider | undefined }>(
     'traceMesh',
     options,

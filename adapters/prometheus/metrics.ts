@@ -1,4 +1,4 @@
-import { optionReaders } from '../../src/adapter.js';
+import { checkMesh, optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import { type MeshFigures, meshFigures } from '../../src/monitor/index.js';
 import { describedFamilies } from './described-families.js';
@@ -65,6 +65,7 @@ const FRESH_MS = 100;
  * ```
  */
 export function prometheusMetrics(mesh: Mesh, options?: PrometheusOptions): PrometheusMetrics {
+  checkMesh('prometheusMetrics', mesh);
   const { callback, integer, invalidOption, readOptions } = optionReaders;
   return new LiveMetrics(
     mesh,

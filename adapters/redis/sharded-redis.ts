@@ -1,3 +1,4 @@
+import { checkMesh } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { monitorAll } from './commands/monitor.js';
 import { noShards } from './common/errors.js';
@@ -76,6 +77,7 @@ export class ShardedRedis extends Redis {
    * set.
    */
   constructor(mesh: Mesh, options: ShardedRedisOptions) {
+    checkMesh('ShardedRedis', mesh);
     const { own, driver } = readShardedOptions(options, mesh.random);
     super({ ...driver, lazyConnect: true } as DriverOptions);
     this.options.lazyConnect = driver.lazyConnect ?? false;

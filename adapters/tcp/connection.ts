@@ -5,6 +5,7 @@ import {
   Connecting,
   callCounter,
   callPlanning,
+  checkMesh,
   currentRoutingKey,
   forgetAbort,
   optionReaders,
@@ -74,6 +75,7 @@ export function createConnection(
 ): Promise<TLSSocket>;
 export function createConnection(mesh: Mesh, options: TcpConnectionOptions): Promise<Socket>;
 export function createConnection(mesh: Mesh, options: TcpConnectionOptions): Promise<Socket> {
+  checkMesh('createConnection', mesh);
   const settings = readOptions<Settings>('createConnection', options, {
     service: serviceName,
     tls: tlsSwitch,

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { type ConnectingContext, callPlanning } from '../../src/adapter.js';
+import { type ConnectingContext, callPlanning, checkMesh } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Timer } from '../../src/index.js';
 import { type CloseOptions, Closing } from './common/closing.js';
 import { type ProxySettings, readProxyOptions, type TcpClient, type TcpProxyOptions } from './proxy/options.js';
@@ -28,6 +28,7 @@ export interface TcpProxy extends AsyncDisposable {
  * ```
  */
 export function createTcpProxy(mesh: Mesh, options: TcpProxyOptions): TcpProxy {
+  checkMesh('createTcpProxy', mesh);
   return new LiveTcpProxy(mesh, readProxyOptions(options));
 }
 

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { type AddressInfo, isIPv4 } from 'node:net';
+import { checkMesh } from '../../src/adapter.js';
 import {
   type AcquireRequest,
   type Clock,
@@ -39,6 +40,7 @@ export interface UdpProxy extends AsyncDisposable {
  * ```
  */
 export function createUdpProxy(mesh: Mesh, options: UdpProxyOptions): UdpProxy {
+  checkMesh('createUdpProxy', mesh);
   return new LiveUdpProxy(mesh, readUdpOptions(options));
 }
 

@@ -135,7 +135,8 @@ const string: Reader<string | undefined> = optional((value, name) => {
   throw invalidOption(name, value, 'a string');
 });
 
-const abortSignal: Reader<AbortSignal | undefined> = optional((value, name) => {
+/** Also of `ready()`. */
+export const abortSignal: Reader<AbortSignal | undefined> = optional((value, name) => {
   const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return value as AbortSignal;
   throw invalidOption(name, value, 'an AbortSignal');

@@ -7,6 +7,7 @@ import { FairleadError, toError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
 import type { PreparedChange } from '../service/change.js';
+import { checkMesh } from '../service/check-mesh.js';
 import { Comparison } from './comparison.js';
 import type { ApplyOptions, ConfigStore } from './contract.js';
 import { type ConfigChange, diffDocuments, diffReferences, hashDocument } from './diff.js';
@@ -37,6 +38,7 @@ const PATIENCE_MS = 5_000;
  * ```
  */
 export function createConfigStore(mesh: Mesh, options?: ConfigStoreOptions): ConfigStore {
+  checkMesh('createConfigStore', mesh);
   return new LiveStore(mesh, options);
 }
 

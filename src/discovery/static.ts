@@ -1,6 +1,7 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { whenAborted } from '../runtime/abort-audience.js';
 import { FairleadError } from '../runtime/errors.js';
+import { invalidOption } from '../runtime/options.js';
 import { readEndpoint, readEndpointLists } from './endpoint-input.js';
 import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
 import { tell } from './tell.js';
@@ -68,5 +69,7 @@ class StaticLists implements StaticResolver {
 }
 
 function readList(service: string, endpoints: readonly EndpointInput[]): readonly EndpointSpec[] {
+  if (!Array.isArray(endpoints))
+    throw invalidOption(`staticResolver.update('${service}')`, endpoints, 'an array of endpoints');
   return endpoints.map((endpoint, index) => readEndpoint(endpoint, `staticResolver.${service}[${index}]`));
 }

@@ -3,6 +3,7 @@ import type { Mesh } from '../mesh.js';
 import { BoundedMap } from '../runtime/bounded-map.js';
 import type { Timer } from '../runtime/clock.js';
 import { invalidOption, number, readOptions, withoutCredentials } from '../runtime/options.js';
+import { checkMesh } from '../service/check-mesh.js';
 import type { Service } from '../service/contract.js';
 import type { NewsMessage } from '../telemetry/news.js';
 
@@ -64,6 +65,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
  * ```
  */
 export function logMesh(mesh: Mesh, logger: MeshLogger, options?: LogMeshOptions): () => void {
+  checkMesh('logMesh', mesh);
   const settings = readOptions<LogSettings>('logMesh', options, {
     gatherMs: number(1_000, 0, 60_000),
     againMs: number(60_000, 0, 86_400_000),

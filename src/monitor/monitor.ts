@@ -3,6 +3,7 @@ import type { Mesh } from '../mesh.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
 import { SafeEmitter } from '../runtime/emitter.js';
+import { checkMesh } from '../service/check-mesh.js';
 import type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
 import { type MeshHealth, meshHealth, whileDraining } from './health.js';
@@ -83,6 +84,7 @@ const alertChannel = channel('fairlead:alert');
  * ```
  */
 export function monitorMesh(mesh: Mesh, options?: MonitorOptions): MeshMonitor {
+  checkMesh('monitorMesh', mesh);
   return new LiveMonitor(mesh, options);
 }
 

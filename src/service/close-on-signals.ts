@@ -1,4 +1,5 @@
-import { toError } from '../runtime/errors.js';
+import { constants } from 'node:os';
+import { FairleadError, toError } from '../runtime/errors.js';
 import { invalidOption, type Reader, readOptions, unchecked } from '../runtime/options.js';
 import { type CloseOptions, readClose } from './shutdown.js';
 
@@ -12,9 +13,13 @@ interface Closable {
   close(options?: CloseOptions): Promise<void>;
 }
 
+/** No process hears of these. */
+const UNHEARD: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP']);
+
 const signalNames: Reader<readonly NodeJS.Signals[]> = (value, name) => {
   if (value === undefined) return ['SIGTERM', 'SIGINT'];
-  const isName = (each: unknown): boolean => typeof each === 'string' && /^SIG[A-Z0-9]+$/.test(each);
+  const isName = (each: unknown): boolean =>
+    typeof each === 'string' && Object.hasOwn(constants.signals, each) && !UNHEARD.has(each);
   if (Array.isArray(value) && value.length > 0 && value.every(isName)) return value;
   throw invalidOption(name, value, "an array of signals, such as ['SIGTERM']");
 };
@@ -29,7 +34,13 @@ const signalNames: Reader<readonly NodeJS.Signals[]> = (value, name) => {
  * ```
  */
 export function closeOnSignals(mesh: Closable, options: CloseOnSignalsOptions = {}): () => void {
-  const { signals: _signals, ...closing } = options;
+  // At the signal it would be too late.
+  if (typeof (mesh as Closable | null | undefined)?.close !== 'function') {
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      'closeOnSignals: its first argument is no mesh of createMesh().',
+    );
+  }
   const { signals } = readOptions<Record<'deadlineMs' | 'drain', unknown> & { signals: readonly NodeJS.Signals[] }>(
     'closeOnSignals',
     options,
@@ -40,6 +51,7 @@ export function closeOnSignals(mesh: Closable, options: CloseOnSignalsOptions = 
       drain: unchecked(),
     },
   );
+  const { signals: _signals, ...closing } = options;
   readClose(closing);
   let begun = false;
   const stop = (): void => {

@@ -1,4 +1,5 @@
 import { closedError } from '../call/host.js';
+import { abortSignal } from '../call/options.js';
 import type { DiscoveryStatus } from '../discovery/resolver.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import type { Clock } from '../runtime/clock.js';
@@ -22,6 +23,11 @@ export function whenReady(
   forCall: boolean,
 ): Promise<void> {
   const over = (): boolean => service.rotation.length > 0 || (forCall && service.unlisted);
+  try {
+    abortSignal(caller, 'ready.signal');
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
   if (service.closed) return Promise.reject(closedError(service.name));
   if (over()) return Promise.resolve();
   if (caller?.aborted) return Promise.reject(caller.reason);
