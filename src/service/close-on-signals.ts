@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { FairleadError, toError } from '../runtime/errors.js';
 import { invalidOption, type Reader, readOptions, unchecked } from '../runtime/options.js';
 import { type CloseOptions, readClose } from './shutdown.js';
@@ -18,6 +17,7 @@ const UNHEARD: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP']);
 
 const signalNames: Reader<readonly NodeJS.Signals[]> = (value, name) => {
   if (value === undefined) return ['SIGTERM', 'SIGINT'];
+  const { constants } = process.getBuiltinModule('node:os');
   const isName = (each: unknown): boolean =>
     typeof each === 'string' && Object.hasOwn(constants.signals, each) && !UNHEARD.has(each);
   if (Array.isArray(value) && value.length > 0 && value.every(isName)) return value;
