@@ -72,10 +72,7 @@ export class ShardedRedis extends Redis {
   /** Counts how often it began. */
   #life = 0;
 
-  /**
-   * Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, unless `lazyConnect` is
-   * set.
-   */
+  /** Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, but with `lazyConnect`. */
   constructor(mesh: Mesh, options: ShardedRedisOptions) {
     checkMesh('ShardedRedis', mesh);
     const { own, driver } = readShardedOptions(options, mesh.random);
