@@ -52,7 +52,7 @@ export { Connecting, type ConnectingContext } from './service/connecting.js';
 export type { MeshPart, PartExplainer, PartQuestion, Unreachable } from './service/mesh-part.js';
 export { isUnlisted } from './service/readiness.js';
 export { callAbout } from './telemetry/call-about.js';
-export { publishNews } from './telemetry/news.js';
+export { followNews, publishNews } from './telemetry/news.js';
 export type { OperationMeter, OperationSeries } from './telemetry/operation-meter.js';
 export {
   type BatchAbout,

@@ -1,11 +1,10 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
 import { BoundedMap } from '../runtime/bounded-map.js';
 import type { Timer } from '../runtime/clock.js';
 import { invalidOption, number, readOptions, withoutCredentials } from '../runtime/options.js';
 import { checkMesh } from '../service/check-mesh.js';
 import type { Service } from '../service/contract.js';
-import type { NewsMessage } from '../telemetry/news.js';
+import { followNews } from '../telemetry/news.js';
 
 /** What is needed of a logger: pino's, winston's, or `console`. */
 export interface MeshLogger {
@@ -44,7 +43,6 @@ interface Cause {
 
 /** Causes that are remembered as logged; of texts that others make up there may be any number. */
 const MAX_REMEMBERED = 1_000;
-const NEWS = 'fairlead:news';
 const NAMED = 5;
 const MAX_TEXT = 300;
 // C0, DEL and C1: a text of a registry must not move a terminal's cursor, or begin a line.
@@ -96,8 +94,7 @@ class MeshLog {
     this.#logger = logger;
     this.#settings = settings;
     this.#stops.push(mesh.follow((service) => this.#follow(service)));
-    subscribe(NEWS, this.#heard);
-    this.#stops.push(() => unsubscribe(NEWS, this.#heard));
+    this.#stops.push(followNews(mesh, ({ level, text, subject }) => this.#say(level, text, subject)));
   }
 
   stop(): void {
@@ -105,12 +102,6 @@ class MeshLog {
     this.#log();
     for (const stop of this.#stops) stop();
   }
-
-  readonly #heard = (message: unknown): void => {
-    const { owner, level, text, subject } = message as NewsMessage;
-    const isOurs = owner === this.#mesh || this.#mesh.services.get((owner as Service).name) === owner;
-    if (isOurs) this.#say(level, text, subject);
-  };
 
   #follow(service: Service): void {
     const { name } = service;

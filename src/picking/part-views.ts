@@ -1,9 +1,10 @@
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
+import { serves } from '../endpoint/rotation/rotation.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import type { AcquireRequest, LeaseHost } from './lease.js';
 import type { Part, Router } from './router.js';
-import { serves, type View } from './view.js';
+import type { View } from './view.js';
 
 /** What the views of parts need of their service. */
 export interface PartsHost extends LeaseHost<LiveEndpoint> {

@@ -4,7 +4,7 @@ import type { OddityBook } from '../balancing/oddities.js';
 import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
-import { computeRotation, EMPTY_ROTATION, type LiveRotation } from '../endpoint/rotation/rotation.js';
+import { computeRotation, EMPTY_ROTATION, type LiveRotation, serves } from '../endpoint/rotation/rotation.js';
 import type { RoutingKey } from '../runtime/context.js';
 import { invalidOption } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
@@ -17,9 +17,6 @@ import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
 import { ProbeTurns } from './probe-turns.js';
 import { SessionLease } from './session-lease.js';
 import type { ViewHost, ViewOptions, ViewPreview } from './view-host.js';
-
-/** Whether it is well, or about to be asked whether it is. */
-export const serves = ({ state }: LiveEndpoint): boolean => state === 'ready' || state === 'probing';
 
 const NO_REQUEST: AcquireRequest = {};
 

@@ -1,5 +1,4 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { BoundedMap } from '../../../src/adapter.js';
+import { BoundedMap, followNews } from '../../../src/adapter.js';
 import type { Mesh, NewsMessage, Service } from '../../../src/index.js';
 import type { AdminEvent } from './admin-state.js';
 
@@ -27,7 +26,6 @@ const AGAIN_MS = 60_000;
 const MAX_REMEMBERED = 1_000;
 /** Of many, so many are named. */
 const NAMED = 3;
-const NEWS = 'fairlead:news';
 
 /**
  * What adapters, canaries and, where the page does not know the store, configurations have to say
@@ -37,6 +35,7 @@ export class GatheredNews {
   readonly #mesh: Mesh;
   readonly #hearsConfig: boolean;
   readonly #write: WriteEvent;
+  readonly close: () => void;
   /** By cause. */
   readonly #gathered = new BoundedMap<string, Gathered>(MAX_REMEMBERED);
   /** What came last, by whom it concerns. */
@@ -46,22 +45,13 @@ export class GatheredNews {
     this.#mesh = mesh;
     this.#hearsConfig = hearsConfig;
     this.#write = write;
-    subscribe(NEWS, this.#heard);
+    this.close = followNews(mesh, (message) => this.#heard(message));
   }
 
-  close(): void {
-    unsubscribe(NEWS, this.#heard);
+  #heard({ owner, level, text, subject }: NewsMessage): void {
+    if (owner !== this.#mesh) this.#add(level, (owner as Service).name, text, subject);
+    else if (this.#hearsConfig) this.#add(level, 'configuration', text, subject);
   }
-
-  readonly #heard = (message: unknown): void => {
-    const { owner, level, text, subject } = message as NewsMessage;
-    if (owner === this.#mesh) {
-      if (this.#hearsConfig) this.#add(level, 'configuration', text, subject);
-      return;
-    }
-    const { name } = owner as Service;
-    if (this.#mesh.services.get(name) === owner) this.#add(level, name, text, subject);
-  };
 
   #add(level: Level, of: string, text: string, subject: string): void {
     const nowMs = this.#mesh.clock.now();

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../../src/index.js';
 import type { ShardedSettings } from '../common/options.js';
 import type { Shard } from '../shards/shard.js';
 import type { ShardSet } from '../shards/shard-set.js';
+import { holderName } from '../shards/sweep-lock.js';
 import { keyWithTag } from './made-up-names.js';
 import type { SettlingKeys } from './settling.js';
 import { TagLock } from './tag-lock.js';
@@ -39,7 +40,7 @@ export class TagCarrier {
     this.#host = host;
     this.#windows = windows;
     this.#settling = settling;
-    this.#holder = `${host.random.below(2 ** 30).toString(36)}${host.random.below(2 ** 30).toString(36)}`;
+    this.#holder = holderName(host.random);
   }
 
   has(tag: string): boolean {

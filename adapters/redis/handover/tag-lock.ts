@@ -1,6 +1,6 @@
 import type { RedisKey } from '../common/errors.js';
 import type { Shard } from '../shards/shard.js';
-import { LOCK_MS, NOTE_MS, type SweepNames, sweepKeys } from '../shards/sweep-lock.js';
+import { BEGIN_NOTES, LOCK_MS, NOTE_MS, type SweepNames, sweepKeys } from '../shards/sweep-lock.js';
 import { askForMove } from './ask-for-move.js';
 
 /** A longer list of tags begins anew: what is not in it is looked for once more. */
@@ -14,22 +14,18 @@ const PAGE = 250;
  * client looks for its own, 1 where this one may. As a sweep, it begins the notes of another ring.
  */
 const CLAIM = `
-local state = redis.call('GET', KEYS[1])
-if state == 'done:' .. ARGV[1] then
+local note = redis.call('GET', KEYS[1])
+if note == 'done:' .. ARGV[1] then
   local all = {1}
   for i = 5, #ARGV do all[#all + 1] = i - 5 end
   return all
-end
-if state ~= 'open:' .. ARGV[1] then
-  redis.call('SET', KEYS[1], 'open:' .. ARGV[1], 'PX', ARGV[4])
-  for i = 2, 4 do redis.call('DEL', KEYS[i]) end
-end
-local note = redis.call('GET', KEYS[3]) or ''
+end${BEGIN_NOTES}
+local clean = redis.call('GET', KEYS[3]) or ''
 local head = ARGV[1] .. '}'
-if string.sub(note, 1, #head) ~= head then note = '' end
+if string.sub(clean, 1, #head) ~= head then clean = '' end
 local reply = {1}
 for i = 5, #ARGV do
-  if string.find(note, '}' .. ARGV[i] .. '}', 1, true) then reply[#reply + 1] = i - 5 end
+  if string.find(clean, '}' .. ARGV[i] .. '}', 1, true) then reply[#reply + 1] = i - 5 end
 end
 if #reply == #ARGV - 3 then return reply end
 local holder = redis.call('GET', KEYS[4])

@@ -35,8 +35,8 @@ const RETRY = { baseMs: 20, maxMs: 250, jitter: 0.5 };
  */
 export class TagSweep {
   readonly #host: TagSweepHost;
-  /** Undefined where clients do not tell each other: then each looks for itself. */
   readonly #lock: TagLock;
+  /** Whether clients tell each other; else each looks for itself. */
   readonly #shared: boolean;
   readonly #signal: AbortSignal;
   readonly #wanted = new Map<string, Wanted>();

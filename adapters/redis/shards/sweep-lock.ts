@@ -1,3 +1,4 @@
+import type { Random } from '../../../src/index.js';
 import type { ShardedSettings } from '../common/options.js';
 import { rawCommand } from '../driver/driver.js';
 import { ask } from './ask.js';
@@ -36,14 +37,23 @@ export function sweepKeys({ service, reservedPrefix }: SweepNames): SweepKeys {
   return { note, lock: `${note}:lock`, tags, tagLock: `${tags}:lock` };
 }
 
-/** What is noted for another ring is of no use any longer, and neither is its lock. */
-const CLAIM = `
-local note = redis.call('GET', KEYS[1])
-if note == 'done:' .. ARGV[1] then return 2 end
+/** What a client calls itself at the servers. */
+export const holderName = (random: Random): string =>
+  `${random.below(2 ** 30).toString(36)}${random.below(2 ** 30).toString(36)}`;
+
+/**
+ * Begins the notes of a ring: what is noted for another is of no use any longer, and neither are
+ * the locks. KEYS are those of `SweepKeys` in their order, `note` is what the first one holds.
+ */
+export const BEGIN_NOTES = `
 if note ~= 'open:' .. ARGV[1] then
   redis.call('SET', KEYS[1], 'open:' .. ARGV[1], 'PX', ARGV[4])
   for i = 2, 4 do redis.call('DEL', KEYS[i]) end
-end
+end`;
+
+const CLAIM = `
+local note = redis.call('GET', KEYS[1])
+if note == 'done:' .. ARGV[1] then return 2 end${BEGIN_NOTES}
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])

@@ -4,7 +4,7 @@ import { shardUnavailable } from '../common/errors.js';
 import { ask } from './ask.js';
 import { pause } from './pause.js';
 import type { Shard } from './shard.js';
-import { LOCK_MS, SweepLock, type SweepNames } from './sweep-lock.js';
+import { holderName, LOCK_MS, SweepLock, type SweepNames } from './sweep-lock.js';
 
 /** What it needs of its client. */
 export interface SweepHost {
@@ -43,7 +43,7 @@ export class Sweeper {
 
   constructor(host: SweepHost) {
     this.#host = host;
-    this.#name = `${host.random.below(2 ** 30).toString(36)}${host.random.below(2 ** 30).toString(36)}`;
+    this.#name = holderName(host.random);
   }
 
   /**

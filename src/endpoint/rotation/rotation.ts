@@ -25,6 +25,9 @@ export interface RotationGroup {
   readonly rotation: Rotation;
 }
 
+/** Whether it is well, or about to be asked whether it is. */
+export const serves = ({ state }: LiveEndpoint): boolean => state === 'ready' || state === 'probing';
+
 /** A rotation over live endpoints. */
 export interface LiveRotation extends Rotation {
   /** May be picked for a call without a past: the union of the groups. */
@@ -134,9 +137,8 @@ function byPriority(members: readonly LiveEndpoint[]): [priority: number, member
 
 function panickingPriorities(all: readonly LiveEndpoint[], options: RotationOptions): ReadonlySet<number> {
   const levels = byPriority(all).map(([priority, members]) => {
-    let healthy = 0;
     // One that is about to return is as good as healthy here: panic would deny it its probe.
-    for (const { state } of members) if (state === 'ready' || state === 'probing') healthy++;
+    const healthy = members.filter(serves).length;
     return { priority, healthy, total: members.length };
   });
   const panicking = new Set<number>();
@@ -184,7 +186,7 @@ function warmthOf(ready: readonly LiveEndpoint[]): number {
 function candidates(level: Level, probingInList: boolean): readonly LiveEndpoint[] {
   if (level.panic) return level.members;
   if (!probingInList || level.probing.length === 0) return level.ready;
-  return level.members.filter(({ state }) => state === 'ready' || state === 'probing');
+  return level.members.filter(serves);
 }
 
 function groupsOf(level: Level, share: number, options: RotationOptions): RotationGroup[] {
