@@ -1,7 +1,8 @@
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { createMesh } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import type { Contender, Suite } from '../runner/suite.js';
+import { bareQuery } from '../support/bare-query.js';
 
 interface World {
   readonly url: string;
@@ -32,21 +33,6 @@ async function register(url: string, i: number): Promise<void> {
   }
 }
 
-/** One GET, its body read and parsed. Resolves with the next index. */
-function ask(url: string, agent: Agent, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get(`${url}${path}`, { agent }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        JSON.parse(Buffer.concat(chunks).toString());
-        resolve(String(response.headers['x-consul-index']));
-      });
-      response.on('error', reject);
-    }).on('error', reject);
-  });
-}
-
 /**
  * `watched`: a blocking query goes out after each answer, as a watch has it, as many as fairlead's
  * have by default.
@@ -60,8 +46,8 @@ const bare =
       const blocking = new Agent({ keepAlive: true });
       const path = (i: number): string => `/v1/health/service/${nameOf(i)}?stale=1`;
       const one = async (i: number): Promise<void> => {
-        const index = await ask(url, agent, path(i));
-        if (watched && i < BLOCKING) ask(url, blocking, `${path(i)}&index=${index}&wait=60s`).catch(() => {});
+        const index = await bareQuery(url, agent, path(i));
+        if (watched && i < BLOCKING) bareQuery(url, blocking, `${path(i)}&index=${index}&wait=60s`).catch(() => {});
       };
       await Promise.all(Array.from({ length: operations }, (_, i) => one(i)));
       // What was sent after the last answers belongs to them.

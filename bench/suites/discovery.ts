@@ -1,7 +1,8 @@
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { createMesh, Outcome, type PolicyName } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
 import type { Contender, Suite } from '../runner/suite.js';
+import { bareQuery } from '../support/bare-query.js';
 
 interface World {
   readonly url: string;
@@ -75,23 +76,6 @@ async function put(url: string, path: string, body: unknown): Promise<void> {
   const response = await fetch(`${url}${path}`, { method: 'PUT', body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`Consul answers ${response.status}`);
   await response.arrayBuffer();
-}
-
-/**
- * The least one can do: one blocking query, its body read and parsed. Resolves with the next index.
- */
-function bareQuery(url: string, agent: Agent, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get(`${url}${path}`, { agent }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        JSON.parse(Buffer.concat(chunks).toString());
-        resolve(String(response.headers['x-consul-index']));
-      });
-      response.on('error', reject);
-    }).on('error', reject);
-  });
 }
 
 let port = 5_000;

@@ -1,8 +1,9 @@
 import { createMesh, staticResolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';
 import { Redis as Plain } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Redis as Server, startRedis } from '../harness/index.js';
+import { emptyServersOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -84,20 +85,7 @@ function expectSeen(counted: Counted, ...clients: readonly TestRedis[]): void {
 }
 
 describe('when the topology changes, with a hand-over window and two clients', () => {
-  let servers: Server[];
-  beforeAll(async () => {
-    servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-  });
-  afterAll(async () => {
-    await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-  });
-  beforeEach(async () => {
-    for (const { host, port } of servers) {
-      const plain = new Plain(port, host);
-      await plain.flushall();
-      plain.disconnect();
-    }
-  });
+  const servers = emptyServersOfFile(4);
   const open = (options: object = {}): TestRedis =>
     redisOver(servers.slice(0, 3), { handover: { windowMs: 60_000, ...options } });
 

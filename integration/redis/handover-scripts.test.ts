@@ -1,6 +1,5 @@
-import { Redis as Plain } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Redis as Server, startRedis } from '../harness/index.js';
+import { describe, expect, it } from 'vitest';
+import { emptyServersOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 /** Adds a job: the script makes up the name of the key that holds it. */
@@ -21,20 +20,7 @@ return {id, data}`;
 const tags = Array.from({ length: 40 }, (_, i) => `queue${i}`);
 
 describe('scripts that make up names of keys, while keys are handed over', () => {
-  let servers: Server[];
-  beforeAll(async () => {
-    servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-  });
-  afterAll(async () => {
-    await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-  });
-  beforeEach(async () => {
-    for (const { host, port } of servers) {
-      const plain = new Plain(port, host);
-      await plain.flushall();
-      plain.disconnect();
-    }
-  });
+  const servers = emptyServersOfFile(4);
 
   /** Nothing is swept, unless told otherwise: what a command wants is what moves. */
   const open = (options: object = {}): TestRedis =>

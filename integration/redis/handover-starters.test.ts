@@ -3,21 +3,16 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ShardedRedis, ShardedRedisOptions } from 'fairlead/redis';
 import { Redis as Plain } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Redis as Server, startRedis } from '../harness/index.js';
+import { serversOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 const keys = Array.from({ length: 300 }, (_, i) => `kept:${i}`);
 const values = keys.map((_, i) => String(i));
 
 describe('a client that starts while keys are handed over', () => {
-  let servers: Server[];
-  beforeAll(async () => {
-    servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-  });
-  afterAll(async () => {
-    await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-  });
+  const servers = serversOfFile(4);
   const onEach = async <T>(act: (plain: Plain) => Promise<T>): Promise<T[]> =>
     await Promise.all(
       servers.map(async ({ host, port }) => {

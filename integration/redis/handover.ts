@@ -1,18 +1,13 @@
 import type { HandoverStats, ShardedRedis } from 'fairlead/redis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Redis as Server, startRedis } from '../harness/index.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Redis as Server } from '../harness/index.js';
+import { serversOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 /** The same specification for both versions of ioredis that are served. */
 export function describeHandover(version: string): void {
   describe(`over ioredis ${version}, when the topology changes, with a hand-over window`, () => {
-    let servers: Server[];
-    beforeAll(async () => {
-      servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-    });
-    afterAll(async () => {
-      await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-    });
+    const servers = serversOfFile(4);
     beforeEach(async () => {
       await using over = redisOver(servers);
       await over.redis.flushall();

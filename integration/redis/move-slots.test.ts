@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Redis as Server, startRedis } from '../harness/index.js';
+import { describe, expect, it } from 'vitest';
+import { serversOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver } from './support.js';
 
 describe('a hand-over from an owner that hangs', () => {
-  let servers: Server[];
-  beforeAll(async () => {
-    servers = await Promise.all(Array.from({ length: 3 }, () => startRedis()));
-  });
-  afterAll(async () => {
-    await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-  });
+  const servers = serversOfFile(3);
 
   const keys = Array.from({ length: 1_000 }, (_, i) => `slot:${i}`);
 

@@ -1,7 +1,8 @@
 import type { ShardedRedis } from 'fairlead/redis';
 import { Redis as Plain } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Redis as Server, startRedis } from '../harness/index.js';
+import { emptyServersOfFile } from './servers-of-file.js';
 import { endpointsOf, redisOver, type TestRedis } from './support.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -10,20 +11,7 @@ const fill = (redis: ShardedRedis): Promise<unknown> =>
   redis.mset(Object.fromEntries(keys.map((key, i) => [key, String(i)])));
 
 describe('the sweep of a hand-over', () => {
-  let servers: Server[];
-  beforeAll(async () => {
-    servers = await Promise.all(Array.from({ length: 5 }, () => startRedis()));
-  });
-  afterAll(async () => {
-    await Promise.all((servers ?? []).map((server) => server[Symbol.asyncDispose]()));
-  });
-  beforeEach(async () => {
-    for (const { host, port } of servers) {
-      const plain = new Plain(port, host);
-      await plain.flushall();
-      plain.disconnect();
-    }
-  });
+  const servers = emptyServersOfFile(5);
 
   const open = (handover: object, count = 3): TestRedis & { errors: { code: string; message: string }[] } => {
     const over = redisOver(servers.slice(0, count), { handover: { windowMs: 3_000, settleMs: 200, ...handover } });
