@@ -87,19 +87,22 @@ async function addressesOf(
   const parts = await Promise.all(
     KINDS[records].map(async (kind) => {
       const key = `${kind} ${name}`;
-      let addresses = known.get(key) ?? [];
       try {
-        addresses = await lookups[kind](name);
+        const addresses = await lookups[kind](name);
+        // A name that is another's, of which there is nothing.
+        if (addresses.length === 0) throw new NoSuchName(`'${name}' has no ${kind.toUpperCase()} record`);
+        now.set(key, addresses);
+        return addresses;
       } catch (thrown) {
         if (thrown instanceof NoSuchName) {
           missing.push(thrown);
-          addresses = [];
-        } else failures.push(toError(thrown));
+          return [];
+        }
+        failures.push(toError(thrown));
+        const before = known.get(key);
+        if (before !== undefined) now.set(key, before);
+        return before ?? [];
       }
-      if (addresses.length > 0) now.set(key, addresses);
-      // A name that is another's, of which there is nothing.
-      else missing.push(new NoSuchName(`'${name}' has no ${kind.toUpperCase()} record`));
-      return addresses;
     }),
   );
   const found = parts.flat();
