@@ -8,67 +8,80 @@
  */
 import { parseArgs } from 'node:util';
 import { seededRandom } from 'fairlead/testing';
-import { build, suiteNames } from './build.js';
-import { measure, type Table } from './measure.js';
+import { suiteNames } from './build.js';
+import { machine, markdown } from './markdown.js';
+import type { Table } from './measure.js';
+import { loadSuite, runSuite } from './run.js';
 import { show } from './show.js';
-import type { Suite } from './suite.js';
 
-const HELP = `npm run bench -- <suite> [--rounds N] [--case TEXT] [--operations N] [--seed N] [--json]
+const HELP = `npm run bench -- <suite> [<suite> …] [--rounds N] [--seconds N] [--case TEXT] [--operations N] [--seed N] [--json | --markdown]
+npm run bench -- all [--seconds N] [--markdown]
 npm run bench -- --list
 
+  all           every suite, in one run
   --rounds      turns of every contender; default: the suite's own
+  --seconds     no round of a case begins after so many seconds, once there are six; default: none
   --case        only cases whose title contains TEXT
   --operations  operations of one turn; default: the case's own
   --seed        of the order of turns and the intervals; default 1
   --json        one line of JSON for each case
+  --markdown    a page of tables
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string' },
+    seconds: { type: 'string' },
     case: { type: 'string' },
     operations: { type: 'string' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-function whole(name: string, text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
+function whole(name: string, text: string): number;
+function whole(name: string, text: string | undefined): number | undefined;
+function whole(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d*$/.test(text)) return text === undefined ? undefined : Number(text);
   console.error(`--${name} is '${text}': allowed is a whole number of 1 or more`);
   process.exit(2);
 }
 
-const load = async (name: string): Promise<Suite<unknown>> =>
-  ((await import(`../suites/${name}.js`)) as { suite: Suite<unknown> }).suite;
+const print = (suite: string, table: Table): void => {
+  if (values.json) console.log(JSON.stringify({ suite, node: process.version, ...table }));
+  else console.log(values.markdown ? markdown(suite, table) : show(table));
+};
 
-const [name] = positionals;
+const names = positionals.includes('all') ? suiteNames() : positionals;
+const unknown = names.find((name) => !suiteNames().includes(name));
 if (values.list) {
-  for (const each of suiteNames()) console.log(`${each.padEnd(20)}${(await load(each)).about}`);
-} else if (values.help || name === undefined || !suiteNames().includes(name)) {
-  if (name !== undefined) console.error(`there is no suite '${name}': ${suiteNames().join(', ')}\n`);
+  for (const each of suiteNames()) console.log(`${each.padEnd(20)}${(await loadSuite(each)).about}`);
+} else if (values.help || names.length === 0 || unknown !== undefined) {
+  if (unknown !== undefined) console.error(`there is no suite '${unknown}': ${suiteNames().join(', ')}\n`);
   console.log(HELP);
   process.exitCode = values.help ? 0 : 2;
 } else {
-  const suite = await load(name);
-  const rounds = values.rounds === undefined ? suite.rounds : whole('rounds', values.rounds);
   const random = seededRandom(whole('seed', values.seed));
-  const built = build(name);
-  const servers = await suite.start?.();
-  try {
-    for (const [caseIndex, each] of suite.cases.entries()) {
-      if (values.case !== undefined && !each.title.includes(values.case)) continue;
-      const chosen =
-        values.operations === undefined ? each : { ...each, operations: whole('operations', values.operations) };
-      const at = Math.min(rounds, each.rounds ?? rounds);
-      const table: Table = await measure(chosen, servers?.world, at, { ...built, caseIndex }, random);
-      console.log(values.json ? JSON.stringify({ suite: name, node: process.version, ...table }) : show(table));
+  const chosen = {
+    rounds: whole('rounds', values.rounds),
+    seconds: whole('seconds', values.seconds),
+    title: values.case,
+    operations: whole('operations', values.operations),
+  };
+  if (values.markdown) console.log(machine());
+  for (const name of names) {
+    if (values.markdown) console.log(`## ${name}: ${(await loadSuite(name)).about}\n`);
+    try {
+      for await (const table of runSuite(name, chosen, random)) print(name, table);
+    } catch (error) {
+      // One suite that fails must not take what the others found.
+      console.error(error);
+      process.exitCode = 1;
     }
-  } finally {
-    await servers?.stop();
   }
   process.exit();
 }

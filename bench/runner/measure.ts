@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { loadavg } from 'node:os';
 import type { Random } from 'fairlead';
 import type { Order, Turn } from './contender-process.js';
 import type { OwnFrames } from './profile.js';
@@ -28,6 +29,8 @@ export interface Table {
   readonly rounds: number;
   readonly operations: number;
   readonly measure: string;
+  /** The machine's load average over a minute, as the case began. */
+  readonly load: number;
   readonly rows: readonly Row[];
 }
 
@@ -40,7 +43,7 @@ export interface Place {
 
 /** A young generation of 64 MB: what a turn allocates is still there when it is counted. */
 const FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
-const TURNS_FOR_BYTES = 5;
+const TURNS_FOR_BYTES = 3;
 
 /** One contender's process. */
 class Remote {
@@ -79,14 +82,22 @@ class Remote {
   }
 }
 
+/** How long a case may go on. */
+export interface Most {
+  readonly rounds: number;
+  /** No round begins after so many seconds, once there are `MIN_ROUNDS`. */
+  readonly seconds: number | undefined;
+}
+
 /** All contenders of a case, each in its process, in turn within each round. */
 export async function measure<W>(
   { title, operations, baseline, contenders, measure: what = 'cpuUs', targets = {}, warmups = 2 }: Case<W>,
   world: W,
-  rounds: number,
+  most: Most,
   place: Place,
   random: Random,
 ): Promise<Table> {
+  const load = loadavg()[0]!;
   const begin = async (name: string, control: boolean): Promise<Remote> => {
     const remote = new Remote(place, name, control);
     await remote.begun();
@@ -96,7 +107,10 @@ export async function measure<W>(
   const remotes = [await begin(baseline, false), await begin(baseline, true)];
   for (const name of Object.keys(contenders)) if (name !== baseline) remotes.push(await begin(name, false));
   for (let i = 0; i < warmups; i++) for (const each of remotes) await each.ask({ what: 'run', operations });
-  for (let round = 0; round < rounds; round++) {
+  const beganMs = performance.now();
+  const late = (): boolean => performance.now() - beganMs > (most.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
+  let rounds = 0;
+  for (; rounds < most.rounds && !(rounds >= MIN_ROUNDS && late()); rounds++) {
     // Another order each round: who comes after whom must not matter.
     for (const each of shuffled(remotes, random)) each.turns.push(await each.ask<Turn>({ what: 'run', operations }));
   }
@@ -134,7 +148,7 @@ export async function measure<W>(
     });
   }
   await Promise.all(remotes.map((each) => each.ask({ what: 'close' })));
-  return { title, rounds, operations, measure: what, rows };
+  return { title, rounds, operations, measure: what, load, rows };
 }
 
 function medians(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
