@@ -5,6 +5,7 @@ import { Outcome } from '../../runtime/outcome.js';
 import type { Random } from '../../runtime/random.js';
 import type { ServiceOptions } from '../../service/options.js';
 import type { Flight } from '../../telemetry/flight.js';
+import { SHORTEST_GAP_MS } from './distributions.js';
 import type { FailFault } from './faults.js';
 import { Report, type SimulationReport } from './report.js';
 import { simulate } from './simulate.js';
@@ -51,7 +52,7 @@ const NEAREST = 8;
  */
 export function replayFlight(flight: Flight, options: ReplayOptions): FlightReplay {
   checkFlight(flight);
-  const servers = serversOf(flight);
+  const { servers, all } = serversOf(flight);
   const { atMs } = flight;
   const durationMs = atMs[atMs.length - 1]! + 1;
   // Which call is about to be made.
@@ -60,16 +61,18 @@ export function replayFlight(flight: Flight, options: ReplayOptions): FlightRepl
   const replayed = simulate({
     seed: options.seed ?? 1,
     durationMs,
-    servers: [...servers.values()].map(({ spec, served }) => ({
-      ...spec,
-      serviceTime: (random: Random) => nearest(served, nowMs, random),
-    })),
+    servers: [...servers.values()].map(({ spec, served }) => {
+      // One that answered nothing answers as the others do, where a fault lets it.
+      const answers = served.length > 0 ? served : all;
+      return { ...spec, serviceTime: (random: Random) => nearest(answers, nowMs, random) };
+    }),
     faults: [...servers.values()].flatMap(failuresOf),
     arrivals: {
       gapMs: (_random, atNowMs) => {
         next++;
         nowMs = next < atMs.length ? atMs[next]! : durationMs;
-        return Math.max(nowMs - atNowMs, 0);
+        // Calls of one moment follow each other as closely as calls may.
+        return Math.max(nowMs - atNowMs, SHORTEST_GAP_MS);
       },
     },
     key: (() => (flight.key[next] ? `#${flight.key[next]}` : undefined)) as never,
@@ -99,7 +102,8 @@ interface RecordedServer {
   readonly failed: (Answer & { readonly outcome: Outcome })[];
 }
 
-function serversOf(flight: Flight): ReadonlyMap<string, RecordedServer> {
+/** The servers by id, and what all of them answered: at least one answer. */
+function serversOf(flight: Flight): { servers: ReadonlyMap<string, RecordedServer>; all: readonly Answer[] } {
   const servers = new Map<string, RecordedServer>();
   for (const spec of flight.endpoints) servers.set(spec.id, { spec, served: [], failed: [] });
   const all: Answer[] = [];
@@ -115,8 +119,7 @@ function serversOf(flight: Flight): ReadonlyMap<string, RecordedServer> {
     } else server.failed.push({ atMs, latencyMs, outcome });
   }
   if (all.length === 0) all.push({ atMs: 0, latencyMs: 1 });
-  for (const { served } of servers.values()) if (served.length === 0) served.push(...all);
-  return servers;
+  return { servers, all };
 }
 
 function isServed(outcome: Outcome): boolean {
