@@ -152,3 +152,14 @@ describe.each(Object.entries(CLIENTS))('%s over TLS', (_, client) => {
     expect(listener.heard).toBe(0);
   });
 });
+
+it('tls: true of Redis trusts the authorities of Node, and says nothing to others', async () => {
+  await using listener = await Listener.start('good');
+  await using mesh = meshOf(listener.port);
+  const redis = new ShardedRedis(mesh, { service: 'users', tls: true, commandTimeout: 500, password: 'x' });
+  const errors: NodeJS.ErrnoException[] = [];
+  redis.on('error', (error) => errors.push(error));
+  await expect(redis.get('a').finally(() => redis.disconnect())).rejects.toThrow();
+  expect(errors[0]?.code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+  expect(listener.heard).toBe(0);
+});

@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
-import { optionReaders as read, tlsClient } from '../../../src/adapter.js';
+import { optionReaders as read } from '../../../src/adapter.js';
+import { checkTls, type TlsOption } from './tls-option.js';
 
 /** Options of ioredis that no value is taken for, as it would do nothing here, or harm. */
 export type RefusedOption =
@@ -40,7 +41,9 @@ export interface FixedOptions {
 }
 
 /** What ioredis takes and this client does as well. */
-export type PassedOptions = Omit<RedisOptions, RefusedOption | keyof FixedOptions>;
+export interface PassedOptions extends Omit<RedisOptions, RefusedOption | keyof FixedOptions | 'tls'> {
+  readonly tls?: TlsOption | undefined;
+}
 
 const FROM_THE_MESH = 'unset: servers come from the service of the mesh';
 const OF_SENTINELS = 'unset: it belongs to sentinels';
@@ -137,10 +140,7 @@ export function checkDriverOption(key: string, value: unknown, ours: readonly st
   const word = OPTIONS[key as keyof RedisOptions];
   const shown = key === 'sentinelPassword' ? 'set' : value;
   if (word !== 'any' && value !== null) throw read.invalidOption(name, shown, word);
-  if (key === 'tls' && typeof value === 'object' && value !== null) {
-    const { profile: _, ...rest } = value as { readonly profile?: unknown };
-    tlsClient(rest, name);
-  }
+  if (key === 'tls') checkTls(value, name);
   if (!Object.hasOwn(FIXED, key)) return;
   const allowed = FIXED[key as keyof FixedOptions];
   if (!allowed.includes(value)) throw read.invalidOption(name, value, allowed.map(String).join(' or '));

@@ -31,6 +31,7 @@ export const redis: ShardedRedis = new ShardedRedis(mesh, {
   maxRetriesPerRequest: null,
   tls: { servername: 'redis' },
 });
+export const encrypted: readonly ShardedRedisOptions['tls'][] = [true, 'RedisCloudFixed', { profile: 'RedisCloudFixed' }];
 
 export const same: ShardedRedis = redis
   .on('shard', ({ name, address, state }: ShardChange) => [name.length, address.length, state === 'up'])
@@ -69,6 +70,8 @@ const REFUSED = [
   `sentinelPassword: 'x'`,
   `natMap: {}`,
   `readOnly: true`,
+  `tls: 'false'`,
+  `tls: { host: 'x' }`,
   `monitor: true`,
   `Connector: class {}`,
   `enableAutoPipelining: true`,

@@ -38,6 +38,13 @@ describe('options of ioredis', () => {
     expect(read(options).driver).toMatchObject(options);
   });
 
+  it.each([true, false, 'RedisCloudFixed', { profile: 'RedisCloudFlexible' as const, servername: 'redis' }])(
+    'encrypt as ioredis does, by %j',
+    (tls) => {
+      expect(read({ tls }).driver.tls).toEqual(tls);
+    },
+  );
+
   it.each<[string, object, RegExp]>([
     ['a misspelt option of ours', { onFailre: 'next' }, /onFailre is not an option: there are service, .*onFailure/],
     ['a misspelt one of ioredis', { comandTimeout: 5 }, /comandTimeout is not an option: .*commandTimeout/],
@@ -47,6 +54,15 @@ describe('options of ioredis', () => {
     ['subscriptions that would be lost', { autoResubscribe: false }, /autoResubscribe is false: allowed is true/],
     ['other numbers of retries', { maxRetriesPerRequest: 3 }, /is 3: allowed is null or 0/],
     ['a misspelt option of TLS', { tls: { serverName: 'x' } }, /ShardedRedis\.tls\.serverName is not an option/],
+    [
+      'a text for TLS that is no profile',
+      { tls: 'false' },
+      /ShardedRedis\.tls is "false": allowed is an object .* true,/,
+    ],
+    ['another value for it', { tls: 1 }, /ShardedRedis\.tls is 1: allowed is an object/],
+    ['a misspelt profile', { tls: { profile: 'RedisCloud' } }, /tls\.profile is "RedisCloud": .*RedisCloudFixed/],
+    ['where the server is, in TLS', { tls: { host: 'x' } }, /tls\.host is "x": allowed is unset: servers come from/],
+    ['a socket for all', { tls: { socket: {} } }, /tls\.socket is "set": allowed is unset/],
     ['what would send a command twice', { autoResendUnfulfilledCommands: true }, /is true: allowed is false/],
   ])('refuse %s', (_, options, message) => {
     expect(() => read(options)).toThrow(message);
