@@ -2,6 +2,7 @@ import { FairleadError } from 'fairlead';
 import { CrossShardError, PartialResultError, type ShardedRedis } from 'fairlead/redis';
 import { Command, Redis } from 'ioredis';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { HastyMonitor } from './hasty-monitor.js';
 import { overThreeServers } from './suite.js';
 import { keyOnEach, type RedisServers, redisOver } from './support.js';
 
@@ -254,6 +255,21 @@ export function describeCommands(version: string): void {
       const ended = new Promise((resolve) => monitor.on('end', () => resolve(undefined)));
       monitor.disconnect();
       await ended;
+    });
+
+    it('monitors a server that shows a command with its answer to MONITOR', async () => {
+      await using hasty = await HastyMonitor.start(servers[0]!);
+      await using over = redisOver([hasty]);
+      const monitor = await over.redis.monitor();
+      const errors: Error[] = [];
+      monitor.on('error', (error) => errors.push(error));
+      const shown = new Promise<string[]>((resolve) => {
+        monitor.on('monitor', (_, args: string[]) => args[0] === 'echo' && resolve(args));
+      });
+      await over.redis.echo('seen');
+      expect(await shown).toEqual(['echo', 'seen']);
+      expect(errors).toEqual([]);
+      monitor.disconnect();
     });
 
     it('lets the server say what is wrong with a command that lacks its key', async () => {

@@ -15,6 +15,8 @@ export async function startServers(count = 3): Promise<RedisServers> {
   };
 }
 
+type Address = Pick<Server, 'host' | 'port'>;
+
 export interface TestRedis extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly resolver: StaticResolver;
@@ -22,12 +24,12 @@ export interface TestRedis extends AsyncDisposable {
 }
 
 /** Endpoints named s0, s1, s2. */
-export function endpointsOf(servers: readonly Server[]): { id: string; host: string; port: number }[] {
+export function endpointsOf(servers: readonly Address[]): { id: string; host: string; port: number }[] {
   return servers.map(({ host, port }, i) => ({ id: `s${i}`, host, port }));
 }
 
 /** A mesh and a client over the servers, as an application has them. */
-export function redisOver(servers: readonly Server[], options: Partial<ShardedRedisOptions> = {}): TestRedis {
+export function redisOver(servers: readonly Address[], options: Partial<ShardedRedisOptions> = {}): TestRedis {
   const resolver = staticResolver({ cache: endpointsOf(servers) });
   const mesh = createMesh({ resolver });
   const redis = new ShardedRedis(mesh, { service: 'cache', ...options });

@@ -13,6 +13,7 @@ import {
   unselect,
   type WriteableStream,
 } from './inside.js';
+import { onReply } from './on-reply.js';
 import { isOwn } from './own-command.js';
 import { callbackThrew } from './retries.js';
 import { concealCommand, concealOptions, describeAs } from './secrets.js';
@@ -293,6 +294,23 @@ function nameAborted(queue: CommandQueue, name: (cause: Error) => Error): void {
   }
 }
 
+/**
+ * Shows what others do. What the server shows may arrive with its answer to MONITOR, which ioredis
+ * has read only by the next turn: it would take it for an answer that nothing asked for, and
+ * connect anew.
+ */
+class MonitorConnection extends Connection {
+  override sendCommand(command: Command, stream?: WriteableStream): unknown {
+    if (command.name === 'monitor') {
+      onReply(command, (reply) => {
+        this.status = 'monitoring' as typeof this.status;
+        return reply;
+      });
+    }
+    return super.sendCommand(command, stream);
+  }
+}
+
 describeAs(Connection.prototype, ({ options: { host, port, db }, status }) => ({ host, port, db, status }));
 
 /** As ioredis has it. */
@@ -303,5 +321,5 @@ function connectTimedOut(): Error {
 
 /** Not yet connected. */
 export function connectTo(options: RedisOptions, context: ConnectionContext): Redis {
-  return new Connection(options, context);
+  return options.monitor === true ? new MonitorConnection(options, context) : new Connection(options, context);
 }
