@@ -5,7 +5,8 @@
 // is asked by the tests of its room and of rooms near it, for 0.6 s of CPU (QUALITY_BUDGET_MS):
 // what only a longer look would find counts as not found. QUALITY_MUTATE=src/picking/view.ts
 // narrows a room, QUALITY_SAMPLE=4 to one function in four; QUALITY_NEAR=none asks the tests of
-// the room alone, QUALITY_NEAR=health those of health as well.
+// the room alone, QUALITY_NEAR=health those of health as well. On a machine that is busy with other
+// things QUALITY_PATIENCE=10 waits ten times as long before what is slow counts as an endless loop.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -110,7 +111,7 @@ function mutate(room) {
       tsconfigFile: '.quality/none.json',
       allowEmpty: true,
       // Only a loop that neither ends nor counts takes so long.
-      timeoutMS: 20_000,
+      timeoutMS: 20_000 * Number(process.env.QUALITY_PATIENCE ?? 1),
       timeoutFactor: 0.01,
       dryRunTimeoutMinutes: 30,
     }),

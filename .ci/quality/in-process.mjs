@@ -12,8 +12,11 @@ import { chosenTests } from './chosen-tests.mjs';
 import { MutantRunner, WAITS_FOR_EVER } from './mutant-runner.mjs';
 
 const SUCCESS = 0;
-/** What a test may take that took nothing before: a machine that is busy with something else. */
-const PATIENCE_MS = 6000;
+/**
+ * What a test may take that took nothing before: a machine that is busy with something else, and
+ * more so with QUALITY_PATIENCE. One that waits for ever is known by its idleness long before.
+ */
+const PATIENCE_MS = 6000 * Number(process.env.QUALITY_PATIENCE ?? 1);
 /** CPU milliseconds of tests that are not asked, of other rooms and of the room itself. */
 const SLOW_MS = 250;
 const SLOW_OWN_MS = 800;
