@@ -1,35 +1,13 @@
-import { EventEmitter } from 'node:events';
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import http from 'node:http';
 import https from 'node:https';
-import { PassThrough, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { createGunzip } from 'node:zlib';
 import Consul from 'consul';
-import { forgetAbort, whenAborted } from '../../runtime/abort-audience.js';
-import { type Clock, judgeAfter, type Timer } from '../../runtime/clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { showAddress } from './address.js';
 import type { Connection, TlsParts } from './connection.js';
-import {
-  type BodyReader,
-  type ConsulRequest,
-  type ConsulResponse,
-  type ConsulTransport,
-  UnansweredError,
-} from './transport.js';
-
-/** Beginning of an error's body that is kept for its message; bytes. */
-const TEXT_LIMIT = 300;
-
-/** An unread body is abandoned after this much, inflated; bytes. */
-const UNREAD_LIMIT = 65_536;
-
-/** A body may take a second more per this many bytes: slower than any line we know. */
-const BYTES_PER_SECOND = 65_536;
-
-/** The event loop gets a turn after this much work on one body; milliseconds. */
-const SLICE_MS = 4;
+import { Exchange, type PreparedRequest } from './exchange.js';
+import { type ConsulRequest, type ConsulResponse, type ConsulTransport, UnansweredError } from './transport.js';
 
 /**
  * A dead host is noticed by TCP after this much silence (and Node's ten probes, a second apart);
@@ -39,21 +17,27 @@ const TCP_KEEPALIVE_MS = 10_000;
 
 /** What the package's client can do with a request, beyond what its types say. */
 interface PackageClient {
-  _request(request: Readonly<Record<string, unknown>>): Promise<IncomingMessage>;
-}
-interface PackageExchange {
-  transport: { request(options: RequestOptions): ClientRequest };
+  _request(request: Readonly<Record<string, unknown>>): Promise<PreparedRequest>;
 }
 
 /**
- * The transport of the `consul` package, through its one-shot request, which all of its methods end
- * in.
+ * The request as the package made it is all that is wanted of it: its hook ends its own part here.
+ */
+const exts = {
+  onRequest: [
+    (request: PreparedRequest, next: (end: false, value: PreparedRequest) => void): void => next(false, request),
+  ],
+};
+
+/**
+ * The transport of the `consul` package, up to the point at which it would send: the package makes
+ * the request of path, query, headers and body, as it does for all of its methods.
  *
  * Its own methods (`health.service()` …) are one level too high for us: they do not send `cached`,
  * `ns` or `peer`, drop the weights of a registration, read no gzip, and parse the whole body in one
- * go, which for 5,000 instances stops the event loop for 100 ms. Two more things are mended through
- * its hooks: a body cut off in the middle never settles its promise, and its errors carry the
- * request with the token, so none of them leaves this file.
+ * go, which for 5,000 instances stops the event loop for 100 ms. What it does with an answer is not
+ * for us either: a body cut off in the middle never settles its promise, its errors carry the
+ * request with the token, and piping a body of two kilobytes costs more than to read it.
  */
 export class PackageTransport implements ConsulTransport {
   readonly address: string;
@@ -78,9 +62,13 @@ export class PackageTransport implements ConsulTransport {
   async send(request: ConsulRequest): Promise<ConsulResponse> {
     const exchange = new Exchange(request, this.#clock);
     try {
-      const response = await exchange.run(this.#client, this.#headers());
+      request.signal.throwIfAborted();
+      const { method, name, path, params, query, body } = request;
+      const headers = this.#headers();
+      const prepared = await this.#client._request({ method, name, path, params, query, body, headers, exts });
+      const response = await exchange.run(prepared);
       if (response.status === 403) this.#connection.token?.refresh();
-      return { ...response, text: this.#redact(response.text) };
+      return response.text === '' ? response : { ...response, text: this.#redact(response.text) };
     } catch (thrown) {
       const error = this.#describe(request, exchange, thrown);
       if (error instanceof UnansweredError) this.#renewTls();
@@ -124,9 +112,8 @@ export class PackageTransport implements ConsulTransport {
     const error = toError(thrown);
     if (error instanceof FairleadError) return error;
     const code = (error as NodeJS.ErrnoException).code;
-    // The package repeats the name of the request in front.
-    const said = error.message.replace(`consul: ${request.name}: `, '').replace(/^consul: /, '');
-    const what = this.#redact(said === '' ? (code ?? 'unknown error') : said) + hintOf(said);
+    const said = error.message === '' ? (code ?? 'unknown error') : error.message;
+    const what = this.#redact(said) + hintOf(said);
     const Kind = answered ? FairleadError : UnansweredError;
     return new Kind('FAIRLEAD_DISCOVERY', `Consul at ${this.address}, ${request.name}: ${what}.`);
   }
@@ -155,198 +142,10 @@ function clientOf({ address }: Connection, tls: TlsParts, agent: http.Agent): Pa
   return client as unknown as PackageClient;
 }
 
-/** One request and its answer. */
-class Exchange {
-  readonly #request: ConsulRequest;
-  readonly #clock: Clock;
-  /** The package aborts its request when this emits `cancel`. */
-  readonly #cancel = new EventEmitter();
-  readonly #entry = new PassThrough();
-  #response: IncomingMessage | undefined;
-  #body: Promise<void> | undefined;
-  #text = '';
-  #timer: Timer | undefined;
-  #failure: Error | undefined;
-  /** When the body began, and how much of it has come. */
-  #bodyAtMs = 0;
-  #bytes = 0;
-  /** As much of the body was read as is wanted. */
-  #enough = false;
-
-  constructor(request: ConsulRequest, clock: Clock) {
-    this.#request = request;
-    this.#clock = clock;
-  }
-
-  /** Whether the head of an answer has come. */
-  get answered(): boolean {
-    return this.#response !== undefined;
-  }
-
-  async run(client: PackageClient, headers: Record<string, string>): Promise<ConsulResponse> {
-    const { method, name, path, params, query, body, signal } = this.#request;
-    signal.throwIfAborted();
-    const onAbort = (): void => this.#fail(toError(signal.reason));
-    whenAborted(signal, onAbort);
-    this.#expectProgress();
-    try {
-      await this.#settle(
-        client._request({
-          ...{ method, name, path, params, query, body, headers },
-          ctx: this.#cancel,
-          pipe: this.#entry,
-          exts: { onRequest: [this.#guard] },
-        }),
-      );
-    } catch (thrown) {
-      this.#entry.destroy();
-      throw this.#failure ?? thrown;
-    } finally {
-      this.#timer?.cancel();
-      forgetAbort(signal, onAbort);
-    }
-    const { statusCode = 0, headers: received } = this.#response!;
-    return { status: statusCode, headers: received, text: this.#text };
-  }
-
-  /** An answer that is not a success is still an answer, and the body is read to its end. */
-  async #settle(sent: Promise<IncomingMessage>): Promise<void> {
-    try {
-      await sent;
-    } catch (thrown) {
-      if (this.#response?.complete !== true && !this.#enough) throw thrown;
-    }
-    await this.#body;
-  }
-
-  /** Runs before each request is sent: sees the answer first, and reports one that is cut off. */
-  readonly #guard = (exchange: PackageExchange, next: () => void): void => {
-    const { transport } = exchange;
-    exchange.transport = {
-      request: (options) => {
-        const sent = transport.request(options);
-        sent.on('response', (response: IncomingMessage) => {
-          this.#begin(response);
-          response.on('close', () => {
-            if (!response.complete && !this.#enough)
-              sent.emit('error', new Error('the connection closed in the middle of the answer'));
-          });
-        });
-        return sent;
-      },
-    };
-    next();
-  };
-
-  #begin(response: IncomingMessage): void {
-    this.#response = response;
-    this.#bodyAtMs = this.#clock.now();
-    this.#expectProgress();
-    const reader = response.statusCode === 200 ? this.#request.reader : undefined;
-    const sink = new SlicedSink(this.#clock, reader ?? this.#textReader(), (bytes) => {
-      this.#bytes += bytes;
-      this.#expectProgress();
-    });
-    this.#body =
-      response.headers['content-encoding'] === 'gzip'
-        ? pipeline(this.#entry, createGunzip(), sink)
-        : pipeline(this.#entry, sink);
-    this.#body = this.#body.catch((thrown: unknown) => {
-      if (this.#enough) return;
-      this.#fail(toError(thrown));
-      throw thrown;
-    });
-    this.#body.catch(() => {});
-  }
-
-  #textReader(): BodyReader {
-    return {
-      write: (chunk) => {
-        if (this.#text.length < TEXT_LIMIT) this.#text += chunk.toString('utf8', 0, TEXT_LIMIT);
-        if (this.#bytes > UNREAD_LIMIT) this.#leave();
-      },
-    };
-  }
-
-  #expectProgress(): void {
-    this.#timer?.cancel();
-    const { timeoutMs, bodyTimeoutMs = timeoutMs } = this.#request;
-    const arm = (delayMs: number, what: string): void => {
-      this.#timer = judgeAfter(this.#clock, delayMs, () => this.#fail(new Error(what)), 'after');
-    };
-    if (this.#response === undefined) {
-      arm(timeoutMs, `no answer within ${timeoutMs} ms`);
-      return;
-    }
-    const allMs = bodyTimeoutMs + (this.#bytes / BYTES_PER_SECOND) * 1_000;
-    const leftMs = this.#bodyAtMs + allMs - this.#clock.now();
-    if (leftMs < bodyTimeoutMs)
-      arm(leftMs, `no whole answer within ${Math.round(allMs)} ms: ${this.#bytes} bytes of it`);
-    else arm(bodyTimeoutMs, `no answer within ${bodyTimeoutMs} ms`);
-  }
-
-  /** The rest of the body is of no use, and may be endless. */
-  #leave(): void {
-    if (this.#enough) return;
-    this.#enough = true;
-    this.#entry.destroy();
-    this.#cancel.emit('cancel');
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#timer?.cancel();
-    this.#entry.destroy();
-    this.#cancel.emit('cancel');
-  }
-}
-
 /** What to do about an error that says little without knowledge of OpenSSL. */
 function hintOf(said: string): string {
   if (/wrong version number|packet length too long|EPROTO/i.test(said)) {
     return '. The agent speaks no TLS on this port: use http://, or its TLS port';
   }
   return '';
-}
-
-/** Hands chunks to the reader, and lets the event loop turn when they were much work. */
-class SlicedSink extends Writable {
-  readonly #clock: Clock;
-  readonly #reader: BodyReader;
-  readonly #progress: (bytes: number) => void;
-  #busyMs = 0;
-
-  constructor(clock: Clock, reader: BodyReader, progress: (bytes: number) => void) {
-    super();
-    this.#clock = clock;
-    this.#reader = reader;
-    this.#progress = progress;
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    const startMs = this.#clock.now();
-    this.#progress(chunk.length);
-    try {
-      this.#reader.write(chunk);
-    } catch (thrown) {
-      done(toError(thrown));
-      return;
-    }
-    this.#busyMs += this.#clock.now() - startMs;
-    if (this.#busyMs < SLICE_MS) {
-      done();
-      return;
-    }
-    this.#busyMs = 0;
-    this.#clock.awaited(0, done);
-  }
-
-  override _final(done: (error?: Error) => void): void {
-    try {
-      this.#reader.end?.();
-      done();
-    } catch (thrown) {
-      done(toError(thrown));
-    }
-  }
 }
