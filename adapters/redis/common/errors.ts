@@ -86,9 +86,19 @@ export class PartialResultError extends FairleadError {
   }
 }
 
+/** A server may say more. */
+const SHOWN_CAUSE = 200;
+
+/** A wrong password must not read as a server that is away. */
+function because(cause: Error | undefined): string {
+  const text = cause?.message.replace(/\.(?: Nothing was sent\.)?$/, '').slice(0, SHOWN_CAUSE);
+  return text ? ` (${text})` : '';
+}
+
 /** The shard that owns the key cannot be used now. Nothing was sent. */
 export function shardUnavailable(service: string, shard: string, why: string, cause?: Error): FairleadError {
-  return new FairleadError('FAIRLEAD_SHARD_UNAVAILABLE', `Shard '${shard}' ${why}. Nothing was sent.`, {
+  const message = `Shard '${shard}' ${why}${because(cause)}. Nothing was sent.`;
+  return new FairleadError('FAIRLEAD_SHARD_UNAVAILABLE', message, {
     service,
     endpoint: shard,
     cause,
