@@ -25,11 +25,23 @@ export function concealCommand(error: unknown): void {
   if (!(error instanceof Error)) return;
   const { command } = error as DriverError;
   if (command === undefined || !Object.isExtensible(error)) return;
-  const value = isSecret(command) ? { name: command.name, args: command.args.map(() => HIDDEN) } : command;
+  const secret = isSecret(command);
+  if (secret) concealEcho(error);
+  const value = secret ? { name: command.name, args: command.args.map(() => HIDDEN) } : command;
   Object.defineProperty(error, 'command', { value, enumerable: false, configurable: true, writable: true });
 }
 
 const HIDDEN = '(hidden)';
+
+/** A server that does not know a command repeats its arguments. */
+const ECHO = /(?<=with args beginning with:)[^\n]*/g;
+
+function concealEcho(error: Error): void {
+  for (const field of ['message', 'stack'] as const) {
+    const text = error[field];
+    if (text?.includes('args beginning with')) error[field] = text.replace(ECHO, ` ${HIDDEN}`);
+  }
+}
 
 /** Logins, and what sets or names passwords. */
 function isSecret({ name, args }: NonNullable<DriverError['command']>): boolean {
