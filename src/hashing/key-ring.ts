@@ -5,8 +5,9 @@ import { type KetamaCompatibility, labelCounts } from './label-counts.js';
 import { md5Word } from './md5.js';
 import { murmurPoints } from './murmur-points.js';
 import { murmur3 } from './murmur3.js';
+import { PlacesBefore } from './places-before.js';
 import type { Ring } from './ring.js';
-import { type PointSource, RingBuilder } from './ring-builder.js';
+import { type PointSource, RingBuilder, type RingServer } from './ring-builder.js';
 import { finish } from './steps.js';
 
 export interface KeyRingServer {
@@ -55,6 +56,7 @@ export class KeyRing {
   readonly #vnodes: number;
   readonly #compatibility: KetamaCompatibility;
   #ring: Ring;
+  #servers: readonly RingServer[] = [];
 
   constructor(options?: KeyRingOptions) {
     const { hash, vnodes, compatibility } = readOptions<Required<KeyRingOptions>>('key ring', options, keyRingSchema);
@@ -81,7 +83,9 @@ export class KeyRing {
   *updateInSteps(servers: readonly KeyRingServer[]): Generator<void, void> {
     const weights = servers.map((server) => server.weight);
     const counts = labelCounts(weights, this.#vnodes, this.#compatibility);
-    this.#ring = yield* this.#builder.steps(servers.map(({ id }, index) => ({ id, labels: counts[index]! })));
+    const labelled = withLabels(servers, counts, this.#servers);
+    this.#ring = yield* this.#builder.steps(labelled);
+    this.#servers = labelled;
   }
 
   /** The ring itself, for callers that walk it. Replaced by `update`. */
@@ -121,6 +125,22 @@ export class KeyRing {
     }
     return -1;
   }
+}
+
+/** Those of the list before, where they have as many labels: of a long one most have. */
+function withLabels(
+  servers: readonly KeyRingServer[],
+  counts: readonly number[],
+  before: readonly RingServer[],
+): readonly RingServer[] {
+  const labelled: RingServer[] = new Array(servers.length);
+  const places = new PlacesBefore(before, servers);
+  for (let at = 0; at < labelled.length; at++) {
+    const labels = counts[at]!;
+    const known = before[places.of(at)];
+    labelled[at] = known?.labels === labels ? known : { id: servers[at]!.id, labels };
+  }
+  return labelled;
 }
 
 function pointsOf(hash: 'ketama' | 'murmur3', compatibility: KetamaCompatibility): PointSource {

@@ -50,14 +50,21 @@ const roundings: Readonly<Record<Exclude<KetamaCompatibility, 'none'>, Rounding>
  */
 function absoluteCounts(weights: readonly number[], vnodes: number): number[] {
   if (weights.length === 0) return [];
-  const sorted = Float64Array.from(weights).sort();
-  const median = sorted[(sorted.length - 1) >> 1]!;
+  const median = medianOf(weights);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let perWeight = vnodes / median;
   // Halved, so that a total near the limit does not change the scale, and move keys, with every
   // server that comes.
   while (perWeight * total > MAX_MEAN_LABELS * vnodes * weights.length) perWeight /= 2;
   return weights.map((weight) => Math.max(1, Math.round(perWeight * weight)));
+}
+
+function medianOf(weights: readonly number[]): number {
+  const first = weights[0]!;
+  // The rule, and for thousands the copy and its sort would cost more than all else here.
+  if (weights.every((weight) => weight === first)) return first;
+  const sorted = Float64Array.from(weights).sort();
+  return sorted[(sorted.length - 1) >> 1]!;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { PlacesBefore } from './places-before.js';
 import { type Pairs, radixSort } from './radix-sort.js';
 import { Ring } from './ring.js';
 import { mergePoints } from './ring-merge.js';
@@ -49,7 +50,7 @@ export class RingBuilder {
       const merged = yield* mergePoints(this.#ring, inOrder ? moved : moved.fill(GONE), fresh, STEP_POINTS);
       this.#ring = yield* Ring.of(merged.keys, merged.values, STEP_POINTS);
     }
-    this.#servers = servers.map(({ id, labels }) => ({ id, labels }));
+    this.#servers = servers;
     return this.#ring;
   }
 
@@ -57,21 +58,13 @@ export class RingBuilder {
     const known = this.#servers;
     const moved = new Int32Array(known.length).fill(GONE);
     const arrived: number[] = [];
-    // While the order holds, a server is where the last one was, or one further.
-    let previous: Map<string, number> | undefined;
+    const places = new PlacesBefore(known, servers);
     let last = -1;
     let inOrder = true;
     for (let index = 0; index < servers.length; index++) {
-      const { id, labels } = servers[index]!;
-      let before: number | undefined = last + 1;
-      if (known[before]?.id !== id) {
-        previous ??= new Map(known.map((server, at) => [server.id, at]));
-        before = previous.get(id);
-      }
-      if (before === undefined || known[before]!.labels !== labels) {
+      const before = places.of(index);
+      if (before === -1 || known[before]!.labels !== servers[index]!.labels) {
         arrived.push(index);
-        // It takes its old place here, and may only lose its points.
-        if (before === last + 1) last = before;
         continue;
       }
       moved[before] = index;

@@ -1,7 +1,11 @@
 import { fillMaglev } from 'fairlead/hashing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MaglevFiller, type MaglevId } from '../../src/hashing/maglev.js';
+import { murmur3 } from '../../src/hashing/murmur3.js';
 import { isPrime } from '../../src/hashing/prime.js';
+import { finish } from '../../src/hashing/steps.js';
+import { workMeter } from '../support/work.js';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `10.0.0.${i}:80`);
 const ones = (count: number): number[] => Array<number>(count).fill(1);
@@ -69,6 +73,59 @@ describe("Maglev's table", () => {
     ['what is no size', ['a'], [1], Number.NaN, /size is NaN/],
   ])('refuses %s', (_what, names, weights, size, message) => {
     expect(() => fillMaglev(names, weights, size)).toThrow(message);
+  });
+});
+
+/** The paper's pseudocode, with Envoy's weights: permutations in full, and nothing kept. */
+function published(ids: readonly MaglevId[], size: number): number[] {
+  const permutations = ids.map(({ id }) => {
+    const offset = (murmur3(id, 0x6d61676c) >>> 0) % size;
+    const skip = ((murmur3(id, 0x65763230) >>> 0) % (size - 1)) + 1;
+    return Array.from({ length: size }, (_, j) => (offset + j * skip) % size);
+  });
+  const heaviest = Math.max(...ids.map(({ weight }) => weight));
+  const targets = ids.map(() => 0);
+  const next = ids.map(() => 0);
+  const entry: number[] = Array(size).fill(-1);
+  for (let filled = 0, round = 1; ; round++) {
+    for (const [i, { weight }] of ids.entries()) {
+      if (round * weight < targets[i]!) continue;
+      targets[i]! += heaviest;
+      let candidate = permutations[i]![next[i]!]!;
+      while (entry[candidate] !== -1) candidate = permutations[i]![++next[i]!]!;
+      entry[candidate] = i;
+      next[i]!++;
+      if (++filled === size) return entry;
+    }
+  }
+}
+
+describe("Maglev's tables, one after the other", () => {
+  it('are those of the published algorithm on each list, whatever the list before was', () => {
+    const weight = fc.oneof(fc.constantFrom(1, 1, 1, 2, 3), fc.double({ min: 0.1, max: 9, noNaN: true }));
+    const member = fc.record({ id: fc.constantFrom(...ids(24)), weight });
+    const list = fc.uniqueArray(member, { minLength: 1, maxLength: 24, selector: ({ id }) => id });
+    fc.assert(
+      fc.property(fc.array(list, { minLength: 1, maxLength: 6 }), fc.constantFrom(7, 251), (lists, size) => {
+        const filler = new MaglevFiller(size);
+        for (const each of lists) expect([...finish(filler.steps(each))]).toEqual(published(each, size));
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it('hash no id again: one that comes, leaves or weighs more among thousands is little work', () => {
+    using meter = workMeter();
+    const all = ids(3_000).map((id) => ({ id, weight: 1 }));
+    const filler = new MaglevFiller(251);
+    const workOf = (list: readonly MaglevId[]): number => {
+      meter.taken();
+      finish(filler.steps(list));
+      return meter.taken();
+    };
+    const first = workOf(all);
+    const changes = [all.toSpliced(1_500, 1), all, all.with(700, { id: all[700]!.id, weight: 2 })];
+    for (const list of changes) expect(workOf(list)).toBeLessThan(first * 0.4);
   });
 });
 

@@ -1,26 +1,23 @@
-import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
-import { maglevInSteps } from '../../hashing/maglev.js';
+import { MaglevFiller } from '../../hashing/maglev.js';
 import { finish, type Steps } from '../../hashing/steps.js';
-import type { HashTableBuilder } from './hash-table.js';
+import type { HashTableBuilder, PlacedEndpoint } from './hash-table.js';
 
 /** Maglev's table over the members of a service; `fillMaglev` has the algorithm. */
 export class MaglevTableBuilder implements HashTableBuilder {
   readonly over = 'members';
-  readonly #size: number;
+  readonly #filler: MaglevFiller;
 
   constructor(size: number) {
-    this.#size = size;
+    this.#filler = new MaglevFiller(size);
   }
 
-  build(endpoints: readonly Endpoint[]): HashTable {
+  build(endpoints: readonly PlacedEndpoint[]): HashTable {
     return finish(this.steps(endpoints));
   }
 
-  *steps(endpoints: readonly Endpoint[]): Steps<HashTable> {
-    const ids = endpoints.map(({ spec }) => spec.id);
-    const weights = endpoints.map(({ spec }) => spec.weight);
-    return new MaglevTable(yield* maglevInSteps(ids, weights, this.#size));
+  *steps(endpoints: readonly PlacedEndpoint[]): Steps<HashTable> {
+    return new MaglevTable(yield* this.#filler.steps(endpoints));
   }
 }
 

@@ -1,9 +1,8 @@
-import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
 import type { KeyRing } from '../../hashing/key-ring.js';
 import type { Ring } from '../../hashing/ring.js';
 import { finish, type Steps } from '../../hashing/steps.js';
-import type { HashTableBuilder } from './hash-table.js';
+import type { HashTableBuilder, PlacedEndpoint } from './hash-table.js';
 
 /** A ring as a picker's table: cursors are positions on it. */
 export class RingTableBuilder implements HashTableBuilder {
@@ -14,12 +13,12 @@ export class RingTableBuilder implements HashTableBuilder {
     this.#keys = keys;
   }
 
-  build(endpoints: readonly Endpoint[]): HashTable {
+  build(endpoints: readonly PlacedEndpoint[]): HashTable {
     return finish(this.steps(endpoints));
   }
 
-  *steps(endpoints: readonly Endpoint[]): Steps<HashTable> {
-    yield* this.#keys.updateInSteps(endpoints.map(({ spec }) => ({ id: spec.id, weight: spec.weight })));
+  *steps(endpoints: readonly PlacedEndpoint[]): Steps<HashTable> {
+    yield* this.#keys.updateInSteps(endpoints);
     return new RingTable(this.#keys.ring);
   }
 }

@@ -3,7 +3,7 @@ import type { HashTable } from '../../hashing/hash-table.js';
 import { murmur3 } from '../../hashing/murmur3.js';
 import type { Steps } from '../../hashing/steps.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import type { HashTableBuilder } from './hash-table.js';
+import type { HashTableBuilder, PlacedEndpoint } from './hash-table.js';
 
 export interface TableHost {
   readonly clock: Clock;
@@ -11,10 +11,7 @@ export interface TableHost {
   readonly built?: (() => void) | undefined;
 }
 
-/** What decides about an endpoint's place in a table. */
-interface Built {
-  readonly id: string;
-  readonly weight: number;
+interface Built extends PlacedEndpoint {
   readonly salt: number;
 }
 
@@ -89,7 +86,8 @@ export class TableBuild {
       return;
     }
     this.close();
-    this.#finished({ endpoints: next, built: this.#describe(next), table: this.#builder.build(next) });
+    const built = this.#describe(next);
+    this.#finished({ endpoints: next, built, table: this.#builder.build(built) });
     this.#host.built?.();
   }
 
@@ -102,8 +100,8 @@ export class TableBuild {
 
   #begin(endpoints: readonly Endpoint[]): boolean {
     const built = this.#describe(endpoints);
-    const steps = this.#builder.steps?.(endpoints);
-    if (steps === undefined) return this.#finished({ endpoints, built, table: this.#builder.build(endpoints) });
+    const steps = this.#builder.steps?.(built);
+    if (steps === undefined) return this.#finished({ endpoints, built, table: this.#builder.build(built) });
     for (let step = 0; step < STEPS_AT_ONCE; step++) {
       const { done, value } = steps.next();
       if (done === true) return this.#finished({ endpoints, built, table: value });
@@ -142,29 +140,35 @@ export class TableBuild {
     return true;
   }
 
+  /** Takes over what it has of the list before: of a long one, little changes at a time. */
   #describe(endpoints: readonly Endpoint[]): readonly Built[] {
     const inUse = this.#builder.over === 'ready';
-    const before = this.#last?.built ?? [];
+    const before = this.#last?.built ?? NOTHING;
+    const built: Built[] = new Array(endpoints.length);
     // Both are in the order of their ids.
     let from = 0;
-    return endpoints.map(({ spec, weight: current }) => {
+    for (let at = 0; at < endpoints.length; at++) {
+      const { spec, weight: current } = endpoints[at]!;
       const { id } = spec;
       const weight = inUse ? current : spec.weight;
-      while (from < before.length && before[from]!.id < id) from++;
+      while (from < before.length && before[from]!.id !== id && before[from]!.id < id) from++;
       const known = before[from];
-      if (known?.id !== id) return { id, weight, salt: murmur3(id, 0) };
-      return known.weight === weight ? known : { id, weight, salt: known.salt };
-    });
+      if (known?.id !== id) built[at] = { id, weight, salt: murmur3(id, 0) };
+      else built[at] = known.weight === weight ? known : { id, weight, salt: known.salt };
+    }
+    return built;
   }
 
   #isOf(endpoints: readonly Endpoint[], built: readonly Built[]): boolean {
+    if (endpoints.length !== built.length) return false;
     const inUse = this.#builder.over === 'ready';
-    return (
-      endpoints.length === built.length &&
-      endpoints.every(({ spec, weight }, index) => {
-        const before = built[index]!;
-        return spec.id === before.id && (inUse ? weight : spec.weight) === before.weight;
-      })
-    );
+    for (let at = 0; at < built.length; at++) {
+      const { spec, weight } = endpoints[at]!;
+      const before = built[at]!;
+      if (spec.id !== before.id || (inUse ? weight : spec.weight) !== before.weight) return false;
+    }
+    return true;
   }
 }
+
+const NOTHING: readonly Built[] = [];
