@@ -3,6 +3,7 @@ import type { HashTable } from '../../hashing/hash-table.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import { mix32 } from '../../runtime/hash.js';
 import type { Random } from '../../runtime/random.js';
+import { EndpointSlots } from '../endpoint-slots.js';
 import type { Description, Picker, PickRequest, Preview } from '../policy.js';
 import type { BoundedLoad } from './bounded-load.js';
 import type { HashTableBuilder } from './hash-table.js';
@@ -34,6 +35,10 @@ export class HashPicker implements Picker {
   readonly #build: TableBuild;
   protected readonly bound: BoundedLoad | undefined;
   #ready: readonly Endpoint[] = [];
+  readonly #slots = new EndpointSlots();
+  #wanted: readonly Endpoint[] = [];
+  /** The same in the order of the ids. */
+  #sorted: readonly Endpoint[] = [];
   /** What picks go by: that of the last table that was finished. */
   #placed: Placed = NOTHING_PLACED;
   #endpoints: readonly Endpoint[] = [];
@@ -65,7 +70,11 @@ export class HashPicker implements Picker {
     const overReady = this.#builder.over === 'ready' || ready.length * MAX_MEMBERS_PER_READY < members.length;
     this.#ready = ready;
     // As far as the last table knows them, until there is another.
-    if (!this.#build.want(byId(overReady ? ready : members))) this.#weigh();
+    const wanted = overReady ? ready : members;
+    // The same array is in the same order.
+    if (wanted !== this.#wanted) this.#sorted = byId(wanted);
+    this.#wanted = wanted;
+    if (!this.#build.want(this.#sorted)) this.#weigh();
     this.bound?.update(ready);
   }
 
@@ -81,15 +90,21 @@ export class HashPicker implements Picker {
 
   #weigh(): void {
     const { endpoints, table } = this.#placed;
-    const isReady = new Set(this.#ready);
+    const ready = this.#ready;
+    // Of a long list most are both: then no place is asked for.
+    const same = endpoints === ready;
+    if (!same) this.#slots.update(ready);
     const full = this.#builder.over === 'ready';
+    const open = new Int32Array(endpoints.length);
     let known = 0;
-    this.#open = Int32Array.from(endpoints, (endpoint) => {
-      if (!isReady.has(endpoint)) return 0;
+    for (let at = 0; at < open.length; at++) {
+      const endpoint = endpoints[at]!;
+      if (!same && this.#slots.of(endpoint) === -1) continue;
       known++;
-      return full ? ALL : Math.max(1, Math.round(Math.min(1, endpoint.weight / endpoint.spec.weight) * ALL));
-    });
-    this.#table = this.#build.pending && known * 2 < isReady.size ? undefined : table;
+      open[at] = full ? ALL : openOf(endpoint);
+    }
+    this.#open = open;
+    this.#table = this.#build.pending && known * 2 < ready.length ? undefined : table;
   }
 
   /** The table is not there yet, or of no use any longer. */
@@ -185,8 +200,16 @@ export function createHashPicker(options: HashPickerOptions): Picker {
  * list may not be.
  */
 function byId(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const sorted = endpoints.every((endpoint, i) => i === 0 || endpoints[i - 1]!.spec.id <= endpoint.spec.id);
-  return sorted ? endpoints : endpoints.toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
+  for (let at = 1; at < endpoints.length; at++) {
+    if (endpoints[at - 1]!.spec.id <= endpoints[at]!.spec.id) continue;
+    return endpoints.toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
+  }
+  return endpoints;
+}
+
+/** The part of its keys that one in slow start takes, and never none. */
+function openOf({ weight, spec }: Endpoint): number {
+  return weight >= spec.weight ? ALL : Math.max(1, Math.round((weight / spec.weight) * ALL));
 }
 
 const NOTHING_PLACED: Placed = { endpoints: [], built: [], table: undefined };

@@ -138,7 +138,8 @@ function byPriority(members: readonly LiveEndpoint[]): [priority: number, member
 function panickingPriorities(all: readonly LiveEndpoint[], options: RotationOptions): ReadonlySet<number> {
   const levels = byPriority(all).map(([priority, members]) => {
     // One that is about to return is as good as healthy here: panic would deny it its probe.
-    const healthy = members.filter(serves).length;
+    let healthy = 0;
+    for (const endpoint of members) if (serves(endpoint)) healthy++;
     return { priority, healthy, total: members.length };
   });
   const panicking = new Set<number>();
