@@ -106,7 +106,11 @@ describe('when a shard fails', () => {
     await servers.servers[0]!.pause();
     const first = redis.incr(key).catch((error: unknown) => error);
     await servers.servers[0]!.kill();
-    expect(await first).toMatchObject({ code: 'FAIRLEAD_UNCERTAIN', endpoint: 's0' });
+    expect(await first).toMatchObject({
+      code: 'FAIRLEAD_UNCERTAIN',
+      endpoint: 's0',
+      cause: { message: 'Connection is closed.' },
+    });
     await servers.servers[0]!.restart();
     await expect.poll(() => redis.describeRing().shards[0]!.state, { timeout: 15_000 }).toBe('up');
     expect(await redis.get(key)).toBeNull();

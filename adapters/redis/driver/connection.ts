@@ -147,8 +147,9 @@ class Connection extends Redis {
   #comeBetween(errors: ConnectionErrors): void {
     const own = inside(this);
     const { flushQueue, setStatus, handleReconnection } = own;
-    own.flushQueue = (error, which) => {
+    own.flushQueue = (reason, which) => {
       const { offlineQueue = true, commandQueue = true } = which ?? {};
+      const error = nameLoss(reason);
       concealCommand(error);
       if (offlineQueue && !(this.#justBroke && this.#keepsUnsent)) {
         for (const { command, error: refusal } of this.#again.splice(0)) command.reject(refusal);
@@ -276,6 +277,13 @@ class Connection extends Redis {
     const settled = (): void => timer.cancel();
     command.promise.then(settled, settled);
   }
+}
+
+/**
+ * ioredis fails what waits by a count of retries, which is fixed here and says nothing to a caller.
+ */
+function nameLoss(reason: Error): Error {
+  return reason.name === 'MaxRetriesPerRequestError' ? new Error('Connection is closed.') : reason;
 }
 
 /**
