@@ -2,6 +2,7 @@ import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { withTimeout } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
+import { STOPPED } from '../runtime/stopped.js';
 import type { DiscoveryContext } from './context.js';
 import { DiscoveryFeed, type FeedListener } from './feed.js';
 import type { Resolver } from './resolver.js';
@@ -16,7 +17,7 @@ export class WarmFeed {
   readonly #context: DiscoveryContext;
   readonly #abort = new AbortController();
   readonly #end = (): void => {
-    this.#abort.abort();
+    this.#abort.abort(STOPPED);
     this.feed.stop();
   };
   readonly #outer: AbortSignal | undefined;

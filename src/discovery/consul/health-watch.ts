@@ -1,7 +1,9 @@
 import type { EndpointSpec } from '../../endpoint/endpoint.js';
+import { whenAborted } from '../../runtime/abort-audience.js';
 import { Backoff } from '../../runtime/backoff.js';
 import { sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
+import { STOPPED } from '../../runtime/stopped.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
 import { AGAIN, type ServerPause } from '../server-pause.js';
@@ -86,6 +88,8 @@ export class HealthWatch {
     this.#guard = new ShrinkGuard(clock, options);
     this.#bucket = new TokenBucket({ perSecond: options.requestsPerSecond, burst: options.burst });
     this.#backoff = new Backoff(random, { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs });
+    // Held for as long as the watch is: each request and each wait would begin an audience anew.
+    whenAborted(this.#stop.signal, () => {});
     void this.#run();
   }
 
@@ -95,7 +99,7 @@ export class HealthWatch {
   }
 
   stop(): void {
-    this.#stop.abort();
+    this.#stop.abort(STOPPED);
   }
 
   async #run(): Promise<void> {

@@ -2,6 +2,7 @@ import { type EndpointSpec, sameSpec } from '../../endpoint/endpoint.js';
 import { Backoff } from '../../runtime/backoff.js';
 import { sleep } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
+import { STOPPED } from '../../runtime/stopped.js';
 import type { DiscoveryContext } from '../context.js';
 import type { SharedWatch } from '../shared-watches.js';
 import { ShrinkGuard, type ShrinkGuardOptions } from '../shrink-guard.js';
@@ -67,7 +68,7 @@ export class DnsWatch implements SharedWatch {
   }
 
   stop(): void {
-    this.#stop.abort();
+    this.#stop.abort(STOPPED);
   }
 
   async #run(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Backoff } from '../../runtime/backoff.js';
 import { judgeAfter, sleep, type Timer } from '../../runtime/clock.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
+import { STOPPED } from '../../runtime/stopped.js';
 import { TokenBucket } from '../../runtime/token-bucket.js';
 import type { DiscoveryContext } from '../context.js';
 import type { ServerPause } from '../server-pause.js';
@@ -78,7 +79,7 @@ export class RangeWatch {
   }
 
   stop(): void {
-    this.#stop.abort();
+    this.#stop.abort(STOPPED);
     this.#relist?.();
   }
 
