@@ -95,6 +95,7 @@ const comparing = (method: keyof typeof METHODS, servers: 1 | 3 | 20, concurrenc
     title: `${method}, ${servers} ${servers === 1 ? 'server' : 'servers'}, ${concurrency} at once`,
     operations: concurrency === 1 ? 1_000 : 3_000,
     baseline: servers === 1 ? 'mysql2 pool, 1 server' : `PoolCluster, ${servers} servers`,
+    ...(servers > 1 && { targets: { [`fairlead, ${servers} servers`]: 1 } }),
     contenders: Object.fromEntries(names.map((name) => [name, contender(POOLS[name]!, method, concurrency)])),
   };
 };

@@ -27,13 +27,16 @@ const MOST = 100;
 const plain = ({ servers: [first] }: World, options = {}): Client =>
   over(new Redis(first!.port, first!.host, { ...options }));
 
+const OURS = 'ShardedRedis, 3 servers';
+const BY_HAND = 'hashring and 3 ioredis';
+
 const CLIENTS: Readonly<Record<string, Make>> = {
   'ioredis, 1 server': (world) => plain(world),
   'ioredis with autopipelining, 1 server': (world) => plain(world, { enableAutoPipelining: true }),
   'ioredis.Cluster, 3 nodes': ({ nodes }) => over(new Cluster([...nodes])),
-  'hashring and 3 ioredis': ({ servers }) => byHashring(servers.slice(0, 3)),
+  [BY_HAND]: ({ servers }) => byHashring(servers.slice(0, 3)),
   'by hand on our ring, 3 servers': ({ servers }) => byOurRing(servers.slice(0, 3)),
-  'ShardedRedis, 3 servers': ({ servers }) => sharded(servers.slice(0, 3)),
+  [OURS]: ({ servers }) => sharded(servers.slice(0, 3)),
   'ShardedRedis, 1 server': ({ servers }) => sharded(servers.slice(0, 1)),
 };
 
@@ -70,7 +73,20 @@ const single = (what: 'get' | 'set', concurrency: number, value: string): Case<W
   title: `${what.toUpperCase()}, ${concurrency} at once, ${value.length} B`,
   operations: concurrency === 1 ? 500 : value === LARGE ? 1_000 : 2_500,
   baseline: 'ioredis, 1 server',
+  ...(concurrency === 10 && value === SMALL && { targets: { [OURS]: 1 / 1.1 } }),
   contenders: contending(calling(what, concurrency, value)),
+});
+
+/** Beside what a program would write that has to shard by itself. */
+const byHand = (what: 'get' | 'set', concurrency: number): Case<World> => ({
+  title: `${what.toUpperCase()}, ${concurrency} at once, beside sharding by hand`,
+  operations: 2_500,
+  baseline: BY_HAND,
+  targets: { [OURS]: 1 / 1.3 },
+  contenders: contending(calling(what, concurrency, SMALL), [], {
+    [BY_HAND]: CLIENTS[BY_HAND]!,
+    [OURS]: CLIENTS[OURS]!,
+  }),
 });
 
 const singles = (value: string): Case<World>[] =>
@@ -86,6 +102,7 @@ const many = (
   title: `${title}, ${concurrency} at once`,
   operations: 200,
   baseline: 'by hand on our ring, 3 servers',
+  targets: { [OURS]: 1 },
   ownWithBench: true,
   contenders: contending(
     (client, operations) => atOnce(operations, concurrency, (i) => run(client, HUNDREDS[i % HUNDREDS.length]!)),
@@ -174,6 +191,8 @@ export const suite: Suite<World> = {
   },
   cases: [
     ...singles(SMALL),
+    byHand('set', 10),
+    byHand('get', 10),
     ...[1, 10].flatMap((concurrency) => [
       // Before those that read what it writes.
       many('pipelines of 100 SET', concurrency, (client, keys) => client.pipelined!(keys, SMALL)),
