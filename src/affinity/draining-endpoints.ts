@@ -41,6 +41,11 @@ export class DrainingEndpoints {
     }
   }
 
+  /** Those of another, which stay as long as they would have there. */
+  inherit(before: DrainingEndpoints): void {
+    for (const [id, draining] of before.#byId) this.#byId.set(id, draining);
+  }
+
   /** It failed a call: it is not draining but gone. */
   abandon(endpoint: LiveEndpoint): void {
     if (this.#byId.get(endpoint.spec.id)?.endpoint === endpoint) this.#byId.delete(endpoint.spec.id);

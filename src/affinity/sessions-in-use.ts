@@ -10,8 +10,8 @@ const RENEWALS = 8;
  */
 export class SessionsInUse {
   readonly #clock: Clock;
-  readonly #everyMs: number;
-  readonly #renew: (name: string) => void;
+  #everyMs: number;
+  #renew: (name: string) => void;
   /** How many calls each has. */
   readonly #calls = new Map<string, number>();
   #timer: Timer | undefined;
@@ -23,6 +23,15 @@ export class SessionsInUse {
     this.#clock = clock;
     this.#everyMs = ttlMs / RENEWALS;
     this.#renew = renew;
+  }
+
+  /** Sessions have another TTL, and are kept elsewhere: from now on. */
+  follow(ttlMs: number, renew: (name: string) => void): void {
+    this.#everyMs = ttlMs / RENEWALS;
+    this.#renew = renew;
+    if (this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#arm();
   }
 
   /** A call began. Returns what to hand to `release`. */

@@ -72,7 +72,7 @@ export class StickySessions {
   readonly #book: SessionBook;
   #options: StickyOptions;
   readonly #draining: DrainingEndpoints;
-  readonly #inUse: SessionsInUse;
+  #inUse: SessionsInUse;
   readonly #strangers: Strangers;
   /**
    * For subsets without a name where the others' are in a store: nothing says whose they are there.
@@ -91,16 +91,25 @@ export class StickySessions {
     this.#options = options;
     this.#draining = new DrainingEndpoints(host.clock, options.drainMs);
     this.#strangers = new Strangers(host, options.ttlMs, options.capacity);
-    this.#inUse = new SessionsInUse(host.clock, options.ttlMs, (name) => {
-      this.#book.get(name);
-      this.#local?.get(name);
-    });
+    this.#inUse = new SessionsInUse(host.clock, options.ttlMs, this.#renew);
   }
 
-  /** Where they are kept. */
-  get book(): SessionBook {
-    return this.#book;
+  /**
+   * Takes the place of another: sessions of its table, those with calls in progress, and endpoints
+   * that drain.
+   */
+  succeed(before: StickySessions): void {
+    if (this.#book instanceof TableBook && before.#book instanceof TableBook) this.#book.inherit(before.#book);
+    this.#draining.inherit(before.#draining);
+    // Calls of before end where they began.
+    this.#inUse = before.#inUse;
+    this.#inUse.follow(this.#options.ttlMs, this.#renew);
   }
+
+  readonly #renew = (name: string): void => {
+    this.#book.get(name);
+    this.#local?.get(name);
+  };
 
   /** Other rules for sessions whose endpoint cannot be used; where they are kept stays. */
   reconfigure(options: StickyOptions): void {

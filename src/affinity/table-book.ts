@@ -21,8 +21,9 @@ export class TableBook implements SessionBook {
 
   /** Takes over the sessions of a table that it takes the place of: the latest, as many as fit. */
   inherit(before: TableBook): void {
-    const sessions = [...before.#table.entries()].slice(0, this.#table.capacity).reverse();
-    for (const [name, home] of sessions) this.#table.set(name, home);
+    // The table keeps those whose time is over until they are in the way: they are none.
+    const sessions = [...before.#table.entries()].filter(([name]) => before.#table.peek(name) !== undefined);
+    for (const [name, home] of sessions.slice(0, this.#table.capacity).reverse()) this.#table.set(name, home);
   }
 
   get size(): number {

@@ -36,7 +36,7 @@ import { readServiceOptions, type ServiceOptions, type ServiceSettings } from '.
 import { inWordsOfCall, isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
 import { readCloseDeadline, type ServiceContext } from './service-context.js';
 import { ServiceViews, sessionsOf } from './service-views.js';
-import { createSticky } from './sticky.js';
+import { createSticky, succession } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
 
@@ -282,7 +282,7 @@ export class LiveService implements Service, ViewHost {
     const timed = wantsLatency(options);
     if (policy === undefined) this.views.want(timed);
     else policy(timed);
-    if (sticky !== undefined) this.sticky = sticky.next;
+    if (sticky !== undefined) this.sticky = succession(this.sticky, sticky.next);
     if (sticky?.rules !== undefined) this.sticky?.reconfigure(sticky.rules);
     if (feed === undefined) return;
     this.#feed.close();
@@ -299,7 +299,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For changes of the options: sessions by other ones. */
   createSticky(affinity: ServiceSettings['affinity']): StickySessions | undefined {
-    return createSticky(this, affinity, this.#events, this.sticky);
+    return createSticky(this, affinity, this.#events);
   }
 
   /** For views. */

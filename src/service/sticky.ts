@@ -16,15 +16,11 @@ interface Service {
   byId(id: string): LiveEndpoint | undefined;
 }
 
-/**
- * The sessions of a service: in its own table, or in the store that it was given. A table inherits
- * those of the one `before`.
- */
+/** The sessions of a service: in its own table, or in the store that it was given. */
 export function createSticky(
   service: Service,
   affinity: AffinitySettings | undefined,
   events: SafeEmitter<ServiceEvents>,
-  before?: StickySessions,
 ): StickySessions | undefined {
   if (affinity === undefined) return undefined;
   const { name, clock, random } = service;
@@ -39,11 +35,16 @@ export function createSticky(
     failed,
   };
   const { store } = affinity;
-  if (store === undefined) {
-    const table = new TableBook(clock, affinity);
-    if (before?.book instanceof TableBook) table.inherit(before.book);
-    return new StickySessions(host, table, affinity);
-  }
+  if (store === undefined) return new StickySessions(host, new TableBook(clock, affinity), affinity);
   const kept = 'load' in store ? new SharedSessions(store, clock, affinity, failed) : store;
   return new StickySessions(host, new StoreBook(kept, failed), affinity);
+}
+
+/** Those in force next. Called by the swap: calls went on beginning sessions until then. */
+export function succession(
+  before: StickySessions | undefined,
+  next: StickySessions | undefined,
+): StickySessions | undefined {
+  if (before !== undefined && next !== before) next?.succeed(before);
+  return next;
 }

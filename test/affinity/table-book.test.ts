@@ -59,6 +59,17 @@ describe('the book of sessions in this process', () => {
     after.clear();
     expect(after.size).toBe(0);
   });
+
+  it('takes over none whose time is over, whatever room there is', () => {
+    const { clock, book: before } = book(4);
+    for (const name of ['a', 'b']) before.set(name, endpoint(name));
+    clock.advance(600);
+    before.get('b');
+    clock.advance(600);
+    const { book: after } = book(4);
+    after.inherit(before);
+    expect([after.size, after.peek('a'), after.peek('b')?.id]).toEqual([1, undefined, 'b']);
+  });
 });
 
 describe('a table of sessions', () => {

@@ -68,6 +68,57 @@ describe('sessions of a service that changes', () => {
     }
   });
 
+  it('of a table follow where they began while the change was prepared', async () => {
+    const { service, clock, prepare } = start({ affinity: true });
+    const next = scriptedResolver({ clock, script: { users: [{ atMs: 100, snapshot: endpoints(3) }] } });
+    const preparing = prepare({ affinity: { ttlMs: 60_000 } }, next);
+    const homes = ['ada', 'bob', 'cleo'].map((key) => homeOf(service, key));
+    clock.advance(100);
+    const prepared = await preparing;
+    prepared.swap();
+    prepared.settle();
+    // In another order: they would go there by turns too.
+    expect(['cleo', 'bob', 'ada'].map((key) => homeOf(service, key))).toEqual(homes.toReversed());
+  });
+
+  it('of a table do not come back where their time is over', async () => {
+    const { service, clock, change } = start({ affinity: { ttlMs: 1_000 } });
+    homeOf(service, 'ada');
+    clock.advance(900);
+    homeOf(service, 'bob');
+    clock.advance(200);
+    await change({ affinity: { ttlMs: 2_000 } });
+    expect(['ada', 'bob'].map((key) => service.explain({ key }).session?.state)).toEqual(['begins', 'bound']);
+  });
+
+  it('with a call in progress do not end meanwhile, nor where they are kept otherwise since', async () => {
+    const { service, clock, change } = start({ affinity: { ttlMs: 60_000 } });
+    const lease = service.acquire({ key: 'ada' });
+    await change({ affinity: { ttlMs: 1_000 } });
+    await change({ affinity: { ttlMs: 1_000, capacity: 7 } });
+    clock.advance(30_000);
+    const session = () => service.explain({ key: 'ada' }).session;
+    expect(session()).toEqual({ state: 'bound', home: lease.endpoint.spec.id });
+    lease.done(Outcome.Success);
+    clock.advance(1_001);
+    expect(session()?.state).toBe('begins');
+    expect(clock.pending).toBe(0);
+  });
+
+  it('stay with an endpoint that drains, as long as they would have', async () => {
+    const { service, clock, resolver, change } = start({ affinity: { drainMs: 1_000 } });
+    const home = homeOf(service, 'ada');
+    resolver.update(
+      'users',
+      endpoints(3).filter((each) => (each as { id: string }).id !== home),
+    );
+    await change({ affinity: { drainMs: 1_000, capacity: 7 } });
+    clock.advance(999);
+    expect(homeOf(service, 'ada')).toBe(home);
+    clock.advance(1);
+    expect(homeOf(service, 'ada')).not.toBe(home);
+  });
+
   it('are those of another store, where it has any', async () => {
     const [one, other] = [storeOf(), storeOf()];
     const { service, change } = start({ affinity: { store: one.store } });
