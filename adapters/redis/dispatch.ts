@@ -18,6 +18,7 @@ export interface DispatchHost {
   currentSet(): ShardSet;
   /** SELECT, AUTH, CLIENT SETNAME: for the connections to come. */
   remember(command: Command, name: string): void;
+  isReady(): boolean;
   emit(event: string, ...args: unknown[]): void;
   listens(event: string): boolean;
   error(error: Error): void;
@@ -50,6 +51,7 @@ export class Dispatch {
       clock,
       timeoutMs: options.commandTimeout,
       stringNumbers: options.stringNumbers === true,
+      isReady: () => host.isReady(),
       emit: (event, ...args) => host.emit(event, ...args),
       listens: (event) => host.listens(event),
       error: (error) => host.error(error),

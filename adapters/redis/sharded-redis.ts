@@ -125,6 +125,7 @@ export class ShardedRedis extends Redis {
       clock,
       currentSet: () => this.#set,
       remember: (command, name) => this.#remembered.take(command, name),
+      isReady: () => this.status === 'ready',
       emit: (event, ...args) => void this.emit(event, ...args),
       listens: (event) => this.listenerCount(event) > 0,
       error: (error) => this.#heard('error', error),
@@ -211,10 +212,11 @@ export class ShardedRedis extends Redis {
 
   /**
    * The parent is made without connecting, and emits `wait` then; this client does so only where
-   * its options ask for it.
+   * its options ask for it. Subscriptions that wait are answered behind the listeners of `ready`.
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'wait' && !this.options.lazyConnect) return false;
+    if (event === 'ready') queueMicrotask(() => this.#dispatch.subscriptions.ready());
     return super.emit(event, ...args);
   }
 

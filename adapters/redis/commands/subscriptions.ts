@@ -14,6 +14,8 @@ export interface SubscriptionsHost {
   readonly timeoutMs: number | undefined;
   /** As the option of ioredis. */
   readonly stringNumbers: boolean;
+  /** The client is ready: as with ioredis, no subscription is answered before. */
+  isReady(): boolean;
   emit(event: string, ...args: unknown[]): void;
   listens(event: string): boolean;
   error(error: Error): void;
@@ -111,6 +113,11 @@ export class Subscriptions {
       }
     }
     this.#consider();
+  }
+
+  /** The client is ready now: what waited for that alone is answered. */
+  ready(): void {
+    if (this.#pending.size > 0) this.#consider();
   }
 
   open(): void {
@@ -238,7 +245,7 @@ export class Subscriptions {
 
   /** Ends the waits that are over, and lets go of it where it is held no longer for a reason. */
   #settle(entry: Entry): void {
-    const reached = entry.wanted ? this.#isHeld(entry) : !this.#isAnywhere(entry);
+    const reached = entry.wanted ? this.#host.isReady() && this.#isHeld(entry) : !this.#isAnywhere(entry);
     for (const waiter of entry.waiters) {
       // A later command wants the contrary: this one has had its turn.
       if (!reached && waiter.joining === entry.wanted) continue;

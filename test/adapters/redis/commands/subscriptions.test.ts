@@ -18,11 +18,13 @@ class Bench {
     clock: this.clock,
     timeoutMs: 2_000,
     stringNumbers: false,
+    isReady: () => this.ready,
     emit: (event, ...args) => void this.heard.push([event, ...args.map(String)]),
     listens: () => true,
     error: (error) => void this.errors.push(error.message),
   });
   set: ShardSet = setOf(0, []);
+  ready = true;
   #generation = 0;
 
   shard(name: string): ScriptedShard {
@@ -89,6 +91,23 @@ describe('subscriptions', () => {
     await bench.clock.advanceAsync(100);
     expect(await left).toBe(1);
     expect(await bench.run('unsubscribe')).toBe(1);
+  });
+
+  it('are answered once the client is ready, as with ioredis, and held before', async () => {
+    const bench = new Bench();
+    bench.ready = false;
+    bench.topology('a', 'b');
+    const joined = bench.run('subscribe', 'c0');
+    let answered = false;
+    void joined.then(() => {
+      answered = true;
+    });
+    await bench.clock.advanceAsync(100);
+    expect(bench.held).toEqual(bench.expected(['c0'], []));
+    expect(answered).toBe(false);
+    bench.ready = true;
+    bench.subscriptions.ready();
+    expect(await joined).toBe(1);
   });
 
   it('follow changes that come within milliseconds', async () => {
