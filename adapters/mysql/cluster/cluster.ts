@@ -7,6 +7,7 @@ import {
   type Lease,
   type Mesh,
   Outcome,
+  type PolicySpec,
   type Service,
   type Subset,
 } from '../../../src/index.js';
@@ -74,6 +75,15 @@ export class Cluster {
     const probers = probersOf(mesh);
     const context: ServerContext = { ...options, clock, random, service, connectTo, probers };
     const news = new RoleNews(service);
+    // Made before any server is looked at: a policy that is refused leaves nothing behind.
+    let roles: Roles | undefined;
+    const subset = (whyNot: 'whyNotWritten' | 'whyNotRead', policy?: PolicySpec): Subset =>
+      service.subset({
+        usable: (each) => roles !== undefined && roles[whyNot](each) === undefined,
+        ...(policy !== undefined && { policy }),
+      });
+    this.#replicas = subset('whyNotRead', own.policy);
+    this.#primaries = subset('whyNotWritten');
     this.#servers = new ServerSet(context, {
       changed: () => this.#changed(),
       opened: options.opened,
@@ -82,11 +92,8 @@ export class Cluster {
         options.enqueued();
       },
     });
-    const roles = this.#servers.roles;
+    roles = this.#servers.roles;
     this.#roles = roles;
-    const policy = own.policy === undefined ? {} : { policy: own.policy };
-    this.#primaries = service.subset({ usable: (each) => roles.whyNotWritten(each) === undefined });
-    this.#replicas = service.subset({ usable: (each) => roles.whyNotRead(each) === undefined, ...policy });
     this.#rolesChanged = () => {
       news.changed(statusOf(this.#statusContext()));
       options.rolesChanged();

@@ -239,3 +239,16 @@ describe('what a server is', () => {
     expect(asked.length).toBe(1);
   });
 });
+
+describe('a pool that is refused for its policy', () => {
+  it('looks at no server: nothing could stop it', async () => {
+    const test = new FakeCluster(2);
+    await test.pass(0);
+    await test.cluster.close();
+    const { length } = test.servers[0]!.connections;
+    expect(() => test.another({ policy: 'nope' })).toThrow(/policy is "nope"/);
+    expect(test.mesh.service('db').rotation).toHaveLength(2);
+    await test.pass(2_000);
+    expect(test.servers[0]!.connections).toHaveLength(length);
+  });
+});
