@@ -3,7 +3,7 @@
  * the routing key of the context, and the helpers that all adapters share. For authors of adapters;
  * everybody else finds all in `fairlead`.
  */
-export { type KeySettings, SignedText, tokenKeys } from './affinity/signed-text.js';
+export { type KeySettings, SignedText, tokenKey, tokenKeys } from './affinity/signed-text.js';
 export { compact, storeKey } from './affinity/store-key.js';
 export { type LoadReport, type LoadReportOptions, reportLoad, restartLoadReports } from './balancing/load-reports.js';
 export type { Weighing } from './balancing/policy.js';
@@ -25,7 +25,7 @@ export { CallerContext, inCallerContext } from './runtime/caller-context.js';
 export { judgeAfter, sleep, withTimeout } from './runtime/clock.js';
 export { currentRoutingKey } from './runtime/context.js';
 export { Durations } from './runtime/durations.js';
-export { SafeEmitter } from './runtime/emitter.js';
+export { type EventNames, SafeEmitter } from './runtime/emitter.js';
 export { brandErrors } from './runtime/errors.js';
 export { holdProcess } from './runtime/hold-process.js';
 export { TOKEN, token } from './runtime/http-fields.js';

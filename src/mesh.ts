@@ -4,7 +4,7 @@ import type { Resolver } from './discovery/resolver.js';
 import { CheckHub } from './health/check-hub.js';
 import type { Clock } from './runtime/clock.js';
 import { FairleadError } from './runtime/errors.js';
-import { checkName } from './runtime/options.js';
+import { checkName, invalidOption, isRecord } from './runtime/options.js';
 import type { Random } from './runtime/random.js';
 import { type PreparedChange, prepareChange } from './service/change.js';
 import type { Service } from './service/contract.js';
@@ -164,6 +164,8 @@ class LiveMesh implements Mesh {
     const { services, defaults } = this.#options;
     const ownOf = (all: MeshTarget['services']): ServiceOptions | undefined =>
       all !== undefined && Object.hasOwn(all, name) ? all[name] : undefined;
+    if (given !== undefined && !isRecord(given))
+      throw invalidOption(`service '${name}'`, given, 'an object of options');
     const program = mergeServiceOptions(ownOf(services), given);
     return overlayOptions(
       mergeServiceOptions(overlayOptions(defaults, configured.defaults), program),

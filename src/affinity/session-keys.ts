@@ -1,6 +1,6 @@
 import { token } from '../runtime/http-fields.js';
 import { maskIp, parseIp, V4_BYTES, V6_BYTES } from '../runtime/ip-address.js';
-import { integer, readOptions } from '../runtime/options.js';
+import { integer, invalidOption, readOptions } from '../runtime/options.js';
 
 /** Headers as Node's servers give them, or gRPC metadata and fetch's `Headers` by their `get`. */
 export type HeaderSource =
@@ -14,6 +14,7 @@ export type SessionKey<Request> = (request: Request) => string | undefined;
  * The first key that one of these returns: `firstKey(cookieKey('session'), headerKey('x-user'))`.
  */
 export function firstKey<Request>(...sources: readonly SessionKey<Request>[]): SessionKey<Request> {
+  for (const source of sources) if (typeof source !== 'function') throw invalidOption('firstKey', source, 'functions');
   return (request) => {
     for (const source of sources) {
       const key = source(request);

@@ -100,7 +100,8 @@ export const tokenKeys: Reader<readonly KeySettings[]> = (value, name) => {
   return keys;
 };
 
-function tokenKey(value: unknown, name: string): KeySettings {
+/** One of them; `secretName` is what its secret is called in errors. */
+export function tokenKey(value: unknown, name: string, secretName = `${name}.secret`): KeySettings {
   const { id, secret } = (value ?? {}) as Partial<TokenKey>;
   if (typeof id !== 'string' || !/^[\w-]{1,32}$/.test(id)) {
     throw invalidOption(`${name}.id`, id, '1 to 32 letters, digits, - and _');
@@ -108,10 +109,9 @@ function tokenKey(value: unknown, name: string): KeySettings {
   const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret;
   // The secret itself is never shown.
   if (!(bytes instanceof Uint8Array) || bytes.length < SMALLEST_SECRET_BYTES) {
-    throw new FairleadError(
-      'FAIRLEAD_INVALID_OPTION',
-      `${name}.secret is refused (value not shown): allowed is text or bytes, ${SMALLEST_SECRET_BYTES} bytes or more.`,
-    );
+    const is = bytes === undefined ? 'undefined' : 'refused (value not shown)';
+    const message = `${secretName} is ${is}: allowed is text or bytes, ${SMALLEST_SECRET_BYTES} bytes or more.`;
+    throw new FairleadError('FAIRLEAD_INVALID_OPTION', message);
   }
   return { id, secret: lazyCrypto().createSecretKey(bytes) };
 }

@@ -86,8 +86,10 @@ class SignedTokens implements AffinityTokens {
     this.#known = keys.map((key) => new EndpointTags((id) => macOf(key, 'endpoint', audience, id)));
   }
 
-  issue({ spec }: Identified): string {
-    return this.#text.sign(this.#known[0]!.learn(spec.id));
+  issue(endpoint: Identified): string {
+    const id: unknown = (endpoint as Partial<Identified> | undefined)?.spec?.id;
+    if (typeof id !== 'string') throw invalidOption('issue', endpoint, 'an endpoint of a service');
+    return this.#text.sign(this.#known[0]!.learn(id));
   }
 
   read(token: string | undefined, endpoints: readonly Identified[]): string | undefined {

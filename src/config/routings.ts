@@ -38,7 +38,7 @@ export function routingsOf(mesh: Mesh): Routings {
  * its step, or barred. A canary begins anew where its own options, or what its arm selects, change.
  */
 export class Routings {
-  readonly events: SafeEmitter<RoutingsEvents> = new SafeEmitter();
+  readonly events: SafeEmitter<RoutingsEvents> = new SafeEmitter({ canary: true, failed: true });
   readonly #mesh: Mesh;
   readonly #live = new Map<string, Live>();
   #said: RoutingByService = {};

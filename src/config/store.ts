@@ -2,7 +2,7 @@ import type { Resolver } from '../discovery/resolver.js';
 import { type Mesh, prepareMesh } from '../mesh.js';
 import type { Canary } from '../routing/canary/canary.js';
 import type { Routing } from '../routing/routing.js';
-import { SafeEmitter } from '../runtime/emitter.js';
+import { type EventNames, SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError, toError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
 import { isSame } from '../runtime/same.js';
@@ -42,12 +42,21 @@ export function createConfigStore(mesh: Mesh, options?: ConfigStoreOptions): Con
   return new LiveStore(mesh, options);
 }
 
+const EVENTS: EventNames<ConfigStoreEvents> = {
+  applied: true,
+  refused: true,
+  unkept: true,
+  held: true,
+  canary: true,
+  compared: true,
+};
+
 class LiveStore implements ConfigStore, FollowerHost {
   readonly #mesh: Mesh;
   readonly #options: StoreSettings;
   readonly #readers: DocumentReaders;
   readonly #guards: SourceGuards;
-  readonly #events = new SafeEmitter<ConfigStoreEvents>();
+  readonly #events = new SafeEmitter<ConfigStoreEvents>(EVENTS);
   readonly #first: FirstVersion;
   readonly #comparison: Comparison | undefined;
   readonly #lastGood: LastGood | undefined;

@@ -1,5 +1,5 @@
 import { judgeAfter } from '../runtime/clock.js';
-import { SafeEmitter } from '../runtime/emitter.js';
+import { type EventNames, SafeEmitter } from '../runtime/emitter.js';
 import { FairleadError } from '../runtime/errors.js';
 import { number, readOptions } from '../runtime/options.js';
 import type { DiscoveryContext } from './context.js';
@@ -45,6 +45,8 @@ export function readDeadline(context: string, options: DeadlineOptions | undefin
   return deadlineMs;
 }
 
+const EVENTS: EventNames<RegistrationEvents> = { status: true, error: true };
+
 /**
  * What its user holds of an instance: what it wants of the keeper of its id, until it wants no
  * more.
@@ -55,7 +57,7 @@ export class KeptRegistration<Instance extends KeptInstance, Update extends Inst
   readonly id: string;
   readonly #keeper: Keeper<Instance>;
   readonly #settings: KeptSettings & Updating<Instance, Update>;
-  readonly #events = new SafeEmitter<RegistrationEvents>();
+  readonly #events = new SafeEmitter<RegistrationEvents>(EVENTS);
   #instance: Instance;
   #status: RegistrationStatus = 'lost';
   #health: ReportedHealth | undefined;

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Mesh } from '../mesh.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
-import { SafeEmitter } from '../runtime/emitter.js';
+import { type EventNames, SafeEmitter } from '../runtime/emitter.js';
 import { checkMesh } from '../service/check-mesh.js';
 import type { ActiveSilence, Alert, AlertEvent, Silence } from './alert.js';
 import { AlertState } from './alert-state.js';
@@ -88,12 +88,14 @@ export function monitorMesh(mesh: Mesh, options?: MonitorOptions): MeshMonitor {
   return new LiveMonitor(mesh, options);
 }
 
+const EVENTS: EventNames<MonitorEvents> = { alert: true, error: true };
+
 class LiveMonitor implements MeshMonitor {
   readonly #mesh: Mesh;
   readonly #own: MonitorOptions;
   #settings: AlertSettings;
   readonly #figures: MeshFigures;
-  readonly #events = new SafeEmitter<MonitorEvents>();
+  readonly #events = new SafeEmitter<MonitorEvents>(EVENTS);
   readonly #states = new Map<string, AlertState>();
   readonly #silences: Silences;
   readonly #ejections = new EjectionRate();

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { RoutingKey } from '../runtime/context.js';
-import { Outcome } from '../runtime/outcome.js';
+import { invalidOption } from '../runtime/options.js';
+import { OUTCOME_NAMES, Outcome } from '../runtime/outcome.js';
 import type { Labels, Part, RouteRequest } from './router.js';
 
 /** One call in progress on one endpoint. */
@@ -45,6 +46,10 @@ export class CallLease<E extends Endpoint> implements JudgedLease {
     const owner = this.#owner;
     if (owner === undefined) return outcome;
     this.#owner = undefined;
+    if (!(outcome >= 0 && outcome < OUTCOME_NAMES.length)) {
+      owner.finish(this, this.endpoint, this.#startTick, Outcome.Cancelled, undefined);
+      throw invalidOption('done', outcome, 'an Outcome, such as Outcome.Success');
+    }
     return owner.finish(this, this.endpoint, this.#startTick, outcome, hadMs);
   }
 

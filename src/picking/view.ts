@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import type { SessionPreview, StickyView } from '../affinity/sticky-sessions.js';
 import type { OddityBook } from '../balancing/oddities.js';
 import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } from '../balancing/policy.js';
@@ -6,11 +5,11 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { computeRotation, EMPTY_ROTATION, type LiveRotation, serves } from '../endpoint/rotation/rotation.js';
 import type { RoutingKey } from '../runtime/context.js';
-import { invalidOption } from '../runtime/options.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { DecidedBy } from '../telemetry/flight-recorder.js';
+import { checkBinaryKey } from './check-request.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
@@ -19,11 +18,6 @@ import { SessionLease } from './session-lease.js';
 import type { ViewHost, ViewOptions, ViewPreview } from './view-host.js';
 
 const NO_REQUEST: AcquireRequest = {};
-
-/** A number would be taken for bytes of no length: all numbers for one key. */
-function checkBinaryKey(key: unknown): void {
-  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
-}
 
 interface MutablePickRequest extends PickRequest {
   key: RoutingKey | undefined;

@@ -1,4 +1,8 @@
 import { EventEmitter } from 'node:events';
+import { invalidOption } from './options.js';
+
+/** All that there are: a listener of another would never be called. */
+export type EventNames<Events> = Readonly<Record<keyof Events & string, true>>;
 
 /**
  * Events for users: a listener that throws, or that returns a rejected promise, stops neither the
@@ -8,8 +12,18 @@ import { EventEmitter } from 'node:events';
 export class SafeEmitter<Events extends { readonly [K in keyof Events]: readonly unknown[] }> {
   // Not a leak from the eleventh listener on: as many clients as like share a service.
   readonly #emitter = new EventEmitter().setMaxListeners(0);
+  readonly #names: EventNames<Events>;
 
+  constructor(names: EventNames<Events>) {
+    this.#names = names;
+  }
+
+  /** Throws FAIRLEAD_INVALID_OPTION for an event that does not exist. */
   on<Name extends keyof Events & string>(name: Name, listener: (...args: Events[Name]) => void): () => void {
+    if (!Object.hasOwn(this.#names, name)) {
+      throw invalidOption('event', name, `one of ${Object.keys(this.#names).join(', ')}`);
+    }
+    if (typeof listener !== 'function') throw invalidOption(`listener of '${name}'`, listener, 'a function');
     this.#emitter.on(name, listener as never);
     return () => {
       this.#emitter.off(name, listener as never);

@@ -10,6 +10,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
+import { checkBinaryKey, checkRequest } from '../picking/check-request.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
 import type { View } from '../picking/view.js';
@@ -18,7 +19,7 @@ import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
-import { SafeEmitter } from '../runtime/emitter.js';
+import { type EventNames, SafeEmitter } from '../runtime/emitter.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
@@ -39,6 +40,19 @@ import { ServiceViews, sessionsOf } from './service-views.js';
 import { createSticky, succession } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
+
+const EVENTS: EventNames<ServiceEvents> = {
+  endpoints: true,
+  rotation: true,
+  ejected: true,
+  returned: true,
+  checked: true,
+  affinity: true,
+  sessionsFull: true,
+  breaker: true,
+  error: true,
+  recovered: true,
+};
 
 /**
  * Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the
@@ -65,7 +79,7 @@ export class LiveService implements Service, ViewHost {
   /** That of the members: at hand, as every call asks it. */
   readonly #ejection: Ejection;
   #feed: WarmFeed;
-  readonly #events = new SafeEmitter<ServiceEvents>();
+  readonly #events = new SafeEmitter<ServiceEvents>(EVENTS);
   /** What goes wrong beside calls is reported, and stops nothing. */
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
   readonly #view: View;
@@ -163,6 +177,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   acquire(request?: AcquireRequest): Lease {
+    if (request !== undefined) checkRequest(request);
     return this.acquireFrom(this.#view, request);
   }
 
@@ -197,6 +212,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   explain(request?: AcquireRequest): Explanation {
+    if (request !== undefined) checkRequest(request);
     return this.explainFrom(this.#view, request);
   }
 
@@ -339,6 +355,7 @@ export class LiveService implements Service, ViewHost {
   }
 
   async unbindIn(sessions: string, key: RoutingKey): Promise<void> {
+    if (typeof key !== 'string') checkBinaryKey(key);
     await this.sticky?.unbind(sessions, key);
   }
 

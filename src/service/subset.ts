@@ -5,6 +5,7 @@ import { runCall } from '../call/call.js';
 import type { Run } from '../call/host.js';
 import type { CallOptions, FallbackOption } from '../call/options.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
+import { checkRequest } from '../picking/check-request.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
 import type { RoutingKey } from '../runtime/context.js';
@@ -121,10 +122,12 @@ export class LiveSubset implements Subset {
 
   acquire(request?: AcquireRequest): Lease {
     if (this.#closed) throw this.#closedError();
+    if (request !== undefined) checkRequest(request);
     return this.#service.acquireFrom(this.view, request);
   }
 
   explain(request?: AcquireRequest): Explanation {
+    if (request !== undefined) checkRequest(request);
     return this.#service.explainFrom(this.view, request);
   }
 

@@ -7,9 +7,11 @@ interface Events {
   readonly error: readonly [error: Error];
 }
 
+const NAMES = { tick: true, error: true } as const;
+
 describe('events', () => {
   it('reach every listener although one throws, and the throw is reported as a warning', async () => {
-    const emitter = new SafeEmitter<Events>();
+    const emitter = new SafeEmitter<Events>(NAMES);
     const heard: number[] = [];
     emitter.on('tick', () => {
       throw new Error('listener bug');
@@ -24,7 +26,7 @@ describe('events', () => {
   });
 
   it('survive a listener whose promise rejects', async () => {
-    const emitter = new SafeEmitter<Events>();
+    const emitter = new SafeEmitter<Events>(NAMES);
     emitter.on('tick', (() => Promise.reject(new Error('late bug'))) as () => void);
     const warning = once(process, 'warning');
     emitter.emit('tick', 1);
@@ -32,11 +34,21 @@ describe('events', () => {
   });
 
   it("do not crash the process when nobody hears an 'error'", () => {
-    expect(() => new SafeEmitter<Events>().emit('error', new Error('unheard'))).not.toThrow();
+    expect(() => new SafeEmitter<Events>(NAMES).emit('error', new Error('unheard'))).not.toThrow();
+  });
+
+  it('that do not exist have no listeners, nor do those that exist have any but functions', () => {
+    const emitter = new SafeEmitter<Events>(NAMES);
+    for (const name of ['tock', 'toString', undefined]) {
+      expect(() => emitter.on(name as 'tick', () => {})).toThrow(/^event is .*: allowed is one of tick, error\.$/);
+    }
+    expect(() => emitter.on('tick', undefined as never)).toThrow(
+      /^listener of 'tick' is undefined: allowed is a function/,
+    );
   });
 
   it('stop when the listener says so', () => {
-    const emitter = new SafeEmitter<Events>();
+    const emitter = new SafeEmitter<Events>(NAMES);
     const heard: number[] = [];
     const stop = emitter.on('tick', (count) => heard.push(count));
     emitter.emit('tick', 1);

@@ -23,7 +23,7 @@ const many = <T>(make: (i: number) => T): T[] => Array.from({ length: MANY }, (_
 describe('many that listen at once are no leak', () => {
   it('to the events of one service', async () => {
     const warnings = leakWarnings();
-    const emitter = new SafeEmitter<{ tick: readonly [] }>();
+    const emitter = new SafeEmitter<{ tick: readonly [] }>({ tick: true });
     many(() => emitter.on('tick', () => {}));
     const service = createMesh({ resolver: staticResolver({ users: ['h:1'] }) }).service('users');
     for (const name of ['endpoints', 'rotation', 'error'] as const) many(() => service.on(name, () => {}));

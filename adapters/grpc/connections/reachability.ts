@@ -28,7 +28,7 @@ export interface GrpcEvents {
 
 /** What the channels of one registration can connect to, by service. */
 export class Connectivity {
-  readonly events: SafeEmitter<GrpcEvents> = new SafeEmitter();
+  readonly events: SafeEmitter<GrpcEvents> = new SafeEmitter({ connectivity: true });
   readonly #services = new WeakMap<Service, Reachability>();
 
   of(service: Service): Reachability {

@@ -1,5 +1,5 @@
 import type { Timer } from '../../runtime/clock.js';
-import { SafeEmitter } from '../../runtime/emitter.js';
+import { type EventNames, SafeEmitter } from '../../runtime/emitter.js';
 import { FairleadError, toError } from '../../runtime/errors.js';
 import { invalidOption } from '../../runtime/options.js';
 import { LiveRouting, type Routing } from '../routing.js';
@@ -84,10 +84,12 @@ export function canaryOf(routing: Routing): Canary | undefined {
   return canaries.get(routing);
 }
 
+const EVENTS: EventNames<CanaryEvents> = { changed: true, rolledBack: true, passed: true, stalled: true };
+
 class LiveCanary implements Canary {
   readonly #routing: LiveRouting;
   readonly #settings: CanarySettings;
-  readonly #events = new SafeEmitter<CanaryEvents>();
+  readonly #events = new SafeEmitter<CanaryEvents>(EVENTS);
   readonly #latency: BaselineLatency;
   #timer: Timer | undefined;
   #state: CanaryState = 'running';

@@ -38,7 +38,7 @@ export class Shadow implements Mirror {
   readonly #service: LiveService;
   readonly #settings: ShadowSettings;
   readonly #arm: ArmPart;
-  readonly #events = new SafeEmitter<{ compare: readonly [comparison: ShadowComparison] }>();
+  readonly #events = new SafeEmitter<{ compare: readonly [comparison: ShadowComparison] }>({ compare: true });
   readonly #counts: { -readonly [Name in keyof ShadowStatus]: number };
 
   /** `previous`: what it goes on for: copies under way are counted, and limited, with its own. */

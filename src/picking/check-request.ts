@@ -1,0 +1,39 @@
+import { isUint8Array } from 'node:util/types';
+import { invalidOption, unknownOption } from '../runtime/options.js';
+import type { AcquireRequest } from './lease.js';
+
+const NAMES = ['key', 'prefer', 'labels', 'tried', 'part', 'beside'] as const satisfies (keyof AcquireRequest)[];
+const KNOWN: ReadonlySet<string> = new Set(NAMES);
+
+/**
+ * Refuses what would be taken for a request that says nothing, and go to any endpoint: of a program
+ * whose arguments no compiler has read. The key is checked where it is used. Hot path: to go over
+ * the names costs more than all the rest, so it is done where nothing that is known was said.
+ */
+export function checkRequest(request: AcquireRequest): void {
+  if (typeof request !== 'object' || request === null) {
+    throw invalidOption('acquire', request, `an object with ${NAMES.join(', ')}`);
+  }
+  const { key, prefer, labels, tried } = request;
+  if (prefer !== undefined && typeof prefer !== 'string') {
+    throw invalidOption('acquire.prefer', prefer, 'the id of an endpoint');
+  }
+  if (labels !== undefined && typeof labels !== 'function') {
+    throw invalidOption('acquire.labels', labels, 'a function that returns a label by its name');
+  }
+  if (tried !== undefined && !Array.isArray(tried)) {
+    throw invalidOption('acquire.tried', tried, 'an array of endpoints');
+  }
+  if (key === undefined && prefer === undefined && labels === undefined && tried === undefined) refuseUnknown(request);
+}
+
+/** A number would be taken for bytes of no length: all numbers for one key. */
+export function checkBinaryKey(key: unknown): void {
+  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
+}
+
+/** Adapters pass objects of their own, which have more. */
+function refuseUnknown(request: AcquireRequest): void {
+  if (Object.getPrototypeOf(request) !== Object.prototype) return;
+  for (const name in request) if (!KNOWN.has(name)) throw unknownOption('acquire.', name, NAMES);
+}
