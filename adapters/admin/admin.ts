@@ -69,6 +69,8 @@ class ListeningAdmin implements Admin {
   }
 
   async listen(port = 0, host = '127.0.0.1'): Promise<number> {
+    // Node takes a text for the path of a socket.
+    optionReaders.integer(0, 0, 65_535)(port, 'listen.port');
     if (!isLoopback(host) && !this.#hasToken) {
       throw optionReaders.invalidOption('listen.host', host, 'one of this machine alone, unless there is a `token`');
     }

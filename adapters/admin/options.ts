@@ -1,5 +1,6 @@
 import { optionReaders } from '../../src/adapter.js';
 import type { ConfigStore } from '../../src/config/index.js';
+import { FairleadError } from '../../src/index.js';
 import type { MeshMonitor } from '../../src/monitor/index.js';
 
 export interface AdminOptions {
@@ -38,22 +39,26 @@ export interface AdminSettings {
 const MIN_TOKEN = 16;
 
 export function readAdminOptions(options: AdminOptions | undefined): AdminSettings {
-  const { integer, invalidOption, readOptions, secret, textList } = optionReaders;
+  const { integer, invalidOption, readOptions, textList } = optionReaders;
   const settings = readOptions<AdminSettings>('createAdmin', options, {
-    token: secret(),
+    token,
     hosts: textList(),
     config: madeBy('createConfigStore()', ['apply', 'rollback', 'diff']),
     monitor: madeBy('monitorMesh()', ['health', 'silence', 'endSilence']),
     updateMs: integer(1_000, 500, 60_000),
     events: integer(200, 0, 10_000),
   });
-  if (settings.token !== undefined && settings.token.length < MIN_TOKEN) {
-    throw invalidOption('createAdmin.token', undefined, `a text of ${MIN_TOKEN} characters or more (value not shown)`);
-  }
   const hosts = settings.hosts.map((host) => host.toLowerCase());
   const bad = hosts.find((host) => !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(host));
   if (bad !== undefined) throw invalidOption('createAdmin.hosts', bad, 'names of hosts, without port');
   return { ...settings, hosts };
+}
+
+function token(value: unknown, name: string): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value.length >= MIN_TOKEN)) return value;
+  const is = typeof value === 'string' ? `a text of ${value.length} characters` : `no text`;
+  const message = `${name} is ${is} (value not shown): allowed is a text of ${MIN_TOKEN} characters or more.`;
+  throw new FairleadError('FAIRLEAD_INVALID_OPTION', message);
 }
 
 function madeBy<T>(maker: string, methods: readonly (keyof T & string)[]) {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { optionReaders } from '../../src/adapter.js';
 import type { Clock } from '../../src/index.js';
 import { expectsContinue } from './common/expectation.js';
 import type { Tunnel } from './forward/tunnel.js';
@@ -143,6 +144,8 @@ export class FrontServer {
   }
 
   async listen(port: number, host: string | undefined): Promise<number> {
+    // Node takes a text for the path of a socket.
+    optionReaders.integer(0, 0, 65_535)(port, 'listen.port');
     this.#server.listen(port, host);
     await once(this.#server, 'listening');
     this.#listening = true;

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type ConnectingContext, callPlanning, checkMesh } from '../../src/adapter.js';
 import { type Clock, FairleadError, type Mesh, type Timer } from '../../src/index.js';
 import { type CloseOptions, Closing } from './common/closing.js';
+import { readWhere } from './common/options.js';
 import { type ProxySettings, readProxyOptions, type TcpClient, type TcpProxyOptions } from './proxy/options.js';
 import { type ConnectionHost, IDLE_LOOKS, ProxiedConnection } from './proxy/proxied-connection.js';
 
@@ -78,6 +79,7 @@ class LiveTcpProxy implements TcpProxy, ConnectionHost {
     readonly host?: string;
     readonly backlog?: number;
   }): Promise<AddressInfo> {
+    readWhere(where);
     if (this.#closing.begun) throw new FairleadError('FAIRLEAD_CLOSED', 'The TCP proxy is closed.');
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);

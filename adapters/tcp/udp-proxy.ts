@@ -11,6 +11,7 @@ import {
   type Timer,
 } from '../../src/index.js';
 import { type CloseOptions, Closing } from './common/closing.js';
+import { readWhere } from './common/options.js';
 import { type FlowHost, UdpFlow } from './udp/flow.js';
 import { readUdpOptions, type UdpClient, type UdpProxyOptions, type UdpSettings } from './udp/options.js';
 
@@ -78,7 +79,8 @@ class LiveUdpProxy implements UdpProxy, FlowHost {
     return this.#flows.size;
   }
 
-  async listen({ port, host = '0.0.0.0' }: { readonly port: number; readonly host?: string }): Promise<AddressInfo> {
+  async listen(where: { readonly port: number; readonly host?: string }): Promise<AddressInfo> {
+    const { port, host = '0.0.0.0' } = readWhere(where);
     if (this.#closing.begun) throw new FairleadError('FAIRLEAD_CLOSED', 'The UDP proxy is closed.');
     if (this.#socket !== undefined) throw new FairleadError('FAIRLEAD_CONFLICT', 'The UDP proxy listens already.');
     const socket = createSocket(isIPv4(host) ? 'udp4' : 'udp6');
