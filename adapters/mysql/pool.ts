@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import { judgeAfter } from '../../src/adapter.js';
+import { judgeAfter, optionReaders } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
@@ -25,6 +25,7 @@ import {
   executeOperation,
   type OperationContext,
   queryOperation,
+  readConsistency,
   readRoute,
 } from './session/operations.js';
 import { Repeats } from './session/repeats.js';
@@ -164,6 +165,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Calls back with a connection at once: it finds its server with its first statement. */
   getConnection(callback: ConnectionCallback): void {
+    if (typeof callback !== 'function') throw optionReaders.invalidOption('getConnection', callback, 'a callback');
     tracePoolConnect(this.#own.service, this.#operations.config.database, this.#acquire, callback);
   }
 
@@ -230,6 +232,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route {
+    if (typeof sql !== 'string') throw optionReaders.invalidOption('route', sql, 'the text of a statement');
     const statement = this.#operations.router.route(sql);
     const scope = currentScope.getStore();
     const consistency = scope?.consistency ?? this.#own.consistency;
@@ -245,7 +248,7 @@ export class ReplicatedPool extends EventEmitter {
     const session = new ConsistencySession(true, this.#cluster.clock.now());
     const mark = this.#tokens.read(token);
     if (mark !== undefined) this.#runnerContext.freshness.import(session, mark);
-    return withScope({ session }, run);
+    return withScope('session', { session }, run);
   }
 
   /** Runs `run` in a transaction: see `ReplicatedPoolApi.transaction`. */
@@ -255,7 +258,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Everything `run` does, however deep, has this consistency. */
   withConsistency<T>(consistency: Consistency, run: () => T): T {
-    return withScope({ consistency }, run);
+    return withScope('withConsistency', { consistency: readConsistency(consistency, 'withConsistency') }, run);
   }
 
   /**
@@ -263,7 +266,7 @@ export class ReplicatedPool extends EventEmitter {
    * is.
    */
   withRoute<T>(route: RouteChoice, run: () => T): T {
-    return withScope({ route: readRoute(route, 'withRoute') }, run);
+    return withScope('withRoute', { route: readRoute(route, 'withRoute') }, run);
   }
 
   /**

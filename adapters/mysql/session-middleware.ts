@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { optionReaders, tokenKeys } from '../../src/adapter.js';
+import { optionReaders, tokenKey, tokenKeys } from '../../src/adapter.js';
 import { cookieKey, type TokenKey } from '../../src/index.js';
 import type { ReplicatedPoolApi } from './api.js';
 import { type CarriedSession, sessionCarriers } from './session/session-carriers.js';
@@ -45,7 +45,10 @@ export function sessionMiddleware(
     cookie: string;
     secure: boolean;
   }>('sessionMiddleware', options, {
-    secret: (value, name) => tokenKeys(Array.isArray(value) ? value : [{ id: '0', secret: value as string }], name),
+    secret: (value, name) => {
+      if (Array.isArray(value)) return tokenKeys(value, name);
+      return [tokenKey({ id: '0', secret: value as string }, name, name)];
+    },
     cookie: (value = 'fairlead-mysql', name) => {
       if (typeof value === 'string' && /^[\w-]{1,64}$/.test(value)) return value;
       throw invalidOption(name, value, '1 to 64 letters, digits, - and _');

@@ -1,4 +1,4 @@
-import { Backoff, sleep } from '../../src/adapter.js';
+import { Backoff, optionReaders, sleep } from '../../src/adapter.js';
 import type { Clock, Random } from '../../src/index.js';
 import { meaningOf } from './common/errors.js';
 import { type BeginSettings, readTransactionOptions } from './common/transaction-options.js';
@@ -29,6 +29,7 @@ export async function transaction<T>(
   run: (connection: never) => T | Promise<T>,
   options: unknown,
 ): Promise<T> {
+  if (typeof run !== 'function') throw optionReaders.invalidOption('transaction', run, 'a function (connection) => …');
   const { retries, ...begin } = readTransactionOptions(options);
   // What met once would meet again: the longer of two transactions must get its turn.
   const pauses = new Backoff(host.random, { baseMs: 10, maxMs: 500 });

@@ -32,6 +32,12 @@ export interface KeyExplanation {
   readonly endpoint: { readonly state: Endpoint['state']; readonly weight: number };
 }
 
+/** The key that the method `name` was asked about. */
+export function readKey(name: string, key: unknown): string | Buffer {
+  if (typeof key === 'string' || Buffer.isBuffer(key)) return key;
+  throw optionReaders.invalidOption(name, key, 'a key: a string or a Buffer');
+}
+
 /** `key` as it is sent, with its prefix. */
 export function explainKey(
   { service, placement }: ShardedSettings,

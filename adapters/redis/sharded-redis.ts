@@ -20,7 +20,7 @@ import { Remembered } from './driver/remembered.js';
 import { Retries } from './driver/retries.js';
 import { concealOptions, describeAs } from './driver/secrets.js';
 import type { ShardedEvents } from './events.js';
-import { explainKey, type KeyExplanation, keyExplainer } from './explain.js';
+import { explainKey, type KeyExplanation, keyExplainer, readKey } from './explain.js';
 import { onFailure } from './failover/choose.js';
 import type { FailoverHost } from './failover/host.js';
 import { Handover, type HandoverStats } from './handover/handover.js';
@@ -154,7 +154,8 @@ export class ShardedRedis extends Redis {
    * command.
    */
   shardFor(key: string | Buffer): string {
-    return this.#anySet().shardOf(prefixed(key, this.options)).name;
+    const whole = prefixed(readKey('shardFor', key), this.options);
+    return this.#anySet().shardOf(whole).name;
   }
 
   /**
@@ -162,7 +163,8 @@ export class ShardedRedis extends Redis {
    * FAIRLEAD_NO_ENDPOINT where no shard is known.
    */
   explain(key: string | Buffer): KeyExplanation {
-    return explainKey(this.#own, this.#anySet(), prefixed(key, this.options));
+    const whole = prefixed(readKey('explain', key), this.options);
+    return explainKey(this.#own, this.#anySet(), whole);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { Mesh } from '../mesh.js';
 import { toError } from '../runtime/errors.js';
+import { checkMesh } from '../service/check-mesh.js';
 import type { Service } from '../service/contract.js';
 import type { Unreachable } from '../service/mesh-part.js';
 import type { LiveService } from '../service/service.js';
@@ -41,6 +42,7 @@ export interface MeshFigures extends Disposable {
  * ```
  */
 export function meshFigures(mesh: Mesh): MeshFigures {
+  checkMesh('meshFigures', mesh);
   return new LiveFigures(mesh);
 }
 

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import type { TokenBucket } from '../runtime/token-bucket.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
@@ -14,6 +15,14 @@ export interface GateParts {
   readonly rate?: TokenBucket | undefined;
 }
 
+const PARTS: Readonly<Record<keyof GateParts, true>> = {
+  maxInflight: true,
+  adaptive: true,
+  breaker: true,
+  throttle: true,
+  rate: true,
+};
+
 /**
  * All limits of one service, or of one endpoint, as one question: may a call pass now? A call that
  * passes must `leave`. O(1), no allocation. Adapters may use it by itself, for what is not a
@@ -26,7 +35,9 @@ export class Gate {
   /** EWMA of how long calls take, for an estimate of when the next one ends; milliseconds. */
   #meanMs = 0;
 
+  /** Throws FAIRLEAD_INVALID_OPTION for parts that do not exist: they would limit nothing. */
   constructor(parts: GateParts) {
+    refuseUnknown('gate', parts, PARTS);
     this.#parts = parts;
   }
 

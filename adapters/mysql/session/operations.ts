@@ -1,6 +1,6 @@
 import { optionReaders as read } from '../../../src/adapter.js';
 import type { Checkout } from '../cluster/checkout.js';
-import type { RouteChoice } from '../common/options.js';
+import type { Consistency, RouteChoice } from '../common/options.js';
 import { createQuery, type DriverConnection, type QueryCallback, type QueryCommand } from '../driver/driver.js';
 import { threadNamedIn } from '../statement/one-server.js';
 import type { Router } from '../statement/router.js';
@@ -32,7 +32,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** mysql2 ignores what it cannot compare with, and then nothing limits the statement. */
 const readTimeout = read.optional(read.number(0, 0, MAX_TIMER_MS));
 
-const readConsistency = read.optional(read.oneOf('session', 'eventual', 'session', 'strong'));
+export const readConsistency: read.Reader<Consistency | undefined> = read.optional(
+  read.oneOf('session', 'eventual', 'session', 'strong'),
+);
 
 /** Where a statement goes by its caller's word. */
 export const readRoute: read.Reader<RouteChoice | undefined> = (value, name) => {

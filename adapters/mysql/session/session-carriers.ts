@@ -25,7 +25,7 @@ export function carrySessions(tokens: SessionTokens, freshness: Freshness, clock
     if (mark !== undefined) freshness.import(session, mark);
     const before = textOf(freshness.export(session));
     return {
-      run: (run) => withScope({ session }, run),
+      run: (run) => withScope('next', { session }, run),
       changed: () => {
         const after = freshness.export(session);
         return textOf(after) === before ? undefined : tokens.issue(after);

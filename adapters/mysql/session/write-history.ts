@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { optionReaders } from '../../../src/adapter.js';
 import type { Endpoint } from '../../../src/index.js';
 import { GtidToken } from '../cluster/gtid.js';
 import type { Consistency, RouteChoice } from '../common/options.js';
@@ -45,7 +46,8 @@ export interface Scope {
 /** The scope of the current async context, one for all pools: a session spans what it touches. */
 export const currentScope: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
 
-/** Runs `run` with `change` on top of what holds already. */
-export function withScope<T>(change: Scope, run: () => T): T {
+/** Runs `run` with `change` on top of what holds already; `name` is what its caller called. */
+export function withScope<T>(name: string, change: Scope, run: () => T): T {
+  if (typeof run !== 'function') throw optionReaders.invalidOption(name, run, 'a function to run');
   return currentScope.run({ ...currentScope.getStore(), ...change }, run);
 }
