@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import { judgeAfter, optionReaders } from '../../src/adapter.js';
+import { judgeAfter } from '../../src/adapter.js';
 import type { Mesh } from '../../src/index.js';
 import type { Checkout } from './cluster/checkout.js';
 import { Cluster } from './cluster/cluster.js';
@@ -18,7 +18,7 @@ import {
 import { promisePool } from './driver/promise-wrappers.js';
 import { tracePoolConnect } from './driver/tracing.js';
 import { publicConfig, serverFigures, withoutSecrets } from './pool-config.js';
-import { explainRoute, type Route, statementExplainer } from './route.js';
+import { checkText, explainRoute, type Route, statementExplainer } from './route.js';
 import { Freshness } from './session/freshness.js';
 import {
   ConnectionOperation,
@@ -165,7 +165,6 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Calls back with a connection at once: it finds its server with its first statement. */
   getConnection(callback: ConnectionCallback): void {
-    if (typeof callback !== 'function') throw optionReaders.invalidOption('getConnection', callback, 'a callback');
     tracePoolConnect(this.#own.service, this.#operations.config.database, this.#acquire, callback);
   }
 
@@ -232,8 +231,7 @@ export class ReplicatedPool extends EventEmitter {
 
   /** Where this statement would run on a clean connection, and why. Sends nothing. */
   route(sql: string): Route {
-    if (typeof sql !== 'string') throw optionReaders.invalidOption('route', sql, 'the text of a statement');
-    const statement = this.#operations.router.route(sql);
+    const statement = this.#operations.router.route(checkText(sql));
     const scope = currentScope.getStore();
     const consistency = scope?.consistency ?? this.#own.consistency;
     return explainRoute(statement, { route: scope?.route, consistency }, this.#cluster);
@@ -261,10 +259,7 @@ export class ReplicatedPool extends EventEmitter {
     return withScope('withConsistency', { consistency: readConsistency(consistency, 'withConsistency') }, run);
   }
 
-  /**
-   * Every statement of `run` that may choose goes there. A session with state stays where its state
-   * is.
-   */
+  /** Every statement of `run` that may choose goes there, but those of sessions with state. */
   withRoute<T>(route: RouteChoice, run: () => T): T {
     return withScope('withRoute', { route: readRoute(route, 'withRoute') }, run);
   }

@@ -26,6 +26,12 @@ export interface RouteScope {
   readonly consistency: Consistency;
 }
 
+/** What `route` was asked about. */
+export function checkText(sql: unknown): string {
+  if (typeof sql === 'string') return sql;
+  throw optionReaders.invalidOption('route', sql, 'the text of a statement');
+}
+
 /** Sends nothing, and takes no connection. */
 export function explainRoute(statement: Statement, scope: RouteScope, cluster: Cluster): Route {
   const { effect } = statement;

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { withTimeout } from '../runtime/clock.js';
-import type { RoutingKey } from '../runtime/context.js';
+import { checkBinaryKey, type RoutingKey } from '../runtime/context.js';
 import { FairleadError } from '../runtime/errors.js';
 import type { AffinityEvent, AffinityMoveReason } from './affinity.js';
 import { DrainingEndpoints } from './draining-endpoints.js';
@@ -216,9 +216,10 @@ export class StickySessions {
   }
 
   /** Forgets where the session is: its next call begins anew. Rejects where a store fails. */
-  unbind(scope: string, key: RoutingKey): Promise<void> {
+  async unbind(scope: string, key: RoutingKey): Promise<void> {
+    if (typeof key !== 'string') checkBinaryKey(key);
     const book = this.#bookOf(scope);
-    return book.unbind(book.name(scope, key));
+    await book.unbind(book.name(scope, key));
   }
 
   /** A call of this session is in progress: it does not end meanwhile. */

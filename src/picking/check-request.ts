@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import { invalidOption, unknownOption } from '../runtime/options.js';
 import type { AcquireRequest } from './lease.js';
 
@@ -25,11 +24,6 @@ export function checkRequest(request: AcquireRequest): void {
     throw invalidOption('acquire.tried', tried, 'an array of endpoints');
   }
   if (key === undefined && prefer === undefined && labels === undefined && tried === undefined) refuseUnknown(request);
-}
-
-/** A number would be taken for bytes of no length: all numbers for one key. */
-export function checkBinaryKey(key: unknown): void {
-  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
 }
 
 /** Adapters pass objects of their own, which have more. */

@@ -4,12 +4,11 @@ import type { Description, PickRequest, Policy, PolicyContext, ProbeSource } fro
 import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { computeRotation, EMPTY_ROTATION, type LiveRotation, serves } from '../endpoint/rotation/rotation.js';
-import type { RoutingKey } from '../runtime/context.js';
+import { checkBinaryKey, type RoutingKey } from '../runtime/context.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { DecidedBy } from '../telemetry/flight-recorder.js';
-import { checkBinaryKey } from './check-request.js';
 import { GroupPickers } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';

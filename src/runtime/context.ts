@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isUint8Array } from 'node:util/types';
+import { invalidOption } from './options.js';
 
 /**
  * The routing key of whatever runs now. Nothing is tracked, and nothing costs, before the first
@@ -16,6 +18,7 @@ const keys = new AsyncLocalStorage<RoutingKey | undefined>();
  * ```
  */
 export function withRoutingKey<T>(key: RoutingKey | undefined, run: () => T): T {
+  if (typeof run !== 'function') throw invalidOption('withRoutingKey', run, 'a function to run');
   return keys.run(key, run);
 }
 
@@ -26,3 +29,8 @@ export function currentRoutingKey(): RoutingKey | undefined {
 
 /** What a call is hashed or kept together by. Bytes are taken as they are, strings as UTF-8. */
 export type RoutingKey = string | Uint8Array;
+
+/** A number would be taken for bytes of no length: all numbers for one key. */
+export function checkBinaryKey(key: unknown): void {
+  if (!isUint8Array(key)) throw invalidOption('key', key, 'a string, a Uint8Array or undefined');
+}

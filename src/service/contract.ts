@@ -9,6 +9,7 @@ import type { CheckEvent } from '../health/service-checks.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import type { RoutingKey } from '../runtime/context.js';
+import type { EventNames } from '../runtime/emitter.js';
 import type { Outcome } from '../runtime/outcome.js';
 import type { FlightLog } from '../telemetry/flight.js';
 import type { Explanation } from './explanation.js';
@@ -39,6 +40,19 @@ export interface ServiceEvents {
   /** Discovery works again after it had failed, be its list another one or not. */
   readonly recovered: readonly [];
 }
+
+export const SERVICE_EVENTS: EventNames<ServiceEvents> = {
+  endpoints: true,
+  rotation: true,
+  ejected: true,
+  returned: true,
+  checked: true,
+  affinity: true,
+  sessionsFull: true,
+  breaker: true,
+  error: true,
+  recovered: true,
+};
 
 export interface BreakerEvent extends CircuitChange {
   /** Undefined for the breaker of the whole service. */

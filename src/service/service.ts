@@ -10,7 +10,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
-import { checkBinaryKey, checkRequest } from '../picking/check-request.js';
+import { checkRequest } from '../picking/check-request.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
 import type { View } from '../picking/view.js';
@@ -19,7 +19,7 @@ import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock } from '../runtime/clock.js';
 import type { RoutingKey } from '../runtime/context.js';
-import { type EventNames, SafeEmitter } from '../runtime/emitter.js';
+import { SafeEmitter } from '../runtime/emitter.js';
 import type { FairleadError } from '../runtime/errors.js';
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
@@ -28,7 +28,7 @@ import { publishCall } from '../telemetry/channels.js';
 import type { FlightRecorder } from '../telemetry/flight-recorder.js';
 import { ServiceMeter } from '../telemetry/service-meter.js';
 import { CallsInFlight } from './calls-in-flight.js';
-import type { Service, ServiceEvents } from './contract.js';
+import { SERVICE_EVENTS, type Service, type ServiceEvents } from './contract.js';
 import { explainPick } from './explain.js';
 import type { Explanation } from './explanation.js';
 import { Members } from './members.js';
@@ -40,19 +40,6 @@ import { ServiceViews, sessionsOf } from './service-views.js';
 import { createSticky, succession } from './sticky.js';
 import { LiveSubset, type Subset, type SubsetOptions } from './subset.js';
 import { Timeouts } from './timeouts.js';
-
-const EVENTS: EventNames<ServiceEvents> = {
-  endpoints: true,
-  rotation: true,
-  ejected: true,
-  returned: true,
-  checked: true,
-  affinity: true,
-  sessionsFull: true,
-  breaker: true,
-  error: true,
-  recovered: true,
-};
 
 /**
  * Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the
@@ -79,7 +66,7 @@ export class LiveService implements Service, ViewHost {
   /** That of the members: at hand, as every call asks it. */
   readonly #ejection: Ejection;
   #feed: WarmFeed;
-  readonly #events = new SafeEmitter<ServiceEvents>(EVENTS);
+  readonly #events = new SafeEmitter<ServiceEvents>(SERVICE_EVENTS);
   /** What goes wrong beside calls is reported, and stops nothing. */
   readonly #failed = (error: Error): void => this.#events.emit('error', error);
   readonly #view: View;
@@ -126,10 +113,7 @@ export class LiveService implements Service, ViewHost {
     this.#feed.follow(context.resolver, read.discovery);
   }
 
-  /**
-   * Those that this client uses, without those that wait for their first check: what views and
-   * health are about.
-   */
+  /** Those this client uses that wait for no first check: what views and health are about. */
   get members(): readonly LiveEndpoint[] {
     return this.removed === undefined ? this.#members.usable : [];
   }
@@ -355,7 +339,6 @@ export class LiveService implements Service, ViewHost {
   }
 
   async unbindIn(sessions: string, key: RoutingKey): Promise<void> {
-    if (typeof key !== 'string') checkBinaryKey(key);
     await this.sticky?.unbind(sessions, key);
   }
 

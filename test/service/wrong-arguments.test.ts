@@ -1,4 +1,12 @@
-import { affinityTokens, closeOnSignals, createMesh, FairleadError, firstKey, staticResolver } from 'fairlead';
+import {
+  affinityTokens,
+  closeOnSignals,
+  createMesh,
+  FairleadError,
+  firstKey,
+  staticResolver,
+  withRoutingKey,
+} from 'fairlead';
 import { createAdmin } from 'fairlead/admin';
 import { createConfigStore } from 'fairlead/config';
 import { createFairleadTransport } from 'fairlead/connect';
@@ -132,6 +140,7 @@ describe('what a program in plain JavaScript says by mistake', () => {
   });
 
   it('is refused by unbind(), by keys and by tokens', async () => {
+    expect(() => withRoutingKey('user:7', undefined as never)).toThrow(refusal(/^withRoutingKey is undefined/));
     await expect(mesh.service('carts', { affinity: true }).unbind(7 as never)).rejects.toEqual(refusal(/^key is 7/));
     expect(() => firstKey('session' as never)).toThrow(refusal(/^firstKey is "session"/));
     const tokens = affinityTokens({ keys: [{ id: 'a', secret: 'x'.repeat(32) }], audience: 'pages' });

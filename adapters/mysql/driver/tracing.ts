@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel';
+import { optionReaders } from '../../../src/adapter.js';
 
 /** mysql2's channel of pools: tracers measure by it how long callers wait for a connection. */
 const channel = tracingChannel<unknown, object>('mysql2:pool:connect');
@@ -15,6 +16,7 @@ export function tracePoolConnect<Connection>(
   acquire: (callback: Callback<Connection>) => void,
   callback: Callback<Connection>,
 ): void {
+  if (typeof callback !== 'function') throw optionReaders.invalidOption('getConnection', callback, 'a callback');
   if (!channel.hasSubscribers) acquire(callback);
   else {
     const context = { database: database ?? '', serverAddress: service, serverPort: undefined };
