@@ -151,10 +151,22 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
     const unknown = Object.keys(value).find((each) => !TLS_KEYS.has(each));
     if (unknown !== undefined) throw read.unknownOption(`${name}.`, unknown, [...TLS_KEYS]);
     checkSecureContext(name, value);
-    // mysql2 fills in defaults.
-    return { ...value };
+    return renewable(value);
   }
   return value;
+}
+
+/** What is renewed while a pool works: by a getter of the option, or in its place. */
+const RENEWED = ['ca', 'cert', 'key', 'passphrase'];
+
+/** A copy, as mysql2 fills in defaults, that has these as the option has them when they are read. */
+function renewable(ssl: object): object {
+  const given = ssl as Record<string, unknown>;
+  const copy = { ...given };
+  for (const key of RENEWED) {
+    if (key in copy) Object.defineProperty(copy, key, { enumerable: true, configurable: true, get: () => given[key] });
+  }
+  return copy;
 }
 
 /** A password as an option; it is never shown. */

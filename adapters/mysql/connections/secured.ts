@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
-import { addressOf, type EndpointSpec } from '../../../src/index.js';
+import { isDeepStrictEqual } from 'node:util';
+import { checkSecureContext } from '../../../src/adapter.js';
+import { addressOf, type EndpointSpec, FairleadError } from '../../../src/index.js';
 import { tlsProfile } from '../driver/driver.js';
 import { guardedAuthPlugins } from '../driver/guarded-auth.js';
 
@@ -22,7 +24,7 @@ export interface SecuredHost {
  */
 export function secured(host: SecuredHost, spec: EndpointSpec): Record<string, unknown> {
   const { connection } = host;
-  if (connection.ssl) return { ssl: tlsOf(connection, spec) };
+  if (connection.ssl) return { ssl: tlsOf(host, spec) };
   if (isLoopback(spec.host)) return {};
   if (connection.enableCleartextPlugin === true) warnOfClearText(host, spec);
   if (host.allowPublicKeyRetrieval) return {};
@@ -31,22 +33,33 @@ export function secured(host: SecuredHost, spec: EndpointSpec): Record<string, u
 }
 
 /**
- * By the options of a pool: mysql2 keeps TLS contexts and sessions by the object they were made of.
+ * The latest of each, by the options of a pool: mysql2 keeps TLS contexts and sessions by the
+ * object they were made of.
  */
-const verifying = new WeakMap<object, object>();
+const latest = { asGiven: new WeakMap<object, object>(), verifying: new WeakMap<object, object>() };
 
-function tlsOf(connection: Readonly<Record<string, unknown>>, { host }: EndpointSpec): unknown {
+/** As the options are now: a certificate that was renewed is another context. */
+function tlsOf({ service, connection }: SecuredHost, { id, host }: EndpointSpec): object {
   const { ssl } = connection;
   const given = (typeof ssl === 'string' ? tlsProfile(ssl) : ssl) as TlsNames;
   const named = given.servername !== undefined || isIP(host) === 0;
-  if (!named || given.verifyIdentity !== undefined || given.rejectUnauthorized === false) return given;
-  let verified = verifying.get(given);
-  if (verified === undefined) {
-    verified = { ...given, verifyIdentity: true };
-    verifying.set(given, verified);
+  const verifies = named && given.verifyIdentity === undefined && given.rejectUnauthorized !== false;
+  const known = verifies ? latest.verifying : latest.asGiven;
+  const before = known.get(given);
+  try {
+    const now = { ...given, rejectUnauthorized: given.rejectUnauthorized !== false, ...(verifies && VERIFYING) };
+    if (isDeepStrictEqual(now, before)) return before as object;
+    // In the midst of a handshake of mysql2 it would be an exception that nothing catches.
+    checkSecureContext('ssl', now);
+    known.set(given, now);
+    return now;
+  } catch (cause) {
+    const message = `The option ssl cannot be used for a new connection to '${id}' (values not shown).`;
+    throw new FairleadError('FAIRLEAD_NO_CONNECTION', message, { service, cause });
   }
-  return verified;
 }
+
+const VERIFYING = { verifyIdentity: true };
 
 /** Services that were warned of: once each. */
 const warned = new WeakSet<object>();

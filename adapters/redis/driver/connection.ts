@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 import { judgeAfter } from '../../../src/adapter.js';
 import type { Clock, Timer } from '../../../src/index.js';
@@ -100,6 +100,7 @@ class Connection extends Redis {
     const unanswered = (): number => inside(this).commandQueue.length;
     concealOptions(this.options);
     this.#guardReconnectOnError();
+    this.#guardConnector();
     if (commandTimeout !== undefined) {
       this.#deadlines = new Deadlines(commandTimeout, clock, unanswered, (command) => {
         if (!isOwn(command)) this.#times?.late();
@@ -139,6 +140,26 @@ class Connection extends Redis {
       } catch (thrown) {
         this.silentEmit('error', callbackThrew('reconnectOnError', thrown));
         return false;
+      }
+    };
+  }
+
+  /**
+   * A socket that cannot be made, as for a certificate that cannot be read at the moment, ends a
+   * client of ioredis for good, or leaves it connecting. Here it is a connection that failed: it is
+   * tried again.
+   */
+  #guardConnector(): void {
+    const { connector } = inside(this);
+    const { connect } = connector;
+    connector.connect = async (tell) => {
+      try {
+        return await connect.call(connector, tell);
+      } catch (thrown) {
+        // `disconnect()` came before it.
+        if (!connector.connecting) throw thrown;
+        connector.firstError = thrown instanceof Error ? thrown : new Error(String(thrown));
+        return new Socket().destroy();
       }
     };
   }

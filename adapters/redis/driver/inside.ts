@@ -34,7 +34,12 @@ export interface Inside {
   readonly stream: Socket | null | undefined;
   /** Of connections that this library made. */
   readonly unansweredSinceMs?: number | undefined;
-  readonly connector: { stream?: Socket | undefined };
+  readonly connector: {
+    stream?: Socket | undefined;
+    connecting: boolean;
+    firstError?: Error | undefined;
+    connect(tell: unknown): Promise<Socket>;
+  };
   readonly condition: { auth?: unknown; select: number } | null | undefined;
   flushQueue(error: Error, options?: { offlineQueue?: boolean; commandQueue?: boolean }): void;
   handleReconnection(error: Error, item: CommandItem): void;

@@ -1,5 +1,7 @@
+import { rootCertificates } from 'node:tls';
 import { ManualClock } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
+import { readPoolOptions } from '../../../../adapters/mysql/common/options.js';
 import { connectOptions } from '../../../../adapters/mysql/connections/connect-options.js';
 
 const spec = { id: 'db0', host: '10.0.0.1', port: 3306 } as never;
@@ -136,5 +138,49 @@ describe('the name in a certificate', () => {
   it('makes one object of the options for all connections: mysql2 keeps TLS sessions by it', async () => {
     const ssl = { minVersion: 'TLSv1.2' };
     expect(await sslFor('db.example', ssl)).toBe(await sslFor('db2.example', ssl));
+  });
+});
+
+describe('a certificate', () => {
+  it('that is renewed is the one of the next connection, in place or by a getter', async () => {
+    let authority = rootCertificates[0];
+    const inPlace = { ca: authority };
+    const byGetter = {
+      get ca() {
+        return authority;
+      },
+    };
+    for (const ssl of [inPlace, byGetter]) {
+      authority = rootCertificates[0];
+      const { connection } = readPoolOptions({ service: 'mysql', ssl });
+      const next = async () =>
+        (await connectOptions(host({ ...connection }), spec, {})).ssl as { readonly ca: unknown };
+      const first = await next();
+      expect(first.ca).toBe(rootCertificates[0]);
+      expect(await next()).toBe(first);
+      authority = rootCertificates[1];
+      if (ssl === inPlace) inPlace.ca = authority;
+      expect((await next()).ca).toBe(rootCertificates[1]);
+    }
+  });
+
+  it('that cannot be read, or is none, fails its connection, and is asked for again', async () => {
+    let read: () => string = () => rootCertificates[0]!;
+    const ssl = {
+      get ca() {
+        return read();
+      },
+    };
+    const { connection } = readPoolOptions({ service: 'mysql', ssl });
+    const next = () => connectOptions(host({ ...connection }), spec, {});
+    const failure = { code: 'FAIRLEAD_NO_CONNECTION', message: expect.stringContaining("to 'db0' (values not shown)") };
+    read = () => {
+      throw new Error('no such file');
+    };
+    await expect(next()).rejects.toMatchObject({ ...failure, cause: { message: 'no such file' } });
+    read = () => 'none';
+    await expect(next()).rejects.toMatchObject({ ...failure, cause: { code: 'FAIRLEAD_INVALID_OPTION' } });
+    read = () => rootCertificates[0]!;
+    await expect(next()).resolves.toMatchObject({ ssl: { ca: rootCertificates[0] } });
   });
 });

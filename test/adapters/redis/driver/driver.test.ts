@@ -32,4 +32,28 @@ describe('a connection to a shard', () => {
     await expect(command.promise).rejects.toThrow('Command timed out');
     expect(connection.options.commandTimeout).toBe(700);
   });
+
+  it.each([
+    [
+      'cannot be read',
+      () => {
+        throw new Error('no such file');
+      },
+      /no such file/,
+    ],
+    ['is none', () => '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n', /asn1|PEM/i],
+  ])('is tried again where a certificate %s at the moment, and says why', async (_, cert, message) => {
+    const options = { host: '127.0.0.1', port: 1, tls: {}, retryStrategy: () => 1 };
+    Object.defineProperty(options.tls, 'cert', { enumerable: true, get: cert });
+    const connection = connectTo(options, { clock: new ManualClock(), errors });
+    const heard: string[] = [];
+    connection.on('error', (error: Error) => heard.push(error.message));
+    connection.connect().catch(() => {});
+    // By a listener: `once` of events rejects at an error.
+    const again = () => new Promise<void>((resolve) => connection.once('reconnecting', () => resolve()));
+    await again();
+    await again();
+    expect(heard).toEqual([expect.stringMatching(message), expect.stringMatching(message)]);
+    connection.disconnect();
+  });
 });
