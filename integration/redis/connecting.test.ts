@@ -85,6 +85,25 @@ describe('a client that connects', () => {
     silent.close();
   });
 
+  it('says of commands under way when it is closed that they may have been executed, in the words of ioredis', async () => {
+    // It hangs for less time than a shard needs to be down.
+    await using over = redisOver(servers.servers, { probeIntervalMs: 60_000, downAfterMs: 60_000 });
+    await over.redis.ping();
+    const [key] = keyOnEach(over.redis);
+    const server = servers.servers[0]!;
+    await server.pause();
+    const under = over.redis.incr(key!).catch((error: unknown) => error);
+    await expect.poll(() => over.redis.shardStats()[0]?.inflight).toBe(1);
+    over.redis.disconnect();
+    await server.kill();
+    await server.restart();
+    expect(await under).toMatchObject({
+      code: 'FAIRLEAD_UNCERTAIN',
+      message: 'Connection is closed.',
+      service: 'cache',
+    });
+  });
+
   it('ends when retryStrategy has given up every shard, as ioredis with its one', async () => {
     const redis = await overNothing({ retryStrategy: (times) => (times > 3 ? null : 5) });
     const seen = watch(redis);

@@ -148,6 +148,11 @@ export function connectionLost(service: string, shard: string, cause: Error): Fa
   );
 }
 
+/** The same of one that was closed on purpose: by the words of ioredis, which its users look for. */
+export function closedUnanswered(service: string, shard: string, cause: Error): FairleadError {
+  return new FairleadError('FAIRLEAD_UNCERTAIN', cause.message, { service, endpoint: shard, cause });
+}
+
 /** The command has no shard to go to. Nothing was sent. */
 export function unroutable(service: string, command: string, why: string): FairleadError {
   return new FairleadError(

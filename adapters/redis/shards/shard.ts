@@ -1,5 +1,5 @@
 import { type Endpoint, Outcome, type Service } from '../../../src/index.js';
-import { connectionLost, shardUnavailable } from '../common/errors.js';
+import { closedUnanswered, connectionLost, shardUnavailable } from '../common/errors.js';
 import type { CommandCounter } from '../driver/command-times.js';
 import {
   type Command,
@@ -100,7 +100,10 @@ export class Shard implements Target {
     const { service, clock, driver, keepsUnsent } = this.#host;
     const errors: ConnectionErrors = {
       unsent: (cause) => this.unsent(cause),
-      lost: (cause) => (this.#closed && !this.#retired ? cause : connectionLost(service.name, this.name, cause)),
+      lost: (cause) => {
+        const lost = this.#closed && !this.#retired ? closedUnanswered : connectionLost;
+        return lost(service.name, this.name, cause);
+      },
       answered: (error, command) => {
         if (!this.blocking.recalls(command)) this.counts.answered(command);
         this.#role?.refused(error);
