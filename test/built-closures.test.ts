@@ -22,6 +22,7 @@ describe('what is published assigns a function literal to a property', () => {
       _notifyError: 1,
       changeUser: 1,
       closeIdleConnections: 1,
+      connect: 1,
       destroy: 1,
       end: 1,
       execute: 1,

@@ -159,7 +159,7 @@ function checked(key: string, value: unknown, ownNames: readonly string[]): unkn
 /** What is renewed while a pool works: by a getter of the option, or in its place. */
 const RENEWED = ['ca', 'cert', 'key', 'passphrase'];
 
-/** A copy, as mysql2 fills in defaults, that has these as the option has them when they are read. */
+/** A copy, as mysql2 fills in defaults, with these as the option has them when they are read. */
 function renewable(ssl: object): object {
   const given = ssl as Record<string, unknown>;
   const copy = { ...given };
