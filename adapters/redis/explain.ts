@@ -1,6 +1,8 @@
+import type { RedisOptions } from 'ioredis';
 import { optionReaders, type PartExplainer } from '../../src/adapter.js';
 import { addressOf, type Endpoint } from '../../src/index.js';
 import type { PlacementName, ShardedSettings } from './common/options.js';
+import { prefixed } from './driver/driver.js';
 import { hashedPart } from './shards/placement.js';
 import type { ShardSet } from './shards/shard-set.js';
 import type { ShardState } from './shards/state.js';
@@ -32,17 +34,17 @@ export interface KeyExplanation {
   readonly endpoint: { readonly state: Endpoint['state']; readonly weight: number };
 }
 
-/** The key that the method `name` was asked about. */
-export function readKey(name: string, key: unknown): string | Buffer {
-  if (typeof key === 'string' || Buffer.isBuffer(key)) return key;
+/** The key that the method `name` was asked about, with its prefix. */
+export function readKey(name: string, key: unknown, options: RedisOptions): string | Buffer {
+  if (typeof key === 'string' || Buffer.isBuffer(key)) return prefixed(key, options);
   throw optionReaders.invalidOption(name, key, 'a key: a string or a Buffer');
 }
 
 /** `key` as it is sent, with its prefix. */
 export function explainKey(
+  key: string | Buffer,
   { service, placement }: ShardedSettings,
   set: ShardSet,
-  key: string | Buffer,
 ): KeyExplanation {
   const { owner, target, standsIn } = set.explain(key);
   const { name, address, state, endpoint, replicas } = owner;

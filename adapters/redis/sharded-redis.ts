@@ -11,7 +11,6 @@ import {
   type DriverOptions,
   isQuit,
   leavePipeline,
-  prefixed,
   Redis,
   setStatus,
   type WriteableStream,
@@ -154,7 +153,7 @@ export class ShardedRedis extends Redis {
    * command.
    */
   shardFor(key: string | Buffer): string {
-    const whole = prefixed(readKey('shardFor', key), this.options);
+    const whole = readKey('shardFor', key, this.options);
     return this.#anySet().shardOf(whole).name;
   }
 
@@ -163,8 +162,7 @@ export class ShardedRedis extends Redis {
    * FAIRLEAD_NO_ENDPOINT where no shard is known.
    */
   explain(key: string | Buffer): KeyExplanation {
-    const whole = prefixed(readKey('explain', key), this.options);
-    return explainKey(this.#own, this.#anySet(), whole);
+    return explainKey(readKey('explain', key, this.options), this.#own, this.#anySet());
   }
 
   /**

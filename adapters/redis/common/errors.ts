@@ -148,7 +148,7 @@ export function connectionLost(service: string, shard: string, cause: Error): Fa
   );
 }
 
-/** The same of one that was closed on purpose: by the words of ioredis, which its users look for. */
+/** The same of one that was closed on purpose: in ioredis' words, which its users look for. */
 export function closedUnanswered(service: string, shard: string, cause: Error): FairleadError {
   return new FairleadError('FAIRLEAD_UNCERTAIN', cause.message, { service, endpoint: shard, cause });
 }
