@@ -15,6 +15,9 @@ export interface Shown {
 export class ClientStatus {
   readonly #redis: Redis;
   #shards: readonly Shown[] = [];
+  /** Which of them was found to connect yet, or to be up: of thousands, each change is of one. */
+  #connecting = 0;
+  #up = 0;
   #stepping = false;
 
   constructor(redis: Redis) {
@@ -35,14 +38,34 @@ export class ClientStatus {
     process.nextTick(this.#step);
   };
 
+  #anyUp(): boolean {
+    this.#up = this.#find('up', this.#up);
+    return this.#up !== -1;
+  }
+
+  #anyConnecting(): boolean {
+    this.#connecting = this.#find('connecting', this.#connecting);
+    return this.#connecting !== -1;
+  }
+
+  /** From where the last one was: shards change one by one, and nearly in order when they begin. */
+  #find(state: string, from: number): number {
+    const shards = this.#shards;
+    const start = Math.max(from, 0);
+    for (let i = 0; i < shards.length; i++) {
+      const at = (start + i) % shards.length;
+      if (shards[at]!.state === state) return at;
+    }
+    return -1;
+  }
+
   #next(): string | undefined {
-    const states = new Set(this.#shards.map(({ state }) => state));
-    const up = states.has('up');
+    const up = this.#anyUp();
     switch (this.#redis.status as string) {
       case 'connecting':
-        if (states.size === 0 || states.has('connecting')) return undefined;
+        if (this.#shards.length === 0 || this.#anyConnecting()) return undefined;
         if (up) return 'connect';
-        return states.has('quarantined') ? undefined : 'close';
+        return this.#shards.some(({ state }) => state === 'quarantined') ? undefined : 'close';
       case 'connect':
         return up ? 'ready' : 'close';
       case 'ready':
