@@ -8,6 +8,8 @@ import { endpointsOf, keyOnEach, type RedisServers, redisOver, startServers } fr
 
 const EVENTS = ['connecting', 'connect', 'ready', 'close', 'reconnecting', 'end'] as const;
 
+const KEYS = Array.from({ length: 500 }, (_, i) => `many:${i}`);
+
 /** Events with the status at each. */
 function watch(redis: ShardedRedis): string[] {
   const seen: string[] = [];
@@ -37,6 +39,28 @@ describe('a client that connects', () => {
     const seen = watch(over.redis);
     await once(over.redis, 'ready');
     expect(seen).toEqual(['connecting connecting', 'connect connect', 'ready ready']);
+  });
+
+  it('begins with hundreds of shards over many turns, and answers what was sent before the first', async () => {
+    const list = Array.from({ length: 300 }, (_, i) => ({ ...endpointsOf(servers.servers)[i % 3]!, id: `s${i}` }));
+    const mesh = createMesh({ resolver: staticResolver({ cache: list }) });
+    const redis = new ShardedRedis(mesh, { service: 'cache' });
+    try {
+      const seen = watch(redis);
+      const answers = Promise.all(KEYS.map((key) => redis.set(key, key)));
+      // 64 shards are made in a turn, and then as many begin to connect in each.
+      expect(redis.nodes()).toHaveLength(0);
+      await expect.poll(() => redis.nodes().length).toBe(300);
+      expect(new Set(await answers)).toEqual(new Set(['OK']));
+      if (redis.status !== 'ready') await once(redis, 'ready');
+      expect(seen).toEqual(['connecting connecting', 'connect connect', 'ready ready']);
+      expect(redis.nodes().filter(({ status }) => status !== 'ready')).toEqual([]);
+      expect(await redis.mget(KEYS)).toEqual(KEYS);
+    } finally {
+      redis.disconnect();
+      await mesh.close();
+    }
+    await expect.poll(() => redis.nodes().filter(({ status }) => status !== 'end').length).toBe(0);
   });
 
   it('rejects connect() when no server can be reached, goes on trying, and can be told to again', async () => {

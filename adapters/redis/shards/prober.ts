@@ -51,7 +51,13 @@ export class Prober implements Looked {
     this.#host = host;
     this.#unreadySinceMs = host.clock.now();
     this.#lookedMs = this.#unreadySinceMs;
-    host.looks.add(this);
+  }
+
+  /** The shard begins to connect: from now on it is looked at. */
+  begin(): void {
+    this.disconnected();
+    this.#lookedMs = this.#unreadySinceMs;
+    this.#host.looks.add(this);
   }
 
   close(): void {

@@ -52,6 +52,7 @@ export class Shard implements Target {
   readonly connection: Redis;
   readonly blocking: BlockingPool;
   state: ShardState = 'connecting';
+  begun = false;
   readonly shard: Shard = this;
   readonly counts: ShardCounts = new ShardCounts();
   /** Its server is a replica itself: discovery knows no primary. */
@@ -87,8 +88,18 @@ export class Shard implements Target {
     this.connection.on('error', (error: Error) => this.#failed(error));
     const { maxBlockingConnections } = host.own;
     this.blocking = new BlockingPool(this, maxBlockingConnections, host.driver.commandTimeout, host.clock);
-    this.connection.connect().catch(() => {});
     this.#prober = this.#createProber();
+  }
+
+  /**
+   * Connects, and is looked at from now on; of many shards not all do so in one turn. A command
+   * that comes before connects it as well.
+   */
+  begin(): void {
+    if (this.begun || this.#closed) return;
+    this.begun = true;
+    this.#prober.begin();
+    if (this.connection.status === 'wait') this.connection.connect().catch(() => {});
   }
 
   /** Another connection to this server, with the options as they are now; not yet connected. */
@@ -260,6 +271,7 @@ export class Shard implements Target {
   /** Tries now what would be tried later. Rejects where the server cannot be reached. */
   async reconnect(): Promise<void> {
     const { connection } = this;
+    this.begin();
     if (connection.status === 'reconnecting' || connection.status === 'end') await connection.connect();
     else if (this.state !== 'up') throw new Error('Connection is closed.');
   }

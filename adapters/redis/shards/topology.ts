@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../src/index.js';
+import { InTurns } from './in-turns.js';
 import { shareOf } from './listed-server.js';
 import { Looks } from './looks.js';
 import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
@@ -33,6 +34,10 @@ export class Topology {
   readonly #replicaHost: ShardHost;
   readonly #ordinals = new Map<string, number>();
   readonly #placements: Placements;
+  readonly #making: InTurns;
+  readonly #beginning: InTurns;
+  /** Made ready, by name, and not yet in a set. */
+  #made: ReadonlyMap<string, Shard> = new Map();
   #set: ShardSet;
 
   constructor(host: TopologyHost, options: PlacementOptions) {
@@ -42,6 +47,8 @@ export class Topology {
     const { placement, compatibility } = options;
     this.#options = { placement, compatibility };
     this.#placements = new Placements(this.#options, host.clock);
+    this.#making = new InTurns(host.clock);
+    this.#beginning = new InTurns(host.clock);
     this.#set = this.#makeSet(0, []);
   }
 
@@ -56,28 +63,48 @@ export class Topology {
   prepare(endpoints: readonly Endpoint[], ready: () => void): void {
     const named = this.#byName(endpoints);
     const shards = [...named.keys()].sort(byCodeUnits).map((name): PlacedShard => {
-      const { primary, replicas } = named.get(name)!;
-      return { name, weight: shareOf(primary ?? replicas[0]!) };
+      return { name, weight: shareOf(firstOf(named.get(name)!)) };
     });
-    this.#placements.prepare(shards, ready);
+    this.#making.close();
+    this.#placements.prepare(shards, () => this.#prepareShards(named, ready));
+  }
+
+  #prepareShards(named: ReadonlyMap<string, NamedEndpoints>, ready: () => void): void {
+    const before = this.#known();
+    const made = new Map(this.#made);
+    this.#made = made;
+    const missing = [...named].filter(([name, each]) => !(made.get(name) ?? before.get(name))?.serves(firstOf(each)));
+    const make = ([name, each]: [string, NamedEndpoints]): void => {
+      made.get(name)?.disconnect();
+      made.set(name, this.#makeShard(name, firstOf(each)));
+    };
+    this.#making.run(missing, make, ready);
   }
 
   /** Nothing more is to be made ready. */
   close(): void {
     this.#placements.close();
+    this.#making.close();
+    this.#beginning.close();
+    for (const shard of this.#made.values()) shard.disconnect();
+    this.#made = new Map();
+  }
+
+  #known(): Map<string, Shard> {
+    return new Map([...this.#host.leaving(), ...this.#set.shards].map((shard) => [shard.name, shard]));
   }
 
   /** Takes the endpoints as they are now. Returns the shards that are left behind. */
   update(endpoints: readonly Endpoint[]): Shard[] {
     const named = this.#byName(endpoints);
-    const before = new Map([...this.#host.leaving(), ...this.#set.shards].map((shard) => [shard.name, shard]));
+    const before = this.#known();
+    const made = new Map(this.#made);
+    this.#made = new Map();
     const names = [...named.keys()].sort(byCodeUnits);
     const shards = names.map((name) => {
       const { primary, replicas } = named.get(name)!;
-      // Without a primary the first replica is the shard, for what only reads.
-      const endpoint = primary ?? replicas[0]!;
-      const known = before.get(name);
-      const shard = known?.serves(endpoint) ? known : this.#makeShard(name, endpoint);
+      const endpoint = firstOf({ primary, replicas });
+      const shard = this.#shardOf(name, endpoint, before, made);
       shard.list(endpoint);
       this.#follow(shard, primary === undefined ? replicas.slice(1) : replicas);
       return shard;
@@ -86,8 +113,26 @@ export class Topology {
     const set = this.#makeSet(last.generation + 1, shards);
     // Health, tags or replicas changed: the owners of keys did not.
     if (!isSame(last, set)) this.#set = set;
-    for (const shard of shards) for (const each of [shard, ...shard.replicas]) each.heed();
-    return last.shards.filter((shard) => !shards.includes(shard));
+    const all = shards.flatMap((shard) => [shard, ...shard.replicas]);
+    for (const each of all) each.heed();
+    // Wanted no longer.
+    for (const shard of made.values()) shard.disconnect();
+    this.#beginning.run(
+      all.filter(({ begun }) => !begun),
+      (each) => each.begin(),
+    );
+    const kept = new Set(shards);
+    return last.shards.filter((shard) => !kept.has(shard));
+  }
+
+  /** `made` is left with what is not used. */
+  #shardOf(name: string, endpoint: Endpoint, before: Map<string, Shard>, made: Map<string, Shard>): Shard {
+    const known = before.get(name);
+    if (known?.serves(endpoint)) return known;
+    const ready = made.get(name);
+    if (!ready?.serves(endpoint)) return this.#makeShard(name, endpoint);
+    made.delete(name);
+    return ready;
   }
 
   /**
@@ -100,7 +145,9 @@ export class Topology {
     const shards = noted.map((each) => {
       const { name } = each;
       const same = (shard: Shard): boolean => isHeldBy(each, shard) || (named && shard.name === name);
-      return known.find(same) ?? this.#makeShard(name, endpointOf(each));
+      const shard = known.find(same) ?? this.#makeShard(name, endpointOf(each));
+      shard.begin();
+      return shard;
     });
     return this.#makeSet(
       0,
@@ -167,6 +214,11 @@ export class Topology {
     this.#ordinals.set(name, known);
     return known;
   }
+}
+
+/** Without a primary the first replica is the shard, for what only reads. */
+function firstOf({ primary, replicas }: NamedEndpoints): Endpoint {
+  return primary ?? replicas[0]!;
 }
 
 /** As every language sorts strings that are ASCII; `localeCompare` would depend on the machine. */

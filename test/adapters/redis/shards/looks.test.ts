@@ -49,6 +49,7 @@ class Server {
       },
       interrupted: () => {},
     });
+    this.prober.begin();
   }
 
   get unansweredSinceMs(): number | undefined {
