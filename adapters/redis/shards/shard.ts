@@ -91,10 +91,7 @@ export class Shard implements Target {
     this.#prober = this.#createProber();
   }
 
-  /**
-   * Connects, and is looked at from now on; of many shards not all do so in one turn. A command
-   * that comes before connects it as well.
-   */
+  /** Connects, as a command that comes before does, and is looked at from now on. */
   begin(): void {
     if (this.begun || this.#closed) return;
     this.begun = true;
