@@ -16,7 +16,7 @@ describe('what is published assigns a function literal to a property', () => {
   it('only once for a process, a connection, a wait or an end; never for a call', () => {
     expect(literalsAssignedBelow(built.folder)).toEqual({
       // Private: what is to be done when something stops listening, or is drained or closed, and a file that is read.
-      '#': 11,
+      '#': 10,
       // For a process or a connection.
       _destroy: 1,
       _notifyError: 1,

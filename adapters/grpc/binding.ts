@@ -1,8 +1,10 @@
 import { type ChannelOptions, experimental, type ServiceConfig } from '@grpc/grpc-js';
 import type { Weighing } from '../../src/adapter.js';
 import {
+  type AcquireRequest,
   type Clock,
   type Endpoint,
+  type Explanation,
   FairleadError,
   type Mesh,
   type PolicySpec,
@@ -16,26 +18,37 @@ import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
 import type { LiveAttempts } from './calls/live-attempts.js';
 import type { ChannelSubsets } from './calls/method-subsets.js';
+import type { PendingAttempts } from './calls/pending-attempts.js';
 import type { GrpcCounts } from './common/method-counts.js';
 import type { Classify } from './common/status.js';
 import { ChannelTelemetry } from './common/telemetry.js';
 import type { ServiceConfigs } from './config/live-config.js';
-import { healthServiceOf, type LiveConfig, MethodConfigs, throttlingOf } from './config/method-configs.js';
+import {
+  healthServiceOf,
+  type LiveConfig,
+  MethodConfigs,
+  type MethodPolicy,
+  throttlingOf,
+} from './config/method-configs.js';
 import { type GrpcSettings, readTargetOptions, type TargetSettings } from './config/options.js';
 import { readChannelServiceConfig } from './config/service-config.js';
-import { parseTarget, type TargetUri } from './config/target.js';
+import { NO_QUERY, parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
 import type { Connectivity, Reachability } from './connections/reachability.js';
-import type { ExplainingChannels } from './explain.js';
+import type { ExplainingChannel, ExplainingChannels } from './explain.js';
 import { POLICY_NAME } from './schemes.js';
 
 /** A key with this prefix is not part of a connection's identity. */
 const ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.fairlead`;
 
+/** Where nothing else is said: grpc-js keeps it with every channel. */
+const SERVICE_CONFIG: ServiceConfig = { loadBalancingConfig: [{ [POLICY_NAME]: {} }], methodConfig: [] };
+
 /** What the channels of one registration have in common. */
 export interface ChannelCommons {
   readonly channels: ExplainingChannels;
   readonly attempts: LiveAttempts;
+  readonly pending: PendingAttempts;
   readonly counts: GrpcCounts;
   readonly connectivity: Connectivity;
 }
@@ -44,7 +57,7 @@ export interface ChannelCommons {
  * Ties one channel to one service: made with the channel, given by its resolver to its load
  * balancer.
  */
-export class ChannelBinding {
+export class ChannelBinding implements ExplainingChannel {
   readonly service: Service;
   readonly clock: Clock;
   readonly random: Random;
@@ -63,10 +76,10 @@ export class ChannelBinding {
   readonly live: LiveConfig | undefined;
   readonly #methods: MethodConfigs;
   readonly #target: TargetSettings;
-  readonly #channels: ExplainingChannels;
-  /** Those of all channels of the mesh. */
-  readonly attempts: LiveAttempts;
-  /** The same: what they can connect to. */
+  readonly #commons: ChannelCommons;
+  /** What calls may be explained by; undefined while no load balancer is at work. */
+  #explaining: ChannelSubsets | undefined;
+  /** Of all channels of the mesh: what they can connect to. */
   readonly reachability: Reachability;
 
   /**
@@ -78,10 +91,9 @@ export class ChannelBinding {
     live: ServiceConfigs | undefined,
     uri: TargetUri,
     channelOptions: ChannelOptions,
-    { channels, attempts, counts, connectivity }: ChannelCommons,
+    commons: ChannelCommons,
   ) {
-    this.#channels = channels;
-    this.attempts = attempts;
+    this.#commons = commons;
     const { service: name, options: query } = parseTarget(uri);
     const { defaults } = options;
     const own = Object.hasOwn(options.services, name) ? options.services[name] : undefined;
@@ -90,8 +102,8 @@ export class ChannelBinding {
       mesh.policies,
       options.unknownFields,
     );
-    readTargetOptions(`${uri.scheme}:///${name}`, query);
-    readTargetOptions('grpc.service_config', channel.balancing ?? {});
+    if (query !== NO_QUERY) readTargetOptions(`${uri.scheme}:///${name}`, query);
+    if (channel.balancing !== undefined) readTargetOptions('grpc.service_config', channel.balancing);
     const merged = { ...defaults.target, ...own?.target, ...channel.balancing, ...query };
     this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
     this.authority = authorityOf(options, uri);
@@ -100,11 +112,11 @@ export class ChannelBinding {
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
-    this.reachability = connectivity.of(this.service);
-    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock, counts);
+    this.reachability = commons.connectivity.of(this.service);
+    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock, commons.counts);
     // A policy that is refused must be refused here, where the program that made the channel sees
     // it.
-    this.openSubset(() => false).close();
+    if (this.#target.policy !== undefined) this.openSubset(() => false).close();
     this.live = live?.of(name);
     this.#methods = new MethodConfigs(
       [channel.serviceConfig, own?.serviceConfig ?? {}, defaults.serviceConfig],
@@ -127,11 +139,7 @@ export class ChannelBinding {
   /** What grpc-js receives with every resolution. */
   get serviceConfig(): ServiceConfig {
     const retryThrottling = throttlingOf(this.#methods.sources);
-    return {
-      loadBalancingConfig: [{ [POLICY_NAME]: {} }],
-      methodConfig: [],
-      ...(retryThrottling === undefined ? {} : { retryThrottling }),
-    };
+    return retryThrottling === undefined ? SERVICE_CONFIG : { ...SERVICE_CONFIG, retryThrottling };
   }
 
   /** How connections are made and checked. */
@@ -141,16 +149,42 @@ export class ChannelBinding {
     return { authority, connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
   }
 
-  /**
-   * From now on calls may be explained by these subsets, until the returned function is called.
-   */
-  explains(subsets: ChannelSubsets): () => void {
-    return this.#channels.add({
-      service: this.service,
-      keyHeader: this.#target.keyHeader,
-      policyOf: (method) => this.#methods.get(method).policy,
-      explain: (policy, request) => subsets.of(policy).explain(request),
-    });
+  /** Picks whose streams are not open yet, of all channels of the mesh. */
+  get pending(): PendingAttempts {
+    return this.#commons.pending;
+  }
+
+  /** Attempts at work, of all channels of the mesh. */
+  get attempts(): LiveAttempts {
+    return this.#commons.attempts;
+  }
+
+  get reportsPerCall(): boolean {
+    return this.#target.oobReportingPeriodMs === undefined;
+  }
+
+  /** From now on calls may be explained by these subsets, until `explainsNoMore`. */
+  explains(subsets: ChannelSubsets): void {
+    this.#explaining = subsets;
+    this.#commons.channels.add(this);
+  }
+
+  explainsNoMore(subsets: ChannelSubsets): void {
+    if (this.#explaining !== subsets) return;
+    this.#explaining = undefined;
+    this.#commons.channels.delete(this);
+  }
+
+  get keyHeader(): string | undefined {
+    return this.#target.keyHeader;
+  }
+
+  policyOf(method: string): MethodPolicy | undefined {
+    return this.#methods.get(method).policy;
+  }
+
+  explain(policy: MethodPolicy | undefined, request: AcquireRequest): Explanation {
+    return this.#explaining!.of(policy).explain(request);
   }
 
   /** `policy` is a method's; the channel's own by default. */

@@ -27,9 +27,12 @@ export interface ExplainingChannel {
 export class ExplainingChannels {
   readonly #channels = new Set<ExplainingChannel>();
 
-  add(channel: ExplainingChannel): () => void {
+  add(channel: ExplainingChannel): void {
     this.#channels.add(channel);
-    return () => this.#channels.delete(channel);
+  }
+
+  delete(channel: ExplainingChannel): void {
+    this.#channels.delete(channel);
   }
 
   /** By the channel that was made first; undefined where there is none of this service. */

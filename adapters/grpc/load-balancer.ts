@@ -2,10 +2,12 @@ import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc
 import { ownName } from '../../src/adapter.js';
 import { type AcquireRequest, type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
-import type { GateState } from './calls/gate.js';
+import type { GateState, WaitExplainer } from './calls/gate.js';
+import type { LiveAttempts } from './calls/live-attempts.js';
 import { ChannelSubsets } from './calls/method-subsets.js';
-import { PendingAttempts } from './calls/pending-attempts.js';
-import { ConnectedPicker, RefusingPicker, WaitingPicker } from './calls/picker.js';
+import type { PendingAttempts } from './calls/pending-attempts.js';
+import { ConnectedPicker, type PickerContext, RefusingPicker, WaitingPicker } from './calls/picker.js';
+import type { Classify } from './common/status.js';
 import { Leaf, type LeafHost } from './connections/leaf.js';
 import { POLICY_NAME } from './schemes.js';
 
@@ -17,16 +19,20 @@ const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
  * holds connections and nothing else; what a channel must not forget when it goes idle (health,
  * sessions, counters) is the service's.
  */
-export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost {
+export class FairleadLoadBalancer
+  implements experimental.LoadBalancer, LeafHost, PickerContext, RefreshHost, WaitExplainer
+{
   readonly helper: experimental.ChannelControlHelper;
-  readonly #leaves = new Map<Endpoint, Leaf>();
+  readonly leaves: Map<Endpoint, Leaf> = new Map();
   #binding: ChannelBinding | undefined;
   #subsets: ChannelSubsets | undefined;
-  #stopListening: (() => void) | undefined;
+  #stopFollowing: (() => void) | undefined;
   #refresh: Refresh | undefined;
   #picker: experimental.Picker | undefined;
   /** Why nothing is known of the service. */
   #unresolved: string | undefined;
+  /** Why the channel fails, as it was last reported. */
+  #failure: string | undefined;
   #connected = 0;
   #trying = 0;
   #publishing = false;
@@ -71,16 +77,17 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
   exitIdle(): void {}
 
   resetBackoff(): void {
-    for (const leaf of this.#leaves.values()) leaf.retryNow();
+    for (const leaf of this.leaves.values()) leaf.retryNow();
   }
 
   destroy(): void {
     this.#destroyed = true;
-    for (const leaf of this.#leaves.values()) leaf.close();
-    this.#binding?.reachability.removed(this.#leaves.values());
-    this.#leaves.clear();
+    for (const leaf of this.leaves.values()) leaf.close();
+    this.#binding?.reachability.removed(this.leaves.values());
+    this.leaves.clear();
     this.#refresh?.cancel();
-    this.#stopListening?.();
+    this.#stopFollowing?.();
+    if (this.#subsets !== undefined) this.#binding?.explainsNoMore(this.#subsets);
     this.#subsets?.close();
     this.#binding?.gate.close();
   }
@@ -90,7 +97,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
   }
 
   leafChanged(leaf: Leaf, from: connectivityState, to: connectivityState): void {
-    if (from === to || !this.#leaves.has(leaf.endpoint)) return;
+    if (from === to || !this.leaves.has(leaf.endpoint)) return;
     this.#count(from, -1);
     this.#count(to, 1);
     this.#binding!.reachability.changed(leaf);
@@ -101,36 +108,51 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
 
   #open(binding: ChannelBinding): void {
     if (this.#subsets !== undefined) return;
-    const connected = (endpoint: Endpoint): boolean => this.#leaves.get(endpoint)?.subchannel !== undefined;
-    const subsets = new ChannelSubsets((policy) => binding.openSubset(connected, policy));
-    const refresh = new Refresh(binding.clock, () => {
-      subsets.refresh();
-      this.#publishSoon();
-    });
-    this.#subsets = subsets;
-    const stopExplaining = binding.explains(subsets);
-    const stopFollowing = binding.live?.onChange(() => subsets.forgetMethods());
-    this.#stopListening = () => {
-      stopExplaining();
-      stopFollowing?.();
-    };
-    this.#refresh = refresh;
-    this.#picker = new ConnectedPicker({
-      subsets,
-      leaves: this.#leaves,
-      pending: new PendingAttempts(binding.clock),
-      live: binding.attempts,
-      classify: binding.classify,
-      reportsPerCall: binding.connections.oobReportingPeriodMs === undefined,
-      settle: () => refresh.settle(),
-      authority: binding.authority,
-      isComing: (part) => this.#trying > 0 && this.#isComing(part),
-    });
+    const connected = (endpoint: Endpoint): boolean => this.leaves.get(endpoint)?.subchannel !== undefined;
+    this.#subsets = new ChannelSubsets({ openSubset: (policy) => binding.openSubset(connected, policy) });
+    this.#refresh = new Refresh(binding.clock, this);
+    binding.explains(this.#subsets);
+    this.#stopFollowing = binding.live?.onChange(() => this.#subsets?.forgetMethods());
+    this.#picker = new ConnectedPicker(this);
   }
 
-  #isComing(part: NonNullable<AcquireRequest['part']>): boolean {
+  get subsets(): ChannelSubsets {
+    return this.#subsets!;
+  }
+
+  get pending(): PendingAttempts {
+    return this.#binding!.pending;
+  }
+
+  get live(): LiveAttempts {
+    return this.#binding!.attempts;
+  }
+
+  get classify(): Classify | undefined {
+    return this.#binding!.classify;
+  }
+
+  get reportsPerCall(): boolean {
+    return this.#binding!.reportsPerCall;
+  }
+
+  get authority(): string {
+    return this.#binding!.authority;
+  }
+
+  settle(): void {
+    this.#refresh?.settle();
+  }
+
+  refreshed(): void {
+    this.#subsets?.refresh();
+    this.#publishSoon();
+  }
+
+  isComing(part: NonNullable<AcquireRequest['part']>): boolean {
+    if (this.#trying === 0) return false;
     let coming = false;
-    for (const [endpoint, leaf] of this.#leaves) {
+    for (const [endpoint, leaf] of this.leaves) {
       if (!part.has(endpoint)) continue;
       if (leaf.subchannel !== undefined) return false;
       if (leaf.state !== TRANSIENT_FAILURE && endpoint.state === 'ready') coming = true;
@@ -148,24 +170,24 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
     const listed = new Set(binding.service.usedEndpoints);
     const gone: Leaf[] = [];
     const fresh: Leaf[] = [];
-    for (const [endpoint, leaf] of this.#leaves) {
+    for (const [endpoint, leaf] of this.leaves) {
       // Another name is another connection: its certificate has not been looked at.
       const isSame = leaf.authority === ownName(settings.authority, endpoint.spec);
       if (listed.has(endpoint) && isSame) continue;
-      this.#leaves.delete(endpoint);
+      this.leaves.delete(endpoint);
       this.#count(leaf.state, -1);
       leaf.close();
       gone.push(leaf);
     }
     for (const endpoint of listed) {
-      const known = this.#leaves.get(endpoint);
+      const known = this.leaves.get(endpoint);
       if (known !== undefined) {
         known.update(settings);
         known.rediscovered();
         continue;
       }
       const leaf = new Leaf(endpoint, this, settings);
-      this.#leaves.set(endpoint, leaf);
+      this.leaves.set(endpoint, leaf);
       this.#count(leaf.state, 1);
       reachability.changed(leaf);
       fresh.push(leaf);
@@ -205,13 +227,18 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
   /** Calls that waited go on after grpc-js has the picker that they will ask. */
   #report(state: connectivityState, picker: experimental.Picker, gate: GateState, details?: string): void {
     this.helper.updateState(state, picker, details ?? null);
-    this.#binding?.gate.turn(gate, () => details ?? this.#whyUnavailable());
+    this.#failure = details;
+    this.#binding?.gate.turn(gate, this);
+  }
+
+  whyWaiting(): string {
+    return this.#failure ?? this.#whyUnavailable();
   }
 
   #whyUnavailable(): string {
     const service = this.#binding?.service;
     if (this.#unresolved !== undefined) return this.#unresolved;
-    if (this.#leaves.size === 0 || this.#connected > 0) {
+    if (this.leaves.size === 0 || this.#connected > 0) {
       try {
         this.#subsets?.of(undefined).acquire()[Symbol.dispose]();
       } catch (error) {
@@ -219,7 +246,7 @@ export class FairleadLoadBalancer implements experimental.LoadBalancer, LeafHost
       }
       return `No endpoint of service '${service?.name}' ${this.#connected > 0 ? 'was free' : 'is known'}.`;
     }
-    const errors = [...this.#leaves.values()].map(
+    const errors = [...this.leaves.values()].map(
       ({ endpoint, lastError }) => `${endpoint.spec.id}: ${lastError || 'not connected'}`,
     );
     const shown = errors.slice(0, MAX_SHOWN_ERRORS).join('; ');
@@ -250,6 +277,11 @@ const REFRESH_SHARE = 20;
 /** And yet a new connection is used within this time; milliseconds. */
 const MAX_REFRESH_GAP_MS = 100;
 
+interface RefreshHost {
+  /** It is time to. */
+  refreshed(): void;
+}
+
 /**
  * When to compute the subset anew. A lost connection must be out before the next pick. A new one
  * may wait a moment while many connect at once (the first is never delayed): else N connections
@@ -257,14 +289,14 @@ const MAX_REFRESH_GAP_MS = 100;
  */
 class Refresh {
   readonly #clock: Clock;
-  readonly #run: () => void;
+  readonly #host: RefreshHost;
   #due = false;
   #timer: Timer | undefined;
   #nextAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, run: () => void) {
+  constructor(clock: Clock, host: RefreshHost) {
     this.#clock = clock;
-    this.#run = run;
+    this.#host = host;
   }
 
   /** Before the next pick. */
@@ -296,7 +328,7 @@ class Refresh {
     this.#timer?.cancel();
     this.#timer = undefined;
     const startMs = this.#clock.now();
-    this.#run();
+    this.#host.refreshed();
     const endMs = this.#clock.now();
     const gapMs = Math.max(MIN_REFRESH_GAP_MS, (endMs - startMs) * REFRESH_SHARE);
     this.#nextAtMs = endMs + Math.min(gapMs, MAX_REFRESH_GAP_MS);

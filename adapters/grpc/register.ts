@@ -4,6 +4,7 @@ import type { Explanation, Mesh } from '../../src/index.js';
 import { authorityOf, ChannelBinding, type ChannelCommons } from './binding.js';
 import { endAbandonedStreams } from './calls/abandoned-streams.js';
 import { LiveAttempts } from './calls/live-attempts.js';
+import { PendingAttempts } from './calls/pending-attempts.js';
 import { GrpcCounts, type GrpcPart } from './common/method-counts.js';
 import { ServiceConfigs } from './config/live-config.js';
 import { DEFAULT_SCHEME, type GrpcOptions, type GrpcSettings, readGrpcOptions } from './config/options.js';
@@ -58,7 +59,8 @@ export function registerGrpc(mesh: Mesh, options?: GrpcOptions): GrpcRegistratio
   const attempts = new LiveAttempts();
   const counts = new GrpcCounts();
   const connectivity = new Connectivity();
-  const commons: ChannelCommons = { channels, attempts, counts, connectivity };
+  const pending = new PendingAttempts(mesh.clock);
+  const commons: ChannelCommons = { channels, attempts, pending, counts, connectivity };
   const free = own(scheme, {
     resolver: (uri, listener, channelOptions) =>
       new ServiceResolver(new ChannelBinding(mesh, read, configs, uri, channelOptions, commons), listener),

@@ -1,6 +1,6 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
-import { currentRoutingKey, judgeAfter } from '../../src/adapter.js';
-import { type Endpoint, type Timer, withRoutingKey } from '../../src/index.js';
+import { currentRoutingKey, type EventFollower, followEvents, judgeAfter, unfollowEvents } from '../../src/adapter.js';
+import { type Endpoint, type ServiceEvents, type Timer, withRoutingKey } from '../../src/index.js';
 import type { ChannelBinding } from './binding.js';
 
 /**
@@ -8,10 +8,12 @@ import type { ChannelBinding } from './binding.js';
  * endpoints change. One per channel; it is stopped when the channel goes idle and started again
  * with the next call.
  */
-export class ServiceResolver implements experimental.Resolver {
+export class ServiceResolver implements experimental.Resolver, EventFollower<ServiceEvents> {
   readonly #binding: ChannelBinding;
   readonly #listener: experimental.ResolverListener;
-  #stop: (() => void) | undefined;
+  /** Whether it listens. */
+  #listens = false;
+  #stopConfig: (() => void) | undefined;
   #patience: Timer | undefined;
   /** As it was last reported. */
   #aperture: readonly Endpoint[] = [];
@@ -24,63 +26,66 @@ export class ServiceResolver implements experimental.Resolver {
 
   /** Starts to listen. Called again for every wish to have fresh data, which come by themselves. */
   updateResolution(): void {
-    if (this.#stop !== undefined) return;
+    if (this.#listens) return;
     const { service, clock, discoveryTimeoutMs } = this.#binding;
-    const stopEndpoints = service.on('endpoints', () => (this.#published ? this.#publish() : this.#publishIfKnown()));
-    const stopRotation = service.on('rotation', () => this.#followAperture());
+    this.#listens = true;
+    followEvents(service, this);
     // What grpc-js takes at a resolution only: throttling, and whom to ask for health.
-    const stopConfig = this.#binding.live?.onChange(() => this.#publishIfKnown());
-    const stopErrors = service.on('error', (error) => this.#reportUnlessKnown(error.message));
-    let stopped = false;
-    this.#stop = () => {
-      stopped = true;
-      stopEndpoints();
-      stopRotation();
-      stopErrors();
-      stopConfig?.();
-    };
-    queueMicrotask(() => {
-      // A service that has no endpoint yet may soon have one: calls wait for it as long as for
-      // discovery itself.
-      if (stopped || this.#published) return;
-      this.#publishIfKnown();
-      // Discovery may have failed before this listened: calls need not wait to hear of it.
-      const { error } = service.discovery;
-      if (error !== undefined) this.#reportUnlessKnown(error.message);
-    });
-    const late = (): void => this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`);
-    this.#patience = judgeAfter(clock, discoveryTimeoutMs, late, 'after');
+    this.#stopConfig = this.#binding.live?.onChange(() => this.#publishIfKnown());
     // A call that finds the channel without a config waits for one, and grpc-js starts it in the
     // context of the code that resolves; one that finds the config keeps its own, and waits for a
     // connection. So the config is there at once, with the endpoints or before them. grpc-js asks
     // its resolvers not to: it says CONNECTING after it has asked, unless something else was said
     // by then, and that is all (1.14).
     this.#publishIfKnown();
-    if (!this.#published) this.#await();
+    if (this.#published) return;
+    const late = (): void => this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`);
+    this.#patience = judgeAfter(clock, discoveryTimeoutMs, late, 'after');
+    queueMicrotask(() => {
+      // A service that has no endpoint yet may soon have one: calls wait for it as long as for
+      // discovery itself.
+      if (!this.#listens || this.#published) return;
+      this.#publishIfKnown();
+      // Discovery may have failed before this listened: calls need not wait to hear of it.
+      const { error } = service.discovery;
+      if (error !== undefined) this.#reportUnlessKnown(error.message);
+    });
+    this.#await();
   }
 
-  destroy(): void {
-    this.#stop?.();
-    this.#stop = undefined;
-    this.#published = false;
-    this.#patience?.cancel();
-  }
-
-  #isKnown(): boolean {
-    return this.#binding.service.discovery.ageMs !== Number.POSITIVE_INFINITY;
+  endpoints(): void {
+    if (this.#published) this.#publish();
+    else this.#publishIfKnown();
   }
 
   /**
    * Which endpoints this client should know may change with their health, while discovery says
    * nothing new.
    */
-  #followAperture(): void {
+  rotation(): void {
     const { usedEndpoints, endpoints } = this.#binding.service;
     // The service has none: its endpoints change by discovery alone.
     if (usedEndpoints === endpoints) return;
     const known = this.#aperture;
     if (usedEndpoints.length !== known.length || usedEndpoints.some((endpoint, i) => endpoint !== known[i]))
       this.#publish();
+  }
+
+  error({ message }: Error): void {
+    this.#reportUnlessKnown(message);
+  }
+
+  destroy(): void {
+    if (this.#listens) unfollowEvents(this.#binding.service, this);
+    this.#listens = false;
+    this.#stopConfig?.();
+    this.#stopConfig = undefined;
+    this.#published = false;
+    this.#patience?.cancel();
+  }
+
+  #isKnown(): boolean {
+    return this.#binding.service.discovery.ageMs !== Number.POSITIVE_INFINITY;
   }
 
   #publishIfKnown(): void {

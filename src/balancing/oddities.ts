@@ -51,20 +51,22 @@ export class Oddities {
   }
 }
 
+const NONE: readonly never[] = [];
+
 /** Those of one service by the name of the policy, made as a picker first asks. */
 export class OddityBook {
-  readonly #byPolicy = new Map<string, Oddities>();
+  /** One or two: a map of one takes five times as much. */
+  #byPolicy: readonly { readonly policy: string; readonly oddities: Oddities }[] = NONE;
 
   of(policy: string): Oddities {
-    let oddities = this.#byPolicy.get(policy);
-    if (oddities === undefined) {
-      oddities = new Oddities();
-      this.#byPolicy.set(policy, oddities);
-    }
+    const known = this.#byPolicy.find((each) => each.policy === policy);
+    if (known !== undefined) return known.oddities;
+    const oddities = new Oddities();
+    this.#byPolicy = [...this.#byPolicy, { policy, oddities }];
     return oddities;
   }
 
   read(): Readonly<Record<string, OddityCounts>> {
-    return Object.fromEntries([...this.#byPolicy].map(([policy, oddities]) => [policy, oddities.read()]));
+    return Object.fromEntries(this.#byPolicy.map(({ policy, oddities }) => [policy, oddities.read()]));
   }
 }

@@ -10,6 +10,9 @@ import type { PolicyName, PolicySpec } from './spec.js';
 export class PolicyRegistry {
   readonly #factories = new Map<string, PolicyFactory<never>>();
 
+  /** Those without options: a policy holds nothing of the service that it is for. */
+  readonly #plain = new Map<string, Policy>();
+
   constructor(factories: readonly PolicyFactory<never>[]) {
     for (const factory of factories) this.define(factory);
   }
@@ -36,7 +39,11 @@ export class PolicyRegistry {
 
   /** The policy that a spec means. Throws FAIRLEAD_INVALID_OPTION, with the list of what exists. */
   resolve(spec: PolicySpec, option: string): Policy {
-    if (typeof spec === 'string') return this.#make(spec, undefined, option);
+    if (typeof spec === 'string') {
+      const known = this.#plain.get(spec) ?? this.#make(spec, undefined, option);
+      this.#plain.set(spec, known);
+      return known;
+    }
     if (typeof spec === 'object' && spec !== null) {
       if (typeof (spec as Policy).create === 'function') return spec as Policy;
       const entries = Object.entries(spec);

@@ -38,8 +38,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What all calls of one service share: defaults, budgets, the percentile to hedge at. */
 export class ServicePlan {
-  #defaults!: CallPlan;
-  #retryBudget!: RetryBudget;
+  #options!: ResilienceSettings;
+  /** Made by the first call, as are the budgets: what is called otherwise never needs them. */
+  #defaults: CallPlan | undefined;
+  #retryBudget: RetryBudget | undefined;
   #hedgeBudget: RetryBudget | undefined;
   #percentile: LatencyPercentile | undefined;
   /** At which percentile. */
@@ -63,24 +65,8 @@ export class ServicePlan {
   }
 
   get defaults(): CallPlan {
-    return this.#defaults;
-  }
-
-  get retryBudget(): RetryBudget {
-    return this.#retryBudget;
-  }
-
-  get hedgeBudget(): RetryBudget | undefined {
-    return this.#hedgeBudget;
-  }
-
-  get percentile(): LatencyPercentile | undefined {
-    return this.#percentile;
-  }
-
-  /** Other options for the calls to come. What was counted for budgets stays. */
-  reconfigure(options: ResilienceSettings): void {
-    const { deadlineMs, idempotent, retry, hedge } = options;
+    if (this.#defaults !== undefined) return this.#defaults;
+    const { deadlineMs, idempotent, retry, hedge } = this.#options;
     this.#defaults = {
       key: undefined,
       prefer: undefined,
@@ -97,9 +83,32 @@ export class ServicePlan {
       classifyResult: undefined,
       fallback: undefined,
     };
-    // Also where repeats are off: a single call may switch them on.
-    this.#retryBudget = new RetryBudget(retry?.budget, this.#retryBudget);
-    this.#hedgeBudget = hedge && new RetryBudget(hedge.budget, this.#hedgeBudget);
+    return this.#defaults;
+  }
+
+  // Also where repeats are off: a single call may switch them on.
+  get retryBudget(): RetryBudget {
+    this.#retryBudget ??= new RetryBudget(this.#options.retry?.budget);
+    return this.#retryBudget;
+  }
+
+  get hedgeBudget(): RetryBudget | undefined {
+    const { hedge } = this.#options;
+    if (hedge !== undefined) this.#hedgeBudget ??= new RetryBudget(hedge.budget);
+    return this.#hedgeBudget;
+  }
+
+  get percentile(): LatencyPercentile | undefined {
+    return this.#percentile;
+  }
+
+  /** Other options for the calls to come. What was counted for budgets stays. */
+  reconfigure(options: ResilienceSettings): void {
+    const { retry, hedge } = options;
+    this.#options = options;
+    this.#defaults = undefined;
+    this.#retryBudget &&= new RetryBudget(retry?.budget, this.#retryBudget);
+    this.#hedgeBudget &&= hedge && new RetryBudget(hedge.budget, this.#hedgeBudget);
     if (hedge?.percentile === this.#hedgedAt) return;
     this.#hedgedAt = hedge?.percentile;
     this.#percentile =

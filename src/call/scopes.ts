@@ -8,7 +8,8 @@ import type { CallScope } from './scope.js';
  */
 export class CallScopes {
   #first: CallScope | undefined;
-  readonly #idle = new IdleWait();
+  /** Made when the end of them all is waited for. */
+  #idle: IdleWait | undefined;
 
   /** A call begins. O(1). */
   add(scope: CallScope): void {
@@ -26,12 +27,14 @@ export class CallScopes {
     if (next !== undefined) next.previous = previous;
     scope.next = undefined;
     scope.previous = undefined;
-    if (this.#first === undefined) this.#idle.rested();
+    if (this.#first === undefined) this.#idle?.rested();
   }
 
   /** Resolves when none is left, or after `limitMs`. */
   async none(clock: Clock, limitMs: number): Promise<void> {
-    if (this.#first !== undefined) await this.#idle.wait(clock, limitMs);
+    if (this.#first === undefined) return;
+    this.#idle ??= new IdleWait();
+    await this.#idle.wait(clock, limitMs);
   }
 
   /** Breaks off all of them, and returns how many that were. */

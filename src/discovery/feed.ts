@@ -1,7 +1,9 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
 import type { Timer } from '../runtime/clock.js';
 import { toError } from '../runtime/errors.js';
+import { STOPPED } from '../runtime/stopped.js';
 import type { DiscoveryContext } from './context.js';
+import { DirectResolver } from './direct-resolver.js';
 import type { DiscoveryStatus, Resolver, ResolverSink } from './resolver.js';
 
 export interface FeedListener {
@@ -20,13 +22,15 @@ const PACE_MS = 50;
 /** A list of this many endpoints counts twice: the longer it is, the more it costs to take in. */
 const LONG = 500;
 
+const NO_LIST: readonly EndpointSpec[] = [];
+
 /** As many short lists as this are taken in at once after a quiet time. */
 const BURST = 50;
 
 /**
  * What a resolver reports about one service: passes on the lists that are new, keeps the last good
- * one in force through errors, and knows its age. Deaf once `signal` has aborted, whatever the
- * resolver still says.
+ * one in force through errors, and knows its age. Deaf once it was stopped, whatever the resolver
+ * still says.
  *
  * Each list costs a comparison with the members, a rotation for each view and an event, and
  * adapters rebuild what they made of the one before. Many in a short time are taken together: a
@@ -36,24 +40,29 @@ const BURST = 50;
 export class DiscoveryFeed implements ResolverSink {
   readonly #context: DiscoveryContext;
   readonly #listener: FeedListener;
-  readonly #signal: AbortSignal;
+  #service = '';
+  /** What ends the watch. */
+  #watch: AbortController | DirectResolver | undefined;
+  #stopped = false;
   #version = '';
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #error: Error | undefined;
   #paidAtMs = Number.NEGATIVE_INFINITY;
   /** A list that waits to be in force. */
-  #newest: readonly EndpointSpec[] = [];
+  #newest: readonly EndpointSpec[] = NO_LIST;
   #waiting: Timer | undefined;
 
-  constructor(context: DiscoveryContext, listener: FeedListener, signal: AbortSignal) {
+  constructor(context: DiscoveryContext, listener: FeedListener) {
     this.#context = context;
     this.#listener = listener;
-    this.#signal = signal;
   }
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
+    this.#service = service;
+    this.#watch = resolver instanceof DirectResolver ? resolver : new AbortController();
     try {
-      resolver.watch({ service, params }, this, this.#signal, this.#context);
+      if (this.#watch instanceof DirectResolver) this.#watch.join(service, this);
+      else resolver.watch({ service, params }, this, this.#watch.signal, this.#context);
     } catch (thrown) {
       // Against its contract. A resolver's mistake takes no service down: it has no endpoints,
       // and says why.
@@ -65,8 +74,17 @@ export class DiscoveryFeed implements ResolverSink {
     return { ageMs: this.#context.clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#error };
   }
 
-  readonly snapshot = (specs: readonly EndpointSpec[], version: string, ageMs = 0): void => {
-    if (this.#signal.aborted) return;
+  // A resolver may take it out of the sink; one that does not costs nothing more.
+  get snapshot(): ResolverSink['snapshot'] {
+    return (specs, version, ageMs) => this.#heard(specs, version, ageMs);
+  }
+
+  get error(): ResolverSink['error'] {
+    return (thrown) => this.#failed(thrown);
+  }
+
+  #heard(specs: readonly EndpointSpec[], version: string, ageMs = 0): void {
+    if (this.#stopped) return;
     this.#confirmedAtMs = this.#context.clock.now() - ageMs;
     const hadFailed = this.#error !== undefined;
     this.#error = undefined;
@@ -78,10 +96,13 @@ export class DiscoveryFeed implements ResolverSink {
     const waitMs = this.#paidAtMs - (BURST - 1) * PACE_MS - nowMs;
     if (waitMs <= 0) this.#take(nowMs);
     else this.#waiting ??= this.#context.clock.after(waitMs, () => this.#take(this.#context.clock.now()));
-  };
+  }
 
-  /** Its signal has aborted. */
   stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#watch instanceof DirectResolver) this.#watch.leave(this.#service, this);
+    else this.#watch?.abort(STOPPED);
     this.#waiting?.cancel();
   }
 
@@ -89,14 +110,14 @@ export class DiscoveryFeed implements ResolverSink {
     this.#waiting?.cancel();
     this.#waiting = undefined;
     const specs = this.#newest;
-    this.#newest = [];
+    this.#newest = NO_LIST;
     this.#paidAtMs = Math.max(this.#paidAtMs, nowMs) + PACE_MS * (1 + specs.length / LONG);
     this.#listener.changed(specs);
   }
 
-  readonly error = (thrown: Error): void => {
-    if (this.#signal.aborted) return;
+  #failed(thrown: Error): void {
+    if (this.#stopped) return;
     this.#error = toError(thrown);
     this.#listener.failed(this.#error);
-  };
+  }
 }

@@ -1,9 +1,9 @@
 import type { EndpointSpec } from '../endpoint/endpoint.js';
-import { whenAborted } from '../runtime/abort-audience.js';
 import { FairleadError } from '../runtime/errors.js';
 import { invalidOption } from '../runtime/options.js';
+import { DirectResolver } from './direct-resolver.js';
 import { readEndpoint, readEndpointLists } from './endpoint-input.js';
-import type { EndpointInput, Resolver, ResolverSink, ServiceQuery } from './resolver.js';
+import type { EndpointInput, Resolver, ResolverSink } from './resolver.js';
 import { tell } from './tell.js';
 
 /** A resolver whose lists come from the program. */
@@ -28,13 +28,14 @@ export function staticResolver(services: Readonly<Record<string, readonly Endpoi
   return new StaticLists(services);
 }
 
-class StaticLists implements StaticResolver {
+class StaticLists extends DirectResolver implements StaticResolver {
   readonly name = 'static';
   readonly #lists = new Map<string, readonly EndpointSpec[]>();
-  readonly #sinks = new Map<string, Set<ResolverSink>>();
+  readonly #sinks = new Map<string, readonly ResolverSink[]>();
   #version = 0;
 
   constructor(services: Readonly<Record<string, readonly EndpointInput[]>>) {
+    super();
     for (const [service, list] of Object.entries(readEndpointLists(services, 'staticResolver')))
       this.#lists.set(service, list);
   }
@@ -44,7 +45,7 @@ class StaticLists implements StaticResolver {
     this.#lists.set(service, list);
     this.#version++;
     const version = String(this.#version);
-    for (const sink of [...(this.#sinks.get(service) ?? [])]) tell(() => sink.snapshot(list, version));
+    for (const sink of this.#sinks.get(service) ?? []) tell(() => sink.snapshot(list, version));
   }
 
   /**
@@ -57,14 +58,17 @@ class StaticLists implements StaticResolver {
     return new FairleadError('FAIRLEAD_UNLISTED', message, { service });
   }
 
-  watch(query: ServiceQuery, sink: ResolverSink, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    const sinks = this.#sinks.get(query.service) ?? new Set();
-    this.#sinks.set(query.service, sinks.add(sink));
-    whenAborted(signal, () => sinks.delete(sink));
-    const list = this.#lists.get(query.service);
+  join(service: string, sink: ResolverSink): void {
+    this.#sinks.set(service, [...(this.#sinks.get(service) ?? []), sink]);
+    const list = this.#lists.get(service);
     if (list !== undefined) tell(() => sink.snapshot(list, String(this.#version)));
-    else tell(() => sink.error(this.#unknown(query.service)));
+    else tell(() => sink.error(this.#unknown(service)));
+  }
+
+  leave(service: string, sink: ResolverSink): void {
+    const left = this.#sinks.get(service)?.filter((each) => each !== sink) ?? [];
+    if (left.length > 0) this.#sinks.set(service, left);
+    else this.#sinks.delete(service);
   }
 }
 

@@ -2,7 +2,6 @@ import type { EndpointSpec } from '../endpoint/endpoint.js';
 import { forgetAbort, whenAborted } from '../runtime/abort-audience.js';
 import { withTimeout } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
-import { STOPPED } from '../runtime/stopped.js';
 import type { DiscoveryContext } from './context.js';
 import { DiscoveryFeed, type FeedListener } from './feed.js';
 import type { Resolver } from './resolver.js';
@@ -11,16 +10,13 @@ import type { Resolver } from './resolver.js';
  * A feed that is to take the place of another one: it listens from the beginning, and passes on
  * what it heard once it is `adopt`ed. Ends with `outer`, where there is one.
  */
-export class WarmFeed {
+export class WarmFeed implements FeedListener {
   readonly feed: DiscoveryFeed;
   readonly #service: string;
   readonly #context: DiscoveryContext;
-  readonly #abort = new AbortController();
-  readonly #end = (): void => {
-    this.#abort.abort(STOPPED);
-    this.feed.stop();
-  };
   readonly #outer: AbortSignal | undefined;
+  /** Heard by the outer signal. */
+  readonly #end: (() => void) | undefined;
   #specs: readonly EndpointSpec[] | undefined;
   #error: Error | undefined;
   #heard: (() => void) | undefined;
@@ -30,23 +26,26 @@ export class WarmFeed {
     this.#service = service;
     this.#context = context;
     this.#outer = outer;
-    if (outer !== undefined) whenAborted(outer, this.#end);
-    const listener: FeedListener = {
-      changed: (specs) => {
-        if (this.#listener !== undefined) this.#listener.changed(specs);
-        else this.#specs = specs;
-        this.#heard?.();
-      },
-      failed: (error) => {
-        if (this.#listener !== undefined) this.#listener.failed(error);
-        else this.#error = error;
-      },
-      recovered: () => {
-        if (this.#listener !== undefined) this.#listener.recovered();
-        else this.#error = undefined;
-      },
-    };
-    this.feed = new DiscoveryFeed(context, listener, this.#abort.signal);
+    this.feed = new DiscoveryFeed(context, this);
+    if (outer === undefined) return;
+    this.#end = () => this.feed.stop();
+    whenAborted(outer, this.#end);
+  }
+
+  changed(specs: readonly EndpointSpec[]): void {
+    if (this.#listener !== undefined) this.#listener.changed(specs);
+    else this.#specs = specs;
+    this.#heard?.();
+  }
+
+  failed(error: Error): void {
+    if (this.#listener !== undefined) this.#listener.failed(error);
+    else this.#error = error;
+  }
+
+  recovered(): void {
+    if (this.#listener !== undefined) this.#listener.recovered();
+    else this.#error = undefined;
   }
 
   follow(resolver: Resolver, params: Readonly<Record<string, unknown>>): this {
@@ -76,8 +75,8 @@ export class WarmFeed {
 
   /** Ends it. */
   close(): void {
-    if (this.#outer !== undefined) forgetAbort(this.#outer, this.#end);
-    this.#end();
+    if (this.#outer !== undefined && this.#end !== undefined) forgetAbort(this.#outer, this.#end);
+    this.feed.stop();
   }
 
   #silent(patienceMs: number): FairleadError {

@@ -10,6 +10,11 @@ const REMEMBERED_MS = 300_000;
 /** As many as were listed at once are remembered, and at least this many. */
 const MIN_REMEMBERED = 1_000;
 
+export interface AbsenceHost {
+  /** Should it return, it will be another object. */
+  forgotten(endpoint: LiveEndpoint): void;
+}
+
 /**
  * Endpoints that left discovery, in case they return. Registries drop an instance whose check fails
  * for a moment, and what was learnt of it (its counters, latency, breaker, rate, failures in a row)
@@ -18,15 +23,14 @@ const MIN_REMEMBERED = 1_000;
  */
 export class AbsentEndpoints {
   readonly #clock: Clock | undefined;
-  readonly #forgotten: (endpoint: LiveEndpoint) => void;
+  readonly #host: AbsenceHost | undefined;
   /** By identity; those that left first are in front. */
   #known: Map<string, { readonly endpoint: LiveEndpoint; readonly untilMs: number }> | undefined;
   #mostListed = 0;
 
-  /** `forgotten`: should it return, it will be another object. */
-  constructor(clock?: Clock, forgotten: (endpoint: LiveEndpoint) => void = () => undefined) {
+  constructor(clock?: Clock, host?: AbsenceHost) {
     this.#clock = clock;
-    this.#forgotten = forgotten;
+    this.#host = host;
   }
 
   /** Those whose last calls are still running. */
@@ -61,7 +65,7 @@ export class AbsentEndpoints {
       if (!this.#isOver(untilMs) && this.#known.size <= max) return;
       if (endpoint.inflight > 0) continue;
       this.#known.delete(identity);
-      this.#forgotten(endpoint);
+      this.#host?.forgotten(endpoint);
     }
   }
 

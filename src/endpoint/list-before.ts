@@ -1,6 +1,10 @@
 import type { EndpointSpec } from './endpoint.js';
 import type { LiveEndpoint } from './live-endpoint.js';
 
+interface KnownById {
+  byId(id: string): LiveEndpoint | undefined;
+}
+
 /**
  * Finds the endpoint of each spec of a list among those of the list before: where the order is the
  * same it is the next one, which costs a comparison where a search by id costs several times as
@@ -8,13 +12,13 @@ import type { LiveEndpoint } from './live-endpoint.js';
  */
 export class ListBefore {
   readonly #listed: readonly LiveEndpoint[];
-  readonly #byId: ReadonlyMap<string, LiveEndpoint>;
+  readonly #known: KnownById;
   #at = 0;
   #steps: number;
 
-  constructor(listed: readonly LiveEndpoint[], byId: ReadonlyMap<string, LiveEndpoint>) {
+  constructor(listed: readonly LiveEndpoint[], known: KnownById) {
     this.#listed = listed;
-    this.#byId = byId;
+    this.#known = known;
     this.#steps = listed.length;
   }
 
@@ -24,7 +28,7 @@ export class ListBefore {
       this.#at++;
       return next;
     }
-    const found = this.#byId.get(spec?.id);
+    const found = this.#known.byId(spec?.id);
     if (found !== undefined) this.#goTo(found);
     return found;
   }

@@ -19,6 +19,10 @@ export interface MembershipChange {
 }
 
 const NONE = new Set<string>();
+const NO_ENDPOINTS: readonly LiveEndpoint[] = [];
+
+/** Of more endpoints than this there is an index by id: one of one endpoint takes 0.2 kB. */
+const FEW = 8;
 
 /**
  * Turns snapshots into arrivals, changes and departures. An instance is the same one while its id
@@ -30,12 +34,13 @@ const NONE = new Set<string>();
 export class Membership {
   readonly #service: string;
   readonly #absent: AbsentEndpoints;
-  readonly #byId = new Map<string, LiveEndpoint>();
+  /** Undefined while there are so few that looking through them is as quick. */
+  #byId: Map<string, LiveEndpoint> | undefined;
   /** In the order of the last list. */
-  #listed: readonly LiveEndpoint[] = [];
-  #members: readonly LiveEndpoint[] = [];
-  #serving: readonly LiveEndpoint[] = [];
-  readonly #freeOrdinals: number[] = [];
+  #listed: readonly LiveEndpoint[] = NO_ENDPOINTS;
+  #members: readonly LiveEndpoint[] = NO_ENDPOINTS;
+  #serving: readonly LiveEndpoint[] = NO_ENDPOINTS;
+  #freeOrdinals: number[] | undefined;
   #ordinals = 0;
   /** What the last list had wrong: said once, not with every list. */
   #complaints: ReadonlySet<string> = NONE;
@@ -63,7 +68,9 @@ export class Membership {
   }
 
   byId(id: string): LiveEndpoint | undefined {
-    return this.#byId.get(id);
+    if (this.#byId !== undefined) return this.#byId.get(id);
+    for (const endpoint of this.#members) if (endpoint.spec.id === id) return endpoint;
+    return undefined;
   }
 
   apply(specs: readonly EndpointSpec[]): MembershipChange {
@@ -76,7 +83,7 @@ export class Membership {
     const came = new Map<string, LiveEndpoint>();
     const stayed = new Uint8Array(this.#ordinals);
     let complaints = NONE;
-    const before = new ListBefore(this.#listed, this.#byId);
+    const before = new ListBefore(this.#listed, this);
     for (const spec of specs) {
       const same = before.find(spec);
       const seen = same !== undefined && stayed[same.ordinal] === 1;
@@ -130,18 +137,23 @@ export class Membership {
   }
 
   #replace(listed: LiveEndpoint[], arrived: readonly LiveEndpoint[], departed: readonly LiveEndpoint[]): void {
-    this.#listed = listed;
     for (const endpoint of departed) {
-      this.#byId.delete(endpoint.spec.id);
+      this.#byId?.delete(endpoint.spec.id);
+      this.#freeOrdinals ??= [];
       this.#freeOrdinals.push(endpoint.ordinal);
       this.#absent.add(endpoint);
     }
-    for (const endpoint of arrived) this.#byId.set(endpoint.spec.id, endpoint);
+    for (const endpoint of arrived) this.#byId?.set(endpoint.spec.id, endpoint);
     this.#absent.prune(listed.length);
-    if (arrived.length === 0 && departed.length === 0) return;
-    const gone = new Set(departed);
-    const kept = gone.size === 0 ? this.#members : this.#members.filter((endpoint) => !gone.has(endpoint));
-    this.#members = mergeById(kept, arrived.toSorted(byId));
+    if (arrived.length > 0 || departed.length > 0) {
+      const gone = new Set(departed);
+      const kept = gone.size === 0 ? this.#members : this.#members.filter((endpoint) => !gone.has(endpoint));
+      this.#members = mergeById(kept, arrived.toSorted(byId));
+      if (this.#members.length > FEW) this.#byId ??= new Map(this.#members.map((each) => [each.spec.id, each]));
+    }
+    // One list for both where it can be: that which was collected has room for more, too.
+    const isSorted = listed.every((endpoint, i) => endpoint === this.#members[i]);
+    this.#listed = isSorted ? this.#members : listed;
   }
 
   /** A call on a draining endpoint ended. True when it was the last one. */
@@ -165,7 +177,7 @@ export class Membership {
    * was.
    */
   #takeOrdinal(): number {
-    return this.#freeOrdinals.pop() ?? this.#ordinals++;
+    return this.#freeOrdinals?.pop() ?? this.#ordinals++;
   }
 
   #refuse(spec: EndpointSpec, reason: string): FairleadError {

@@ -10,32 +10,37 @@ const FEW = 200;
  */
 const GAP_MS_PER_THOUSAND = 10;
 
+export interface PaceHost {
+  /** Computes the rotations anew. */
+  compute(): void;
+}
+
 /**
  * Batches recomputation after health changes: at once for small services, at most once per gap for
  * large ones. Changes of discovery do not wait.
  */
 export class RotationPace {
   readonly #clock: Clock;
-  readonly #compute: () => void;
+  readonly #host: PaceHost;
   #size = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
   #waiting: Timer | undefined;
 
-  constructor(clock: Clock, compute: () => void) {
+  constructor(clock: Clock, host: PaceHost) {
     this.#clock = clock;
-    this.#compute = compute;
+    this.#host = host;
   }
 
   /** The health of an endpoint changed. */
   request(): void {
     if (this.#waiting !== undefined) return;
     if (this.#size < FEW) {
-      this.#compute();
+      this.#host.compute();
       return;
     }
     const waitMs = this.#lastMs + (this.#size / 1_000) * GAP_MS_PER_THOUSAND - this.#clock.now();
-    if (waitMs <= 0) this.#compute();
-    else this.#waiting = this.#clock.after(waitMs, this.#compute);
+    if (waitMs <= 0) this.#host.compute();
+    else this.#waiting = this.#clock.after(waitMs, () => this.#host.compute());
   }
 
   /** A rotation over `size` endpoints is being computed, whatever asked for it. */

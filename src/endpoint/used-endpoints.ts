@@ -12,6 +12,13 @@ export interface ReachOptions {
   readonly zone: ZoneSettings | undefined;
 }
 
+export interface ReachHost {
+  /** The weight of an endpoint changed: compute the rotations anew. */
+  changed(): void;
+}
+
+const NONE: readonly LiveEndpoint[] = [];
+
 type Apertures = Map<string, { readonly aperture: Aperture; readonly members: readonly LiveEndpoint[] }>;
 
 /**
@@ -22,22 +29,22 @@ type Apertures = Map<string, { readonly aperture: Aperture; readonly members: re
 export class UsedEndpoints {
   #options: ReachOptions;
   readonly #clock: Clock;
-  readonly #changed: () => void;
+  readonly #host: ReachHost;
   /** Where the options give none: the same for as long as the process lives. */
   readonly #ownIdentity: string;
   /** Undefined while there is no aperture. */
   #apertures: Apertures | undefined;
   #slowStart: SlowStart | undefined;
   /** The membership that the parts were made from. */
-  #all: readonly LiveEndpoint[] = [];
-  #members: readonly LiveEndpoint[] = [];
+  #all: readonly LiveEndpoint[] = NONE;
+  #members: readonly LiveEndpoint[] = NONE;
 
-  constructor(clock: Clock, random: Random, options: ReachOptions, changed: () => void) {
+  constructor(clock: Clock, random: Random, options: ReachOptions, host: ReachHost) {
     this.#options = options;
     this.#clock = clock;
-    this.#changed = changed;
+    this.#host = host;
     this.#ownIdentity = `${random.below(2 ** 30)}-${random.below(2 ** 30)}`;
-    if (options.slowStart !== undefined) this.#slowStart = new SlowStart(clock, options.slowStart, changed);
+    if (options.slowStart !== undefined) this.#slowStart = this.#startSlowly(options.slowStart);
   }
 
   /** Other options; endpoints that are warming up go on by them. `update` is to follow. */
@@ -48,14 +55,14 @@ export class UsedEndpoints {
     if (slowStart === undefined) this.#slowStart?.end();
     else if (this.#slowStart !== undefined) this.#slowStart.reconfigure(slowStart);
     if (slowStart === undefined) this.#slowStart = undefined;
-    else this.#slowStart ??= new SlowStart(this.#clock, slowStart, this.#changed);
+    else this.#slowStart ??= this.#startSlowly(slowStart);
     if (isSame(before.aperture, options.aperture) && isSame(before.zone, options.zone)) return;
     for (const { members } of this.#apertures?.values() ?? []) {
       for (const endpoint of members) endpoint.arcShare = 1;
       for (const endpoint of members) endpoint.updateWeight();
     }
     this.#apertures = undefined;
-    this.#all = [];
+    this.#all = NONE;
   }
 
   get members(): readonly LiveEndpoint[] {
@@ -91,6 +98,10 @@ export class UsedEndpoints {
 
   close(): void {
     this.#slowStart?.close();
+  }
+
+  #startSlowly(settings: SlowStartSettings): SlowStart {
+    return new SlowStart(this.#clock, settings, () => this.#host.changed());
   }
 
   #divide(all: readonly LiveEndpoint[], options: ApertureSettings): Apertures {

@@ -11,6 +11,7 @@ import { EjectionHistory, type EjectionTimes } from './ejection-times.js';
 import { type Evidence, type Grounds, groundsOf, type HealthSignal, isSameSignal } from './health.js';
 import { KeptIn } from './kept-in.js';
 import type { Term, Watch } from './running-term.js';
+import { SignalContext, type Verdicts } from './signal-context.js';
 
 export interface EjectionHost {
   readonly clock: Clock;
@@ -32,6 +33,8 @@ const PROBE_PATIENCE_MS = 30_000;
 
 /** One that is out is asked at most so often while none of those left serves. */
 const ASK_AGAIN_MS = 1_000;
+
+const NO_TERMS: ReadonlyMap<LiveEndpoint, Term> = new Map();
 
 /** The base by which past ejections of a signal without `EjectionTimes` are forgotten: Envoy's. */
 const DEFAULT_BASE_MS = 30_000;
@@ -62,25 +65,24 @@ const DEFAULT_BASE_MS = 30_000;
  * costs it nothing: it stays out for as long as it would have. One that is out by hand waits for
  * the end of that.
  */
-export class Ejection {
+export class Ejection implements Verdicts {
   readonly #host: EjectionHost;
   #ratios: EjectionRatios;
   #watches: readonly Watch[];
-  readonly #history: EjectionHistory;
-  readonly #terms = new Map<LiveEndpoint, Term>();
+  /** Undefined until one is ejected, as are the others: most services never need them. */
+  #history: EjectionHistory | undefined;
+  #terms: Map<LiveEndpoint, Term> | undefined;
   /**
    * Endpoints that left discovery while they were out: should they return, a probing call decides.
    */
   #leftWhileOut: WeakMap<LiveEndpoint, Term> | undefined;
-  readonly #kept: KeptIn;
+  #kept: KeptIn | undefined;
   /** The base that the verdict now being given was computed with. */
   #baseMs = DEFAULT_BASE_MS;
 
   constructor(host: EjectionHost, signals: readonly HealthSignal[], ratios: EjectionRatios) {
     this.#host = host;
     this.#ratios = ratios;
-    this.#history = new EjectionHistory(host.clock, host.random);
-    this.#kept = new KeptIn(host.clock);
     this.#watches = signals.map((signal) => this.#watch(signal));
   }
 
@@ -99,31 +101,31 @@ export class Ejection {
       this.#safely(() => watch.tracker.close?.());
       const next = this.#watches.find(({ signal }) => signal.name === watch.signal.name);
       if (next === undefined) continue;
-      for (const term of this.#terms.values()) if (term.watch === watch) term.watch = next;
+      for (const term of this.#running.values()) if (term.watch === watch) term.watch = next;
     }
   }
 
   #watch(signal: HealthSignal): Watch {
-    const tracker = signal.create({
-      clock: this.#host.clock,
-      random: this.#host.random,
-      members: () => this.#host.members,
-      nextEjectionMs: (endpoint, times) => this.#nextMs(endpoint, times),
-      eject: (endpoint, forMs, evidence, grounds = 'answers') =>
-        this.#request(endpoint as LiveEndpoint, forMs, watch, grounds, evidence),
-    });
-    const watch: Watch = { signal, tracker };
-    return watch;
+    return new SignalContext(signal, this.#host, this);
+  }
+
+  get #running(): ReadonlyMap<LiveEndpoint, Term> {
+    return this.#terms ?? NO_TERMS;
+  }
+
+  get #past(): EjectionHistory {
+    this.#history ??= new EjectionHistory(this.#host.clock, this.#host.random);
+    return this.#history;
   }
 
   /** How many endpoints are out, the probing ones included. */
   get out(): number {
-    return this.#terms.size;
+    return this.#running.size;
   }
 
   /** Undefined where it is not out. */
   termOf(endpoint: LiveEndpoint): EjectionTerm | undefined {
-    const term = this.#terms.get(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined) return undefined;
     const { watch, grounds, sinceMs, untilMs } = term;
     return { signal: watch.signal.name, grounds, sinceMs, untilMs };
@@ -147,12 +149,12 @@ export class Ejection {
     }
     if (by === undefined) return;
     const grounds = this.#safely(() => by.tracker.grounds?.(endpoint)) ?? groundsOf(outcome);
-    this.#request(endpoint, longestMs, by, grounds, undefined);
+    this.request(endpoint, longestMs, by, grounds, undefined);
   }
 
   /** This call decides about the return of the endpoint. */
   beginProbe(endpoint: LiveEndpoint, lease: object): void {
-    const term = this.#terms.get(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined) return;
     endpoint.probe = lease;
     term.timer?.cancel();
@@ -165,7 +167,7 @@ export class Ejection {
   /** The call that decides about the return of an endpoint ended. */
   probed(endpoint: LiveEndpoint, outcome: Outcome): void {
     endpoint.probe = undefined;
-    const term = this.#terms.get(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined || endpoint.standing !== 'probing') return;
     term.timer?.cancel();
     const ok = isAnswer(outcome);
@@ -176,7 +178,7 @@ export class Ejection {
     }
     const early = term.early && term.untilMs > this.#host.clock.now();
     // Time spent waiting for the probe was no time in service.
-    if (ok || !early) this.#history.end(endpoint);
+    if (ok || !early) this.#history?.end(endpoint);
     let againMs = 0;
     for (const watch of this.#watches) {
       const forMs = this.#safely(() => watch.tracker.probed(endpoint, ok)) ?? 0;
@@ -205,7 +207,7 @@ export class Ejection {
   /** Ends an ejection early, without a probe: the caller knows that the endpoint is well. */
   release(endpoint: LiveEndpoint): void {
     if (!this.#end(endpoint)) return;
-    this.#history.end(endpoint);
+    this.#history?.end(endpoint);
     this.#host.returned(endpoint);
     this.#host.changed();
   }
@@ -215,9 +217,9 @@ export class Ejection {
    * would count among those that are out.
    */
   confine(members: readonly LiveEndpoint[]): void {
-    if (this.#terms.size === 0) return;
+    if (this.#running.size === 0) return;
     const used = new Set(members);
-    for (const endpoint of this.#terms.keys()) {
+    for (const endpoint of this.#running.keys()) {
       // One that is listed as unhealthy may be used again when it is well: its ejection goes on.
       if (!used.has(endpoint) && !endpoint.withdrawn) this.#end(endpoint);
     }
@@ -225,8 +227,8 @@ export class Ejection {
 
   /** The endpoint left discovery. What is known of it stays known until `forget`. */
   depart(endpoint: LiveEndpoint): void {
-    this.#kept.delete(endpoint);
-    const term = this.#terms.get(endpoint);
+    this.#kept?.delete(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined) return;
     this.#end(endpoint);
     this.#leftWhileOut ??= new WeakMap();
@@ -247,21 +249,21 @@ export class Ejection {
   /** The endpoint left the membership for good. */
   forget(endpoint: LiveEndpoint): void {
     this.#end(endpoint);
-    this.#kept.delete(endpoint);
+    this.#kept?.delete(endpoint);
     this.#leftWhileOut?.delete(endpoint);
-    this.#history.forget(endpoint);
+    this.#history?.forget(endpoint);
     for (const { tracker } of this.#watches) this.#safely(() => tracker.forget(endpoint));
   }
 
   close(): void {
-    for (const { timer } of this.#terms.values()) timer?.cancel();
-    this.#terms.clear();
-    this.#kept.clear();
+    for (const { timer } of this.#running.values()) timer?.cancel();
+    this.#terms?.clear();
+    this.#kept?.clear();
     for (const { tracker } of this.#watches) this.#safely(() => tracker.close?.());
   }
 
   #end(endpoint: LiveEndpoint): boolean {
-    const term = this.#terms.get(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined) return false;
     term.timer?.cancel();
     endpoint.probe = undefined;
@@ -270,21 +272,23 @@ export class Ejection {
   }
 
   #hold(endpoint: LiveEndpoint, term: Term, standing: 'ejected' | 'probing'): void {
+    this.#terms ??= new Map();
     this.#terms.set(endpoint, term);
     endpoint.setStanding(standing);
   }
 
   #drop(endpoint: LiveEndpoint): void {
-    this.#terms.delete(endpoint);
+    this.#terms?.delete(endpoint);
     endpoint.setStanding('in');
   }
 
-  #nextMs(endpoint: Endpoint, times: EjectionTimes): number {
+  /** For signals, as is `request`. */
+  nextMs(endpoint: Endpoint, times: EjectionTimes): number {
     this.#baseMs = times.baseEjectionMs;
-    return this.#history.nextMs(endpoint, times);
+    return this.#past.nextMs(endpoint, times);
   }
 
-  #request(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, told: Evidence | undefined): void {
+  request(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, told: Evidence | undefined): void {
     if (endpoint.state !== 'ready' || !(forMs > 0)) return;
     const evidence = told ?? this.#safely(() => watch.tracker.explain?.(endpoint)) ?? {};
     const { enforcementRatio = 1, name } = watch.signal;
@@ -296,6 +300,7 @@ export class Ejection {
     } else if (this.#mayGo(grounds) || (grounds === 'unreachable' && this.#makeRoom())) {
       this.#carryOut(endpoint, forMs, watch, grounds, evidence, watch.signal instanceof ByHand);
     } else {
+      this.#kept ??= new KeptIn(this.#host.clock);
       this.#kept.add(endpoint);
       this.#askLongestOut(grounds);
       if (this.#kept.mayComplain(endpoint)) refuse('cap');
@@ -303,7 +308,7 @@ export class Ejection {
   }
 
   #mayGo(grounds: Grounds): boolean {
-    return mayGo(grounds, this.#terms, this.#host.members.length, this.#ratios);
+    return mayGo(grounds, this.#running, this.#host.members.length, this.#ratios);
   }
 
   /**
@@ -312,9 +317,9 @@ export class Ejection {
    * that an operator took out, who has not said that it is back.
    */
   #askLongestOut(kept: Grounds): void {
-    if (!this.#kept.areAll(this.#host.members)) return;
+    if (this.#kept?.areAll(this.#host.members) !== true) return;
     const beforeMs = this.#host.clock.now() - ASK_AGAIN_MS;
-    for (const [endpoint, term] of this.#terms) {
+    for (const [endpoint, term] of this.#running) {
       const { askedMs, timer, grounds, firm } = term;
       if (firm || timer === undefined || grounds !== kept || endpoint.withdrawn || askedMs > beforeMs) continue;
       timer.cancel();
@@ -326,7 +331,7 @@ export class Ejection {
 
   /** Lets the one that has been out longest for its answers return. False where there is none. */
   #makeRoom(): boolean {
-    for (const [endpoint, { grounds }] of this.#terms) {
+    for (const [endpoint, { grounds }] of this.#running) {
       if (grounds !== 'answers' || endpoint.withdrawn) continue;
       this.release(endpoint);
       return true;
@@ -343,10 +348,10 @@ export class Ejection {
     firm = false,
   ): void {
     endpoint.ejections++;
-    this.#history.begin(endpoint, forMs, this.#baseMs);
+    this.#past.begin(endpoint, forMs, this.#baseMs);
     const timer = this.#host.clock.after(forMs, () => this.#beginProbing(endpoint));
     const sinceMs = this.#host.clock.now();
-    this.#kept.delete(endpoint);
+    this.#kept?.delete(endpoint);
     this.#hold(
       endpoint,
       { watch, grounds, sinceMs, untilMs: sinceMs + forMs, firm, askedMs: sinceMs, early: false, timer },
@@ -366,7 +371,7 @@ export class Ejection {
   }
 
   #beginProbing(endpoint: LiveEndpoint): void {
-    const term = this.#terms.get(endpoint);
+    const term = this.#running.get(endpoint);
     if (term === undefined) return;
     term.timer = undefined;
     endpoint.probe = undefined;

@@ -29,7 +29,15 @@ export interface PickerHost {
   readonly probes: ProbeSource | undefined;
 }
 
-type Tells = Pick<PolicyContext, 'weighed' | 'built'>;
+/** Whom pickers tell of what they do. */
+export interface Tells {
+  readonly weighed: PolicyContext['weighed'];
+  /** A picker that prepared for its rotation is ready. */
+  built(): void;
+}
+
+const NO_PICKERS: readonly Picker[] = [];
+const NO_GROUPS: readonly RotationGroup[] = [];
 
 /** Of one group: the only one has all calls. */
 const NO_SHARES = new Int32Array(0);
@@ -47,10 +55,13 @@ export class GroupPickers {
   readonly #first: Picker;
   /** Those of the groups after the first. */
   #others: Map<string, Picker> | undefined;
-  /** Those of the groups in use, in their order, and up to which drawn number each is chosen. */
-  #pickers: readonly Picker[] = [];
+  /**
+   * Those of the groups in use, in their order, and up to which drawn number each is chosen. None
+   * where there is the only one.
+   */
+  #pickers: readonly Picker[] = NO_PICKERS;
   #upTo: Int32Array = NO_SHARES;
-  #groups: readonly RotationGroup[] = [];
+  #groups: readonly RotationGroup[] = NO_GROUPS;
   #only: Picker | undefined;
 
   constructor(policy: Policy, host: PickerHost, tells: Tells, book: OddityBook) {
@@ -68,6 +79,7 @@ export class GroupPickers {
 
   /** Whether one of those in use is not prepared yet for its first rotation. */
   get building(): boolean {
+    if (this.#only !== undefined) return this.#groups.length > 0 && this.#only.building === true;
     return this.#pickers.some((picker) => picker.building === true);
   }
 
@@ -75,14 +87,19 @@ export class GroupPickers {
   update(groups: readonly RotationGroup[]): void {
     this.#groups = groups;
     if (this.#others !== undefined && this.#others.size >= MAX_PICKERS) this.#forgetOthers(this.#others, groups);
+    this.#upTo = NO_SHARES;
+    if (groups.length === 1) {
+      this.#first.update(groups[0]!.rotation);
+      this.#only = this.#first;
+      this.#pickers = NO_PICKERS;
+      return;
+    }
     this.#pickers = groups.map((group, index) => {
       const picker = index === 0 ? this.#first : this.#pickerOf(group.key);
       picker.update(group.rotation);
       return picker;
     });
-    this.#only = groups.length === 1 ? this.#pickers[0] : undefined;
-    this.#upTo = NO_SHARES;
-    if (groups.length === 1) return;
+    this.#only = undefined;
     let sum = 0;
     this.#upTo = Int32Array.from(groups, ({ share }) => {
       sum += share;
@@ -121,7 +138,7 @@ export class GroupPickers {
   /** What the picker of its group makes of an endpoint. */
   describe(endpoint: Endpoint, request: PickRequest): Description | undefined {
     const group = this.#groups.findIndex(({ rotation }) => rotation.ready.includes(endpoint));
-    return this.#pickers[group]?.describe?.(endpoint, request);
+    return (group === 0 ? this.#first : this.#pickers[group])?.describe?.(endpoint, request);
   }
 
   observe(endpoint: Endpoint, outcome: Outcome, latencyMs: number, nowMs: number): void {
@@ -170,8 +187,7 @@ class ContextOf implements PolicyContext {
   readonly random: Random;
   readonly service: string;
   readonly probes: ProbeSource | undefined;
-  readonly weighed: PolicyContext['weighed'];
-  readonly built: PolicyContext['built'];
+  readonly #tells: Tells;
   readonly #policy: Policy;
   readonly #book: OddityBook;
 
@@ -182,8 +198,25 @@ class ContextOf implements PolicyContext {
     this.random = random;
     this.service = name;
     this.probes = probes;
-    this.weighed = tells.weighed;
-    this.built = tells.built;
+    this.#tells = tells;
+  }
+
+  get weighed(): PolicyContext['weighed'] {
+    const { weighed } = this.#tells;
+    return (
+      weighed &&
+      ((weighing) => {
+        try {
+          weighed(weighing);
+        } catch {
+          // Metrics that fail stop no call.
+        }
+      })
+    );
+  }
+
+  get built(): PolicyContext['built'] {
+    return () => this.#tells.built();
   }
 
   /** Of policies that ask for them alone: others have none to show. */

@@ -15,7 +15,10 @@ export interface ViewHost extends LeaseHost<LiveEndpoint> {
   readonly clock: Clock;
   readonly random: Random;
   readonly members: readonly LiveEndpoint[];
-  readonly rotationOptions: Omit<RotationOptions, 'probingInList'>;
+  /** What rotations go by. */
+  readonly options: Pick<RotationOptions, 'panicThreshold' | 'zone'> & {
+    readonly priority: Pick<RotationOptions, 'overprovisioning'>;
+  };
   /** Whether some policy of the service needs response times. */
   readonly timed: boolean;
   readonly sticky: StickySessions | undefined;

@@ -7,16 +7,25 @@ import type { View } from './view.js';
 /** The time constant of latency estimates where no policy sets one: Finagle's. */
 const DEFAULT_DECAY_MS = 10_000;
 
+const NONE: readonly View[] = [];
+
+/** Whose views they are. */
+export interface ViewsHost {
+  readonly name: string;
+  /** Hears what a user's policy threw. */
+  readonly events: { emit(name: 'error', error: Error): void };
+}
+
 /**
  * The views of one service, its own and those of its subsets, and what they need measured together:
  * latency is estimated once per endpoint, so all policies of a service share its decay.
  */
 export class Views {
-  readonly #service: string;
-  readonly #failed: (error: Error) => void;
-  readonly #views = new Set<View>();
+  readonly #host: ViewsHost;
+  /** One, and one for each subset. */
+  #views: readonly View[] = NONE;
   /** Those whose picker keeps its own statistics. */
-  #observers: readonly View[] = [];
+  #observers: readonly View[] = NONE;
   #decayMs: number | undefined;
   /** Somebody reads figures. */
   #read = false;
@@ -28,13 +37,11 @@ export class Views {
   #timed = false;
 
   /**
-   * `timed`: response times are measured whatever the policies need. `failed` receives what a
-   * user's policy threw.
+   * `timed`: response times are measured whatever the policies need.
    */
-  constructor(service: string, timed: boolean, failed: (error: Error) => void) {
-    this.#service = service;
+  constructor(host: ViewsHost, timed: boolean) {
+    this.#host = host;
     this.#wanted = timed;
-    this.#failed = failed;
     this.#decide();
   }
 
@@ -82,8 +89,8 @@ export class Views {
   change(policy: Policy, probes: ProbeSource | undefined): (timed: boolean) => void {
     const needs = (each: Policy): number | undefined =>
       each.needsLatency ? (each.decayMs ?? DEFAULT_DECAY_MS) : undefined;
-    const views = [...this.#views].filter((view) => view.goesByService);
-    const others = [...this.#views].filter((view) => !view.goesByService).map((view) => needs(view.policy));
+    const views = this.#views.filter((view) => view.goesByService);
+    const others = this.#views.filter((view) => !view.goesByService).map((view) => needs(view.policy));
     const wanted = [needs(policy), ...others].filter((each) => each !== undefined);
     if (wanted.some((each) => each !== wanted[0]))
       throw this.#conflict(policy, wanted[0]!, wanted.find((each) => each !== wanted[0])!);
@@ -105,16 +112,16 @@ export class Views {
 
   /** How many there are: a test holds that changes leave none behind. */
   get size(): number {
-    return this.#views.size;
+    return this.#views.length;
   }
 
   add(view: View): void {
-    this.#views.add(view);
+    this.#views = [...this.#views, view];
     this.#findObservers();
   }
 
   delete(view: View): void {
-    this.#views.delete(view);
+    this.#views = this.#views.filter((each) => each !== view);
     this.#findObservers();
   }
 
@@ -124,7 +131,7 @@ export class Views {
       try {
         view.refresh();
       } catch (thrown) {
-        this.#failed(toError(thrown));
+        this.#host.events.emit('error', toError(thrown));
       }
     }
   }
@@ -135,7 +142,7 @@ export class Views {
       try {
         this.#observers[i]!.observe(endpoint, outcome, latencyMs, nowMs);
       } catch (thrown) {
-        this.#failed(toError(thrown));
+        this.#host.events.emit('error', toError(thrown));
       }
     }
   }
@@ -151,9 +158,9 @@ export class Views {
   #conflict(policy: Policy, decayMs: number, other: number): FairleadError {
     return new FairleadError(
       'FAIRLEAD_CONFLICT',
-      `Policy ${policy.name} of a subset of '${this.#service}' wants decayMs ${decayMs}, but the service measures with ` +
+      `Policy ${policy.name} of a subset of '${this.#host.name}' wants decayMs ${decayMs}, but the service measures with ` +
         `${other}: give both the same.`,
-      { service: this.#service },
+      { service: this.#host.name },
     );
   }
 

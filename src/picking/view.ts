@@ -9,7 +9,7 @@ import type { Outcome } from '../runtime/outcome.js';
 import type { Random } from '../runtime/random.js';
 import { toTick, UNTIMED } from '../runtime/ticks.js';
 import { DecidedBy } from '../telemetry/flight-recorder.js';
-import { GroupPickers } from './group-pickers.js';
+import { GroupPickers, type Tells } from './group-pickers.js';
 import type { AcquireRequest } from './lease.js';
 import { CallLease, type JudgedLease, type LeaseHost } from './lease.js';
 import { ProbeTurns } from './probe-turns.js';
@@ -28,7 +28,7 @@ interface MutablePickRequest extends PickRequest {
  * A picker at work on a part of the service: the whole for the service itself, fewer for a subset.
  * The hot path.
  */
-export class View implements StickyView {
+export class View implements StickyView, Tells {
   /** Whose sessions its calls are. */
   readonly sessions: string;
   /** Whether its policy is the service's. */
@@ -39,7 +39,6 @@ export class View implements StickyView {
   readonly #owner: LeaseHost<LiveEndpoint>;
   readonly #usable: ((endpoint: Endpoint) => boolean) | undefined;
   readonly #oddities: OddityBook;
-  readonly #tells: Pick<PolicyContext, 'weighed' | 'built'>;
   #pickers: GroupPickers;
   #probingInList = false;
   /** One object for all picks: they are synchronous, and pickers do not keep it. */
@@ -55,7 +54,8 @@ export class View implements StickyView {
   #closed = false;
   /** `rotation.healthy` as a set, made on the first query by endpoint. */
   #healthy: ReadonlySet<LiveEndpoint> | undefined;
-  readonly #turns = new ProbeTurns();
+  /** Made when an endpoint first waits for a call that decides about it. */
+  #turns: ProbeTurns | undefined;
   #foundSession = false;
   /** The name of the latest call's session. */
   #session: string | undefined;
@@ -64,16 +64,15 @@ export class View implements StickyView {
 
   constructor(host: ViewHost, options: ViewOptions, oddities: OddityBook) {
     this.#oddities = oddities;
-    const { policy, usable, weighed, sessions = '', owner = host, goesByService = true } = options;
+    const { policy, usable, sessions = '', owner = host, goesByService = true } = options;
     this.goesByService = goesByService;
     this.sessions = sessions;
     this.options = options;
     this.#host = host;
     this.#owner = owner;
     this.#usable = usable;
-    this.#tells = { weighed, built: () => this.#built() };
     this.#policy = policy;
-    this.#pickers = new GroupPickers(policy, host, this.#tells, oddities);
+    this.#pickers = new GroupPickers(policy, host, this, oddities);
     this.refresh();
   }
 
@@ -91,7 +90,7 @@ export class View implements StickyView {
    */
   prepare(policy: Policy, probes: ProbeSource | undefined): GroupPickers {
     const { name, clock, random } = this.#host;
-    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this.#tells, this.#oddities);
+    const pickers = new GroupPickers(policy, { name, clock, random, probes }, this, this.#oddities);
     const { ready, groups } = this.#held ?? this.#rotation;
     if (ready.length > 0) pickers.update(groups);
     return pickers;
@@ -101,7 +100,7 @@ export class View implements StickyView {
     this.#policy = policy;
     this.#pickers.close();
     this.#pickers = pickers;
-    this.#built();
+    this.built();
   }
 
   get rotation(): LiveRotation {
@@ -138,13 +137,19 @@ export class View implements StickyView {
     this.#probingInList = this.#policy.usesKey === true || this.#host.sticky !== undefined;
     const first = this.#rotation.ready.length === 0;
     this.#held = undefined;
-    this.#rotation = computeRotation(this.#host.members, this.#usable, {
-      ...this.#host.rotationOptions,
-      probingInList: this.#probingInList,
+    const usable = this.#usable === undefined ? undefined : (endpoint: Endpoint) => this.#covers(endpoint);
+    const { panicThreshold, priority, zone } = this.#host.options;
+    const { overprovisioning } = priority;
+    const probingInList = this.#probingInList;
+    this.#rotation = computeRotation(this.#host.members, usable, {
+      panicThreshold,
+      overprovisioning,
+      zone,
+      probingInList,
     });
     this.#healthy = undefined;
     this.#servable = this.#rotation.members.some(serves);
-    this.#turns.restart();
+    this.#turns?.restart();
     if (this.#rotation.ready.length === 0) return;
     this.#pickers.update(this.#rotation.groups);
     if (!first || !this.#pickers.building) return;
@@ -152,7 +157,22 @@ export class View implements StickyView {
     this.#rotation = EMPTY_ROTATION;
   }
 
-  #built(): void {
+  /** Of a subset whose user asks. */
+  get weighed(): PolicyContext['weighed'] {
+    return this.options.weighed;
+  }
+
+  /** A user's function that throws says no. */
+  #covers(endpoint: Endpoint): boolean {
+    try {
+      return this.#usable === undefined || this.#usable(endpoint);
+    } catch {
+      return false;
+    }
+  }
+
+  /** A picker is prepared for its rotation. */
+  built(): void {
     if (this.#held !== undefined && !this.#pickers.building) this.#release();
   }
 
@@ -209,7 +229,7 @@ export class View implements StickyView {
       const preferred = sticky === undefined ? this.#preferred(prefer, pick) : sticky.peek(this, { id: prefer }, tried);
       if (preferred !== undefined) return { endpoint: preferred, by: 'prefer', drew: [preferred] };
     }
-    const turns = this.#turns.copy();
+    const turns = this.#turns?.copy() ?? new ProbeTurns();
     const returning = this.#probe(pick, turns);
     if (returning !== undefined) return { endpoint: returning, by: 'probe', drew: [returning] };
     let session: SessionPreview | undefined;
@@ -285,6 +305,7 @@ export class View implements StickyView {
     }
     const { probing } = this.#rotation;
     if (probing.length > 0) {
+      this.#turns ??= new ProbeTurns();
       const returning = this.#probe(pick, this.#turns);
       if (returning !== undefined) return returning;
     }
@@ -302,7 +323,7 @@ export class View implements StickyView {
         return bound;
       }
     }
-    const probed = probing.length > 0 ? this.#turns.takeForWantOfOwn(pick.tried, this.#rotation) : undefined;
+    const probed = probing.length > 0 ? this.#turns?.takeForWantOfOwn(pick.tried, this.#rotation) : undefined;
     const chosen = probed ?? this.#pick(pick);
     this.#begun = chosen;
     return chosen;
@@ -326,7 +347,7 @@ export class View implements StickyView {
     if (this.#healthy.has(endpoint)) return true;
     // Withdrawn by discovery, and asked for by a session that may keep it: only what the view
     // covers.
-    return endpoint.withdrawn && (this.#usable === undefined || this.#usable(endpoint));
+    return endpoint.withdrawn && this.#covers(endpoint);
   }
 
   /** The first call without a key, or whose key does not matter, goes to a returning endpoint. */

@@ -5,7 +5,8 @@ import { IdleWait } from '../runtime/idle-wait.js';
 /** The calls of a service that have not ended. */
 export class CallsInFlight implements CallsHeld {
   #count = 0;
-  readonly #idle = new IdleWait();
+  /** Made when the end of them all is waited for. */
+  #idle: IdleWait | undefined;
 
   get count(): number {
     return this.#count;
@@ -19,11 +20,13 @@ export class CallsInFlight implements CallsHeld {
   /** Hot path. */
   ended(): void {
     this.#count--;
-    if (this.#count === 0) this.#idle.rested();
+    if (this.#count === 0) this.#idle?.rested();
   }
 
   /** Resolves when none is left, or after `limitMs`. */
   async none(clock: Clock, limitMs: number): Promise<void> {
-    if (this.#count > 0) await this.#idle.wait(clock, limitMs);
+    if (this.#count === 0) return;
+    this.#idle ??= new IdleWait();
+    await this.#idle.wait(clock, limitMs);
   }
 }

@@ -1,10 +1,10 @@
 import type { FeedListener } from '../discovery/feed.js';
-import { AbsentEndpoints } from '../endpoint/absent.js';
+import { type AbsenceHost, AbsentEndpoints } from '../endpoint/absent.js';
 import type { Endpoint, EndpointSpec } from '../endpoint/endpoint.js';
 import { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import { Membership } from '../endpoint/membership.js';
-import { RotationPace } from '../endpoint/rotation-pace.js';
-import { UsedEndpoints } from '../endpoint/used-endpoints.js';
+import { type PaceHost, RotationPace } from '../endpoint/rotation-pace.js';
+import { type ReachHost, UsedEndpoints } from '../endpoint/used-endpoints.js';
 import { ByHand } from '../health/by-hand.js';
 import type { CheckHub } from '../health/check-hub.js';
 import { Ejection, type EjectionHost } from '../health/ejection.js';
@@ -25,43 +25,44 @@ export interface MembersHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: SafeEmitter<ServiceEvents>;
-  /** An endpoint left discovery, or is listed there as unhealthy. */
-  withdrawn(endpoint: LiveEndpoint): void;
+  /** Whom to tell that an endpoint left discovery, or is listed there as unhealthy. */
+  readonly sticky: { withdrawn(endpoint: LiveEndpoint): void } | undefined;
   /** Who is usable, or in what state, changed: compute the rotations anew. */
-  changed(): void;
+  readonly views: { refresh(): void };
 }
+
+const NONE: readonly LiveEndpoint[] = [];
 
 /**
  * The endpoints of one service, from the list that discovery reports to those that views pick
  * among: membership, reach (aperture, slow start), active checks and ejection put together, each
  * informed of what the others find out.
  */
-export class Members implements FeedListener {
+export class Members implements FeedListener, AbsenceHost, PaceHost {
   readonly ejection: Ejection;
   readonly #host: MembersHost;
   readonly #membership: Membership;
-  readonly #reach: UsedEndpoints;
+  readonly reach: UsedEndpoints;
   readonly #checks: Checks;
   readonly #reported: ReportedChecks;
-  readonly #pace: RotationPace;
+  readonly pace: RotationPace;
   /** What discovery lists, as it says it. */
-  #listed: readonly EndpointSpec[] = [];
+  #listed: readonly EndpointSpec[] | undefined;
   readonly holds: Holds = new Holds();
   /** Undefined until an operator ejects: a signal is asked about every call. */
   #byHand: ByHand | undefined;
   #options: ServiceSettings;
   #confines: boolean;
-  #usable: readonly LiveEndpoint[] = [];
+  #usable: readonly LiveEndpoint[] | undefined;
 
   constructor(host: MembersHost, options: ServiceSettings, hub: CheckHub) {
     this.#host = host;
     this.#options = options;
     this.#confines = options.aperture !== undefined;
-    const absent = new AbsentEndpoints(host.clock, (endpoint) => this.ejection.forget(endpoint));
-    this.#membership = new Membership(host.name, absent);
-    this.#pace = new RotationPace(host.clock, () => this.#refresh());
-    this.#reach = new UsedEndpoints(host.clock, host.random, options, () => this.#pace.request());
-    const reactions = new Reactions(host, this, this.#reach, this.#pace);
+    this.#membership = new Membership(host.name, new AbsentEndpoints(host.clock, this));
+    this.pace = new RotationPace(host.clock, this);
+    const reactions = new Reactions(host, this);
+    this.reach = new UsedEndpoints(host.clock, host.random, options, reactions);
     this.ejection = new Ejection(reactions, options.health, options.maxEjectionRatio);
     this.#checks = new Checks(hub, options.checks, reactions);
     this.#reported = new ReportedChecks(reactions);
@@ -74,12 +75,12 @@ export class Members implements FeedListener {
 
   /** Those of them that this client uses at all. */
   get reached(): readonly LiveEndpoint[] {
-    return this.#reach.members;
+    return this.reach.members;
   }
 
   /** Of these, those that do not wait for their first check: what views and health are about. */
   get usable(): readonly LiveEndpoint[] {
-    return this.#usable;
+    return this.#usable ?? NONE;
   }
 
   /** Gone from discovery, and still finishing calls. */
@@ -108,7 +109,7 @@ export class Members implements FeedListener {
   /** An operator drains an endpoint, or does so no longer. False where that is so already. */
   hold(id: string, held: boolean): boolean {
     if (!this.holds.set(id, held)) return false;
-    this.#admit(this.holds.apply(this.#listed));
+    this.#admit(this.holds.apply(this.#listed ?? []));
     return true;
   }
 
@@ -132,14 +133,14 @@ export class Members implements FeedListener {
     const { arrived, changed, departed, withdrawn, restored, refused } = this.#membership.apply(specs);
     for (const endpoint of withdrawn) {
       // First: it asks how the endpoint was.
-      this.#host.withdrawn(endpoint);
-      this.#reach.forget(endpoint);
+      this.#host.sticky?.withdrawn(endpoint);
+      this.reach.forget(endpoint);
     }
     // What is known of those that left, or are unhealthy, is kept: they may return.
     for (const endpoint of departed) this.ejection.depart(endpoint);
     for (const endpoint of arrived) this.ejection.arrive(endpoint);
     // Where all are new, none is colder than the others.
-    if (!first) for (const endpoint of restored) this.#reach.warmUp(endpoint);
+    if (!first) for (const endpoint of restored) this.reach.warmUp(endpoint);
     for (const error of refused) events.emit('error', error);
     if (arrived.length + changed.length + departed.length === 0) return;
     this.#refresh(changed.length > 0);
@@ -179,7 +180,17 @@ export class Members implements FeedListener {
     this.#confines = options.aperture !== undefined;
     this.#reconfigureEjection();
     this.#checks.reconfigure(options.checks);
-    this.#reach.reconfigure(options);
+    this.reach.reconfigure(options);
+  }
+
+  /** Should it return, nothing is known of it. */
+  forgotten(endpoint: LiveEndpoint): void {
+    this.ejection.forget(endpoint);
+  }
+
+  /** Health or weights changed: the rotations follow. */
+  compute(): void {
+    this.#refresh();
   }
 
   /** Computes who is usable, and with it the rotations. */
@@ -190,37 +201,37 @@ export class Members implements FeedListener {
   close(): void {
     this.ejection.close();
     this.#checks.close();
-    this.#reach.close();
-    this.#pace.close();
+    this.reach.close();
+    this.pace.close();
   }
 
   #refresh(respecified = false): void {
-    this.#reach.update(this.#membership.serving, respecified);
-    const reach = this.#reach.members;
-    this.#pace.computed(reach.length);
+    this.reach.update(this.#membership.serving, respecified);
+    const reach = this.reach.members;
+    this.pace.computed(reach.length);
     this.#checks.follow(reach);
     if (this.#confines) this.ejection.confine(reach);
     this.#usable = reach.some(waitsForCheck) ? reach.filter((endpoint) => !waitsForCheck(endpoint)) : reach;
-    this.#host.changed();
+    this.#host.views.refresh();
   }
 }
 
 /** What follows when endpoints go out, return, or fail a check. */
-class Reactions implements EjectionHost, ChecksHost {
-  readonly clock: Clock;
-  readonly random: Random;
+class Reactions implements EjectionHost, ChecksHost, ReachHost {
   readonly #host: MembersHost;
   readonly #members: Members;
-  readonly #reach: UsedEndpoints;
-  readonly #pace: RotationPace;
 
-  constructor(host: MembersHost, members: Members, reach: UsedEndpoints, pace: RotationPace) {
-    this.clock = host.clock;
-    this.random = host.random;
+  constructor(host: MembersHost, members: Members) {
     this.#host = host;
     this.#members = members;
-    this.#reach = reach;
-    this.#pace = pace;
+  }
+
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  get random(): Random {
+    return this.#host.random;
   }
 
   get members(): readonly LiveEndpoint[] {
@@ -228,7 +239,7 @@ class Reactions implements EjectionHost, ChecksHost {
   }
 
   changed(): void {
-    this.#pace.request();
+    this.#members.pace.request();
   }
 
   failed(error: Error): void {
@@ -241,7 +252,7 @@ class Reactions implements EjectionHost, ChecksHost {
   }
 
   returned(endpoint: LiveEndpoint): void {
-    this.#reach.warmUp(endpoint);
+    this.#members.reach.warmUp(endpoint);
     publishEndpoint(this.#host.name, endpoint, 'returned');
     this.#host.events.emit('returned', endpoint);
   }
@@ -249,7 +260,7 @@ class Reactions implements EjectionHost, ChecksHost {
   checked(event: CheckEvent, endpoint: LiveEndpoint): void {
     if (!event.healthy) endpoint.failing = event;
     else if (endpoint.failing?.check === event.check) endpoint.failing = undefined;
-    if (event.healthy && !event.isFirst) this.#reach.warmUp(endpoint);
+    if (event.healthy && !event.isFirst) this.#members.reach.warmUp(endpoint);
     this.#host.events.emit('checked', event);
   }
 

@@ -2,7 +2,6 @@ import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { Resolver } from '../discovery/resolver.js';
 import type { WarmFeed } from '../discovery/warm-feed.js';
 import type { View } from '../picking/view.js';
-import type { ViewHost } from '../picking/view-host.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
 import { isSame } from '../runtime/same.js';
@@ -49,8 +48,4 @@ interface RecordedService {
   readonly clock: Clock;
   readonly random: Random;
   readonly inner: { readonly view: View };
-}
-
-export function rotationOptions({ panicThreshold, priority, zone }: ServiceSettings): ViewHost['rotationOptions'] {
-  return { panicThreshold, overprovisioning: priority.overprovisioning, zone };
 }

@@ -281,9 +281,12 @@ const probeSource: Reader<ProbeSource | undefined> = optional(
   }),
 );
 
+const NO_OPTIONS: ServiceOptions = Object.freeze({});
+
 /** Each option from the last that sets it. One that is undefined does not hide an earlier one. */
 export function mergeServiceOptions(...layers: readonly (ServiceOptions | undefined)[]): ServiceOptions {
   const given = layers.flatMap((layer) => Object.entries(layer ?? {})).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return NO_OPTIONS;
   // Not by assignment: a key `__proto__`, as parsed JSON may have it, is to be refused like any
   // other.
   return Object.fromEntries(given);

@@ -8,8 +8,10 @@ import { type PartView, PartViews } from '../picking/part-views.js';
 import type { Part, Router } from '../picking/router.js';
 import { View } from '../picking/view.js';
 import type { ViewHost, ViewOptions } from '../picking/view-host.js';
-import { Views } from '../picking/view-set.js';
+import { Views, type ViewsHost } from '../picking/view-set.js';
 import type { Random } from '../runtime/random.js';
+
+type ServiceViewsHost = ViewHost & ViewsHost & { readonly latestLatencyMs: number };
 
 /** What a view is asked for by: its policy is to be found yet. */
 export type ViewSpec = Omit<ViewOptions, 'policy'> & { readonly policy: PolicySpec };
@@ -22,20 +24,15 @@ export function sessionsOf(ofView: string, part: Part | undefined): string {
 
 /** The views of one service: its own, those of its subsets, and those of the parts of each. */
 export class ServiceViews extends Views {
-  readonly #host: ViewHost & { readonly latestLatencyMs: number };
+  readonly #host: ServiceViewsHost;
   readonly #registry: PolicyRegistry;
   /** What the policies did that is odd, over all views that there were. */
   readonly oddities: OddityBook = new OddityBook();
   /** Undefined while calls are not routed. */
   #parts: PartViews | undefined;
 
-  constructor(
-    host: ViewHost & { readonly latestLatencyMs: number },
-    registry: PolicyRegistry,
-    timed: boolean,
-    failed: (error: Error) => void,
-  ) {
-    super(host.name, timed, failed);
+  constructor(host: ServiceViewsHost, registry: PolicyRegistry, timed: boolean) {
+    super(host, timed);
     this.#host = host;
     this.#registry = registry;
   }

@@ -15,6 +15,7 @@ import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
 import type { View } from '../picking/view.js';
 import type { ViewHost } from '../picking/view-host.js';
+import type { ViewsHost } from '../picking/view-set.js';
 import type { CircuitChange } from '../resilience/circuit-breaker.js';
 import { Guard } from '../resilience/guard.js';
 import type { Clock } from '../runtime/clock.js';
@@ -31,8 +32,8 @@ import { CallsInFlight } from './calls-in-flight.js';
 import { SERVICE_EVENTS, type Service, type ServiceEvents } from './contract.js';
 import { explainPick } from './explain.js';
 import type { Explanation } from './explanation.js';
-import { Members } from './members.js';
-import { type NextParts, needsLatency, recorderOf, rotationOptions, wantsLatency } from './next-parts.js';
+import { Members, type MembersHost } from './members.js';
+import { type NextParts, needsLatency, recorderOf, wantsLatency } from './next-parts.js';
 import { readServiceOptions, type ServiceOptions, type ServiceSettings } from './options.js';
 import { inWordsOfCall, isUnlisted, noEndpointError, refusalOf, unreadyError, whenReady } from './readiness.js';
 import { readCloseDeadline, type ServiceContext } from './service-context.js';
@@ -45,11 +46,10 @@ import { Timeouts } from './timeouts.js';
  * Composes the rooms into one service, and ends its calls. The way of a call to its endpoint is the
  * view's.
  */
-export class LiveService implements Service, ViewHost {
+export class LiveService implements Service, ViewHost, MembersHost, ViewsHost {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
-  rotationOptions: ViewHost['rotationOptions'];
   sticky: StickySessions | undefined;
   probes: ProbeSource | undefined;
   options: ServiceSettings;
@@ -66,9 +66,7 @@ export class LiveService implements Service, ViewHost {
   /** That of the members: at hand, as every call asks it. */
   readonly #ejection: Ejection;
   #feed: WarmFeed;
-  readonly #events = new SafeEmitter<ServiceEvents>(SERVICE_EVENTS);
-  /** What goes wrong beside calls is reported, and stops nothing. */
-  readonly #failed = (error: Error): void => this.#events.emit('error', error);
+  readonly events: SafeEmitter<ServiceEvents> = new SafeEmitter(SERVICE_EVENTS);
   readonly #view: View;
   /** Its own first, then those of the subsets. */
   readonly views: ServiceViews;
@@ -77,7 +75,7 @@ export class LiveService implements Service, ViewHost {
   closed = false;
   /** Where no signal needs it, none is given it: a number passed on is a heap object. */
   #signalsNeedLatency: boolean;
-  readonly #timeouts = new Timeouts(() => this.views.measure());
+  readonly #timeouts = new Timeouts(this);
   latestLatencyMs: number = Number.NaN;
   readonly #calls = new CallsInFlight();
   #closing: Promise<void> | undefined;
@@ -93,19 +91,15 @@ export class LiveService implements Service, ViewHost {
     const read = readServiceOptions(`service '${this.name}'`, options);
     this.options = read;
     this.probes = read.probes;
-    this.rotationOptions = rotationOptions(read);
     this.plan = new ServicePlan(read.resilience);
     this.guard = Guard.needed(read.resilience) ? new Guard(this, read.resilience) : undefined;
     context.resolver.check?.({ service: this.name, params: read.discovery });
     this.#signalsNeedLatency = needsLatency(read);
-    this.views = new ServiceViews(this, context.registry, wantsLatency(read), this.#failed);
+    this.views = new ServiceViews(this, context.registry, wantsLatency(read));
     this.views.admit(this.views.resolve(read.policy));
-    const { name, clock, random } = this;
-    const withdrawn = (endpoint: LiveEndpoint): void => this.sticky?.withdrawn(endpoint);
-    const host = { name, clock, random, events: this.#events, withdrawn, changed: () => this.views.refresh() };
-    this.#members = new Members(host, read, context.checks);
+    this.#members = new Members(this, read, context.checks);
     this.#ejection = this.#members.ejection;
-    this.sticky = createSticky(this, read.affinity, this.#events);
+    this.sticky = createSticky(this, read.affinity, this.events);
     this.#view = this.views.open({ policy: read.policy });
     this.recorder = recorderOf(this, read.recorder, undefined);
     this.#feed = new WarmFeed(this.name, this);
@@ -272,7 +266,6 @@ export class LiveService implements Service, ViewHost {
     this.options = options;
     this.resolver = resolver;
     this.probes = options.probes;
-    this.rotationOptions = rotationOptions(options);
     this.plan.reconfigure(options.resilience);
     if (this.guard !== undefined) this.guard.reconfigure(options.resilience);
     else if (Guard.needed(options.resilience)) this.guard = new Guard(this, options.resilience);
@@ -299,7 +292,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For changes of the options: sessions by other ones. */
   createSticky(affinity: ServiceSettings['affinity']): StickySessions | undefined {
-    return createSticky(this, affinity, this.#events);
+    return createSticky(this, affinity, this.events);
   }
 
   /** For views. */
@@ -314,7 +307,7 @@ export class LiveService implements Service, ViewHost {
 
   /** For the guard. */
   breaker(endpoint: Endpoint | undefined, change: CircuitChange): void {
-    this.#events.emit('breaker', { endpoint, ...change });
+    this.events.emit('breaker', { endpoint, ...change });
   }
 
   /** For `call`: what must be waited for before `acquire` by this key; undefined: nothing. */
@@ -355,7 +348,7 @@ export class LiveService implements Service, ViewHost {
     name: Name,
     listener: (...args: ServiceEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(name, listener);
+    return this.events.on(name, listener);
   }
 
   explainUnready(): FairleadError {
@@ -388,13 +381,13 @@ export class LiveService implements Service, ViewHost {
     this.meter.turn(false);
     if (this.sticky !== undefined) await this.sticky.flush(endMs - this.clock.now());
     this.sticky?.clear();
-    this.#events.clear();
+    this.events.clear();
   }
 
   /** For views: rotations are new, or one that waited for its pickers is in use. */
   built(): void {
     // Where no endpoint may be picked, waiting calls go on waiting: other endpoints may come.
     if (this.rotation.length > 0) this.guard?.roomMade();
-    this.#events.emit('rotation');
+    this.events.emit('rotation');
   }
 }

@@ -77,7 +77,8 @@ export class LiveSubset implements Subset {
   readonly #service: SubsetHost;
   /** For what picks past the calls of the subset. */
   readonly view: View;
-  readonly #calls: SubsetCalls;
+  /** Made by the first call. */
+  #calls: SubsetCalls | undefined;
   #closed = false;
 
   constructor(service: SubsetHost, options: SubsetOptions) {
@@ -95,25 +96,10 @@ export class LiveSubset implements Subset {
     this.view = service.views.open({
       policy: policy ?? service.options.policy,
       goesByService: policy === undefined,
-      usable: (endpoint) => {
-        try {
-          return usable(endpoint);
-        } catch {
-          return false;
-        }
-      },
-      weighed:
-        onWeighing &&
-        ((weighing) => {
-          try {
-            onWeighing(weighing);
-          } catch {
-            // Metrics that fail stop no call.
-          }
-        }),
+      usable,
+      weighed: onWeighing,
       sessions: sessions === 'service' ? '' : sessions,
     });
-    this.#calls = new SubsetCalls(service, this.view);
   }
 
   get rotation(): readonly Endpoint[] {
@@ -133,6 +119,7 @@ export class LiveSubset implements Subset {
 
   call<T, F = never>(run: Run<T>, options?: CallOptions): Promise<T | F> {
     if (this.#closed) return Promise.reject(this.#closedError());
+    this.#calls ??= new SubsetCalls(this.#service, this.view);
     return runCall<T | F>(this.#calls, run, options);
   }
 

@@ -6,18 +6,24 @@ import { toTick } from '../runtime/ticks.js';
 /** Timers do not fire sooner; milliseconds. */
 const SHORTEST_WAIT_MS = 1;
 
+interface TimeoutsHost {
+  readonly views: {
+    /** Answers must be timed from now on. */
+    measure(): void;
+  };
+}
+
 /**
  * Decides whether a timeout speaks against its endpoint: too soon it says nothing. How soon that
  * is, is learnt from the answers of the service.
  */
 export class Timeouts {
-  readonly #measure: () => void;
+  readonly #host: TimeoutsHost;
   /** Made by the first answer that is timed, or the first timeout. */
   #evidence: TimeoutEvidence | undefined;
 
-  /** `measure` is called when answers must be timed from now on. */
-  constructor(measure: () => void) {
-    this.#measure = measure;
+  constructor(host: TimeoutsHost) {
+    this.#host = host;
   }
 
   /** An answer that was timed. Hot path. */
@@ -32,7 +38,7 @@ export class Timeouts {
    * was acquired to report an end that was.
    */
   judge(endpoint: LiveEndpoint, hadMs: number | undefined, latencyMs: number, nowMs: number): Outcome {
-    this.#measure();
+    this.#host.views.measure();
     const tick = toTick(nowMs);
     this.#evidence ??= new TimeoutEvidence(tick);
     const known = hadMs ?? (latencyMs >= SHORTEST_WAIT_MS ? latencyMs : Number.NaN);

@@ -32,7 +32,7 @@ export class ServiceMeter {
   /** Made when it is first on, or read; so are the rest: most services are not looked at. */
   #total: CallMeter | undefined;
   /** By outcome, made by the first call that ended so. */
-  readonly #latency: (Durations | undefined)[] = [];
+  #latency: (Durations | undefined)[] | undefined;
   #endpoints: Map<LiveEndpoint, MeteredEndpoint> | undefined;
   #operations: Map<OperationSystem, OperationMeter> | undefined;
   #windows: Windows | undefined;
@@ -64,6 +64,7 @@ export class ServiceMeter {
     meter.add(outcome, micros, bucket);
     this.total.add(outcome, micros, bucket);
     if (bucket < 0) return;
+    this.#latency ??= [];
     this.#latency[outcome] ??= new Durations();
     this.#latency[outcome].add(micros);
   }
@@ -120,7 +121,7 @@ export class ServiceMeter {
 
   /** Undefined where no timed call ended so. */
   latency(outcome: Outcome): Durations | undefined {
-    return this.#latency[outcome];
+    return this.#latency?.[outcome];
   }
 
   /** Those that had calls, but for those that left long ago. */

@@ -12,11 +12,11 @@ function world(ids: string) {
   const listed = all(ids);
   let searches = 0;
   const known = new Map(listed.map((each) => [each.spec.id, each]));
-  const get = (id: string): LiveEndpoint | undefined => {
+  const search = (id: string): LiveEndpoint | undefined => {
     searches++;
     return known.get(id);
   };
-  const before = new ListBefore(listed, { get } as unknown as Map<string, LiveEndpoint>);
+  const before = new ListBefore(listed, { byId: search });
   const find = (wanted: string) => {
     const found = [...wanted].map((id) => before.find({ id } as EndpointSpec)?.spec.id ?? '-').join('');
     return [found, searches];

@@ -165,9 +165,11 @@ describe('the pace of rotations', () => {
   const start = (size: number) => {
     const clock = new ManualClock();
     let computed = 0;
-    const pace = new RotationPace(clock, () => {
-      computed++;
-      pace.computed(size);
+    const pace = new RotationPace(clock, {
+      compute: () => {
+        computed++;
+        pace.computed(size);
+      },
     });
     pace.computed(size);
     return { clock, pace, computed: () => computed };

@@ -19,7 +19,7 @@ function world(options: Partial<ReachOptions> = {}, seed = 1) {
   const clock = new ManualClock();
   const all = { aperture: undefined, slowStart: undefined, zone: undefined, ...options };
   let changes = 0;
-  const used = new UsedEndpoints(clock, seededRandom(seed), all, () => void changes++);
+  const used = new UsedEndpoints(clock, seededRandom(seed), all, { changed: () => void changes++ });
   return { clock, used, changes: () => changes };
 }
 

@@ -62,7 +62,7 @@ function testGroups({ usesKey = false }: { readonly usesKey?: boolean } = {}) {
   };
   const random = seededRandom(18);
   const host = { name: 's', clock: new ManualClock(), random, probes: undefined };
-  const groups = new GroupPickers(policy, host, { weighed: undefined, built: undefined }, new OddityBook());
+  const groups = new GroupPickers(policy, host, { weighed: undefined, built: () => {} }, new OddityBook());
   return { groups, made, random };
 }
 
@@ -218,7 +218,7 @@ describe('groups of a rotation', () => {
       },
     };
     const host = { name: 's', clock: new ManualClock(), random: seededRandom(1), probes: undefined };
-    const groups = new GroupPickers(bare, host, { weighed: undefined, built: undefined }, new OddityBook());
+    const groups = new GroupPickers(bare, host, { weighed: undefined, built: () => {} }, new OddityBook());
     const names = Array.from({ length: 300 }, (_, i) => `g${i}`);
     groups.update(names.map((name) => group(name, 1 / 300, [name])));
     const last = [group('a', 0, ['a']), group('b', 1, ['b'])] as const;

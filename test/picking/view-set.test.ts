@@ -41,7 +41,8 @@ function fakeView(of: Policy, { goesByService = true, observes = false, fails = 
 
 function testViews(timed = false) {
   const failures: string[] = [];
-  return { views: new Views('users', timed, ({ message }) => failures.push(message)), failures };
+  const events = { emit: (_name: 'error', { message }: Error) => void failures.push(message) };
+  return { views: new Views({ name: 'users', events }, timed), failures };
 }
 
 describe('the views of one service', () => {

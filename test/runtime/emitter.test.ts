@@ -57,4 +57,39 @@ describe('events', () => {
     expect(heard).toEqual([1]);
     expect(emitter.hears('tick')).toBe(false);
   });
+
+  it('reach an object that has methods for them, until it leaves', () => {
+    const emitter = new SafeEmitter<Events>(NAMES);
+    class Follower {
+      readonly heard: number[] = [];
+      tick(count: number): void {
+        this.heard.push(count);
+      }
+    }
+    const follower = new Follower();
+    emitter.join(follower);
+    emitter.emit('tick', 1);
+    emitter.emit('error', new Error('not followed'));
+    expect([emitter.hears('tick'), emitter.hears('error')]).toEqual([true, false]);
+    emitter.leave(follower);
+    emitter.emit('tick', 2);
+    expect(follower.heard).toEqual([1]);
+    expect(emitter.hears('tick')).toBe(false);
+  });
+
+  it('reach those that listened when it was emitted, whatever a listener ends or adds', () => {
+    const emitter = new SafeEmitter<Events>(NAMES);
+    const heard: string[] = [];
+    const stops = [...'abcdefghij'].map((name) =>
+      emitter.on('tick', () => {
+        heard.push(name);
+        for (const stop of stops) stop();
+        emitter.on('tick', () => heard.push('late'));
+      }),
+    );
+    emitter.emit('tick', 1);
+    expect(heard.join('')).toBe('abcdefghij');
+    emitter.clear();
+    expect(emitter.hears('tick')).toBe(false);
+  });
 });

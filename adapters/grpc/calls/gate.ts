@@ -6,6 +6,11 @@ import { barePick } from './bare-pick.js';
 /** What a channel lets through: every call, none, or those that do not wait for better times. */
 export type GateState = 'open' | 'closed' | 'failing';
 
+/** Whom to ask what calls wait for. */
+export interface WaitExplainer {
+  whyWaiting(): string;
+}
+
 /** A call at the gate. */
 export interface GatedCall {
   /** gRPC's `waitForReady`: it does not fail where there is no connection. */
@@ -17,7 +22,7 @@ interface Place {
   readonly go: () => void;
 }
 
-const notBegun = (): string => 'the channel has not begun to connect';
+const NOT_BEGUN: WaitExplainer = { whyWaiting: () => 'the channel has not begun to connect' };
 
 /**
  * Where the calls of a channel wait while it has no connection. grpc-js would queue them, and pick
@@ -30,7 +35,7 @@ export class CallGate {
   /** Undefined until one waits. */
   #places: Map<GatedCall, Place> | undefined;
   #state: GateState = 'closed';
-  #explain = notBegun;
+  #explainer = NOT_BEGUN;
   #keepAlive: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -64,13 +69,13 @@ export class CallGate {
   leave(call: GatedCall): string | undefined {
     if (this.#places?.delete(call) !== true) return undefined;
     this.#letGo();
-    return this.#explain();
+    return this.#explainer.whyWaiting();
   }
 
   /** The channel's state was reported: those that it lets through get their turn. */
-  turn(state: GateState, explain: () => string): void {
+  turn(state: GateState, explainer: WaitExplainer): void {
     this.#state = state;
-    this.#explain = explain;
+    this.#explainer = explainer;
     for (const [call, place] of this.#places ?? []) if (this.lets(call)) this.#admit(call, place);
     this.#letGo();
   }

@@ -20,7 +20,8 @@ const throttles = new WeakMap<Service, HedgeThrottle>();
  */
 export class HedgeThrottle {
   readonly #clock: Clock;
-  readonly #budget = new RetryBudget();
+  /** Made by the first call of an idempotent method. */
+  #budget: RetryBudget | undefined;
   #tokens = 1;
   #maxTokens = 1;
 
@@ -37,13 +38,17 @@ export class HedgeThrottle {
   }
 
   callStarted({ budgeted }: MethodPlan): void {
-    if (budgeted) this.#budget.deposit(this.#clock.now());
+    if (!budgeted) return;
+    this.#budget ??= new RetryBudget();
+    this.#budget.deposit(this.#clock.now());
   }
 
   /** Whether one more attempt may be sent; it is paid for then. */
   allows({ throttling, budgeted }: MethodPlan): boolean {
     if (throttling !== undefined && this.#scaled(throttling.maxTokens) <= throttling.maxTokens / 2) return false;
-    return !budgeted || this.#budget.tryWithdraw(this.#clock.now());
+    if (!budgeted) return true;
+    this.#budget ??= new RetryBudget();
+    return this.#budget.tryWithdraw(this.#clock.now());
   }
 
   attemptEnded(code: status, { throttling, repeatable }: MethodPlan): void {

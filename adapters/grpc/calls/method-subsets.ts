@@ -1,19 +1,23 @@
 import type { PolicySpec, Subset } from '../../../src/index.js';
 import type { MethodPolicy } from '../config/method-configs.js';
 
+interface SubsetsHost {
+  openSubset(policy?: PolicySpec): Subset;
+}
+
 /**
  * What a channel picks from: one subset by its own policy, and one by each policy that a method
  * asks for.
  */
 export class ChannelSubsets {
-  readonly #open: (policy?: PolicySpec) => Subset;
+  readonly #host: SubsetsHost;
   readonly #own: Subset;
   /** Opened by the first call of such a method. */
   #byPolicy: Map<unknown, Subset> | undefined;
 
-  constructor(open: (policy?: PolicySpec) => Subset) {
-    this.#open = open;
-    this.#own = open();
+  constructor(host: SubsetsHost) {
+    this.#host = host;
+    this.#own = host.openSubset();
   }
 
   of(policy: MethodPolicy | undefined): Subset {
@@ -41,7 +45,7 @@ export class ChannelSubsets {
   #add({ key, spec }: MethodPolicy): Subset {
     let subset = this.#own;
     try {
-      subset = this.#open(spec);
+      subset = this.#host.openSubset(spec);
     } catch (error) {
       // It exists, or the config had been refused; but it does not go with the service's own, say
       // with how that measures.

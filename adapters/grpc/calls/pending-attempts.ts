@@ -19,8 +19,8 @@ export interface PendingAttempt {
 const PENDING_MS = 2_000;
 
 /**
- * Attempts that were picked and have not started, oldest first: an intrusive list, so that it costs
- * no allocation.
+ * Attempts of all channels that were picked and have not started, oldest first: an intrusive list,
+ * so that it costs no allocation.
  */
 export class PendingAttempts {
   readonly clock: Clock;

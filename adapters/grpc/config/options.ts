@@ -184,33 +184,37 @@ const metadataKey: optionReaders.Reader<string> = (value, name) => {
   throw invalidOption(name, value, 'the name of a header of gRPC: letters, digits, _ . and -');
 };
 
+type ChannelSettings = Omit<TargetSettings, 'service'>;
+type OfService = {
+  [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
+};
+
+/** Made once: each channel is read by it, and more than once. */
+const targetSchema: optionReaders.Schema<ChannelSettings & OfService> = {
+  policy: unchecked<PolicySpec>(),
+  keyHeader: optional(metadataKey),
+  authority: readAuthority,
+  connectTimeoutMs: number(5_000, 10, 600_000),
+  healthService: (value, name) => {
+    if (value === undefined || typeof value === 'string') return value;
+    throw invalidOption(name, value, "a string; '' for the whole server");
+  },
+  oobReportingPeriodMs: optional(number(10_000, 100, 3_600_000)),
+  maxConnections: integer(1, 1, 100),
+  streamsPerConnection: integer(100, 1, 1_000_000),
+  affinity: unchecked(),
+  maxEjectionRatio: unchecked(),
+  panicThreshold: unchecked(),
+  discovery: unchecked(),
+  measureLatency: unchecked(),
+};
+
 /**
  * Checks the names of all, and the values of those that the channel itself uses; the service checks
  * its own.
  */
 export function readTargetOptions(context: string, options: GrpcTargetOptions): TargetSettings {
-  type Channel = Omit<TargetSettings, 'service'>;
-  type OfService = {
-    [Key in 'affinity' | 'maxEjectionRatio' | 'panicThreshold' | 'discovery' | 'measureLatency']: unknown;
-  };
-  const read = readOptions<Channel & OfService>(context, options, {
-    policy: unchecked<PolicySpec>(),
-    keyHeader: optional(metadataKey),
-    authority: readAuthority,
-    connectTimeoutMs: number(5_000, 10, 600_000),
-    healthService: (value, name) => {
-      if (value === undefined || typeof value === 'string') return value;
-      throw invalidOption(name, value, "a string; '' for the whole server");
-    },
-    oobReportingPeriodMs: optional(number(10_000, 100, 3_600_000)),
-    maxConnections: integer(1, 1, 100),
-    streamsPerConnection: integer(100, 1, 1_000_000),
-    affinity: unchecked(),
-    maxEjectionRatio: unchecked(),
-    panicThreshold: unchecked(),
-    discovery: unchecked(),
-    measureLatency: unchecked(),
-  });
+  const read = readOptions<ChannelSettings & OfService>(context, options, targetSchema);
   const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency, ...channel } = read;
   const ofService = { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency };
   const said = Object.entries(ofService).filter(([, value]) => value !== undefined);

@@ -15,6 +15,9 @@ export interface TargetUri {
   path: string;
 }
 
+/** The options of a target that says none. */
+export const NO_QUERY: Readonly<Record<string, unknown>> = Object.freeze({});
+
 /** Marks a path that `shieldFromProxy` changed: no service name begins with it. */
 const SHIELD = '[';
 
@@ -53,7 +56,8 @@ export function shieldFromProxy(uri: TargetUri, env: NodeJS.ProcessEnv = process
   uri.path = SHIELD + uri.path.replaceAll(']', '%5D');
 }
 
-function parseQuery(query: string, shown: string): Record<string, unknown> {
+function parseQuery(query: string, shown: string): Readonly<Record<string, unknown>> {
+  if (query === '') return NO_QUERY;
   // Without a prototype: a target that says `__proto__=1` names an unknown option and nothing else.
   const options: Record<string, unknown> = Object.create(null);
   for (const [name, text] of new URLSearchParams(query)) {

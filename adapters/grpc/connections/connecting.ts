@@ -12,6 +12,13 @@ interface RealSubchannel {
   readonly connector?: { readonly session?: { destroy(): void } | null };
 }
 
+interface ConnectingHost {
+  /** An attempt ended without a connection. */
+  failed(): void;
+  /** It has not ended in time. */
+  expired(): void;
+}
+
 /**
  * Watches one subchannel connect. grpc-js waits for ever for a peer that accepts and never speaks
  * (a stopped process, a load balancer without a server behind it); this sets a limit.
@@ -19,17 +26,14 @@ interface RealSubchannel {
 export class Connecting {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #failed: () => void;
-  readonly #expired: () => void;
+  readonly #host: ConnectingHost;
   #subchannel: experimental.SubchannelInterface | undefined;
   #timer: Timer | undefined;
 
-  /** `failed`: an attempt ended without a connection. `expired`: it has not ended in time. */
-  constructor(clock: Clock, timeoutMs: number, failed: () => void, expired: () => void) {
+  constructor(clock: Clock, timeoutMs: number, host: ConnectingHost) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#failed = failed;
-    this.#expired = expired;
+    this.#host = host;
   }
 
   /** The subchannel in use from now on. */
@@ -68,7 +72,7 @@ export class Connecting {
 
   readonly #listener: experimental.ConnectivityStateListener = (_subchannel, previous, state) => {
     const { CONNECTING, TRANSIENT_FAILURE } = connectivityState;
-    if (previous === CONNECTING && state === TRANSIENT_FAILURE) this.#failed();
+    if (previous === CONNECTING && state === TRANSIENT_FAILURE) this.#host.failed();
     this.#follow(state);
   };
 
@@ -77,7 +81,7 @@ export class Connecting {
       this.#timer?.cancel();
       this.#timer = undefined;
     } else {
-      this.#timer ??= judgeAfter(this.#clock, this.#timeoutMs, this.#expired, 'after');
+      this.#timer ??= judgeAfter(this.#clock, this.#timeoutMs, () => this.#host.expired(), 'after');
     }
   }
 }

@@ -36,42 +36,7 @@ export interface LeafSettings {
   readonly options: ChannelOptions;
 }
 
-/**
- * What the connection of one endpoint sees of its channel. A class of its own: the helper that
- * grpc-js would make of another one binds five functions for each connection.
- */
-class LeafHelper implements experimental.ChannelControlHelper {
-  readonly updateState: experimental.ChannelControlHelper['updateState'];
-  readonly #parent: experimental.ChannelControlHelper;
-  readonly #connecting: Connecting;
-
-  constructor(
-    parent: experimental.ChannelControlHelper,
-    connecting: Connecting,
-    updateState: experimental.ChannelControlHelper['updateState'],
-  ) {
-    this.#parent = parent;
-    this.#connecting = connecting;
-    this.updateState = updateState;
-  }
-
-  createSubchannel(...args: Parameters<experimental.ChannelControlHelper['createSubchannel']>) {
-    const subchannel = this.#parent.createSubchannel(...args);
-    this.#connecting.watch(subchannel);
-    return subchannel;
-  }
-
-  /** Discovery pushes; asking it again would bring nothing new. */
-  requestReresolution(): void {}
-
-  addChannelzChild(...args: Parameters<experimental.ChannelControlHelper['addChannelzChild']>): void {
-    this.#parent.addChannelzChild(...args);
-  }
-
-  removeChannelzChild(...args: Parameters<experimental.ChannelControlHelper['removeChannelzChild']>): void {
-    this.#parent.removeChannelzChild(...args);
-  }
-}
+const NO_LEAVES: readonly Leaf[] = [];
 
 /** Options that differ make connections that differ; grpc-js passes them by otherwise. */
 const GENERATION = 'fairlead.generation';
@@ -80,9 +45,10 @@ const CONNECTION = 'fairlead.connection';
 /**
  * The connection to one endpoint. Connects at once and stays connected: an endpoint enters the
  * rotation with its connection up (and, where that is asked for, its health service saying so), and
- * a first call never waits for a handshake. Reconnecting and its backoff are grpc-js's.
+ * a first call never waits for a handshake. Reconnecting and its backoff are grpc-js's, which sees
+ * its channel through this object.
  */
-export class Leaf implements PickableConnection {
+export class Leaf implements PickableConnection, experimental.ChannelControlHelper {
   readonly endpoint: Endpoint;
   /** The name of this server alone; undefined where it has that of all. */
   readonly authority: string | undefined;
@@ -97,7 +63,7 @@ export class Leaf implements PickableConnection {
   #settings: LeafSettings;
   readonly #connecting: Connecting;
   /** Further connections to the endpoint, opened when calls ran out of room. */
-  readonly #more: Leaf[] = [];
+  #more: readonly Leaf[] = NO_LEAVES;
   #balancer: experimental.LeafLoadBalancer;
   #transport: connectivityState = IDLE;
   #connected: experimental.SubchannelInterface | undefined;
@@ -119,9 +85,7 @@ export class Leaf implements PickableConnection {
     this.#settings = settings;
     this.#spec = endpoint.spec;
     this.authority = ownName(settings.authority, endpoint.spec);
-    const { clock, connectTimeoutMs, telemetry } = settings;
-    const failed = (): void => telemetry?.connection(endpoint, 'failed');
-    this.#connecting = new Connecting(clock, connectTimeoutMs, failed, () => this.#startOver());
+    this.#connecting = new Connecting(settings.clock, settings.connectTimeoutMs, this);
     this.#balancer = this.#createBalancer();
   }
 
@@ -179,7 +143,7 @@ export class Leaf implements PickableConnection {
     const owner: LeafHost = { helper: this.#owner.helper, leafChanged: () => {} };
     const once = { maxConnections: 1, oobReportingPeriodMs: undefined };
     const leaf = new Leaf(this.endpoint, owner, { ...this.#settings, ...once, options });
-    this.#more.push(leaf);
+    this.#more = [...this.#more, leaf];
     leaf.connect();
   }
 
@@ -201,33 +165,55 @@ export class Leaf implements PickableConnection {
   }
 
   #createBalancer(): experimental.LeafLoadBalancer {
-    const update: LeafHelper['updateState'] = (state, picker, error) => this.#update(state, picker, error);
-    const helper = new LeafHelper(this.#owner.helper, this.#connecting, update);
     const { host, port } = this.endpoint.spec;
-    const own: ChannelOptions = { ...this.#settings.options };
-    if (this.#generation > 0) Object.assign(own, { [GENERATION]: this.#generation });
-    if (this.authority !== undefined) own['grpc.ssl_target_name_override'] = this.authority.replace(/:\d+$/, '');
-    return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, helper, own, '');
+    let { options } = this.#settings;
+    if (this.#generation > 0) options = { ...options, [GENERATION]: this.#generation };
+    if (this.authority !== undefined)
+      options = { ...options, 'grpc.ssl_target_name_override': this.authority.replace(/:\d+$/, '') };
+    return new experimental.LeafLoadBalancer({ addresses: [{ host, port }] }, this, options, '');
+  }
+
+  createSubchannel(
+    ...args: Parameters<experimental.ChannelControlHelper['createSubchannel']>
+  ): experimental.SubchannelInterface {
+    const subchannel = this.#owner.helper.createSubchannel(...args);
+    this.#connecting.watch(subchannel);
+    return subchannel;
+  }
+
+  /** Discovery pushes; asking it again would bring nothing new. */
+  requestReresolution(): void {}
+
+  addChannelzChild(...args: Parameters<experimental.ChannelControlHelper['addChannelzChild']>): void {
+    this.#owner.helper.addChannelzChild(...args);
+  }
+
+  removeChannelzChild(...args: Parameters<experimental.ChannelControlHelper['removeChannelzChild']>): void {
+    this.#owner.helper.removeChannelzChild(...args);
+  }
+
+  /** An attempt to connect ended without a connection. */
+  failed(): void {
+    this.#settings.telemetry?.connection(this.endpoint, 'failed');
   }
 
   /**
    * The peer accepted and never spoke, or did not even refuse: leave that attempt behind and make
    * another.
    */
-  #startOver(): void {
+  expired(): void {
     if (this.#closed) return;
-    const { connectTimeoutMs, telemetry } = this.#settings;
-    telemetry?.connection(this.endpoint, 'failed');
+    this.failed();
     this.#connecting.abort();
     this.#balancer.destroy();
     this.#stuck = true;
     this.#generation++;
     this.#balancer = this.#createBalancer();
-    this.#settle(`no HTTP/2 connection within ${connectTimeoutMs} ms`);
+    this.#settle(`no HTTP/2 connection within ${this.#settings.connectTimeoutMs} ms`);
     this.#balancer.startConnecting();
   }
 
-  #update(state: connectivityState, picker: experimental.Picker, error: string | null): void {
+  updateState(state: connectivityState, picker: experimental.Picker, error: string | null): void {
     if (this.#closed) return;
     const before = this.#transport;
     this.#transport = state;

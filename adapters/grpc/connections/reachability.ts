@@ -26,6 +26,8 @@ export interface GrpcEvents {
   readonly connectivity: readonly [change: ConnectivityChange];
 }
 
+const NO_LEAVES: readonly ReachingLeaf[] = [];
+
 /** What the channels of one registration can connect to, by service. */
 export class Connectivity {
   readonly events: SafeEmitter<GrpcEvents> = new SafeEmitter({ connectivity: true });
@@ -34,7 +36,7 @@ export class Connectivity {
   of(service: Service): Reachability {
     let found = this.#services.get(service);
     if (found === undefined) {
-      found = new Reachability(service, (change) => this.events.emit('connectivity', change));
+      found = new Reachability(service, this.events);
       this.#services.set(service, found);
     }
     return found;
@@ -47,23 +49,22 @@ export class Connectivity {
  */
 export class Reachability {
   readonly #service: Service;
-  readonly #changed: (change: ConnectivityChange) => void;
-  /** Those of all channels. */
-  readonly #leaves = new Map<Endpoint, Set<ReachingLeaf>>();
+  readonly #events: SafeEmitter<GrpcEvents>;
+  /** Those of all channels: one of each endpoint, where there is one channel. */
+  readonly #leaves = new Map<Endpoint, readonly ReachingLeaf[]>();
   /** The endpoints that cannot be connected to, and a connection that says why. */
-  readonly #out = new Map<Endpoint, ReachingLeaf>();
+  #out: Map<Endpoint, ReachingLeaf> | undefined;
   #saidNone = false;
 
-  constructor(service: Service, changed: (change: ConnectivityChange) => void) {
+  constructor(service: Service, events: SafeEmitter<GrpcEvents>) {
     this.#service = service;
-    this.#changed = changed;
+    this.#events = events;
   }
 
   /** The connection is wanted, came, went or failed. */
   changed(leaf: ReachingLeaf): void {
-    const leaves = this.#leaves.get(leaf.endpoint);
-    if (leaves === undefined) this.#leaves.set(leaf.endpoint, new Set([leaf]));
-    else leaves.add(leaf);
+    const leaves = this.#leaves.get(leaf.endpoint) ?? NO_LEAVES;
+    if (!leaves.includes(leaf)) this.#leaves.set(leaf.endpoint, [...leaves, leaf]);
     this.#look(leaf.endpoint);
     this.#lookForAny();
   }
@@ -73,12 +74,17 @@ export class Reachability {
     for (const leaf of gone) {
       const { endpoint } = leaf;
       const leaves = this.#leaves.get(endpoint);
-      if (leaves === undefined || !leaves.delete(leaf)) continue;
-      if (leaves.size > 0) this.#look(endpoint);
-      else {
+      if (leaves?.includes(leaf) !== true) continue;
+      if (leaves.length > 1) {
+        this.#leaves.set(
+          endpoint,
+          leaves.filter((each) => each !== leaf),
+        );
+        this.#look(endpoint);
+      } else {
         // Wanted by no channel: that is no news of a connection.
         this.#leaves.delete(endpoint);
-        this.#out.delete(endpoint);
+        this.#out?.delete(endpoint);
       }
     }
     this.#lookForAny();
@@ -86,7 +92,7 @@ export class Reachability {
 
   /** See `MeshPart.unreachable`. */
   get unreachable(): ReadonlyMap<Endpoint, Unreachable> {
-    return new Map(Array.from(this.#out, ([endpoint, leaf]) => [endpoint, whyOf(leaf)]));
+    return new Map(Array.from(this.#out ?? [], ([endpoint, leaf]) => [endpoint, whyOf(leaf)]));
   }
 
   #look(endpoint: Endpoint): void {
@@ -96,11 +102,12 @@ export class Reachability {
       if (leaf.subchannel !== undefined) connected = true;
       else if (leaf.failingSinceMs !== undefined) failing ??= leaf;
     }
-    const wasOut = this.#out.has(endpoint);
+    const wasOut = this.#out?.has(endpoint) === true;
     if (failing === undefined || connected) {
-      if (this.#out.delete(endpoint)) this.#tell(endpoint, undefined);
+      if (this.#out?.delete(endpoint)) this.#tell(endpoint, undefined);
       return;
     }
+    this.#out ??= new Map();
     this.#out.set(endpoint, failing);
     if (!wasOut) this.#tell(endpoint, whyOf(failing).reason);
   }
@@ -110,12 +117,13 @@ export class Reachability {
     const whom = `${endpoint.spec.id} of ${name}`;
     if (reason === undefined) publishNews(this.#service, 'info', 'has a usable connection again', whom);
     else publishNews(this.#service, 'warn', `no usable connection: ${causeOf(reason)}`, whom);
-    this.#changed({ service: name, endpoint, connected: reason === undefined, reason });
+    this.#events.emit('connectivity', { service: name, endpoint, connected: reason === undefined, reason });
   }
 
   /** Whether there is any that can be. */
   #lookForAny(): void {
-    const isNone = this.#out.size > 0 && this.#out.size === this.#leaves.size;
+    const out = this.#out?.size ?? 0;
+    const isNone = out > 0 && out === this.#leaves.size;
     if (isNone === this.#saidNone) return;
     this.#saidNone = isNone;
     const { name } = this.#service;

@@ -102,11 +102,15 @@ export function computeRotation(
     members,
     healthy: lists.length === 1 ? lists[0]! : lists.flat(),
     // A priority below those in use gets no calls, and so no probes either.
-    probing: levels.slice(0, lastLoaded + 1).flatMap((level) => (level.panic ? [] : level.probing)),
+    probing: levels.length === 1 ? probingOf(levels[0]!) : levels.slice(0, lastLoaded + 1).flatMap(probingOf),
     groups: normalized(groups),
     panic: groups.some(({ rotation }) => rotation.panic),
   };
 }
+
+const NONE: readonly LiveEndpoint[] = [];
+
+const probingOf = ({ panic, probing }: Level): readonly LiveEndpoint[] => (panic ? NONE : probing);
 
 function lastResort(members: readonly LiveEndpoint[]): LiveRotation {
   // Those whose time out is over are the likeliest to answer.
@@ -118,6 +122,7 @@ function lastResort(members: readonly LiveEndpoint[]): LiveRotation {
 
 /** Groups that turned out empty leave a gap in the shares. */
 function normalized(groups: readonly RotationGroup[]): readonly RotationGroup[] {
+  if (groups.length === 1 && groups[0]!.share === 1) return groups;
   const sum = groups.reduce((total, { share }) => total + share, 0);
   return groups.map((group) => ({ ...group, share: group.share / sum }));
 }
@@ -154,7 +159,8 @@ function panickingPriorities(all: readonly LiveEndpoint[], options: RotationOpti
 
 function levelOf(priority: number, members: readonly LiveEndpoint[], panic: boolean): Level {
   // The rule, and of thousands the copies would cost more than all else here.
-  if (members.every(({ state }) => state === 'ready')) return { priority, members, ready: members, probing: [], panic };
+  if (members.every(({ state }) => state === 'ready'))
+    return { priority, members, ready: members, probing: NONE, panic };
   const ready = members.filter(({ state }) => state === 'ready');
   const probing = members.filter(({ state }) => state === 'probing');
   return { priority, members, ready, probing, panic };

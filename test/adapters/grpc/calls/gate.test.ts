@@ -22,10 +22,10 @@ describe('the gate of a channel', () => {
     expect(gate.lets(EAGER)).toBe(false);
     wait(EAGER, 'first');
     wait(PATIENT, 'second');
-    gate.turn('closed', () => 'connecting');
+    gate.turn('closed', { whyWaiting: () => 'connecting' });
     await settled();
     expect(went).toEqual([]);
-    gate.turn('open', () => '');
+    gate.turn('open', { whyWaiting: () => '' });
     await settled();
     expect(went).toEqual(['first', 'second']);
     expect(gate.lets(EAGER)).toBe(true);
@@ -35,7 +35,7 @@ describe('the gate of a channel', () => {
     const { gate, went, wait } = setUp();
     wait(PATIENT, 'patient');
     wait(EAGER, 'eager');
-    gate.turn('failing', () => 'all servers are down');
+    gate.turn('failing', { whyWaiting: () => 'all servers are down' });
     await settled();
     expect(went).toEqual(['eager']);
     expect(gate.leave(PATIENT)).toBe('all servers are down');
@@ -44,10 +44,10 @@ describe('the gate of a channel', () => {
   it('gives a call that left no turn, and says nothing to one that did not wait', async () => {
     const { gate, went, wait } = setUp();
     wait(EAGER, 'eager');
-    gate.turn('closed', () => 'connecting');
+    gate.turn('closed', { whyWaiting: () => 'connecting' });
     expect(gate.leave(EAGER)).toBe('connecting');
     expect(gate.leave(EAGER)).toBeUndefined();
-    gate.turn('open', () => '');
+    gate.turn('open', { whyWaiting: () => '' });
     await settled();
     expect(went).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('the gate of a channel', () => {
     expect(clock.pending).toBe(idle + 1);
     gate.leave(EAGER);
     expect(clock.pending).toBe(idle + 1);
-    gate.turn('open', () => '');
+    gate.turn('open', { whyWaiting: () => '' });
     expect(clock.pending).toBe(idle);
   });
 
@@ -83,7 +83,7 @@ describe('the gate of a channel', () => {
     });
     await settled();
     expect(done).toBe(false);
-    gate.turn('open', () => '');
+    gate.turn('open', { whyWaiting: () => '' });
     expect((await fetched).getMap()).toEqual({});
   });
 });
