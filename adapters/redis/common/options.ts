@@ -3,6 +3,7 @@ import { optionReaders as read } from '../../../src/adapter.js';
 import type { EndpointSpec, KetamaCompatibility, Random } from '../../../src/index.js';
 import { fullJitterMs } from '../../../src/resilience/index.js';
 import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
+import { readNumberOption } from './number-options.js';
 import { DEFAULT_PREFIX, PREFIX_PATTERN } from './reserved.js';
 
 /** Names that may be there, and are ignored. */
@@ -220,7 +221,7 @@ export function readShardedOptions(
     if (Object.hasOwn(schema, key)) own[key] = value;
     else {
       checkDriverOption(key, value, Object.keys(schema));
-      driver[key] = value;
+      driver[key] = readNumberOption(key, value);
     }
   }
   checkTogether(own, driver);

@@ -184,6 +184,8 @@ class Connection extends Redis {
       if (commandQueue) flushQueue.call(this, errors.lost(error), { offlineQueue: false, commandQueue });
     };
     own.setStatus = (status, arg) => {
+      // Left in its handshake, which ioredis goes on with.
+      if (status === 'ready' && this.stream.destroyed) return;
       if (status === 'close') {
         this.#justBroke = this.status === 'ready';
         nameAborted(own.offlineQueue, errors.unsent);
@@ -194,7 +196,7 @@ class Connection extends Redis {
     };
     own.handleReconnection = (error, item) => {
       concealCommand(error);
-      if (item.command.name === 'select') unselect(this, item);
+      if (item.command.name === 'select') this.#refuseDatabase(item, error);
       this.#times?.refused(error.message);
       errors.answered(error, item.command);
       this.#failing = { command: item.command, select: item.select, error };
@@ -205,6 +207,15 @@ class Connection extends Redis {
         this.#judged = undefined;
       }
     };
+  }
+
+  /**
+   * Where it is of the handshake, ioredis would go on in database 0. Such a connection is of no
+   * use: it is made again, as one whose password is refused.
+   */
+  #refuseDatabase(item: CommandItem, error: Error): void {
+    unselect(this, item);
+    if (this.status === 'connect') this.stream.destroy(error);
   }
 
   override sendCommand(command: Command, stream?: WriteableStream): unknown {

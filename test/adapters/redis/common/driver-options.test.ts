@@ -45,7 +45,22 @@ describe('options of ioredis', () => {
     },
   );
 
+  it('are numbers where ioredis reads one from a text, and unset where it takes null for that', () => {
+    expect(read({ db: '7', commandTimeout: null, connectTimeout: null }).driver).toMatchObject({
+      db: 7,
+      commandTimeout: undefined,
+      connectTimeout: undefined,
+    });
+    expect(read({ db: null, connectTimeout: 0 }).driver).toMatchObject({ db: undefined, connectTimeout: 0 });
+  });
+
   it.each<[string, object, RegExp]>([
+    ['a database that is none', { db: 'x' }, /ShardedRedis\.db is "x": allowed is the number of a database/],
+    ['one that no server has', { db: -1 }, /db is -1/],
+    ['a time limit of no time', { commandTimeout: 0 }, /commandTimeout is 0: allowed is a number .* above 0/],
+    ['one in a text', { commandTimeout: '5000' }, /commandTimeout is "5000"/],
+    ['one that no timer takes', { connectTimeout: Number.POSITIVE_INFINITY }, /connectTimeout is Infinity/],
+    ['one that is no number', { socketTimeout: Number.NaN }, /socketTimeout is NaN/],
     ['a misspelt option of ours', { onFailre: 'next' }, /onFailre is not an option: there are service, .*onFailure/],
     ['a misspelt one of ioredis', { comandTimeout: 5 }, /comandTimeout is not an option: .*commandTimeout/],
     ['where the server is', { host: 'x' }, /host is "x": allowed is unset: servers come from the service/],

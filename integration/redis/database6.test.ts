@@ -1,0 +1,3 @@
+import { databases } from './database.js';
+
+databases('6');
