@@ -1,3 +1,4 @@
+import { Outcome } from 'fairlead';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../../../support/fake-cluster.js';
 
@@ -14,7 +15,7 @@ describe('the search for a connection', () => {
     const test = await cluster();
     test.checkout();
     await test.pass(0);
-    test.cluster.release(test.checkouts[0]!, 'success' as never);
+    test.cluster.release(test.checkouts[0]!, Outcome.Success);
     test.checkout();
     // No turn of anything in between.
     expect([test.results, test.inflight]).toEqual([['db1', 'db1'], 1]);
