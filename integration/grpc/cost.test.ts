@@ -29,19 +29,20 @@ describe('a unary call over three servers', () => {
     await Promise.all((servers ?? []).map((server) => server.stop()));
   });
 
-  // What was measured (970 to 1,080) and at most 200 bytes: an object or two more.
-  it.each(['round_robin', 'peak_ewma'])(
-    'with %s allocates no more than its call, its attempt and its lease',
-    async (policy) => {
-      const client = new Client(`fairlead:///echo?policy=${policy}`, credentials.createInsecure());
-      clients.push(client);
-      const call = (): Promise<void> =>
-        new Promise((resolve, reject) => {
-          client.makeUnaryRequest('/test.Echo/Unary', same, same, REQUEST, new Metadata(), (error) =>
-            error ? reject(error) : resolve(),
-          );
-        });
-      expect(await ownBytes(call, OPTIONS)).toBeLessThan(1_250);
-    },
-  );
+  // What was measured (1,030 to 1,070; 1,275 to 1,310, of which numbers that are passed on) and at
+  // most 200 bytes: an object or two more. What is published, in one file, takes less.
+  it.each([
+    ['round_robin', 1_250],
+    ['peak_ewma', 1_450],
+  ] as const)('with %s allocates no more than its call, its attempt and its lease', async (policy, most) => {
+    const client = new Client(`fairlead:///echo?policy=${policy}`, credentials.createInsecure());
+    clients.push(client);
+    const call = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest('/test.Echo/Unary', same, same, REQUEST, new Metadata(), (error) =>
+          error ? reject(error) : resolve(),
+        );
+      });
+    expect(await ownBytes(call, OPTIONS)).toBeLessThan(most);
+  });
 });

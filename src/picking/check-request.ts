@@ -13,6 +13,8 @@ export function checkRequest(request: AcquireRequest): void {
   if (typeof request !== 'object' || request === null) {
     throw invalidOption('acquire', request, `an object with ${NAMES.join(', ')}`);
   }
+  // Adapters pass objects of their own: they know what they say, and some make it when it is read.
+  if (Object.getPrototypeOf(request) !== Object.prototype) return;
   const { key, prefer, labels, tried } = request;
   if (prefer !== undefined && typeof prefer !== 'string') {
     throw invalidOption('acquire.prefer', prefer, 'the id of an endpoint');
@@ -26,8 +28,6 @@ export function checkRequest(request: AcquireRequest): void {
   if (key === undefined && prefer === undefined && labels === undefined && tried === undefined) refuseUnknown(request);
 }
 
-/** Adapters pass objects of their own, which have more. */
 function refuseUnknown(request: AcquireRequest): void {
-  if (Object.getPrototypeOf(request) !== Object.prototype) return;
   for (const name in request) if (!KNOWN.has(name)) throw unknownOption('acquire.', name, NAMES);
 }
