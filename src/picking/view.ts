@@ -137,7 +137,7 @@ export class View implements StickyView, Tells {
     this.#probingInList = this.#policy.usesKey === true || this.#host.sticky !== undefined;
     const first = this.#rotation.ready.length === 0;
     this.#held = undefined;
-    const usable = this.#usable === undefined ? undefined : (endpoint: Endpoint) => this.#covers(endpoint);
+    const usable = this.#usable === undefined ? undefined : (endpoint: Endpoint) => this.covers(endpoint);
     const { panicThreshold, priority, zone } = this.#host.options;
     const { overprovisioning } = priority;
     const probingInList = this.#probingInList;
@@ -162,8 +162,8 @@ export class View implements StickyView, Tells {
     return this.options.weighed;
   }
 
-  /** A user's function that throws says no. */
-  #covers(endpoint: Endpoint): boolean {
+  /** Whether it is about the endpoint. A user's function that throws says no. */
+  covers(endpoint: Endpoint): boolean {
     try {
       return this.#usable === undefined || this.#usable(endpoint);
     } catch {
@@ -347,7 +347,7 @@ export class View implements StickyView, Tells {
     if (this.#healthy.has(endpoint)) return true;
     // Withdrawn by discovery, and asked for by a session that may keep it: only what the view
     // covers.
-    return endpoint.withdrawn && this.#covers(endpoint);
+    return endpoint.withdrawn && this.covers(endpoint);
   }
 
   /** The first call without a key, or whose key does not matter, goes to a returning endpoint. */

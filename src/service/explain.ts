@@ -141,7 +141,6 @@ function leftOut(
   const ready = new Set(view.rotation.ready);
   const reached = new Set(service.inner.members.reached);
   const priorities = new Set(view.rotation.groups.map(({ key }) => Number.parseInt(key, 10)));
-  const covers = ({ options }: View, endpoint: Endpoint): boolean => options.usable?.(endpoint) !== false;
   return (endpoint) => {
     const { state } = endpoint;
     if (ready.has(endpoint)) {
@@ -154,8 +153,8 @@ function leftOut(
     if (endpoint.uncheckedBy > 0) return 'unchecked';
     if (state === 'unhealthy') return 'unhealthy';
     if (!reached.has(endpoint)) return 'aperture';
-    if (!covers(whole, endpoint)) return 'subset';
-    if (!covers(view, endpoint)) return 'part';
+    if (!whole.covers(endpoint)) return 'subset';
+    if (!view.covers(endpoint)) return 'part';
     if (state !== 'ready') return state;
     return priorities.has(endpoint.spec.priority) ? 'zone' : 'priority';
   };

@@ -1,4 +1,4 @@
-import type { EndpointInput, Explanation, PolicySpec, Service, ServiceOptions } from 'fairlead';
+import type { Endpoint, EndpointInput, Explanation, PolicySpec, Service, ServiceOptions } from 'fairlead';
 import { consecutiveFailures, Outcome } from 'fairlead';
 import { routeCalls } from 'fairlead/routing';
 import { describe, expect, it } from 'vitest';
@@ -266,6 +266,16 @@ describe('explain', () => {
   it('is for subsets too', () => {
     const { service } = world('round_robin', {}, endpoints(3));
     using subset = service.subset({ usable: ({ spec }) => spec.id !== 'e1' });
+    expect(excluded(subset.explain())).toEqual({ e0: undefined, e1: 'subset', e2: undefined });
+  });
+
+  it('is for subsets whose function throws too: that says no', () => {
+    const { service } = world('round_robin', {}, endpoints(3));
+    const usable = ({ spec }: Endpoint): boolean => {
+      if (spec.id === 'e1') throw new Error('not this one');
+      return true;
+    };
+    using subset = service.subset({ usable });
     expect(excluded(subset.explain())).toEqual({ e0: undefined, e1: 'subset', e2: undefined });
   });
 
