@@ -87,11 +87,12 @@ export class GroupPickers {
   update(groups: readonly RotationGroup[]): void {
     this.#groups = groups;
     if (this.#others !== undefined && this.#others.size >= MAX_PICKERS) this.#forgetOthers(this.#others, groups);
-    this.#upTo = NO_SHARES;
     if (groups.length === 1) {
+      // Before all else, as a user's policy may throw: what was in use stays so.
       this.#first.update(groups[0]!.rotation);
       this.#only = this.#first;
       this.#pickers = NO_PICKERS;
+      this.#upTo = NO_SHARES;
       return;
     }
     this.#pickers = groups.map((group, index) => {

@@ -208,6 +208,22 @@ describe('groups of a rotation', () => {
     expect(made.map(({ closes }) => closes)).toEqual([1, 1]);
   });
 
+  it.each([
+    ['one', [group('c', 1, ['c'])]],
+    ['two', [group('c', 0.5, ['c']), group('d', 0.5, ['d'])]],
+  ])('go on as they were where the picker of %s throws', (_, next) => {
+    const { groups, made } = testGroups();
+    const before = [group('a', 0.7, ['a']), group('b', 0.3, ['b'])] as const;
+    groups.update(before);
+    made[0]!.update = () => {
+      throw new Error('mine');
+    };
+    expect(() => groups.update(next)).toThrow('mine');
+    const share = shareOf(groups, before[0].rotation.ready[0]!, () => request());
+    expect(share).toBeGreaterThan(0.65);
+    expect(share).toBeLessThan(0.75);
+  });
+
   it('ask nothing of pickers that only pick', () => {
     const bare: Policy = {
       name: 'bare',
