@@ -38,7 +38,8 @@ export class ServiceResolver implements experimental.Resolver, EventFollower<Ser
     // its resolvers not to: it says CONNECTING after it has asked, unless something else was said
     // by then, and that is all (1.14).
     this.#publishIfKnown();
-    if (this.#published) return;
+    // Or the channel was closed by code that heard of it.
+    if (this.#published || !this.#listens) return;
     const late = (): void => this.#reportUnlessKnown(`discovery has not answered within ${discoveryTimeoutMs} ms`);
     this.#patience = judgeAfter(clock, discoveryTimeoutMs, late, 'after');
     queueMicrotask(() => {
