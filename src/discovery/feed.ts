@@ -59,10 +59,12 @@ export class DiscoveryFeed implements ResolverSink {
 
   follow(resolver: Resolver, service: string, params: Readonly<Record<string, unknown>>): void {
     this.#service = service;
-    this.#watch = resolver instanceof DirectResolver ? resolver : new AbortController();
+    // One whose `watch` a program has wrapped is to be asked by that.
+    const isDirect = resolver instanceof DirectResolver && resolver.watch === DirectResolver.prototype.watch;
+    this.#watch = isDirect ? resolver : new AbortController();
     try {
       if (this.#watch instanceof DirectResolver) this.#watch.join(service, this);
-      else resolver.watch({ service, params }, this, this.#watch.signal, this.#context);
+      else resolver.watch({ service, params }, this.#sink(), this.#watch.signal, this.#context);
     } catch (thrown) {
       // Against its contract. A resolver's mistake takes no service down: it has no endpoints,
       // and says why.
@@ -74,16 +76,15 @@ export class DiscoveryFeed implements ResolverSink {
     return { ageMs: this.#context.clock.now() - this.#confirmedAtMs, version: this.#version, error: this.#error };
   }
 
-  // A resolver may take it out of the sink; one that does not costs nothing more.
-  get snapshot(): ResolverSink['snapshot'] {
-    return (specs, version, ageMs) => this.#heard(specs, version, ageMs);
+  /** Of plain properties: a resolver may take it apart, or spread it into one of its own. */
+  #sink(): ResolverSink {
+    return {
+      snapshot: (specs, version, ageMs) => this.snapshot(specs, version, ageMs),
+      error: (thrown) => this.error(thrown),
+    };
   }
 
-  get error(): ResolverSink['error'] {
-    return (thrown) => this.#failed(thrown);
-  }
-
-  #heard(specs: readonly EndpointSpec[], version: string, ageMs = 0): void {
+  snapshot(specs: readonly EndpointSpec[], version: string, ageMs = 0): void {
     if (this.#stopped) return;
     this.#confirmedAtMs = this.#context.clock.now() - ageMs;
     const hadFailed = this.#error !== undefined;
@@ -115,7 +116,7 @@ export class DiscoveryFeed implements ResolverSink {
     this.#listener.changed(specs);
   }
 
-  #failed(thrown: Error): void {
+  error(thrown: Error): void {
     if (this.#stopped) return;
     this.#error = toError(thrown);
     this.#listener.failed(this.#error);

@@ -1,4 +1,4 @@
-import { createMesh, type EndpointSpec, type Resolver, type ResolverSink } from 'fairlead';
+import { createMesh, type EndpointSpec, type Resolver, type ResolverSink, staticResolver } from 'fairlead';
 import { ManualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -85,5 +85,33 @@ describe('lists that a resolver reports', () => {
     await clock.advanceAsync(10_000);
     tell(9);
     expect(service.endpoints).toHaveLength(9);
+  });
+});
+
+describe('the sink of a resolver', () => {
+  it('may be taken apart, and spread into one of its own', () => {
+    const resolver: Resolver = {
+      name: 'wrapping',
+      watch: (_query, sink) => {
+        const { snapshot } = sink;
+        const own: ResolverSink = { ...sink, snapshot: (specs, version) => snapshot(specs, `own-${version}`) };
+        own.snapshot([], '1');
+        own.error(new Error('lost'));
+      },
+    };
+    const { version, error } = createMesh({ resolver }).service('users').discovery;
+    expect([version, error?.message]).toEqual(['own-1', 'lost']);
+  });
+
+  it('goes through a `watch` that a program has wrapped', () => {
+    const resolver = staticResolver({ users: ['127.0.0.1:1'] });
+    const watch = resolver.watch.bind(resolver);
+    const asked: string[] = [];
+    resolver.watch = (query, ...rest) => {
+      asked.push(query.service);
+      watch(query, ...rest);
+    };
+    expect(createMesh({ resolver }).service('users').endpoints).toHaveLength(1);
+    expect(asked).toEqual(['users']);
   });
 });
