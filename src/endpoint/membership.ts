@@ -86,7 +86,7 @@ export class Membership {
     const before = new ListBefore(this.#listed, this);
     for (const spec of specs) {
       const same = before.find(spec);
-      const seen = same !== undefined && stayed[same.ordinal] === 1;
+      const seen = (same !== undefined && stayed[same.ordinal] === 1) || (came.size > 0 && came.has(spec?.id));
       // A resolver that keeps its objects makes the rest free: of a long list, little changes at a
       // time.
       if (same !== undefined && same.spec === spec && !seen) {
@@ -94,7 +94,7 @@ export class Membership {
         listed.push(same);
         continue;
       }
-      const reason = whyInvalid(spec, seen || came.has(spec?.id));
+      const reason = whyInvalid(spec, seen);
       if (reason !== undefined) {
         const complaint = `${String(spec?.id)} ${reason}`;
         if (!this.#complaints.has(complaint) && !complaints.has(complaint)) refused.push(this.#refuse(spec, reason));

@@ -130,6 +130,18 @@ describe('membership', () => {
     expect(change.arrived[0]?.spec).toEqual(spec('a', more));
   });
 
+  it('leaves out one that stayed behind another of its id, also where the resolver keeps its objects', () => {
+    for (const again of [(kept: EndpointSpec) => kept, (kept: EndpointSpec) => ({ ...kept })]) {
+      const membership = new Membership('s');
+      const kept = spec('a');
+      membership.apply([kept]);
+      const change = membership.apply([spec('a', { port: 81 }), again(kept)]);
+      expect([change.arrived.length, change.departed.length, change.refused.length]).toEqual([1, 1, 1]);
+      expect(membership.members.map((each) => each.spec.port)).toEqual([81]);
+      expect(membership.byId('a')).toBe(membership.members[0]);
+    }
+  });
+
   it('leaves out the second of two specs with the same id', () => {
     const membership = new Membership('s');
     const change = membership.apply([spec('a', { port: 1 }), spec('a', { port: 2 })]);
