@@ -3,6 +3,7 @@ import { fields, integer, number, type Reader } from '../runtime/options.js';
 import { Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Evidence, HealthContext, HealthSignal, HealthTracker } from './health.js';
+import { direct } from './signal-context.js';
 
 export interface ConnectFailuresOptions extends Partial<EjectionTimes> {
   /** Failed connections in a row that eject an endpoint. Default 5 (Envoy's); 1 to 1,000,000. */
@@ -30,7 +31,7 @@ export function connectFailures(options?: ConnectFailuresOptions): HealthSignal 
     name: 'connect_failures',
     enforcementRatio,
     madeWith: read,
-    create: (context) => new ConnectFailures(read, context),
+    create: direct((context) => new ConnectFailures(read, context)),
   };
 }
 

@@ -3,6 +3,7 @@ import { boolean, fields, integer, number, type Reader } from '../runtime/option
 import { isFailure, Outcome } from '../runtime/outcome.js';
 import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Evidence, Grounds, HealthContext, HealthSignal, HealthTracker } from './health.js';
+import { direct } from './signal-context.js';
 
 export interface ConsecutiveFailuresOptions extends Partial<EjectionTimes> {
   /**
@@ -40,7 +41,7 @@ export function consecutiveFailures(options?: ConsecutiveFailuresOptions): Healt
     name: 'consecutive_failures',
     enforcementRatio,
     madeWith: read,
-    create: (context) => new ConsecutiveFailures(read, context),
+    create: direct((context) => new ConsecutiveFailures(read, context)),
   };
 }
 

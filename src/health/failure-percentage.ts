@@ -3,6 +3,7 @@ import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
 import { groundsOfTally, type Tally } from './interval-window.js';
+import { direct } from './signal-context.js';
 
 export interface FailurePercentageOptions extends Partial<EjectionTimes> {
   /**
@@ -50,7 +51,7 @@ export function failurePercentage(options?: FailurePercentageOptions): HealthSig
     name: 'failure_percentage',
     enforcementRatio,
     madeWith: read,
-    create: (context) => new FailurePercentage(read, context),
+    create: direct((context) => new FailurePercentage(read, context)),
   };
 }
 

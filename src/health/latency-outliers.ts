@@ -5,6 +5,7 @@ import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
 import type { Tally } from './interval-window.js';
+import { direct } from './signal-context.js';
 
 export interface LatencyOutliersOptions extends Partial<EjectionTimes> {
   /**
@@ -57,7 +58,7 @@ export function latencyOutliers(options?: LatencyOutliersOptions): HealthSignal 
     needsLatency: true,
     enforcementRatio,
     madeWith: read,
-    create: (context) => new LatencyOutliers(read, context),
+    create: direct((context) => new LatencyOutliers(read, context)),
   };
 }
 

@@ -18,6 +18,14 @@ export interface Verdicts {
   request(endpoint: LiveEndpoint, forMs: number, watch: Watch, grounds: Grounds, told: Evidence | undefined): void;
 }
 
+const DIRECT = new WeakSet<HealthSignal['create']>();
+
+/** For signals of this room: they take what they need of their context by name. */
+export function direct(create: HealthSignal['create']): HealthSignal['create'] {
+  DIRECT.add(create);
+  return create;
+}
+
 /**
  * A signal at work, and the context of its tracker: one object for both. What a tracker calls is
  * made when it asks for it, as one may take it out of its context.
@@ -32,7 +40,13 @@ export class SignalContext implements HealthContext, Watch {
     this.signal = signal;
     this.#host = host;
     this.#verdicts = verdicts;
-    this.tracker = signal.create(this);
+    this.tracker = signal.create(DIRECT.has(signal.create) ? this : this.#toSpread());
+  }
+
+  /** As one object literal: a signal that wraps another may spread its context. */
+  #toSpread(): HealthContext {
+    const { clock, random, members, nextEjectionMs, eject } = this;
+    return { clock, random, members, nextEjectionMs, eject };
   }
 
   get clock(): Clock {

@@ -4,6 +4,7 @@ import { type EjectionTimes, ejectionTimes } from './ejection-times.js';
 import type { Grounds, HealthSignal } from './health.js';
 import { IntervalTracker } from './interval-tracker.js';
 import { groundsOfTally, spread, type Tally } from './interval-window.js';
+import { direct } from './signal-context.js';
 
 export interface SuccessRateOptions extends Partial<EjectionTimes> {
   /**
@@ -59,7 +60,7 @@ export function successRate(options?: SuccessRateOptions): HealthSignal {
     name: 'success_rate',
     enforcementRatio,
     madeWith: read,
-    create: (context) => new SuccessRate(read, context),
+    create: direct((context) => new SuccessRate(read, context)),
   };
 }
 
