@@ -3,15 +3,15 @@ import { optionReaders as read } from '../../../src/adapter.js';
 /** The longest time that a timer of Node takes; milliseconds. */
 const LONGEST_MS = 2_147_483_647;
 
-/** Numbers of ioredis, which takes any value for them: no time at all, or no time limit. */
-const NUMBERS: Readonly<Record<string, { readonly min: number; readonly above?: true }>> = {
-  blockingTimeout: { min: 0 },
-  blockingTimeoutGrace: { min: 0 },
-  commandTimeout: { min: 0, above: true },
-  connectTimeout: { min: 0 },
-  disconnectTimeout: { min: 0 },
-  keepAlive: { min: 0 },
-  socketTimeout: { min: 0 },
+/** Times of ioredis, which takes any value for them, and whether 0 is one: no limit, or at once. */
+const MAY_BE_ZERO: Readonly<Record<string, boolean>> = {
+  blockingTimeout: true,
+  blockingTimeoutGrace: true,
+  commandTimeout: false,
+  connectTimeout: true,
+  disconnectTimeout: true,
+  keepAlive: true,
+  socketTimeout: true,
 };
 
 /**
@@ -20,15 +20,14 @@ const NUMBERS: Readonly<Record<string, { readonly min: number; readonly above?: 
  */
 export function readNumberOption(key: string, value: unknown): unknown {
   if (key === 'db') return readDatabase(value);
-  const range = NUMBERS[key];
-  if (range === undefined) return value;
+  const mayBeZero = MAY_BE_ZERO[key];
+  if (mayBeZero === undefined) return value;
   if (value === null) return undefined;
-  const { min, above = false } = range;
-  if (typeof value === 'number' && value >= min && !(above && value === min) && value <= LONGEST_MS) return value;
+  if (typeof value === 'number' && (value > 0 || (mayBeZero && value === 0)) && value <= LONGEST_MS) return value;
   throw read.invalidOption(
     `ShardedRedis.${key}`,
     value,
-    `a number of milliseconds ${above ? 'above 0' : 'of 0 or more'}, up to ${LONGEST_MS}`,
+    `a number of milliseconds ${mayBeZero ? 'of 0 or more' : 'above 0'}, up to ${LONGEST_MS}`,
   );
 }
 
