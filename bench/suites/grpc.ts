@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelOptions, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createMesh, staticResolver } from 'fairlead';
 import { registerGrpc, setRoutingKey } from 'fairlead/grpc';
 import type { Case, Contender, Suite } from '../runner/suite.js';
@@ -73,7 +73,7 @@ function streaming(client: Client, concurrency: number): Contender {
   };
 }
 
-/** One operation is a channel of a service of its own: made, connected, one call, and closed. */
+/** One operation is a channel: made, connected, one call, and closed. */
 function connecting(channel: (i: number) => Client): Contender {
   let made = 0;
   return {
@@ -91,8 +91,9 @@ function connecting(channel: (i: number) => Client): Contender {
 const noKey = (): Metadata => new Metadata();
 const withKey = (call: number): Metadata => setRoutingKey(new Metadata(), `user-${call % SESSIONS}`);
 
-function builtInClient(policy: string, addresses: World): Client {
+function builtInClient(policy: string, addresses: World, options: ChannelOptions = {}): Client {
   return new Client(`ipv4:${addresses.join(',')}`, credentials.createInsecure(), {
+    ...options,
     'grpc.enable_channelz': 0,
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] }),
   });
@@ -107,6 +108,12 @@ function fairleadClient(policy: string, addresses: World): Client {
   registerGrpc(createMesh({ resolver: staticResolver({ users: addresses }) }));
   return new Client(`fairlead:///users?policy=${policy}`, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
 }
+
+const fairleadChannel = (service: string, options: ChannelOptions = {}): Client =>
+  new Client(`fairlead:///${service}?policy=round_robin`, credentials.createInsecure(), {
+    ...options,
+    'grpc.enable_channelz': 0,
+  });
 
 const fairlead =
   (policy: string, concurrency: number, sticky = false) =>
@@ -154,22 +161,36 @@ const streams = (title: string, operations: number, make: (client: Client) => Co
 });
 
 const CHANNELS = 50;
-/** Services that a process has had by the last round: a channel of grpc-js is kept for its target. */
+/** Services that a process has had by the last round: a service is kept. */
 const MOST_CHANNELS = 10_000;
-const channels: Case<World> = {
-  title: `${CHANNELS} channels: made, connected, one call each, closed`,
+/** grpc-js lets channels of one target share their connections, and keeps those for a while. */
+const OWN_CONNECTIONS = { 'grpc.use_local_subchannel_pool': 1 };
+
+const ownChannels: Case<World> = {
+  title: `${CHANNELS} channels of a service each: made, connected, one call each, closed`,
   operations: CHANNELS,
   rounds: 20,
   baseline: 'grpc-js round_robin',
   contenders: {
-    'grpc-js round_robin': (addresses) => connecting(() => builtInClient('round_robin', addresses)),
+    'grpc-js round_robin': (addresses) => connecting(() => builtInClient('round_robin', addresses, OWN_CONNECTIONS)),
     'fairlead round_robin': (addresses) => {
       const services = Array.from({ length: MOST_CHANNELS }, (_, i) => [`s${i}`, addresses] as const);
       registerGrpc(createMesh({ resolver: staticResolver(Object.fromEntries(services)) }));
-      const options = { 'grpc.enable_channelz': 0 };
-      return connecting(
-        (i) => new Client(`fairlead:///s${i}?policy=round_robin`, credentials.createInsecure(), options),
-      );
+      return connecting((i) => fairleadChannel(`s${i}`, OWN_CONNECTIONS));
+    },
+  },
+  targets: { 'fairlead round_robin': 1.1 },
+};
+
+const sharedChannels: Case<World> = {
+  title: `${CHANNELS} channels of one service: made, one call each, closed`,
+  operations: CHANNELS,
+  baseline: 'grpc-js round_robin',
+  contenders: {
+    'grpc-js round_robin': (addresses) => connecting(() => builtInClient('round_robin', addresses)),
+    'fairlead round_robin': (addresses) => {
+      registerGrpc(createMesh({ resolver: staticResolver({ users: addresses }) }));
+      return connecting(() => fairleadChannel('users'));
     },
   },
   targets: { 'fairlead round_robin': 1.1 },
@@ -186,6 +207,7 @@ export const suite: Suite<World> = {
     unary(256, 2_000),
     streams('messages on 64 kept streams', 3_000, (client) => chatting(client, 64)),
     streams('streams of one message, 64 at once', 1_000, (client) => streaming(client, 64)),
-    channels,
+    ownChannels,
+    sharedChannels,
   ],
 };
