@@ -5,6 +5,31 @@ import { leftOutFiles } from './integration/harness/left-out.js';
 const conditions = ['fairlead-source', 'node', 'import', 'default'];
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
+/**
+ * Files at once. Most of a run is waiting for servers, so there are two on a machine of two cores,
+ * and no more on a larger one: what is measured there is meant for two.
+ */
+const maxWorkers = 2;
+
+/** What compares times of its own or hurts many processes at once: with no other file beside it. */
+const alone = [
+  'integration/consul/resolver.test.ts',
+  'integration/demo.test.ts',
+  'integration/grpc/faults.test.ts',
+  'integration/mysql/faults.test.ts',
+  'integration/resilience/*.test.ts',
+];
+
+// Real processes on machines shared with others: one that stalls for a second may have a second
+// try, and it is reported.
+const integration = {
+  globalSetup: './integration/harness/global-setup.ts',
+  testTimeout: 60_000,
+  expect: { poll: { timeout: 30_000 } },
+  retry: process.env.CI === 'true' ? 1 : 0,
+  hookTimeout: 240_000,
+};
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
@@ -14,6 +39,7 @@ const config: ViteUserConfig = defineConfig({
         ...source,
         test: {
           name: 'unit',
+          maxWorkers,
           setupFiles: ['test/support/setup.ts'],
           include: ['test/**/*.test.ts'],
           testTimeout: 30_000,
@@ -25,19 +51,23 @@ const config: ViteUserConfig = defineConfig({
       {
         ...source,
         test: {
+          ...integration,
           name: 'integration',
           include: ['integration/**/*.test.ts'],
+          exclude: [...leftOutFiles(), ...alone],
+          maxWorkers,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...source,
+        test: {
+          ...integration,
+          name: 'integration, alone',
+          include: alone,
           exclude: leftOutFiles(),
-          globalSetup: './integration/harness/global-setup.ts',
-          testTimeout: 60_000,
-          expect: { poll: { timeout: 30_000 } },
-          // Real processes on machines shared with others: one that stalls for a second may have a
-          // second try, and it is reported.
-          retry: process.env.CI === 'true' ? 1 : 0,
-          hookTimeout: 240_000,
-          // Two cores: servers and clients of one file at a time, or timing assertions measure the
-          // neighbours.
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

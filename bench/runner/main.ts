@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import { seededRandom } from 'fairlead/testing';
 import { suiteNames } from './build.js';
+import { readKept } from './kept.js';
 import { machine, markdown } from './markdown.js';
 import type { Table } from './measure.js';
 import { loadSuite, runSuite } from './run.js';
@@ -16,6 +17,7 @@ import { show } from './show.js';
 
 const HELP = `npm run bench -- <suite> [<suite> …] [--rounds N] [--seconds N] [--case TEXT] [--operations N] [--seed N] [--json | --markdown]
 npm run bench -- all [--seconds N] [--markdown]
+npm run bench -- --from FILE [--markdown]
 npm run bench -- --list
 
   all           every suite, in one run
@@ -25,6 +27,7 @@ npm run bench -- --list
   --operations  operations of one turn; default: the case's own
   --seed        of the order of turns and the intervals; default 1
   --json        one line of JSON for each case
+  --from        shows what an earlier run wrote with --json
   --markdown    a page of tables
 `;
 
@@ -38,6 +41,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
+    from: { type: 'string' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -56,10 +60,23 @@ const print = (suite: string, table: Table): void => {
   else console.log(values.markdown ? markdown(suite, table) : show(table));
 };
 
+/** Tables of a run that was kept, each suite under a title of its own. */
+async function showKept(file: string): Promise<void> {
+  if (values.markdown) console.log(machine());
+  let last: string | undefined;
+  for (const { suite, table } of readKept(file)) {
+    if (values.markdown && suite !== last) console.log(`## ${suite}: ${(await loadSuite(suite)).about}\n`);
+    last = suite;
+    print(suite, table);
+  }
+}
+
 const names = positionals.includes('all') ? suiteNames() : positionals;
 const unknown = names.find((name) => !suiteNames().includes(name));
 if (values.list) {
   for (const each of suiteNames()) console.log(`${each.padEnd(20)}${(await loadSuite(each)).about}`);
+} else if (values.from !== undefined) {
+  await showKept(values.from);
 } else if (values.help || names.length === 0 || unknown !== undefined) {
   if (unknown !== undefined) console.error(`there is no suite '${unknown}': ${suiteNames().join(', ')}\n`);
   console.log(HELP);
