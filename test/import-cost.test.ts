@@ -54,7 +54,7 @@ describe('a door', () => {
     ['src/routing/index.js', 6, 299, []],
     ['src/config/index.js', 10, 378, []],
     ['src/discovery/dns/index.js', 5, 273, []],
-    ['src/testing/index.js', 6, 304, []],
+    ['src/testing/index.js', 6, 305, []],
     ['adapters/prometheus/index.js', 7, 338, []],
     ['adapters/otel/index.js', 7, 352, ['@opentelemetry/api']],
   ])('%s loads at most %i files of ours, %i KiB, and no packages but its own', (door, most, kib, packages) => {

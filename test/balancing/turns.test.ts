@@ -156,6 +156,23 @@ describe('deadlines', () => {
     }
   });
 
+  it('come up in the order of their times, each again after its period', () => {
+    const draws = seededRandom(8);
+    for (let count = 1; count <= 9; count++) {
+      const weights = Array.from({ length: count }, () => 1 + draws.below(7));
+      const schedule = new EdfSchedule(weights, seededRandom(count));
+      const random = seededRandom(count);
+      const due = weights.map((weight) => random.float() / weight);
+      const copies = [schedule];
+      for (let turn = 0; turn < 60; turn++) {
+        const first = due.indexOf(Math.min(...due));
+        due[first] = due[first]! + 1 / weights[first]!;
+        for (const each of copies) expect(each.next()).toBe(first);
+        if (turn === 20) copies.push(schedule.copy() as EdfSchedule);
+      }
+    }
+  });
+
   it('of equal weights come up in another order for another client', () => {
     const order = (seed: number): string => {
       const schedule = new EdfSchedule([1, 1, 1, 1, 1], seededRandom(seed));

@@ -1,5 +1,5 @@
 import type { Endpoint, Picker, PickRequest, Policy, PolicyContext, Rotation } from 'fairlead';
-import { type PolicyTraits, policyChecks } from 'fairlead/testing';
+import { type PolicyCheck, type PolicyTraits, policyChecks } from 'fairlead/testing';
 import { describe, expect, it } from 'vitest';
 
 /** A round robin that does nothing wrong, to be spoiled in one way at a time. */
@@ -40,17 +40,28 @@ function policy(create: (context: Context) => Picker, more: Partial<Policy> = {}
   return () => ({ name: 'spoiled', needsLatency: false, ...more, create });
 }
 
-/** Names and messages of the checks that fail. */
-function failing(make: () => Policy, traits: PolicyTraits = { weightsWithin: false }): Map<string, string> {
-  const failed = new Map<string, string>();
-  for (const { name, run } of policyChecks(make, traits)) {
-    try {
-      run();
-    } catch (thrown) {
-      failed.set(name, (thrown as Error).message);
-    }
+const NO_WEIGHTS: PolicyTraits = { weightsWithin: false };
+
+/** What a check says of a policy; undefined where it finds nothing. */
+function verdict({ run }: PolicyCheck): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (thrown) {
+    expect(thrown).toMatchObject({ name: 'AssertionError', operator: 'conforms' });
+    return (thrown as Error).message;
   }
-  return failed;
+}
+
+/** What one of them says: all would take much longer. */
+function saidBy(name: string, make: () => Policy, traits: PolicyTraits = NO_WEIGHTS): string | undefined {
+  return verdict(policyChecks(make, traits).find((each) => each.name === name)!);
+}
+
+/** Names and messages of the checks that fail. */
+function failing(make: () => Policy, traits: PolicyTraits = NO_WEIGHTS): Map<string, string> {
+  const said = policyChecks(make, traits).map((check) => [check.name, verdict(check)] as const);
+  return new Map(said.filter((each): each is [string, string] => each[1] !== undefined));
 }
 
 const HISTORY = 'picks a ready endpoint that was not tried while there is one, and never throws, through any history';
@@ -268,7 +279,7 @@ describe('the checks of a policy', () => {
     [
       'goes to the first of those with the fewest calls',
       'shares calls out evenly among equals',
-      /one of five equals got 100\.00 % of the calls, not 20\.00 % ± 10\.00 % of that/,
+      /one of five equals got 100\.00 % of the calls, not 20\.00 % ± 10\.00 % of that; all shares: 100\.00 %, 0\.00 %, 0\.00 %, 0\.00 %, 0\.00 %\.$/,
       () =>
         new (class extends Turns {
           override pick({ tried }: PickRequest): Endpoint {
@@ -294,6 +305,33 @@ describe('the checks of a policy', () => {
         })(),
     ],
     [
+      'sends nothing to one in slow start',
+      'gives an endpoint in slow start as much less as its weight in use says',
+      /at a fifth of its weight got 0\.00 % of the calls, not 6 %/,
+      () =>
+        new (class extends Turns {
+          override update(rotation: Rotation): void {
+            super.update({ ...rotation, ready: rotation.ready.filter(({ weight, spec }) => weight === spec.weight) });
+          }
+        })(),
+    ],
+    [
+      'gives all that one in slow start leaves to the first',
+      'gives an endpoint in slow start as much less as its weight in use says',
+      /one of the three others got \d+\.\d\d % of the calls, not 31\.\d\d % ± 20\.00 % of that/,
+      () =>
+        new (class extends Turns {
+          calls = 0;
+          override pick(request: PickRequest): Endpoint {
+            const warming = this.ready.find(({ weight, spec }) => weight < spec.weight);
+            if (warming === undefined) return super.pick(request);
+            const { calls } = this;
+            this.calls = (calls + 1) % 16;
+            return calls === 0 ? warming : this.ready[calls < 4 ? 3 : calls < 8 ? 2 : 0]!;
+          }
+        })(),
+    ],
+    [
       'never takes back who was ejected',
       'sends nothing to an ejected endpoint, and something when it is back',
       /got none of 4,000 calls/,
@@ -312,16 +350,15 @@ describe('the checks of a policy', () => {
   let turns = 0;
 
   it.each(spoiled)('find one that %s', (_, name, says, create) => {
-    const failed = failing(policy(create));
-    expect([...failed.keys()]).toContain(name);
-    expect(failed.get(name)).toMatch(says);
+    expect(saidBy(name, policy(create))).toMatch(says);
   });
 
   it('find one that ignores weights, unless that is on purpose', () => {
     const make = policy(() => new Turns());
     const name = 'gives each its share by weight in the long run';
-    expect([...failing(make, {}).keys()]).toEqual([name]);
-    expect(failing(make, {}).get(name)).toMatch(/weight 1 of 12 got 25\.00 % of the calls, not 8\.33 %/);
+    const failed = failing(make, {});
+    expect([...failed.keys()]).toEqual([name]);
+    expect(failed.get(name)).toMatch(/weight 1 of 12 got 25\.00 % of the calls, not 8\.33 %/);
   });
 
   it('find one whose keys wander, where keys decide', () => {
@@ -349,7 +386,8 @@ describe('the checks of a policy', () => {
   });
 
   it('tell the shortest history they can find', () => {
-    const failed = failing(
+    const said = saidBy(
+      HISTORY,
       policy(
         () =>
           new (class extends Turns {
@@ -359,6 +397,6 @@ describe('the checks of a policy', () => {
           })(),
       ),
     );
-    expect(failed.get(HISTORY)).toMatch(/after (eject|probe)(, nothing)?\.$/);
+    expect(said).toMatch(/after (eject|probe)(, nothing)?\.$/);
   });
 });

@@ -3,6 +3,7 @@ import {
   closedLoop,
   constant,
   constantRate,
+  poisson,
   type Simulation,
   servers,
   simulate,
@@ -66,8 +67,8 @@ describe('a simulated server', () => {
       ...base,
       faults: [
         { kind: 'stall', server: 's0', fromMs: 404, untilMs: 500 },
-        { kind: 'stall', server: 's0', fromMs: 202, untilMs: 300 },
         { kind: 'stall', server: 's0', fromMs: 301, untilMs: 320 },
+        { kind: 'stall', server: 's0', fromMs: 202, untilMs: 300 },
       ],
     };
     // That of 200 has worked for 2 ms, then stands until 300, works for 1 ms, and stands until 320.
@@ -144,6 +145,7 @@ describe('a report of a simulation', () => {
     expect([part.calls, part.failed]).toEqual([40, 0]);
     expect(part.meanMs).toBeCloseTo(5);
     expect(part.servers).toBe(report.servers);
+    expect(part.between(400, 700).calls).toBe(10);
   });
 
   it('leaves out of its attempts and failures what ended before the warm-up did', () => {
@@ -175,6 +177,39 @@ describe('calls of a simulation', () => {
     expect(report.calls).toBe(2 * 40);
     expect(report.between(0, 19).calls).toBe(0);
     expect(() => closedLoop(0)).toThrow(/^closedLoop is 0/);
+  });
+
+  it('of a closed loop go on where they take no time, by a millisecond each', () => {
+    const unlisted = { kind: 'unlist', server: 's0', fromMs: 0, untilMs: 500 } as const;
+    const none = simulate({ ...base, arrivals: closedLoop(1), faults: [unlisted] });
+    expect([none.between(0, 499.5).calls, none.between(0, 499.5).failed]).toEqual([500, 500]);
+    expect(none.between(500, 1_000)).toMatchObject({ calls: 100, failed: 0 });
+    const atOnce = simulate({ ...base, arrivals: closedLoop(1), servers: servers(1, { serviceTime: constant(0) }) });
+    expect([atOnce.calls, atOnce.failed]).toEqual([1_000, 0]);
+  });
+
+  it('come as close together as the clock can tell apart, and no closer', () => {
+    const none = { float: () => 0, below: () => 0 };
+    for (const arrivals of [poisson(1_000_000), varyingPoisson(() => 1_000_000)])
+      expect(arrivals.gapMs(none, 0)).toBe(1e-9);
+    const close = simulate({ ...base, durationMs: 5e-9, arrivals: { gapMs: () => 1e-15 } });
+    expect(close.calls).toBe(5);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ arrivals: { gapMs: () => -1 } }, /gapMs is -1: allowed is a number above 0/],
+    [{ arrivals: { gapMs: () => Number.POSITIVE_INFINITY } }, /gapMs is Infinity: allowed is a number above 0/],
+    [{ arrivals: closedLoop(1, () => -1) }, /thinkMs is -1: allowed is a number from 0/],
+    [
+      { faults: [{ kind: 'fail', server: 's0', fromMs: 0, after: () => Number.NaN }] },
+      /after of a fault of server 's0' is NaN: allowed is a number from 0/,
+    ],
+    [
+      { faults: [{ kind: 'fail', server: 's0', fromMs: 0 }], retry: () => Number.NaN },
+      /simulation\.retry\(\) is NaN: allowed is a number from 0/,
+    ],
+  ])('take no time that is none: %o', (wrong, message) => {
+    expect(() => simulate({ ...base, ...wrong })).toThrow(message);
   });
 
   it('have a key each, where keys are asked for, and every client its own service', () => {

@@ -1,6 +1,6 @@
 import { integer, invalidOption } from '../../runtime/options.js';
 import type { Random } from '../../runtime/random.js';
-import { constant, type Distribution } from './distributions.js';
+import { constant, type Distribution, SHORTEST_GAP_MS } from './distributions.js';
 
 /** Calls arrive whether or not earlier ones are answered, as from many independent users. */
 export interface OpenLoop {
@@ -30,15 +30,19 @@ export function constantRate(callsPerSecond: number): OpenLoop {
 /** Independent calls at a mean rate: a Poisson process. */
 export function poisson(callsPerSecond: number): OpenLoop {
   const meanGapMs = 1_000 / positive('poisson', callsPerSecond);
-  return { gapMs: (random) => -Math.log(1 - random.float()) * meanGapMs };
+  return { gapMs: (random) => poissonGap(random, meanGapMs) };
 }
 
 /** A Poisson process whose rate is a function of the simulated time: ramps, waves, bursts. */
 export function varyingPoisson(callsPerSecond: (nowMs: number) => number): OpenLoop {
   return {
-    gapMs: (random, nowMs) =>
-      (-Math.log(1 - random.float()) * 1_000) / positive('varyingPoisson', callsPerSecond(nowMs)),
+    gapMs: (random, nowMs) => poissonGap(random, 1_000 / positive('varyingPoisson', callsPerSecond(nowMs))),
   };
+}
+
+/** One in a while is drawn so short that the clock would not tell the two calls apart. */
+function poissonGap(random: Random, meanGapMs: number): number {
+  return Math.max(-Math.log(1 - random.float()) * meanGapMs, SHORTEST_GAP_MS);
 }
 
 /**

@@ -5,6 +5,7 @@ import type { RoutingKey } from '../../runtime/context.js';
 import { Outcome } from '../../runtime/outcome.js';
 import type { Service } from '../../service/contract.js';
 import type { ManualClock } from '../manual-clock.js';
+import { drawn } from './distributions.js';
 import type { Recorder } from './recorder.js';
 import type { Job, ServerModel } from './server.js';
 
@@ -113,7 +114,7 @@ export class SimulatedCall {
     const delayMs = behaviour.retry?.({ attempt: attempt.number, outcome, endpoint, elapsedMs });
     if (delayMs !== undefined) {
       this.#waiting++;
-      clock.after(delayMs, () => {
+      clock.after(drawn(delayMs, 'simulation.retry()'), () => {
         this.#waiting--;
         if (!this.#settled) this.#attempt();
       });

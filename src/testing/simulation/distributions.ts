@@ -55,12 +55,16 @@ function check(name: string, value: number, min: number): void {
   if (!(value >= min && value < Number.POSITIVE_INFINITY)) throw invalidOption(name, value, `a number from ${min}`);
 }
 
-/**
- * What a distribution of the user's drew, milliseconds. `min` is 0, or more where time must go on.
- */
-export function drawn(value: number, what: string, min = 0): number {
-  if (value >= min && value < Number.POSITIVE_INFINITY) return value;
-  throw invalidOption(what, value, min === 0 ? 'a number from 0' : 'a number above 0');
+/** What a distribution of the user's drew, milliseconds: 0 or more. */
+export function drawn(value: number, what: string): number {
+  if (value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw invalidOption(what, value, 'a number from 0');
+}
+
+/** The same of what lies between two calls: time must go on. */
+export function drawnGap(value: number, what: string): number {
+  if (value > 0 && value < Number.POSITIVE_INFINITY) return Math.max(value, SHORTEST_GAP_MS);
+  throw invalidOption(what, value, 'a number above 0');
 }
 
 /** Shorter gaps between calls would keep time from going on. */

@@ -77,7 +77,7 @@ export class ServerModel {
     }
     const failure = this.#active('fail') as FailFault | undefined;
     if (failure !== undefined && this.#random.float() < (failure.ratio ?? 1)) {
-      this.#answerLater(job, failure.after?.(this.#random) ?? REFUSAL_MS, failure.outcome ?? Outcome.Failure);
+      this.#answerLater(job, this.#failsAfterMs(failure), failure.outcome ?? Outcome.Failure);
     } else if (this.#working.size < this.#concurrency) {
       this.#work(job);
     } else if (this.#queue.length < this.#queueLimit) {
@@ -85,6 +85,10 @@ export class ServerModel {
     } else {
       this.#answerLater(job, REFUSAL_MS, Outcome.Overloaded);
     }
+  }
+
+  #failsAfterMs({ after }: FailFault): number {
+    return after === undefined ? REFUSAL_MS : drawn(after(this.#random), `after of a fault of server '${this.id}'`);
   }
 
   #answerLater(job: Job, afterMs: number, outcome: Outcome): void {

@@ -4,7 +4,7 @@ import { type Random, seededRandom } from '../../runtime/random.js';
 import { ManualClock } from '../manual-clock.js';
 import { type ScriptStep, scriptedResolver } from '../scripted-resolver.js';
 import { type CallContext, SimulatedCall } from './calls.js';
-import { drawn, SHORTEST_GAP_MS } from './distributions.js';
+import { drawn, drawnGap } from './distributions.js';
 import { endOf, type Fault } from './faults.js';
 import { readSimulation, type ServerSettings, type SimulationSettings, serversOf } from './read.js';
 import { Recorder } from './recorder.js';
@@ -79,7 +79,12 @@ function startCalls(simulation: SimulationSettings, context: CallContext, random
   if ('callers' in arrivals) {
     const thinkMs = (): number => drawn(arrivals.thinkMs(random), 'simulation.arrivals.thinkMs');
     const again = (): void => {
-      if (clock.now() < durationMs) call(() => clock.after(thinkMs(), again));
+      const beganMs = clock.now();
+      if (beganMs >= durationMs) return;
+      call(() => {
+        const leastMs = clock.now() > beganMs ? 0 : LEAST_PAUSE_MS;
+        clock.after(Math.max(thinkMs(), leastMs), again);
+      });
     };
     // Callers do not begin in one instant: each pauses once before.
     for (let caller = 0; caller < arrivals.callers; caller++) clock.after(thinkMs(), again);
@@ -88,10 +93,16 @@ function startCalls(simulation: SimulationSettings, context: CallContext, random
   const arrive = (): void => {
     if (clock.now() >= durationMs) return;
     call();
-    clock.after(drawn(arrivals.gapMs(random, clock.now()), 'simulation.arrivals.gapMs', SHORTEST_GAP_MS), arrive);
+    clock.after(drawnGap(arrivals.gapMs(random, clock.now()), 'simulation.arrivals.gapMs'), arrive);
   };
   clock.after(0, arrive);
 }
+
+/**
+ * A caller whose call took no time, as there was no endpoint for it, pauses so long at least: else
+ * it would call for ever in the same moment.
+ */
+const LEAST_PAUSE_MS = 1;
 
 /**
  * Discovery lists every server, but for those that an `unlist` fault hides; one list per moment of
