@@ -109,15 +109,19 @@ function client(call: ServerReadableStream<Order, object>, done: grpc.sendUnaryD
 function bidi(call: ServerDuplexStream<Order, object>): void {
   let last: Order = {};
   let count = 0;
+  let over = false;
   call.on('data', (order: Order) => {
     last = order;
     count++;
     if (order.headers && count === 1) call.sendMetadata(metadata({ 'x-header': 'first' }));
     for (let n = 0; n < (order.count ?? 1); n++) call.write(answer(call, order, n));
-    if (count === order.endsAfter) call.end(trailersOf(order));
+    if (count !== order.endsAfter) return;
+    over = true;
+    call.end(trailersOf(order));
   });
   call.on('end', () => {
-    if (last.silent || last.endsAfter !== undefined) return;
+    // One that was to end after more requests than there were ends now: left open it would hang.
+    if (over || last.silent) return;
     if (last.code) call.emit('error', failureOf(last));
     else call.end(trailersOf(last));
   });
