@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { withResolvers } from '../../src/adapter.js';
 import type { StreamEnd } from './stream-end.js';
 
 /** The messages of a response, and the moment after which no more of them will be read. */
@@ -92,19 +93,4 @@ class WatchedIterator<T> implements AsyncIterableIterator<T> {
   [Symbol.asyncIterator](): this {
     return this;
   }
-}
-
-/** `Promise.withResolvers`, which Node 20 does not have. */
-function withResolvers<T>(): {
-  promise: Promise<T>;
-  resolve: (value: T) => void;
-  reject: (thrown: unknown) => void;
-} {
-  let resolve: (value: T) => void = () => {};
-  let reject: (thrown: unknown) => void = () => {};
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

@@ -34,7 +34,7 @@ export interface Clock {
 }
 
 /** Node turns a longer delay, 24.8 days, into 1 ms: such a timer is armed more than once. */
-const MAX_TIMER_DELAY_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {
   #handle: NodeJS.Timeout | undefined;
@@ -43,8 +43,8 @@ class SystemTimer implements Timer {
   }
   #arm(delayMs: number, fire: () => void, keepAlive: boolean): void {
     this.#handle =
-      delayMs > MAX_TIMER_DELAY_MS
-        ? setTimeout(() => this.#arm(delayMs - MAX_TIMER_DELAY_MS, fire, keepAlive), MAX_TIMER_DELAY_MS)
+      delayMs > MAX_TIMER_MS
+        ? setTimeout(() => this.#arm(delayMs - MAX_TIMER_MS, fire, keepAlive), MAX_TIMER_MS)
         : setTimeout(fire, Math.max(delayMs, 0));
     if (!keepAlive) this.#handle.unref();
   }

@@ -1,4 +1,4 @@
-import { optionReaders as read } from '../../../src/adapter.js';
+import { MAX_TIMER_MS, optionReaders as read } from '../../../src/adapter.js';
 import type { Checkout } from '../cluster/checkout.js';
 import type { Consistency, RouteChoice } from '../common/options.js';
 import { createQuery, type DriverConnection, type QueryCallback, type QueryCommand } from '../driver/driver.js';
@@ -25,9 +25,6 @@ export function textOf(sql: unknown): string {
   const text = (sql as { readonly sql?: unknown } | null | undefined)?.sql;
   return typeof text === 'string' ? text : '';
 }
-
-/** Node fires a longer timer at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** mysql2 ignores what it cannot compare with, and then nothing limits the statement. */
 const readTimeout = read.optional(read.number(0, 0, MAX_TIMER_MS));

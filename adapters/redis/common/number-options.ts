@@ -1,7 +1,4 @@
-import { optionReaders as read } from '../../../src/adapter.js';
-
-/** The longest time that a timer of Node takes; milliseconds. */
-const LONGEST_MS = 2_147_483_647;
+import { MAX_TIMER_MS, optionReaders as read } from '../../../src/adapter.js';
 
 /** Times of ioredis, which takes any value for them, and whether 0 is one: no limit, or at once. */
 const MAY_BE_ZERO: Readonly<Record<string, boolean>> = {
@@ -23,11 +20,11 @@ export function readNumberOption(key: string, value: unknown): unknown {
   const mayBeZero = MAY_BE_ZERO[key];
   if (mayBeZero === undefined) return value;
   if (value === null) return undefined;
-  if (typeof value === 'number' && (value > 0 || (mayBeZero && value === 0)) && value <= LONGEST_MS) return value;
+  if (typeof value === 'number' && (value > 0 || (mayBeZero && value === 0)) && value <= MAX_TIMER_MS) return value;
   throw read.invalidOption(
     `ShardedRedis.${key}`,
     value,
-    `a number of milliseconds ${mayBeZero ? 'of 0 or more' : 'above 0'}, up to ${LONGEST_MS}`,
+    `a number of milliseconds ${mayBeZero ? 'of 0 or more' : 'above 0'}, up to ${MAX_TIMER_MS}`,
   );
 }
 

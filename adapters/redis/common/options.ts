@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import { optionReaders as read } from '../../../src/adapter.js';
+import { MAX_TIMER_MS, optionReaders as read } from '../../../src/adapter.js';
 import type { EndpointSpec, KetamaCompatibility, Random } from '../../../src/index.js';
 import { fullJitterMs } from '../../../src/resilience/index.js';
 import { checkDriverOption, type FixedOptions, type PassedOptions, type RefusedOption } from './driver-options.js';
@@ -156,7 +156,6 @@ const MINUTE_MS = 60_000;
 
 /** Longer ones are rare, and hold up a server while they are copied. */
 const MAX_VALUE_BYTES = 8 * 2 ** 20;
-export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 const handoverSchema: read.Schema<HandoverSettings> = {
   windowMs: (value, name) => {
@@ -183,7 +182,7 @@ const schema: read.Schema<ShardedSettings> = {
     if (typeof value !== 'object' || value === null) {
       return read.oneOf('generation', 'generation', 'flush', 'none')(value, name);
     }
-    return read.readOptions<{ waitMs: number }>(name, value, { waitMs: read.integer(0, 1, 2 ** 31 - 1) });
+    return read.readOptions<{ waitMs: number }>(name, value, { waitMs: read.integer(0, 1, MAX_TIMER_MS) });
   },
   handover: read.optional((value, name) => read.readOptions<HandoverSettings>(name, value, handoverSchema)),
   probeIntervalMs: read.number(200, 10, MINUTE_MS),

@@ -1,5 +1,5 @@
+import { MAX_TIMER_MS } from '../../../src/adapter.js';
 import { FairleadError, type Timer } from '../../../src/index.js';
-import { MAX_TIMER_MS } from '../common/options.js';
 import { digestOf, hasSameOwners, type NotedRing } from '../shards/noted-ring.js';
 import type { RouteSource, Routes } from '../shards/on-failure.js';
 import type { Shard } from '../shards/shard.js';

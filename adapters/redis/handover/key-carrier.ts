@@ -1,6 +1,7 @@
+import { MAX_TIMER_MS } from '../../../src/adapter.js';
 import type { Clock, Random } from '../../../src/index.js';
 import { CrossShardError, type RedisKey, shardUnavailable, tagLate, tagSplit } from '../common/errors.js';
-import { MAX_TIMER_MS, type ShardedSettings } from '../common/options.js';
+import type { ShardedSettings } from '../common/options.js';
 import { ReservedNames } from '../common/reserved.js';
 import { type Command, refuseAll } from '../driver/driver.js';
 import type { Shard, Target } from '../shards/shard.js';

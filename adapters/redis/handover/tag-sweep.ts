@@ -1,4 +1,4 @@
-import { Backoff } from '../../../src/adapter.js';
+import { Backoff, type Resolvers, withResolvers } from '../../../src/adapter.js';
 import type { Clock, Random } from '../../../src/index.js';
 import { pause } from '../shards/pause.js';
 import { tagOf } from './made-up-names.js';
@@ -12,12 +12,6 @@ export interface TagSweepHost {
   ready(): Promise<void>;
   /** Brings a key that was seen at the shard. Rejects where it cannot, or has to stay there. */
   bring(key: Buffer): Promise<void>;
-}
-
-interface Wanted {
-  readonly done: Promise<void>;
-  resolve(): void;
-  reject(error: Error): void;
 }
 
 /** Tags looked for in one pass. */
@@ -39,7 +33,7 @@ export class TagSweep {
   /** Whether clients tell each other; else each looks for itself. */
   readonly #shared: boolean;
   readonly #signal: AbortSignal;
-  readonly #wanted = new Map<string, Wanted>();
+  readonly #wanted = new Map<string, Resolvers<void>>();
   #running: Promise<void> | undefined;
 
   /** `shared`: what is done is noted for other clients. `signal` aborts with the topology. */
@@ -57,11 +51,13 @@ export class TagSweep {
   want(tag: string): Promise<void> {
     let wanted = this.#wanted.get(tag);
     if (wanted === undefined) {
-      wanted = newWanted();
+      wanted = withResolvers<void>();
+      // Who wanted it may have given up by then.
+      wanted.promise.catch(() => {});
       this.#wanted.set(tag, wanted);
     }
     this.#running ??= this.#run();
-    return wanted.done;
+    return wanted.promise;
   }
 
   /** Resolves when it moves nothing any longer. */
@@ -131,14 +127,4 @@ export class TagSweep {
     if (error === undefined) wanted?.resolve();
     else wanted?.reject(error);
   }
-}
-
-function newWanted(): Wanted {
-  let [resolve, reject]: [() => void, (error: Error) => void] = [() => {}, () => {}];
-  const done = new Promise<void>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  // Who wanted it may have given up by then.
-  done.catch(() => {});
-  return { done, resolve, reject };
 }
