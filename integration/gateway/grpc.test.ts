@@ -199,7 +199,7 @@ describe('gRPC through the gateway', () => {
 
   it('a server that drains costs no call', async () => {
     const echo = await setUp(2);
-    const load = new Load(() => echo.unary(), 10);
+    await using load = new Load(() => echo.unary(), 10);
     await until(() => load.ok > 100, 'a hundred calls');
     await servers[0]!.stop('drain');
     const before = load.ok;
@@ -211,7 +211,7 @@ describe('gRPC through the gateway', () => {
 
   it('a server that is killed costs the calls that were on it, with UNAVAILABLE, and no other', async () => {
     const echo = await setUp(2);
-    const load = new Load(() => echo.unary({ delayMs: 5 }), 10);
+    await using load = new Load(() => echo.unary({ delayMs: 5 }), 10);
     await until(() => load.ok > 100, 'a hundred calls');
     await servers[0]!.stop();
     const before = load.ok;

@@ -40,7 +40,7 @@ describe('while calls go on', () => {
       client.serverStream({ count: 15, everyMs: 100 }, (m) => seen.push(m)),
     );
     await until(() => seen.length >= 8, 'streams are flowing');
-    const load = new Load(() => client.unary({ delayMs: 2 }), 20);
+    await using load = new Load(() => client.unary({ delayMs: 2 }), 20);
     await sleep(150);
     echo.list([a, b, c, d]);
     await sleep(250);
@@ -62,7 +62,7 @@ describe('while calls go on', () => {
     servers = await startServers(3);
     echo = new EchoMesh(servers);
     const client = echo.connect('fairlead:///echo');
-    const load = new Load(() => client.unary({ delayMs: 5 }), 20);
+    await using load = new Load(() => client.unary({ delayMs: 5 }), 20);
     await until(() => load.ok > 200, 'load is flowing');
     const victim = echo.mesh.service('echo').endpoints.find((endpoint) => endpoint.spec.id === 'b')!;
     const onIt = victim.inflight;
@@ -81,7 +81,7 @@ describe('while calls go on', () => {
     servers = await startServers(3);
     echo = new EchoMesh(servers);
     const client = echo.connect('fairlead:///echo', { 'grpc.service_config': RETRY });
-    const load = new Load(() => client.unary({ delayMs: 5 }), 20);
+    await using load = new Load(() => client.unary({ delayMs: 5 }), 20);
     await until(() => load.ok > 200, 'load is flowing');
     await servers[1]!.stop();
     const at = load.ok;
@@ -97,7 +97,7 @@ describe('while calls go on', () => {
     servers = await startServers(2);
     echo = new EchoMesh(servers);
     const client = echo.connect('fairlead:///echo');
-    const load = new Load(() => client.unary({ delayMs: 5 }), 20);
+    await using load = new Load(() => client.unary({ delayMs: 5 }), 20);
     await until(() => load.ok > 100, 'load is flowing');
     await servers[0]!.stop('drain');
     const at = load.ok;

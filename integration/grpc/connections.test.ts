@@ -79,7 +79,7 @@ describe('with a health service to ask', () => {
     // c has no such service, which is not held against it.
     await until(async () => (await used()).join() === 'a,c', 'those that serve are used');
     expect((await b.counts()).asked).toEqual(['\n\ttest.Echo']);
-    const load = new Load(() => client.unary({ delayMs: 2 }), 8);
+    await using load = new Load(() => client.unary({ delayMs: 2 }), 8);
     b.set({ health: 1 });
     await until(async () => (await used()).join() === 'a,b,c', 'b is used when it says so');
     b.set({ health: 2 });
@@ -144,7 +144,7 @@ describe('when a connection has no room for more calls', () => {
     const [a] = servers as [TestServer];
     echo = new EchoMesh(servers);
     const client = echo.connect('fairlead:///echo?maxConnections=3&streamsPerConnection=10');
-    const load = new Load(() => client.unary(), 60);
+    await using load = new Load(() => client.unary(), 60);
     await until(async () => (await a.counts()).connections === 3, 'three connections are used');
     await sleep(200);
     await load.stop();

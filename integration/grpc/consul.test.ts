@@ -37,7 +37,7 @@ describe('a gRPC client over Consul', () => {
       await until(() => service.usedEndpoints.length === 2, 'Consul calls it unhealthy');
       await b.start();
       let seen = false;
-      const load = new Load(async () => {
+      await using load = new Load(async () => {
         const { id } = await client.unary();
         seen ||= id === 'b';
       }, 4);
@@ -60,7 +60,7 @@ describe('a gRPC client over Consul', () => {
     const client = new EchoClient('fairlead:///echo');
     try {
       const service = mesh.service('echo');
-      const load = new Load(() => client.unary({ delayMs: 5 }), 20);
+      await using load = new Load(() => client.unary({ delayMs: 5 }), 20);
       await until(() => load.ok > 50, 'load is flowing');
       const victim = servers[2]!;
       await consul.deregister(victim.id);

@@ -117,7 +117,7 @@ async function run({ name, fault, answers = [] }: Scenario, idempotent: boolean)
   const client = echo.connect('fairlead:///echo');
   const call = (): Promise<unknown> => client.unary({}, undefined, { deadline: Date.now() + deadlineMs });
   await call();
-  const load = new Load(call, CONCURRENCY);
+  await using load = new Load(call, CONCURRENCY);
   await until(
     async () => (await Promise.all(servers.map((each) => each.calls()))).every((calls) => calls > 50),
     'load flows',

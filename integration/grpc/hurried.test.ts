@@ -47,7 +47,7 @@ it.each(['round_robin', 'peak_ewma'] as const)('callers without time left eject 
 
 it('a server that hangs is out, although no caller waits for long', async () => {
   const client = await connect('round_robin');
-  const load = new Load(() => hurried(client, 200), 4);
+  await using load = new Load(() => hurried(client, 200), 4);
   servers[1]!.signal('SIGSTOP');
   try {
     await until(() => states()[1] === 'ejected', 'it is ejected');

@@ -188,8 +188,11 @@ export function tally(answers: readonly Answer[]): Record<string, number> {
   return counts;
 }
 
-/** Calls at a constant concurrency until told to stop. */
-export class Load {
+/**
+ * Calls at a constant concurrency until told to stop, or disposed of: a step that fails before must
+ * not leave it running.
+ */
+export class Load implements AsyncDisposable {
   ok = 0;
   readonly errors: ServiceError[] = [];
   readonly #running: Promise<void>[];
@@ -203,6 +206,8 @@ export class Load {
           this.ok++;
         } catch (error) {
           this.errors.push(error as ServiceError);
+          // A closed client refuses at once: without a turn nothing else would run any more.
+          await new Promise(setImmediate);
         }
       }
     };
@@ -212,6 +217,10 @@ export class Load {
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#running);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /** For the message of an assertion. */
