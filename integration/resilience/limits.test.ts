@@ -17,7 +17,7 @@ describe('a server that becomes slow under many calls at once', () => {
     for (const adaptive of [undefined, { initial: 50, min: 2, max: 100 }]) {
       await using fleet = await startFleet(1, {
         health: [],
-        resilience: { limits: { ...(adaptive && { adaptive }), maxPending: 1_000 } },
+        resilience: adaptive === undefined ? {} : { limits: { adaptive, maxPending: 1_000 } },
       });
       let began = 0;
       let atWork = 0;

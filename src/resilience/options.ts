@@ -1,4 +1,14 @@
-import { boolean, described, fields, integer, number, onOff, optional, type Reader } from '../runtime/options.js';
+import {
+  boolean,
+  described,
+  fields,
+  integer,
+  invalidOption,
+  number,
+  onOff,
+  optional,
+  type Reader,
+} from '../runtime/options.js';
 import { type RateOptions, type RateSettings, readRate } from '../runtime/token-bucket.js';
 import { type CircuitBreakerOptions, readCircuitBreaker } from './circuit-breaker.js';
 import { type ClientThrottleOptions, readClientThrottle } from './client-throttle.js';
@@ -19,8 +29,8 @@ export interface LimitOptions {
   /** Calls in flight to each endpoint; 1 to 1,000,000. Default: no limit. */
   readonly maxInflightPerEndpoint?: number;
   /**
-   * How many calls of `call()` may wait for one of the limits above; 0 to 1,000,000. Default 0:
-   * refused at once.
+   * How many calls of `call()` may wait for a limit of calls in flight, of which there must be one;
+   * 0 to 1,000,000. Default 0: refused at once.
    */
   readonly maxPending?: number;
   /** A limit of calls in flight that finds itself: `true` for the defaults. Default off. */
@@ -97,18 +107,29 @@ export interface ResilienceSettings {
 
 const YEAR_MS = 31_536_000_000;
 
-const limits: Reader<LimitsSettings> = fields<LimitsSettings>({
-  maxInflight: optional(integer(1, 1, 1_000_000)),
-  maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
-  maxPending: integer(0, 0, 1_000_000),
-  adaptive: onOff(readGradientLimit, false),
-  adaptivePerEndpoint: onOff(readGradientLimit, false),
-  rate: optional(readRate),
-  ratePerEndpoint: optional(readRate),
-  ratePerKey: optional(readKeyedRate),
-  windowPerKey: optional(readKeyedWindow),
-  distributed: optional(readDistributedLimit),
-});
+/** The limits whose calls may wait: the end of another makes room. */
+const WAITED_FOR = ['maxInflight', 'maxInflightPerEndpoint', 'adaptive', 'adaptivePerEndpoint'] as const;
+
+const limits: Reader<LimitsSettings> = fields<LimitsSettings>(
+  {
+    maxInflight: optional(integer(1, 1, 1_000_000)),
+    maxInflightPerEndpoint: optional(integer(1, 1, 1_000_000)),
+    maxPending: integer(0, 0, 1_000_000),
+    adaptive: onOff(readGradientLimit, false),
+    adaptivePerEndpoint: onOff(readGradientLimit, false),
+    rate: optional(readRate),
+    ratePerEndpoint: optional(readRate),
+    ratePerKey: optional(readKeyedRate),
+    windowPerKey: optional(readKeyedWindow),
+    distributed: optional(readDistributedLimit),
+  },
+  (read, name) => {
+    if (read.maxPending === 0 || WAITED_FOR.some((limit) => read[limit] !== undefined)) return read;
+    const allowed = `0, or more beside one of ${WAITED_FOR.join(', ')}`;
+    throw invalidOption(`${name}.maxPending`, read.maxPending, allowed);
+  },
+  `\`maxPending\` above 0 beside one of ${WAITED_FOR.map((limit) => `\`${limit}\``).join(', ')}`,
+);
 
 const readGivenHedge = onOff(readHedge, false);
 const hedge: Reader<ServiceHedgeSettings | undefined> = described(

@@ -13,6 +13,7 @@ import type { EjectionRatios } from '../health/ejection-caps.js';
 import type { HealthSignal } from '../health/health.js';
 import { type ResilienceOptions, type ResilienceSettings, readResilience } from '../resilience/options.js';
 import type { Classify } from '../resilience/verdict.js';
+import { FairleadError } from '../runtime/errors.js';
 import { named } from '../runtime/named.js';
 import {
   boolean,
@@ -31,6 +32,7 @@ import {
   type Schema,
   unchecked,
 } from '../runtime/options.js';
+import { show } from '../runtime/shown.js';
 import type { RecorderSettings } from '../telemetry/flight-recorder.js';
 
 export interface AffinityOptions {
@@ -61,8 +63,8 @@ export interface AffinityOptions {
    */
   readonly store?: AffinityStore | SharedAffinityStore;
   /**
-   * With a shared store: how long a binding is believed without asking again, at most half of
-   * `ttlMs`; milliseconds. Default 10,000; 1 to 86,400,000.
+   * Only with a shared store, as the two that follow: how long a binding is believed without asking
+   * again, at most half of `ttlMs`; milliseconds. Default 10,000; 1 to 86,400,000.
    */
   readonly cacheMs?: number;
   /**
@@ -184,15 +186,21 @@ export interface AffinitySettings {
   readonly maxPending: number;
 }
 
+/** Whether sessions are in a store of several processes. */
+export function isShared(store: unknown): store is SharedAffinityStore {
+  const { load, bind } = (store ?? {}) as Partial<SharedAffinityStore>;
+  return typeof load === 'function' && typeof bind === 'function';
+}
+
 const YEAR_MS = 31_536_000_000;
 const DAY_MS = 86_400_000;
 const HALF_HOUR_MS = 1_800_000;
 
 const affinityStore: Reader<AffinitySettings['store']> = optional(
   described({ shape: { type: 'code' } }, (value, name) => {
-    const { get, set, load, bind } = (value ?? {}) as Partial<AffinityStore & SharedAffinityStore>;
+    const { get, set } = (value ?? {}) as Partial<AffinityStore>;
     const isLocal = typeof get === 'function' && typeof set === 'function';
-    if (isLocal || (typeof load === 'function' && typeof bind === 'function')) return value as AffinityStore;
+    if (isLocal || isShared(value)) return value as AffinityStore;
     throw invalidOption(name, value, 'a store with get and set, or a shared one with load and bind');
   }),
 );
@@ -316,10 +324,30 @@ export const serviceSchema: Schema<ServiceSettings> = {
 /** Of a service without options: the same for all of them. */
 let defaults: ServiceSettings | undefined;
 
+/** What says how a shared store is asked. */
+const OF_SHARED_STORES = ['cacheMs', 'loadTimeoutMs', 'maxPending'] as const satisfies (keyof AffinityOptions)[];
+
+/**
+ * Not by the reader of `affinity`: a configuration may say these of a store that the program has.
+ */
+function refuseIdle(context: string, given: unknown, read: AffinitySettings | undefined): void {
+  if (!isRecord(given) || read === undefined || isShared(read.store)) return;
+  const idle = OF_SHARED_STORES.find((name) => given[name] !== undefined);
+  if (idle === undefined) return;
+  throw new FairleadError(
+    'FAIRLEAD_INVALID_OPTION',
+    `${context}.affinity.${idle} (${show(given[idle], idle)}) means nothing without a shared store: ` +
+      'allowed is none, or affinity.store with load and bind.',
+  );
+}
+
 /** `context` leads every message: `service 'users'`. */
 export function readServiceOptions(context: string, options: ServiceOptions | undefined): ServiceSettings {
-  if (options !== undefined && (!isRecord(options) || Reflect.ownKeys(options).length > 0))
-    return readOptions<ServiceSettings>(context, options, serviceSchema);
+  if (options !== undefined && (!isRecord(options) || Reflect.ownKeys(options).length > 0)) {
+    const read = readOptions<ServiceSettings>(context, options, serviceSchema);
+    refuseIdle(context, options.affinity, read.affinity);
+    return read;
+  }
   defaults ??= readOptions<ServiceSettings>(context, {}, serviceSchema);
   return defaults;
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { SafeEmitter } from '../runtime/emitter.js';
 import type { Random } from '../runtime/random.js';
 import type { ServiceEvents } from './contract.js';
-import type { AffinitySettings } from './options.js';
+import { type AffinitySettings, isShared } from './options.js';
 
 interface Service {
   readonly name: string;
@@ -36,7 +36,7 @@ export function createSticky(
   };
   const { store } = affinity;
   if (store === undefined) return new StickySessions(host, new TableBook(clock, affinity), affinity);
-  const kept = 'load' in store ? new SharedSessions(store, clock, affinity, failed) : store;
+  const kept = isShared(store) ? new SharedSessions(store, clock, affinity, failed) : store;
   return new StickySessions(host, new StoreBook(kept, failed), affinity);
 }
 

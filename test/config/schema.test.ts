@@ -17,7 +17,7 @@ function findings(document: unknown): readonly string[] {
 
 /** What no schema can say: rules between options, primes, and what a variable holds. */
 const BEYOND_A_SCHEMA =
-  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown|an object with version, tags or meta|together is|at least 0.01, or 0|an arm of the split|arm is .* one of|beside the other arms|more than \d|a rule|no other route|one label|without a query|false where the origins|302, 303|origin such as|framing and Host|\{ address: true \}|name of a header in lower case|an IP address|host:port, http|minRefreshMs|same for all|none with|a name that no other source has/;
+  /at most slowMs|more than max|means nothing without|a prime number|index from 0 to total|the lower one first|statuses and ranges|holds what a variable|values not shown|an object with version, tags or meta|together is|at least 0.01, or 0|an arm of the split|arm is .* one of|beside the other arms|or more beside one of|more than \d|a rule|no other route|one label|without a query|false where the origins|302, 303|origin such as|framing and Host|\{ address: true \}|name of a header in lower case|an IP address|host:port, http|minRefreshMs|same for all|none with|a name that no other source has/;
 
 const JUNK = fc.constantFrom<unknown>(null, -1, 0, 1e12, 1.5, '', 'x', true, false, [], {}, { x: 1 }, [1, 2]);
 

@@ -45,8 +45,8 @@ export interface GrpcTargetOptions {
    */
   readonly maxConnections?: number;
   /**
-   * Default 100, which many servers allow on a connection at once
-   * (SETTINGS_MAX_CONCURRENT_STREAMS); 1 to 1,000,000.
+   * Of no effect while `maxConnections` is 1. Default 100, which many servers allow on a connection
+   * at once (SETTINGS_MAX_CONCURRENT_STREAMS); 1 to 1,000,000.
    */
   readonly streamsPerConnection?: number;
   /** Options of the service, for the first channel to it: as in `mesh.service(name, options)`. */
@@ -97,7 +97,9 @@ export interface GrpcOptions {
    * value is refused either way.
    */
   readonly unknownFields?: UnknownFields;
-  /** The key of a service's config is this and its name. Default `fairlead/grpc/`. */
+  /**
+   * The key of a service's config in the source is this and its name. Default `fairlead/grpc/`.
+   */
   readonly serviceConfigPrefix?: string;
   /**
    * Called for failures of the source and for configs that were refused. Default: a process
@@ -146,6 +148,10 @@ const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 export function readGrpcOptions(options: GrpcOptions | undefined): GrpcSettings {
   const unknownFields = oneOf<UnknownFields>('refuse', 'refuse', 'warn');
   const fields = unknownFields(options?.unknownFields, 'registerGrpc.unknownFields');
+  const { serviceConfigPrefix: prefix, serviceConfigSource: source } = options ?? {};
+  if (prefix !== undefined && source === undefined) {
+    throw invalidOption('registerGrpc.serviceConfigPrefix', prefix, 'none without a serviceConfigSource');
+  }
   return readOptions<GrpcSettings>('registerGrpc', options, {
     scheme: (value, name) => {
       if (value === undefined) return DEFAULT_SCHEME;

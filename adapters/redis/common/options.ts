@@ -239,7 +239,10 @@ export function readShardedOptions(
 
 /** What each reader alone cannot see. */
 function checkTogether(own: Readonly<Record<string, unknown>>, driver: Readonly<Record<string, unknown>>): void {
-  const { quarantine } = own;
+  const { quarantine, placement, compatibility } = own;
+  if (placement !== undefined && placement !== 'ketama' && compatibility !== undefined && compatibility !== 'none') {
+    throw read.invalidOption('ShardedRedis.compatibility', compatibility, "'none', unless placement is 'ketama'");
+  }
   if (own.handover !== undefined && own.onFailure === 'next') {
     throw read.invalidOption('ShardedRedis.handover', own.handover, "unset with onFailure 'next': a cache fills again");
   }
