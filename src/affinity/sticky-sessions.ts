@@ -95,11 +95,13 @@ export class StickySessions {
   }
 
   /**
-   * Takes the place of another: sessions of its table, those with calls in progress, and endpoints
+   * Takes the place of another: sessions of its tables, those with calls in progress, and endpoints
    * that drain.
    */
   succeed(before: StickySessions): void {
     if (this.#book instanceof TableBook && before.#book instanceof TableBook) this.#book.inherit(before.#book);
+    // Of subsets without a name, beside a store: they are nowhere else.
+    if (before.#local !== undefined) this.#tableOfUnnamed().inherit(before.#local);
     this.#draining.inherit(before.#draining);
     // Calls of before end where they began.
     this.#inUse = before.#inUse;
@@ -267,7 +269,11 @@ export class StickySessions {
   }
 
   #bookOf(scope: string): SessionBook {
-    if (!scope.startsWith(UNNAMED) || this.#book instanceof TableBook) return this.#book;
+    return scope.startsWith(UNNAMED) ? this.#tableOfUnnamed() : this.#book;
+  }
+
+  #tableOfUnnamed(): TableBook {
+    if (this.#book instanceof TableBook) return this.#book;
     this.#local ??= new TableBook(this.#host.clock, this.#options);
     return this.#local;
   }

@@ -200,4 +200,16 @@ describe('options of a service that change while it runs', () => {
     const { options } = service as unknown as { options: { affinity: object } };
     expect(options.affinity).toMatchObject({ store, onUnavailable: 'fail' });
   });
+
+  it('keep the sessions of subsets without a name, which are beside a store', async () => {
+    const { mesh } = testMesh({ users: endpoints(20) });
+    const store = { load: () => Promise.resolve(undefined), bind: (_: string, id: string) => Promise.resolve(id) };
+    const service = mesh.service('users', { policy: 'random', affinity: { store } });
+    const subset = service.subset({ usable: () => true });
+    const homes = (): string[] =>
+      Array.from({ length: 30 }, (_, i) => subset.acquire({ key: `s${i}` }).endpoint.spec.id);
+    const before = homes();
+    await change(mesh, users({ policy: 'random', affinity: { ttlMs: 60_000 } }));
+    expect(homes()).toEqual(before);
+  });
 });
