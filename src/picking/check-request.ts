@@ -28,6 +28,12 @@ export function checkRequest(request: AcquireRequest): void {
   if (key === undefined && prefer === undefined && labels === undefined && tried === undefined) refuseUnknown(request);
 }
 
+/** As `checkRequest`, and goes over the names in any case: where a call is only explained. */
+export function checkExplained(request: AcquireRequest): void {
+  checkRequest(request);
+  refuseUnknown(request);
+}
+
 function refuseUnknown(request: AcquireRequest): void {
   for (const name in request) if (!KNOWN.has(name)) throw unknownOption('acquire.', name, NAMES);
 }

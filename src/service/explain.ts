@@ -1,6 +1,7 @@
 import { sessionHash } from '../affinity/store-key.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { addressOf } from '../endpoint/endpoint.js';
+import { byId } from '../endpoint/list-before.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { AcquireRequest } from '../picking/lease.js';
 import type { Router } from '../picking/router.js';
@@ -108,7 +109,7 @@ function candidatesOf(
   const { members } = service.inner;
   const left = leftOut(service, whole, view, request);
   const pick = { key: request.key, tried: request.tried, nowMs: service.timed ? service.clock.now() : Number.NaN };
-  return [...members.all, ...members.draining].map((endpoint) => {
+  return inOrder(members).map((endpoint) => {
     const excluded = endpoint === chosen ? undefined : left(endpoint);
     const described = view.describe(endpoint, pick);
     const { id, zone, priority } = endpoint.spec;
@@ -123,6 +124,11 @@ function candidatesOf(
       parts: known(described?.parts ?? { weight: endpoint.weight, inflight: endpoint.inflight }),
     };
   });
+}
+
+/** By id; of one id, that which is listed before those that drain. */
+function inOrder({ all, draining }: Members): readonly LiveEndpoint[] {
+  return draining.size === 0 ? all : [...all, ...draining].sort(byId);
 }
 
 /** Without what is not known yet. */

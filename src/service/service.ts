@@ -10,7 +10,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import type { LiveEndpoint } from '../endpoint/live-endpoint.js';
 import type { Ejection } from '../health/ejection.js';
 import type { CheckReport } from '../health/reported-checks.js';
-import { checkRequest } from '../picking/check-request.js';
+import { checkExplained, checkRequest } from '../picking/check-request.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { Part, Router } from '../picking/router.js';
 import type { View } from '../picking/view.js';
@@ -190,7 +190,7 @@ export class LiveService implements Service, ViewHost, MembersHost, ViewsHost {
   }
 
   explain(request?: AcquireRequest): Explanation {
-    if (request !== undefined) checkRequest(request);
+    if (request !== undefined) checkExplained(request);
     return this.explainFrom(this.#view, request);
   }
 

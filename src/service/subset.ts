@@ -5,7 +5,7 @@ import { runCall } from '../call/call.js';
 import type { Run } from '../call/host.js';
 import type { CallOptions, FallbackOption } from '../call/options.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { checkRequest } from '../picking/check-request.js';
+import { checkExplained, checkRequest } from '../picking/check-request.js';
 import type { AcquireRequest, Lease } from '../picking/lease.js';
 import type { View } from '../picking/view.js';
 import type { RoutingKey } from '../runtime/context.js';
@@ -113,7 +113,7 @@ export class LiveSubset implements Subset {
   }
 
   explain(request?: AcquireRequest): Explanation {
-    if (request !== undefined) checkRequest(request);
+    if (request !== undefined) checkExplained(request);
     return this.#service.explainFrom(this.view, request);
   }
 

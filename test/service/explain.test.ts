@@ -161,6 +161,23 @@ describe('explain', () => {
     draining.done(Outcome.Success);
   });
 
+  it('has the endpoints in the order of their ids, also those that drain', () => {
+    const { service, resolver } = world('round_robin', {}, endpoints(3));
+    const draining = service.acquire({ prefer: 'e1' });
+    resolver.update('users', endpoints(3).toSpliced(1, 1));
+    const ids = service.explain().candidates.map(({ endpoint, state }) => `${endpoint} ${state}`);
+    expect(ids).toEqual(['e0 ready', 'e1 draining', 'e2 ready']);
+    draining.done(Outcome.Success);
+  });
+
+  it('refuses a name that a request does not have, also beside one that it has', () => {
+    const { service } = world('round_robin');
+    for (const each of [service, service.subset({ usable: () => true })]) {
+      const explain = () => each.explain({ key: 'a', prefre: 'e1' } as never);
+      expect(explain).toThrow(/acquire\.prefre is not an option: there are key, prefer, /);
+    }
+  });
+
   it('names those that outcomes took out, and the call that one of them waits for', () => {
     const { service, clock } = world('round_robin', { health: [consecutiveFailures()] }, endpoints(4));
     const fail = (): void => service.acquire({ prefer: 'e0' }).done(Outcome.Failure);
