@@ -121,7 +121,7 @@ class LiveMesh implements Mesh {
     this.clock = this.#options.clock;
     this.random = this.#options.random;
     this.#checks = new CheckHub(this.#options.clock, this.#options.random);
-    this.policies = new PolicyRegistry([...builtinPolicies, ...this.#options.policies]);
+    this.policies = new PolicyRegistry(builtinPolicies, this.#options.policies);
     this.#check('createMesh.defaults', this.#options.defaults);
     for (const [name, own] of Object.entries(this.#options.services)) {
       this.#check(`createMesh.services '${checkName(name, 'createMesh.services name')}'`, own);

@@ -29,7 +29,7 @@ export interface Policy {
    * belongs to it, never by one whose key belongs elsewhere.
    */
   readonly usesKey?: boolean;
-  /** Called once per service or subset that uses the policy. */
+  /** Called once per service or subset that uses the policy: whose state is in what it returns. */
   create(context: PolicyContext): Picker;
 }
 

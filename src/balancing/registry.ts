@@ -10,11 +10,18 @@ import type { PolicyName, PolicySpec } from './spec.js';
 export class PolicyRegistry {
   readonly #factories = new Map<string, PolicyFactory<never>>();
 
-  /** Those without options: a policy holds nothing of the service that it is for. */
-  readonly #plain = new Map<string, Policy>();
+  /**
+   * Those without options that come with fairlead, one for all services: they hold nothing of the
+   * service that they are for. One of the user's own may, and is made anew.
+   */
+  readonly #plain = new Map<string, Policy | undefined>();
 
-  constructor(factories: readonly PolicyFactory<never>[]) {
-    for (const factory of factories) this.define(factory);
+  constructor(builtin: readonly PolicyFactory<never>[], own: readonly PolicyFactory<never>[] = []) {
+    for (const factory of builtin) {
+      this.define(factory);
+      this.#plain.set(factory.policyName, undefined);
+    }
+    for (const factory of own) this.define(factory);
   }
 
   /** Adds a policy. Throws FAIRLEAD_CONFLICT when the name is taken. */
@@ -40,9 +47,9 @@ export class PolicyRegistry {
   /** The policy that a spec means. Throws FAIRLEAD_INVALID_OPTION, with the list of what exists. */
   resolve(spec: PolicySpec, option: string): Policy {
     if (typeof spec === 'string') {
-      const known = this.#plain.get(spec) ?? this.#make(spec, undefined, option);
-      this.#plain.set(spec, known);
-      return known;
+      const policy = this.#plain.get(spec) ?? this.#make(spec, undefined, option);
+      if (this.#plain.has(spec)) this.#plain.set(spec, policy);
+      return policy;
     }
     if (typeof spec === 'object' && spec !== null) {
       if (typeof (spec as Policy).create === 'function') return spec as Policy;

@@ -1,5 +1,6 @@
-import { createMesh, peakEwma, type ServiceOptions } from 'fairlead';
+import { createMesh, definePolicy, type Endpoint, type Policy, peakEwma, type ServiceOptions } from 'fairlead';
 import { describe, expect, it } from 'vitest';
+import { endpoints, testMesh } from '../support/mesh.js';
 
 describe('the policy of a service', () => {
   const options = (given: ServiceOptions): ServiceOptions => given;
@@ -30,5 +31,37 @@ describe('the policy of a service', () => {
     for (const { policy } of refused) {
       expect(() => createMesh().policies.resolve(policy!, 'policy')).toThrow(/peak.ewma|round_robin/);
     }
+  });
+});
+
+describe('a policy of the user that is given by its name alone', () => {
+  /** Takes turns by a counter that is beside `create`. */
+  const turns = definePolicy('turns', (): Policy => {
+    let turn = 0;
+    return {
+      name: 'turns',
+      needsLatency: false,
+      create() {
+        let ready: readonly Endpoint[] = [];
+        return {
+          update: (rotation) => {
+            ready = rotation.ready;
+          },
+          pick: () => ready[turn++ % ready.length] as Endpoint,
+        };
+      },
+    };
+  });
+
+  it('is made for each service: what it keeps is not shared', () => {
+    const { mesh } = testMesh({ users: endpoints(2), orders: endpoints(2) }, { policies: [turns] });
+    const [users, orders] = ['users', 'orders'].map((name) => mesh.service(name, { policy: 'turns' as never }));
+    const ids = [users, orders, users, orders].map((service) => service!.acquire().endpoint.spec.id);
+    expect(ids).toEqual(['e0', 'e0', 'e1', 'e1']);
+  });
+
+  it('is made once where it comes with fairlead', () => {
+    const { policies } = createMesh();
+    expect(policies.resolve('random', 'policy')).toBe(policies.resolve('random', 'policy'));
   });
 });
