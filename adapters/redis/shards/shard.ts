@@ -19,6 +19,7 @@ import { BlockingPool } from './blocking-pool.js';
 import { type CommandCalls, commandCalls } from './command-calls.js';
 import { DownListeners } from './down-listeners.js';
 import { ListedServer } from './listed-server.js';
+import { MissingData } from './missing-data.js';
 import { Prober } from './prober.js';
 import { refusalOf } from './refusal.js';
 import { Replicas } from './replicas.js';
@@ -64,6 +65,7 @@ export class Shard implements Target {
   #unhealthy = false;
   /** Undefined for a replica by discovery, which decides when it is a primary. */
   readonly #role: PrimaryRole | undefined;
+  readonly #data: MissingData;
   readonly #downListeners = new DownListeners();
   #asked = 0;
   readonly #prober: Prober;
@@ -80,8 +82,9 @@ export class Shard implements Target {
     this.#host = host;
     this.#calls = commandCalls(this);
     this.readOnly = this.#listed.readOnly;
+    this.#data = new MissingData(host.own.reservedPrefix);
     this.connection = this.#connect({ retryStrategy: (times) => host.retries.delayMs(this, times) }, this.#calls);
-    const demoted = (cause: Error): void => this.#demote(cause);
+    const demoted = (cause: Error): void => this.#refused('demoted', cause);
     this.#role = this.readOnly ? undefined : new PrimaryRole({ connection: this.connection, demoted });
     this.connection.on('ready', () => this.#ready());
     this.connection.on('close', () => this.#lost());
@@ -115,18 +118,14 @@ export class Shard implements Target {
       answered: (error, command) => {
         if (!this.blocking.recalls(command)) this.counts.answered(command);
         this.#role?.refused(error);
+        if (this.#data.refused(error)) this.#refused('down', error);
       },
       broke: this.counts.broke,
       late: this.counts.late,
     };
     return connectTo(
       { ...copyOptions(driver), ...options, ...this.#listed.target },
-      {
-        clock,
-        errors,
-        keepsUnsent,
-        counter,
-      },
+      { clock, errors, keepsUnsent, counter },
     );
   }
 
@@ -320,7 +319,7 @@ export class Shard implements Target {
       question: () => this.#question(),
       answered: (outcome) => {
         this.#up();
-        this.#report(this.#role?.demoted ? Outcome.Failure : outcome);
+        this.#report(this.#role?.demoted || this.#data.missing ? Outcome.Failure : outcome);
       },
       silent: (outcome, ms) => {
         if (ms !== undefined) this.#cause = new Error(`No answer for ${Math.round(ms)} ms.`);
@@ -332,6 +331,7 @@ export class Shard implements Target {
 
   /** A question whose answer shows that it lives; ROLE is one, where nothing else is to be read. */
   #question(): Command {
+    if (this.#data.missing) return this.#data.question();
     const probe = this.#host.watch.probe(this);
     if (probe === undefined) return this.#role?.question() ?? ownCommand('ping');
     if (this.state !== 'up' || this.#asked++ % 2 === 0) this.#role?.ask();
@@ -369,13 +369,14 @@ export class Shard implements Target {
   #up(): void {
     if (this.#closed || this.#unhealthy || this.state === 'up') return;
     if (this.#role?.demoted) this.#goOut('demoted');
-    else this.#host.watch.answered(this);
+    else if (!this.#data.missing) this.#host.watch.answered(this);
   }
 
-  #demote(cause: Error): void {
+  /** It answers, and serves nothing. */
+  #refused(state: 'down' | 'demoted', cause: Error): void {
     if (this.#unhealthy || isOut(this.state)) return;
     this.#cause = cause;
-    this.#goOut('demoted');
+    this.#goOut(state);
   }
 
   #down(outcome: Outcome): void {
@@ -393,6 +394,6 @@ export class Shard implements Target {
 
   /** The service's health and its events are about the shards as well; probes are not calls. */
   #report(outcome: Outcome): void {
-    this.#host.service.reportProbe(this.endpoint, outcome);
+    this.#listed.looked(this.#host.service, outcome, this.state === 'up');
   }
 }
