@@ -92,8 +92,10 @@ export class Freshness {
    */
   hasRead(session: ConsistencySession, endpoint: Endpoint): void {
     const nowMs = this.#cluster.clock.now();
-    if (this.#cluster.replication.stateOf(endpoint).role === 'replica') {
+    const { role, probe } = this.#cluster.replication.stateOf(endpoint);
+    if (role === 'replica') {
       session.replica = endpoint;
+      session.replicaBy = probe?.identity || undefined;
       session.readAtMs = nowMs;
     } else {
       session.replica = undefined;
@@ -118,6 +120,8 @@ export class Freshness {
     const id = pending === 'primary' ? undefined : pending.replica;
     const replica = id === undefined ? undefined : service.endpoints.find(({ spec }) => spec.id === id);
     session.replica = replica;
+    // Where it was read the name may have led elsewhere: nothing is compared.
+    session.replicaBy = undefined;
     if (replica === undefined) session.untoldWriteAtMs = clock.now();
     else session.readAtMs = clock.now();
   }
@@ -131,13 +135,15 @@ export class Freshness {
     const { replica } = session;
     if (replica !== undefined) {
       const { probe } = replication.stateOf(replica);
-      if (isAfter(probe, session.readAtMs)) {
+      const isAnother = session.replicaBy !== undefined && isOther(probe, session.replicaBy);
+      if (!isAnother && isAfter(probe, session.readAtMs)) {
         const known = primary === undefined ? undefined : replication.stateOf(primary).probe?.position;
         session.token.add(probe.position.newestKnownTo(known));
         session.toldWriteAtMs = Math.max(session.toldWriteAtMs, probe.atMs);
         session.replica = undefined;
-      } else if (!replicas.includes(replica)) {
-        // It serves nothing any more. What was read there the primary has as well.
+      } else if (isAnother || !replicas.includes(replica)) {
+        // It serves nothing any more, or its name leads to another server. What was read there the
+        // primary has as well.
         session.untoldWriteAtMs = Math.max(session.untoldWriteAtMs, session.readAtMs);
         session.replica = undefined;
       }
@@ -244,6 +250,10 @@ export class Freshness {
  */
 function isAfter(probe: Probe | undefined, atMs: number): probe is Probe {
   return probe !== undefined && probe.positionText !== '' && probe.atMs > atMs;
+}
+
+function isOther(probe: Probe | undefined, identity: string): boolean {
+  return probe !== undefined && probe.identity !== '' && probe.identity !== identity;
 }
 
 /**

@@ -15,6 +15,8 @@ export class ConsistencySession {
    * pool.
    */
   replica: Endpoint | undefined;
+  /** The server that `replica` led to then; undefined where that was not known. */
+  replicaBy: string | undefined;
   /** The clock's time after the latest read from `replica`. */
   readAtMs: number = Number.NEGATIVE_INFINITY;
   /**

@@ -60,6 +60,23 @@ it('what a server was seen to have is not what the one has that its name leads t
   expect([await read(), asked(later)]).toEqual(['db1', 1]);
 });
 
+it('a session that read where a name led does not believe the server that it leads to later', async () => {
+  test = new FakeCluster(2, { probeIntervalMs: 1_000 }, 'db.internal');
+  freshness = new Freshness(test.cluster, 100);
+  const [primary, before] = test.servers as [FakeMysql, FakeMysql];
+  primary.transactions = before.transactions = 50;
+  before.identity = 'one';
+  await test.pass(10);
+  session = new ConsistencySession(true, test.clock.now());
+  expect(await read()).toBe('db1');
+  const later = caughtUp(new FakeMysql(true), 'two');
+  test.move(1, later);
+  before.kill();
+  await test.pass(1_100);
+  // What the primary has, which covers what was read, and not what the other server lacks.
+  expect(freshness.export(session)).toEqual({ positions: `${SOURCE}:1-50`, pending: 'nothing' });
+});
+
 describe('a session that read from a replica', () => {
   it('stays there until a look shows what it can have seen, and then goes to whoever has that', async () => {
     const first = await read();
