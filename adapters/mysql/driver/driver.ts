@@ -22,6 +22,8 @@ export interface QueryCommand extends EventEmitter {
   readonly queryTimeout?: NodeJS.Timeout | null;
   /** Whom its stream pauses and resumes. */
   _connection: DriverConnection | null;
+  /** What LOAD DATA LOCAL sends, once the server has asked for it. */
+  readonly _localStream?: object | null;
   stream(options?: unknown): NodeJS.ReadableStream;
 }
 

@@ -48,6 +48,15 @@ export function markPartlyLoaded(error: unknown, answer: unknown): unknown {
   return isLoaded ? Object.assign(error, { ambiguous: true }) : error;
 }
 
+/**
+ * The same of one without a callback, of which the driver keeps the server's answer to itself: rows
+ * may have been loaded. What the server answered itself is not the stream's error.
+ */
+export function markMaybeLoaded(error: unknown, localStream: object | null | undefined): unknown {
+  const isOfStream = localStream instanceof Object && error instanceof Error && !('sqlState' in error);
+  return isOfStream ? Object.assign(error, { ambiguous: true }) : error;
+}
+
 /** A write that nothing can commit any more. */
 export function rolledBack(service: string): FairleadError {
   const message =

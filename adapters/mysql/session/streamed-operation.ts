@@ -4,6 +4,7 @@ import type { DriverConnection, QueryCommand } from '../driver/driver.js';
 import type { Statement } from '../statement/verdicts.js';
 import { isPacket } from './ok-packet.js';
 import type { Attempt, Call, Operation } from './operation.js';
+import { markMaybeLoaded } from './session-errors.js';
 
 /** Sends it, and has the events of another emitter forwarded to the command, if there is one. */
 type Start = (connection: DriverConnection, forward: (from: EventEmitter) => void) => unknown;
@@ -50,7 +51,7 @@ export class StreamedOperation implements Operation {
     };
     const onError = (error: unknown): void => {
       this.#failed = true;
-      finish(error);
+      finish(markMaybeLoaded(error, command._localStream));
     };
     // mysql2 reports a lost connection to the connection only: the reader of the rows would wait
     // for ever.
@@ -60,7 +61,8 @@ export class StreamedOperation implements Operation {
       else if (results.at(-1) !== ROWS) results.push(ROWS);
     };
     const onEnd = (): void => finish(undefined);
-    command.on('error', onError);
+    // Before the caller's listeners, which are to see what it says.
+    command.prependListener('error', onError);
     command.on('result', onResult);
     command.on('end', onEnd);
     connection.on('error', lost);
