@@ -66,7 +66,7 @@ export function connectPairing(server: EchoServer): Pairing {
         server.code = undefined;
         fairlead.close();
         sessions.abort();
-        await mesh.close();
+        await mesh.close({ deadlineMs: 100 });
       }
     },
   };

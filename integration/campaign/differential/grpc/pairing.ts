@@ -53,7 +53,7 @@ export function grpcPairing(port: number): Pairing {
         return heard.transcript;
       } finally {
         client.close();
-        await mesh.close();
+        await mesh.close({ deadlineMs: 100 });
       }
     },
   };

@@ -53,7 +53,7 @@ export function mysqlPairing(name: string, topology: SqlTopology<SqlServer>): Pa
           new Promise((resolve) => pool.end(resolve)),
           new Promise((resolve) => setTimeout(resolve, 1_000)),
         ]);
-        await mesh.close();
+        await mesh.close({ deadlineMs: 100 });
       }
     },
   };

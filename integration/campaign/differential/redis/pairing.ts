@@ -47,7 +47,7 @@ export function redisPairing(name: string, server: RedisServer): Pairing {
         return heard.transcript;
       } finally {
         for (const each of [client, subscriber, publisher]) each.disconnect();
-        await mesh.close();
+        await mesh.close({ deadlineMs: 100 });
         removeTransformers();
       }
     },
