@@ -62,7 +62,7 @@ export class OddityBook {
     const known = this.#byPolicy.find((each) => each.policy === policy);
     if (known !== undefined) return known.oddities;
     const oddities = new Oddities();
-    this.#byPolicy = [...this.#byPolicy, { policy, oddities }];
+    this.#byPolicy = this.#byPolicy.concat([{ policy, oddities }]);
     return oddities;
   }
 

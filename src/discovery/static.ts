@@ -28,6 +28,8 @@ export function staticResolver(services: Readonly<Record<string, readonly Endpoi
   return new StaticLists(services);
 }
 
+const NO_SINKS: readonly ResolverSink[] = [];
+
 class StaticLists extends DirectResolver implements StaticResolver {
   readonly name = 'static';
   readonly #lists = new Map<string, readonly EndpointSpec[]>();
@@ -59,7 +61,8 @@ class StaticLists extends DirectResolver implements StaticResolver {
   }
 
   join(service: string, sink: ResolverSink): void {
-    this.#sinks.set(service, [...(this.#sinks.get(service) ?? []), sink]);
+    // Not by spreading, which leaves room for 16 more.
+    this.#sinks.set(service, (this.#sinks.get(service) ?? NO_SINKS).concat([sink]));
     const list = this.#lists.get(service);
     if (list !== undefined) tell(() => sink.snapshot(list, String(this.#version)));
     else tell(() => sink.error(this.#unknown(service)));

@@ -30,8 +30,12 @@ export class UsedEndpoints {
   #options: ReachOptions;
   readonly #clock: Clock;
   readonly #host: ReachHost;
-  /** Where the options give none: the same for as long as the process lives. */
-  readonly #ownIdentity: string;
+  /**
+   * Of the identity where the options give none, the same for as long as the process lives: drawn
+   * at once, and put together where there is an aperture.
+   */
+  readonly #ownFirst: number;
+  readonly #ownSecond: number;
   /** Undefined while there is no aperture. */
   #apertures: Apertures | undefined;
   #slowStart: SlowStart | undefined;
@@ -43,7 +47,8 @@ export class UsedEndpoints {
     this.#options = options;
     this.#clock = clock;
     this.#host = host;
-    this.#ownIdentity = `${random.below(2 ** 30)}-${random.below(2 ** 30)}`;
+    this.#ownFirst = random.below(2 ** 30);
+    this.#ownSecond = random.below(2 ** 30);
     if (options.slowStart !== undefined) this.#slowStart = this.#startSlowly(options.slowStart);
   }
 
@@ -114,10 +119,10 @@ export class UsedEndpoints {
       else part.push(endpoint);
     }
     this.#all = all;
+    const identity = options.identity ?? `${this.#ownFirst}-${this.#ownSecond}`;
     const apertures: Apertures = new Map();
     for (const [key, members] of parts) {
-      const aperture =
-        this.#apertures?.get(key)?.aperture ?? new Aperture(options, options.identity ?? this.#ownIdentity);
+      const aperture = this.#apertures?.get(key)?.aperture ?? new Aperture(options, identity);
       apertures.set(key, { aperture, members });
     }
     return apertures;

@@ -116,7 +116,8 @@ export class Views {
   }
 
   add(view: View): void {
-    this.#views = [...this.#views, view];
+    // Not by spreading, which leaves room for 16 more.
+    this.#views = this.#views.concat([view]);
     this.#findObservers();
   }
 
@@ -165,6 +166,7 @@ export class Views {
   }
 
   #findObservers(): void {
-    this.#observers = [...this.#views].filter((each) => each.observes);
+    const observers = this.#views.filter((each) => each.observes);
+    this.#observers = observers.length === 0 ? NONE : observers;
   }
 }

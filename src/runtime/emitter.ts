@@ -49,7 +49,7 @@ export class SafeEmitter<Events extends EventMap<Events>> {
   /** Hears every event that it has a method for, until `leave`. */
   join(follower: Listening | EventFollower<Events>): void {
     if (this.#listeners === undefined) this.#listeners = [follower];
-    else if (this.#listeners.length < FEW) this.#listeners = [...this.#listeners, follower];
+    else if (this.#listeners.length < FEW) this.#listeners = this.#listeners.concat([follower]);
     else this.#listeners.push(follower);
   }
 

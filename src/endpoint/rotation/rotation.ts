@@ -89,10 +89,11 @@ export function computeRotation(
   const panicking = panickingPriorities(all, options);
   const levels = byPriority(members).map(([priority, list]) => levelOf(priority, list, panicking.has(priority)));
   const shares = shareOut(levels, options.overprovisioning);
-  const groups: RotationGroup[] = [];
-  for (let i = 0; i < levels.length; i++) {
-    if (shares[i]! > 0) groups.push(...groupsOf(levels[i]!, shares[i]!, options));
-  }
+  // Of one level the list as it is: one that is collected has room for 16 more.
+  const groups =
+    levels.length === 1
+      ? groupsOf(levels[0]!, 1, options)
+      : levels.flatMap((level, i) => (shares[i]! > 0 ? groupsOf(level, shares[i]!, options) : []));
   if (groups.length === 0) return lastResort(members);
   const loaded = groups.length === 1 ? undefined : new Set(groups.flatMap(({ rotation }) => rotation.ready));
   const lastLoaded = shares.findLastIndex((share) => share > 0);
