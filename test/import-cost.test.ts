@@ -51,7 +51,7 @@ describe('a door', () => {
     ['src/resilience/index.js', 4, 265, []],
     ['src/hashing/index.js', 3, 50, []],
     ['src/adapter.js', 5, 302, []],
-    ['src/routing/index.js', 6, 300, []],
+    ['src/routing/index.js', 6, 301, []],
     ['src/config/index.js', 10, 379, []],
     ['src/discovery/dns/index.js', 5, 274, []],
     ['src/testing/index.js', 6, 306, []],
@@ -66,7 +66,7 @@ describe('a door', () => {
   });
 
   it.each([
-    ['adapters/grpc/index.js', 5, 326, '@grpc/grpc-js'],
+    ['adapters/grpc/index.js', 5, 327, '@grpc/grpc-js'],
     ['adapters/redis/index.js', 5, 394, 'ioredis'],
     ['adapters/mysql/index.js', 6, 375, 'mysql2'],
     ['adapters/http/index.js', 5, 293, 'undici'],

@@ -13,7 +13,7 @@ import {
   type ServiceOptions,
   type Subset,
 } from '../../src/index.js';
-import { CallConfigurator } from './calls/call.js';
+import { CallConfigurator, type ThrottleSource } from './calls/call.js';
 import { CallGate } from './calls/gate.js';
 import { HedgeThrottle } from './calls/hedge-throttle.js';
 import type { LiveAttempts } from './calls/live-attempts.js';
@@ -30,8 +30,8 @@ import {
   type MethodPolicy,
   throttlingOf,
 } from './config/method-configs.js';
-import { type GrpcSettings, readTargetOptions, type TargetSettings } from './config/options.js';
-import { readChannelServiceConfig } from './config/service-config.js';
+import { type GrpcSettings, type GrpcTargetOptions, readTargetOptions, type TargetSettings } from './config/options.js';
+import { NO_SERVICE_CONFIG, readChannelServiceConfig } from './config/service-config.js';
 import { NO_QUERY, parseTarget, type TargetUri } from './config/target.js';
 import type { LeafSettings } from './connections/leaf.js';
 import type { Connectivity, Reachability } from './connections/reachability.js';
@@ -57,7 +57,7 @@ export interface ChannelCommons {
  * Ties one channel to one service: made with the channel, given by its resolver to its load
  * balancer.
  */
-export class ChannelBinding implements ExplainingChannel {
+export class ChannelBinding implements ExplainingChannel, ThrottleSource {
   readonly service: Service;
   readonly clock: Clock;
   readonly random: Random;
@@ -79,8 +79,6 @@ export class ChannelBinding implements ExplainingChannel {
   readonly #commons: ChannelCommons;
   /** What calls may be explained by; undefined while no load balancer is at work. */
   #explaining: ChannelSubsets | undefined;
-  /** Of all channels of the mesh: what they can connect to. */
-  readonly reachability: Reachability;
 
   /**
    * Throws a FairleadError that says what is wrong with the target or the channel's service config.
@@ -102,24 +100,26 @@ export class ChannelBinding implements ExplainingChannel {
       mesh.policies,
       options.unknownFields,
     );
-    if (query !== NO_QUERY) readTargetOptions(`${uri.scheme}:///${name}`, query);
+    const context = `${uri.scheme}:///${name}`;
+    if (query !== NO_QUERY) readTargetOptions(context, query);
     if (channel.balancing !== undefined) readTargetOptions('grpc.service_config', channel.balancing);
-    const merged = { ...defaults.target, ...own?.target, ...channel.balancing, ...query };
-    this.#target = readTargetOptions(`${uri.scheme}:///${name}`, merged);
+    this.#target =
+      query === NO_QUERY && channel.balancing === undefined
+        ? registeredTarget(context, defaults.target, own?.target)
+        : readTargetOptions(context, { ...defaults.target, ...own?.target, ...channel.balancing, ...query });
     this.authority = authorityOf(options, uri);
     this.clock = mesh.clock;
     this.random = mesh.random;
     this.classify = options.classify;
     this.discoveryTimeoutMs = options.discoveryTimeoutMs;
     this.service = serviceOf(mesh, name, this.#target.service);
-    this.reachability = commons.connectivity.of(this.service);
-    this.telemetry = new ChannelTelemetry(this.service, `${uri.scheme}:///${name}`, this.clock, commons.counts);
+    this.telemetry = new ChannelTelemetry(this.service, context, this.clock, commons.counts);
     // A policy that is refused must be refused here, where the program that made the channel sees
     // it.
     if (this.#target.policy !== undefined) this.openSubset(() => false).close();
     this.live = live?.of(name);
     this.#methods = new MethodConfigs(
-      [channel.serviceConfig, own?.serviceConfig ?? {}, defaults.serviceConfig],
+      [channel.serviceConfig, own?.serviceConfig ?? NO_SERVICE_CONFIG, defaults.serviceConfig],
       this.live,
     );
     this.gate = new CallGate(this.clock);
@@ -127,7 +127,7 @@ export class ChannelBinding implements ExplainingChannel {
       [experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY]: new CallConfigurator(
         this.#methods,
         this.#target.keyHeader,
-        HedgeThrottle.of(this.service, this.clock),
+        this,
         this.gate,
         this.telemetry,
         this.service,
@@ -142,11 +142,21 @@ export class ChannelBinding implements ExplainingChannel {
     return retryThrottling === undefined ? SERVICE_CONFIG : { ...SERVICE_CONFIG, retryThrottling };
   }
 
-  /** How connections are made and checked. */
-  get connections(): ConnectionSettings {
+  /** How connections are made and checked; `options` identify them. */
+  connections(options: ChannelOptions): LeafSettings {
     const { authority, connectTimeoutMs, maxConnections, streamsPerConnection, oobReportingPeriodMs } = this.#target;
-    const healthService = this.#target.healthService ?? healthServiceOf(this.#methods.sources);
-    return { authority, connectTimeoutMs, healthService, maxConnections, streamsPerConnection, oobReportingPeriodMs };
+    return {
+      clock: this.clock,
+      random: this.random,
+      telemetry: this.telemetry,
+      connectTimeoutMs,
+      authority,
+      healthService: this.#target.healthService ?? healthServiceOf(this.#methods.sources),
+      oobReportingPeriodMs,
+      maxConnections,
+      streamsPerConnection,
+      options,
+    };
   }
 
   /** Picks whose streams are not open yet, of all channels of the mesh. */
@@ -157,6 +167,15 @@ export class ChannelBinding implements ExplainingChannel {
   /** Attempts at work, of all channels of the mesh. */
   get attempts(): LiveAttempts {
     return this.#commons.attempts;
+  }
+
+  /** Of all channels of the mesh: what they can connect to. */
+  get reachability(): Reachability {
+    return this.#commons.connectivity.of(this.service);
+  }
+
+  get throttle(): HedgeThrottle {
+    return HedgeThrottle.of(this.service, this.clock);
   }
 
   get reportsPerCall(): boolean {
@@ -196,14 +215,29 @@ export class ChannelBinding implements ExplainingChannel {
   }
 }
 
-type ConnectionSettings = Omit<LeafSettings, 'clock' | 'random' | 'telemetry' | 'options'>;
-
 /**
  * The binding in what a load balancer is given; undefined where another scheme's resolver gave it.
  */
 export function bindingOf(options: ChannelOptions): ChannelBinding | undefined {
   const value: unknown = (options as Record<string, unknown>)[ATTRIBUTE];
   return value instanceof ChannelBinding ? value : undefined;
+}
+
+/** Of channels that say nothing themselves: what was registered for their service, or for all. */
+const registered = new WeakMap<GrpcTargetOptions, TargetSettings>();
+
+function registeredTarget(
+  context: string,
+  defaults: GrpcTargetOptions,
+  own: GrpcTargetOptions | undefined,
+): TargetSettings {
+  const given = own ?? defaults;
+  let read = registered.get(given);
+  if (read === undefined) {
+    read = readTargetOptions(context, { ...defaults, ...own });
+    registered.set(given, read);
+  }
+  return read;
 }
 
 /** The `:authority` that a target asks for: its service, or what its query says. */

@@ -1,10 +1,18 @@
 import { type ChannelOptions, connectivityState, experimental } from '@grpc/grpc-js';
 import { ownName } from '../../src/adapter.js';
-import { type AcquireRequest, type Clock, type Endpoint, FairleadError, type Timer } from '../../src/index.js';
+import {
+  type AcquireRequest,
+  type Clock,
+  type Endpoint,
+  FairleadError,
+  type PolicySpec,
+  type Subset,
+  type Timer,
+} from '../../src/index.js';
 import { bindingOf, type ChannelBinding } from './binding.js';
 import type { GateState, WaitExplainer } from './calls/gate.js';
 import type { LiveAttempts } from './calls/live-attempts.js';
-import { ChannelSubsets } from './calls/method-subsets.js';
+import { ChannelSubsets, type SubsetsHost } from './calls/method-subsets.js';
 import type { PendingAttempts } from './calls/pending-attempts.js';
 import { ConnectedPicker, type PickerContext, RefusingPicker, WaitingPicker } from './calls/picker.js';
 import type { Classify } from './common/status.js';
@@ -20,7 +28,7 @@ const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
  * sessions, counters) is the service's.
  */
 export class FairleadLoadBalancer
-  implements experimental.LoadBalancer, LeafHost, PickerContext, RefreshHost, WaitExplainer
+  implements experimental.LoadBalancer, LeafHost, PickerContext, RefreshHost, SubsetsHost, WaitExplainer
 {
   readonly helper: experimental.ChannelControlHelper;
   readonly leaves: Map<Endpoint, Leaf> = new Map();
@@ -108,12 +116,15 @@ export class FairleadLoadBalancer
 
   #open(binding: ChannelBinding): void {
     if (this.#subsets !== undefined) return;
-    const connected = (endpoint: Endpoint): boolean => this.leaves.get(endpoint)?.subchannel !== undefined;
-    this.#subsets = new ChannelSubsets({ openSubset: (policy) => binding.openSubset(connected, policy) });
+    this.#subsets = new ChannelSubsets(this);
     this.#refresh = new Refresh(binding.clock, this);
     binding.explains(this.#subsets);
     this.#stopFollowing = binding.live?.onChange(() => this.#subsets?.forgetMethods());
     this.#picker = new ConnectedPicker(this);
+  }
+
+  openSubset(policy: PolicySpec | undefined): Subset {
+    return this.#binding!.openSubset((endpoint) => this.leaves.get(endpoint)?.subchannel !== undefined, policy);
   }
 
   get subsets(): ChannelSubsets {
@@ -165,8 +176,8 @@ export class FairleadLoadBalancer
    * subset already.
    */
   #sync(binding: ChannelBinding, options: ChannelOptions): void {
-    const { clock, random, telemetry, reachability } = binding;
-    const settings = { ...binding.connections, clock, random, telemetry, options };
+    const { reachability } = binding;
+    const settings = binding.connections(options);
     const listed = new Set(binding.service.usedEndpoints);
     const gone: Leaf[] = [];
     const fresh: Leaf[] = [];

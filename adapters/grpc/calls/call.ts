@@ -70,8 +70,7 @@ export class Call extends CallFilter implements AcquireRequest, CallConfig, Gate
     this.#gate = gate;
     this.record = record;
     this.#plan = plan;
-    const throttled = throttle !== undefined && (plan.hedged || plan.throttling !== undefined);
-    this.#hedges = throttled ? new Hedges(throttle, plan) : undefined;
+    this.#hedges = throttle === undefined ? undefined : new Hedges(throttle, plan);
   }
 
   get methodConfig(): MethodConfig {
@@ -237,6 +236,11 @@ function warnOfStream(plan: MethodPlan): void {
   process.emitWarning(message, { type: 'FairleadWarning', code: 'FAIRLEAD_UNARY_STREAMS' });
 }
 
+/** What hedged calls, and those of a service config with `retryThrottling`, are held to. */
+export interface ThrottleSource {
+  readonly throttle: HedgeThrottle;
+}
+
 /**
  * Supplies grpc-js with the config of each call. One for the whole life of a channel: grpc-js makes
  * the selector part of a connection's identity, and a new one would mean new connections.
@@ -244,7 +248,7 @@ function warnOfStream(plan: MethodPlan): void {
 export class CallConfigurator implements experimental.ConfigSelector {
   readonly #methods: MethodConfigs;
   readonly #keyHeader: string | undefined;
-  readonly #throttle: HedgeThrottle;
+  readonly #throttles: ThrottleSource;
   readonly #gate: CallGate;
   readonly #service: Service | undefined;
   readonly #telemetry: ChannelTelemetry | undefined;
@@ -252,7 +256,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
   constructor(
     methods: MethodConfigs,
     keyHeader: string | undefined,
-    throttle: HedgeThrottle,
+    throttles: ThrottleSource,
     gate: CallGate,
     telemetry?: ChannelTelemetry,
     service?: Service,
@@ -261,7 +265,7 @@ export class CallConfigurator implements experimental.ConfigSelector {
     this.#gate = gate;
     this.#methods = methods;
     this.#keyHeader = keyHeader;
-    this.#throttle = throttle;
+    this.#throttles = throttles;
     this.#telemetry = telemetry;
   }
 
@@ -276,7 +280,8 @@ export class CallConfigurator implements experimental.ConfigSelector {
     const key = routingKeyOf(metadata, this.#keyHeader);
     const telemetry = this.#telemetry;
     const record = telemetry?.followsCalls ? new CallRecord(telemetry, path, plan.hedged) : undefined;
-    const call = new Call(key, plan, record, this.#throttle, this.#gate);
+    const throttled = plan.hedged || plan.throttling !== undefined;
+    const call = new Call(key, plan, record, throttled ? this.#throttles.throttle : undefined, this.#gate);
     if (this.#service !== undefined) call.trace = traced(this.#service, path, metadata);
     call.prefer = preferredOf(metadata);
     if (this.#service !== undefined) route(this.#service, call, plan, metadata);

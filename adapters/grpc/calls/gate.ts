@@ -94,6 +94,7 @@ export class CallGate {
 
   #letGo(): void {
     if (this.#places !== undefined && this.#places.size > 0) return;
+    this.#places = undefined;
     this.#keepAlive?.cancel();
     this.#keepAlive = undefined;
   }

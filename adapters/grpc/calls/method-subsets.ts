@@ -1,7 +1,7 @@
 import type { PolicySpec, Subset } from '../../../src/index.js';
 import type { MethodPolicy } from '../config/method-configs.js';
 
-interface SubsetsHost {
+export interface SubsetsHost {
   openSubset(policy?: PolicySpec): Subset;
 }
 

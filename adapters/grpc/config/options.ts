@@ -221,8 +221,19 @@ const targetSchema: optionReaders.Schema<ChannelSettings & OfService> = {
  */
 export function readTargetOptions(context: string, options: GrpcTargetOptions): TargetSettings {
   const read = readOptions<ChannelSettings & OfService>(context, options, targetSchema);
-  const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency, ...channel } = read;
+  const { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency } = read;
   const ofService = { affinity, maxEjectionRatio, panicThreshold, discovery, measureLatency };
   const said = Object.entries(ofService).filter(([, value]) => value !== undefined);
-  return { ...channel, service: said.length === 0 ? undefined : Object.fromEntries(said) };
+  // Written out: of what is spread together V8 makes a class for each object.
+  return {
+    policy: read.policy,
+    keyHeader: read.keyHeader,
+    authority: read.authority,
+    connectTimeoutMs: read.connectTimeoutMs,
+    healthService: read.healthService,
+    oobReportingPeriodMs: read.oobReportingPeriodMs,
+    maxConnections: read.maxConnections,
+    streamsPerConnection: read.streamsPerConnection,
+    service: said.length === 0 ? undefined : Object.fromEntries(said),
+  };
 }

@@ -201,6 +201,10 @@ export interface ChannelServiceConfig {
   readonly serviceConfig: GrpcServiceConfig;
 }
 
+/** Where nothing is said: every channel keeps it. */
+export const NO_SERVICE_CONFIG: GrpcServiceConfig = Object.freeze({});
+const NOTHING_SAID: ChannelServiceConfig = { balancing: undefined, serviceConfig: NO_SERVICE_CONFIG };
+
 /**
  * Reads the JSON of the channel option. Of `loadBalancingConfig` the first entry whose name is
  * known counts, as gRPC says: `{ fairlead: options }`, or `{ policy: options }` for any policy of
@@ -213,7 +217,7 @@ export function readChannelServiceConfig(
   unknownFields: UnknownFields = 'refuse',
 ): ChannelServiceConfig {
   const name = 'grpc.service_config';
-  if (json === undefined) return { balancing: undefined, serviceConfig: {} };
+  if (json === undefined) return NOTHING_SAID;
   if (typeof json !== 'string') throw invalidOption(name, json, 'a string of JSON');
   let parsed: unknown;
   try {

@@ -64,7 +64,7 @@ export class Reachability {
   /** The connection is wanted, came, went or failed. */
   changed(leaf: ReachingLeaf): void {
     const leaves = this.#leaves.get(leaf.endpoint) ?? NO_LEAVES;
-    if (!leaves.includes(leaf)) this.#leaves.set(leaf.endpoint, [...leaves, leaf]);
+    if (!leaves.includes(leaf)) this.#leaves.set(leaf.endpoint, leaves.concat([leaf]));
     this.#look(leaf.endpoint);
     this.#lookForAny();
   }

@@ -175,7 +175,8 @@ describe('a call that forwards the metadata of another one', () => {
   const configurator = (): CallConfigurator => {
     const config = readServiceConfig({ methodConfig: [{ name: [{}], idempotent: true }] }, 'config');
     const { clock } = testMesh({});
-    return new CallConfigurator(new MethodConfigs([config]), undefined, new HedgeThrottle(clock), new CallGate(clock));
+    const throttles = { throttle: new HedgeThrottle(clock) };
+    return new CallConfigurator(new MethodConfigs([config]), undefined, throttles, new CallGate(clock));
   };
 
   it('does not send on what speaks of the other call', () => {
