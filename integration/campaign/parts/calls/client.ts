@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { consecutiveFailures, createMesh, type Endpoint, type Service } from 'fairlead';
+import {
+  type AffinityOptions,
+  consecutiveFailures,
+  createMesh,
+  type Endpoint,
+  type Service,
+  type SharedAffinityStore,
+} from 'fairlead';
 import { redisSessionStore } from 'fairlead/redis';
 import { fileResolver } from 'fairlead/sources';
 import { Redis } from 'ioredis';
@@ -13,6 +20,12 @@ import { NAME, PREFIX } from './world.js';
 /** Longer than an ejection and its probe take once all is well. */
 const WELL_WITHIN_MS = 25_000;
 
+/** Without a store, what says how one is asked is refused. */
+function affinityOf({ affinity }: CallsPlan, store: SharedAffinityStore | undefined): AffinityOptions {
+  const { ttlMs, capacity } = affinity;
+  return store === undefined ? { ttlMs, capacity: capacity! } : { ...affinity, store };
+}
+
 export const client: ClientPart = {
   async start(context: ClientContext): Promise<RunningClient> {
     const { history } = context;
@@ -23,7 +36,7 @@ export const client: ClientPart = {
     const mesh = createMesh({ resolver: fileResolver({ path: file, pollMs: 100 }) });
     const service = mesh.service(NAME, {
       policy: plan.policy,
-      ...(plan.sessions !== undefined && { affinity: { ...plan.affinity, ...(store && { store }) } }),
+      ...(plan.sessions !== undefined && { affinity: affinityOf(plan, store) }),
       ...(plan.maxEjectionRatio !== undefined && { maxEjectionRatio: plan.maxEjectionRatio }),
       health: [consecutiveFailures({ baseEjectionMs: plan.baseEjectionMs, maxEjectionMs: 5_000 })],
       resilience: { limits: { ...plan.limits, ratePerKey: plan.ratePerKey } },
