@@ -65,6 +65,11 @@ export class AlertState {
     return 'still';
   }
 
+  /** Whether anything was sent of it that is not over. */
+  get told(): boolean {
+    return this.#told;
+  }
+
   get firing(): boolean {
     return this.#raisedAtMs !== undefined;
   }

@@ -105,6 +105,9 @@ class LiveMonitor implements MeshMonitor {
   /** When a pause of the process was last seen to be over, or the monitor began. */
   #awakeSinceMs: number;
   #timer: Timer | undefined;
+  /** It was closed, or the mesh was: there is no further look, whoever asks for one. */
+  #over = false;
+  readonly #follows = new Set<() => void>();
 
   constructor(mesh: Mesh, options: MonitorOptions | undefined) {
     this.#mesh = mesh;
@@ -154,24 +157,31 @@ class LiveMonitor implements MeshMonitor {
   }
 
   follow(config: AlertsSource): () => void {
-    return config.follow('alerts', {
+    const stop = config.follow('alerts', {
       check: (said) => void overlayAlerts(this.#own, said),
       use: (said) => this.#use(overlayAlerts(this.#own, said)),
     });
+    this.#follows.add(stop);
+    return () => {
+      this.#follows.delete(stop);
+      stop();
+    };
   }
 
   #use(settings: AlertSettings): void {
     const { intervalMs } = this.#settings;
     this.#settings = settings;
     for (const state of this.#states.values()) state.patience = settings;
-    if (settings.intervalMs === intervalMs || this.#mesh.closing.aborted) return;
+    if (settings.intervalMs === intervalMs) return;
     this.#timer?.cancel();
     this.#lookLater();
   }
 
   close(): void {
     forgetAbort(this.#mesh.closing, this.#meshCloses);
-    this.#timer?.cancel();
+    this.#lookNoMore();
+    for (const stop of this.#follows) stop();
+    this.#follows.clear();
     this.#figures.close();
     this.#webhook?.close();
     this.#events.clear();
@@ -179,15 +189,21 @@ class LiveMonitor implements MeshMonitor {
 
   /** Services that end are no news, and nothing is over because its process ends. */
   readonly #meshCloses = (): void => {
-    this.#timer?.cancel();
+    this.#lookNoMore();
     this.#webhook?.end();
   };
+
+  #lookNoMore(): void {
+    this.#over = true;
+    this.#timer?.cancel();
+  }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
   #lookLater(): void {
+    if (this.#over) return;
     const { intervalMs } = this.#settings;
     this.#dueMs = this.#mesh.clock.now() + intervalMs;
     this.#timer = this.#mesh.clock.after(intervalMs, () => {
@@ -259,7 +275,7 @@ class LiveMonitor implements MeshMonitor {
       const alert = state.alert(false);
       if (seen.has(key)) return [];
       this.#states.delete(key);
-      return state.firing && !this.#silences.covers(alert) ? [{ what: 'cleared' as const, alert }] : [];
+      return state.firing && state.told && !this.#silences.covers(alert) ? [{ what: 'cleared' as const, alert }] : [];
     });
   }
 }
