@@ -204,7 +204,12 @@ export class Ejection implements Verdicts {
     this.#host.changed();
   }
 
-  /** Ends an ejection early, without a probe: the caller knows that the endpoint is well. */
+  /** It is known to be well: that ends no ejection by hand, whose time an operator said. */
+  recovered(endpoint: LiveEndpoint): void {
+    if (this.#running.get(endpoint)?.firm !== true || endpoint.standing === 'probing') this.release(endpoint);
+  }
+
+  /** Ends an ejection early, without a probe. */
   release(endpoint: LiveEndpoint): void {
     if (!this.#end(endpoint)) return;
     this.#history?.end(endpoint);
@@ -260,6 +265,8 @@ export class Ejection implements Verdicts {
     this.#terms?.clear();
     this.#kept?.clear();
     for (const { tracker } of this.#watches) this.#safely(() => tracker.close?.());
+    // A lease that ends later ejects none.
+    this.#watches = [];
   }
 
   #end(endpoint: LiveEndpoint): boolean {

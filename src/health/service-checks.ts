@@ -56,10 +56,13 @@ export class Checks {
   /**
    * Other checks from now on. An endpoint in use stays so until one of them says otherwise, and one
    * that failed a check of the same kind waits for the new one to pass. `follow` is to be called
-   * after it.
+   * after it. `members` are those that this client used until now.
    */
-  reconfigure(checks: readonly ActiveCheck[]): void {
+  reconfigure(checks: readonly ActiveCheck[], members: readonly LiveEndpoint[]): void {
     const before = this.#checks;
+    if (this.#watched === undefined && checks.length > 0 && !this.#closed) {
+      this.#watched = new Map(members.map((endpoint) => [endpoint, new Map()]));
+    }
     // A check that stays is the object that there is: what it says keeps its place.
     this.#checks = checks.map((check) => before.find((each) => isSameCheck(each, check)) ?? check);
     for (const [endpoint, watched] of this.#watched ?? []) {

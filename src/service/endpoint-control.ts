@@ -1,3 +1,4 @@
+import { whenAborted } from '../runtime/abort-audience.js';
 import type { Timer } from '../runtime/clock.js';
 import { FairleadError } from '../runtime/errors.js';
 import { invalidOption, number, readOptions, text } from '../runtime/options.js';
@@ -80,6 +81,7 @@ class LiveControl implements EndpointControl {
   constructor(service: LiveService) {
     this.#service = service;
     service.on('returned', ({ spec }) => this.#over(spec.id, 'eject'));
+    if (!service.closed) whenAborted(service.stopping, () => this.#end());
   }
 
   get holds(): readonly EndpointHold[] {
@@ -117,7 +119,7 @@ class LiveControl implements EndpointControl {
     const out = endpoint !== undefined && endpoint.standing !== 'in';
     const drained = members.hold(id, false);
     this.#forget(id);
-    if (out) members.reportRecovered(endpoint);
+    if (out) members.ejection.release(endpoint);
     return drained || out;
   }
 
@@ -134,6 +136,11 @@ class LiveControl implements EndpointControl {
 
   #over(id: string, how: EndpointHold['how']): void {
     if (this.#holds.get(id)?.hold.how === how) this.#forget(id);
+  }
+
+  /** The service closes. */
+  #end(): void {
+    for (const id of [...this.#holds.keys()]) this.#forget(id);
   }
 
   #forget(id: string): void {

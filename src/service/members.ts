@@ -157,7 +157,7 @@ export class Members implements FeedListener, AbsenceHost, PaceHost {
   /** The caller asked the endpoint and found it well. */
   reportRecovered(endpoint: Endpoint): void {
     const live = this.#membership.byId(endpoint.spec.id);
-    if (live === endpoint) this.ejection.release(live);
+    if (live === endpoint) this.ejection.recovered(live);
   }
 
   /** The caller asked the endpoint: reports how that ended. */
@@ -179,7 +179,7 @@ export class Members implements FeedListener, AbsenceHost, PaceHost {
     this.#options = options;
     this.#confines = options.aperture !== undefined;
     this.#reconfigureEjection();
-    this.#checks.reconfigure(options.checks);
+    this.#checks.reconfigure(options.checks, this.reach.members);
     this.reach.reconfigure(options);
   }
 
@@ -265,7 +265,7 @@ class Reactions implements EjectionHost, ChecksHost, ReachHost {
   }
 
   vouched(endpoint: LiveEndpoint): void {
-    this.#members.ejection.release(endpoint);
+    this.#members.ejection.recovered(endpoint);
   }
 }
 

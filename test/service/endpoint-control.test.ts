@@ -1,4 +1,4 @@
-import { endpointControl, Outcome } from 'fairlead';
+import { customCheck, endpointControl, Outcome } from 'fairlead';
 import { meshFigures } from 'fairlead/monitor';
 import { describe, expect, it } from 'vitest';
 import { prepareMesh } from '../../src/mesh.js';
@@ -116,7 +116,34 @@ describe('an endpoint that is ejected by hand', () => {
   });
 });
 
+describe('an endpoint that is ejected by hand and known to be well', () => {
+  it('stays out for its time, whatever its checks and the probes of an adapter say', async () => {
+    const { mesh, clock } = testMesh({ users: endpoints(3) });
+    const check = customCheck({ ask: () => Promise.resolve(), intervalMs: 1_000, clearsEjection: true });
+    const service = mesh.service('users', { policy: 'round_robin', checks: [check] });
+    const control = endpointControl(service);
+    const [e0, e1] = service.endpoints;
+    control.eject('e0', { forMs: 60_000 });
+    for (let i = 0; i < 5; i++) service.acquire({ prefer: 'e1' }).done(Outcome.ConnectFailure);
+    expect(e1!.state).toBe('ready');
+    await clock.advanceAsync(3_000);
+    service.reportRecovered(e0!);
+    expect([e0!.state, control.holds.length]).toEqual(['ejected', 1]);
+    await clock.advanceAsync(57_000);
+    service.reportRecovered(e0!);
+    expect(e0!.state).toBe('ready');
+  });
+});
+
 describe('what is done by hand', () => {
+  it('ends with its service, and leaves no timer behind', async () => {
+    const { mesh, clock, control } = start();
+    control.drain('e0');
+    control.eject('e1');
+    await mesh.close();
+    expect([control.holds, clock.pending]).toEqual([[], 0]);
+  });
+
   it('is refused for endpoints that there are not, for bad options, and for a closed service', async () => {
     const { mesh, service, control } = start();
     expect(() => control.drain('nobody')).toThrow(expect.objectContaining({ code: 'FAIRLEAD_NO_ENDPOINT' }));
