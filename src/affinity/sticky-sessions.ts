@@ -108,6 +108,11 @@ export class StickySessions {
     this.#inUse.follow(this.#options.ttlMs, this.#renew);
   }
 
+  /** There are no sessions any more: calls in progress hold none. */
+  end(): void {
+    this.#inUse.close();
+  }
+
   readonly #renew = (name: string): void => {
     this.#book.get(name);
     this.#local?.get(name);

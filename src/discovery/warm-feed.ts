@@ -20,6 +20,8 @@ export class WarmFeed implements FeedListener {
   #specs: readonly EndpointSpec[] | undefined;
   #error: Error | undefined;
   #heard: (() => void) | undefined;
+  /** It ended before it heard a list. */
+  #ended: ((error: Error) => void) | undefined;
   #listener: FeedListener | undefined;
 
   constructor(service: string, context: DiscoveryContext, outer?: AbortSignal) {
@@ -28,7 +30,10 @@ export class WarmFeed implements FeedListener {
     this.#outer = outer;
     this.feed = new DiscoveryFeed(context, this);
     if (outer === undefined) return;
-    this.#end = () => this.feed.stop();
+    this.#end = () => {
+      this.feed.stop();
+      this.#ended?.(this.#endedEarly());
+    };
     whenAborted(outer, this.#end);
   }
 
@@ -53,12 +58,14 @@ export class WarmFeed implements FeedListener {
     return this;
   }
 
-  /** Resolves once it heard a list; rejects where none came within `patienceMs`. */
+  /** Resolves once it heard a list; rejects where none came within `patienceMs`, or it ends. */
   async list(patienceMs: number): Promise<readonly EndpointSpec[]> {
     if (this.#specs !== undefined) return this.#specs;
-    const heard = new Promise<void>((resolve) => {
+    const heard = new Promise<void>((resolve, reject) => {
       this.#heard = resolve;
+      this.#ended = reject;
     });
+    if (this.#outer?.aborted) this.#ended?.(this.#endedEarly());
     await withTimeout(this.#context.clock, patienceMs, heard, () => this.#silent(patienceMs));
     return this.#specs!;
   }
@@ -77,6 +84,11 @@ export class WarmFeed implements FeedListener {
   close(): void {
     if (this.#outer !== undefined && this.#end !== undefined) forgetAbort(this.#outer, this.#end);
     this.feed.stop();
+  }
+
+  #endedEarly(): FairleadError {
+    const message = `Service '${this.#service}' closed before a list of its endpoints came.`;
+    return new FairleadError('FAIRLEAD_CLOSED', message, { service: this.#service });
   }
 
   #silent(patienceMs: number): FairleadError {

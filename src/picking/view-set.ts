@@ -9,6 +9,14 @@ const DEFAULT_DECAY_MS = 10_000;
 
 const NONE: readonly View[] = [];
 
+/** Pickers of another policy that are ready. */
+export interface PreparedPolicy {
+  /** They pick from now on. Throws nothing. */
+  adopt(timed: boolean): void;
+  /** Or they never will. */
+  abandon(): void;
+}
+
 /** Whose views they are. */
 export interface ViewsHost {
   readonly name: string;
@@ -83,10 +91,9 @@ export class Views {
 
   /**
    * Makes ready that the views which go by the service's policy go by another one. Throws what
-   * making its pickers throws, and where it contradicts the needs of the others. Returns what makes
-   * it so: that throws nothing.
+   * making its pickers throws, and where it contradicts the needs of the others.
    */
-  change(policy: Policy, probes: ProbeSource | undefined): (timed: boolean) => void {
+  change(policy: Policy, probes: ProbeSource | undefined): PreparedPolicy {
     const needs = (each: Policy): number | undefined =>
       each.needsLatency ? (each.decayMs ?? DEFAULT_DECAY_MS) : undefined;
     const views = this.#views.filter((view) => view.goesByService);
@@ -95,12 +102,17 @@ export class Views {
     if (wanted.some((each) => each !== wanted[0]))
       throw this.#conflict(policy, wanted[0]!, wanted.find((each) => each !== wanted[0])!);
     const prepared = views.map((view) => ({ view, pickers: view.prepare(policy, probes) }));
-    return (timed) => {
-      this.#wanted = timed;
-      this.#decayMs = wanted[0];
-      this.#decide();
-      for (const { view, pickers } of prepared) view.adopt(policy, pickers);
-      this.#findObservers();
+    return {
+      adopt: (timed) => {
+        this.#wanted = timed;
+        this.#decayMs = wanted[0];
+        this.#decide();
+        for (const { view, pickers } of prepared) view.adopt(policy, pickers);
+        this.#findObservers();
+      },
+      abandon: () => {
+        for (const { pickers } of prepared) pickers.close();
+      },
     };
   }
 

@@ -50,12 +50,21 @@ export async function prepareChange(
       : undefined;
   const sticky = changed('affinity') ? nextSticky(service, options) : undefined;
   const moves = resolver !== service.resolver || changed('discovery');
-  const feed = moves ? await warm(service, resolver, options, patienceMs) : undefined;
+  let feed: WarmFeed | undefined;
+  try {
+    if (moves) feed = await warm(service, resolver, options, patienceMs);
+  } catch (thrown) {
+    policy?.abandon();
+    throw thrown;
+  }
   const next: NextParts = { given, options, resolver, policy, sticky, feed };
   return {
     swap: () => service.swap(next),
     settle: () => service.settle(),
-    abandon: () => feed?.close(),
+    abandon: () => {
+      policy?.abandon();
+      feed?.close();
+    },
   };
 }
 

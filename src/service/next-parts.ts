@@ -2,6 +2,7 @@ import type { StickySessions } from '../affinity/sticky-sessions.js';
 import type { Resolver } from '../discovery/resolver.js';
 import type { WarmFeed } from '../discovery/warm-feed.js';
 import type { View } from '../picking/view.js';
+import type { PreparedPolicy } from '../picking/view-set.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
 import { isSame } from '../runtime/same.js';
@@ -14,7 +15,7 @@ export interface NextParts {
   readonly options: ServiceSettings;
   readonly resolver: Resolver;
   /** Turns to pickers of another policy. Undefined where the policy stays. */
-  readonly policy: ((timed: boolean) => void) | undefined;
+  readonly policy: PreparedPolicy | undefined;
   /** Undefined where the sessions stay as they are. */
   readonly sticky:
     | { readonly next: StickySessions | undefined; readonly rules?: NonNullable<ServiceSettings['affinity']> }

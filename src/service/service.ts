@@ -274,7 +274,7 @@ export class LiveService implements Service, ViewHost, MembersHost, ViewsHost {
     this.#signalsNeedLatency = needsLatency(options);
     const timed = wantsLatency(options);
     if (policy === undefined) this.views.want(timed);
-    else policy(timed);
+    else policy.adopt(timed);
     if (sticky !== undefined) this.sticky = succession(this.sticky, sticky.next);
     if (sticky?.rules !== undefined) this.sticky?.reconfigure(sticky.rules);
     if (feed === undefined) return;

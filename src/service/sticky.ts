@@ -45,6 +45,8 @@ export function succession(
   before: StickySessions | undefined,
   next: StickySessions | undefined,
 ): StickySessions | undefined {
-  if (before !== undefined && next !== before) next?.succeed(before);
+  if (before === undefined || next === before) return next;
+  if (next === undefined) before.end();
+  else next.succeed(before);
   return next;
 }

@@ -1,3 +1,4 @@
+import { definePolicy, Outcome, type Policy, type Resolver } from 'fairlead';
 import { createConfigStore } from 'fairlead/config';
 import { routeCalls, startCanary } from 'fairlead/routing';
 import { describe, expect, it } from 'vitest';
@@ -63,5 +64,88 @@ describe('a store that is closed', () => {
     await empty.config[Symbol.asyncDispose]();
     await expect(empty.config.ready()).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
     await expect(empty.config.apply({})).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+  });
+});
+
+describe('a mesh that closes while a document waits for a list of endpoints', () => {
+  it('waits no longer for it, and keeps nothing', async () => {
+    const signals: AbortSignal[] = [];
+    const silent: Resolver = { name: 'silent', watch: (_query, _sink, signal) => void signals.push(signal) };
+    const { mesh, clock } = testMesh({ users: endpoints(2) });
+    const config = createConfigStore(mesh, { compare: false, resolvers: { silent: () => silent } });
+    mesh.service('users');
+    const applying = config.apply({ resolver: 'silent' } as never);
+    const refused = expect(applying).rejects.toMatchObject({ code: 'FAIRLEAD_CLOSED' });
+    await clock.advanceAsync(1);
+    expect(signals).toHaveLength(1);
+    await mesh.close();
+    await refused;
+    expect([signals[0]!.aborted, clock.pending, config.current]).toEqual([true, 0, undefined]);
+  });
+});
+
+describe('pickers of a policy that are made ready for a document', () => {
+  it('are closed where that is only looked at, or refused', async () => {
+    let open = 0;
+    const counted = definePolicy(
+      'counted',
+      (): Policy => ({
+        name: 'counted',
+        needsLatency: false,
+        create() {
+          open++;
+          return {
+            update: () => undefined,
+            pick: () => {
+              throw new Error('not picked by');
+            },
+            close: () => void open--,
+          };
+        },
+      }),
+    );
+    const { mesh, clock } = testMesh({ users: endpoints(2) }, { policies: [counted] });
+    const config = createConfigStore(mesh, { compare: false });
+    mesh.service('users');
+    const services = { users: { policy: 'counted' } } as never;
+    expect((await config.plan({ services })).refused).toBeUndefined();
+    expect(open).toBe(0);
+    const refused = config.apply({ services, resolver: { static: { orders: ['127.0.0.1:1'] } } } as never);
+    const waited = expect(refused).rejects.toBeDefined();
+    await clock.advanceAsync(5_001);
+    await waited;
+    expect(open).toBe(0);
+    await config.apply({ services });
+    expect(open).toBe(1);
+    await config.apply({});
+    expect(open).toBe(0);
+  });
+});
+
+describe('a check that a document adds', () => {
+  it('leaves endpoints in use until it fails, also where there was none before and it is to pass first', async () => {
+    const { mesh, clock, config, resolver } = setUp();
+    const users = mesh.service('users');
+    const checks = [{ tcp: { initially: 'unhealthy' as const, intervalMs: 600_000 } }];
+    await config.apply({ services: { users: { checks } } });
+    expect(users.rotation).toHaveLength(2);
+    resolver.update('users', endpoints(3));
+    expect(users.rotation.map(({ spec }) => spec.id)).toEqual(['e0', 'e1']);
+    await mesh.close();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('sessions that a document ends', () => {
+  it('leave no timer behind, also where their calls are in progress', async () => {
+    const { mesh, clock, config } = setUp();
+    const users = mesh.service('users');
+    await config.apply({ services: { users: { affinity: true } } });
+    const lease = users.acquire({ key: 'ada' });
+    await config.apply({ services: { users: {} } });
+    lease.done(Outcome.Success);
+    users.acquire({ key: 'ada' }).done(Outcome.Success);
+    await mesh.close();
+    expect(clock.pending).toBe(0);
   });
 });

@@ -94,15 +94,15 @@ describe('the views of one service', () => {
     const own = fakeView(policy('turns'));
     const subset = fakeView(policy('own'), { goesByService: false });
     for (const { view } of [own, subset]) views.add(view);
-    const adopt = views.change(policy('latency', 300), undefined);
+    const { adopt } = views.change(policy('latency', 300), undefined);
     expect([views.timed, own.asked]).toEqual([false, []]);
     adopt(false);
     expect([views.timed, views.decayMs]).toEqual([true, 300]);
     expect(own.asked).toEqual([['latency', 'pickers of latency']]);
     expect(subset.asked).toEqual([]);
-    views.change(policy('turns'), undefined)(false);
+    views.change(policy('turns'), undefined).adopt(false);
     expect([views.timed, views.decayMs]).toEqual([false, 10_000]);
-    views.change(policy('turns'), undefined)(true);
+    views.change(policy('turns'), undefined).adopt(true);
     expect(views.timed).toBe(true);
   });
 
@@ -116,7 +116,7 @@ describe('the views of one service', () => {
     );
     // What goes by the service does not hold it to what it was.
     views.add(fakeView(policy('turns'), { goesByService: false }).view);
-    views.change(policy('next', 500), undefined)(false);
+    views.change(policy('next', 500), undefined).adopt(false);
     expect(views.decayMs).toBe(500);
   });
 
@@ -132,7 +132,7 @@ describe('the views of one service', () => {
     const end = () => views.observe({} as LiveEndpoint, Outcome.Success, 1, 2);
     end();
     expect([deaf.asked, observing.asked, gone.asked]).toEqual([[], ['observe'], []]);
-    views.change(policy('turns'), undefined)(false);
+    views.change(policy('turns'), undefined).adopt(false);
     end();
     expect(observing.asked).toEqual(['observe', ['turns', 'pickers of turns']]);
   });
