@@ -108,6 +108,7 @@ class LiveGateway implements Gateway, PassageHost {
   /** The program's, where no document says others. */
   #own: readonly RouteSettings[];
   #configured = false;
+  readonly #follows = new Set<() => void>();
   readonly #headers: HeaderContext;
   readonly #accessLog: AccessLog | undefined;
   readonly #unregister: () => void;
@@ -218,10 +219,13 @@ class LiveGateway implements Gateway, PassageHost {
         this.#routes.set(read(said));
       },
     });
-    return () => {
+    const unfollow = (): void => {
       stop();
+      this.#follows.delete(unfollow);
       this.#configured = false;
     };
+    this.#follows.add(unfollow);
+    return unfollow;
   }
 
   close({ deadlineMs = DEFAULT_CLOSE_DEADLINE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {
@@ -251,7 +255,9 @@ class LiveGateway implements Gateway, PassageHost {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#unregister();
+    for (const unfollow of this.#follows) unfollow();
     await this.#server.close(deadlineMs, this.#tunnels);
+    this.#routes.close();
     this.#backs.destroy();
     await this.#upstreams.destroy();
   }

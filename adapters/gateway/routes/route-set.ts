@@ -26,6 +26,7 @@ export class RouteSet {
   #limits = new Map<string, RouteLimit>();
   #table: RouteTable<LiveRoute> = new RouteTable<LiveRoute>([]);
   #routes: readonly LiveRoute[] = [];
+  #closed = false;
 
   constructor(context: RouteContext) {
     this.#context = context;
@@ -62,6 +63,7 @@ export class RouteSet {
   /** All of them or none. */
   set(routes: readonly RouteSettings[]): void {
     this.check(routes);
+    if (this.#closed) return;
     const limits = new Map<string, RouteLimit>();
     const live = routes.map((settings) => this.#liven(settings, limits));
     const before = this.#routes;
@@ -71,6 +73,13 @@ export class RouteSet {
     for (const route of before) this.#retire(route);
     const names = new Set(routes.map(({ name }) => name));
     for (const name of this.#figures.keys()) if (!names.has(name)) this.#figures.delete(name);
+  }
+
+  /** No request follows: what the routes had of their services is given back. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const route of this.#routes) this.#retire(route);
   }
 
   began(route: LiveRoute): void {
