@@ -1,3 +1,4 @@
+import { toError } from './errors.js';
 import { invalidOption } from './options.js';
 
 type EventMap<Events> = { readonly [K in keyof Events]: readonly unknown[] };
@@ -92,7 +93,8 @@ function runSafely(listener: Listener, follower: object, args: readonly unknown[
 }
 
 function warn(name: string, thrown: unknown): void {
-  const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  const { stack, message } = toError(thrown);
+  const reason = thrown instanceof Error ? (stack ?? message) : message;
   process.emitWarning(`A listener of '${name}' threw: ${reason}`, {
     type: 'FairleadWarning',
     code: 'FAIRLEAD_LISTENER',

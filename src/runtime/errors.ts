@@ -167,5 +167,10 @@ export function printable(text: string): string {
 
 /** The thrown thing as an Error: callers may throw anything at all. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  try {
+    return thrown instanceof Error ? thrown : new Error(String(thrown));
+  } catch {
+    // An object without a prototype, or one whose toString throws.
+    return new Error('What was thrown cannot be shown.');
+  }
 }

@@ -33,6 +33,19 @@ describe('events', () => {
     expect(String((await warning)[0])).toContain('late bug');
   });
 
+  it('survive a listener that throws what cannot be shown', async () => {
+    const emitter = new SafeEmitter<Events>(NAMES);
+    const heard: number[] = [];
+    emitter.on('tick', () => {
+      throw Object.create(null);
+    });
+    emitter.on('tick', (count) => heard.push(count));
+    const warning = once(process, 'warning');
+    emitter.emit('tick', 7);
+    expect(heard).toEqual([7]);
+    expect(String((await warning)[0])).toContain('cannot be shown');
+  });
+
   it("do not crash the process when nobody hears an 'error'", () => {
     expect(() => new SafeEmitter<Events>(NAMES).emit('error', new Error('unheard'))).not.toThrow();
   });
