@@ -52,8 +52,8 @@ export interface CallOptions {
   /** `false`: no repeats. Options: over those of the service. Default: the service's. */
   readonly retry?: boolean | RetryOverrides | undefined;
   /**
-   * `false`: no hedging. Options: over those of the service, which must hedge. Default: the
-   * service's.
+   * `false`: no hedging. Options: over those of the service; where that says `false`, there is none
+   * all the same. Default: the service's.
    */
   readonly hedge?: boolean | HedgeOverrides | undefined;
   /** Judges what `run` throws. Default: the service's `classify`. */

@@ -1,4 +1,3 @@
-import { FairleadError } from '../runtime/errors.js';
 import {
   described,
   fields,
@@ -90,19 +89,19 @@ export const implicitHedge: ServiceHedgeSettings = {
 };
 
 /**
- * One call's own options over those of the service; without those there is no budget to hedge from.
+ * One call's own options over those of the service. One that says `false` switched it off, for its
+ * calls too: an operator's document must not fail what the program asks for.
  */
-export function overrideHedge(value: unknown, name: string, base: HedgeSettings | undefined): HedgeSettings {
+export function overrideHedge(
+  value: unknown,
+  name: string,
+  base: HedgeSettings | undefined,
+): HedgeSettings | undefined {
   const read = readOptions<{ afterMs: number | undefined; maxAttempts: number | undefined }>(name, value, {
     afterMs: delay,
     maxAttempts: optional(integer(2, 2, 10)),
   });
-  if (base === undefined || base.implicit) {
-    throw new FairleadError(
-      'FAIRLEAD_INVALID_OPTION',
-      `${name} is given, but its service does not hedge: give the service the option resilience.hedge.`,
-    );
-  }
+  if (base === undefined) return undefined;
   return {
     afterMs: read.afterMs ?? base.afterMs,
     percentile: read.afterMs === undefined ? base.percentile : undefined,

@@ -47,9 +47,9 @@ describe('the options of a call', () => {
     expect(read({ hedge: true }, { hedge }).hedge).toMatchObject({ afterMs: 50, maxAttempts: 2 });
     expect(read({ hedge: { maxAttempts: 4 } }, { hedge }).hedge).toMatchObject({ afterMs: 50, maxAttempts: 4 });
     expect(read({ hedge: false }, { hedge }).hedge).toBeUndefined();
-    expect(() => read({ hedge: true }, { hedge: false })).toThrow(
-      /call\.hedge is given, but its service does not hedge/,
-    );
+    expect(read({ hedge: { maxAttempts: 4 } }).hedge).toEqual({ afterMs: 500, maxAttempts: 4, percentile: undefined });
+    expect(read({ hedge: true }, { hedge: false }).hedge).toBeUndefined();
+    expect(() => read({ hedge: { afterMs: -1 } }, { hedge: false })).toThrow(/call\.hedge\.afterMs is -1/);
   });
 
   it('take labels as an object, of its own properties alone, or as a function', () => {

@@ -25,12 +25,10 @@ describe('options of hedging', () => {
     expect(overrideHedge({}, 'hedge', fixed)).toMatchObject({ afterMs: 70, percentile: undefined, maxAttempts: 2 });
   });
 
-  it.each([undefined, implicitHedge])('of a call are refused where its service does not hedge', (base) => {
-    expect(() => overrideHedge({ afterMs: 5 }, 'call.hedge', base)).toThrow(
-      expect.objectContaining({
-        code: 'FAIRLEAD_INVALID_OPTION',
-        message: expect.stringMatching(/^call\.hedge is given, but its service does not hedge/),
-      }),
-    );
+  it('of a call are none where its service says that there is none, and hold where it says nothing', () => {
+    expect(overrideHedge({ afterMs: 5 }, 'call.hedge', undefined)).toBeUndefined();
+    expect(overrideHedge({ afterMs: 5 }, 'call.hedge', implicitHedge)).toEqual({
+      ...{ afterMs: 5, percentile: undefined, maxAttempts: 3 },
+    });
   });
 });
