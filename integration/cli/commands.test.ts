@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { consecutiveFailures, createMesh, type Mesh, Outcome, staticResolver } from 'fairlead';
 import { createAdmin } from 'fairlead/admin';
 import { createGateway } from 'fairlead/gateway';
@@ -216,6 +219,34 @@ describe('what looks into a process', () => {
   it('says where nothing answers, by exit code 3', async () => {
     const { code, out } = await piped(['top', '--admin', 'http://127.0.0.1:1']);
     expect([code, out.includes('does not answer')]).toEqual([3, true]);
+  });
+
+  it('says of a process that is closing, or ends in the midst of an answer, that it is gone: exit code 3', async () => {
+    const other = createMesh({ resolver: staticResolver({ users: ['10.0.0.1:1'] }) });
+    const admin = createAdmin(other);
+    const server = createServer((request, response) => {
+      if (request.url?.startsWith('/ends/') !== true) return admin.handler(request, response);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('event: state\ndata: {}');
+      setTimeout(() => response.destroy(), 20);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await other.close();
+    const ran = [
+      await piped(['top', '--admin', at]),
+      await piped(['top', '--once', '--admin', at]),
+      await piped(['top', '--admin', `${at}/ends`]),
+      await piped(['watch', 'users', '--once', '--admin', `${at}/ends`]),
+    ];
+    server.close();
+    expect(ran.map(({ code }) => code)).toEqual([3, 3, 3, 3]);
+    expect(ran.map(({ out }) => out.replaceAll(at, 'X').replace('fairlead ', ''))).toEqual([
+      'X is closed.\n',
+      'X is closed.\n',
+      'X/ends ended.\n',
+      'X/ends ended in the midst of its answer.\n',
+    ]);
   });
 });
 
