@@ -77,9 +77,11 @@ export class AttemptRace<T> {
 
   #armHedge(afterMs: number): void {
     this.#hedgeTimer = this.#host.clock.awaited(afterMs, () => {
+      const before = this.#started;
       this.#hedge();
       const { hedge } = this.#plan;
-      if (this.#racers.length > 0 && hedge !== undefined && this.#started < hedge.maxAttempts) this.#armHedge(afterMs);
+      if (this.#racers.length === 0 || hedge === undefined || this.#started >= hedge.maxAttempts) return;
+      this.#armHedge(this.#started > before ? afterMs : Math.max(afterMs, AGAIN_MS));
     });
   }
 
@@ -229,6 +231,9 @@ export class AttemptRace<T> {
 }
 
 const OVERTAKEN_BY_FAR = 4;
+
+/** A hedge that found no endpoint, or no budget, is tried again no sooner. */
+const AGAIN_MS = 10;
 
 /** What throws at once rejects. */
 function invoke<T>(run: Run<T>, lease: Lease, signal: AbortSignal): Promise<T> {
