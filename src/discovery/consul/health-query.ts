@@ -124,11 +124,39 @@ export const querySchema: { readonly [Key in keyof ConsulQueryOptions]-?: Reader
   addressTag: text(undefined),
 };
 
+/** A query but for its service, and what its key says of it. */
+type QueryRest = Omit<HealthQuery, 'service' | 'key'> & { readonly text: string };
+
+/** Of services that have no parameters of their own: the same for all of one resolver. */
+const plain = new WeakMap<object, QueryRest>();
+
 /**
  * The query of one service: its own parameters over the resolver's. Throws FAIRLEAD_INVALID_OPTION.
  */
 export function readQuery(service: string, params: unknown, defaults: Optional<ConsulQueryOptions>): HealthQuery {
-  const own = readOptions<Optional<ConsulQueryOptions>>(`service '${service}'.discovery`, params, querySchema as never);
+  if (!isEmpty(params)) {
+    const context = `service '${service}'.discovery`;
+    const own = readOptions<Optional<ConsulQueryOptions>>(context, params, querySchema as never);
+    return queryOf(own.name ?? defaults.name ?? service, restOf(own, defaults));
+  }
+  let rest = plain.get(defaults);
+  if (rest === undefined) {
+    rest = restOf({}, defaults);
+    plain.set(defaults, rest);
+  }
+  return queryOf(defaults.name ?? service, rest);
+}
+
+function queryOf(service: string, { url, consistency, entries, limit, text }: QueryRest): HealthQuery {
+  return { service, url, consistency, entries, limit, key: JSON.stringify(service) + text };
+}
+
+/** A plain object with nothing in it. */
+function isEmpty(params: unknown): boolean {
+  return isRecord(params) && Object.getPrototypeOf(params) === Object.prototype && Reflect.ownKeys(params).length === 0;
+}
+
+function restOf(own: Partial<Optional<ConsulQueryOptions>>, defaults: Optional<ConsulQueryOptions>): QueryRest {
   const asked = <Key extends keyof ConsulQueryOptions>(key: Key): Optional<ConsulQueryOptions>[Key] =>
     own[key] ?? defaults[key];
   const nodeMeta = Object.entries(asked('nodeMeta') ?? {}).map(([key, value]) => `${key}:${value}`);
@@ -145,14 +173,13 @@ export function readQuery(service: string, params: unknown, defaults: Optional<C
     // registered.
     near: asked('near'),
   });
-  const query = {
-    service: asked('name') ?? service,
+  const rest = {
     url,
     consistency: asked('consistency') ?? 'stale',
     entries: { passingOnly, zoneKey: asked('zoneKey') ?? 'zone', addressTag: asked('addressTag') },
     limit: asked('limit') ?? Number.POSITIVE_INFINITY,
   };
-  return { ...query, key: JSON.stringify(query) };
+  return { ...rest, text: JSON.stringify(rest) };
 }
 
 function withoutUndefined(

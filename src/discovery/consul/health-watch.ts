@@ -154,11 +154,7 @@ export class HealthWatch {
       name: 'health.service',
       path: '/health/service/{service}',
       params: { service: this.#query.service },
-      query: {
-        ...this.#query.url,
-        ...this.#consistency(),
-        ...(blocking ? { index: String(this.#index), wait: `${waitMs}ms` } : {}),
-      },
+      query: this.#urlQuery(blocking ? waitMs : undefined),
       // The server adds up to a sixteenth to what it is asked to wait.
       timeoutMs: options.requestTimeoutMs + (blocking ? Math.ceil((waitMs * 17) / 16) : 0),
       bodyTimeoutMs: options.requestTimeoutMs,
@@ -192,11 +188,24 @@ export class HealthWatch {
     return Math.ceil(this.#guard.recheckMs || this.#context.options.waitMs);
   }
 
-  #consistency(): Readonly<Record<string, string>> {
+  /** `waitMs` is undefined where the query is not to block. */
+  #urlQuery(waitMs: number | undefined): HealthQuery['url'] {
+    const query: Record<string, string | readonly string[]> = { ...this.#query.url };
+    const consistency = this.#consistency();
+    if (consistency !== undefined) query[consistency] = '1';
+    if (waitMs !== undefined) {
+      query.index = String(this.#index);
+      query.wait = `${waitMs}ms`;
+    }
+    return query;
+  }
+
+  /** Its parameter of the URL; undefined for the default of Consul. */
+  #consistency(): string | undefined {
     const { consistency } = this.#query;
-    if (consistency === 'consistent') return { consistent: '1' };
-    if (consistency === 'default' || this.#askLeader || this.#guard.recheckMs > 0) return {};
-    return { [consistency]: '1' };
+    if (consistency === 'consistent') return 'consistent';
+    if (consistency === 'default' || this.#askLeader || this.#guard.recheckMs > 0) return undefined;
+    return consistency;
   }
 
   #adopt(head: AnswerHead, commit: () => readonly EndpointSpec[]): number {

@@ -70,6 +70,8 @@ export class PackageTransport implements ConsulTransport {
       if (response.status === 403) this.#connection.token?.refresh();
       return response.text === '' ? response : { ...response, text: this.#redact(response.text) };
     } catch (thrown) {
+      // Who gave it up knows why: of a hundred watches that end each would make an error.
+      if (request.signal.aborted) throw toError(request.signal.reason);
       const error = this.#describe(request, exchange, thrown);
       if (error instanceof UnansweredError) this.#renewTls();
       throw error;
