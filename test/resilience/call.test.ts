@@ -359,7 +359,6 @@ describe('options of a call', () => {
   it.each([
     [{ retry: { maxAttempts: 0 } }, /call\.retry\.maxAttempts is 0/],
     [{ retry: { budget: {} } }, /call\.retry\.budget is not an option/],
-    [{ hedge: { afterMs: 5 } }, /give the service the option resilience\.hedge/],
     [{ idempotent: 'yes' }, /call\.idempotent is "yes"/],
     [{ idempotant: true }, /call\.idempotant is not an option/],
     [{ clientKey: 5 }, /call\.clientKey is 5/],
