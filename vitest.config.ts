@@ -17,6 +17,7 @@ const alone = [
   'integration/demo.test.ts',
   'integration/grpc/faults.test.ts',
   'integration/mysql/faults.test.ts',
+  'integration/prometheus/server.test.ts',
   'integration/resilience/*.test.ts',
 ];
 
