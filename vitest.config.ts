@@ -17,7 +17,6 @@ const alone = [
   'integration/demo.test.ts',
   'integration/grpc/faults.test.ts',
   'integration/mysql/faults.test.ts',
-  'integration/prometheus/server.test.ts',
   'integration/resilience/*.test.ts',
 ];
 
