@@ -106,11 +106,11 @@ const builtIn =
 
 function fairleadClient(policy: string, addresses: World): Client {
   registerGrpc(createMesh({ resolver: staticResolver({ users: addresses }) }));
-  return new Client(`fairlead:///users?policy=${policy}`, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
+  return fairleadChannel('users', policy);
 }
 
-const fairleadChannel = (service: string, options: ChannelOptions = {}): Client =>
-  new Client(`fairlead:///${service}?policy=round_robin`, credentials.createInsecure(), {
+const fairleadChannel = (service: string, policy = 'round_robin', options: ChannelOptions = {}): Client =>
+  new Client(`fairlead:///${service}?policy=${policy}`, credentials.createInsecure(), {
     ...options,
     'grpc.enable_channelz': 0,
   });
@@ -123,9 +123,7 @@ const fairlead =
       ...(sticky && { services: { users: { affinity: true } } }),
     });
     registerGrpc(mesh);
-    const target = `fairlead:///users?policy=${policy}`;
-    const client = new Client(target, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
-    return calling(client, concurrency, sticky ? withKey : noKey);
+    return calling(fairleadChannel('users', policy), concurrency, sticky ? withKey : noKey);
   };
 
 const unary = (concurrency: number, operations: number): Case<World> => ({
@@ -176,7 +174,7 @@ const ownChannels: Case<World> = {
     'fairlead round_robin': (addresses) => {
       const services = Array.from({ length: MOST_CHANNELS }, (_, i) => [`s${i}`, addresses] as const);
       registerGrpc(createMesh({ resolver: staticResolver(Object.fromEntries(services)) }));
-      return connecting((i) => fairleadChannel(`s${i}`, OWN_CONNECTIONS));
+      return connecting((i) => fairleadChannel(`s${i}`, 'round_robin', OWN_CONNECTIONS));
     },
   },
   targets: { 'fairlead round_robin': 1.1 },
