@@ -47,8 +47,7 @@ const doors: RolldownOptions = defineConfig({
     // `fairlead`.
     codeSplitting: {
       groups: [
-        { name: 'runtime', test: /\/src\/runtime\//, priority: 3 },
-        { name: 'hashing', test: /\/src\/hashing\/(?!index\.ts)/, priority: 2 },
+        { name: 'base', test: /\/src\/(?:runtime|hashing)\/(?!index\.ts)/, priority: 3 },
         {
           name: 'core',
           test: /\/src\/(?!index\.ts|adapter\.ts|testing\/|discovery\/(?:consul|etcd|dns|sources)\/|routing\/|config\/|monitor\/|[a-z]+\/index\.ts)/,

@@ -21,11 +21,14 @@ interface SourceMapText {
 /**
  * Breaks the long lines of minified JavaScript, and moves what its source map says. Of an error
  * that nothing catches Node prints the line that threw it: 200 kB, where a file is one line.
+ *
+ * Characters beyond Latin-1 become escapes: with one of them V8 keeps, and reads, two bytes for each
+ * character of the file.
  */
 export function breakLines<T extends SourceMapText>(code: string, map: T): { readonly code: string; readonly map: T } {
   const breaks = breaksOf(code);
   const lines: string[] = [];
-  for (const [at, start] of [0, ...breaks].entries()) lines.push(code.slice(start, breaks[at]));
+  for (const [at, start] of [0, ...breaks].entries()) lines.push(escaped(code.slice(start, breaks[at])));
   return { code: lines.join('\n'), map: { ...map, mappings: moved(map.mappings, code, breaks) } };
 }
 
@@ -77,7 +80,14 @@ function breaksOf(code: string): readonly number[] {
   return breaks;
 }
 
-/** The mappings of the same code with a line break before each of `breaks`. */
+/** Minified code has them in texts and patterns, where an escape means the same. */
+function escaped(code: string): string {
+  return code.replace(/[^\0-\xff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/**
+ * The mappings of the same code with a line break before each of `breaks`, and with its escapes.
+ */
 function moved(mappings: string, code: string, breaks: readonly number[]): string {
   const lines: string[] = [];
   let next = 0;
@@ -100,7 +110,7 @@ function moved(mappings: string, code: string, breaks: readonly number[]): strin
       const [step, rest] = firstOf(segment);
       column += step;
       breakBefore(lineAt + column);
-      const now = lineAt + column - from;
+      const now = escaped(code.slice(from, lineAt + column)).length;
       parts.push(encoded(now - lastColumn) + rest);
       lastColumn = now;
     }

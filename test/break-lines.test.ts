@@ -47,6 +47,18 @@ function mapOf(text: string): { version: 3; names: string[]; sources: string[]; 
 }
 
 describe('the lines of what is published', () => {
+  it('have escapes for what is beyond Latin-1, and the map moves along', async () => {
+    const text = 'const a=`é…€`,b="\u{1f600}",c=/[…]/u;export{a,b,c};';
+    const { code: escaped, map } = breakLines(text, mapOf(text));
+    expect(escaped).toMatch(/^[\0-\xff]*$/);
+    const module = await import(`data:text/javascript,${encodeURIComponent(escaped)}`);
+    expect(module).toMatchObject({ a: 'é…€', b: '\u{1f600}', c: /[…]/u });
+    expect(module.c.test('…')).toBe(true);
+    const at = (code: string): number => code.indexOf('export');
+    const found = new SourceMap(map as never).findEntry(0, at(escaped));
+    expect(found).toMatchObject({ originalLine: 0, originalColumn: at(text) });
+  });
+
   it('are short, so that the line which threw says something', () => {
     for (const text of [code, flat]) {
       expect(longest(text)).toBeGreaterThan(1_000);

@@ -1,5 +1,4 @@
-import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { lazyFs, lazyFsPromises } from './lazy-modules.js';
 import { systemRandom } from './random.js';
 
 /**
@@ -9,6 +8,7 @@ import { systemRandom } from './random.js';
  * Rejects with what the system says, and leaves nothing beside it.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
+  const { open, rename, rm } = lazyFsPromises();
   const beside = nameBeside(path);
   try {
     const file = await open(beside, 'wx', 0o600);
@@ -28,6 +28,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** The same at once, for the end of the process. Throws. */
 export function replaceFileSync(path: string, text: string): void {
+  const { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeFileSync } = lazyFs();
   const beside = nameBeside(path);
   try {
     const file = openSync(beside, 'wx', 0o600);

@@ -9,12 +9,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
  * loaded.
  */
 const PROBE = `
-import { createRequire, register } from 'node:module';
-import { MessageChannel } from 'node:worker_threads';
 const [target, listing] = process.argv.slice(2);
 const before = new Set(process.moduleLoadList);
 const loaded = [];
 if (listing) {
+  const { register } = process.getBuiltinModule('node:module');
+  const { MessageChannel } = process.getBuiltinModule('node:worker_threads');
   const { port1, port2 } = new MessageChannel();
   const hooks = 'let port; export const initialize = (data) => { port = data.port; };' +
     'export const load = (url, context, next) => { port.postMessage(url); return next(url, context); };';
@@ -25,6 +25,7 @@ await import(target);
 const { user, system } = process.cpuUsage();
 const builtins = process.moduleLoadList.filter((name) => !before.has(name)).map((name) => name.replace('NativeModule ', ''));
 if (listing) await new Promise((resolve) => setTimeout(resolve, 50));
+const { createRequire } = process.getBuiltinModule('node:module');
 const required = Object.keys(createRequire(import.meta.url).cache).map((path) => 'file://' + path);
 console.log(JSON.stringify({ cpuMs: (user + system) / 1000, builtins, files: [...new Set([...loaded, ...required])].filter((url) => url.startsWith('file:')) }));
 `;

@@ -3,9 +3,8 @@
  * some of what a pool needs is documented behaviour without a type. Keeping it here keeps it out of
  * everywhere else.
  */
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
-import * as promises from 'mysql2/promise';
 import { judgeAfter, optionReaders } from '../../../src/adapter.js';
 import { type Clock, FairleadError } from '../../../src/index.js';
 
@@ -37,11 +36,25 @@ export interface PreparedStatement {
   close(): unknown;
 }
 
-/** mysql2's promise wrappers, exported without types. */
-export const promiseWrappers: {
-  readonly PromisePool: new (pool: unknown, promise?: unknown) => object;
-  readonly PromisePoolConnection: new (connection: unknown, promise?: unknown) => object;
-} = promises as never;
+type PromiseWrapper = new (wrapped: unknown, promise?: unknown) => object;
+
+interface HasPromiseApi {
+  readonly prototype: { promise(this: EventEmitter): object };
+}
+
+/**
+ * mysql2's promise wrappers, exported without types by `mysql2/promise`. Asked of its callback API,
+ * which loads them only when they are used: ten files.
+ */
+export function promiseWrappers(): {
+  readonly PromisePool: PromiseWrapper;
+  readonly PromisePoolConnection: PromiseWrapper;
+} {
+  const { Pool, PoolConnection } = mysql as unknown as Record<'Pool' | 'PoolConnection', HasPromiseApi>;
+  const wrapperOf = ({ prototype }: HasPromiseApi) =>
+    prototype.promise.call(new EventEmitter()).constructor as PromiseWrapper;
+  return { PromisePool: wrapperOf(Pool), PromisePoolConnection: wrapperOf(PoolConnection) };
+}
 
 /** What arrived, between `offset` and `end`; mysql2 uses the object again for the next packet. */
 export interface DriverPacket {
