@@ -61,7 +61,8 @@ const POLL_MS = 1_000;
  *    bucket's steady rate.
  * 3. Failures are retried for ever, after a backoff with full jitter whose cap is below a second:
  *    that of the agent where it gave no answer, the watch's own where the answer was no.
- * 4. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
+ * 4. A first list goes before what those that have theirs ask next.
+ * 5. An answer is adopted as a whole or not at all, and departures only as the shrink guard allows.
  */
 export class HealthWatch {
   readonly audience: WatchAudience;
@@ -72,6 +73,8 @@ export class HealthWatch {
   readonly #bucket: TokenBucket;
   readonly #backoff: Backoff;
   readonly #stop = new AbortController();
+  /** Whether it has a list, and whether it asked for changes of it. */
+  #stage: 'new' | 'listed' | 'watching' = 'new';
   #index = 0n;
   #listed: readonly EndpointSpec[] = [];
   /** The last stale answer was too old: ask the leader once. */
@@ -125,15 +128,20 @@ export class HealthWatch {
 
   /** One query and what follows from it. The milliseconds to wait before the next. */
   async #turn(wasAway: boolean, goneAway: () => boolean): Promise<number | typeof AGAIN> {
-    const { slots, random } = this.#context;
+    const { slots, random, clock } = this.#context;
+    const { signal } = this.#stop;
     if (wasAway) {
       this.#index = 0n;
       this.#guard.trouble();
     }
+    if (this.#stage === 'listed' && this.#index > 0n) {
+      this.#stage = 'watching';
+      await slots.afterFirstLists(clock, signal);
+    }
     let release = this.#index > 0n ? slots.tryBlock() : undefined;
     const blocking = release !== undefined;
     if (!blocking && this.#index > 0n) await this.#pause(POLL_MS * (1 + random.float()));
-    release ??= await slots.read(this.#stop.signal);
+    release ??= await (this.#stage === 'new' ? slots.readFirst(signal) : slots.read(signal));
     try {
       if (this.#stop.signal.aborted) return 0;
       if (goneAway()) return AGAIN;
@@ -220,6 +228,7 @@ export class HealthWatch {
     if (regressed || head.doubtful) this.#guard.trouble();
     this.#index = regressed ? 0n : head.index;
     this.#tell(commit(), head);
+    if (this.#stage === 'new') this.#stage = 'listed';
     if (head.index > 0n) {
       this.#backoff.reset();
       return 0;
