@@ -1,5 +1,5 @@
 import { checkMesh } from '../../src/adapter.js';
-import { type Clock, FairleadError, type Mesh, type Service } from '../../src/index.js';
+import { FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { monitorAll } from './commands/monitor.js';
 import { noShards } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
@@ -89,7 +89,6 @@ export class ShardedRedis extends Redis {
     this.#given = options;
     this.#own = own;
     this.#service = mesh.service(own.service);
-    const clock: Clock = mesh.clock;
     const host = this.#createHost(mesh);
     this.#policy = onFailure(host);
     this.#handover =
@@ -104,7 +103,7 @@ export class ShardedRedis extends Redis {
     this.#topology = new Topology(
       {
         service: this.#service,
-        clock,
+        clock: mesh.clock,
         own,
         driver: this.options,
         watch: this.#policy,
@@ -114,6 +113,7 @@ export class ShardedRedis extends Redis {
         keepsUnsent: !this.#policy.standsIn,
         shardChanged: (shard) => this.#shardChanged(shard),
         shardError: (_, error) => this.#heard('error', error),
+        failed: (error) => this.#heard('error', error),
       },
       own,
     );
@@ -121,7 +121,7 @@ export class ShardedRedis extends Redis {
       own,
       service: this.#service,
       options: this.options,
-      clock,
+      clock: mesh.clock,
       currentSet: () => this.#set,
       remember: (command, name) => this.#remembered.take(command, name),
       isReady: () => this.status === 'ready',

@@ -13,7 +13,7 @@ import { type WorkMeter, workMeter } from '../support/work.js';
 const MS = 15_000_000;
 /** No turn may take longer. */
 const LONGEST_MS = 20;
-/** Without a table of its own a policy takes 2 to 3. */
+/** All but `maglev`, whose table is filled at once, take 2 to 4. */
 const PLAIN_MS = 6;
 
 const COUNT = 5_000;
@@ -28,7 +28,6 @@ const endpoint = (i: number, weight = 1 + (i % 7)): EndpointInput => ({
 const list = (from: number): EndpointInput[] => Array.from({ length: COUNT }, (_, i) => endpoint(from + i));
 const silent: ProbeSource = { probe: (_endpoint, reply) => reply(1, 10) };
 const { names } = createMesh().policies;
-const WITH_A_TABLE: readonly string[] = ['consistent_hash', 'ip_hash', 'maglev'];
 
 let meter: WorkMeter;
 beforeEach(() => {
@@ -73,7 +72,7 @@ describe.each(names as PolicyName[])('with %s', (policy) => {
         half: longestMs(() => resolver.update('users', half)),
       };
       expect(mesh.service('users').rotation).toHaveLength(COUNT);
-      const limit = WITH_A_TABLE.includes(policy) ? LONGEST_MS : PLAIN_MS;
+      const limit = policy === 'maglev' ? LONGEST_MS : PLAIN_MS;
       expect(longest.first).toBeGreaterThan(0.1);
       for (const [change, ms] of Object.entries(longest)) expect(ms, change).toBeLessThan(limit);
     },
@@ -100,7 +99,7 @@ describe.each(['ketama', 'maglev', 'rendezvous'] as const)('%s of Redis', (place
         );
         expect(placed).toBe(true);
         expect(Math.max(...turns)).toBeGreaterThan(0);
-        expect(Math.max(...turns)).toBeLessThan(LONGEST_MS);
+        expect(Math.max(...turns)).toBeLessThan(count === COUNT && placement === 'ketama' ? PLAIN_MS : LONGEST_MS);
       }
     },
     SLOW_MS,

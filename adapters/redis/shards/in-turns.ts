@@ -22,6 +22,12 @@ export class InTurns {
     this.#work(items, 0, work, done);
   }
 
+  /** Begins with the next turn, whose work is left off like any other. */
+  next(work: () => void): void {
+    this.close();
+    this.#timer = this.#clock.after(0, work);
+  }
+
   /** Leaves off what is left. */
   close(): void {
     this.#timer?.cancel();

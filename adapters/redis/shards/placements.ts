@@ -4,7 +4,9 @@ import { KetamaPlacement, type PlacedShard, type Placement, type PlacementOption
 
 /** A step takes one to three milliseconds. As many as this are done at once: 800 new shards. */
 const STEPS_AT_ONCE = 4;
-const STEPS_PER_TURN = 2;
+/** Of more they are not enough, and the turn that brings so long a list has enough to do. */
+export const LONG_LIST = 1_600;
+const STEPS_PER_TURN = 1;
 
 interface Done {
   readonly shards: readonly PlacedShard[];
@@ -59,7 +61,7 @@ export class Placements {
     }
     const pending: Pending = { shards, steps: ring.updateInSteps(serversOf(shards)), timer: undefined };
     this.#pending = pending;
-    this.#work(pending, STEPS_AT_ONCE, ready);
+    this.#work(pending, shards.length > LONG_LIST ? 0 : STEPS_AT_ONCE, ready);
   }
 
   /** Leaves off what is in work. */

@@ -1,11 +1,11 @@
-import type { Endpoint } from '../../../src/index.js';
+import { type Endpoint, FairleadError } from '../../../src/index.js';
 import { InTurns } from './in-turns.js';
 import { shareOf } from './listed-server.js';
 import { Looks } from './looks.js';
 import { endpointOf, isHeldBy, type NotedRing, ringDigest } from './noted-ring.js';
 import { admitAtOnce, type OnFailure, type RouteSource } from './on-failure.js';
 import { type PlacedShard, type Placement, type PlacementOptions, placeShards } from './placement.js';
-import { Placements } from './placements.js';
+import { LONG_LIST, Placements } from './placements.js';
 import { isReplica } from './role.js';
 import { Shard, type ShardHost } from './shard.js';
 import { ShardSet } from './shard-set.js';
@@ -16,6 +16,8 @@ export interface TopologyHost extends Omit<ShardHost, 'looks'> {
   readonly routes: RouteSource;
   /** Shards that own nothing any longer and are still connected. */
   leaving(): readonly Shard[];
+  /** A list was not taken: the user's `shardName` is wrong about it. The one before stays. */
+  failed(error: Error): void;
 }
 
 interface NamedEndpoints {
@@ -61,11 +63,18 @@ export class Topology {
    * all where others are to be taken before.
    */
   prepare(endpoints: readonly Endpoint[], ready: () => void): void {
+    this.#placements.close();
+    this.#making.close();
+    if (endpoints.length > LONG_LIST) this.#making.next(() => this.#prepareNamed(endpoints, ready));
+    else this.#prepareNamed(endpoints, ready);
+  }
+
+  #prepareNamed(endpoints: readonly Endpoint[], ready: () => void): void {
     const named = this.#byName(endpoints);
+    if (named === undefined) return;
     const shards = [...named.keys()].sort(byCodeUnits).map((name): PlacedShard => {
       return { name, weight: shareOf(firstOf(named.get(name)!)) };
     });
-    this.#making.close();
     this.#placements.prepare(shards, () => this.#prepareShards(named, ready));
   }
 
@@ -97,6 +106,7 @@ export class Topology {
   /** Takes the endpoints as they are now. Returns the shards that are left behind. */
   update(endpoints: readonly Endpoint[]): Shard[] {
     const named = this.#byName(endpoints);
+    if (named === undefined) return [];
     const before = this.#known();
     const made = new Map(this.#made);
     this.#made = new Map();
@@ -174,8 +184,18 @@ export class Topology {
     return new ShardSet({ generation, shards, placement, ring, weights, routes, leaving });
   }
 
+  /** Undefined where the user's `shardName` cannot name them: that was reported. */
+  #byName(endpoints: readonly Endpoint[]): Map<string, NamedEndpoints> | undefined {
+    try {
+      return this.#named(endpoints);
+    } catch (thrown) {
+      this.#host.failed(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      return undefined;
+    }
+  }
+
   /** Replicas belong to their shard; a policy that does not use them ignores them. */
-  #byName(endpoints: readonly Endpoint[]): Map<string, NamedEndpoints> {
+  #named(endpoints: readonly Endpoint[]): Map<string, NamedEndpoints> {
     const named = new Map<string, NamedEndpoints>();
     const { usesReplicas } = this.#host.watch;
     for (const endpoint of endpoints) {
@@ -205,7 +225,13 @@ export class Topology {
   }
 
   #nameOf({ spec }: Endpoint): string {
-    return this.#host.own.shardName?.(spec) ?? spec.meta.shard ?? spec.id;
+    const name: unknown = this.#host.own.shardName?.(spec);
+    if (name === undefined || name === null) return spec.meta.shard ?? spec.id;
+    if (typeof name === 'string') return name;
+    throw new FairleadError(
+      'FAIRLEAD_INVALID_OPTION',
+      `shardName answers a ${typeof name} for ${spec.id}: allowed is a text.`,
+    );
   }
 
   /** Never given twice: a scan in progress holds it. */

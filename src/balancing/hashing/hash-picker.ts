@@ -1,5 +1,6 @@
 import type { Endpoint, Rotation } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
+import { murmur3 } from '../../hashing/murmur3.js';
 import type { RoutingKey } from '../../runtime/context.js';
 import { mix32 } from '../../runtime/hash.js';
 import type { Random } from '../../runtime/random.js';
@@ -89,7 +90,7 @@ export class HashPicker implements Picker {
   }
 
   #weigh(): void {
-    const { endpoints, table } = this.#placed;
+    const { endpoints, built, table } = this.#placed;
     const ready = this.#ready;
     // Of a long list most are both: then no place is asked for.
     const same = endpoints === ready;
@@ -101,7 +102,10 @@ export class HashPicker implements Picker {
       const endpoint = endpoints[at]!;
       if (!same && this.#slots.of(endpoint) === -1) continue;
       known++;
-      open[at] = full ? ALL : openOf(endpoint);
+      const share = full ? ALL : openOf(endpoint);
+      open[at] = share;
+      // Few take a part of their keys, and mostly for a minute.
+      if (share < ALL) built[at]!.salt ??= murmur3(endpoint.spec.id, 0);
     }
     this.#open = open;
     this.#table = this.#build.pending && known * 2 < ready.length ? undefined : table;
@@ -158,7 +162,7 @@ export class HashPicker implements Picker {
   #takes(owner: number, hash: number): boolean {
     const open = this.#open[owner]!;
     // The owner's number would change with the membership, its id does not.
-    return open === ALL || (open > 0 && mix32(hash ^ this.#placed.built[owner]!.salt) >>> 2 < open);
+    return open === ALL || (open > 0 && mix32(hash ^ this.#placed.built[owner]!.salt!) >>> 2 < open);
   }
 
   /** No endpoint near takes it: all were tried, or nearly all are out, warming up or full. */

@@ -1,6 +1,5 @@
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { HashTable } from '../../hashing/hash-table.js';
-import { murmur3 } from '../../hashing/murmur3.js';
 import type { Steps } from '../../hashing/steps.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { HashTableBuilder, PlacedEndpoint } from './hash-table.js';
@@ -12,7 +11,8 @@ export interface TableHost {
 }
 
 interface Built extends PlacedEndpoint {
-  readonly salt: number;
+  /** Of the keys that it takes while it takes some of them; whoever needs it first puts it here. */
+  salt: number | undefined;
 }
 
 /** A table and what its owners' numbers mean. */
@@ -31,8 +31,10 @@ interface Pending {
 
 /** So many steps are done at once: 800 new endpoints on a ring, or any change among 1,600. */
 const STEPS_AT_ONCE = 4;
+/** Of more they are not enough, and the turn that brings so long a list has enough to do. */
+const LONG_LIST = 1_600;
 /** The rest, by so many steps a turn of the event loop: 2 to 5 milliseconds. */
-const STEPS_PER_TURN = 2;
+const STEPS_PER_TURN = 1;
 
 /**
  * Builds the tables of one picker, each when the endpoints changed: a small one at once, a large
@@ -102,7 +104,8 @@ export class TableBuild {
     const built = this.#describe(endpoints);
     const steps = this.#builder.steps?.(built);
     if (steps === undefined) return this.#finished({ endpoints, built, table: this.#builder.build(built) });
-    for (let step = 0; step < STEPS_AT_ONCE; step++) {
+    const atOnce = endpoints.length > LONG_LIST ? 0 : STEPS_AT_ONCE;
+    for (let step = 0; step < atOnce; step++) {
       const { done, value } = steps.next();
       if (done === true) return this.#finished({ endpoints, built, table: value });
     }
@@ -153,7 +156,7 @@ export class TableBuild {
       const weight = inUse ? current : spec.weight;
       while (from < before.length && before[from]!.id !== id && before[from]!.id < id) from++;
       const known = before[from];
-      if (known?.id !== id) built[at] = { id, weight, salt: murmur3(id, 0) };
+      if (known?.id !== id) built[at] = { id, weight, salt: undefined };
       else built[at] = known.weight === weight ? known : { id, weight, salt: known.salt };
     }
     return built;

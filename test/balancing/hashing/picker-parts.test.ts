@@ -183,7 +183,20 @@ describe('a picker by keys', () => {
 });
 
 describe('a table of many steps', () => {
-  it('is done at once up to four, and by two in each turn from then on', () => {
+  it('is begun in the turn after that which brings a list of more than 1,600', () => {
+    for (const [count, building] of [
+      [1_600, false],
+      [1_601, true],
+    ] as const) {
+      const { picker, use, all, clock } = world(count, { steps: 4 });
+      use(all);
+      expect([picker.building, clock.pending]).toEqual([building, building ? 1 : 0]);
+      clock.advance(0);
+      expect(picker.building).toBe(false);
+    }
+  });
+
+  it('is done at once up to four, and by one in each turn from then on', () => {
     const four = world(4, { steps: 4 });
     four.use(four.all);
     expect([four.picker.building, four.clock.pending, four.built()]).toEqual([false, 0, 0]);
@@ -197,8 +210,8 @@ describe('a table of many steps', () => {
       return after.call(seven.clock, delayMs, fire);
     };
     seven.clock.advance(0);
-    // Of three that are left: two in the first turn, one in the second.
-    expect([turns, seven.picker.building, seven.clock.pending, seven.built()]).toEqual([1, false, 0, 1]);
+    // Of three that are left one a turn; the first was armed before turns were counted.
+    expect([turns, seven.picker.building, seven.clock.pending, seven.built()]).toEqual([2, false, 0, 1]);
   });
 
   it('is finished at once for a call that finds none', () => {

@@ -42,6 +42,19 @@ describe('work in turns', () => {
     expect(done).toBe(true);
   });
 
+  it('begins in the next turn where it is to, and not where other work comes first', () => {
+    const clock = new ManualClock();
+    const inTurns = new InTurns(clock);
+    const seen: string[] = [];
+    inTurns.next(() => seen.push('first'));
+    expect(seen).toEqual([]);
+    clock.advance(0);
+    inTurns.next(() => seen.push('second'));
+    inTurns.run([1], () => seen.push('other'));
+    clock.advance(0);
+    expect(seen).toEqual(['first', 'other']);
+  });
+
   it('is left off where other work takes its place, or none', () => {
     const clock = new ManualClock();
     const inTurns = new InTurns(clock);
