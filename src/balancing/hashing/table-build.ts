@@ -25,6 +25,11 @@ export interface Placed {
 
 interface Pending {
   endpoints: readonly Endpoint[];
+  /** Undefined where its first step is not done. */
+  work: Work | undefined;
+}
+
+interface Work {
   readonly built: readonly Built[];
   readonly steps: Steps<HashTable>;
 }
@@ -71,7 +76,7 @@ export class TableBuild {
     }
     const pending = this.#pending;
     if (pending === undefined) return this.#begin(endpoints);
-    const same = this.#isOf(endpoints, pending.built);
+    const same = pending.work === undefined || this.#isOf(endpoints, pending.work.built);
     if (same) pending.endpoints = endpoints;
     this.#next = same ? undefined : endpoints;
     return false;
@@ -101,15 +106,19 @@ export class TableBuild {
   }
 
   #begin(endpoints: readonly Endpoint[]): boolean {
-    const built = this.#describe(endpoints);
-    const steps = this.#builder.steps?.(built);
-    if (steps === undefined) return this.#finished({ endpoints, built, table: this.#builder.build(built) });
-    const atOnce = endpoints.length > LONG_LIST ? 0 : STEPS_AT_ONCE;
-    for (let step = 0; step < atOnce; step++) {
-      const { done, value } = steps.next();
-      if (done === true) return this.#finished({ endpoints, built, table: value });
+    const { steps } = this.#builder;
+    if (steps === undefined) {
+      const built = this.#describe(endpoints);
+      return this.#finished({ endpoints, built, table: this.#builder.build(built) });
     }
-    const pending: Pending = { endpoints, built, steps };
+    const pending: Pending = { endpoints, work: undefined };
+    if (endpoints.length <= LONG_LIST) {
+      const work = this.#workOn(pending);
+      for (let step = 0; step < STEPS_AT_ONCE; step++) {
+        const { done, value } = work.steps.next();
+        if (done === true) return this.#finished({ endpoints, built: work.built, table: value });
+      }
+    }
     this.#pending = pending;
     this.#later(pending);
     return false;
@@ -121,20 +130,30 @@ export class TableBuild {
     });
   }
 
-  #work(pending: Pending, steps: number): boolean {
-    for (let step = 0; step < steps; step++) {
-      const { done, value } = pending.steps.next();
+  #work(pending: Pending, count: number): boolean {
+    // To describe so many endpoints is a step of its own.
+    const begun = pending.work === undefined ? 1 : 0;
+    const { built, steps } = pending.work ?? this.#workOn(pending);
+    for (let step = begun; step < count; step++) {
+      const { done, value } = steps.next();
       if (done !== true) continue;
       const next = this.#next;
       this.#pending = undefined;
       this.#next = undefined;
-      this.#last = { endpoints: pending.endpoints, built: pending.built, table: value };
+      this.#last = { endpoints: pending.endpoints, built, table: value };
       // Already on its way before those who wait for this one hear of it.
       if (next === undefined || !this.#begin(next)) this.#done(this.#last);
       this.#host.built?.();
       return true;
     }
     return false;
+  }
+
+  #workOn(pending: Pending): Work {
+    const built = this.#describe(pending.endpoints);
+    const work = { built, steps: this.#builder.steps!(built) };
+    pending.work = work;
+    return work;
   }
 
   #finished(placed: Placed): true {
