@@ -27,8 +27,8 @@ export interface ShardedRedisOptions extends PassedOptions, FixedOptions, NoneOf
   /**
    * The name that decides which keys a server owns; it must outlive a change of address. Default:
    * `meta.shard` of the endpoint, else its id. Of two endpoints with one name, the first by id is
-   * the shard. Replicas (`meta.role` or a tag `replica`) are not shards. Where it throws, or answers
-   * other than with a text, the shards stay as they are; the event `error` says why.
+   * the shard. Replicas (`meta.role` or a tag `replica`) are not shards. Where it throws, or does
+   * not answer with a text, the shards stay as they are; the event `error` says why.
    */
   readonly shardName?: ((endpoint: EndpointSpec) => string) | undefined;
   /**
