@@ -4,7 +4,7 @@ import type { CallPlan } from './options.js';
 
 /**
  * A result that `classifyResult` says is not a success: it takes the way of an error through
- * repeats and hedges, and is returned, as it is, where none of them did better.
+ * repeats and hedges, and is returned, as it is, where the last attempt came to it.
  */
 export class JudgedResult {
   readonly value: unknown;

@@ -60,9 +60,9 @@ export interface CallOptions {
   readonly classify?: Classify | undefined;
   /**
    * Judges what `run` returns: a `Response` with status 503 speaks against its endpoint though
-   * nothing was thrown. What is judged a failure is repeated as an error would be, and returned
-   * where no repeat did better. Undefined, or a throw, means a success. Default: every result is
-   * one.
+   * nothing was thrown. What is judged a failure is repeated as an error would be; the call ends
+   * as its last attempt did, with such a result or with what that threw. Undefined, or a throw,
+   * means a success. Default: every result is one.
    */
   classifyResult?(result: unknown): Outcome | Verdict | undefined;
 }

@@ -33,7 +33,24 @@ describe('a result that is judged', () => {
     expect(service.callStats.retries).toBe(2);
   });
 
-  it('is returned as it is where no repeat did better, or none is made', async () => {
+  it.each([
+    ['by itself', { hedge: false }],
+    ['where it might be hedged', {}],
+  ])('gives way to what the last attempt threw, %s', async (_, more) => {
+    const { service, clock } = users();
+    let attempts = 0;
+    const run = (): number => {
+      if (++attempts === 1) return 500;
+      throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+    };
+    const call = service.call(run, { classifyResult, idempotent: true, retry: { baseDelayMs: 0 }, ...more });
+    const ended = expect(call).rejects.toThrow('reset');
+    await clock.advanceAsync(100);
+    await ended;
+    expect(attempts).toBe(3);
+  });
+
+  it('is returned as it is where the last attempt came to it, or no other is made', async () => {
     const { service } = users();
     const idempotent = { classifyResult, idempotent: true, hedge: false, retry: { baseDelayMs: 0 } } as const;
     let attempts = 0;
