@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.js';
+import { AgedTable } from './aged-table.js';
 import { compact } from './store-key.js';
 
 /**
@@ -25,8 +25,6 @@ export interface SessionTableOptions<Value> {
  */
 const LOOKS = 8;
 
-const NOT_STALE = { allowStale: false } as const;
-
 /**
  * Sessions in this process: a bounded table with a sliding TTL. Users choose their keys, so a table
  * in which the newest always finds room is flushed by any client that makes keys up. Here a session
@@ -34,93 +32,89 @@ const NOT_STALE = { allowStale: false } as const;
  * them, `set` returns false for keys that are not in it.
  *
  * The TTL is checked when a session is asked for, or is in the way; there is no timer. O(1).
- * Memory: about 130 bytes per session with keys of 36 characters, of which 44 are taken at once for
+ * Memory: about 130 bytes per session with keys of 36 characters, of which 32 are taken at once for
  * the whole capacity.
  */
 export class SessionTable<Value extends {}> {
   readonly capacity: number;
   readonly #standing: (key: string, value: Value, over: boolean) => Standing;
+  readonly #clock: Clock;
+  readonly #ttlMs: number;
   /** In the order of use, which under a sliding TTL is the order in which they end. */
-  readonly #cache: LRUCache<string, Value>;
+  readonly #table: AgedTable<Value>;
 
   constructor({ clock, ttlMs, capacity, standing = untilOver }: SessionTableOptions<Value>) {
     this.capacity = capacity;
     this.#standing = standing;
-    this.#cache = new LRUCache<string, Value>({
-      max: capacity,
-      ttl: ttlMs,
-      updateAgeOnGet: true,
-      // So that the oldest can be found although its time is over.
-      allowStale: true,
-      noDeleteOnStaleGet: true,
-      // The cache reads the time once a millisecond at most by its own timer otherwise, which a
-      // manual clock cannot steer.
-      ttlResolution: 0,
-      // It takes a session that began at 0 for one without an end.
-      perf: { now: () => clock.now() + 1 },
-    });
+    this.#clock = clock;
+    this.#ttlMs = ttlMs;
+    this.#table = new AgedTable(capacity);
   }
 
   get size(): number {
-    return this.#cache.size;
+    return this.#table.size;
   }
 
   /** Whether a new session finds no room. Removes one that is in its way and may go. */
   get full(): boolean {
-    return this.#cache.size >= this.capacity && !this.#makeRoom();
+    return this.#table.size >= this.capacity && !this.#makeRoom();
   }
 
   /** As `full`, and removes nothing: asks about the session that was used longest ago alone. */
   get crowded(): boolean {
-    if (this.#cache.size < this.capacity) return false;
-    const oldest = this.#cache.rkeys().next().value as string;
-    const value = this.#cache.peek(oldest) as Value;
-    return this.#standing(oldest, value, this.#cache.getRemainingTTL(oldest) < 0) === 'stays';
+    return this.#table.size >= this.capacity && this.#standingOf(this.#table.oldest!) === 'stays';
   }
 
   /** Renews the TTL. */
   get(key: string): Value | undefined {
-    return this.#cache.get(key, NOT_STALE);
+    const value = this.peek(key);
+    if (value !== undefined) this.#table.use(key, this.#clock.now());
+    return value;
   }
 
   /** As `get`, but leaves the TTL, and the order, as they are. */
   peek(key: string): Value | undefined {
-    return this.#cache.peek(key, NOT_STALE);
+    const value = this.#table.peek(key);
+    return value === undefined || this.#isOver(key) ? undefined : value;
   }
 
   /** False where there is no room for a new session. */
   set(key: string, value: Value): boolean {
-    if (this.#cache.has(key)) {
-      // A key that is there already is not kept twice.
-      this.#cache.set(key, value);
-      return true;
-    }
-    if (this.full) return false;
-    this.#cache.set(compact(key), value);
+    // A key that is there already is not kept twice.
+    const isNew = this.peek(key) === undefined;
+    if (isNew && this.full) return false;
+    this.#table.set(isNew ? compact(key) : key, value, this.#clock.now());
     return true;
   }
 
   delete(key: string): boolean {
-    return this.#cache.delete(key);
+    return this.#table.delete(key);
   }
 
   clear(): void {
-    this.#cache.clear();
+    this.#table.clear();
   }
 
   /** All there are, those whose TTL is over among them. */
   entries(): Iterable<[string, Value]> {
-    return this.#cache.entries();
+    return this.#table.entries();
+  }
+
+  #isOver(key: string): boolean {
+    return this.#clock.now() - this.#table.beganAtMs(key) > this.#ttlMs;
+  }
+
+  #standingOf(key: string): Standing {
+    return this.#standing(key, this.#table.peek(key) as Value, this.#isOver(key));
   }
 
   #makeRoom(): boolean {
     for (let looks = 0; looks < LOOKS; looks++) {
-      const oldest = this.#cache.rkeys().next().value as string;
-      const value = this.#cache.peek(oldest) as Value;
-      const standing = this.#standing(oldest, value, this.#cache.getRemainingTTL(oldest) < 0);
+      const oldest = this.#table.oldest!;
+      const standing = this.#standingOf(oldest);
       if (standing === 'stays') return false;
-      if (standing === 'goes') return this.#cache.delete(oldest);
-      this.#cache.set(oldest, value);
+      if (standing === 'goes') return this.#table.delete(oldest);
+      this.#table.use(oldest, this.#clock.now());
     }
     return false;
   }
