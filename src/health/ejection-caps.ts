@@ -16,6 +16,8 @@ export function mayGo(
   members: number,
   { answers, unreachable }: EjectionRatios,
 ): boolean {
+  // So few are out that it does not matter which: in an outage thousands are asked about.
+  if (out.size < allowed(members, Math.min(answers, unreachable))) return true;
   let count = 0;
   let forAnswers = 0;
   for (const [endpoint, term] of out) {

@@ -227,6 +227,27 @@ describe('those that are kept in', () => {
     expect(kept.areAll([x] as never)).toBe(false);
   });
 
+  it('are looked for from the one that was not among them last', () => {
+    const kept = new KeptIn(new ManualClock());
+    let looks = 0;
+    const members = Array.from({ length: 1_000 }, () => ({
+      ...live(1, 0, 1),
+      get state() {
+        looks++;
+        return 'ready';
+      },
+    })) as never[];
+    for (const each of members.slice(0, -1)) {
+      kept.add(each);
+      expect(kept.areAll(members)).toBe(false);
+    }
+    // Past each of them once, and one look more for each that was added.
+    expect(looks).toBeLessThan(2_500);
+    kept.add(members.at(-1)!);
+    expect(kept.areAll(members)).toBe(true);
+    expect(kept.areAll([...members, live(1, 0, 0) as never])).toBe(false);
+  });
+
   it('are complained of once a second each', () => {
     const clock = new ManualClock(5_000);
     const kept = new KeptIn(clock);
