@@ -1,6 +1,7 @@
 import { checkMesh } from '../../src/adapter.js';
 import { FairleadError, type Mesh, type Service } from '../../src/index.js';
 import { monitorAll } from './commands/monitor.js';
+import { frequentCommands } from './commands/rules.js';
 import { noShards } from './common/errors.js';
 import { readShardedOptions, type ShardedRedisOptions, type ShardedSettings } from './common/options.js';
 import { Dispatch } from './dispatch.js';
@@ -9,6 +10,7 @@ import {
   type Callback,
   type Command,
   type DriverOptions,
+  defineCommands,
   isQuit,
   leavePipeline,
   Redis,
@@ -68,7 +70,6 @@ export class ShardedRedis extends Redis {
   #unregister: (() => void) | undefined;
   #started = false;
   #ended = false;
-  /** Counts how often it began. */
   #life = 0;
 
   /** Refuses bad options with FAIRLEAD_INVALID_OPTION. Connects at once, but with `lazyConnect`. */
@@ -242,12 +243,11 @@ export class ShardedRedis extends Redis {
   }
 
   override disconnect(reconnect = false): void {
-    if (reconnect) {
-      for (const { connection } of this.#set.shards) connection.disconnect(true);
-      return;
+    if (reconnect) for (const { connection } of this.#set.shards) connection.disconnect(true);
+    else {
+      for (const shard of this.#set.shards) shard.disconnect();
+      this.#end();
     }
-    for (const shard of this.#set.shards) shard.disconnect();
-    this.#end();
   }
 
   /** Another client with the same options, except for those given, over the same mesh. */
@@ -267,8 +267,7 @@ export class ShardedRedis extends Redis {
    */
   override monitor(callback?: Callback<Redis>): Promise<Redis> {
     if (!this.#started) this.#start();
-    const ready = untilReady(this, this.#mesh.clock);
-    const promise = ready.then(() => monitorAll(this.#set.shards));
+    const promise = untilReady(this, this.#mesh.clock).then(() => monitorAll(this.#set.shards));
     called(promise, callback);
     return promise;
   }
@@ -382,6 +381,7 @@ export class ShardedRedis extends Redis {
   }
 
   static {
+    defineCommands(ShardedRedis.prototype, frequentCommands());
     describeAs(ShardedRedis.prototype, (self) => ({
       service: self.#own.service,
       status: self.status,

@@ -20,7 +20,7 @@ export function sendToAll(
   const shards = set.everyone;
   const { sent: replies, end } = tracedBatch(command, shards.length, service, shards[0]?.shard, () =>
     shards.map((shard) => {
-      const part = partOf(command, command.args);
+      const part = partOf(command, [...command.args]);
       shard.send(part);
       return part.promise as Promise<unknown>;
     }),

@@ -17,7 +17,7 @@ const idle = ({ reason }: { readonly reason?: unknown }): boolean =>
 export function sendKill(command: Command, set: ShardSet, service: string): void {
   const shards = [...new Set<Shard>([...set.shards, ...set.everyone.map(({ shard }) => shard)])];
   const sent = shards.map((shard) => {
-    const part = partOf(command, command.args);
+    const part = partOf(command, [...command.args]);
     sendAside(part, shard);
     return part.promise as Promise<unknown>;
   });

@@ -190,6 +190,12 @@ export function hasOneKeyFirst(name: string): boolean {
   return FIRST_ARGUMENT_IS_THE_KEY.has(name);
 }
 
+/** Those that are sent so often, or with so much, that what a client spends on each shows. */
+export function* frequentCommands(): Iterable<string> {
+  yield* FIRST_ARGUMENT_IS_THE_KEY;
+  for (const [name, { to }] of RULES) if (to === 'split') yield name;
+}
+
 /**
  * Commands that hold their connection for as long as they wait; XREAD and XREADGROUP only with
  * BLOCK.

@@ -114,6 +114,7 @@ interface KeyedCommand {
 
 export type { ConnectionErrors } from './connection.js';
 export { connectTo } from './connection.js';
+export { defineCommands } from './flat-arguments.js';
 export * from './inside.js';
 export * from './own-command.js';
 export { refuse, refuseAll } from './refuse.js';

@@ -1,4 +1,5 @@
 import { Command } from 'ioredis';
+import { flatArguments } from './flat-arguments.js';
 
 /**
  * A command that no caller made: what `Command.setArgumentTransformer` and `setReplyTransformer`
@@ -6,8 +7,8 @@ import { Command } from 'ioredis';
  * applied to the whole and to each part.
  */
 class UntransformedCommand extends Command {
-  constructor(name: string, args: readonly unknown[], replyEncoding: BufferEncoding | null) {
-    super('', args as never, { replyEncoding } as never);
+  constructor(name: string, args: unknown[], replyEncoding: BufferEncoding | null) {
+    super('', flatArguments(args), { replyEncoding } as never);
     this.name = name;
   }
 
@@ -29,15 +30,18 @@ export const isOwn = (command: unknown): boolean => command instanceof OwnComman
 
 /** A command that this library sends itself. */
 export function ownCommand(name: string, args: readonly (string | Buffer)[] = []): Command {
-  return new OwnCommand(name, args, 'utf8');
+  return new OwnCommand(name, [...args], 'utf8');
 }
 
 /** As `ownCommand`, with the reply in bytes. */
 export function rawCommand(name: string, args: readonly (string | Buffer)[]): Command {
-  return new OwnCommand(name, args, null);
+  return new OwnCommand(name, [...args], null);
 }
 
-/** A part of another command; its reply stays in buffers until the whole is put together. */
-export function partOf(command: Command, args: readonly unknown[]): Command {
+/**
+ * A part of another command, with arguments that nothing else has; its reply stays in buffers until
+ * the whole is put together.
+ */
+export function partOf(command: Command, args: unknown[]): Command {
   return new UntransformedCommand(command.name, args, null);
 }
