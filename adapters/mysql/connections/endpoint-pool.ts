@@ -3,6 +3,7 @@ import { meaningOf } from '../common/errors.js';
 import { type DriverConnection, hideSecrets } from '../driver/driver.js';
 import { startsWithAutocommit } from './baseline.js';
 import { ConnectPause } from './connect-pause.js';
+import { MadeConnections } from './made-connections.js';
 import { type Opened, type OpeningHost, openPrepared } from './open-prepared.js';
 import { cutConnection, failConnection, isOpen, isReusable, type Physical } from './physical.js';
 import { type Waiter, WaitingCallers } from './waiting-callers.js';
@@ -55,7 +56,7 @@ export class EndpointPool {
   readonly #host: EndpointPoolHost;
   /** The most recently used last: it is taken first, so that the others grow old and go. */
   readonly #idle: Physical[] = [];
-  readonly #busy = new Set<Physical>();
+  readonly #made: MadeConnections;
   /** Not logged in, or not prepared yet. */
   readonly #opening = new Set<DriverConnection>();
   readonly #waiters: WaitingCallers<ConnectionWaiter>;
@@ -69,6 +70,7 @@ export class EndpointPool {
   constructor(options: EndpointPoolOptions, host: EndpointPoolHost) {
     this.#options = options;
     this.#host = host;
+    this.#made = new MadeConnections(host.clock);
     this.#waiters = new WaitingCallers(host.clock, (waiter) => this.#expire(waiter));
     this.#pause = new ConnectPause(host.clock, host.random);
   }
@@ -76,7 +78,7 @@ export class EndpointPool {
   get stats(): { readonly idle: number; readonly busy: number; readonly connecting: number; readonly waiting: number } {
     return {
       idle: this.#idle.length,
-      busy: this.#busy.size,
+      busy: this.#made.busy,
       connecting: this.#connecting,
       waiting: this.#waiters.length,
     };
@@ -96,7 +98,7 @@ export class EndpointPool {
       waiter.connected(null, idle);
       return;
     }
-    if (this.#pause.remainingMs > 0 && this.#busy.size === 0) {
+    if (this.#pause.remainingMs > 0 && this.#made.busy === 0) {
       waiter.connected(this.#pause.error, undefined);
       return;
     }
@@ -118,11 +120,9 @@ export class EndpointPool {
 
   /** An idle connection, if there is one. */
   takeIdle(): Physical | undefined {
-    if (this.#idle.length === 0) return undefined;
-    const nowMs = this.#host.clock.now();
     for (let physical = this.#idle.pop(); physical !== undefined; physical = this.#idle.pop()) {
-      if (isReusable(physical) && nowMs < physical.expiresAtMs) {
-        this.#busy.add(physical);
+      if (isReusable(physical)) {
+        this.#made.use(physical);
         return physical;
       }
       this.#discard(physical);
@@ -132,16 +132,15 @@ export class EndpointPool {
 
   /** The connection with this thread id, if it is in use. Costs O(connections). */
   findInUse(threadId: number): Physical | undefined {
-    for (const physical of this.#busy) if (physical.connection.threadId === threadId) return physical;
+    for (const physical of this.#made.inUse) if (physical.connection.threadId === threadId) return physical;
     return undefined;
   }
 
   /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
   release(physical: Physical): void {
-    if (!this.#busy.has(physical)) return;
-    const nowMs = this.#host.clock.now();
-    if (this.#closed || !isReusable(physical) || nowMs >= physical.expiresAtMs) {
-      this.#busy.delete(physical);
+    if (!physical.inUse) return;
+    if (this.#closed || !isReusable(physical)) {
+      this.#made.free(physical);
       this.#discard(physical);
     } else {
       const waiter = this.#waiters.shift();
@@ -149,8 +148,8 @@ export class EndpointPool {
         waiter.connected(null, physical);
         return;
       }
-      this.#busy.delete(physical);
-      physical.idleSinceMs = nowMs;
+      this.#made.free(physical);
+      physical.idleSinceMs = this.#host.clock.now();
       this.#idle.push(physical);
       while (this.#idle.length > this.#options.maxIdle) this.#discard(this.#idle.shift()!);
       this.#armSweep();
@@ -183,7 +182,7 @@ export class EndpointPool {
       this.#sweep?.cancel();
       this.#resume?.cancel();
       for (const waiter of this.#waiters.take()) waiter.connected(this.#closedError(), undefined);
-      for (const physical of this.#idle.splice(0)) this.#end(physical.connection);
+      for (const physical of this.#idle.splice(0)) this.#discard(physical);
     }
     return new Promise((resolve) => {
       const before = this.#drained;
@@ -202,7 +201,7 @@ export class EndpointPool {
   cut(): void {
     for (const physical of this.#idle.splice(0)) this.#discardDead(physical);
     // Their holders see the error and release them.
-    for (const physical of this.#busy) this.#discardDead(physical);
+    for (const physical of this.#made.inUse) this.#discardDead(physical);
     // No timeout of the driver's covers what is run on a new connection: it would hold its place
     // for ever.
     for (const connection of this.#opening) failConnection(connection);
@@ -211,23 +210,27 @@ export class EndpointPool {
   /** None of the connections there are serves another session: what is idle is closed. */
   retire(): void {
     for (const physical of this.#idle.splice(0)) this.#discard(physical);
-    for (const physical of this.#busy) physical.retired = true;
+    for (const physical of this.#made.inUse) physical.retired = true;
   }
 
   /** Cuts what did not come back, and counts on it no more. */
   abandon(): void {
     this.cut();
-    this.#busy.clear();
+    for (const physical of this.#made.inUse) {
+      this.#made.free(physical);
+      this.#made.forget(physical);
+    }
     this.#checkDrained();
   }
 
   #discardDead(physical: Physical): void {
     physical.usable = false;
+    if (!physical.inUse) this.#made.forget(physical);
     failConnection(physical.connection);
   }
 
   get #size(): number {
-    return this.#idle.length + this.#busy.size + this.#connecting;
+    return this.#idle.length + this.#made.busy + this.#connecting;
   }
 
   get #where(): { service: string; endpoint: string } {
@@ -289,7 +292,7 @@ export class EndpointPool {
    */
   #connectFailed(error: unknown): void {
     this.#pause.failed(error);
-    const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#busy.size > 0;
+    const full = meaningOf(error, true).outcome === Outcome.Overloaded && this.#made.busy > 0;
     if (full && this.#options.waitForConnections) this.#resumeLater();
     else if (this.#connecting === 0) for (const waiter of this.#waiters.take()) waiter.connected(error, undefined);
     else this.#waiters.shift()?.connected(error, undefined);
@@ -325,15 +328,13 @@ export class EndpointPool {
 
   #adopt({ connection, inbound, prepared }: Opened): Physical {
     const { maxLifetimeMs } = this.#options;
-    const { clock, random } = this.#host;
     const physical: Physical = {
       connection,
       inbound,
       autocommits: prepared === undefined || startsWithAutocommit(prepared.session),
       prepared,
-      // Connections of one start must not all end in the same moment.
-      expiresAtMs: clock.now() + maxLifetimeMs * (1 - LIFETIME_JITTER * random.float()),
       idleSinceMs: 0,
+      inUse: false,
       usable: true,
       retired: false,
     };
@@ -344,17 +345,21 @@ export class EndpointPool {
       physical.usable = false;
       const at = this.#idle.indexOf(physical);
       if (at !== -1) this.#idle.splice(at, 1);
+      if (!physical.inUse) this.#made.forget(physical);
       this.#checkDrained();
     };
     connection.on('error', lost);
     connection.once('end', lost);
-    this.#busy.add(physical);
+    // Connections of one start must not all end in the same moment.
+    this.#made.add(physical, maxLifetimeMs * (1 - LIFETIME_JITTER * this.#host.random.float()));
+    this.#made.use(physical);
     this.#host.opened(connection);
     return physical;
   }
 
   #discard(physical: Physical): void {
     const { connection } = physical;
+    this.#made.forget(physical);
     if (physical.usable && isOpen(connection)) this.#end(connection);
     else {
       connection.on('error', () => {});
@@ -385,7 +390,7 @@ export class EndpointPool {
   }
 
   #checkDrained(): void {
-    if (!this.#closed || this.#busy.size > 0 || this.#connecting > 0) return;
+    if (!this.#closed || this.#made.busy > 0 || this.#connecting > 0) return;
     this.#drained?.();
     this.#drained = undefined;
   }

@@ -10,13 +10,13 @@ export interface Physical {
   readonly autocommits: boolean;
   /** How it was when no session had used it; undefined where its server does not report it. */
   prepared: Prepared | undefined;
-  /** Clock time at which it is too old to be used again. */
-  readonly expiresAtMs: number;
   /** Clock time at which it became idle. */
   idleSinceMs: number;
+  /** A session, or a caller to be, has it: not idle. */
+  inUse: boolean;
   /** False once it broke, or something may still run on it: it is cut, not ended. */
   usable: boolean;
-  /** Works, but must not serve another session: its database or user was changed. */
+  /** Works, but must not serve another session: it is too old, or its database or user was changed. */
   retired: boolean;
   /** A KILL QUERY for what runs on it is under way: it must not hit anything else. */
   killing?: boolean;

@@ -12,6 +12,8 @@ export type QueryCallback = (error: unknown, rows?: unknown, fields?: unknown) =
 
 /** A command under way: an emitter of `fields`, `result`, `error`, `end`, with `stream()`. */
 export interface QueryCommand extends EventEmitter {
+  /** Node's own, and not documented: of how many events there are listeners. */
+  readonly _eventsCount?: number;
   sql: string;
   values: unknown;
   onResult: QueryCallback | undefined;

@@ -139,14 +139,7 @@ class QueryOperation implements Operation {
   }
 
   get isQuiet(): boolean {
-    const { command } = this;
-    // mysql2 emits these while it reads an answer.
-    const isHeard =
-      command.listenerCount('fields') > 0 ||
-      command.listenerCount('result') > 0 ||
-      command.listenerCount('end') > 0 ||
-      command.listenerCount('error') > 0;
-    return !isHeard && isQuietIn(this.#context, this.#sql);
+    return !isHeard(this.command) && isQuietIn(this.#context, this.#sql);
   }
 
   send(checkout: Checkout, attempt: Attempt): void {
@@ -273,6 +266,18 @@ export class ConnectionOperation implements Operation {
   settle(error: unknown, result?: unknown): void {
     this.#settle(error, result);
   }
+}
+
+/** Whether somebody listens to what mysql2 emits while it reads an answer. */
+function isHeard(command: QueryCommand): boolean {
+  // Node counts an emitter's events: to ask for each by name costs a tenth of a microsecond.
+  if (command._eventsCount === 0) return false;
+  return (
+    command.listenerCount('fields') > 0 ||
+    command.listenerCount('result') > 0 ||
+    command.listenerCount('end') > 0 ||
+    command.listenerCount('error') > 0
+  );
 }
 
 /** Options of mysql2 that may be functions, called while it reads an answer. */
