@@ -7,7 +7,9 @@ export interface Waiter {
 
 /**
  * Callers in the order they came, each with a deadline. One timer for all of them: a timer each
- * would cost as much as the rest of the wait.
+ * would cost as much as the rest of the wait. So would one each time that the line begins, as most
+ * lines are short and empty at once: the timer stays, and is cancelled where the line has been found
+ * empty for a while. It may fire before anyone's deadline then, and is set anew.
  */
 export class WaitingCallers<W extends Waiter> {
   readonly #clock: Clock;
@@ -20,6 +22,10 @@ export class WaitingCallers<W extends Waiter> {
   #head = 0;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  /** Looks whether the timer is of use still: it keeps the process alive. */
+  #lull: Timer | undefined;
+  /** Somebody has waited since the latest such look. */
+  #waited = false;
 
   constructor(clock: Clock, expired: (waiter: W) => void) {
     this.#clock = clock;
@@ -33,6 +39,7 @@ export class WaitingCallers<W extends Waiter> {
   push(waiter: W): void {
     const { deadlineMs } = waiter;
     this.#waiters.push(waiter);
+    this.#waited = true;
     if (deadlineMs < this.#timerAtMs) this.#arm(deadlineMs);
   }
 
@@ -53,6 +60,7 @@ export class WaitingCallers<W extends Waiter> {
   take(): readonly W[] {
     const taken = this.#waiting();
     this.#empty();
+    this.#disarm();
     return taken;
   }
 
@@ -63,7 +71,17 @@ export class WaitingCallers<W extends Waiter> {
   #empty(): void {
     this.#waiters.length = 0;
     this.#head = 0;
-    this.#disarm();
+    if (this.#timer !== undefined) this.#lull ??= this.#lookLater();
+  }
+
+  #lookLater(): Timer {
+    this.#waited = false;
+    return this.#clock.after(LULL_MS, () => {
+      this.#lull = undefined;
+      if (this.length > 0) return;
+      if (this.#waited) this.#lull = this.#lookLater();
+      else this.#disarm();
+    });
   }
 
   #arm(atMs: number): void {
@@ -96,6 +114,9 @@ export class WaitingCallers<W extends Waiter> {
     return earliestMs;
   }
 }
+
+/** A process that is done ends so much later. Forty looks a second cost nothing. */
+const LULL_MS = 25;
 
 /** Served callers that are kept before the rest moves up. */
 const MIN_COMPACTION = 64;

@@ -48,6 +48,34 @@ describe('WaitingCallers', () => {
     expect(expired).toEqual([]);
   });
 
+  it('keeps its timer while callers come and go, and no process alive once none has come for a while', () => {
+    let armed = 0;
+    const awaited = clock.awaited.bind(clock);
+    let held = 0;
+    clock.awaited = (delayMs, fire) => {
+      armed++;
+      held++;
+      const timer = awaited(delayMs, fire);
+      return {
+        cancel: () => {
+          held--;
+          timer.cancel();
+        },
+      };
+    };
+    for (let i = 0; i < 100; i++) {
+      push('a', clock.now() + 10_000);
+      callers.shift();
+      clock.advance(10);
+    }
+    expect([armed, held]).toEqual([1, 1]);
+    clock.advance(50);
+    expect([armed, held]).toEqual([1, 0]);
+    push('b', clock.now() + 100);
+    clock.advance(100);
+    expect(expired).toEqual(['b']);
+  });
+
   it('expires a queue longer than a call may have arguments', () => {
     for (let i = 0; i < 200_000; i++) push('a', 100);
     push('b', 200);
