@@ -78,7 +78,7 @@ export interface DriverConnection extends EventEmitter {
   /** Called with every packet that arrives; without one to begin a command. */
   handlePacket?(packet?: DriverPacket): void;
   /** Cuts what arrives into packets. */
-  readonly packetParser?: DriverParser;
+  packetParser?: DriverParser;
   query(sql: unknown, values?: unknown, callback?: QueryCallback): QueryCommand;
   execute(sql: unknown, values?: unknown, callback?: QueryCallback): EventEmitter;
   prepare(sql: unknown, callback: (error: unknown, statement: unknown) => void): unknown;

@@ -19,7 +19,7 @@ function readIn(question: Question | undefined): string | undefined {
   inbound.attribute(connection);
   inbound.caller = store.run('the caller', () => new CallerContext());
   inbound.question = question;
-  packetParser.execute(Buffer.alloc(1));
+  connection.packetParser!.execute(Buffer.alloc(1));
   return seen;
 }
 
@@ -28,4 +28,27 @@ it('is read in the context of its caller, unless none of the caller’s code run
   expect(readIn({ isQuiet: false })).toBe('the caller');
   expect(readIn(undefined)).toBe('the caller');
   expect(readIn({ isQuiet: true })).toBe(undefined);
+});
+
+it('is read in that context also after a packet that arrived in parts', () => {
+  const seen: (string | undefined)[] = [];
+  const note = (): void => void seen.push(store.getStore());
+  // As mysql2's does: what reads the rest takes the place of what reads the beginning, and back.
+  const packetParser: DriverParser = {
+    execute() {
+      note();
+      this.execute = () => {
+        note();
+        this.execute = note;
+      };
+    },
+  };
+  const connection = { packetParser } as DriverConnection;
+  const inbound = new Inbound(connection);
+  inbound.attribute(connection);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    inbound.caller = store.run(name, () => new CallerContext());
+    connection.packetParser!.execute(Buffer.alloc(1));
+  }
+  expect(seen).toEqual(['a', 'b', 'c', 'd']);
 });
