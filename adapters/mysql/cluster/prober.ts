@@ -197,7 +197,7 @@ export class Prober {
     const options = await watcher?.connectOptions();
     if (options === undefined || this.#givenUp !== givenUpBefore) throw new Error('The look was given up.');
     return new Promise((resolve, reject) => {
-      const connection = (this.#host.open ?? openConnection)(options, this.#host.clock);
+      const connection = (this.#host.open ?? openConnection)({ ...options, ...PREPARES_NOTHING }, this.#host.clock);
       this.#connection = connection;
       this.#connections++;
       // Stays: an error while it is idle is noticed at the next look.
@@ -215,6 +215,9 @@ export class Prober {
     this.#connection = undefined;
   }
 }
+
+/** By default mysql2 makes room for 16,000 prepared statements on each connection: 512 kB. */
+const PREPARES_NOTHING = { maxPreparedStatements: 1 };
 
 /** A server that needs longer to answer a probe is not one to send statements to. */
 const MIN_TIMEOUT_MS = 1_000;

@@ -28,6 +28,7 @@ class FakeConnection extends EventEmitter {
 
 let clock: ManualClock;
 let opened: FakeConnection[];
+let openedWith: Record<string, unknown> | undefined;
 let told: string[];
 /** Whether each look that was answered told that the server had been gone. */
 let wasGone: boolean[];
@@ -49,7 +50,8 @@ beforeEach(() => {
   shared = new Prober({
     clock,
     unused: () => told.push('unused'),
-    open: () => {
+    open: (options) => {
+      openedWith = options;
       opened.push(new FakeConnection());
       return opened.at(-1) as unknown as DriverConnection;
     },
@@ -71,6 +73,12 @@ afterEach(() => prober.close());
 const open = (): number => opened.filter(({ stream }) => !stream.destroyed).length;
 
 describe('Prober', () => {
+  it('has the driver keep no room for statements that it does not prepare', async () => {
+    givePassword.shift()!();
+    await turn();
+    expect(openedWith).toEqual({ maxPreparedStatements: 1 });
+  });
+
   it('looks again and again, on one connection', async () => {
     await turn();
     givePassword[0]!();
