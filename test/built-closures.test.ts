@@ -25,7 +25,6 @@ describe('what is published assigns a function literal to a property', () => {
       connect: 1,
       destroy: 1,
       end: 1,
-      execute: 1,
       flushQueue: 1,
       handlePacket: 1,
       handleReconnection: 1,

@@ -132,8 +132,7 @@ export class EndpointPool {
 
   /** The connection with this thread id, if it is in use. Costs O(connections). */
   findInUse(threadId: number): Physical | undefined {
-    for (const physical of this.#made.inUse) if (physical.connection.threadId === threadId) return physical;
-    return undefined;
+    return this.#made.inUse.find(({ connection }) => connection.threadId === threadId);
   }
 
   /** Gives a connection back. One that is not `usable`, too old, or one too many is closed. */
@@ -216,10 +215,7 @@ export class EndpointPool {
   /** Cuts what did not come back, and counts on it no more. */
   abandon(): void {
     this.cut();
-    for (const physical of this.#made.inUse) {
-      this.#made.free(physical);
-      this.#made.forget(physical);
-    }
+    this.#made.abandon();
     this.#checkDrained();
   }
 
@@ -327,7 +323,6 @@ export class EndpointPool {
   }
 
   #adopt({ connection, inbound, prepared }: Opened): Physical {
-    const { maxLifetimeMs } = this.#options;
     const physical: Physical = {
       connection,
       inbound,
@@ -351,7 +346,7 @@ export class EndpointPool {
     connection.on('error', lost);
     connection.once('end', lost);
     // Connections of one start must not all end in the same moment.
-    this.#made.add(physical, maxLifetimeMs * (1 - LIFETIME_JITTER * this.#host.random.float()));
+    this.#made.add(physical, this.#options.maxLifetimeMs * (1 - LIFETIME_JITTER * this.#host.random.float()));
     this.#made.use(physical);
     this.#host.opened(connection);
     return physical;

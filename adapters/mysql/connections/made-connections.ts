@@ -43,6 +43,14 @@ export class MadeConnections {
     this.#busy--;
   }
 
+  /** Those in use will not come back. */
+  abandon(): void {
+    for (const physical of this.inUse) {
+      this.free(physical);
+      this.forget(physical);
+    }
+  }
+
   /** It is closed, or about to be. */
   forget(physical: Physical): void {
     this.#ends.get(physical)?.cancel();

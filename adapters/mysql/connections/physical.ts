@@ -16,7 +16,7 @@ export interface Physical {
   inUse: boolean;
   /** False once it broke, or something may still run on it: it is cut, not ended. */
   usable: boolean;
-  /** Works, but must not serve another session: it is too old, or its database or user was changed. */
+  /** Works, but must not serve another session: too old, or its database or user was changed. */
   retired: boolean;
   /** A KILL QUERY for what runs on it is under way: it must not hit anything else. */
   killing?: boolean;

@@ -8,7 +8,7 @@ export interface Waiter {
 /**
  * Callers in the order they came, each with a deadline. One timer for all of them: a timer each
  * would cost as much as the rest of the wait. So would one each time that the line begins, as most
- * lines are short and empty at once: the timer stays, and is cancelled where the line has been found
+ * lines are short and empty at once: the timer stays, and is cancelled where the line has been
  * empty for a while. It may fire before anyone's deadline then, and is set anew.
  */
 export class WaitingCallers<W extends Waiter> {
