@@ -147,8 +147,8 @@ const CONNECTIONS = 100;
 const connected: Case<World> = {
   title: 'a connection, bytes on the heap',
   operations: CONNECTIONS,
-  rounds: 3,
-  warmups: 1,
+  rounds: 6,
+  warmups: 2,
   baseline: 'ioredis',
   measure: 'heapBytesEach',
   contenders: {
