@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.js';
-import { AgedTable } from './aged-table.js';
 import { compact } from './store-key.js';
 
 /**
@@ -25,6 +25,8 @@ export interface SessionTableOptions<Value> {
  */
 const LOOKS = 8;
 
+const NOT_STALE = { allowStale: false } as const;
+
 /**
  * Sessions in this process: a bounded table with a sliding TTL. Users choose their keys, so a table
  * in which the newest always finds room is flushed by any client that makes keys up. Here a session
@@ -32,89 +34,93 @@ const LOOKS = 8;
  * them, `set` returns false for keys that are not in it.
  *
  * The TTL is checked when a session is asked for, or is in the way; there is no timer. O(1).
- * Memory: about 130 bytes per session with keys of 36 characters, of which 32 are taken at once for
+ * Memory: about 130 bytes per session with keys of 36 characters, of which 44 are taken at once for
  * the whole capacity.
  */
 export class SessionTable<Value extends {}> {
   readonly capacity: number;
   readonly #standing: (key: string, value: Value, over: boolean) => Standing;
-  readonly #clock: Clock;
-  readonly #ttlMs: number;
   /** In the order of use, which under a sliding TTL is the order in which they end. */
-  readonly #table: AgedTable<Value>;
+  readonly #cache: LRUCache<string, Value>;
 
   constructor({ clock, ttlMs, capacity, standing = untilOver }: SessionTableOptions<Value>) {
     this.capacity = capacity;
     this.#standing = standing;
-    this.#clock = clock;
-    this.#ttlMs = ttlMs;
-    this.#table = new AgedTable(capacity);
+    this.#cache = new LRUCache<string, Value>({
+      max: capacity,
+      ttl: ttlMs,
+      updateAgeOnGet: true,
+      // So that the oldest can be found although its time is over.
+      allowStale: true,
+      noDeleteOnStaleGet: true,
+      // The cache reads the time once a millisecond at most by its own timer otherwise, which a
+      // manual clock cannot steer.
+      ttlResolution: 0,
+      // It takes a session that began at 0 for one without an end.
+      perf: { now: () => clock.now() + 1 },
+    });
   }
 
   get size(): number {
-    return this.#table.size;
+    return this.#cache.size;
   }
 
   /** Whether a new session finds no room. Removes one that is in its way and may go. */
   get full(): boolean {
-    return this.#table.size >= this.capacity && !this.#makeRoom();
+    return this.#cache.size >= this.capacity && !this.#makeRoom();
   }
 
   /** As `full`, and removes nothing: asks about the session that was used longest ago alone. */
   get crowded(): boolean {
-    return this.#table.size >= this.capacity && this.#standingOf(this.#table.oldest!) === 'stays';
+    if (this.#cache.size < this.capacity) return false;
+    const oldest = this.#cache.rkeys().next().value as string;
+    const value = this.#cache.peek(oldest) as Value;
+    return this.#standing(oldest, value, this.#cache.getRemainingTTL(oldest) < 0) === 'stays';
   }
 
   /** Renews the TTL. */
   get(key: string): Value | undefined {
-    const value = this.peek(key);
-    if (value !== undefined) this.#table.use(key, this.#clock.now());
-    return value;
+    return this.#cache.get(key, NOT_STALE);
   }
 
   /** As `get`, but leaves the TTL, and the order, as they are. */
   peek(key: string): Value | undefined {
-    const value = this.#table.peek(key);
-    return value === undefined || this.#isOver(key) ? undefined : value;
+    return this.#cache.peek(key, NOT_STALE);
   }
 
   /** False where there is no room for a new session. */
   set(key: string, value: Value): boolean {
-    // A key that is there already is not kept twice.
-    const isNew = this.peek(key) === undefined;
-    if (isNew && this.full) return false;
-    this.#table.set(isNew ? compact(key) : key, value, this.#clock.now());
+    if (this.#cache.has(key)) {
+      // A key that is there already is not kept twice.
+      this.#cache.set(key, value);
+      return true;
+    }
+    if (this.full) return false;
+    this.#cache.set(compact(key), value);
     return true;
   }
 
   delete(key: string): boolean {
-    return this.#table.delete(key);
+    return this.#cache.delete(key);
   }
 
   clear(): void {
-    this.#table.clear();
+    this.#cache.clear();
   }
 
   /** All there are, those whose TTL is over among them. */
   entries(): Iterable<[string, Value]> {
-    return this.#table.entries();
-  }
-
-  #isOver(key: string): boolean {
-    return this.#clock.now() - this.#table.beganAtMs(key) > this.#ttlMs;
-  }
-
-  #standingOf(key: string): Standing {
-    return this.#standing(key, this.#table.peek(key) as Value, this.#isOver(key));
+    return this.#cache.entries();
   }
 
   #makeRoom(): boolean {
     for (let looks = 0; looks < LOOKS; looks++) {
-      const oldest = this.#table.oldest!;
-      const standing = this.#standingOf(oldest);
+      const oldest = this.#cache.rkeys().next().value as string;
+      const value = this.#cache.peek(oldest) as Value;
+      const standing = this.#standing(oldest, value, this.#cache.getRemainingTTL(oldest) < 0);
       if (standing === 'stays') return false;
-      if (standing === 'goes') return this.#table.delete(oldest);
-      this.#table.use(oldest, this.#clock.now());
+      if (standing === 'goes') return this.#cache.delete(oldest);
+      this.#cache.set(oldest, value);
     }
     return false;
   }

@@ -78,6 +78,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/discovery\/etcd\//, ['@grpc/grpc-js']],
   [/^src\/hashing\//, ['hashring']],
   [/^src\/runtime\/load-yaml\.ts$/, ['yaml']],
+  [/^src\/(affinity|resilience)\//, ['lru-cache']],
   [/^src\/resilience\//, ['rate-limiter-flexible']],
   [/^adapters\/grpc\//, ['@grpc/grpc-js']],
   [/^adapters\/connect\//, ['@connectrpc/connect', '@connectrpc/connect-node', '@bufbuild/protobuf']],
