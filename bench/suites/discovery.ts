@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import { createMesh, Outcome, type PolicyName } from 'fairlead';
 import { consulResolver } from 'fairlead/consul';
+import { median } from '../runner/statistics.js';
 import type { Contender, Suite } from '../runner/suite.js';
 import { bareQuery } from '../support/bare-query.js';
 
@@ -81,8 +82,6 @@ async function put(url: string, path: string, body: unknown): Promise<void> {
 let port = 5_000;
 const move = (url: string): Promise<void> =>
   put(url, '/v1/agent/service/register', { Name: 'users', ID: 'users-1', Address: '127.0.0.1', Port: ++port });
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 /** From the registration of another port to what follows from it, one change an operation. */
 const changing =

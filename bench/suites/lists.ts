@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createMesh, type EndpointSpec, type Mesh, Outcome, type PolicyName, type Resolver } from 'fairlead';
 import { ShardedRedis } from 'fairlead/redis';
 import { ManualClock } from 'fairlead/testing';
+import { median } from '../runner/statistics.js';
 import type { Case, Contender, Suite } from '../runner/suite.js';
 
 const LONG = 5_000;
@@ -28,8 +29,6 @@ function cpuMs(work: () => void): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e3;
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 /** A mesh whose clock stands still, so that a turn is what one timer does. */
 class World {

@@ -38,7 +38,7 @@ interface Work {
 const STEPS_AT_ONCE = 4;
 /** Of more they are not enough, and the turn that brings so long a list has enough to do. */
 const LONG_LIST = 1_600;
-/** The rest, by so many steps a turn of the event loop: 2 to 5 milliseconds. */
+/** The rest, by so many steps a turn of the event loop: a millisecond or a few. */
 const STEPS_PER_TURN = 1;
 
 /**
